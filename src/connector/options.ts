@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { readConfig } from '../base/config.ts'
+import type { Log } from '../base/log.ts'
+
+const path = z.string().min(1).max(4096)
+
+/** /etc/backstitch/connector.yaml. Every key has a default: an empty or absent file is a whole configuration. */
+export const connectorConfig = z.strictObject({
+  /** Provisioning key, read only while this machine is not enrolled. */
+  keyFile: path.default('/etc/backstitch/provision_key'),
+  /** Identity, seal, status socket. Must survive a restart. */
+  stateDir: path.default('/var/lib/backstitch/connector'),
+  /** Outbound proxy for edge traffic, HOST:PORT; before environment and proxyFile. */
+  proxy: z.string().min(1).max(512).optional(),
+  /** File with one line HOST:PORT or USER:PASSWORD@HOST:PORT. */
+  proxyFile: path.default('/etc/backstitch/proxy'),
+  /** Edge to use instead of the one that the key or the control plane names. */
+  edge: z
+    .strictObject({
+      host: z.string().min(1).max(253),
+      port: z.number().int().min(1).max(65_535).default(443),
+    })
+    .optional(),
+  /** How long open sessions may go on after a stop was asked for, in seconds. */
+  drainSeconds: z.number().int().min(0).max(3600).default(0),
+})
+export type ConnectorConfig = z.output<typeof connectorConfig>
+
+export interface ConnectorOptions extends ConnectorConfig {
+  readonly log: Log
+  /** What BACKSTITCH_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read from; process.env by default. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export const DEFAULT_CONFIG_FILE = '/etc/backstitch/connector.yaml'
+
+/** The defaults of `connectorConfig` with `values` on top. */
+export function connectorOptions(values: z.input<typeof connectorConfig>, log: Log): ConnectorOptions {
+  return { ...connectorConfig.parse(values), log }
+}
+
+/** @throws {Fault} INVALID with file:line:column. An absent file is the defaults. */
+export async function readConnectorConfig(file = DEFAULT_CONFIG_FILE): Promise<ConnectorConfig> {
+  const config = await readConfig(file, { schema: connectorConfig, hop: 'connector' })
+  return config ?? connectorConfig.parse({})
+}
