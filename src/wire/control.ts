@@ -15,6 +15,8 @@ import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
 export const PROTOCOL_VERSION = 1
 /** A message over this is refused before it is parsed. */
 export const MAX_MESSAGE_BYTES = 262_144
+/** Session reports in one message: at their largest they stay within MAX_MESSAGE_BYTES. */
+export const MAX_SESSION_REPORTS = 64
 
 const id = z.string().min(1).max(64)
 const faultCode = z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])
@@ -155,7 +157,11 @@ const authorize = z.strictObject({
 /** Another pipe to a connector the client holds a grant for, without asking policy again. */
 const wantPipe = z.strictObject({ type: z.literal('want-pipe'), id, connector: id, session: id })
 const renew = z.strictObject({ type: z.literal('renew'), id, csr: pem })
-const session = z.strictObject({ type: z.literal('session'), report: sessionReport })
+/** One record per session end (and per session that lives long enough to be seen open), many to a message. */
+const session = z.strictObject({
+  type: z.literal('session'),
+  reports: z.array(sessionReport).min(1).max(MAX_SESSION_REPORTS),
+})
 /** What a connector is and does, every 30 s and on change. */
 const status = z.strictObject({
   type: z.literal('status'),
@@ -221,6 +227,13 @@ const welcome = z.strictObject({
   /** Ids of grants revoked and not yet expired. */
   revoked: z.array(id).max(10_000),
   generation: z.number().int().min(0),
+  /** To clients: host patterns and networks this user may reach now, for the PAC file. A hint; policy decides per session. */
+  covers: z
+    .strictObject({
+      hosts: z.array(z.string().max(253)).max(2000),
+      cidrs: z.array(z.string().max(49)).max(2000),
+    })
+    .optional(),
 })
 const granted = z.strictObject({
   type: z.literal('granted'),
