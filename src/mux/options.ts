@@ -1,0 +1,41 @@
+import type { Fault, FaultCode } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import type { Open, Opened, Reset } from '../wire/open.ts'
+import type { MuxStream } from './stream.ts'
+
+/** How one end of a tunnel behaves. The client opens streams, the connector answers them. */
+export interface MuxOptions {
+  readonly role: 'client' | 'connector'
+  readonly log?: Log
+  /** Streams open at once; the client refuses more with TOO_MANY_STREAMS, the connector resets them. Default 4 096. */
+  readonly maxStreams?: number
+  /** Connector: a client asks for a destination. Answer with `stream.accept` and `attach`, or `stream.reset`. */
+  readonly onOpen?: (stream: MuxStream, open: Open) => void
+  /** Connector: a signed grant came; OPENs that name it come after it. */
+  readonly onGrant?: (jws: string) => void
+  /** The peer takes no new streams; those open go on. */
+  readonly onGoaway?: (why: Reset) => void
+  /** Once, after every stream has ended. No fault: this end or the peer closed in good order. */
+  readonly onClose?: (why: Fault | undefined) => void
+  readonly pingIntervalMs?: number
+  /** A PING without its PONG for this long ends the tunnel with TUNNEL_LOST. */
+  readonly pingTimeoutMs?: number
+}
+
+/** What the opener of a stream is told. */
+export interface StreamEvents {
+  opened(opened: Opened): void
+  closed(end: StreamEnd): void
+}
+
+/** How a stream ended, for the session record. */
+export interface StreamEnd {
+  /** `done`: both directions reached their end. */
+  readonly reason: 'done' | FaultCode
+  readonly by: 'local' | 'remote'
+  readonly detail: string
+  /** User bytes sent into the tunnel. */
+  readonly bytesOut: number
+  /** User bytes that came out of the tunnel. */
+  readonly bytesIn: number
+}
