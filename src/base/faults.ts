@@ -446,6 +446,22 @@ export const FAULTS = {
     fix: 'Correct owner and mode, or free space, at the path that is named.',
     verify: 'the daemon starts',
   },
+  STATE_IN_USE: {
+    hop: 'connector',
+    retry: true,
+    title: 'Another process runs on this state directory',
+    cause: 'Its status socket answers: the same role was started twice.',
+    fix: 'Stop the process that is named, or give this one a state directory of its own.',
+    verify: 'the daemon starts',
+  },
+  FD_EXHAUSTED: {
+    hop: 'connector',
+    retry: true,
+    title: 'The process has no file descriptors left',
+    cause: 'Every session holds one; the limit of the process is too low for this load, or something leaks.',
+    fix: 'Raise LimitNOFILE of the service, or spread the load over more connectors.',
+    verify: 'backstitch status shows the sessions and no fault',
+  },
   GRANT_INVALID: {
     hop: 'connector',
     retry: true,
