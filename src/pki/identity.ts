@@ -1,0 +1,36 @@
+/** Who a certificate speaks for, written as its one URI SAN: `backstitch://TENANT/ROLE/ID`. */
+import { Fault } from '../base/faults.ts'
+
+const ROLES = ['connector', 'client', 'edge'] as const
+export type Role = (typeof ROLES)[number]
+
+export interface Identity {
+  readonly tenant: string
+  readonly role: Role
+  readonly id: string
+}
+
+export const IDENTITY_SCHEME = 'backstitch://'
+
+// One spelling only: no case, escape, port, query or empty part that two readers could see differently.
+const IDENTITY = /^backstitch:\/\/([a-z0-9_-]{1,64})\/(connector|client|edge)\/([a-z0-9_-]{1,64})$/
+
+/** @throws {RangeError} if a part has a character that an identity URI does not allow. */
+export function identityUri(identity: Identity): string {
+  const uri = `${IDENTITY_SCHEME}${identity.tenant}/${identity.role}/${identity.id}`
+  if (!IDENTITY.test(uri)) {
+    throw new RangeError(`Cannot write identity as its parts must be 1..64 of a-z 0-9 _ -: got ${uri}`)
+  }
+  return uri
+}
+
+/** @throws {Fault} PROTOCOL_ERROR if `uri` is not exactly what identityUri writes. */
+export function parseIdentityUri(uri: string): Identity {
+  const parts = IDENTITY.exec(uri)
+  if (!parts) {
+    throw new Fault('PROTOCOL_ERROR', 'an identity is not of the form backstitch://TENANT/ROLE/ID', {
+      seen: { identity: uri.slice(0, 256) },
+    })
+  }
+  return { tenant: parts[1]!, role: parts[2] as Role, id: parts[3]! }
+}

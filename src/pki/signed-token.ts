@@ -1,0 +1,123 @@
+/**
+ * The one place that signs and the one place that verifies what the control plane says to others.
+ *
+ * JWS compact, Ed25519 only. `typ` is pinned, so that a ticket can never pass for a grant; `aud` names the one
+ * reader, so that a token for one connector or edge is worthless at another; `exp` is exact to the millisecond.
+ *
+ * @module
+ */
+import { errors, jwtVerify, SignJWT } from 'jose'
+import type { z } from 'zod'
+import { Fault, type FaultCode } from '../base/faults.ts'
+import type { SigningKey, VerifyKeys } from './signing-keys.ts'
+
+/** As certificates: a verifier whose clock is up to this much behind still accepts a fresh token. */
+const NOT_BEFORE_BACK_MS = 15 * 60_000
+const ALGORITHM = 'EdDSA'
+
+export interface TokenKind<Body> {
+  /** Media type in the header, pinned. */
+  readonly typ: string
+  readonly body: z.ZodType<Body>
+  /** What a person calls it. */
+  readonly noun: string
+  readonly maxChars: number
+  readonly invalid: FaultCode
+  readonly expired: FaultCode
+}
+
+interface Lived {
+  readonly id: string
+  readonly tenant: string
+  readonly expiresMs: number
+}
+
+/**
+ * @param audience Identity URI of the only reader.
+ * @param issuedMs Unix milliseconds.
+ * @throws {Fault} INVALID if the token would be longer than its readers accept.
+ */
+export async function signToken<Body extends Lived>(
+  kind: TokenKind<Body>,
+  key: SigningKey,
+  o: { body: Body; audience: string; issuedMs: number },
+): Promise<string> {
+  const token = await new SignJWT({ body: kind.body.parse(o.body) })
+    .setProtectedHeader({ alg: ALGORITHM, typ: kind.typ, kid: key.kid })
+    .setIssuer(issuer(o.body.tenant))
+    .setAudience(o.audience)
+    .setJti(o.body.id)
+    .setIssuedAt(seconds(o.issuedMs))
+    .setNotBefore(seconds(o.issuedMs - NOT_BEFORE_BACK_MS))
+    .setExpirationTime(Math.ceil(o.body.expiresMs / 1000))
+    .sign(key.privateKey)
+  if (token.length > kind.maxChars) {
+    throw new Fault('INVALID', `a ${kind.noun} of ${token.length} characters is over ${kind.maxChars}`)
+  }
+  return token
+}
+
+/**
+ * Returns the claims or throws; there is no third outcome to forget to check.
+ *
+ * @throws {Fault} `kind.expired` if only its life is over, `kind.invalid` for everything else.
+ */
+export async function verifyToken<Body extends Lived>(
+  kind: TokenKind<Body>,
+  keys: VerifyKeys,
+  jws: string,
+  expect: { tenant: string; audience: string; nowMs: number },
+): Promise<Body> {
+  if (jws.length > kind.maxChars) throw new Fault(kind.invalid, `it has ${jws.length} characters`)
+  const { payload } = await jwtVerify(
+    jws,
+    ({ kid }) => {
+      const key = kid === undefined ? undefined : keys.get(kid)
+      if (key === undefined)
+        throw new Fault(kind.invalid, 'it is signed with a key that is not accepted here')
+      return key
+    },
+    {
+      algorithms: [ALGORITHM],
+      typ: kind.typ,
+      issuer: issuer(expect.tenant),
+      audience: expect.audience,
+      currentDate: new Date(expect.nowMs),
+      requiredClaims: ['exp', 'nbf', 'iat', 'jti', 'body'],
+    },
+  ).catch((thrown: unknown) => {
+    throw refusal(kind, thrown)
+  })
+  const parsed = kind.body.safeParse(payload.body)
+  if (!parsed.success) throw new Fault(kind.invalid, `the ${kind.noun} is signed but malformed`)
+  const body = parsed.data
+  if (body.tenant !== expect.tenant || body.id !== payload.jti) {
+    throw new Fault(kind.invalid, `the ${kind.noun} contradicts itself`)
+  }
+  if (body.expiresMs <= expect.nowMs) throw new Fault(kind.expired, ended(kind, body.expiresMs, expect.nowMs))
+  return body
+}
+
+function refusal<Body>(kind: TokenKind<Body>, thrown: unknown): Fault {
+  if (thrown instanceof Fault) return thrown
+  if (thrown instanceof errors.JWTExpired) {
+    return new Fault(kind.expired, `the life of the ${kind.noun} is over`, { cause: thrown })
+  }
+  if (thrown instanceof errors.JOSEError) {
+    // The code says which check failed; the message could quote the token.
+    return new Fault(kind.invalid, `the ${kind.noun} was refused: ${thrown.code}`, { cause: thrown })
+  }
+  return new Fault(kind.invalid, `the ${kind.noun} cannot be read`, { cause: thrown })
+}
+
+function ended<Body>(kind: TokenKind<Body>, expiresMs: number, nowMs: number): string {
+  return `the ${kind.noun} ended ${Math.round(nowMs - expiresMs)} ms ago`
+}
+
+function issuer(tenant: string): string {
+  return `backstitch://${tenant}/control`
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000)
+}
