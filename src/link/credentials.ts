@@ -1,0 +1,19 @@
+import type { Identity } from '../pki/identity.ts'
+
+/** What a part of Backstitch proves itself with: its leaf certificate, the key of it, and the root it trusts. */
+export interface Credentials {
+  readonly identity: Identity
+  readonly keyPem: string
+  /** Leaf, then intermediate, PEM. */
+  readonly certificate: string
+  readonly rootPem: string
+  readonly notAfterMs: number
+  /** Counts the certificates this identity has held. */
+  readonly generation: number
+}
+
+/** Where an edge listens. */
+export interface EdgeAddress {
+  readonly host: string
+  readonly port: number
+}
