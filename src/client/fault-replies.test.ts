@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FAULTS, Fault, type FaultCode } from '../base/faults.ts'
+import { httpReplyOf, socksReplyOf } from './fault-replies.ts'
+
+test('the codes a user meets most have the reply their program can show', () => {
+  const table: [FaultCode, number, number][] = [
+    ['POLICY_DENIED', 2, 403],
+    ['CLIENT_NOT_COVERED', 2, 403],
+    ['CLIENT_WRONG_PORT', 2, 403],
+    ['CONTROL_UNREACHABLE', 3, 504],
+    ['EDGE_UNREACHABLE', 3, 502],
+    ['APP_NAME_NXDOMAIN', 4, 502],
+    ['APP_REFUSED', 5, 502],
+    ['APP_TIMEOUT', 6, 504],
+    ['BAD_DESTINATION', 8, 400],
+    ['INTERNAL', 1, 502],
+  ]
+  for (const [code, socks, status] of table) {
+    const fault = new Fault(code, 'x')
+    assert.equal(socksReplyOf(fault), socks, code)
+    assert.equal(httpReplyOf(fault).status, status, code)
+  }
+})
+
+test('every fault has a failing reply on both protocols', () => {
+  for (const code of Object.keys(FAULTS) as FaultCode[]) {
+    const fault = new Fault(code, 'x')
+    assert.ok(socksReplyOf(fault) > 0 && socksReplyOf(fault) <= 8, code)
+    const { status } = httpReplyOf(fault)
+    assert.ok(status >= 400 && status <= 504, code)
+  }
+})
+
+test('the problem document names code, hop, cause, fix and session', () => {
+  const fault = new Fault('APP_REFUSED', 'connect 10.0.0.1:80', { seen: { errno: 'ECONNREFUSED' } })
+  const body = JSON.parse(httpReplyOf(fault, 'ses_x').body)
+  assert.equal(body.code, 'APP_REFUSED')
+  assert.equal(body.hop, 'application')
+  assert.equal(body.session, 'ses_x')
+  assert.equal(body.detail, 'connect 10.0.0.1:80')
+  assert.ok(body.cause && body.fix && body.verify)
+  assert.deepEqual(body.seen, { errno: 'ECONNREFUSED' })
+})
+
+test('a detail with quotes and line breaks cannot break out of the header', () => {
+  const fault = new Fault('INTERNAL', 'a "b" \\ \r\nSet-Cookie: x=1\u2028é')
+  const header = httpReplyOf(fault).headers['Proxy-Status']!
+  assert.match(header, /^[\x20-\x7e]+$/)
+  assert.ok(header.endsWith(`: a \\"b\\" \\\\ ??Set-Cookie: x=1??"`), header)
+})

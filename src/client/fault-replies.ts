@@ -1,0 +1,119 @@
+/**
+ * What a local program is told when a session cannot be had: one table from fault codes to SOCKS5 reply codes
+ * (RFC 1928), HTTP status codes and Proxy-Status error types (RFC 9209). Codes without a row of their own are
+ * answered by what their hop suggests.
+ *
+ * @module
+ */
+import { FAULTS, type Fault, type FaultCode } from '../base/faults.ts'
+import { SocksReply } from './socks5-wire.ts'
+
+interface Row {
+  readonly socks: SocksReply
+  readonly status: 400 | 403 | 502 | 503 | 504
+  /** RFC 9209, section 2.3. */
+  readonly error: string
+}
+
+const NOT_ALLOWED: Row = { socks: SocksReply.NOT_ALLOWED, status: 403, error: 'http_request_denied' }
+const NO_HOST: Row = { socks: SocksReply.HOST_UNREACHABLE, status: 502, error: 'destination_unavailable' }
+const NO_NETWORK: Row = {
+  socks: SocksReply.NETWORK_UNREACHABLE,
+  status: 502,
+  error: 'destination_unavailable',
+}
+const TIMED_OUT: Row = { socks: SocksReply.TTL_EXPIRED, status: 504, error: 'connection_timeout' }
+const FAILED: Row = { socks: SocksReply.GENERAL_FAILURE, status: 502, error: 'proxy_internal_error' }
+
+const ROWS: { readonly [code in FaultCode]?: Row } = {
+  CLIENT_NOT_COVERED: { ...NOT_ALLOWED, error: 'destination_not_found' },
+  CLIENT_WRONG_PORT: { ...NOT_ALLOWED, error: 'destination_not_found' },
+  POLICY_DENIED: NOT_ALLOWED,
+  POSTURE_FAILED: NOT_ALLOWED,
+  REAUTH_NEEDED: NOT_ALLOWED,
+  IDENTITY_REVOKED: NOT_ALLOWED,
+  GRANT_REVOKED: NOT_ALLOWED,
+  DESTINATION_OUTSIDE_GRANT: NOT_ALLOWED,
+  ADDRESS_FORBIDDEN: { ...NOT_ALLOWED, status: 502, error: 'destination_ip_prohibited' },
+  BAD_DESTINATION: { socks: SocksReply.ADDRESS_TYPE_NOT_SUPPORTED, status: 400, error: 'http_request_error' },
+  LOCAL_REQUEST_REFUSED: { socks: SocksReply.GENERAL_FAILURE, status: 403, error: 'http_request_denied' },
+  CONTROL_UNREACHABLE: { ...NO_NETWORK, status: 504 },
+  CONTROL_STARTING: { ...NO_NETWORK, status: 503 },
+  NO_HEALTHY_CONNECTOR: { ...NO_HOST, status: 503 },
+  SEGMENT_UNMAPPED: NO_HOST,
+  TUNNEL_LOST: { ...NO_NETWORK, error: 'connection_terminated' },
+  CONNECTOR_DRAINING: { ...NO_NETWORK, status: 503 },
+  TOO_MANY_STREAMS: { ...FAILED, status: 503, error: 'connection_limit_reached' },
+  EDGE_BUSY: { ...NO_NETWORK, status: 503, error: 'connection_limit_reached' },
+  EGRESS_BLOCKED: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
+  HANDSHAKE_TIMEOUT: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
+  PAIR_TIMEOUT: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
+  TLS_INTERCEPTED: { ...NO_NETWORK, error: 'tls_certificate_error' },
+  APP_NAME_NXDOMAIN: { ...NO_HOST, error: 'dns_error' },
+  APP_RESOLVER_DOWN: { ...NO_HOST, status: 504, error: 'dns_timeout' },
+  APP_REFUSED: { socks: SocksReply.CONNECTION_REFUSED, status: 502, error: 'connection_refused' },
+  APP_TIMEOUT: TIMED_OUT,
+  APP_UNREACHABLE: { ...NO_HOST, error: 'destination_ip_unroutable' },
+  APP_RESET: { socks: SocksReply.CONNECTION_REFUSED, status: 502, error: 'connection_terminated' },
+}
+
+function rowOf(fault: Fault): Row {
+  const row = ROWS[fault.code]
+  if (row !== undefined) return row
+  if (fault.hop === 'edge') return NO_NETWORK
+  if (fault.hop === 'dns' || fault.hop === 'application') return NO_HOST
+  return FAILED
+}
+
+export function socksReplyOf(fault: Fault): SocksReply {
+  return rowOf(fault).socks
+}
+
+export interface HttpFaultReply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** An RFC 9457 problem document with the fault's own fields, and a Proxy-Status header. */
+export function httpReplyOf(fault: Fault, session?: string): HttpFaultReply {
+  const { status, error } = rowOf(fault)
+  const { title, cause, fix, verify } = FAULTS[fault.code]
+  const body = `${JSON.stringify(
+    {
+      type: `urn:backstitch:fault:${fault.code}`,
+      title,
+      status,
+      detail: fault.detail,
+      code: fault.code,
+      hop: fault.hop,
+      cause,
+      fix,
+      verify,
+      retry: fault.retry,
+      session,
+      seen: Object.keys(fault.seen).length > 0 ? fault.seen : undefined,
+    },
+    undefined,
+    2,
+  )}\n`
+  const details = printable(`${fault.code} at ${fault.hop}: ${fault.detail}`)
+  return {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Content-Length': String(Buffer.byteLength(body)),
+      'Cache-Control': 'no-store',
+      'Proxy-Status': `backstitch; error=${error}; details="${details}"`,
+    },
+    body,
+  }
+}
+
+/** As a Structured Field string allows (RFC 8941, 3.3.3): printable ASCII, quote and backslash escaped. */
+function printable(text: string): string {
+  return text
+    .slice(0, 500)
+    .replaceAll(/[^\x20-\x7e]/g, '?')
+    .replaceAll(/["\\]/g, '\\$&')
+}
