@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/pro
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import type { Fault } from '../base/faults.ts'
+import type { Fault } from './faults.ts'
 import { StateDir } from './state-dir.ts'
 
 async function scratch(t: { after(work: () => unknown): void }): Promise<string> {

@@ -6,31 +6,32 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { Fault } from '../base/faults.ts'
+import { Fault, type Hop } from './faults.ts'
 
 export class StateDir {
   readonly path: string
+  readonly #hop: Hop | undefined
 
-  private constructor(dir: string) {
+  private constructor(dir: string, hop?: Hop) {
     this.path = dir
+    this.#hop = hop
   }
 
   /**
    * Makes the directory (mode 0700) if there is none, and proves that it can be written.
    *
+   * @param hop Whose directory it is, named as the owner of faults; the connector's by default.
    * @throws {Fault} STATE_UNWRITABLE naming path, errno, owner and mode; or that others can write to it.
    */
-  static async open(dir: string): Promise<StateDir> {
-    const state = new StateDir(path.resolve(dir))
+  static async open(dir: string, hop?: Hop): Promise<StateDir> {
+    const state = new StateDir(path.resolve(dir), hop)
     await state.#guard(() => mkdir(state.path, { recursive: true, mode: 0o700 }))
     const { mode, uid } = await state.#guard(() => stat(state.path))
     if ((mode & 0o022) !== 0) {
       throw new Fault(
         'STATE_UNWRITABLE',
         `${state.path} can be written by others: chmod go-w ${state.path}`,
-        {
-          seen: { path: state.path, mode: octal(mode), owner: uid },
-        },
+        { hop, seen: { path: state.path, mode: octal(mode), owner: uid } },
       )
     }
     await state.write('.probe', '')
@@ -103,7 +104,7 @@ export class StateDir {
     const seen: Record<string, string | number> = { path: this.path, errno, uid: process.getuid?.() ?? -1 }
     const found = await stat(this.path).catch(() => undefined)
     if (found) Object.assign(seen, { owner: found.uid, mode: octal(found.mode) })
-    return new Fault('STATE_UNWRITABLE', `${this.path}: ${errno}`, { cause: error, seen })
+    return new Fault('STATE_UNWRITABLE', `${this.path}: ${errno}`, { cause: error, hop: this.#hop, seen })
   }
 }
 
