@@ -151,8 +151,10 @@ const authorize = z.strictObject({
   host,
   port,
   protocol,
-  /** Ask for a pipe to the connector chosen: no tunnel to it is open, or another is wanted. */
+  /** Ask for a pipe to the connector chosen, unless it is one of `have`. */
   wantPipe: z.boolean(),
+  /** Connectors this client has a tunnel to: a pipe to one of them would be of no use. */
+  have: z.array(id).max(64).optional(),
 })
 /** Another pipe to a connector the client holds a grant for, without asking policy again. */
 const wantPipe = z.strictObject({ type: z.literal('want-pipe'), id, connector: id, session: id })
