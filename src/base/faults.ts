@@ -82,6 +82,14 @@ export const FAULTS = {
     fix: 'Check the name in the key or configuration and the resolver in /etc/resolv.conf.',
     verify: 'getent hosts EDGE prints an address',
   },
+  RESOLVER_UNREACHABLE: {
+    hop: 'edge',
+    retry: true,
+    title: 'The resolver of this machine does not answer',
+    cause: 'Time-out or failure from the resolver in /etc/resolv.conf when asked for the edge.',
+    fix: 'Repair the resolver, or configure another.',
+    verify: 'getent hosts EDGE prints an address',
+  },
   EGRESS_BLOCKED: {
     hop: 'edge',
     retry: true,
@@ -161,6 +169,14 @@ export const FAULTS = {
     cause: 'The edge is stopping and takes no new tunnels.',
     fix: 'None needed: agents move by themselves.',
     verify: 'backstitch get edges',
+  },
+  PEER_REFUSED: {
+    hop: 'edge',
+    retry: false,
+    title: 'The certificate of the peer is not one that may speak here',
+    cause: 'There is none, it is not of the tenant CA, or it names another tenant, role or identity.',
+    fix: 'Enrol the peer with this control plane; what was presented is named.',
+    verify: 'backstitch status on the peer shows CONNECTED',
   },
   TICKET_INVALID: {
     hop: 'edge',
