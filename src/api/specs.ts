@@ -1,0 +1,182 @@
+/**
+ * What a person writes for each kind of object: the part of the resource that is theirs. Unknown keys are
+ * refused everywhere. Names, ids, versions and times are added by the envelope in resources.ts.
+ *
+ * The chain, from a rule to a machine:
+ * access-rule → segment (or segment-group) → server-group → connector-group ← connector
+ *
+ * @module
+ */
+import { z } from 'zod'
+import {
+  cidr,
+  description,
+  domain,
+  factValue,
+  hostOrAddress,
+  parsePorts,
+  portNumber,
+  portRanges,
+  reference,
+  references,
+} from './fields.ts'
+
+const enabled = z.boolean().default(true)
+
+/** Unit of availability and routing boundary: one per failure domain. */
+export const connectorGroupSpec = z.strictObject({
+  description,
+  enabled,
+  /** Where it stands, for people: "Frankfurt, rack 12". */
+  location: z.string().max(256).default(''),
+})
+
+/** One application server, for server groups that do not discover theirs through DNS. */
+export const serverSpec = z.strictObject({ description, enabled, address: hostOrAddress })
+
+/** Servers behind segments, and the connector groups that reach them. */
+export const serverGroupSpec = z
+  .strictObject({
+    description,
+    enabled,
+    connectorGroups: references.default([]),
+    /** true: servers are what DNS answers on the connector. false: only those that are listed. */
+    dynamicDiscovery: z.boolean().default(true),
+    servers: references.default([]),
+  })
+  .refine((group) => !group.dynamicDiscovery || group.servers.length === 0, {
+    path: ['servers'],
+    message: 'a server group discovers its servers or lists them, not both: set dynamicDiscovery to false',
+  })
+  .refine((group) => group.dynamicDiscovery || group.servers.length > 0, {
+    path: ['servers'],
+    message: 'without dynamicDiscovery at least one server must be listed',
+  })
+
+/** Probing every port of a wide range without end costs more than it tells. */
+export const MAX_CONTINUOUS_PORTS = 10
+
+/** The names, networks and ports of one application. Only what a segment declares is brokered. */
+export const segmentSpec = z
+  .strictObject({
+    description,
+    enabled,
+    domains: z
+      .array(domain)
+      .max(256)
+      .default([])
+      .overwrite((list) => [...new Set(list)]),
+    cidrs: z
+      .array(cidr)
+      .max(256)
+      .default([])
+      .overwrite((list) => [...new Set(list)]),
+    tcp: portRanges.default([]),
+    udp: portRanges.default([]),
+    health: z.enum(['continuous', 'onAccess', 'none']).default('onAccess'),
+    segmentGroup: reference.optional(),
+    serverGroups: references.default([]),
+    /** Networks the domains may resolve to. Empty: any, but for loopback, link-local and the like. */
+    addressCidrs: z.array(cidr).max(256).default([]),
+  })
+  .refine((segment) => segment.domains.length + segment.cidrs.length > 0, {
+    path: ['domains'],
+    message: 'a segment needs at least one domain or CIDR',
+  })
+  .refine((segment) => segment.tcp.length + segment.udp.length > 0, {
+    path: ['tcp'],
+    message: 'a segment needs at least one TCP or UDP port',
+  })
+  .refine((segment) => segment.health !== 'continuous' || portCount(segment) <= MAX_CONTINUOUS_PORTS, {
+    path: ['health'],
+    message: `continuous health checks are limited to ${MAX_CONTINUOUS_PORTS} ports: use onAccess, or list fewer`,
+  })
+  .refine((segment) => segment.health !== 'continuous' || !segment.domains.some((d) => d.startsWith('*')), {
+    path: ['health'],
+    message: 'a wildcard names no server to check without pause: use onAccess, or list the names',
+  })
+
+function portCount(segment: { tcp: readonly string[]; udp: readonly string[] }): number {
+  let count = 0
+  for (const text of [...segment.tcp, ...segment.udp]) {
+    const range = parsePorts(text)
+    if (range !== undefined) count += range[1] - range[0] + 1
+  }
+  return count
+}
+
+/** Segments that policy treats alike. */
+export const segmentGroupSpec = z.strictObject({ description, enabled })
+
+/** A person who signs in. The password is written by its own field of the request and never returned. */
+export const userSpec = z.strictObject({
+  description,
+  enabled,
+  displayName: z.string().max(256).default(''),
+  email: z.union([z.email(), z.literal('')]).default(''),
+  groups: references.default([]),
+})
+
+export const userGroupSpec = z.strictObject({ description })
+
+/** A fact about devices that rules may ask for; the name is what the client reports. */
+export const postureFactSpec = z.strictObject({
+  description,
+  valueType: z.enum(['string', 'number', 'boolean']),
+})
+
+const clockTime = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 08:30')
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** All conditions must hold; within one, any value does; one that is absent always holds. */
+export const conditions = z.strictObject({
+  users: references.optional(),
+  userGroups: references.optional(),
+  devices: references.optional(),
+  posture: z
+    .array(z.strictObject({ fact: reference, equals: factValue }))
+    .max(64)
+    .optional(),
+  clientKinds: z.array(z.string().min(1).max(64)).max(16).optional(),
+  segments: references.optional(),
+  segmentGroups: references.optional(),
+  time: z
+    .strictObject({
+      days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).min(1),
+      from: clockTime,
+      to: clockTime,
+      zone: z.string().max(64).refine(isTimeZone, 'expected an IANA time zone such as Europe/Berlin'),
+    })
+    .optional(),
+})
+
+/** One rule of the access policy. Rules are tried by `order`, then name; the first match decides. */
+export const accessRuleSpec = z.strictObject({
+  description,
+  enabled,
+  order: z.number().int().min(0).max(1_000_000),
+  action: z.enum(['allow', 'deny']),
+  conditions: conditions.default({}),
+})
+
+/** A service edge: where agents bring their halves of a tunnel. */
+export const edgeSpec = z.strictObject({ description, enabled, host: hostOrAddress, port: portNumber })
+
+export type ConnectorGroupSpec = z.infer<typeof connectorGroupSpec>
+export type ServerSpec = z.infer<typeof serverSpec>
+export type ServerGroupSpec = z.infer<typeof serverGroupSpec>
+export type SegmentSpec = z.infer<typeof segmentSpec>
+export type SegmentGroupSpec = z.infer<typeof segmentGroupSpec>
+export type UserSpec = z.infer<typeof userSpec>
+export type UserGroupSpec = z.infer<typeof userGroupSpec>
+export type PostureFactSpec = z.infer<typeof postureFactSpec>
+export type AccessRuleSpec = z.infer<typeof accessRuleSpec>
+export type EdgeSpec = z.infer<typeof edgeSpec>

@@ -1,0 +1,51 @@
+/**
+ * The hint bus: tells other parts that something changed, so that they look sooner. Losing every message may
+ * delay, never corrupt: receivers compare `policyVersion` and poll.
+ *
+ * @module
+ */
+
+export interface BusMessages {
+  /** Objects, devices or users changed so that decisions may differ. */
+  policy: { readonly version: number; readonly changed: readonly string[] }
+  /** A connector, device or user was changed by an admin: its live connections may have to end. */
+  identity: { readonly kind: 'connector' | 'client-device' | 'user'; readonly id: string }
+  /** A grant or certificate was revoked. */
+  revoked: { readonly grants: readonly string[]; readonly serials: readonly string[] }
+  /** A session was opened, changed or closed; one message per batch. */
+  session: { readonly ids: readonly string[] }
+}
+export type Topic = keyof BusMessages
+
+export interface Bus {
+  publish<T extends Topic>(topic: T, message: BusMessages[T]): void
+  /** @returns Ends the subscription when disposed. */
+  subscribe<T extends Topic>(topic: T, receive: (message: BusMessages[T]) => void): Disposable
+}
+
+/** Within one process. Receivers run after the publisher's current step, in the order of subscription. */
+export function localBus(onError: (error: unknown) => void = () => {}): Bus {
+  const receivers = new Map<Topic, Set<(message: never) => void>>()
+  return {
+    publish(topic, message) {
+      for (const receive of receivers.get(topic) ?? []) {
+        queueMicrotask(() => {
+          try {
+            receive(message as never)
+          } catch (error) {
+            onError(error) // One receiver's defect must not keep the hint from the others.
+          }
+        })
+      }
+    },
+    subscribe(topic, receive) {
+      const set = receivers.get(topic) ?? new Set()
+      receivers.set(topic, set.add(receive as (message: never) => void))
+      return {
+        [Symbol.dispose]() {
+          set.delete(receive as (message: never) => void)
+        },
+      }
+    },
+  }
+}

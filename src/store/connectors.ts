@@ -1,0 +1,208 @@
+import { Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
+import { checkVersion, notFound } from './objects.ts'
+import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import type { Scope } from './scope.ts'
+import type { Tables } from './tables.ts'
+import { setUses, usersOf } from './uses.ts'
+
+/** An enrolled connector. */
+export interface ConnectorRecord extends HeldCertificate {
+  readonly id: string
+  readonly name: string
+  readonly groupId: string
+  readonly keyId?: string
+  /** SHA-256 of the public key, hex. */
+  readonly publicKeyHash: string
+  /** Salted hash of each machine factor, by factor. */
+  readonly fingerprint: Readonly<Record<string, string>>
+  readonly host: HostFacts
+  readonly enabled: boolean
+  readonly enrolledMs: number
+  readonly lastAddress?: string
+  readonly lastSeenMs?: number
+  readonly version: number
+  readonly createdMs: number
+  readonly updatedMs: number
+}
+
+export type NewConnector = HeldCertificate &
+  Pick<ConnectorRecord, 'groupId' | 'keyId' | 'publicKeyHash' | 'fingerprint' | 'host' | 'lastAddress'> & {
+    /** When the certificate had to be issued before the record. */
+    readonly id?: string
+    /** By default the host name, made unique. */
+    readonly name?: string
+  }
+
+export type ConnectorChange = Partial<
+  HeldCertificate &
+    Pick<ConnectorRecord, 'name' | 'groupId' | 'keyId' | 'publicKeyHash' | 'fingerprint' | 'host' | 'enabled'>
+>
+
+export class Connectors {
+  readonly #scope: Scope
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  async byId(id: string): Promise<ConnectorRecord | undefined> {
+    return one(this.#scope, 'id', id)
+  }
+
+  async byPublicKey(publicKeyHash: string): Promise<ConnectorRecord | undefined> {
+    return one(this.#scope, 'publicKeyHash', publicKeyHash)
+  }
+
+  /** @throws {Fault} NOT_FOUND. */
+  async get(idOrName: string): Promise<ConnectorRecord> {
+    const found = (await one(this.#scope, 'id', idOrName)) ?? (await one(this.#scope, 'name', idOrName))
+    if (found === undefined) throw notFound('connector', idOrName)
+    return found
+  }
+
+  async all(): Promise<ConnectorRecord[]> {
+    return (await this.#scope.db.selectFrom('connector').selectAll().orderBy('id').execute()).map(fromRow)
+  }
+
+  async list({ limit, cursor, groupId }: PageQuery & { groupId?: string }): Promise<Page<ConnectorRecord>> {
+    const after = cursorKey(cursor)
+    let query = this.#scope.db.selectFrom('connector').selectAll()
+    if (after !== undefined) query = query.where('name', '>', after)
+    if (groupId !== undefined) query = query.where('groupId', '=', groupId)
+    const rows = await query
+      .orderBy('name')
+      .limit(limit + 1)
+      .execute()
+    const page = pageOf(rows, limit, (row) => row.name)
+    return { ...page, items: page.items.map(fromRow) }
+  }
+
+  /** @throws {Fault} CONFLICT if the public key is enrolled already. */
+  async create(o: NewConnector): Promise<ConnectorRecord> {
+    return this.#scope.atomically(async (scope) => {
+      const { db } = scope
+      const nowMs = scope.clock.nowMs()
+      const same = await one(scope, 'publicKeyHash', o.publicKeyHash)
+      if (same !== undefined) throw new Fault('CONFLICT', `connector ${same.id} has this public key`)
+      const name = await freeName(o.name ?? o.host.name, async (wanted) => {
+        return (await one(scope, 'name', wanted)) !== undefined
+      })
+      const row: Tables['connector'] = {
+        id: o.id ?? newId('con', nowMs),
+        name,
+        groupId: o.groupId,
+        keyId: o.keyId ?? null,
+        publicKeyHash: o.publicKeyHash,
+        thumbprint: o.thumbprint,
+        serial: o.serial,
+        generation: o.generation,
+        fingerprint: JSON.stringify(o.fingerprint),
+        host: JSON.stringify(o.host),
+        enabled: 1,
+        enrolledMs: nowMs,
+        notAfterMs: o.notAfterMs,
+        lastAddress: o.lastAddress ?? null,
+        lastSeenMs: nowMs,
+        version: 1,
+        createdMs: nowMs,
+        updatedMs: nowMs,
+      }
+      await db.insertInto('connector').values(row).execute()
+      await setUses(scope, { kind: 'connector', id: row.id }, [{ kind: 'connector-group', id: row.groupId }])
+      scope.touch('connector', row.id, { policy: true })
+      return fromRow(row)
+    })
+  }
+
+  /** @throws {Fault} NOT_FOUND, CONFLICT if the name is taken, PRECONDITION_FAILED. */
+  async update(
+    id: string,
+    change: ConnectorChange,
+    o: { expectVersion?: number } = {},
+  ): Promise<ConnectorRecord> {
+    return this.#scope.atomically(async (scope) => {
+      const before = await scope.db
+        .selectFrom('connector')
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst()
+      if (before === undefined) throw notFound('connector', id)
+      checkVersion('connector', id, before.version, o.expectVersion)
+      if (change.name !== undefined && change.name !== before.name) {
+        const namesake = await one(scope, 'name', change.name)
+        if (namesake) throw new Fault('CONFLICT', `connector ${namesake.id} is already called ${change.name}`)
+      }
+      const { fingerprint, host, enabled, ...plain } = defined(change)
+      const row: Tables['connector'] = {
+        ...before,
+        ...plain,
+        fingerprint: fingerprint === undefined ? before.fingerprint : JSON.stringify(fingerprint),
+        host: host === undefined ? before.host : JSON.stringify(host),
+        enabled: enabled === undefined ? before.enabled : enabled ? 1 : 0,
+        version: before.version + 1,
+        updatedMs: scope.clock.nowMs(),
+      }
+      await scope.db.updateTable('connector').set(row).where('id', '=', id).execute()
+      if (row.groupId !== before.groupId) {
+        await setUses(scope, { kind: 'connector', id }, [{ kind: 'connector-group', id: row.groupId }])
+      }
+      const routing = row.enabled !== before.enabled || row.groupId !== before.groupId
+      if (routing) scope.publish('identity', { kind: 'connector', id })
+      scope.touch('connector', id, { policy: routing })
+      return fromRow(row)
+    })
+  }
+
+  /** Notes when and from where it was last connected: no new version, and no hint to anyone. */
+  async seen(id: string, o: { address: string; atMs: number }): Promise<void> {
+    await this.#scope.db
+      .updateTable('connector')
+      .set({ lastAddress: o.address, lastSeenMs: o.atMs })
+      .where('id', '=', id)
+      .execute()
+  }
+
+  /** The certificate is revoked with it. @throws {Fault} NOT_FOUND, IN_USE, PRECONDITION_FAILED. */
+  async delete(idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
+    await this.#scope.atomically(async (scope) => {
+      const row = await scope.db
+        .selectFrom('connector')
+        .selectAll()
+        .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+        .executeTakeFirst()
+      if (row === undefined) throw notFound('connector', idOrName)
+      checkVersion('connector', idOrName, row.version, o.expectVersion)
+      const users = await usersOf(scope, row.id)
+      if (users.length > 0) {
+        throw new Fault('IN_USE', `connector ${row.name} is used by ${users.join(', ')}`, { seen: { users } })
+      }
+      await setUses(scope, { kind: 'connector', id: row.id }, [])
+      await scope.db.deleteFrom('connector').where('id', '=', row.id).execute()
+      scope.publish('identity', { kind: 'connector', id: row.id })
+      scope.touch('connector', row.id, { policy: true })
+    })
+  }
+}
+
+async function one(
+  scope: Scope,
+  column: 'id' | 'name' | 'publicKeyHash',
+  value: string,
+): Promise<ConnectorRecord | undefined> {
+  const row = await scope.db.selectFrom('connector').selectAll().where(column, '=', value).executeTakeFirst()
+  return row && fromRow(row)
+}
+
+function fromRow(row: Tables['connector']): ConnectorRecord {
+  return {
+    ...row,
+    keyId: row.keyId ?? undefined,
+    fingerprint: JSON.parse(row.fingerprint),
+    host: JSON.parse(row.host),
+    enabled: row.enabled === 1,
+    lastAddress: row.lastAddress ?? undefined,
+    lastSeenMs: row.lastSeenMs ?? undefined,
+  }
+}

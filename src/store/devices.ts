@@ -1,0 +1,229 @@
+import { Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
+import { checkVersion, notFound } from './objects.ts'
+import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import type { Scope } from './scope.ts'
+import type { Tables } from './tables.ts'
+import { setUses, usersOf } from './uses.ts'
+
+export type Posture = Readonly<Record<string, string | number | boolean>>
+
+/** A person's device that has signed in. */
+export interface DeviceRecord extends HeldCertificate {
+  readonly id: string
+  /** Unique among the devices of its user. */
+  readonly name: string
+  readonly userId: string
+  readonly publicKeyHash: string
+  readonly host: HostFacts
+  /** Facts the client reports of itself. */
+  readonly reportedPosture: Posture
+  /** Facts an admin has set; they win over what is reported. */
+  readonly assignedPosture: Posture
+  /** What policy sees: both, joined. */
+  readonly posture: Posture
+  readonly enabled: boolean
+  readonly enrolledMs: number
+  readonly lastAddress?: string
+  readonly lastSeenMs?: number
+  readonly version: number
+  readonly createdMs: number
+  readonly updatedMs: number
+}
+
+export type NewDevice = HeldCertificate &
+  Pick<DeviceRecord, 'userId' | 'publicKeyHash' | 'host' | 'lastAddress'> & {
+    readonly id?: string
+    /** By default the host name, made unique among the devices of the user. */
+    readonly name?: string
+    readonly reportedPosture?: Posture
+  }
+
+export type DeviceChange = Partial<
+  HeldCertificate &
+    Pick<
+      DeviceRecord,
+      'name' | 'userId' | 'publicKeyHash' | 'host' | 'enabled' | 'reportedPosture' | 'assignedPosture'
+    >
+>
+
+export class Devices {
+  readonly #scope: Scope
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  async byId(id: string): Promise<DeviceRecord | undefined> {
+    return one(this.#scope, 'id', id)
+  }
+
+  async byPublicKey(publicKeyHash: string): Promise<DeviceRecord | undefined> {
+    return one(this.#scope, 'publicKeyHash', publicKeyHash)
+  }
+
+  /** @param idOrName A name only finds a device when one user alone has it. @throws {Fault} NOT_FOUND. */
+  async get(idOrName: string): Promise<DeviceRecord> {
+    const rows = await this.#scope.db
+      .selectFrom('device')
+      .selectAll()
+      .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+      .execute()
+    if (rows.length === 1) return fromRow(rows[0]!)
+    if (rows.length === 0) throw notFound('client-device', idOrName)
+    const ids = rows.map((row) => row.id)
+    const detail = `"${idOrName}" can be any of ${ids.join(', ')}: give the id`
+    throw new Fault('NOT_FOUND', detail, { seen: { ids } })
+  }
+
+  async all(): Promise<DeviceRecord[]> {
+    return (await this.#scope.db.selectFrom('device').selectAll().orderBy('id').execute()).map(fromRow)
+  }
+
+  async list({ limit, cursor, userId }: PageQuery & { userId?: string }): Promise<Page<DeviceRecord>> {
+    const after = cursorKey(cursor)
+    let query = this.#scope.db.selectFrom('device').selectAll()
+    if (after !== undefined) query = query.where('id', '>', after)
+    if (userId !== undefined) query = query.where('userId', '=', userId)
+    const rows = await query
+      .orderBy('id')
+      .limit(limit + 1)
+      .execute()
+    const page = pageOf(rows, limit, (row) => row.id)
+    return { ...page, items: page.items.map(fromRow) }
+  }
+
+  /** @throws {Fault} CONFLICT if the public key is known already. */
+  async create(o: NewDevice): Promise<DeviceRecord> {
+    return this.#scope.atomically(async (scope) => {
+      const { db } = scope
+      const nowMs = scope.clock.nowMs()
+      const same = await one(scope, 'publicKeyHash', o.publicKeyHash)
+      if (same !== undefined) throw new Fault('CONFLICT', `device ${same.id} has this public key`)
+      const name = await freeName(o.name ?? o.host.name, (wanted) => nameTaken(scope, o.userId, wanted))
+      const row: Tables['device'] = {
+        id: o.id ?? newId('dev', nowMs),
+        name,
+        userId: o.userId,
+        publicKeyHash: o.publicKeyHash,
+        thumbprint: o.thumbprint,
+        serial: o.serial,
+        generation: o.generation,
+        host: JSON.stringify(o.host),
+        reportedPosture: JSON.stringify(o.reportedPosture ?? {}),
+        assignedPosture: '{}',
+        enabled: 1,
+        enrolledMs: nowMs,
+        notAfterMs: o.notAfterMs,
+        lastAddress: o.lastAddress ?? null,
+        lastSeenMs: nowMs,
+        version: 1,
+        createdMs: nowMs,
+        updatedMs: nowMs,
+      }
+      await db.insertInto('device').values(row).execute()
+      await setUses(scope, { kind: 'client-device', id: row.id }, [{ kind: 'user', id: row.userId }])
+      scope.touch('client-device', row.id, { policy: false })
+      return fromRow(row)
+    })
+  }
+
+  /** @throws {Fault} NOT_FOUND, CONFLICT if the name is taken, PRECONDITION_FAILED. */
+  async update(id: string, change: DeviceChange, o: { expectVersion?: number } = {}): Promise<DeviceRecord> {
+    return this.#scope.atomically(async (scope) => {
+      const before = await scope.db.selectFrom('device').selectAll().where('id', '=', id).executeTakeFirst()
+      if (before === undefined) throw notFound('client-device', id)
+      checkVersion('client-device', id, before.version, o.expectVersion)
+      const { host, enabled, reportedPosture, assignedPosture, ...plain } = defined(change)
+      const row: Tables['device'] = {
+        ...before,
+        ...plain,
+        host: host === undefined ? before.host : JSON.stringify(host),
+        reportedPosture:
+          reportedPosture === undefined ? before.reportedPosture : JSON.stringify(reportedPosture),
+        assignedPosture:
+          assignedPosture === undefined ? before.assignedPosture : JSON.stringify(assignedPosture),
+        enabled: enabled === undefined ? before.enabled : enabled ? 1 : 0,
+        version: before.version + 1,
+        updatedMs: scope.clock.nowMs(),
+      }
+      const renamed = row.name !== before.name || row.userId !== before.userId
+      if (renamed && (await nameTaken(scope, row.userId, row.name))) {
+        throw new Fault('CONFLICT', `another device of the user is already called ${row.name}`)
+      }
+      await scope.db.updateTable('device').set(row).where('id', '=', id).execute()
+      if (row.userId !== before.userId) {
+        await setUses(scope, { kind: 'client-device', id }, [{ kind: 'user', id: row.userId }])
+      }
+      const policy =
+        row.enabled !== before.enabled ||
+        row.userId !== before.userId ||
+        row.reportedPosture !== before.reportedPosture ||
+        row.assignedPosture !== before.assignedPosture
+      if (policy) scope.publish('identity', { kind: 'client-device', id })
+      scope.touch('client-device', id, { policy })
+      return fromRow(row)
+    })
+  }
+
+  /** Notes when and from where it was last connected: no new version, and no hint to anyone. */
+  async seen(id: string, o: { address: string; atMs: number }): Promise<void> {
+    await this.#scope.db
+      .updateTable('device')
+      .set({ lastAddress: o.address, lastSeenMs: o.atMs })
+      .where('id', '=', id)
+      .execute()
+  }
+
+  /** @throws {Fault} NOT_FOUND, IN_USE, PRECONDITION_FAILED. */
+  async delete(id: string, o: { expectVersion?: number } = {}): Promise<void> {
+    await this.#scope.atomically(async (scope) => {
+      const row = await scope.db.selectFrom('device').selectAll().where('id', '=', id).executeTakeFirst()
+      if (row === undefined) throw notFound('client-device', id)
+      checkVersion('client-device', id, row.version, o.expectVersion)
+      const users = await usersOf(scope, id)
+      if (users.length > 0) {
+        throw new Fault('IN_USE', `device ${row.name} is used by ${users.join(', ')}`, { seen: { users } })
+      }
+      await setUses(scope, { kind: 'client-device', id }, [])
+      await scope.db.deleteFrom('device').where('id', '=', id).execute()
+      scope.publish('identity', { kind: 'client-device', id })
+      scope.touch('client-device', id, { policy: true })
+    })
+  }
+}
+
+async function one(
+  scope: Scope,
+  column: 'id' | 'publicKeyHash',
+  value: string,
+): Promise<DeviceRecord | undefined> {
+  const row = await scope.db.selectFrom('device').selectAll().where(column, '=', value).executeTakeFirst()
+  return row && fromRow(row)
+}
+
+async function nameTaken(scope: Scope, userId: string, name: string): Promise<boolean> {
+  const row = await scope.db
+    .selectFrom('device')
+    .select('id')
+    .where('userId', '=', userId)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+function fromRow(row: Tables['device']): DeviceRecord {
+  const reportedPosture = JSON.parse(row.reportedPosture) as Posture
+  const assignedPosture = JSON.parse(row.assignedPosture) as Posture
+  return {
+    ...row,
+    host: JSON.parse(row.host),
+    reportedPosture,
+    assignedPosture,
+    posture: { ...reportedPosture, ...assignedPosture },
+    enabled: row.enabled === 1,
+    lastAddress: row.lastAddress ?? undefined,
+    lastSeenMs: row.lastSeenMs ?? undefined,
+  }
+}

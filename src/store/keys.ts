@@ -1,0 +1,192 @@
+import { Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import { checkVersion, notFound } from './objects.ts'
+import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import type { Scope } from './scope.ts'
+import type { Tables } from './tables.ts'
+import { setUses } from './uses.ts'
+
+/** A provisioning key as stored: the secret itself is nowhere, only its hash. */
+export interface KeyRecord {
+  readonly id: string
+  readonly name: string
+  readonly groupId: string
+  readonly uses: number
+  readonly maxUses: number
+  readonly expiresMs: number
+  readonly revoked: boolean
+  readonly version: number
+  readonly createdMs: number
+  readonly updatedMs: number
+}
+
+/** What a use of a key gave. */
+export interface KeyUse {
+  readonly keyId: string
+  readonly groupId: string
+  /** The connector that already has this public key. Through the same key it cost no further use. */
+  readonly already?: string
+}
+
+export class ProvisioningKeys {
+  readonly #scope: Scope
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  /** @throws {Fault} CONFLICT if the name is taken; NOT_FOUND if there is no such group. */
+  async create(o: {
+    name: string
+    groupId: string
+    /** `hashKeySecret` of the secret. */
+    secretHash: string
+    maxUses: number
+    expiresMs: number
+  }): Promise<KeyRecord> {
+    return this.#scope.atomically(async (scope) => {
+      const nowMs = scope.clock.nowMs()
+      if ((await findRow(scope, o.name)) !== undefined) {
+        throw new Fault('CONFLICT', `a provisioning key is already called ${o.name}`)
+      }
+      const group = await scope.db
+        .selectFrom('object')
+        .select('id')
+        .where('kind', '=', 'connector-group')
+        .where('id', '=', o.groupId)
+        .executeTakeFirst()
+      if (group === undefined) throw notFound('connector-group', o.groupId)
+      const row: Tables['provisioningKey'] = {
+        ...o,
+        id: newId('key', nowMs),
+        uses: 0,
+        revoked: 0,
+        version: 1,
+        createdMs: nowMs,
+        updatedMs: nowMs,
+      }
+      await scope.db.insertInto('provisioningKey').values(row).execute()
+      const from = { kind: 'provisioning-key', id: row.id } as const
+      await setUses(scope, from, [{ kind: 'connector-group', id: o.groupId }])
+      return fromRow(row)
+    })
+  }
+
+  /**
+   * Takes one use, in one write: however many ask at once, no more succeed than the key allows.
+   * Run it in the transaction that creates the connector, so that a crash costs no use.
+   *
+   * @param secretHash `hashKeySecret` of the secret presented.
+   * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED.
+   */
+  async consume(secretHash: string, publicKeyHash: string, nowMs: number): Promise<KeyUse> {
+    return this.#scope.atomically(async ({ db }) => {
+      const key = await db
+        .selectFrom('provisioningKey')
+        .selectAll()
+        .where('secretHash', '=', secretHash)
+        .executeTakeFirst()
+      if (key === undefined) throw new Fault('KEY_UNKNOWN', 'no provisioning key has this secret')
+      if (key.revoked === 1) throw new Fault('KEY_REVOKED', `key ${key.name} (${key.id})`, seenOf(key))
+      if (key.expiresMs <= nowMs) {
+        const at = new Date(key.expiresMs).toISOString()
+        throw new Fault('KEY_EXPIRED', `key ${key.name} (${key.id}) ended at ${at}`, seenOf(key))
+      }
+      const same = await db
+        .selectFrom('connector')
+        .select(['id', 'keyId'])
+        .where('publicKeyHash', '=', publicKeyHash)
+        .executeTakeFirst()
+      const use: KeyUse = { keyId: key.id, groupId: key.groupId, already: same?.id }
+      if (same?.keyId === key.id) return use
+      const taken = await db
+        .updateTable('provisioningKey')
+        .set((set) => ({ uses: set('uses', '+', 1), updatedMs: nowMs }))
+        .where('id', '=', key.id)
+        .where('revoked', '=', 0)
+        .where('expiresMs', '>', nowMs)
+        .whereRef('uses', '<', 'maxUses')
+        .executeTakeFirst()
+      if (taken.numUpdatedRows === 1n) return use
+      const detail = `key ${key.name} (${key.id}): ${key.uses} of ${key.maxUses} uses taken`
+      throw new Fault('KEY_EXHAUSTED', detail, seenOf(key))
+    })
+  }
+
+  /** @throws {Fault} NOT_FOUND. */
+  async get(idOrName: string): Promise<KeyRecord> {
+    const row = await findRow(this.#scope, idOrName)
+    if (row === undefined) throw notFound('provisioning-key', idOrName)
+    return fromRow(row)
+  }
+
+  async list({ limit, cursor }: PageQuery): Promise<Page<KeyRecord>> {
+    const after = cursorKey(cursor)
+    let query = this.#scope.db.selectFrom('provisioningKey').selectAll()
+    if (after !== undefined) query = query.where('name', '>', after)
+    const rows = await query
+      .orderBy('name')
+      .limit(limit + 1)
+      .execute()
+    const page = pageOf(rows, limit, (row) => row.name)
+    return { ...page, items: page.items.map(fromRow) }
+  }
+
+  /** @throws {Fault} NOT_FOUND, PRECONDITION_FAILED. */
+  async update(
+    idOrName: string,
+    change: { maxUses?: number; expiresMs?: number; revoked?: boolean },
+    o: { expectVersion?: number } = {},
+  ): Promise<KeyRecord> {
+    return this.#scope.atomically(async (scope) => {
+      const before = await findRow(scope, idOrName)
+      if (before === undefined) throw notFound('provisioning-key', idOrName)
+      checkVersion('provisioning-key', idOrName, before.version, o.expectVersion)
+      const row: Tables['provisioningKey'] = {
+        ...before,
+        maxUses: change.maxUses ?? before.maxUses,
+        expiresMs: change.expiresMs ?? before.expiresMs,
+        revoked: change.revoked === undefined ? before.revoked : change.revoked ? 1 : 0,
+        version: before.version + 1,
+        updatedMs: scope.clock.nowMs(),
+      }
+      await scope.db.updateTable('provisioningKey').set(row).where('id', '=', row.id).execute()
+      return fromRow(row)
+    })
+  }
+
+  /** Connectors that were enrolled with it stay. @throws {Fault} NOT_FOUND, PRECONDITION_FAILED. */
+  async delete(idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
+    await this.#scope.atomically(async (scope) => {
+      const row = await findRow(scope, idOrName)
+      if (row === undefined) throw notFound('provisioning-key', idOrName)
+      checkVersion('provisioning-key', idOrName, row.version, o.expectVersion)
+      await setUses(scope, { kind: 'provisioning-key', id: row.id }, [])
+      await scope.db.deleteFrom('provisioningKey').where('id', '=', row.id).execute()
+    })
+  }
+}
+
+function findRow(scope: Scope, idOrName: string) {
+  return scope.db
+    .selectFrom('provisioningKey')
+    .selectAll()
+    .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+    .executeTakeFirst()
+}
+
+function fromRow({ secretHash: _, ...row }: Tables['provisioningKey']): KeyRecord {
+  return { ...row, revoked: row.revoked === 1 }
+}
+
+function seenOf(key: Tables['provisioningKey']) {
+  return {
+    seen: {
+      key: key.id,
+      group: key.groupId,
+      uses: key.uses,
+      maxUses: key.maxUses,
+      expires: new Date(key.expiresMs).toISOString(),
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import path from 'node:path'
+import { backup, type DatabaseSync } from 'node:sqlite'
+import { type Kysely, sql } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import { Fault } from '../base/faults.ts'
+import { up as start } from './migrations/0001-start.ts'
+import type { Tables } from './tables.ts'
+
+/** In order; a migration that was released never changes. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-start': { up: start as Migration['up'] },
+}
+
+const MIGRATION_TABLE = 'schema_migration'
+
+/** Where a database stands towards this version of the program. */
+export interface SchemaState {
+  readonly applied: readonly string[]
+  readonly pending: readonly string[]
+  /** Applied by a newer program: this one must not write. */
+  readonly unknown: readonly string[]
+}
+
+/** Looks, changes nothing. */
+export async function schemaState(
+  db: Kysely<Tables>,
+  migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
+): Promise<SchemaState> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
+  const has = tables.some((table) => table.name === MIGRATION_TABLE)
+  const { rows } = has
+    ? await sql<{ name: string }>`select name from ${sql.table(MIGRATION_TABLE)}`.execute(db)
+    : { rows: [] }
+  const applied = rows.map((row) => row.name).sort()
+  return {
+    applied,
+    pending: Object.keys(migrations).filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !Object.hasOwn(migrations, name)),
+  }
+}
+
+/**
+ * Brings the schema up to date, all of it or nothing, with a copy of the file beside it first.
+ *
+ * @returns The names applied now, and where the copy is.
+ * @throws {Fault} STORE_FAILED if a newer program wrote this file, or a migration fails.
+ */
+export async function migrate(
+  raw: DatabaseSync,
+  db: Kysely<Tables>,
+  file: string,
+  migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
+): Promise<{ applied: readonly string[]; backup?: string }> {
+  const state = await schemaState(db, migrations)
+  if (state.unknown.length > 0) {
+    const detail = `${file} was written by a newer version: it has ${state.unknown.join(', ')}`
+    throw new Fault('STORE_FAILED', detail, { seen: { file, unknown: state.unknown } })
+  }
+  if (state.pending.length === 0) return { applied: [] }
+  const copy = state.applied.length === 0 || file === ':memory:' ? undefined : copyName(file, state.applied)
+  if (copy !== undefined) await backup(raw, copy)
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...migrations }) },
+    migrationTableName: MIGRATION_TABLE,
+    migrationLockTableName: `${MIGRATION_TABLE}_lock`,
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (error === undefined) return { applied: state.pending, backup: copy }
+  const kept = copy === undefined ? '' : `; the file as it was is ${copy}`
+  throw new Fault('STORE_FAILED', `cannot migrate ${file}: ${String(error)}${kept}`, { cause: error })
+}
+
+function copyName(file: string, applied: readonly string[]): string {
+  return path.join(path.dirname(file), `${path.basename(file)}.before-${applied.at(-1)}.${Date.now()}`)
+}

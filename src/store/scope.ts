@@ -1,0 +1,20 @@
+import type { Kysely } from 'kysely'
+import type { Kind } from '../api/kinds.ts'
+import type { Clock } from '../base/clock.ts'
+import type { BusMessages, Topic } from './bus.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * Where repositories run: on the database as such, where each call is its own transaction, or inside one.
+ * What a transaction changed is told to the bus after it is durable, never before.
+ */
+export interface Scope {
+  readonly db: Kysely<Tables>
+  readonly clock: Clock
+  /** Runs `work` in the transaction that is open, else in one of its own. */
+  atomically<T>(work: (scope: Scope) => Promise<T>): Promise<T>
+  /** An object was written or deleted; `policy` when decisions may differ now. */
+  touch(kind: Kind, id: string, o: { policy: boolean }): void
+  /** Published once the transaction is durable. */
+  publish<T extends Topic>(topic: T, message: BusMessages[T]): void
+}

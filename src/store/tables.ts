@@ -1,0 +1,142 @@
+/**
+ * Rows as the database holds them. Portable between SQLite and PostgreSQL: times are integer milliseconds,
+ * flags 0 or 1, documents JSON text. The migrations create exactly these columns, in snake_case.
+ *
+ * @module
+ */
+
+/** 0 or 1: not every database has a boolean. */
+export type Flag = 0 | 1
+
+export interface Tables {
+  meta: { key: string; value: string }
+  object: {
+    kind: string
+    id: string
+    name: string
+    version: number
+    spec: string
+    createdMs: number
+    updatedMs: number
+  }
+  reference: { fromKind: string; fromId: string; toKind: string; toId: string }
+  password: { userId: string; hash: string; updatedMs: number }
+  provisioningKey: {
+    id: string
+    name: string
+    groupId: string
+    secretHash: string
+    uses: number
+    maxUses: number
+    expiresMs: number
+    revoked: Flag
+    version: number
+    createdMs: number
+    updatedMs: number
+  }
+  connector: {
+    id: string
+    name: string
+    groupId: string
+    keyId: string | null
+    publicKeyHash: string
+    thumbprint: string
+    serial: string
+    generation: number
+    fingerprint: string
+    host: string
+    enabled: Flag
+    enrolledMs: number
+    notAfterMs: number
+    lastAddress: string | null
+    lastSeenMs: number | null
+    version: number
+    createdMs: number
+    updatedMs: number
+  }
+  device: {
+    id: string
+    name: string
+    userId: string
+    publicKeyHash: string
+    thumbprint: string
+    serial: string
+    generation: number
+    host: string
+    /** Facts the client reports of itself. */
+    reportedPosture: string
+    /** Facts an admin has set, which win. */
+    assignedPosture: string
+    enabled: Flag
+    enrolledMs: number
+    notAfterMs: number
+    lastAddress: string | null
+    lastSeenMs: number | null
+    version: number
+    createdMs: number
+    updatedMs: number
+  }
+  session: {
+    id: string
+    state: string
+    startedMs: number
+    endedMs: number | null
+    userId: string | null
+    deviceId: string | null
+    connectorId: string | null
+    edgeId: string | null
+    segmentId: string | null
+    ruleId: string | null
+    host: string
+    port: number
+    closeReason: string | null
+    /** The whole record as JSON. */
+    record: string
+    /** Grows with every change of any session: where a follower stands. */
+    revision: number
+  }
+  secret: { name: string; sealed: string; updatedMs: number }
+  token: {
+    id: string
+    name: string
+    role: string
+    hash: string
+    expiresMs: number | null
+    lastUsedMs: number | null
+    version: number
+    createdMs: number
+    updatedMs: number
+  }
+  audit: {
+    seq: number
+    timeMs: number
+    actor: string
+    action: string
+    object: string
+    detail: string
+    prevHash: string
+    hash: string
+  }
+  idempotency: {
+    tokenId: string
+    key: string
+    requestHash: string
+    status: number
+    headers: string
+    body: string
+    createdMs: number
+  }
+  revokedSerial: { serial: string; reason: string; expiresMs: number; createdMs: number }
+  revokedGrant: { id: string; reason: string; expiresMs: number; createdMs: number }
+  /** Grants given out and not yet expired, so that a change of policy can name those it ends. */
+  grantIssued: {
+    id: string
+    connectorId: string
+    deviceId: string
+    userId: string
+    segmentId: string
+    ruleId: string
+    host: string
+    expiresMs: number
+  }
+}

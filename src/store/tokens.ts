@@ -1,0 +1,105 @@
+import { Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import { checkVersion, notFound } from './objects.ts'
+import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import type { Scope } from './scope.ts'
+import type { Tables } from './tables.ts'
+
+/** An API token as stored: only the hash of it. */
+export interface TokenRecord {
+  readonly id: string
+  readonly name: string
+  readonly role: string
+  /** SHA-256 of the token, hex. */
+  readonly hash: string
+  readonly expiresMs?: number
+  readonly lastUsedMs?: number
+  readonly version: number
+  readonly createdMs: number
+  readonly updatedMs: number
+}
+
+export class Tokens {
+  readonly #scope: Scope
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  /** @throws {Fault} CONFLICT if the name is taken. */
+  async create(o: Pick<TokenRecord, 'name' | 'role' | 'hash' | 'expiresMs'>): Promise<TokenRecord> {
+    return this.#scope.atomically(async (scope) => {
+      const nowMs = scope.clock.nowMs()
+      if ((await one(scope, o.name)) !== undefined) {
+        throw new Fault('CONFLICT', `a token is already called ${o.name}`)
+      }
+      const row: Tables['token'] = {
+        id: newId('tok', nowMs),
+        name: o.name,
+        role: o.role,
+        hash: o.hash,
+        expiresMs: o.expiresMs ?? null,
+        lastUsedMs: null,
+        version: 1,
+        createdMs: nowMs,
+        updatedMs: nowMs,
+      }
+      await scope.db.insertInto('token').values(row).execute()
+      return fromRow(row)
+    })
+  }
+
+  async byHash(hash: string): Promise<TokenRecord | undefined> {
+    const row = await this.#scope.db
+      .selectFrom('token')
+      .selectAll()
+      .where('hash', '=', hash)
+      .executeTakeFirst()
+    return row && fromRow(row)
+  }
+
+  /** @throws {Fault} NOT_FOUND. */
+  async get(idOrName: string): Promise<TokenRecord> {
+    const row = await one(this.#scope, idOrName)
+    if (row === undefined) throw notFound('token', idOrName)
+    return fromRow(row)
+  }
+
+  async list({ limit, cursor }: PageQuery): Promise<Page<TokenRecord>> {
+    const after = cursorKey(cursor)
+    let query = this.#scope.db.selectFrom('token').selectAll()
+    if (after !== undefined) query = query.where('name', '>', after)
+    const rows = await query
+      .orderBy('name')
+      .limit(limit + 1)
+      .execute()
+    const page = pageOf(rows, limit, (row) => row.name)
+    return { ...page, items: page.items.map(fromRow) }
+  }
+
+  async used(id: string, atMs: number): Promise<void> {
+    await this.#scope.db.updateTable('token').set({ lastUsedMs: atMs }).where('id', '=', id).execute()
+  }
+
+  /** @throws {Fault} NOT_FOUND, PRECONDITION_FAILED. */
+  async delete(idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
+    await this.#scope.atomically(async (scope) => {
+      const row = await one(scope, idOrName)
+      if (row === undefined) throw notFound('token', idOrName)
+      checkVersion('token', idOrName, row.version, o.expectVersion)
+      await scope.db.deleteFrom('token').where('id', '=', row.id).execute()
+    })
+  }
+}
+
+function one(scope: Scope, idOrName: string) {
+  return scope.db
+    .selectFrom('token')
+    .selectAll()
+    .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+    .executeTakeFirst()
+}
+
+function fromRow(row: Tables['token']): TokenRecord {
+  return { ...row, expiresMs: row.expiresMs ?? undefined, lastUsedMs: row.lastUsedMs ?? undefined }
+}
