@@ -1,0 +1,186 @@
+/**
+ * Connects to one of several checked addresses of an application: happy eyeballs (RFC 8305), one deadline.
+ *
+ * Callbacks, not promises: this runs once per session.
+ *
+ * @module
+ */
+import net from 'node:net'
+import { Fault, type FaultCode } from '../base/faults.ts'
+import { Deadlines } from './deadlines.ts'
+
+export interface DialerOptions {
+  /** From the first attempt to the last. */
+  readonly timeoutMs?: number
+  /** Head start of each address over the next, RFC 8305 section 5. */
+  readonly headStartMs?: number
+}
+
+/** Called once: with a socket that is connected and has no listeners, or with why not. */
+export type Dialled = (fault: Fault | undefined, socket?: net.Socket, address?: string) => void
+
+const MAX_ATTEMPTS = 8
+
+export class Dialer implements Disposable {
+  readonly #headStartMs: number
+  readonly #deadlines: Deadlines<Attempts>
+
+  constructor({ timeoutMs = 8000, headStartMs = 250 }: DialerOptions = {}) {
+    this.#headStartMs = headStartMs
+    this.#deadlines = new Deadlines(timeoutMs, (attempts) => attempts.expire(timeoutMs))
+  }
+
+  /**
+   * @param addresses Not empty; IPv4 or IPv6, nothing that needs resolving.
+   * @returns Gives the attempt up; `done` is then not called.
+   */
+  dial(addresses: readonly string[], port: number, done: Dialled): () => void {
+    const attempts = new Attempts(
+      interleave(addresses),
+      port,
+      this.#headStartMs,
+      (fault, socket, address) => {
+        this.#deadlines.delete(attempts)
+        done(fault, socket, address)
+      },
+    )
+    this.#deadlines.add(attempts)
+    attempts.next()
+    return () => {
+      this.#deadlines.delete(attempts)
+      attempts.stop()
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadlines[Symbol.dispose]()
+  }
+}
+
+class Attempts {
+  readonly #addresses: readonly string[]
+  readonly #port: number
+  readonly #headStartMs: number
+  readonly #done: Dialled
+  readonly #sockets = new Set<net.Socket>()
+  readonly #failures: { address: string; errno: string }[] = []
+  #tried = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(addresses: readonly string[], port: number, headStartMs: number, done: Dialled) {
+    this.#addresses = addresses
+    this.#port = port
+    this.#headStartMs = headStartMs
+    this.#done = done
+  }
+
+  next(): void {
+    clearTimeout(this.#timer)
+    const address = this.#addresses[this.#tried++]
+    if (address === undefined) {
+      if (this.#sockets.size === 0) this.#finish(this.#fault())
+      return
+    }
+    const socket = net.connect({
+      host: address,
+      port: this.#port,
+      allowHalfOpen: true,
+      noDelay: true,
+      autoSelectFamily: false,
+    })
+    this.#sockets.add(socket)
+    socket.once('connect', () => {
+      socket.removeAllListeners('error')
+      this.#sockets.delete(socket)
+      this.#finish(undefined, socket, address)
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      this.#sockets.delete(socket)
+      this.#failures.push({ address, errno: error.code ?? 'unknown' })
+      this.next()
+    })
+    if (this.#tried < this.#addresses.length) {
+      this.#timer = setTimeout(() => this.next(), this.#headStartMs)
+    }
+  }
+
+  expire(timeoutMs: number): void {
+    const open = this.#addresses.slice(0, this.#tried)
+    const where = `${open.map((address) => endpoint(address, this.#port)).join(', ')}`
+    this.#finish(
+      new Fault('APP_TIMEOUT', `${where}: no answer in ${timeoutMs} ms`, {
+        seen: { addresses: open, port: this.#port, timeoutMs, failed: this.#failures.map((f) => f.errno) },
+      }),
+    )
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    for (const socket of this.#sockets) {
+      socket.removeAllListeners()
+      socket.on('error', () => {}) // an attempt under way may still fail once
+      socket.destroy()
+    }
+    this.#sockets.clear()
+  }
+
+  #finish(fault: Fault | undefined, socket?: net.Socket, address?: string): void {
+    this.stop()
+    this.#done(fault, socket, address)
+  }
+
+  /** The failure of the address that came furthest: a refusal says more than a route that is not there. */
+  #fault(): Fault {
+    const ranked = this.#failures
+      .map((failure) => ({ ...failure, code: faultCodeOf(failure.errno) }))
+      .sort((a, b) => RANK.indexOf(a.code) - RANK.indexOf(b.code))
+    const { code, address, errno } = ranked[0]!
+    return new Fault(code, `${endpoint(address, this.#port)}: ${errno}`, {
+      seen: { address, port: this.#port, errno, tried: this.#failures.map((f) => `${f.address} ${f.errno}`) },
+    })
+  }
+}
+
+const RANK: readonly FaultCode[] = [
+  'FD_EXHAUSTED',
+  'APP_RESET',
+  'APP_REFUSED',
+  'APP_TIMEOUT',
+  'APP_UNREACHABLE',
+]
+
+/** What an errno of connect(2) means for the application. */
+export function faultCodeOf(errno: string): FaultCode {
+  switch (errno) {
+    case 'ECONNREFUSED':
+      return 'APP_REFUSED'
+    case 'ETIMEDOUT':
+      return 'APP_TIMEOUT'
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return 'APP_RESET'
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'FD_EXHAUSTED'
+    default:
+      return 'APP_UNREACHABLE'
+  }
+}
+
+export function endpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** RFC 8305 section 4: families take turns, beginning with the one the system prefers. */
+function interleave(addresses: readonly string[]): readonly string[] {
+  if (addresses.length === 1) return addresses
+  const isSix = (address: string) => address.includes(':')
+  const first = addresses.filter((a) => isSix(a) === isSix(addresses[0]!))
+  const second = addresses.filter((a) => isSix(a) !== isSix(addresses[0]!))
+  const mixed: string[] = []
+  for (let i = 0; i < Math.max(first.length, second.length); i++) {
+    if (first[i] !== undefined) mixed.push(first[i]!)
+    if (second[i] !== undefined) mixed.push(second[i]!)
+  }
+  return mixed.slice(0, MAX_ATTEMPTS)
+}

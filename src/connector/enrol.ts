@@ -1,0 +1,117 @@
+/**
+ * From a provisioning key to an identity.
+ *
+ *     read key file → make key pair → STORE it → ask → check the reply → STORE the identity → drop pair and key file
+ *
+ * The pair is on disk before anyone hears of it, so a crash at any point repeats the same public key, and the
+ * control plane answers that with the same connector at no further use of the provisioning key.
+ *
+ * @module
+ */
+import os from 'node:os'
+import { z } from 'zod'
+import type { Clock } from '../base/clock.ts'
+import { rfc3339 } from '../base/clock.ts'
+import { failpoint } from '../base/failpoint.ts'
+import type { Log } from '../base/log.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import type { Egress } from '../link/egress.ts'
+import { postEnrol } from '../link/requests.ts'
+import { createKeyAndCsr } from '../pki/csr.ts'
+import { fingerprintOf, type MachineFacts } from '../probe/machine.ts'
+import { PROTOCOL_VERSION } from '../wire/control.ts'
+import { acceptCertificate, type ConnectorIdentity, saveIdentity } from './identity.ts'
+import { readKeyFile, removeKeyFile } from './key-file.ts'
+import type { Locker } from './locker.ts'
+
+const PENDING_FILE = 'enrolment.json'
+const pendingKey = z.strictObject({ keyPem: z.string(), csrPem: z.string() })
+
+export interface EnrolOptions {
+  readonly keyFile: string
+  /** Instead of the edge that the key names. */
+  readonly edge?: EdgeAddress
+  readonly egress: () => Promise<Egress>
+  readonly machine: MachineFacts
+  readonly program: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** Called with the edge before it is asked: the key has been read and a key pair is stored. */
+  readonly onAsk?: (edge: EdgeAddress, egress: Egress) => void
+}
+
+export interface Enrolled {
+  readonly identity: ConnectorIdentity
+  /** How slow the clock of this machine is against the control plane. */
+  readonly skewMs: number
+}
+
+/** @throws {Fault} KEY_* of the file or the control plane, or what the way to the edge threw. */
+export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> {
+  const key = await readKeyFile(o.keyFile, o.log)
+  const edge = o.edge ?? { host: key.edgeHost, port: key.edgePort }
+  const pair = await pendingPair(locker)
+  const egress = await o.egress()
+  o.onAsk?.(edge, egress)
+  failpoint('enrol.before-request')
+  const reply = await postEnrol(
+    edge,
+    key.pin,
+    {
+      version: PROTOCOL_VERSION,
+      secret: key.secret,
+      csr: pair.csrPem,
+      host: {
+        name: os.hostname().slice(0, 253),
+        platform: `${os.type()} ${os.release()} ${os.arch()}`.slice(0, 128),
+        program: o.program.slice(0, 64),
+      },
+      fingerprint: fingerprintOf(o.machine.factors),
+      timeMs: o.clock.nowMs(),
+    },
+    { egress, signal: o.signal },
+  )
+  failpoint('enrol.replied')
+  const identity = acceptCertificate(reply, {
+    keyPem: pair.keyPem,
+    edge,
+    nowMs: o.clock.nowMs(),
+    pin: key.pin,
+  })
+  await saveIdentity(locker, identity)
+  failpoint('enrol.identity-stored')
+  o.log.info(
+    {
+      event: 'connector.enrolled',
+      connector: identity.id,
+      tenant: identity.tenant,
+      certificateUntil: rfc3339(identity.notAfterMs),
+      sealed: locker.protection.sealed,
+    },
+    `Successfully enrolled. Connector ID ${identity.id}, version ${o.program}`,
+  )
+  await finishEnrolment(locker, o)
+  return { identity, skewMs: reply.skewMs }
+}
+
+/** What is left to do once the identity is stored; again at every start, as a crash may have come before it. */
+export async function finishEnrolment(
+  locker: Locker,
+  o: Pick<EnrolOptions, 'keyFile' | 'log'>,
+): Promise<void> {
+  await locker.remove(PENDING_FILE)
+  failpoint('enrol.pair-removed')
+  await removeKeyFile(o.keyFile, o.log)
+  failpoint('enrol.key-removed')
+}
+
+async function pendingPair(locker: Locker): Promise<z.infer<typeof pendingKey>> {
+  const stored = await locker.load(PENDING_FILE)
+  if (stored !== undefined) return pendingKey.parse(JSON.parse(stored))
+  const pair = await createKeyAndCsr(os.hostname().slice(0, 64))
+  failpoint('enrol.pair-made')
+  await locker.save(PENDING_FILE, 'an enrolment that has not ended', JSON.stringify(pair))
+  failpoint('enrol.pair-stored')
+  return pair
+}

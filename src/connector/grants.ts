@@ -1,0 +1,105 @@
+/**
+ * Grants that clients brought into their tunnels, verified once each; and those that were revoked since.
+ *
+ * @module
+ */
+import { asFault, Fault } from '../base/faults.ts'
+import { type Grant, verifyGrant } from '../pki/grant.ts'
+import type { VerifyKeys } from '../pki/signing-keys.ts'
+import { grantReference } from '../wire/open.ts'
+import { Scope } from './scope.ts'
+
+/** Grants one tunnel may hold; the oldest makes room. */
+const MAX_PER_TUNNEL = 1024
+/** Above this the revoked ids are pruned of those whose grants have ended by themselves. */
+const MAX_REVOKED = 20_000
+/** Longer than any grant lives. */
+const REVOKED_KEEP_MS = 3_600_000
+
+/** What the control plane says about grants: replaced as a whole on each welcome, added to in between. */
+export class GrantAuthority {
+  #keys: VerifyKeys = new Map()
+  readonly #revoked = new Map<string, number>()
+
+  get keys(): VerifyKeys {
+    return this.#keys
+  }
+
+  replaceKeys(keys: VerifyKeys): void {
+    this.#keys = keys
+  }
+
+  replaceRevoked(ids: readonly string[], nowMs: number): void {
+    this.#revoked.clear()
+    this.revoke(ids, nowMs)
+  }
+
+  revoke(ids: readonly string[], nowMs: number): void {
+    for (const id of ids) this.#revoked.set(id, nowMs + REVOKED_KEEP_MS)
+    if (this.#revoked.size <= MAX_REVOKED) return
+    for (const [id, untilMs] of this.#revoked) if (untilMs < nowMs) this.#revoked.delete(id)
+  }
+
+  isRevoked(id: string): boolean {
+    return this.#revoked.has(id)
+  }
+}
+
+export interface HeldGrant {
+  readonly grant: Grant
+  readonly scope: Scope
+}
+
+/** The grants of one tunnel. A grant is bound to the certificate of the client, so to its tunnels. */
+export class TunnelGrants {
+  readonly #authority: GrantAuthority
+  readonly #expect: { tenant: string; connector: string; thumbprint: string }
+  readonly #held = new Map<string, HeldGrant | Fault | Promise<HeldGrant>>()
+
+  constructor(authority: GrantAuthority, expect: { tenant: string; connector: string; thumbprint: string }) {
+    this.#authority = authority
+    this.#expect = expect
+  }
+
+  /** Begins to verify; sessions that name the grant meanwhile wait for it. */
+  receive(jws: string, nowMs: number): void {
+    const reference = grantReference(jws)
+    if (this.#held.has(reference) && !(this.#held.get(reference) instanceof Fault)) return
+    if (this.#held.size >= MAX_PER_TUNNEL) this.#held.delete(this.#held.keys().next().value!)
+    const verified = verifyGrant(this.#authority.keys, jws, { ...this.#expect, nowMs }).then((grant) => ({
+      grant,
+      scope: new Scope(grant),
+    }))
+    this.#held.set(reference, verified)
+    const settle = (result: HeldGrant | Fault) => {
+      if (this.#held.get(reference) === verified) this.#held.set(reference, result)
+    }
+    verified.then(settle, (error: unknown) => settle(asFault(error, 'GRANT_INVALID')))
+  }
+
+  /**
+   * The grant that an OPEN names, at once unless it is being verified.
+   *
+   * @throws {Fault} GRANT_INVALID, also by rejection.
+   */
+  find(reference: string): HeldGrant | Promise<HeldGrant> {
+    const found = this.#held.get(reference)
+    if (found === undefined) throw new Fault('GRANT_INVALID', 'no such grant came in this tunnel')
+    if (found instanceof Fault) throw found
+    return found
+  }
+
+  /** @throws {Fault} GRANT_EXPIRED or GRANT_REVOKED: asked for each session, as time goes on. */
+  checkNow({ grant }: HeldGrant, nowMs: number): void {
+    if (nowMs >= grant.expiresMs) {
+      throw new Fault('GRANT_EXPIRED', `it ended ${nowMs - grant.expiresMs} ms ago`, {
+        seen: { grantId: grant.id, expiresMs: grant.expiresMs, nowMs },
+      })
+    }
+    if (this.#authority.isRevoked(grant.id)) {
+      throw new Fault('GRANT_REVOKED', `grant for segment ${grant.segmentName}`, {
+        seen: { grantId: grant.id },
+      })
+    }
+  }
+}

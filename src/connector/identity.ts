@@ -1,0 +1,87 @@
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
+import { z } from 'zod'
+import { Fault } from '../base/faults.ts'
+import type { Credentials, EdgeAddress } from '../link/credentials.ts'
+import { parseIdentityUri } from '../pki/identity.ts'
+import type { CertificateReply } from '../wire/control.ts'
+import type { Locker } from './locker.ts'
+
+const FILE = 'identity.json'
+
+/** What enrolment left on this machine, and renewal replaces. */
+export const connectorIdentity = z.strictObject({
+  id: z.string(),
+  tenant: z.string(),
+  keyPem: z.string(),
+  /** Leaf, then intermediate. */
+  certificate: z.string(),
+  rootPem: z.string(),
+  notAfterMs: z.number(),
+  /** When the certificate came, by the clock of this machine. */
+  receivedMs: z.number(),
+  generation: z.number(),
+  edge: z.strictObject({ host: z.string(), port: z.number() }),
+})
+export type ConnectorIdentity = z.infer<typeof connectorIdentity>
+
+export async function loadIdentity(locker: Locker): Promise<ConnectorIdentity | undefined> {
+  const secret = await locker.load(FILE)
+  return secret === undefined ? undefined : connectorIdentity.parse(JSON.parse(secret))
+}
+
+export async function saveIdentity(locker: Locker, identity: ConnectorIdentity): Promise<void> {
+  await locker.save(FILE, `connector ${identity.id} of tenant ${identity.tenant}`, JSON.stringify(identity))
+}
+
+export function credentialsOf(identity: ConnectorIdentity): Credentials {
+  const { id, tenant, keyPem, certificate, rootPem, notAfterMs, generation } = identity
+  return {
+    identity: { tenant, role: 'connector', id },
+    keyPem,
+    certificate,
+    rootPem,
+    notAfterMs,
+    generation,
+  }
+}
+
+/** Two thirds of the life of the certificate, by the clock of this machine. */
+export function renewAtMs({ receivedMs, notAfterMs }: ConnectorIdentity): number {
+  return receivedMs + ((notAfterMs - receivedMs) * 2) / 3
+}
+
+/**
+ * An identity from a reply, after looking that it is ours: our key, our name, the root that was pinned.
+ *
+ * @throws {Fault} PROTOCOL_ERROR naming what does not fit.
+ */
+export function acceptCertificate(
+  reply: Pick<CertificateReply, 'id' | 'tenant' | 'certificate' | 'root' | 'notAfterMs' | 'generation'>,
+  o: { keyPem: string; edge: EdgeAddress; nowMs: number; pin?: Buffer },
+): ConnectorIdentity {
+  const leaf = new X509Certificate(reply.certificate)
+  const refuse = (what: string) =>
+    new Fault('PROTOCOL_ERROR', `the certificate that was issued ${what}`, { hop: 'control' })
+  const ours = createPublicKey(createPrivateKey(o.keyPem)).export({ type: 'spki', format: 'der' })
+  if (!ours.equals(leaf.publicKey.export({ type: 'spki', format: 'der' }))) throw refuse('is for another key')
+  const uri = /URI:([^,\s]+)/.exec(leaf.subjectAltName ?? '')?.[1] ?? ''
+  const named = parseIdentityUri(uri)
+  if (named.id !== reply.id || named.tenant !== reply.tenant || named.role !== 'connector') {
+    throw refuse(`names ${uri}`)
+  }
+  if (o.pin !== undefined) {
+    const root = new X509Certificate(reply.root).fingerprint256.replaceAll(':', '').toLowerCase()
+    if (root !== o.pin.toString('hex')) throw refuse('comes with another root than the key names')
+  }
+  return {
+    id: reply.id,
+    tenant: reply.tenant,
+    keyPem: o.keyPem,
+    certificate: reply.certificate,
+    rootPem: reply.root,
+    notAfterMs: reply.notAfterMs,
+    receivedMs: o.nowMs,
+    generation: reply.generation,
+    edge: { host: o.edge.host, port: o.edge.port },
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Secrets in the state directory: sealed to this machine where three of its factors can be had, else in a plain
+ * file with mode 0600, and then the status says so.
+ *
+ * @module
+ */
+import { z } from 'zod'
+import { Fault } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import type { StateDir } from '../base/state-dir.ts'
+import { seal, unseal } from '../pki/seal.ts'
+import type { MachineFacts } from '../probe/machine.ts'
+
+const FACTORS_NEEDED = 3
+
+const envelope = z.strictObject({
+  format: z.literal(1),
+  /** For messages when the rest cannot be opened. */
+  about: z.string().max(256),
+  sealed: z.string().optional(),
+  /** Factors that `sealed` was made with. */
+  factors: z.array(z.string()).optional(),
+  plain: z.string().optional(),
+})
+
+export interface Protection {
+  readonly sealed: boolean
+  readonly factors: readonly string[]
+  /** For the status: how the identity is protected, and why not better. */
+  readonly note: string
+}
+
+export class Locker {
+  readonly #state: StateDir
+  readonly #machine: MachineFacts
+  readonly #log: Log
+
+  constructor(state: StateDir, machine: MachineFacts, log: Log) {
+    this.#state = state
+    this.#machine = machine
+    this.#log = log
+  }
+
+  get protection(): Protection {
+    const factors = Object.keys(this.#machine.factors)
+    if (factors.length >= FACTORS_NEEDED) {
+      return { sealed: true, factors, note: `sealed to this machine by ${factors.join(', ')}` }
+    }
+    const missing = Object.entries(this.#machine.missing).map(([name, why]) => `${name}: ${why}`)
+    const note = `not sealed, file mode 0600 only: ${factors.length} of ${FACTORS_NEEDED} factors (${missing.join('; ')})`
+    return { sealed: false, factors, note }
+  }
+
+  /** @param about What the file is, in plain text: who it belongs to. */
+  async save(name: string, about: string, secret: string): Promise<void> {
+    const { sealed, factors } = this.protection
+    const content: z.infer<typeof envelope> = sealed
+      ? {
+          format: 1,
+          about,
+          sealed: await seal(Buffer.from(secret), this.#machine.factors),
+          factors: [...factors],
+        }
+      : { format: 1, about, plain: secret }
+    await this.#state.write(name, `${JSON.stringify(content)}\n`)
+  }
+
+  /**
+   * The secret of a file, or `undefined` if there is none. A change of one factor is logged and healed.
+   *
+   * @throws {Fault} SEAL_BROKEN naming the factors that changed; INVALID if the file was damaged.
+   */
+  async load(name: string): Promise<string | undefined> {
+    const text = await this.#state.read(name)
+    if (text === undefined) return undefined
+    const content = this.#parse(name, text)
+    if (content.sealed === undefined) {
+      if (this.protection.sealed) await this.save(name, content.about, content.plain!)
+      return content.plain
+    }
+    const { secret, drifted } = await this.#unseal(name, content.about, content.sealed)
+    for (const { factor, oldHash, newHash } of drifted) {
+      this.#log.warn(
+        { event: 'seal.drifted', factor, old: oldHash, new: newHash },
+        `Machine factor ${factor} changed (${oldHash} → ${newHash}); identity still unseals with the others`,
+      )
+    }
+    if (this.#shouldReseal(content.factors ?? [], drifted)) {
+      await this.save(name, content.about, secret.toString())
+      this.#log.info({ event: 'seal.healed', file: name }, 'Identity sealed anew to the factors of now')
+    }
+    return secret.toString()
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#state.remove(name)
+  }
+
+  /** A factor that is merely not there now will be back; one with another value will not. */
+  #shouldReseal(sealedWith: readonly string[], drifted: readonly { factor: string }[]): boolean {
+    const now = Object.keys(this.#machine.factors)
+    if (!this.protection.sealed) return false
+    return (
+      drifted.some(({ factor }) => now.includes(factor)) || now.some((name) => !sealedWith.includes(name))
+    )
+  }
+
+  #parse(name: string, text: string): z.infer<typeof envelope> {
+    try {
+      const content = envelope.parse(JSON.parse(text))
+      if ((content.sealed === undefined) === (content.plain === undefined)) throw new Error('no content')
+      return content
+    } catch (error) {
+      throw new Fault('INVALID', `${this.#state.file(name)} is damaged: remove it and enrol again`, {
+        cause: error,
+        hop: 'connector',
+        seen: { file: this.#state.file(name) },
+      })
+    }
+  }
+
+  async #unseal(name: string, about: string, sealed: string) {
+    try {
+      return await unseal(sealed, this.#machine.factors)
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      const detail = `identity of ${about} in ${this.#state.path}: ${error.detail}`
+      const seen = { ...error.seen, stateDir: this.#state.path, file: this.#state.file(name) }
+      throw new Fault(error.code, detail, { cause: error, hop: error.hop, seen })
+    }
+  }
+}

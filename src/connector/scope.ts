@@ -1,0 +1,114 @@
+/**
+ * What one grant lets through, asked once per session and so made cheap: names and ports before resolving,
+ * addresses after it. The second check is what stands between a DNS answer and this network.
+ *
+ * @module
+ */
+import { Fault } from '../base/faults.ts'
+import type { Grant } from '../pki/grant.ts'
+import { canonicalHost, inCidrs, isAddress, isForbiddenAddress } from '../policy/destination.ts'
+import { hostMatches, portIn } from '../policy/segment.ts'
+import type { Open } from '../wire/open.ts'
+
+const MAX_REMEMBERED = 1024
+/** A shorter prefix covers half the internet: it names no special range, it merely contains one. */
+const MIN_EXPLICIT_PREFIX = 8
+
+export class Scope {
+  readonly #grant: Grant
+  readonly #names: ReadonlySet<string>
+  readonly #patterns: readonly string[]
+  /** CIDRs that lie inside a forbidden range: the segment means it. */
+  readonly #explicit: readonly string[]
+  /** CIDRs of one address: the only way to name an address of the connector itself. */
+  readonly #single: ReadonlySet<string>
+  readonly #covered = new Set<string>()
+  /** By identity of the resolver's answer, which is the same array as long as the answer is kept. */
+  readonly #checked = new WeakMap<readonly string[], readonly string[]>()
+
+  constructor(grant: Grant) {
+    this.#grant = grant
+    this.#names = new Set(grant.hosts.filter((host) => !host.startsWith('*')))
+    this.#patterns = grant.hosts.filter((host) => host.startsWith('*'))
+    const addresses = grant.hosts.filter(isAddress)
+    const cidrs = [...grant.cidrs, ...grant.addressCidrs, ...addresses]
+    const parts = cidrs.map(partsOf)
+    this.#explicit = parts
+      .filter(({ base, prefix }) => prefix >= MIN_EXPLICIT_PREFIX && isForbiddenAddress(base))
+      .map(({ base, prefix }) => `${base}/${prefix}`)
+    this.#single = new Set(parts.filter(({ whole }) => whole).map(({ base }) => base))
+  }
+
+  /** @throws {Fault} BAD_DESTINATION or DESTINATION_OUTSIDE_GRANT. */
+  check({ host, port, protocol }: Open): void {
+    const key = `${protocol}:${port}:${host}`
+    if (this.#covered.has(key)) return
+    if (canonicalHost(host) !== host) {
+      throw new Fault('BAD_DESTINATION', `${host} is not in its canonical form`, { hop: 'connector' })
+    }
+    const literal = isAddress(host)
+    const named =
+      this.#names.has(host) ||
+      (literal
+        ? inCidrs(host, this.#grant.cidrs)
+        : this.#patterns.some((pattern) => hostMatches(pattern, host)))
+    if (!named || !portIn(this.#grant[protocol], port)) {
+      const { id, segmentName } = this.#grant
+      throw new Fault(
+        'DESTINATION_OUTSIDE_GRANT',
+        `${protocol} ${host}:${port} is not in segment ${segmentName} as granted`,
+        { seen: { grantId: id, segment: segmentName, host, port, protocol } },
+      )
+    }
+    if (this.#covered.size >= MAX_REMEMBERED) this.#covered.clear()
+    this.#covered.add(key)
+  }
+
+  /**
+   * Those of `addresses` that a session to `host` may connect to.
+   *
+   * @param own Addresses of this machine.
+   * @throws {Fault} ADDRESS_FORBIDDEN if none is left.
+   */
+  allowed(host: string, addresses: readonly string[], own: ReadonlySet<string>): readonly string[] {
+    const known = this.#checked.get(addresses)
+    if (known !== undefined) return known
+    const refused: string[] = []
+    const kept = addresses.filter((address) => {
+      const why = this.#refusal(host, address, own)
+      if (why !== undefined) refused.push(`${address} ${why}`)
+      return why === undefined
+    })
+    if (kept.length === 0) {
+      throw new Fault('ADDRESS_FORBIDDEN', `${host} is at ${refused.join(', ')}`, {
+        seen: { host, segment: this.#grant.segmentName, addresses: refused },
+      })
+    }
+    this.#checked.set(addresses, kept)
+    return kept
+  }
+
+  #refusal(host: string, address: string, own: ReadonlySet<string>): string | undefined {
+    const { addressCidrs } = this.#grant
+    if (address !== host && addressCidrs.length > 0 && !inCidrs(address, addressCidrs)) {
+      return `(outside ${addressCidrs.join(', ')})`
+    }
+    if (isForbiddenAddress(address)) {
+      return inCidrs(address, this.#explicit)
+        ? undefined
+        : '(a special address that the segment does not name)'
+    }
+    if (own.has(address)) {
+      return this.#single.has(address) ? undefined : '(the connector itself)'
+    }
+    return undefined
+  }
+}
+
+/** Of a CIDR, or of a single address. */
+function partsOf(cidr: string): { base: string; prefix: number; whole: boolean } {
+  const [base = '', text] = cidr.split('/')
+  const bits = base.includes(':') ? 128 : 32
+  const prefix = text === undefined ? bits : Number(text)
+  return { base, prefix, whole: prefix === bits }
+}
