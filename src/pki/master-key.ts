@@ -1,0 +1,105 @@
+/** Where the vault's key comes from: the environment, else a file that only its owner can read, made on the first run. */
+
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, link, open, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { Fault } from '../base/faults.ts'
+import { MASTER_KEY_BYTES } from './vault.ts'
+
+export const MASTER_KEY_VARIABLE = 'BACKSTITCH_MASTER_KEY'
+const GROUP_AND_OTHER = 0o077
+const MAX_FILE_BYTES = 256
+
+/**
+ * @param o.env Value of BACKSTITCH_MASTER_KEY, base64 of 32 bytes; wins over the file when it is set.
+ * @returns `created` is true once, on the run that made the file.
+ * @throws {Fault} MASTER_KEY if the key is malformed or the file can be read by group or other; STATE_UNWRITABLE if
+ * it cannot be made.
+ */
+export async function loadMasterKey(o: {
+  file: string
+  env?: string
+}): Promise<{ key: Buffer; created: boolean }> {
+  if (o.env !== undefined) return { key: decode(o.env, MASTER_KEY_VARIABLE), created: false }
+  const existing = await readKey(o.file)
+  if (existing !== undefined) return { key: existing, created: false }
+  const created = await createKey(o.file)
+  // Two first runs side by side: one file wins, and both use it.
+  const key = await readKey(o.file)
+  if (key === undefined) throw new Fault('MASTER_KEY', `${o.file} disappeared while it was made`)
+  return { key, created }
+}
+
+async function readKey(file: string): Promise<Buffer | undefined> {
+  let handle: FileHandle
+  try {
+    handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
+  } catch (thrown) {
+    if (errno(thrown) === 'ENOENT') return undefined
+    throw new Fault('MASTER_KEY', `${file} cannot be opened: ${errno(thrown)}`, { cause: thrown })
+  }
+  try {
+    const stat = await handle.stat() // of the open file: a swap after the check changes nothing
+    if (!stat.isFile()) throw new Fault('MASTER_KEY', `${file} is not a regular file`)
+    if ((stat.mode & GROUP_AND_OTHER) !== 0) {
+      const mode = (stat.mode & 0o777).toString(8).padStart(4, '0')
+      throw new Fault('MASTER_KEY', `${file} has mode ${mode}, so others can read it: chmod 0600 ${file}`, {
+        seen: { file, mode, uid: stat.uid },
+      })
+    }
+    if (stat.size > MAX_FILE_BYTES) throw new Fault('MASTER_KEY', `${file} has ${stat.size} bytes`)
+    return decode(await handle.readFile('latin1'), file)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Written whole and durable under another name, then linked: a crash leaves either no key or the key. */
+async function createKey(file: string): Promise<boolean> {
+  const part = `${file}.${randomBytes(6).toString('hex')}`
+  try {
+    const handle = await open(part, 'wx', 0o600)
+    try {
+      await handle.chmod(0o600) // whatever the umask
+      await handle.writeFile(`${randomBytes(MASTER_KEY_BYTES).toString('base64')}\n`)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await link(part, file)
+    await syncFolder(path.dirname(file))
+    return true
+  } catch (thrown) {
+    if (errno(thrown) === 'EEXIST') return false
+    throw new Fault('STATE_UNWRITABLE', `${file} cannot be made: ${errno(thrown)}`, {
+      cause: thrown,
+      hop: 'control',
+    })
+  } finally {
+    await rm(part, { force: true })
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function decode(text: string, from: string): Buffer {
+  const trimmed = text.replace(/\r?\n$/, '')
+  const key = Buffer.from(trimmed, 'base64')
+  const canonical = key.toString('base64')
+  if (key.length !== MASTER_KEY_BYTES || (canonical !== trimmed && canonical.replace(/=$/, '') !== trimmed)) {
+    throw new Fault('MASTER_KEY', `${from} does not hold base64 of ${MASTER_KEY_BYTES} bytes`)
+  }
+  return key
+}
+
+function errno(thrown: unknown): string {
+  return (thrown as NodeJS.ErrnoException).code ?? 'unknown error'
+}
