@@ -136,7 +136,7 @@ function isTimeZone(zone: string): boolean {
   }
 }
 
-/** All conditions must hold; within one, any value does; one that is absent always holds. */
+/** All must hold; within a list any value does, but every posture fact must hold; one that is absent holds. */
 export const conditions = z.strictObject({
   users: references.optional(),
   userGroups: references.optional(),
@@ -152,13 +152,13 @@ export const conditions = z.strictObject({
     .strictObject({
       days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).min(1),
       from: clockTime,
-      to: clockTime,
+      to: z.union([clockTime, z.literal('24:00')]),
       zone: z.string().max(64).refine(isTimeZone, 'expected an IANA time zone such as Europe/Berlin'),
     })
     .optional(),
 })
 
-/** One rule of the access policy. Rules are tried by `order`, then name; the first match decides. */
+/** One rule of the access policy. Rules are asked by `order`, equal ones by id; the first match decides. */
 export const accessRuleSpec = z.strictObject({
   description,
   enabled,
