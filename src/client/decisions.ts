@@ -1,9 +1,12 @@
-import type { FaultCode, Hop } from '../base/faults.ts'
+import { type Clock, rfc3339, systemClock } from '../base/clock.ts'
+import type { Fault, FaultCode, Hop } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import type { Destination } from './destination.ts'
 
 /** How a destination came in. */
 export type Entry = 'socks5' | 'http-connect' | 'http' | 'forward' | 'stdio' | 'socks5-udp' | 'forward-udp'
 
-/** What the client made of one request to reach a destination. */
+/** What the client made of requests to reach one destination. */
 export interface Decision {
   readonly at: string
   readonly entry: Entry
@@ -14,4 +17,55 @@ export interface Decision {
   readonly because: string
   /** How often the same was decided in a row. */
   readonly times: number
+}
+
+/** A repeat within this time is counted and not logged again: a program that retries must not fill the disk. */
+const QUIET_MS = 10_000
+const KEPT = 100
+
+/** The client says what it decided for each destination, also when it sent nothing: in the log, and in `status`. */
+export class Decisions {
+  readonly #log: Log
+  readonly #clock: Clock
+  /** By destination and outcome, oldest first. */
+  readonly #kept = new Map<string, Decision & { loggedMs: number }>()
+
+  constructor(log: Log, clock: Clock = systemClock) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  /** Newest first. */
+  get latest(): Decision[] {
+    return [...this.#kept.values()].reverse().map(({ loggedMs: _, ...decision }) => decision)
+  }
+
+  sent(entry: Entry, to: Destination, because: string): void {
+    this.#record(`${to.key} sent`, { entry, destination: to.key, outcome: 'sent', because })
+  }
+
+  /** @param destination Canonical key, or what came where it could not be read. */
+  refused(entry: Entry, destination: string, fault: Fault, session?: string): void {
+    const { code, hop, detail } = fault
+    const key = `${destination} ${code}`
+    this.#record(key, { entry, destination, outcome: 'refused', code, hop, because: detail }, session)
+  }
+
+  #record(key: string, decision: Omit<Decision, 'at' | 'times'>, session?: string): void {
+    const nowMs = this.#clock.nowMs()
+    const last = this.#kept.get(key)
+    const quiet = last !== undefined && nowMs - last.loggedMs < QUIET_MS
+    const times = (last?.times ?? 0) + 1
+    this.#kept.delete(key)
+    this.#kept.set(key, { at: rfc3339(nowMs), ...decision, times, loggedMs: quiet ? last.loggedMs : nowMs })
+    if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!)
+    if (quiet) return
+    const fields = { event: 'client.decision', ...decision, session, times }
+    if (decision.outcome === 'sent') this.#log.info(fields, `${decision.destination}: ${decision.because}`)
+    else
+      this.#log.warn(
+        fields,
+        `${decision.destination} refused: ${decision.code} (${decision.hop}): ${decision.because}`,
+      )
+  }
 }

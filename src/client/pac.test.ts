@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
+import { writePac } from './pac.ts'
+
+/** Runs the script as a browser would, with the one function it may call. */
+function ask(script: string, host: string): string {
+  const number = (ip: string) => ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+  const isInNet = (ip: string, base: string, mask: string) =>
+    (number(ip) & number(mask)) >>> 0 === (number(base) & number(mask)) >>> 0
+  return runInNewContext(`${script}; FindProxyForURL(url, host)`, {
+    isInNet,
+    url: `https://${host}/`,
+    host,
+  }) as string
+}
+
+const script = writePac('127.0.0.1:9180', {
+  hosts: ['wiki.example.com', '*.corp.example.com', '2001:db8::1'],
+  cidrs: ['10.1.0.0/16', '192.0.2.7/32'],
+})
+
+test('covered names and addresses go to the proxy, all else directly', () => {
+  const through = 'PROXY 127.0.0.1:9180; SOCKS5 127.0.0.1:9180'
+  for (const host of [
+    'wiki.example.com',
+    'WIKI.example.com',
+    'wiki.example.com.',
+    'a.corp.example.com',
+    'a.b.corp.example.com',
+    '10.1.255.3',
+    '192.0.2.7',
+    '[2001:db8::1]',
+  ]) {
+    assert.equal(ask(script, host), through, host)
+  }
+  for (const host of [
+    'example.com',
+    'corp.example.com',
+    'evil-corp.example.com',
+    'wiki.example.com.evil.org',
+    '10.2.0.1',
+    '192.0.2.8',
+    'hasOwnProperty',
+    'constructor',
+  ]) {
+    assert.equal(ask(script, host), 'DIRECT', host)
+  }
+})
+
+test('a pattern cannot write code into the script', () => {
+  const nasty = '"};evil();//\u2028</script>'
+  const text = writePac('127.0.0.1:1', { hosts: [nasty], cidrs: [] })
+  assert.equal(ask(text, 'example.com'), 'DIRECT')
+})
+
+test('nothing covered sends everything directly; 0.0.0.0/0 takes every IPv4 address', () => {
+  assert.equal(ask(writePac('127.0.0.1:1', { hosts: [], cidrs: [] }), '10.0.0.1'), 'DIRECT')
+  assert.notEqual(ask(writePac('127.0.0.1:1', { hosts: [], cidrs: ['0.0.0.0/0'] }), '10.0.0.1'), 'DIRECT')
+})
