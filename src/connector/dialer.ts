@@ -7,7 +7,7 @@
  */
 import net from 'node:net'
 import { Fault, type FaultCode } from '../base/faults.ts'
-import { Deadlines } from './deadlines.ts'
+import { Deadlines } from '../base/deadlines.ts'
 
 export interface DialerOptions {
   /** From the first attempt to the last. */

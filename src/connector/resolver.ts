@@ -9,7 +9,7 @@
  */
 import dns from 'node:dns'
 import { Fault } from '../base/faults.ts'
-import { Deadlines } from './deadlines.ts'
+import { Deadlines } from '../base/deadlines.ts'
 
 export interface ResolverOptions {
   /** As `dns.lookup` with `all`; tests give their own. */

@@ -18,9 +18,9 @@ export class Scope {
   readonly #grant: Grant
   readonly #names: ReadonlySet<string>
   readonly #patterns: readonly string[]
-  /** CIDRs that lie inside a forbidden range: the segment means it. */
+  /** CIDRs of the segment that lie inside a forbidden range: it means them. */
   readonly #explicit: readonly string[]
-  /** CIDRs of one address: the only way to name an address of the connector itself. */
+  /** Single addresses of the segment: the only way to name an address of the connector itself. */
   readonly #single: ReadonlySet<string>
   readonly #covered = new Set<string>()
   /** By identity of the resolver's answer, which is the same array as long as the answer is kept. */
@@ -30,9 +30,8 @@ export class Scope {
     this.#grant = grant
     this.#names = new Set(grant.hosts.filter((host) => !host.startsWith('*')))
     this.#patterns = grant.hosts.filter((host) => host.startsWith('*'))
-    const addresses = grant.hosts.filter(isAddress)
-    const cidrs = [...grant.cidrs, ...grant.addressCidrs, ...addresses]
-    const parts = cidrs.map(partsOf)
+    // What was asked for (hosts, cidrs) opens no special range; only what the segment says of addresses does.
+    const parts = grant.addressCidrs.map(partsOf)
     this.#explicit = parts
       .filter(({ base, prefix }) => prefix >= MIN_EXPLICIT_PREFIX && isForbiddenAddress(base))
       .map(({ base, prefix }) => `${base}/${prefix}`)
