@@ -1,5 +1,5 @@
 /**
- * The only thing a connector listens on: a Unix socket, mode 0600, that gives one JSON document to whoever connects
+ * How a daemon tells its state, and all that a connector listens on: a Unix socket, mode 0600, that gives one JSON document to whoever connects
  * and reads nothing. It is also what keeps a second daemon off the same state directory.
  *
  * @module
@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import net from 'node:net'
-import { Fault } from '../base/faults.ts'
+import { Fault } from './faults.ts'
 
 /** sun_path of unix(7), less the final zero. */
 const MAX_PATH_BYTES = 107

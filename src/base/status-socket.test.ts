@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import type { Fault } from '../base/faults.ts'
+import type { Fault } from './faults.ts'
 import { readStatus, StatusSocket } from './status-socket.ts'
 
 async function scratch(t: { after(work: () => unknown): void }): Promise<string> {
