@@ -46,7 +46,7 @@ export async function dialEdge(to: EdgeAddress, o: DialOptions): Promise<net.Soc
 
 async function connect(to: EdgeAddress, signal: AbortSignal): Promise<net.Socket> {
   const addresses = await unlessAborted(resolveAddresses(to.host), signal).catch((thrown: unknown) => {
-    throw thrown instanceof Fault ? thrown : unresolved(to.host, thrown as NodeJS.ErrnoException)
+    throw unresolved(to.host, thrown as NodeJS.ErrnoException)
   })
   try {
     const socket = await raceConnect(addresses, to.port, signal)
@@ -60,8 +60,9 @@ async function connect(to: EdgeAddress, signal: AbortSignal): Promise<net.Socket
 
 function ignore(): void {}
 
-function unresolved(host: string, cause: NodeJS.ErrnoException): Fault {
-  const errno = cause.code ?? 'EUNKNOWN'
+function unresolved(host: string, cause: NodeJS.ErrnoException | Fault): Fault {
+  // A Fault here is the deadline: the resolver was silent for all of it.
+  const errno = cause instanceof Fault ? 'ETIMEDOUT' : (cause.code ?? 'EUNKNOWN')
   if (errno === 'ENOTFOUND' || errno === 'ENODATA') {
     return new Fault('EDGE_NAME_NXDOMAIN', `"${host}" has no address`, { cause, seen: { host, errno } })
   }

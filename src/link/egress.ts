@@ -9,7 +9,7 @@ import net from 'node:net'
 import { Fault } from '../base/faults.ts'
 import type { EdgeAddress } from './credentials.ts'
 
-export interface Proxy {
+export interface OutboundProxy {
   readonly host: string
   readonly port: number
   readonly auth?: { readonly user: string; readonly password: string }
@@ -17,7 +17,7 @@ export interface Proxy {
 
 /** How this machine gets out to an edge, and who said so. */
 export interface Egress {
-  readonly proxy?: Proxy
+  readonly proxy?: OutboundProxy
   /** For people: `flag --proxy`, `environment HTTPS_PROXY`, `file /etc/backstitch/proxy`, `none`. */
   readonly source: string
   /** Hosts reached without the proxy: names, `.suffix`, addresses, CIDRs, `*`. */
@@ -82,13 +82,13 @@ async function readProxyFile(file: string): Promise<string | undefined> {
   return lines[0]
 }
 
-function setting(text: string, source: string): { proxy?: Proxy; source: string } {
+function setting(text: string, source: string): { proxy?: OutboundProxy; source: string } {
   if (['', 'none', 'direct'].includes(text.trim().toLowerCase())) return { source: `${source} (none)` }
   return { proxy: parseProxy(text.trim(), source), source }
 }
 
 /** `[http://][USER:PASSWORD@]HOST:PORT`. */
-function parseProxy(text: string, source: string): Proxy {
+function parseProxy(text: string, source: string): OutboundProxy {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme !== undefined && scheme !== 'http') {
     throw unusable(source, `only HTTP proxies with CONNECT are spoken to, and it says ${scheme}://`)
@@ -116,7 +116,7 @@ function unusable(source: string, why: string, cause?: unknown): Fault {
 }
 
 /** The proxy for this host; undefined when it is reached straight. */
-export function egressFor(egress: Egress, host: string): Proxy | undefined {
+export function egressFor(egress: Egress, host: string): OutboundProxy | undefined {
   const name = host.toLowerCase().replace(/\.$/, '')
   return egress.noProxy.some((entry) => covers(entry, name)) ? undefined : egress.proxy
 }

@@ -3,7 +3,7 @@ import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Fault } from '../base/faults.ts'
 import type { EdgeAddress } from './credentials.ts'
-import { hostPort, type Proxy } from './egress.ts'
+import { hostPort, type OutboundProxy } from './egress.ts'
 
 /** The header of the proxy's answer may not be longer. */
 const MAX_HEADER_BYTES = 16_384
@@ -18,7 +18,7 @@ const MAX_QUOTE = 200
  */
 export function connectThrough(
   socket: net.Socket,
-  proxy: Proxy,
+  proxy: OutboundProxy,
   to: EdgeAddress,
   signal: AbortSignal,
 ): Promise<net.Socket> {
@@ -67,7 +67,12 @@ function basic({ user, password }: { user: string; password: string }): string {
   return `Basic ${Buffer.from(`${user}:${password}`, 'utf8').toString('base64')}`
 }
 
-function answered(proxy: Proxy, to: EdgeAddress, response: http.IncomingMessage, head: Buffer): Fault {
+function answered(
+  proxy: OutboundProxy,
+  to: EdgeAddress,
+  response: http.IncomingMessage,
+  head: Buffer,
+): Fault {
   const status = `${response.statusCode} ${printable(response.statusMessage ?? '')}`.trim()
   if (response.statusCode !== 407) {
     return refused(proxy, to, `it answered ${status}`, { status, page: firstLine(head) })
@@ -88,7 +93,7 @@ function answered(proxy: Proxy, to: EdgeAddress, response: http.IncomingMessage,
   )
 }
 
-function refused(proxy: Proxy, to: EdgeAddress, what: string, seen: Record<string, string>): Fault {
+function refused(proxy: OutboundProxy, to: EdgeAddress, what: string, seen: Record<string, string>): Fault {
   return new Fault('PROXY_REFUSED', `proxy ${hostPort(proxy)}, asked for ${hostPort(to)}: ${what}`, {
     seen: { proxy: hostPort(proxy), target: hostPort(to), ...seen },
   })

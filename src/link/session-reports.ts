@@ -4,9 +4,10 @@
  *
  * @module
  */
+
+import { Deadlines } from '../base/deadlines.ts'
 import type { Log } from '../base/log.ts'
 import { type AgentMessage, MAX_SESSION_REPORTS, type SessionReport } from '../wire/control.ts'
-import { Deadlines } from '../base/deadlines.ts'
 
 export interface SessionReportsOptions {
   readonly log: Log
