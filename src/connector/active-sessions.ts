@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import type { Session } from './session.ts'
 import type { SessionReports } from '../link/session-reports.ts'
+import type { Session } from './session.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
 export class ActiveSessions {

@@ -6,8 +6,8 @@
  * @module
  */
 import net from 'node:net'
-import { Fault, type FaultCode } from '../base/faults.ts'
 import { Deadlines } from '../base/deadlines.ts'
+import { Fault, type FaultCode } from '../base/faults.ts'
 
 export interface DialerOptions {
   /** From the first attempt to the last. */

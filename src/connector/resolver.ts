@@ -8,8 +8,8 @@
  * @module
  */
 import dns from 'node:dns'
-import { Fault } from '../base/faults.ts'
 import { Deadlines } from '../base/deadlines.ts'
+import { Fault } from '../base/faults.ts'
 
 export interface ResolverOptions {
   /** As `dns.lookup` with `all`; tests give their own. */

@@ -4,9 +4,9 @@
  * @module
  */
 import dgram from 'node:dgram'
+import { Deadlines } from '../base/deadlines.ts'
 import { Fault } from '../base/faults.ts'
 import type { MuxStream } from '../mux/stream.ts'
-import { Deadlines } from '../base/deadlines.ts'
 import { endpoint, faultCodeOf } from './dialer.ts'
 
 /** RFC 4787 REQ-5 asks for at least two minutes; the tunnel costs nothing while idle, a port does. */
