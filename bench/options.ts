@@ -1,0 +1,72 @@
+/**
+ * What one run of `npm run bench` is asked to do.
+ *
+ * @module
+ */
+
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  readonly rounds: number
+  /** Measured time of one sample; warm-up comes on top. */
+  readonly seconds: number
+  /** Workload names; empty means all. */
+  readonly only: readonly string[]
+  /** Peer names; empty means all. */
+  readonly peers: readonly string[]
+  /** Small steps and few rounds: shows that everything runs, its figures are not for quoting. */
+  readonly quick: boolean
+  /** Where the JSON file goes; a dated name under bench/results by default. */
+  readonly out?: string
+  readonly list: boolean
+}
+
+export const USAGE = `npm run bench -- [options]
+
+  --rounds N         rounds, each runs every peer once in random order (default 7, with --quick 2)
+  --seconds S        measured seconds per sample, after its warm-up (default 3, with --quick 1)
+  --only A,B         these workloads only
+  --peers A,B        these peers only (direct, backstitch and the control stay unless named otherwise)
+  --quick            short: shows that everything runs; the figures are not for quoting
+  --out FILE         write the JSON there (default bench/results/DATE.json)
+  --list             name the workloads and peers, and stop
+  --help`
+
+/** @throws {Error} naming the option that is wrong. */
+export function readOptions(argv: readonly string[]): Options | 'help' {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      out: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) return 'help'
+  const quick = values.quick
+  return {
+    rounds: positive('--rounds', values.rounds ?? (quick ? '2' : '7'), Number.isInteger),
+    seconds: positive('--seconds', values.seconds ?? (quick ? '1' : '3'), Number.isFinite),
+    only: names(values.only),
+    peers: names(values.peers),
+    quick,
+    ...(values.out !== undefined && { out: values.out }),
+    list: values.list,
+  }
+}
+
+function positive(option: string, text: string, fits: (value: number) => boolean): number {
+  const value = Number(text)
+  if (!fits(value) || value <= 0)
+    throw new Error(`Cannot read ${option}: expected a number above 0, got ${text}`)
+  return value
+}
+
+function names(text: string | undefined): string[] {
+  return (text ?? '').split(',').filter((name) => name !== '')
+}

@@ -1,0 +1,49 @@
+/**
+ * What a peer is, and what it gives: a way from here to the application.
+ *
+ * @module
+ */
+
+import type { Application, Services } from './application.ts'
+import type { Certificates } from './certificates.ts'
+
+/** The three places a chain has, whatever a peer calls them. */
+export const ROLES = ['client', 'edge', 'connector'] as const
+export type Role = (typeof ROLES)[number]
+
+/** What a peer may use. */
+export interface Site {
+  /** A fresh folder for this start. */
+  readonly dir: string
+  readonly certificates: Certificates
+  readonly application: Application
+}
+
+/** One running chain; disposing it ends all of its processes. */
+export interface Path extends AsyncDisposable {
+  /** Where to connect; the far end of each address is that service of the application. */
+  readonly to: Services
+  /** Process ids per place, each standing for everything below it. */
+  readonly processes: Readonly<Partial<Record<Role, readonly number[]>>>
+  /** Something a reader of the figures must know. */
+  readonly note?: string
+}
+
+export type Protection =
+  | 'none'
+  | 'end to end'
+  /** End to end, and once more on each hop. */
+  | 'end to end + hop'
+
+export interface Peer {
+  /** lower-kebab-case: the name in options and results. */
+  readonly name: string
+  readonly title: string
+  readonly protection: Protection
+  /** Programs it needs; when one is missing the peer is named and skipped. */
+  readonly commands: readonly string[]
+  /** The Debian packages that bring them. */
+  readonly packages: readonly string[]
+  readonly needsNamespace?: boolean
+  start(site: Site): Promise<Path>
+}

@@ -1,0 +1,27 @@
+/**
+ * Free TCP ports below the range that outgoing connections use.
+ *
+ * @module
+ */
+
+import { once } from 'node:events'
+import net from 'node:net'
+
+let next = 10_000
+
+/** A port nothing listens on now; each call gives another one. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = next++
+    const server = net.createServer()
+    try {
+      server.listen(port, '0.0.0.0')
+      await once(server, 'listening')
+      return port
+    } catch {
+      // Taken by something else: try the one above.
+    } finally {
+      server.close()
+    }
+  }
+}

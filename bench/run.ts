@@ -1,0 +1,171 @@
+/**
+ * `npm run bench`: ours and others side by side, in one run, on this machine.
+ *
+ * Runs itself again inside its own namespaces where the machine allows, starts every peer once, lets each workload
+ * go round all of them, and writes one JSON file. Timing never fails it; only a run that could not be made does.
+ *
+ * @module
+ */
+
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { Application } from './application.ts'
+import { makeCertificates } from './certificates.ts'
+import { isInside, prepareNamespace, runInside } from './isolation.ts'
+import { type Options, readOptions, USAGE } from './options.ts'
+import type { Peer } from './path.ts'
+import { availablePeers, isHere, PEERS, SEARCH_PATH, type Skip } from './peers.ts'
+import { CONTROL_SUFFIX, describeHeader, describeResult, machineFacts, type Report } from './report.ts'
+import { type Entry, type Result, runWorkload, Starter, warmUp } from './rounds.ts'
+import { describeVerdicts, judge } from './verdicts.ts'
+import { selectWorkloads, WORKLOADS } from './workloads.ts'
+
+/** Set for the inner run: the folder that the outer one removes. */
+const DIR = 'BACKSTITCH_BENCH_DIR'
+/** Programs without which nothing can be measured. */
+const NEEDED = ['openssl', 'nginx', 'wrk', 'ip']
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  try {
+    const options = readOptions(process.argv.slice(2))
+    if (options === 'help') return print(USAGE)
+    if (options.list) return print(catalogue())
+    process.env.PATH = SEARCH_PATH.join(':')
+    const missing = NEEDED.filter((command) => !isHere(command))
+    if (missing.length > 0) {
+      throw new Error(
+        `Cannot bench without ${missing.join(', ')}; Debian: apt-get install openssl nginx wrk iproute2`,
+      )
+    }
+    return await withFolder(options)
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}`)
+    return 1
+  }
+}
+
+/** The outer half: makes the folder, hands over to the namespace, removes the folder whatever happened. */
+async function withFolder(options: Options): Promise<number> {
+  const inherited = process.env[DIR]
+  if (isInside() && inherited) return bench(options, inherited)
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'backstitch-bench-'))
+  try {
+    return (await runInside({ [DIR]: dir })) ?? (await bench(options, dir))
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function bench(options: Options, dir: string): Promise<number> {
+  const started = new Date()
+  const workloads = selectWorkloads(options.only)
+  const isolation = prepareNamespace()
+  const { peers, skipped } = availablePeers(options.peers, isolation)
+  await using owned = new AsyncDisposableStack()
+  const stop = () => void owned.disposeAsync().finally(() => process.exit(130))
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+
+  progress('making certificates and starting the application')
+  const certificates = makeCertificates(dir)
+  const application = owned.use(await Application.start(path.join(dir, 'application')))
+  const starter = new Starter(dir, { certificates, application })
+  const entries = await startAll(peers, { starter, owned, skipped })
+  const reference = entries[0]!.name
+
+  const results: Result[] = []
+  const report = (): Report => ({
+    startedAt: started.toISOString(),
+    tookSeconds: Math.round((Date.now() - started.getTime()) / 1000),
+    machine: machineFacts(),
+    options,
+    isolation,
+    reference,
+    peers: entries.map(({ name, peer, path }) => ({
+      name,
+      title: name.endsWith(CONTROL_SUFFIX) ? `${peer.title}, measured a second time (control)` : peer.title,
+      protection: peer.protection,
+      versions: versions(peer),
+      ...(path.note && { note: path.note }),
+    })),
+    skipped,
+    results,
+    verdicts: judge(results),
+  })
+  progress('')
+  print(describeHeader(report()))
+  for (const workload of workloads) {
+    const result = await runWorkload(workload, entries, { options, starter, say: progress })
+    progress('')
+    results.push(result)
+    if (result.rounds.length > 0) print(describeResult({ result, entries, reference }))
+  }
+  print(describeVerdicts(judge(results)))
+  const file = options.out ?? resultFile(started)
+  mkdirSync(path.dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify(report(), null, 1)}\n`)
+  print(`\n${path.relative(process.cwd(), file)}`)
+  return 0
+}
+
+/** A peer that does not come up is named and left out; the others still run. */
+async function startAll(
+  peers: readonly Peer[],
+  { starter, owned, skipped }: { starter: Starter; owned: AsyncDisposableStack; skipped: Skip[] },
+): Promise<Entry[]> {
+  const entries: Entry[] = []
+  for (const peer of peers) {
+    progress(`starting ${peer.name}`)
+    try {
+      const path = owned.use(await starter.start(peer))
+      await warmUp(path)
+      entries.push({ name: peer.name, peer, path })
+    } catch (error) {
+      skipped.push({ name: peer.name, reason: `did not come up: ${(error as Error).message}` })
+    }
+  }
+  const first = entries[0]
+  if (!first)
+    throw new Error(
+      `Cannot bench as nothing came up:\n${skipped.map((s) => `${s.name}: ${s.reason}`).join('\n')}`,
+    )
+  entries.splice(1, 0, { ...first, name: `${first.name}${CONTROL_SUFFIX}` })
+  return entries
+}
+
+function versions(peer: Peer): string {
+  if (peer.packages.length === 0) return ''
+  try {
+    const format = ['-W', '-f', '$' + '{Package} $' + '{Version}, ']
+    return execFileSync('dpkg-query', [...format, ...peer.packages], { encoding: 'utf8' }).replace(/, $/, '')
+  } catch {
+    return 'versions unknown'
+  }
+}
+
+function resultFile(started: Date): string {
+  return path.join(
+    import.meta.dirname,
+    'results',
+    `${started.toISOString().slice(0, 19).replaceAll(':', '')}.json`,
+  )
+}
+
+function catalogue(): string {
+  const rows = (items: readonly { name: string; title: string }[]) =>
+    items.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join('\n')
+  return `workloads\n${rows(WORKLOADS)}\n\npeers\n${rows(PEERS)}`
+}
+
+function print(text: string): 0 {
+  console.log(text)
+  return 0
+}
+
+/** What is going on now, on a terminal only, in a line that the next one replaces. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
