@@ -72,6 +72,22 @@ export const FAULTS = {
     fix: 'Stop the process that is named, or choose another port.',
     verify: 'the command starts and prints the address it listens on',
   },
+  CLIENT_RESET: {
+    hop: 'client',
+    retry: true,
+    title: 'The program on the device reset the connection',
+    cause: 'The program closed its connection hard, before both directions had ended.',
+    fix: 'None needed if the program was stopped; else look at its log.',
+    verify: 'the session stays open',
+  },
+  SLOW_READER: {
+    hop: 'client',
+    retry: true,
+    title: 'The connection was not read while memory was short',
+    cause: 'Too many bytes waited for readers that stand still; the slowest gave way.',
+    fix: 'Look at why the program or application that is named does not read, or raise the memory of the agent.',
+    verify: 'the session stays open',
+  },
 
   // edge, and the way to it
   EDGE_NAME_NXDOMAIN: {

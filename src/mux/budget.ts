@@ -1,0 +1,42 @@
+/** Bytes that may be in use for one purpose, in one tunnel and in the whole process. */
+export class Budget {
+  readonly #limitBytes: number
+  readonly #parent: Budget | undefined
+  usedBytes = 0
+
+  constructor(limitBytes: number, parent?: Budget) {
+    this.#limitBytes = limitBytes
+    this.#parent = parent
+  }
+
+  /** Takes `bytes` if they fit here and in the parent. */
+  tryTake(bytes: number): boolean {
+    if (this.usedBytes + bytes > this.#limitBytes || this.#parent?.tryTake(bytes) === false) return false
+    this.usedBytes += bytes
+    return true
+  }
+
+  /** Counts bytes that are there whether they fit or not. */
+  add(bytes: number): void {
+    this.usedBytes += bytes
+    this.#parent?.add(bytes)
+  }
+
+  give(bytes: number): void {
+    this.add(-bytes)
+  }
+
+  get exceeded(): boolean {
+    return this.usedBytes > this.#limitBytes || this.#parent?.exceeded === true
+  }
+}
+
+const MIB = 1_048_576
+
+/** Windows beyond INITIAL_WINDOW that all tunnels together have promised to peers. */
+export const PROCESS_WINDOWS = new Budget(256 * MIB)
+export const TUNNEL_WINDOWS_BYTES = 64 * MIB
+
+/** User bytes that came out of tunnels and that local sockets have not taken yet. */
+export const PROCESS_HELD = new Budget(256 * MIB)
+export const TUNNEL_HELD_BYTES = 128 * MIB

@@ -1,0 +1,120 @@
+import type { Duplex } from 'node:stream'
+import type { FrameType } from '../wire/frame.ts'
+import { FrameReader } from './frame-reader.ts'
+import { Landing, type LandingOwner, SHARED } from './landing.ts'
+import { RECORD_BYTES, type Slab, takeSlab } from './slab.ts'
+import type { MuxStream } from './stream.ts'
+
+/** What an Inlet tells its tunnel. Each may throw a Fault, which ends the tunnel. */
+export interface InletOwner {
+  /** DATA of `length` bytes comes for `stream`. @returns whom it is for; undefined: nobody (any more). */
+  receiver(stream: number, length: number): MuxStream | undefined
+  frame(type: FrameType, stream: number, payload: Buffer): void
+  /** The peer sent what the protocol does not allow. */
+  broken(thrown: unknown): void
+}
+
+/**
+ * TLS session to streams. The TLS layer hands on one record at a time. While traffic is light it lands in the
+ * shared buffer. Full records follow each other into a slab, so that a DATA frame, which is four of them, leaves
+ * for the local socket in one write, from where it lies.
+ */
+export class Inlet implements LandingOwner {
+  readonly #owner: InletOwner
+  readonly #landing: Landing
+  readonly #reader: FrameReader
+  #slab: Slab | undefined
+  /** Bytes of the slab that hold records. */
+  #filled = 0
+  #stream: MuxStream | undefined
+  /** Payload in the slab not handed on yet: a run of one frame. */
+  #runStart = 0
+  #runEnd = 0
+  #scheduled = false
+  #closed = false
+
+  constructor(socket: Duplex, owner: InletOwner) {
+    this.#owner = owner
+    this.#reader = new FrameReader(this)
+    this.#landing = new Landing(socket, SHARED, this)
+  }
+
+  start(): void {
+    this.#landing.start()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#landing.buffer = SHARED
+    this.#slab?.letGo()
+    this.#slab = undefined
+  }
+
+  landed(buffer: Buffer, bytes: number): boolean {
+    if (this.#closed) return false
+    try {
+      if (this.#slab) {
+        const start = this.#filled
+        this.#filled += bytes
+        this.#reader.feed(this.#slab.bytes, start, this.#filled)
+      } else this.#reader.feed(buffer, 0, bytes)
+      if (!this.#closed) this.#landNext(bytes === buffer.length)
+    } catch (thrown) {
+      this.#owner.broken(thrown)
+    }
+    return !this.#closed
+  }
+
+  /** A full record is followed by more of them; a frame best starts at the start of a slab. */
+  #landNext(full: boolean): void {
+    const slab = this.#slab
+    if (!full || !slab || this.#filled === 4 * RECORD_BYTES || this.#reader.betweenFrames) {
+      this.#handOn()
+      slab?.letGo()
+      this.#slab = full ? takeSlab() : undefined
+      this.#filled = 0
+    } else if (this.#runEnd > this.#runStart && !this.#scheduled) {
+      this.#scheduled = true
+      setImmediate(this.#turn)
+    }
+    this.#landing.buffer = this.#slab ? this.#slab.records[this.#filled / RECORD_BYTES]! : SHARED
+  }
+
+  /** The rest of the frame did not come in this turn of the event loop: what is here goes on alone. */
+  readonly #turn = (): void => {
+    this.#scheduled = false
+    if (!this.#closed) this.#handOn()
+  }
+
+  #handOn(): void {
+    const start = this.#runStart
+    const end = this.#runEnd
+    if (start === end) return
+    this.#runStart = end
+    const slab = this.#slab!
+    this.#stream?.deliver(slab.bytes, start, end, slab)
+  }
+
+  // FrameSink
+
+  beginData(stream: number, length: number): void {
+    this.#stream = this.#owner.receiver(stream, length)
+  }
+
+  data(buffer: Buffer, start: number, end: number): void {
+    if (this.#slab) {
+      if (this.#runEnd !== start) this.#runStart = start
+      this.#runEnd = end
+    } else this.#stream?.deliver(buffer, start, end, undefined)
+  }
+
+  endData(fin: boolean): void {
+    this.#handOn()
+    if (fin) this.#stream?.fin()
+    this.#stream = undefined
+  }
+
+  frame(type: FrameType, stream: number, payload: Buffer): void {
+    this.#owner.frame(type, stream, payload)
+  }
+}

@@ -1,0 +1,252 @@
+import type { Writable } from 'node:stream'
+import { Fault } from '../base/faults.ts'
+import { FrameType, HEADER_BYTES, MAX_PAYLOAD, writeHeader } from '../wire/frame.ts'
+import { type Lane, RoundRobin } from './lane.ts'
+import { HEADROOM_BYTES, type Slab, takeSlab } from './slab.ts'
+
+/** Local sockets stop being read while this much waits for the tunnel, and go on below the low mark. */
+const HIGH_BYTES = 524_288
+const LOW_BYTES = 131_072
+/** Control frames that a peer makes us queue without reading them: past this it is an attack or dead. */
+const MAX_CONTROL_BYTES = 4_194_304
+const BATCH_BYTES = HEADER_BYTES + MAX_PAYLOAD
+
+/** Someone who stopped reading a local socket because the outbox was full. */
+export interface Sender {
+  goOn(): void
+}
+
+/**
+ * Decides what enters the TLS session next. One write is under way at a time, of about 64 KiB, so that nothing
+ * urgent ever waits behind more than that here:
+ *
+ *   1. control frames, always first
+ *   2. small DATA frames of all streams, gathered in a batch during one turn of the event loop
+ *   3. one slab of the bulk streams, in deficit round robin
+ *
+ * Control and batch travel in the headroom in front of the slab, so that all three leave in one write. Where the
+ * batch is too long for that, batches and slabs alternate.
+ */
+export class Outbox {
+  readonly #socket: Writable
+  readonly #bulk = new RoundRobin()
+  readonly #waiting: Sender[] = []
+  #control: Buffer = EMPTY
+  #controlBytes = 0
+  /** Small frames; the last slab is being filled. Its number is `#batchNumber + #batches.length - 1`. */
+  readonly #batches: Slab[] = []
+  #batchNumber = 0
+  #slabsTurn = false
+  #writing = false
+  #writingSlab: Slab | undefined
+  #writingBytes = 0
+  #scheduled = false
+  #closed = false
+  queuedBytes = 0
+
+  constructor(socket: Writable) {
+    this.#socket = socket
+  }
+
+  get full(): boolean {
+    return this.queuedBytes >= HIGH_BYTES
+  }
+
+  /** Room for a control frame of `length` payload bytes, its header written; the caller fills the payload in. */
+  #reserve(type: FrameType, stream: number, length: number): number {
+    const at = this.#controlBytes
+    const end = at + HEADER_BYTES + length
+    if (end > MAX_CONTROL_BYTES) {
+      throw new Fault('PROTOCOL_ERROR', `the peer made ${at} bytes of control frames and does not read them`)
+    }
+    if (end > this.#control.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(1024, 2 ** Math.ceil(Math.log2(end))))
+      this.#control.copy(larger, 0, 0, at)
+      this.#control = larger
+    }
+    writeHeader(this.#control, at, type, false, length, stream)
+    this.#controlBytes = end
+    this.queuedBytes += end - at
+    this.#schedule()
+    return at + HEADER_BYTES
+  }
+
+  control(type: FrameType, stream: number, payload: Uint8Array): void {
+    if (this.#closed) return
+    const at = this.#reserve(type, stream, payload.length)
+    this.#control.set(payload, at)
+  }
+
+  window(stream: number, bytes: number): void {
+    if (this.#closed) return
+    const at = this.#reserve(FrameType.WINDOW, stream, 4)
+    this.#control.writeUInt32BE(bytes, at)
+  }
+
+  /** A frame copied from `payload`, now: DATA, with `lane`, or DATAGRAM, which is dropped when the tunnel is slow. */
+  small(lane: Lane, type: FrameType, payload: Uint8Array, bytes: number, fin: boolean): void {
+    if (this.#closed) return
+    const end = HEADER_BYTES + bytes
+    let batch = this.#batches.at(-1)
+    if (!batch || batch.used + end > BATCH_BYTES) {
+      batch = takeSlab()
+      this.#batches.push(batch)
+    }
+    const at = HEADROOM_BYTES + batch.used
+    writeHeader(batch.bytes, at, type, fin, bytes, lane.stream)
+    batch.bytes.set(bytes === payload.length ? payload : payload.subarray(0, bytes), at + HEADER_BYTES)
+    batch.used += end
+    lane.batch = this.#batchNumber + this.#batches.length - 1
+    this.queuedBytes += end
+    this.#schedule()
+  }
+
+  /** A DATA frame that a local socket read into `slab`; the outbox has the hold on it from here. */
+  slab(lane: Lane, slab: Slab): void {
+    if (this.#closed) {
+      slab.letGo()
+      return
+    }
+    lane.slabs.push(slab)
+    lane.bytes += slab.used
+    this.queuedBytes += slab.used
+    if (lane.slabs.length === 1) this.#bulk.add(lane)
+    if (!this.#writing) this.#flush()
+  }
+
+  /** Forgets what waits in the lane of a stream that was reset. */
+  drop(lane: Lane): void {
+    if (lane.slabs.length === 0) return
+    this.#bulk.remove(lane)
+    this.queuedBytes -= lane.bytes
+    for (const slab of lane.slabs.splice(0)) slab.letGo()
+    lane.bytes = 0
+  }
+
+  /** Calls `sender.goOn` once there is room, first come first served. */
+  wait(sender: Sender): void {
+    this.#waiting.push(sender)
+  }
+
+  /** Nothing more enters the tunnel. */
+  close(): void {
+    this.#closed = true
+    this.#waiting.length = 0
+    for (let taken = this.#bulk.take(Infinity); taken; taken = this.#bulk.take(Infinity)) taken.slab.letGo()
+    for (const batch of this.#batches.splice(0)) batch.letGo()
+    this.#controlBytes = 0
+    this.queuedBytes = 0
+  }
+
+  /** Hands what is queued to the socket now, however much, and closes: the last words of a tunnel. */
+  flushAndClose(): void {
+    if (this.#closed) return
+    if (this.#controlBytes > 0) this.#socket.write(Buffer.from(this.#control.subarray(0, this.#controlBytes)))
+    this.close()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writing) return
+    this.#scheduled = true
+    setImmediate(this.#turn)
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false
+    if (this.#closed || this.#writing) return
+    this.#flush()
+    this.#letSendersGoOn()
+  }
+
+  readonly #written = (): void => {
+    this.#writing = false
+    this.queuedBytes -= this.#closed ? 0 : this.#writingBytes
+    this.#writingSlab?.letGo()
+    this.#writingSlab = undefined
+    if (this.#closed) return
+    this.#flush()
+    this.#letSendersGoOn()
+  }
+
+  /** A few at a time, as each may read a whole slab; those that find nothing to read must not keep the rest waiting. */
+  #letSendersGoOn(): void {
+    if (this.#waiting.length === 0 || this.queuedBytes >= LOW_BYTES) return
+    let room = HIGH_BYTES - this.queuedBytes
+    for (; room > 0 && this.#waiting.length > 0; room -= MAX_PAYLOAD) this.#waiting.shift()!.goOn()
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  #flush(): void {
+    const batch = this.#batches[0]
+    const inFront = this.#controlBytes + (batch?.used ?? 0)
+    if (this.#bulk.lanes > 0 && this.#batches.length <= 1 && inFront <= HEADROOM_BYTES) {
+      const { lane, slab } = this.#bulk.take(Infinity)!
+      this.#sendSlab(lane, slab, batch)
+    } else if (batch === undefined) {
+      if (this.#controlBytes > 0) this.#sendControl()
+    } else if (this.#controlBytes > HEADROOM_BYTES) {
+      this.#sendControl()
+    } else {
+      const taken = this.#slabsTurn ? this.#bulk.take(this.#batchNumber) : undefined
+      this.#slabsTurn = !taken
+      if (taken) this.#sendSlab(taken.lane, taken.slab, undefined)
+      else this.#sendBatch(batch)
+    }
+  }
+
+  #sendSlab(lane: Lane, slab: Slab, batch: Slab | undefined): void {
+    const fin = lane.fin && lane.slabs.length === 0
+    let start = HEADROOM_BYTES
+    const end = HEADROOM_BYTES + HEADER_BYTES + slab.used
+    writeHeader(slab.bytes, start, FrameType.DATA, fin, slab.used, lane.stream)
+    this.queuedBytes += HEADER_BYTES
+    if (batch) {
+      start -= batch.used
+      batch.bytes.copy(slab.bytes, start, HEADROOM_BYTES, HEADROOM_BYTES + batch.used)
+      this.#batches.shift()
+      this.#batchNumber++
+      batch.letGo()
+    }
+    this.#write(slab, this.#controlBefore(slab, start), end)
+  }
+
+  #sendBatch(batch: Slab): void {
+    this.#batches.shift()
+    this.#batchNumber++
+    this.#write(batch, this.#controlBefore(batch, HEADROOM_BYTES), HEADROOM_BYTES + batch.used)
+  }
+
+  #sendControl(): void {
+    const bytes = this.#controlBytes
+    const slab = takeSlab()
+    if (bytes <= slab.bytes.length) this.#write(slab, this.#controlBefore(slab, bytes), bytes)
+    else {
+      slab.letGo()
+      const control = this.#control
+      this.#control = EMPTY
+      this.#controlBytes = 0
+      this.#writing = true
+      this.#writingBytes = bytes
+      this.#socket.write(control.subarray(0, bytes), this.#written)
+    }
+  }
+
+  /** Puts the control frames so that they end at `end`. @returns where they start. */
+  #controlBefore(slab: Slab, end: number): number {
+    const start = end - this.#controlBytes
+    if (start === end) return end
+    this.#control.copy(slab.bytes, start, 0, this.#controlBytes)
+    this.#controlBytes = 0
+    if (this.#control.length > HEADROOM_BYTES) this.#control = EMPTY
+    return start
+  }
+
+  #write(slab: Slab, start: number, end: number): void {
+    this.#writing = true
+    this.#writingSlab = slab
+    this.#writingBytes = end - start
+    this.#socket.write(slab.bytes.subarray(start, end), this.#written)
+  }
+}
+
+const EMPTY = Buffer.alloc(0)

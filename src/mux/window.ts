@@ -1,0 +1,22 @@
+import { INITIAL_WINDOW } from '../wire/frame.ts'
+
+export const MAX_WINDOW = 16_777_216
+
+/** Below this a round trip says more about the scheduler of the machine than about the network. */
+const RTT_FLOOR_US = 1_000
+
+/**
+ * The receive window a stream should have, decided each time the local socket has taken half of the old one.
+ *
+ * The half was taken in `elapsedUs`, so the stream runs at window / 2 / elapsed. It needs that rate times the round
+ * trip in flight; the window is kept at 8 to 64 times as much, as rates change faster than windows can follow.
+ *
+ * @param rttUs Smoothed round trip, 0 when not known yet.
+ * @returns Bytes: the same, twice, or half, within INITIAL_WINDOW..MAX_WINDOW.
+ */
+export function nextWindow(windowBytes: number, elapsedUs: number, rttUs: number): number {
+  const rtt = Math.max(rttUs, RTT_FLOOR_US)
+  if (elapsedUs < 4 * rtt) return Math.min(windowBytes * 2, MAX_WINDOW)
+  if (elapsedUs > 32 * rtt) return Math.max(windowBytes / 2, INITIAL_WINDOW)
+  return windowBytes
+}
