@@ -124,6 +124,13 @@ export const cidr = z
 /** What a posture fact can be. */
 export const factValue = z.union([z.string().max(256), z.number(), z.boolean()])
 
+/** One IPv4 or IPv6 address. */
+export const ipAddress = z
+  .string()
+  .max(45)
+  .overwrite((text) => canonicalCidr(text)?.replace(/\/\d+$/, '') ?? text)
+  .refine((text) => net.isIP(text) !== 0 && !text.includes('%'), 'expected an IPv4 or IPv6 address')
+
 /** A host name or address without a port. */
 export const hostOrAddress = z
   .string()

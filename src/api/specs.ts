@@ -14,6 +14,7 @@ import {
   domain,
   factValue,
   hostOrAddress,
+  ipAddress,
   parsePorts,
   portNumber,
   portRanges,
@@ -31,8 +32,8 @@ export const connectorGroupSpec = z.strictObject({
   location: z.string().max(256).default(''),
 })
 
-/** One application server, for server groups that do not discover theirs through DNS. */
-export const serverSpec = z.strictObject({ description, enabled, address: hostOrAddress })
+/** One application server, for server groups that list theirs: names then resolve to these addresses or not at all. */
+export const serverSpec = z.strictObject({ description, enabled, address: ipAddress })
 
 /** Servers behind segments, and the connector groups that reach them. */
 export const serverGroupSpec = z
