@@ -1,0 +1,105 @@
+/**
+ * The decision about one destination: which segment, which rule, which connector. Pure; agents/clients.ts
+ * turns the answer into a grant and tickets.
+ *
+ * @module
+ */
+import { Fault } from '../../base/faults.ts'
+import { decide, decisionFault } from '../../policy/decide.ts'
+import { canonicalHost } from '../../policy/destination.ts'
+import type { PolicyRule, PostureValue } from '../../policy/rule.ts'
+import { findSegment, type PolicySegment } from '../../policy/segment.ts'
+import { type Candidate, type Selection, selectConnector } from '../../policy/select.ts'
+import type { PolicySnapshot } from '../snapshot.ts'
+
+export interface Asked {
+  readonly user: string
+  readonly device: string
+  readonly posture: Readonly<Record<string, PostureValue>>
+  readonly clientKind: string
+  readonly host: string
+  readonly port: number
+  readonly protocol: 'tcp' | 'udp'
+  readonly nowMs: number
+}
+
+export interface Permitted {
+  readonly host: string
+  readonly segment: PolicySegment
+  readonly rule: PolicyRule
+}
+
+/**
+ * May this user on this device reach this destination?
+ *
+ * @throws {Fault} BAD_DESTINATION, CLIENT_NOT_COVERED, CLIENT_WRONG_PORT, POLICY_DENIED, POSTURE_FAILED, IDENTITY_REVOKED.
+ */
+export function permit(policy: PolicySnapshot, asked: Asked): Permitted {
+  const host = canonicalHost(asked.host)
+  const destination = { host, port: asked.port, protocol: asked.protocol }
+  const where = `${host} ${asked.protocol} ${asked.port}`
+  const match = findSegment(policy.segments, destination)
+  if (match.is === 'not-covered') {
+    throw new Fault('CLIENT_NOT_COVERED', `no enabled segment declares ${host}`, {
+      seen: { destination: where },
+    })
+  }
+  if (match.is === 'wrong-port') {
+    const { segment } = match
+    const lists = segment[asked.protocol].map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
+    throw new Fault(
+      'CLIENT_WRONG_PORT',
+      `segment ${segment.name} covers ${host} and lists ${asked.protocol} ${lists.join(', ') || 'nothing'}, not ${asked.port}`,
+      { seen: { destination: where, segment: segment.name, segmentId: segment.id, lists } },
+    )
+  }
+  const user = policy.users.get(asked.user)
+  if (user === undefined || !user.enabled) {
+    throw new Fault(
+      'IDENTITY_REVOKED',
+      `the user of this device is ${user === undefined ? 'deleted' : 'disabled'}`,
+    )
+  }
+  const request = {
+    user: { id: asked.user, groups: user.groups },
+    device: { id: asked.device, posture: asked.posture },
+    clientKind: asked.clientKind,
+    segment: match.segment,
+    nowMs: asked.nowMs,
+  }
+  const decision = decide(policy.rules, request)
+  if (!decision.allow) throw decisionFault(decision, request)
+  return { host, segment: match.segment, rule: decision.rule }
+}
+
+/**
+ * Which connector serves the segment now?
+ *
+ * @param candidates Members of the groups behind the segment, with what is known of each.
+ * @throws {Fault} SEGMENT_UNMAPPED, NO_HEALTHY_CONNECTOR with the reason of every member.
+ */
+export function choose(
+  policy: PolicySnapshot,
+  segment: PolicySegment,
+  candidates: (groups: readonly string[]) => Candidate[],
+): Selection & { chosen: Candidate } {
+  const groups = policy.connectorGroupsOf(segment)
+  if (groups.length === 0) {
+    const why =
+      segment.serverGroups.length === 0
+        ? 'it has no server group'
+        : 'its server groups have no enabled connector group'
+    throw new Fault('SEGMENT_UNMAPPED', `segment ${segment.name}: ${why}`, {
+      seen: { segment: segment.name },
+    })
+  }
+  const selection = selectConnector(candidates(groups))
+  if (selection.chosen === undefined) {
+    const members = selection.excluded.map((member) => `${member.name}: ${member.because}`)
+    const detail = members.length === 0 ? 'its connector groups have no member' : members.join('; ')
+    throw new Fault('NO_HEALTHY_CONNECTOR', `segment ${segment.name}: ${detail}`, {
+      seen: { segment: segment.name, members },
+    })
+  }
+  return { ...selection, chosen: selection.chosen }
+}

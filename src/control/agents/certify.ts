@@ -1,0 +1,105 @@
+/**
+ * Leaf certificates for agents: how long they live, how they are renewed, how the answer looks on the wire.
+ *
+ * @module
+ */
+import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/faults.ts'
+import type { Authority } from '../../pki/authority.ts'
+import { csrPublicKeyHash } from '../../pki/csr.ts'
+import type { Identity, Role } from '../../pki/identity.ts'
+import type { Store } from '../../store/store.ts'
+import type { CertificateReply, ControlMessage } from '../../wire/control.ts'
+
+const DAY_MS = 86_400_000
+/** A connector may be off for a weekend; a person signs in every day. Agents renew at 2/3. */
+const LIFE_MS: Record<Role, number> = { connector: 7 * DAY_MS, client: DAY_MS, edge: 30 * DAY_MS }
+
+export interface CertifyDeps {
+  readonly store: Store
+  readonly authority: Authority
+  readonly tenant: string
+  readonly clock: Clock
+}
+
+export type Issued = Awaited<ReturnType<Authority['issue']>>
+
+export function issueFor(
+  deps: Pick<CertifyDeps, 'authority' | 'clock'>,
+  identity: Identity,
+  csrPem: string,
+  names: string[] = [],
+): Promise<Issued> {
+  return deps.authority.issue({
+    csrPem,
+    identity,
+    lifeMs: LIFE_MS[identity.role],
+    nowMs: deps.clock.nowMs(),
+    names,
+  })
+}
+
+export function replyOf(
+  deps: Pick<CertifyDeps, 'authority' | 'tenant' | 'clock'>,
+  id: string,
+  issued: Issued,
+  generation: number,
+): CertificateReply {
+  return {
+    id,
+    tenant: deps.tenant,
+    certificate: issued.certificate,
+    root: deps.authority.rootPem,
+    notAfterMs: issued.notAfterMs,
+    generation,
+    serverTimeMs: deps.clock.nowMs(),
+  }
+}
+
+/**
+ * A new certificate for an identity that still holds a valid one, with the next generation. Whoever still
+ * presents the generation before is a copy.
+ *
+ * @throws {Fault} IDENTITY_REVOKED, INVALID (the CSR).
+ */
+export async function renew(
+  deps: CertifyDeps,
+  identity: Identity,
+  message: { id: string; csr: string },
+): Promise<ControlMessage> {
+  const { store } = deps
+  const publicKeyHash = await csrPublicKeyHash(message.csr)
+  const issued = await issueFor(deps, identity, message.csr)
+  const held = {
+    thumbprint: issued.thumbprint,
+    serial: issued.serial,
+    notAfterMs: issued.notAfterMs,
+    publicKeyHash,
+  }
+  const generation = await store.transaction(async (tx) => {
+    const records = identity.role === 'connector' ? tx.connectors : tx.devices
+    const record = await records.byId(identity.id)
+    if (record === undefined || !record.enabled) throw revoked(identity, record?.name)
+    const next = record.generation + 1
+    await records.update(identity.id, { ...held, generation: next })
+    await tx.audit.append({
+      actor: `${identity.role} ${identity.id}`,
+      action: 'certificate.renew',
+      object: `${identity.role} ${identity.id}`,
+      detail: { serial: issued.serial, notAfterMs: issued.notAfterMs, generation: next },
+    })
+    return next
+  })
+  return {
+    type: 'renewed',
+    id: message.id,
+    certificate: issued.certificate,
+    notAfterMs: issued.notAfterMs,
+    generation,
+  }
+}
+
+export function revoked(identity: Identity, name: string | undefined): Fault {
+  const why = name === undefined ? 'was deleted' : `(${name}) is disabled`
+  return new Fault('IDENTITY_REVOKED', `${identity.role} ${identity.id} ${why}`)
+}

@@ -1,0 +1,171 @@
+import type { Clock } from '../../base/clock.ts'
+import { asFault, Fault } from '../../base/faults.ts'
+import { newId } from '../../base/ids.ts'
+import type { Log } from '../../base/log.ts'
+import { faultToMessage } from '../../link/fault-message.ts'
+import type { Candidate } from '../../policy/select.ts'
+import type { Store } from '../../store/store.ts'
+import type { AgentMessage, ControlMessage, PipeTicket } from '../../wire/control.ts'
+import type { Keyring } from '../keyring.ts'
+import type { PolicySnapshot } from '../snapshot.ts'
+import { choose, permit } from './authorize.ts'
+import { issueGrant } from './grants.ts'
+import type { LiveGrants } from './live-grants.ts'
+import { createPipe, type EdgeForPipe } from './pipes.ts'
+import type { Connected, Presence } from './presence.ts'
+
+type Authorize = Extract<AgentMessage, { type: 'authorize' }>
+type WantPipe = Extract<AgentMessage, { type: 'want-pipe' }>
+
+/** What a device looks like to rules that ask for the kind of client. */
+export const CLIENT_KIND = 'client'
+
+export interface ClientDeps {
+  readonly store: Store
+  readonly presence: Presence
+  readonly live: LiveGrants
+  readonly grantKeys: Keyring
+  readonly ticketKeys: Keyring
+  readonly policy: () => Promise<PolicySnapshot>
+  readonly tenant: string
+  readonly edge: EdgeForPipe
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Answers clients: may I reach this, and by which way? */
+export class Clients {
+  readonly #deps: ClientDeps
+
+  constructor(deps: ClientDeps) {
+    this.#deps = deps
+  }
+
+  async authorize(client: Connected, asked: Authorize): Promise<ControlMessage> {
+    const { store, clock, log } = this.#deps
+    const device = client.peer.identity.id
+    const startUs = clock.monotonicUs()
+    try {
+      const policy = await this.#deps.policy()
+      const record = await store.devices.byId(device)
+      if (record === undefined || !record.enabled)
+        throw new Fault('IDENTITY_REVOKED', `device ${device} is disabled or deleted`)
+      const { userId } = record
+      const posture = { ...client.posture, ...record.posture }
+      const permitted = permit(policy, {
+        ...{ user: userId, device, posture, clientKind: CLIENT_KIND, nowMs: clock.nowMs() },
+        ...{ host: asked.host, port: asked.port, protocol: asked.protocol },
+      })
+      const policyUs = Math.max(0, clock.monotonicUs() - startUs)
+      const selection = choose(policy, permitted.segment, (groups) =>
+        this.#candidates(policy, groups, permitted.segment.id),
+      )
+      const selectionUs = Math.max(0, clock.monotonicUs() - startUs - policyUs)
+
+      const { thumbprint, notAfterMs } = client.peer
+      const userName = policy.users.get(userId)?.name ?? userId
+      const { grant, jws, live } = await issueGrant(
+        this.#deps,
+        this.#deps.grantKeys.signing,
+        { user: userId, userName, device, thumbprint, notAfterMs },
+        permitted,
+        selection.chosen,
+      )
+      this.#deps.live.add(live)
+      const need = asked.wantPipe && !asked.have?.includes(selection.chosen.id)
+      const pipe = need ? await this.#pipe(client, selection.chosen.id, asked.session) : undefined
+      log.info(
+        {
+          event: 'access.granted',
+          session: asked.session,
+          user: userName,
+          device,
+          host: permitted.host,
+          port: asked.port,
+          rule: permitted.rule.name,
+          segment: permitted.segment.name,
+          connector: selection.chosen.name,
+        },
+        `${userName} may reach ${permitted.host}:${asked.port} through ${selection.chosen.name}`,
+      )
+      return {
+        type: 'granted',
+        id: asked.id,
+        grant: jws,
+        grantId: grant.id,
+        expiresMs: grant.expiresMs,
+        segment: grant.segment,
+        segmentName: grant.segmentName,
+        rule: grant.rule,
+        connector: grant.connector,
+        covers: { hosts: grant.hosts, cidrs: grant.cidrs, tcp: grant.tcp, udp: grant.udp },
+        pipe,
+        policyUs,
+        selectionUs,
+        because: `rule ${permitted.rule.name}; ${selection.because}`,
+      }
+    } catch (error) {
+      const fault = asFault(error)
+      const denial = newId('den', clock.nowMs())
+      const { host, port, protocol } = asked
+      const detail = {
+        code: fault.code,
+        detail: fault.detail,
+        host,
+        port,
+        protocol,
+        device,
+        from: client.from,
+      }
+      log.warn(
+        { event: 'access.denied', denial, session: asked.session, ...detail, seen: fault.seen },
+        fault.message,
+      )
+      await store.audit.append({
+        actor: `client-device ${device}`,
+        action: 'access.denied',
+        object: `denial ${denial}`,
+        detail,
+      })
+      return { type: 'denied', id: asked.id, denial, fault: faultToMessage(fault) }
+    }
+  }
+
+  /** One more pipe to a connector that the device holds a grant for. */
+  async wantPipe(client: Connected, asked: WantPipe): Promise<ControlMessage> {
+    const { live, clock } = this.#deps
+    if (!live.between(client.peer.identity.id, asked.connector, clock.nowMs())) {
+      throw new Fault('GRANT_EXPIRED', `no grant of this device leads to connector ${asked.connector}`)
+    }
+    return { type: 'pipe', id: asked.id, pipe: await this.#pipe(client, asked.connector, asked.session) }
+  }
+
+  /** Tells the connector to come, and gives the client its half. */
+  async #pipe(client: Connected, connectorId: string, session: string): Promise<PipeTicket> {
+    const { presence, ticketKeys, tenant, edge, clock } = this.#deps
+    const connector = presence.connector(connectorId)
+    if (connector === undefined) {
+      throw new Fault('NO_HEALTHY_CONNECTOR', `connector ${connectorId} is no longer connected`)
+    }
+    const ends = { client: client.peer.identity, connector: connector.peer.identity, session }
+    const pipe = await createPipe(ends, { tenant, edge, key: ticketKeys.signing, clock })
+    connector.channel.send({ type: 'ticket', pipe: pipe.connector, session })
+    return pipe.client
+  }
+
+  #candidates(policy: PolicySnapshot, groups: readonly string[], segment: string): Candidate[] {
+    const { presence, clock } = this.#deps
+    const nowMs = clock.nowMs()
+    return policy.members(groups).map((member) => {
+      const connected = presence.connector(member.id)
+      return {
+        id: member.id,
+        name: member.name,
+        group: member.groupId,
+        state: member.enabled ? (connected?.state ?? 'disconnected') : 'disabled',
+        sessions: connected?.sessions ?? 0,
+        unreachable: presence.unreachable(member.id, segment, nowMs),
+      }
+    })
+  }
+}

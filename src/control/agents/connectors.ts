@@ -1,0 +1,44 @@
+import type { Clock } from '../../base/clock.ts'
+import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
+import type { Keyring } from '../keyring.ts'
+import { createPipe, type EdgeForPipe } from './pipes.ts'
+import type { Connected, Presence } from './presence.ts'
+
+type Status = Extract<AgentMessage, { type: 'status' }>
+type Reach = Extract<AgentMessage, { type: 'reach' }>
+type Canary = Extract<AgentMessage, { type: 'canary' }>
+
+export interface ConnectorDeps {
+  readonly presence: Presence
+  readonly ticketKeys: Keyring
+  readonly tenant: string
+  readonly edge: EdgeForPipe
+  readonly clock: Clock
+}
+
+/** Takes what connectors tell of themselves and of applications. */
+export class Connectors {
+  readonly #deps: ConnectorDeps
+
+  constructor(deps: ConnectorDeps) {
+    this.#deps = deps
+  }
+
+  status(connector: Connected, { type: _, rttUs, ...said }: Status): void {
+    Object.assign(connector, said, { rttUs: rttUs ?? connector.rttUs })
+  }
+
+  reach(connector: Connected, said: Reach): void {
+    const failed = said.ok ? undefined : { code: said.fault?.code ?? 'APP_UNREACHABLE' }
+    this.#deps.presence.reached(connector.peer.identity.id, said.segment, failed, this.#deps.clock.nowMs())
+  }
+
+  /** A pipe of the connector with itself: proves the data path without an application. */
+  async canary(connector: Connected, asked: Canary): Promise<ControlMessage> {
+    const { ticketKeys, tenant, edge, clock } = this.#deps
+    const self = connector.peer.identity
+    const ends = { client: self, connector: self, session: asked.id }
+    const pipe = await createPipe(ends, { tenant, edge, key: ticketKeys.signing, clock })
+    return { type: 'canary-pipe', id: asked.id, ...pipe }
+  }
+}

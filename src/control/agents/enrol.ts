@@ -1,0 +1,63 @@
+import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/faults.ts'
+import { newId } from '../../base/ids.ts'
+import type { Authority } from '../../pki/authority.ts'
+import { csrPublicKeyHash } from '../../pki/csr.ts'
+import { hashKeySecret } from '../../pki/provisioning-key.ts'
+import type { Store } from '../../store/store.ts'
+import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
+import { issueFor, replyOf } from './certify.ts'
+
+export interface EnrolDeps {
+  readonly store: Store
+  readonly authority: Authority
+  readonly tenant: string
+  readonly clock: Clock
+}
+
+/**
+ * Exchanges a provisioning key for the certificate of a new connector.
+ *
+ * The use of the key, the connector and the audit record are one transaction: whatever crashes, a use is never
+ * spent without a connector. The same public key gets the same connector again, and spends nothing.
+ *
+ * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED, IDENTITY_REVOKED, INVALID (the CSR).
+ */
+export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): Promise<CertificateReply> {
+  const { store, tenant, clock } = deps
+  const publicKeyHash = await csrPublicKeyHash(body.csr)
+  const secretHash = hashKeySecret(body.secret)
+  return store.transaction(async (tx) => {
+    const use = await tx.keys.consume(secretHash, publicKeyHash, clock.nowMs())
+    const before = use.already === undefined ? undefined : await tx.connectors.byId(use.already)
+    if (before !== undefined && !before.enabled) {
+      throw new Fault('IDENTITY_REVOKED', `connector ${before.name} (${before.id}) is disabled`)
+    }
+    const id = before?.id ?? newId('con', clock.nowMs())
+    const issued = await issueFor(deps, { tenant, role: 'connector', id }, body.csr)
+    const held = {
+      thumbprint: issued.thumbprint,
+      serial: issued.serial,
+      notAfterMs: issued.notAfterMs,
+      generation: (before?.generation ?? 0) + 1,
+    }
+    const told = {
+      groupId: use.groupId,
+      keyId: use.keyId,
+      publicKeyHash,
+      fingerprint: body.fingerprint,
+      host: body.host,
+    }
+    const record =
+      before === undefined
+        ? await tx.connectors.create({ id, ...held, ...told, lastAddress: from })
+        : await tx.connectors.update(id, { ...held, ...told })
+    await tx.audit.append({
+      actor: `key ${use.keyId}`,
+      action: before === undefined ? 'connector.enrol' : 'connector.enrol-again',
+      object: `connector ${id}`,
+      detail: { name: record.name, group: use.groupId, from, serial: issued.serial, host: body.host.name },
+    })
+    return replyOf(deps, id, issued, held.generation)
+  })
+}

@@ -1,0 +1,128 @@
+import { Fault } from '../../base/faults.ts'
+import type { ControlMessage } from '../../wire/control.ts'
+import { permit } from './authorize.ts'
+import { type CertifyDeps, renew } from './certify.ts'
+import { CLIENT_KIND, type ClientDeps, Clients } from './clients.ts'
+import { Connectors } from './connectors.ts'
+import type { AfterHello, AgentHandlers } from './hub.ts'
+import type { Connected } from './presence.ts'
+import { ownReport, sessionFacts } from './session-facts.ts'
+
+export type HandlerDeps = ClientDeps & CertifyDeps
+
+const MAX_COVERS = 2000
+const MAX_REVOKED = 10_000
+
+/** What the control plane answers to each message, by who may send it. */
+export function agentHandlers(deps: HandlerDeps): AgentHandlers {
+  const clients = new Clients(deps)
+  const connectors = new Connectors(deps)
+  return {
+    welcome: (connected, generation) => welcome(deps, connected, generation),
+
+    async handle(connected, message) {
+      const { role } = connected.peer.identity
+      if (message.type === 'renew') return renew(deps, connected.peer.identity, message)
+      if (message.type === 'session') {
+        takeReports(deps, connected, message)
+        return undefined
+      }
+      if (role === 'client') {
+        if (message.type === 'authorize') return clients.authorize(connected, message)
+        if (message.type === 'want-pipe') return clients.wantPipe(connected, message)
+      } else {
+        if (message.type === 'canary') return connectors.canary(connected, message)
+        if (message.type === 'status') return void connectors.status(connected, message)
+        if (message.type === 'reach') return void connectors.reach(connected, message)
+      }
+      throw new Fault('PROTOCOL_ERROR', `a ${role} sent ${message.type}`)
+    },
+
+    left(connected, fault) {
+      const { role, id } = connected.peer.identity
+      const why = fault === undefined ? 'orderly' : fault.message
+      deps.log.info({ event: 'agent.left', agent: id, code: fault?.code }, `${role} ${id} left: ${why}`)
+      const records = role === 'connector' ? deps.store.connectors : deps.store.devices
+      records.seen(id, { address: connected.from, atMs: deps.clock.nowMs() }).catch((error: unknown) => {
+        deps.log.warn({ event: 'agent.seen-lost', agent: id, err: error }, 'the time of leaving was not kept')
+      })
+    },
+  }
+}
+
+async function welcome(deps: HandlerDeps, connected: Connected, generation: number): Promise<ControlMessage> {
+  const { role, id } = connected.peer.identity
+  const nowMs = deps.clock.nowMs()
+  return {
+    type: 'welcome',
+    agent: id,
+    tenant: deps.tenant,
+    serverTimeMs: nowMs,
+    edge: deps.edge,
+    grantKeys: deps.grantKeys.published,
+    revoked: (await deps.store.revocations.grants(nowMs)).slice(-MAX_REVOKED),
+    generation,
+    covers: role === 'client' ? await covers(deps, connected) : undefined,
+  }
+}
+
+/** Hosts and networks that policy would let this device reach now: a hint for its PAC file. */
+async function covers(deps: HandlerDeps, client: Connected): Promise<{ hosts: string[]; cidrs: string[] }> {
+  const policy = await deps.policy()
+  const device = await deps.store.devices.byId(client.peer.identity.id)
+  const hosts = new Set<string>()
+  const cidrs = new Set<string>()
+  for (const segment of device === undefined ? [] : policy.segments) {
+    const protocol = segment.tcp.length > 0 ? ('tcp' as const) : ('udp' as const)
+    const port = (segment.tcp[0] ?? segment.udp[0])?.[0]
+    if (port === undefined || !segment.enabled) continue
+    const asked = {
+      ...{
+        user: device!.userId,
+        device: device!.id,
+        clientKind: CLIENT_KIND,
+        protocol,
+        port,
+        nowMs: deps.clock.nowMs(),
+      },
+      posture: { ...client.posture, ...device!.posture },
+    } as const
+    for (const host of segment.hosts)
+      if (isPermitted(() => permit(policy, { ...asked, host: host.replace('*', 'x') }))) hosts.add(host)
+    for (const cidr of segment.cidrs)
+      if (isPermitted(() => permit(policy, { ...asked, host: cidr.split('/')[0]! }))) cidrs.add(cidr)
+  }
+  return { hosts: [...hosts].slice(0, MAX_COVERS), cidrs: [...cidrs].slice(0, MAX_COVERS) }
+}
+
+function isPermitted(ask: () => unknown): boolean {
+  try {
+    ask()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function takeReports(
+  deps: HandlerDeps,
+  connected: Connected,
+  { reports }: Extract<AfterHello, { type: 'session' }>,
+): void {
+  for (const raw of reports) {
+    const report = ownReport(connected, raw)
+    sessionFacts(deps, report)
+      .then((facts) => deps.store.sessions.merge(report, facts))
+      .catch((error: unknown) => {
+        deps.log.warn(
+          {
+            event: 'session.refused',
+            session: report.session,
+            agent: connected.peer.identity.id,
+            err: error,
+          },
+          'a session report was not kept',
+        )
+      })
+  }
+}

@@ -1,0 +1,89 @@
+import type { ControlEnd } from '../../link/control-channel.ts'
+import type { Peer } from '../../pki/verify.ts'
+import type { ConnectorState } from '../../policy/select.ts'
+
+/** One control connection of one agent that has said hello. */
+export interface Connected {
+  readonly peer: Peer
+  readonly channel: ControlEnd
+  /** Address it came from. */
+  readonly from: string
+  readonly hostName: string
+  readonly program: string
+  readonly sinceMs: number
+  readonly posture: Readonly<Record<string, string | number | boolean>>
+  /** What a connector last said of itself; `connected` until it has. */
+  state: Exclude<ConnectorState, 'disconnected' | 'disabled'>
+  sessions: number
+  tunnels: number
+  cpuPercent: number
+  rssBytes: number
+  rttUs: number
+}
+
+/** How long a connector that could not reach an application is passed over for it. */
+const UNREACHABLE_MS = 15_000
+
+/** Who is connected now, and what connectors have lately seen of applications. Nothing of it is written to the store. */
+export class Presence {
+  readonly #connectors = new Map<string, Connected>()
+  readonly #clients = new Map<string, Set<Connected>>()
+  /** `connector segment` → what it met there last, when it failed. */
+  readonly #unreachable = new Map<string, { code: string; untilMs: number }>()
+
+  connector(id: string): Connected | undefined {
+    return this.#connectors.get(id)
+  }
+
+  connectors(): Iterable<Connected> {
+    return this.#connectors.values()
+  }
+
+  /** Control connections of a device: its daemon, and a short-lived one per command. */
+  clients(device: string): ReadonlySet<Connected> {
+    return this.#clients.get(device) ?? NONE
+  }
+
+  *allClients(): Iterable<Connected> {
+    for (const set of this.#clients.values()) yield* set
+  }
+
+  /** Replaces what was known of a connector: one identity, one connection. */
+  addConnector(connected: Connected): void {
+    this.#connectors.set(connected.peer.identity.id, connected)
+  }
+
+  addClient(connected: Connected): void {
+    const id = connected.peer.identity.id
+    const set = this.#clients.get(id) ?? new Set()
+    this.#clients.set(id, set.add(connected))
+  }
+
+  remove(connected: Connected): void {
+    const { role, id } = connected.peer.identity
+    if (role === 'connector') {
+      if (this.#connectors.get(id) === connected) this.#connectors.delete(id)
+      return
+    }
+    const set = this.#clients.get(id)
+    set?.delete(connected)
+    if (set?.size === 0) this.#clients.delete(id)
+  }
+
+  /** A connector dialled an application of a segment and says how it went. */
+  reached(connector: string, segment: string, failed: { code: string } | undefined, nowMs: number): void {
+    const key = `${connector} ${segment}`
+    if (failed === undefined) this.#unreachable.delete(key)
+    else this.#unreachable.set(key, { code: failed.code, untilMs: nowMs + UNREACHABLE_MS })
+  }
+
+  unreachable(connector: string, segment: string, nowMs: number): { code: string } | undefined {
+    const met = this.#unreachable.get(`${connector} ${segment}`)
+    if (met === undefined) return undefined
+    if (met.untilMs > nowMs) return { code: met.code }
+    this.#unreachable.delete(`${connector} ${segment}`)
+    return undefined
+  }
+}
+
+const NONE: ReadonlySet<Connected> = new Set()
