@@ -25,7 +25,7 @@ import { reevaluate } from './agents/reevaluate.ts'
 import { signIn } from './agents/sign-in.ts'
 import { type Authenticator, LocalAuthenticator } from './authenticator.ts'
 import { Keyring } from './keyring.ts'
-import { policyCache } from './policy-cache.ts'
+import { cachedPolicy } from './snapshot.ts'
 import { edgeCredentials, openTenant, type Tenant } from './tenant.ts'
 
 export interface ControlOptions {
@@ -76,7 +76,7 @@ export class Control implements ControlPort, AsyncDisposable {
     const store = await openStore({ file: path.join(stateDir, 'backstitch.db'), clock })
     try {
       const tenantParts = await openTenant(store, new Vault(master.key), clock)
-      const policy = policyCache(store)
+      const policy = cachedPolicy(store)
       const live = new LiveGrants()
       for (const grant of await store.revocations.live(clock.nowMs())) live.add(grant)
       return new Control({
