@@ -1,19 +1,102 @@
+/**
+ * The decision: ordered rules, the first whose conditions all hold wins, and when none does the answer is no.
+ *
+ * A denial says what would have made it a yes: of the allow rules that were asked, the one that came closest and the
+ * first of its conditions that failed.
+ *
+ * @module
+ */
 import { Fault } from '../base/faults.ts'
+import { failingConditions } from './conditions.ts'
 import type { AccessRequest, FailingCondition, PolicyRule } from './rule.ts'
 
-export type Allowed = { readonly allow: true; readonly rule: PolicyRule }
-export type Denied = {
+export interface Allowed {
+  readonly allow: true
+  readonly rule: PolicyRule
+}
+
+export interface Denied {
   readonly allow: false
   /** The rule that denies; absent when no rule matched. */
   readonly rule?: PolicyRule
-  /** The allow rule that came closest, and the first of its conditions that failed. */
   readonly nearest?: { readonly rule: PolicyRule; readonly failing: FailingCondition }
 }
+
 export type Decision = Allowed | Denied
 
-export function decide(_rules: readonly PolicyRule[], _request: AccessRequest): Decision {
-  throw new Error('being written')
+interface Missed {
+  readonly rule: PolicyRule
+  readonly failing: readonly FailingCondition[]
 }
-export function decisionFault(_decision: Denied, _request: AccessRequest): Fault {
-  return new Fault('POLICY_DENIED', 'being written')
+
+/**
+ * Pure: `request.nowMs` is the only clock.
+ *
+ * @throws {Fault} INVALID if a rule that must be asked cannot be read: the caller denies.
+ */
+export function decide(rules: readonly PolicyRule[], request: AccessRequest): Decision {
+  const missed: Missed[] = []
+  for (const rule of [...rules].sort(byOrder)) {
+    if (!rule.enabled) continue
+    const failing = failingConditions(rule.conditions, request)
+    if (failing.length > 0) {
+      if (rule.action === 'allow') missed.push({ rule, failing })
+    } else if (rule.action === 'allow') {
+      return { allow: true, rule }
+    } else {
+      // Allow rules after this one are not near: they could match entirely and would still not be asked.
+      return { allow: false, rule, nearest: nearest(missed) }
+    }
+  }
+  return { allow: false, nearest: nearest(missed) }
+}
+
+/** POSTURE_FAILED if the device is all that stands in the way, else POLICY_DENIED; both with the rule and the condition. */
+export function decisionFault(decision: Denied, request: AccessRequest): Fault {
+  const { rule, nearest } = decision
+  const about = { segment: request.segment.name, user: request.user.id }
+  const near = nearest && {
+    nearestRule: nearest.rule.name,
+    condition: nearest.failing.condition,
+    wanted: nearest.failing.wanted,
+    seen: nearest.failing.seen,
+  }
+  const but = nearest
+    ? `; rule "${nearest.rule.name}" would allow it but for ${nearest.failing.condition}: ${compare(nearest.failing)}`
+    : ''
+  if (rule) {
+    return new Fault('POLICY_DENIED', `rule "${rule.name}" denies ${request.segment.name}${but}`, {
+      seen: { ...about, rule: rule.name, ...near },
+    })
+  }
+  const code = nearest?.failing.condition === 'posture' ? 'POSTURE_FAILED' : 'POLICY_DENIED'
+  return new Fault(code, `no rule allows ${request.segment.name}${but}`, { seen: { ...about, ...near } })
+}
+
+function byOrder(a: PolicyRule, b: PolicyRule): number {
+  return a.order - b.order || (a.id < b.id ? -1 : 1)
+}
+
+/** A rule about another application is never near, however little else failed; nor is one about other people. */
+function nearest(missed: readonly Missed[]): Denied['nearest'] {
+  let best: Missed | undefined
+  for (const candidate of missed) {
+    if (best === undefined || distance(candidate) < distance(best)) best = candidate
+  }
+  return best && { rule: best.rule, failing: best.failing[0]! }
+}
+
+const WEIGHT: Readonly<Record<string, number>> = {
+  segments: 10_000,
+  segmentGroups: 10_000,
+  users: 100,
+  userGroups: 100,
+}
+
+function distance({ failing }: Missed): number {
+  return failing.reduce((sum, { condition }) => sum + (WEIGHT[condition] ?? 1), 0)
+}
+
+function compare({ wanted, seen }: FailingCondition): string {
+  return `wanted ${wanted.join(' or ') || 'nothing that exists'}, seen ${seen.join(', ') || 'nothing'}`
 }

@@ -1,12 +1,163 @@
-export function canonicalHost(_text: string): string {
-  throw new Error('being written')
+/**
+ * Where somebody wants to go, in the one spelling that policy compares.
+ *
+ * A rule about a name is worth nothing if another spelling of the name goes round it. So every host is brought to one
+ * form before anything is asked of it, and a text that two programs could read as two hosts is refused, never guessed:
+ *
+ *     Name.Example.      name.example          case, one trailing dot
+ *     bücher.example     xn--bcher-kva.example IDN
+ *     [2001:DB8::0:1]    2001:db8::1           RFC 5952
+ *     ::ffff:10.0.0.1    10.0.0.1              v4-mapped
+ *     010.0.0.1, 0x7f.1, 127.1, 2130706433     refused: octal, hex, short
+ *     a%00b, "a b", a:80, user@a, fe80::1%eth0 refused
+ *
+ * @module
+ */
+import { domainToASCII, domainToUnicode } from 'node:url'
+import { Fault } from '../base/faults.ts'
+import { addressBytes, addressText, networkHas, readNetwork } from './address.ts'
+
+const MAX_NAME_CHARS = 253
+const MAX_LABEL_CHARS = 63
+/** Longer is not looked at: no spelling of a name of 253 characters needs more. */
+const MAX_TEXT_CHARS = 1024
+
+/** @throws {Fault} BAD_DESTINATION with `seen.problem`, and `seen.position` (1-based) where one character is to blame. */
+export function canonicalHost(text: string): string {
+  if (text === '') bad('the host is empty')
+  if (text.length > MAX_TEXT_CHARS) bad('the host is too long', { characters: text.length })
+  const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
+  const address = addressBytes(bare)
+  if (address !== undefined) {
+    if (bare !== text && !bare.includes(':')) bad('only an IPv6 address stands in brackets')
+    return addressText(address)
+  }
+  return canonicalName(text)
 }
-export function isAddress(_host: string): boolean {
-  throw new Error('being written')
+
+/** True if `host` is spelled as canonicalHost spells it. */
+export function isCanonicalHost(host: string): boolean {
+  try {
+    return canonicalHost(host) === host
+  } catch {
+    return false
+  }
 }
-export function inCidrs(_address: string, _cidrs: readonly string[]): boolean {
-  throw new Error('being written')
+
+/** True for an address, in any spelling that is one to every program. */
+export function isAddress(host: string): boolean {
+  return addressBytes(host) !== undefined
 }
-export function isForbiddenAddress(_address: string): boolean {
-  throw new Error('being written')
+
+/**
+ * @param address Canonical, as canonicalHost or a resolver gives it. A name is in no network.
+ * @throws {Fault} INVALID if a network is malformed: half a list would be another policy.
+ */
+export function inCidrs(address: string, cidrs: readonly string[]): boolean {
+  const bytes = addressBytes(address)
+  const networks = cidrs.map(readNetwork)
+  return bytes !== undefined && networks.some((network) => networkHas(network, bytes))
+}
+
+/**
+ * A network as it is stored and compared: `10.0.0.0/8`, one address as `10.1.2.3/32`.
+ *
+ * @throws {Fault} INVALID.
+ */
+export function canonicalCidr(text: string): string {
+  const { bytes, prefix } = readNetwork(text)
+  return `${addressText(bytes)}/${prefix}`
+}
+
+/**
+ * A host pattern of a segment as it is stored: a host, or `*.` and a name.
+ *
+ * @throws {Fault} BAD_DESTINATION.
+ */
+export function canonicalPattern(text: string): string {
+  if (!text.startsWith('*.')) return canonicalHost(text)
+  const suffix = canonicalHost(text.slice(2))
+  if (isAddress(suffix)) bad('a wildcard stands before a name, not an address')
+  return `*.${suffix}`
+}
+
+/** Addresses that mean this machine, this link or many machines: never what a name outside should resolve to. */
+const FORBIDDEN = [
+  '0.0.0.0/8', // this network (RFC 1122)
+  '127.0.0.0/8', // loopback
+  '169.254.0.0/16', // link-local, among them the metadata services of clouds
+  '224.0.0.0/4', // multicast
+  '240.0.0.0/4', // reserved, and broadcast
+  '::/96', // unspecified, loopback, and IPv4 in a form long withdrawn (RFC 4291, 2.5.5.1)
+  'fe80::/10', // link-local
+  'fec0::/10', // site-local, withdrawn
+  'ff00::/8', // multicast
+  '168.63.129.16/32', // metadata services that are not link-local: Azure,
+  '100.100.100.200/32', // Alibaba
+  'fd00:ec2::/32', // and AWS over IPv6
+].map(readNetwork)
+
+/** IPv6 forms that carry an IPv4 address, and where: a translator on the way would send it there. */
+const CARRIES_V4 = [
+  { network: readNetwork('64:ff9b::/96'), at: 12 }, // NAT64 (RFC 6052)
+  { network: readNetwork('2002::/16'), at: 2 }, // 6to4 (RFC 3056)
+]
+
+/**
+ * Loopback, link-local, multicast, unspecified and the like: reached only if a segment's network names it.
+ * Text that is no address is forbidden too: `fe80::1%eth0` is one to the system that would dial it.
+ */
+export function isForbiddenAddress(address: string): boolean {
+  const bytes = addressBytes(address)
+  if (bytes === undefined) return true
+  const carrier = CARRIES_V4.find(({ network }) => networkHas(network, bytes))
+  const inner = carrier && bytes.subarray(carrier.at, carrier.at + 4)
+  return FORBIDDEN.some((network) => networkHas(network, bytes) || (inner && networkHas(network, inner)))
+}
+
+function canonicalName(text: string): string {
+  refuseForeignCharacters(text)
+  refuseNumber(text)
+  const ascii = domainToASCII(text)
+  if (ascii === '') bad('the name is not a valid internationalised name')
+  const name = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii
+  refuseNumber(name) // full-width digits are digits only now
+  if (name.length > MAX_NAME_CHARS) bad('the name is too long', { characters: name.length })
+  if (name.includes('xn--') && /(?:^|\.)xn--/.test(domainToUnicode(name))) {
+    bad('a label begins with xn-- but is not as IDNA writes it') // some programs would decode it, some not
+  }
+  for (const label of name.split('.')) {
+    if (label === '') bad('a label of the name is empty')
+    if (label.length > MAX_LABEL_CHARS) bad('a label of the name is too long', { label: label.slice(0, 64) })
+    if (!/^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/.test(label))
+      bad('a label of the name is not valid', { label })
+  }
+  return name
+}
+
+const ASCII_OF_NAMES = /[A-Za-z0-9._-]/
+
+/** Letters of other scripts are judged by IDNA afterwards; of ASCII, only what names are made of comes through. */
+function refuseForeignCharacters(text: string): void {
+  let position = 0
+  for (const character of text) {
+    position++
+    const code = character.codePointAt(0)!
+    if (code > 0x9f ? !/[\s\p{C}]/u.test(character) : ASCII_OF_NAMES.test(character)) continue
+    const hex = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+    const hint = character === ':' ? '; a port is given beside the host' : ''
+    bad(`${hex} at position ${position} cannot be in a host${hint}`, { character: hex, position })
+  }
+}
+
+/** Programs that read 0x7f.1 or 127.1 take it for an address; so does the URL standard, by the last label. */
+function refuseNumber(name: string): void {
+  const last = name.replace(/\.$/, '').split('.').at(-1)!
+  if (/^(?:[0-9]+|0x[0-9a-f]*)$/i.test(last)) {
+    bad('it ends in a number but is not an address in full decimal form')
+  }
+}
+
+function bad(problem: string, seen: Record<string, string | number> = {}): never {
+  throw new Fault('BAD_DESTINATION', problem, { seen: { problem, ...seen } })
 }
