@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Fault } from '../../base/faults.ts'
+import type { Candidate } from '../../policy/select.ts'
+import { openStore, type Store } from '../../store/store.ts'
+import { loadPolicy, type PolicySnapshot } from '../snapshot.ts'
+import { type Asked, choose, permit } from './authorize.ts'
+
+const NOW = Date.UTC(2026, 10, 21, 12, 0)
+
+/** One user, one wiki on 443, one database on 5432 that only managed devices reach, one segment with no way to it. */
+async function declare(store: Store): Promise<{ policy: PolicySnapshot; user: string }> {
+  const put = store.objects.put.bind(store.objects)
+  await put({ kind: 'connector-group', name: 'dc1', spec: { description: '', enabled: true, location: '' } })
+  const group = { description: '', enabled: true, dynamicDiscovery: true, servers: [] }
+  await put({ kind: 'server-group', name: 'dc1-servers', spec: { ...group, connectorGroups: ['dc1'] } })
+  const segment = {
+    description: '',
+    enabled: true,
+    cidrs: [],
+    udp: [],
+    health: 'onAccess' as const,
+    serverGroups: ['dc1-servers'],
+    addressCidrs: [],
+  }
+  await put({
+    kind: 'segment',
+    name: 'wiki',
+    spec: { ...segment, domains: ['*.corp.example'], tcp: ['443'] },
+  })
+  await put({
+    kind: 'segment',
+    name: 'db',
+    spec: { ...segment, domains: ['db.corp.example'], tcp: ['5432'] },
+  })
+  await put({
+    kind: 'segment',
+    name: 'lost',
+    spec: { ...segment, domains: ['lost.corp.example'], tcp: ['443'], serverGroups: [] },
+  })
+  await put({ kind: 'posture-fact', name: 'managed', spec: { description: '', valueType: 'boolean' } })
+  const { id: user } = await put({
+    kind: 'user',
+    name: 'ada',
+    spec: { description: '', enabled: true, displayName: '', email: '', groups: [] },
+  })
+  const rule = { description: '', enabled: true, action: 'allow' as const }
+  await put({
+    kind: 'access-rule',
+    name: 'managed-to-db',
+    spec: {
+      ...rule,
+      order: 1,
+      conditions: { segments: ['db'], posture: [{ fact: 'managed', equals: true }] },
+    },
+  })
+  await put({
+    kind: 'access-rule',
+    name: 'all-to-wiki',
+    spec: { ...rule, order: 2, conditions: { segments: ['wiki', 'lost'] } },
+  })
+  return { policy: await loadPolicy(store), user }
+}
+
+const asked = (user: string, more: Partial<Asked>): Asked => ({
+  user,
+  device: 'dev_1',
+  posture: {},
+  clientKind: 'client',
+  host: 'wiki.corp.example',
+  port: 443,
+  protocol: 'tcp',
+  nowMs: NOW,
+  ...more,
+})
+
+test('the decision names segment and rule, or the place and reason of the denial', async () => {
+  await using store = await openStore({ file: ':memory:' })
+  const { policy, user } = await declare(store)
+  const cases: { name: string; asks: Partial<Asked>; rule?: string; code?: string; says?: RegExp }[] = [
+    { name: 'allowed', asks: {}, rule: 'all-to-wiki' },
+    { name: 'another spelling of the same name', asks: { host: 'WIKI.corp.example.' }, rule: 'all-to-wiki' },
+    { name: 'a name nobody declared', asks: { host: 'wiki.evil-corp.example' }, code: 'CLIENT_NOT_COVERED' },
+    {
+      name: 'the most specific segment decides the port',
+      asks: { host: 'db.corp.example' },
+      code: 'CLIENT_WRONG_PORT',
+      says: /segment db .*5432/,
+    },
+    {
+      name: 'posture missing',
+      asks: { host: 'db.corp.example', port: 5432 },
+      code: 'POSTURE_FAILED',
+      says: /managed/,
+    },
+    {
+      name: 'posture met',
+      asks: { host: 'db.corp.example', port: 5432, posture: { managed: true } },
+      rule: 'managed-to-db',
+    },
+    { name: 'not over UDP', asks: { protocol: 'udp' }, code: 'CLIENT_WRONG_PORT' },
+    { name: 'a user who is gone', asks: { user: 'usr_gone' }, code: 'IDENTITY_REVOKED' },
+    { name: 'no host at all', asks: { host: '' }, code: 'BAD_DESTINATION' },
+  ]
+  for (const { name, asks, rule, code, says } of cases) {
+    const ask = () => permit(policy, asked(user, asks))
+    if (rule !== undefined) assert.equal(ask().rule.name, rule, name)
+    else {
+      assert.throws(ask, (fault: Fault) => {
+        assert.equal(fault.code, code, name)
+        if (says) assert.match(fault.message, says, name)
+        return true
+      })
+    }
+  }
+})
+
+test('a segment without a way, and a group without a healthy member, are told apart', async () => {
+  await using store = await openStore({ file: ':memory:' })
+  const { policy, user } = await declare(store)
+  const lost = permit(policy, asked(user, { host: 'lost.corp.example' })).segment
+  assert.throws(() => choose(policy, lost, () => []), { code: 'SEGMENT_UNMAPPED' })
+
+  const wiki = permit(policy, asked(user, {})).segment
+  const member = (id: string, state: Candidate['state'], more: Partial<Candidate> = {}): Candidate => ({
+    ...{ id, name: id, group: 'dc1', state, sessions: 0 },
+    ...more,
+  })
+  const out = [member('a', 'disconnected'), member('b', 'healthy', { unreachable: { code: 'APP_REFUSED' } })]
+  assert.throws(
+    () => choose(policy, wiki, () => out),
+    (fault: Fault) => {
+      assert.equal(fault.code, 'NO_HEALTHY_CONNECTOR')
+      assert.match(fault.detail, /a: .*disconnected.*b: .*APP_REFUSED/)
+      return true
+    },
+  )
+  const chosen = choose(policy, wiki, () => [
+    ...out,
+    member('c', 'healthy', { sessions: 5 }),
+    member('d', 'healthy'),
+  ])
+  assert.equal(chosen.chosen.id, 'd', 'the one with fewest sessions')
+  assert.equal(chosen.excluded.length, 2)
+})
