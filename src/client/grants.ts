@@ -123,10 +123,12 @@ export class GrantCache {
   /** Makes room: an unused one if there is any among the oldest, else the oldest. */
   #evict(): void {
     let looked = 0
+    let victim: CachedGrant | undefined
     for (const grant of this.#byDestination.values()) {
-      if (!grant.used) return this.drop(grant)
-      if (++looked >= 64) break
+      victim ??= grant
+      if (!grant.used) victim = grant
+      if (!grant.used || ++looked >= 64) break
     }
-    this.drop(this.#byDestination.values().next().value!)
+    if (victim !== undefined) this.drop(victim)
   }
 }

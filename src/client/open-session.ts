@@ -1,0 +1,205 @@
+/**
+ * The one way to an application, whatever entry asks: canonical destination → grant → tunnel → OPEN → attach.
+ *
+ * With a live grant and a live tunnel all of it happens within `open`, synchronously, at the price of one frame.
+ * Else the control plane is asked, or a tunnel is waited for, and the same last steps follow. What can be tried
+ * again without the local program noticing is tried once more.
+ *
+ * @module
+ */
+import type { Clock } from '../base/clock.ts'
+import { asFault, Fault, type FaultCode } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import type { Log } from '../base/log.ts'
+import type { SessionReports } from '../link/session-reports.ts'
+import type { StreamEnd } from '../mux/options.ts'
+import type { Decisions, Entry } from './decisions.ts'
+import type { Destination } from './destination.ts'
+import type { CachedGrant, GrantCache } from './grants.ts'
+import type { Permits } from './permits.ts'
+import { Session, type SessionEvents, type SessionOwner } from './session.ts'
+import type { Tunnel } from './tunnel.ts'
+import type { Tunnels } from './tunnels.ts'
+
+export interface OpenerDeps {
+  readonly grants: GrantCache
+  readonly permits: Permits
+  readonly tunnels: Tunnels
+  readonly decisions: Decisions
+  readonly reports: SessionReports
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Faults of a way that another way, asked for anew, may not have. */
+const ANOTHER_WAY: ReadonlySet<string> = new Set<FaultCode>([
+  'TUNNEL_LOST',
+  'CONNECTOR_DRAINING',
+  'TOO_MANY_STREAMS',
+  'GRANT_INVALID',
+  'GRANT_EXPIRED',
+  'PAIR_TIMEOUT',
+  'TICKET_INVALID',
+  'NO_HEALTHY_CONNECTOR',
+  'EDGE_DRAINING',
+])
+/** With these the grant is of no more use; others say nothing about it. */
+const GRANT_IS_SPENT: ReadonlySet<string> = new Set<FaultCode>([
+  'GRANT_INVALID',
+  'GRANT_EXPIRED',
+  'GRANT_REVOKED',
+  'DESTINATION_OUTSIDE_GRANT',
+  'CONNECTOR_DRAINING',
+])
+const MAX_ATTEMPTS = 2
+
+export class Opener implements SessionOwner {
+  readonly live = new Set<Session>()
+  readonly totals = { total: 0, failed: 0, bytesUp: 0, bytesDown: 0 }
+  readonly #deps: OpenerDeps
+
+  constructor(deps: OpenerDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Opens a session. Never throws for what happens on the way: `events.failed` is told.
+   *
+   * @param startedUs Monotonic time at which the local program asked, for what the user waited.
+   */
+  open(to: Destination, entry: Entry, events: SessionEvents, startedUs: number): Session {
+    const startedMs = this.#deps.clock.nowMs()
+    const id = newId('ses', startedMs)
+    const session = new Session(this, { id, to, entry, events, startedMs, startedUs })
+    this.totals.total++
+    const grant = this.#deps.grants.find(to.key)
+    const tunnel = grant && this.#deps.tunnels.pick(grant.granted.connector)
+    if (grant === undefined || tunnel === undefined || !this.#begin(session, grant, tunnel)) {
+      this.#ask(session)
+    }
+    return session
+  }
+
+  /** Cuts every session that a grant of `ids` carries. */
+  cut(ids: ReadonlySet<string>, detail: string): void {
+    for (const session of this.live) {
+      if (ids.has(session.grant!.granted.grantId)) session.stream?.reset('GRANT_REVOKED', detail)
+    }
+  }
+
+  sessionOpened(session: Session): void {
+    session.times.totalUs = Math.max(0, this.#deps.clock.monotonicUs() - session.start.startedUs)
+    this.#deps.reports.opened(session)
+    if (!session.over) session.start.events.opened?.(session)
+  }
+
+  sessionClosed(session: Session, end: StreamEnd): void {
+    session.tunnel!.leave(session)
+    this.live.delete(session)
+    if (GRANT_IS_SPENT.has(end.reason)) this.#deps.grants.drop(session.grant!)
+    if (session.isOpen || end.reason === 'done') this.#ended(session, end)
+    else this.#refused(session, new Fault(end.reason, end.detail), end)
+  }
+
+  /** The last steps. @returns false if the tunnel takes no session after all. */
+  #begin(session: Session, grant: CachedGrant, tunnel: Tunnel): boolean {
+    const { to } = session.start
+    try {
+      tunnel.show(grant)
+      session.stream = tunnel.mux.open(
+        { session: session.id, grant: grant.reference, protocol: to.protocol, host: to.host, port: to.port },
+        session,
+      )
+    } catch (error) {
+      // A tunnel that is about to go, or is full: another one will do.
+      this.#deps.log.debug(
+        { event: 'session.moved', session: session.id, err: error },
+        'tunnel takes no session',
+      )
+      if (asFault(error).code === 'CONNECTOR_DRAINING') tunnel.retired = true
+      return false
+    }
+    session.attempts++
+    session.grant = grant
+    session.tunnel = tunnel
+    tunnel.enter(session)
+    this.live.add(session)
+    session.start.events.ready?.(session)
+    return true
+  }
+
+  #ask(session: Session): void {
+    this.#way(session).then(
+      ({ grant, tunnel }) => {
+        if (session.over || this.#begin(session, grant, tunnel)) return
+        this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
+      },
+      (error: unknown) => this.#refused(session, asFault(error)),
+    )
+  }
+
+  /** Asks for the parts that are missing, and notes what each took. */
+  async #way(session: Session): Promise<{ grant: CachedGrant; tunnel: Tunnel }> {
+    const { grants, permits, tunnels } = this.#deps
+    const { to, id } = session.start
+    const held = grants.find(to.key)
+    const open = held && tunnels.pick(held.granted.connector)
+    if (held !== undefined && open !== undefined && session.attempts === 0)
+      return { grant: held, tunnel: open }
+    const { grant, fresh } = await permits.ask(to, id)
+    const { connector, pipe, policyUs, selectionUs } = grant.granted
+    if (fresh) {
+      Object.assign(session.times, { policyUs, selectionUs })
+      const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}`
+      this.#deps.decisions.sent(session.start.entry, to, because)
+    }
+    const warm = tunnels.pick(connector)
+    if (warm !== undefined) return { grant, tunnel: warm }
+    const tunnel = await (brought ?? tunnels.ready(connector, id))
+    const { ticketUs, handoverUs, innerTlsUs } = tunnel.facts
+    Object.assign(session.times, { ticketUs, handoverUs, innerTlsUs })
+    return { grant, tunnel }
+  }
+
+  #refused(session: Session, fault: Fault, end?: StreamEnd): void {
+    if (session.over && end === undefined) return
+    const again = ANOTHER_WAY.has(fault.code) && !session.attached && session.attempts < MAX_ATTEMPTS
+    if (again && !session.over) {
+      session.attempts++
+      if (session.grant !== undefined) this.#deps.grants.drop(session.grant)
+      session.stream = undefined
+      this.#ask(session)
+      return
+    }
+    const abandoned = session.over
+    session.over = true
+    const { entry, to, events } = session.start
+    if (!abandoned) this.#deps.decisions.refused(entry, to.key, fault, session.id)
+    this.totals.failed++
+    const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
+    const report = session.report('closed', why, this.#deps.clock.nowMs())
+    this.#deps.reports.closed(session, { ...report, closeHop: fault.hop })
+    if (!abandoned) events.failed(fault, session)
+  }
+
+  #ended(session: Session, end: StreamEnd): void {
+    this.totals.bytesUp += end.bytesOut
+    this.totals.bytesDown += end.bytesIn
+    this.#deps.reports.closed(session, session.report('closed', end, this.#deps.clock.nowMs()))
+    if (this.#deps.log.isLevelEnabled('debug')) {
+      const { reason, bytesOut, bytesIn } = end
+      const fields = {
+        event: 'session.closed',
+        session: session.id,
+        to: session.start.to.key,
+        reason,
+        bytesOut,
+        bytesIn,
+      }
+      this.#deps.log.debug(fields, `session ended: ${reason}`)
+    }
+    if (session.over) return
+    session.over = true
+    session.start.events.closed?.(session, end)
+  }
+}
