@@ -153,8 +153,12 @@ export class Opener implements SessionOwner {
       const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}`
       this.#deps.decisions.sent(session.start.entry, to, because)
     }
+    const brought = fresh && pipe !== undefined ? tunnels.take(connector, pipe) : undefined
     const warm = tunnels.pick(connector)
-    if (warm !== undefined) return { grant, tunnel: warm }
+    if (warm !== undefined) {
+      brought?.catch(() => {}) // one more tunnel, or not: the pool has logged it
+      return { grant, tunnel: warm }
+    }
     const tunnel = await (brought ?? tunnels.ready(connector, id))
     const { ticketUs, handoverUs, innerTlsUs } = tunnel.facts
     Object.assign(session.times, { ticketUs, handoverUs, innerTlsUs })
