@@ -1,12 +1,12 @@
-import { Fault } from '../base/faults.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import { backoffMs } from '../base/backoff.ts'
+import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { AgentMessage, ControlMessage } from '../wire/control.ts'
-import type { AgentChannel } from './control-channel.ts'
+import type { AgentChannel, ChannelOptions } from './control-channel.ts'
+import { dialControl, type Hello, type Welcome } from './control-dial.ts'
 import type { Credentials, EdgeAddress } from './credentials.ts'
-import type { Egress } from './egress.ts'
-
-export type Hello = Extract<AgentMessage, { type: 'hello' }>
-export type Welcome = Extract<ControlMessage, { type: 'welcome' }>
+import { type Egress, hostPort } from './egress.ts'
 
 /**
  * The life of the control connection of an agent.
@@ -36,33 +36,113 @@ export interface ControlLinkOptions {
   readonly hello: () => Hello
   /** The full state: replaces what was known before. `skewMs` is positive when this clock is slow. */
   readonly onUp?: (welcome: Welcome, skewMs: number) => void
+  /** The connection was lost, or an attempt failed: called once for each. */
   readonly onDown?: (fault: Fault) => void
   readonly onMessage?: (message: ControlMessage) => void
+  readonly backoff?: { readonly baseMs?: number; readonly capMs?: number; readonly random?: () => number }
+  readonly channel?: ChannelOptions
 }
+
+/** A connection that stood this long counts as a good one: the next loss is the first again. */
+const STABLE_MS = 10_000
+/** A fault that trying again cannot help is tried again at this pace, in case a person repairs it meanwhile. */
+const HOPELESS_ATTEMPT = 7
 
 /** Keeps one control connection up for as long as it is served. */
 export class ControlLink {
-  constructor(_options: ControlLinkOptions) {}
+  readonly #o: ControlLinkOptions
+  #state: LinkState = { is: 'closed' }
+  #hurry = new AbortController()
+
+  constructor(options: ControlLinkOptions) {
+    this.#o = options
+  }
 
   get state(): LinkState {
-    return { is: 'closed' }
+    return this.#state
   }
 
-  /** @returns false when there is no connection now. */
-  send(_message: AgentMessage): boolean {
-    return false
+  /** @returns false when there is no connection now; the message is then dropped. */
+  send(message: AgentMessage): boolean {
+    return this.#state.is === 'up' && this.#state.channel.send(message)
   }
 
-  /** @throws {Fault} CONTROL_UNREACHABLE at once when there is no connection now. */
-  async request(_message: AgentMessage & { id: string }, _timeoutMs: number): Promise<ControlMessage> {
-    throw new Fault('INTERNAL', 'not built')
+  /** @throws {Fault} as ControlChannel.request; CONTROL_UNREACHABLE at once when there is no connection now. */
+  async request(message: AgentMessage & { id: string }, timeoutMs: number): Promise<ControlMessage> {
+    const state = this.#state
+    if (state.is === 'up') return state.channel.request(message, timeoutMs)
+    throw new Fault('CONTROL_UNREACHABLE', `the control connection is ${state.is}`, {
+      seen: state.is === 'waiting' ? { because: state.because.code } : {},
+    })
   }
 
-  /** Drops the connection and dials anew at once: a renewed certificate, a changed network. */
-  redial(): void {}
+  /** Drops the connection, or the wait for one, and dials at once: a renewed certificate, a changed network. */
+  redial(): void {
+    this.#hurry.abort()
+    if (this.#state.is === 'up') this.#state.channel.close()
+  }
 
-  /** Dials, and dials again, until `signal` aborts. Never rejects for a fault of the network. */
-  async serve(_signal: AbortSignal): Promise<void> {
-    throw new Fault('INTERNAL', 'not built')
+  /** Dials, and dials again, until `signal` aborts. Never rejects for a fault of network or peer. */
+  async serve(signal: AbortSignal): Promise<void> {
+    let attempt = 0
+    while (!signal.aborted) {
+      this.#state = { is: 'dialing', attempt }
+      const { fault, upMs } = await this.#once(signal)
+      if (signal.aborted) break
+      attempt = upMs >= STABLE_MS ? 0 : attempt + 1
+      this.#state = { is: 'waiting', attempt, because: fault }
+      this.#o.log.warn(
+        { event: 'control.down', code: fault.code, hop: fault.hop, seen: fault.seen, attempt, upMs },
+        fault.detail,
+      )
+      this.#o.onDown?.(fault)
+      await this.#pause(fault, attempt, signal)
+    }
+    this.#state = { is: 'closed' }
+  }
+
+  /** One connection from dial to loss, and how long it stood. */
+  async #once(signal: AbortSignal): Promise<{ fault: Fault; upMs: number }> {
+    const { edge, egress, log, channel: channelOptions } = this.#o
+    let upAt: number | undefined
+    const upMs = () => (upAt === undefined ? 0 : Math.round(performance.now() - upAt))
+    try {
+      const { channel, welcome, skewMs } = await dialControl(edge, {
+        egress,
+        credentials: this.#o.credentials(),
+        hello: this.#o.hello(),
+        signal,
+        channel: channelOptions,
+      })
+      const stop = () => channel.close()
+      signal.addEventListener('abort', stop, { once: true })
+      try {
+        upAt = performance.now()
+        this.#hurry = new AbortController()
+        this.#state = { is: 'up', channel, welcome, sinceMs: Date.now(), skewMs }
+        log.info({ event: 'control.up', edge: welcome.edge.id, skewMs }, `CONNECTED to ${hostPort(edge)}`)
+        this.#o.onUp?.(welcome, skewMs)
+        channel.onMessage = (message) => this.#o.onMessage?.(message)
+        if (signal.aborted) stop()
+        const why = await channel.closed
+        return {
+          fault: why ?? new Fault('CONTROL_UNREACHABLE', 'the control connection was closed'),
+          upMs: upMs(),
+        }
+      } finally {
+        signal.removeEventListener('abort', stop)
+      }
+    } catch (thrown) {
+      return { fault: asFault(thrown), upMs: upMs() }
+    }
+  }
+
+  async #pause(fault: Fault, attempt: number, signal: AbortSignal): Promise<void> {
+    // The first pause is drawn from [0, base): an edge that restarts gets its agents back soon, and not as one wave.
+    const exponent = fault.retry ? Math.max(0, attempt - 1) : Math.max(HOPELESS_ATTEMPT, attempt)
+    const delayMs = backoffMs(exponent, this.#o.backoff)
+    const either = AbortSignal.any([signal, this.#hurry.signal])
+    await wait(delayMs, undefined, { signal: either }).catch(() => {})
+    if (this.#hurry.signal.aborted) this.#hurry = new AbortController()
   }
 }

@@ -1,7 +1,33 @@
-import { Fault } from '../base/faults.ts'
-import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/control.ts'
+/**
+ * The two requests an agent makes before it has a certificate. The server proves itself by the pin alone: the hash of
+ * the tenant root that came with the provisioning key or the client profile.
+ *
+ * @module
+ */
+import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
+import http from 'node:http'
+import type tls from 'node:tls'
+import { deadline } from '../base/deadline.ts'
+import { asFault, Fault } from '../base/faults.ts'
+import { verifyPinnedServer } from '../pki/verify.ts'
+import {
+  type CertificateReply,
+  certificateReply,
+  type EnrolRequest,
+  faultMessage,
+  type LoginRequest,
+} from '../wire/control.ts'
+import { ALPN_CONTROL } from '../wire/handover.ts'
 import type { EdgeAddress } from './credentials.ts'
-import type { Egress } from './egress.ts'
+import { dialEdge } from './dial.ts'
+import { type Egress, hostPort } from './egress.ts'
+import { faultFromMessage } from './fault-message.ts'
+import { anonymousContext } from './tls-context.ts'
+import { startTls } from './tls-session.ts'
+import { requireAlpn } from './verify-edge.ts'
+
+const REQUEST_MS = 20_000
+const MAX_REPLY_BYTES = 65_536
 
 export interface RequestOptions {
   readonly egress: Egress
@@ -9,23 +35,137 @@ export interface RequestOptions {
   readonly timeoutMs?: number
 }
 
-/** The reply, and how far this machine's clock is from the server's: positive when this one is slow. */
+/** `skewMs`: what to add to this clock to get the server's; positive when this one is slow. */
 export type CertificateAnswer = CertificateReply & { readonly skewMs: number }
 
-export async function postEnrol(
-  _edge: EdgeAddress,
-  _pin: Buffer,
-  _body: EnrolRequest,
-  _o: RequestOptions,
+/** Exchanges a provisioning key for a certificate. @throws {Fault} what the server names; as dialEdge; TLS_INTERCEPTED. */
+export function postEnrol(
+  edge: EdgeAddress,
+  pin: Buffer,
+  body: EnrolRequest,
+  o: RequestOptions,
 ): Promise<CertificateAnswer> {
-  throw new Fault('INTERNAL', 'not built')
+  return post(edge, pin, '/enrol', body, o)
 }
 
-export async function postLogin(
-  _edge: EdgeAddress,
-  _pin: Buffer,
-  _body: LoginRequest,
-  _o: RequestOptions,
+/** Exchanges user and password for a device certificate. @throws {Fault} as postEnrol. */
+export function postLogin(
+  edge: EdgeAddress,
+  pin: Buffer,
+  body: LoginRequest,
+  o: RequestOptions,
 ): Promise<CertificateAnswer> {
-  throw new Fault('INTERNAL', 'not built')
+  return post(edge, pin, '/login', body, o)
+}
+
+async function post(
+  edge: EdgeAddress,
+  pin: Buffer,
+  path: string,
+  body: object,
+  { egress, signal, timeoutMs = REQUEST_MS }: RequestOptions,
+): Promise<CertificateAnswer> {
+  const tcp = await dialEdge(edge, { egress, signal, timeoutMs })
+  using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `${path} at ${hostPort(edge)}`, signal)
+  const socket = await startTls(tcp, {
+    context: anonymousContext(),
+    alpn: ALPN_CONTROL,
+    servername: edge.host,
+    signal: limit,
+  })
+  try {
+    verifyPinnedServer(socket, { pin, nowMs: Date.now() })
+    requireAlpn(socket, ALPN_CONTROL)
+    using answer = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer to ${path}`, signal)
+    const sentMs = Date.now()
+    const { status, text } = await exchange(socket, edge, path, JSON.stringify(body), answer)
+    const reply = readReply(status, text)
+    requirePinned(reply.root, pin)
+    return { ...reply, skewMs: Math.round(reply.serverTimeMs - (sentMs + Date.now()) / 2) }
+  } finally {
+    socket.destroy()
+  }
+}
+
+function exchange(
+  socket: tls.TLSSocket,
+  edge: EdgeAddress,
+  path: string,
+  body: string,
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const broke = (cause: unknown) => {
+      request.destroy()
+      reject(signal.aborted ? signal.reason : asFault(cause, 'CONTROL_UNREACHABLE'))
+    }
+    const request = http.request({
+      method: 'POST',
+      path,
+      headers: {
+        host: hostPort(edge),
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        connection: 'close',
+      },
+      agent: false,
+      createConnection: () => socket,
+      signal,
+    })
+    request.on('error', broke)
+    request.on('response', (response) => {
+      const chunks: Buffer[] = []
+      let size = 0
+      response.on('error', broke)
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > MAX_REPLY_BYTES)
+          broke(malformed(response.statusCode ?? 0, `over ${MAX_REPLY_BYTES} bytes`))
+        else chunks.push(chunk)
+      })
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') })
+      })
+    })
+    request.end(body)
+  })
+}
+
+function readReply(status: number, text: string): CertificateReply {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw malformed(status, 'it is not JSON', cause)
+  }
+  if (status !== 200) {
+    const fault = faultMessage.safeParse(value)
+    throw fault.success ? faultFromMessage(fault.data) : malformed(status, 'it names no fault', fault.error)
+  }
+  const reply = certificateReply.safeParse(value)
+  if (!reply.success) throw malformed(status, 'it is not a certificate reply', reply.error)
+  return reply.data
+}
+
+/** A root other than the pinned one would make every later connection trust somebody else. */
+function requirePinned(rootPem: string, pin: Buffer): void {
+  let hash: Buffer
+  try {
+    hash = createHash('sha256').update(new X509Certificate(rootPem).raw).digest()
+  } catch (cause) {
+    throw malformed(200, 'its root is not a certificate', cause)
+  }
+  if (pin.length !== hash.length || !timingSafeEqual(hash, pin)) {
+    throw new Fault('TLS_INTERCEPTED', 'the reply brings a root that is not the pinned one', {
+      seen: { root: hash.toString('hex'), pin: pin.toString('hex') },
+    })
+  }
+}
+
+function malformed(status: number, what: string, cause?: unknown): Fault {
+  return new Fault('PROTOCOL_ERROR', `the answer cannot be used: ${what}`, {
+    hop: 'control',
+    cause,
+    seen: { status },
+  })
 }

@@ -1,0 +1,134 @@
+import type http from 'node:http'
+import type tls from 'node:tls'
+import { WebSocket } from 'ws'
+import { deadline, unlessAborted } from '../base/deadline.ts'
+import { asFault, Fault } from '../base/faults.ts'
+import { type AgentMessage, type ControlMessage, faultMessage, MAX_MESSAGE_BYTES } from '../wire/control.ts'
+import { ALPN_CONTROL } from '../wire/handover.ts'
+import { type AgentChannel, agentChannel, type ChannelOptions, WEB_SOCKET } from './control-channel.ts'
+import type { Credentials, EdgeAddress } from './credentials.ts'
+import { dialEdge } from './dial.ts'
+import { type Egress, hostPort } from './egress.ts'
+import { faultFromMessage } from './fault-message.ts'
+import { contextOf } from './tls-context.ts'
+import { startTls } from './tls-session.ts'
+import { verifyEdge } from './verify-edge.ts'
+
+export const CONTROL_PATH = '/control'
+
+const DIAL_MS = 10_000
+
+export type Hello = Extract<AgentMessage, { type: 'hello' }>
+export type Welcome = Extract<ControlMessage, { type: 'welcome' }>
+
+export interface DialControlOptions {
+  readonly egress: Egress
+  readonly credentials: Credentials
+  readonly hello: Hello
+  readonly signal: AbortSignal
+  readonly timeoutMs?: number
+  readonly channel?: ChannelOptions
+}
+
+export interface ControlDialled {
+  readonly channel: AgentChannel
+  readonly welcome: Welcome
+  /** What to add to this clock to get the server's, corrected by half the round trip; positive when slow. */
+  readonly skewMs: number
+}
+
+/**
+ * A control connection on which hello and welcome were exchanged.
+ *
+ * @throws {Fault} as dialEdge; TLS_INTERCEPTED, CERT_EXPIRED, CLOCK_SKEW; what the edge or the control plane refuses
+ *   with; CONTROL_UNREACHABLE; the reason of `signal`.
+ */
+export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Promise<ControlDialled> {
+  const timeoutMs = o.timeoutMs ?? DIAL_MS
+  const tcp = await dialEdge(edge, { egress: o.egress, signal: o.signal, timeoutMs })
+  using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `control TLS with ${hostPort(edge)}`, o.signal)
+  const socket = await startTls(tcp, {
+    context: contextOf(o.credentials),
+    alpn: ALPN_CONTROL,
+    servername: edge.host,
+    signal: limit,
+  })
+  try {
+    verifyEdge(socket, o.credentials, { alpn: ALPN_CONTROL })
+    using answer = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no welcome from ${hostPort(edge)}`, o.signal)
+    const channel = await upgrade(socket, edge, o.channel, answer)
+    const sentMs = Date.now()
+    channel.send(o.hello)
+    const welcome = await firstMessage(channel, answer)
+    return { channel, welcome, skewMs: Math.round(welcome.serverTimeMs - (sentMs + Date.now()) / 2) }
+  } catch (thrown) {
+    socket.destroy()
+    throw thrown
+  }
+}
+
+function upgrade(
+  socket: tls.TLSSocket,
+  edge: EdgeAddress,
+  options: ChannelOptions | undefined,
+  signal: AbortSignal,
+): Promise<AgentChannel> {
+  const ws = new WebSocket(`ws://${hostPort(edge)}${CONTROL_PATH}`, {
+    ...WEB_SOCKET,
+    // TLS is done and verified; ws only upgrades what it is given.
+    createConnection: () => socket,
+  })
+  const opened = new Promise<AgentChannel>((resolve, reject) => {
+    ws.once('open', () => {
+      ws.off('error', broke)
+      resolve(agentChannel(ws, options))
+    })
+    const broke = (error: Error) => reject(asFault(error, 'CONTROL_UNREACHABLE'))
+    ws.on('error', broke)
+    ws.once('unexpected-response', (_request, response) => refusal(response).then(reject, reject))
+  })
+  return unlessAborted(opened, signal)
+}
+
+/** The edge says no with a fault as JSON; anything else is quoted by its status: a proxy that does not pass WebSockets on. */
+async function refusal(response: http.IncomingMessage): Promise<Fault> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_MESSAGE_BYTES) break
+    chunks.push(chunk)
+  }
+  try {
+    return faultFromMessage(faultMessage.parse(JSON.parse(Buffer.concat(chunks).toString('utf8'))))
+  } catch (cause) {
+    return new Fault(
+      'CONTROL_UNREACHABLE',
+      `the upgrade to a WebSocket was answered ${response.statusCode}`,
+      {
+        cause,
+        seen: { status: response.statusCode ?? 0 },
+      },
+    )
+  }
+}
+
+async function firstMessage(channel: AgentChannel, signal: AbortSignal): Promise<Welcome> {
+  const { promise, resolve, reject } = Promise.withResolvers<Welcome>()
+  channel.onMessage = (message) => {
+    // What follows the welcome waits for its reader.
+    channel.onMessage = undefined
+    if (message.type === 'welcome') return resolve(message)
+    const fault = new Fault('PROTOCOL_ERROR', `"${message.type}" came where welcome was to be`, {
+      hop: 'control',
+    })
+    channel.close(fault)
+    reject(fault)
+  }
+  void channel.closed.then((fault) => {
+    reject(
+      fault ?? new Fault('CONTROL_UNREACHABLE', 'the control plane closed the connection before a welcome'),
+    )
+  })
+  return unlessAborted(promise, signal)
+}
