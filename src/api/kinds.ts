@@ -59,7 +59,7 @@ interface Called {
 
 export interface ObjectKindRow<K extends ObjectKind = ObjectKind> extends Called {
   readonly prefix: IdPrefix
-  readonly spec: z.ZodType<ObjectSpecs[K]>
+  readonly spec: z.ZodObject & z.ZodType<ObjectSpecs[K]>
   /** Where the spec names other objects: a dotted path to a reference or list of them; `[]` walks a list. */
   readonly references: Readonly<Record<string, Kind>>
   /** A write may change a decision or a running session: agents are told. */

@@ -1,0 +1,247 @@
+/**
+ * Records as the API gives them: what machines and people brought about, and the little of it that an admin
+ * may change.
+ *
+ * @module
+ */
+import { z } from 'zod'
+import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
+import { sessionReport, sessionTimes } from '../wire/control.ts'
+import { factValue, name, reference, timestamp } from './fields.ts'
+import { ROLES } from './roles.ts'
+
+const base = {
+  id: z.string(),
+  name: z.string(),
+  version: z.number().int().min(1),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+}
+/** What the ids in this resource are called. */
+const names = z.record(z.string(), z.string())
+const host = z.object({ name: z.string(), platform: z.string(), program: z.string() })
+const posture = z.record(z.string().min(1).max(64), factValue)
+
+// ── provisioning keys ───────────────────────────────────────────────────────────────────────────────
+
+export const provisioningKey = z
+  .object({
+    kind: z.literal('provisioning-key'),
+    ...base,
+    group: z.string(),
+    names,
+    uses: z.number().int().min(0),
+    maxUses: z.number().int().min(1),
+    expiresAt: timestamp,
+    revoked: z.boolean(),
+    state: z.enum(['usable', 'exhausted', 'expired', 'revoked']),
+  })
+  .meta({ id: 'ProvisioningKey', description: 'An enrolment token, without its secret' })
+
+const maxUses = z.number().int().min(1).max(10_000)
+
+export const provisioningKeyInput = z
+  .strictObject({
+    name,
+    /** Connector group that connectors enrolled with it join. */
+    group: reference,
+    maxUses: maxUses.default(1),
+    /** By default 24 hours from now. */
+    expiresAt: timestamp.optional(),
+  })
+  .meta({ id: 'ProvisioningKeyInput' })
+
+export const provisioningKeyPatch = z
+  .strictObject({
+    maxUses: maxUses.optional(),
+    expiresAt: timestamp.optional(),
+    revoked: z.boolean().optional(),
+  })
+  .meta({ id: 'ProvisioningKeyPatch' })
+
+export const provisioningKeyCreated = provisioningKey
+  .safeExtend({
+    /** The key itself. Shown this once; the store keeps only its hash. */
+    key: z.string(),
+  })
+  .meta({ id: 'ProvisioningKeyCreated', description: 'The only answer that holds the key' })
+
+// ── connectors ──────────────────────────────────────────────────────────────────────────────────────
+
+export const CONNECTOR_STATES = [
+  'connected',
+  'healthy',
+  'degraded',
+  'draining',
+  'disconnected',
+  'disabled',
+] as const
+
+export const connector = z
+  .object({
+    kind: z.literal('connector'),
+    ...base,
+    group: z.string(),
+    names,
+    enabled: z.boolean(),
+    state: z.enum(CONNECTOR_STATES),
+    host,
+    provisioningKey: z.string().optional(),
+    enrolledAt: timestamp,
+    certificateEndsAt: timestamp,
+    serial: z.string(),
+    publicKeyHash: z.string(),
+    generation: z.number().int().min(0),
+    /** Machine factors the identity is sealed to. */
+    factors: z.array(z.string()),
+    lastAddress: z.string().optional(),
+    lastSeenAt: timestamp.optional(),
+    /** While it is connected: what it last said of itself. */
+    live: z
+      .object({
+        connectedAt: timestamp,
+        address: z.string(),
+        sessions: z.number().int().min(0),
+        tunnels: z.number().int().min(0),
+        cpuPercent: z.number().min(0),
+        rssBytes: z.number().int().min(0),
+        rttUs: z.number().int().min(0),
+      })
+      .optional(),
+  })
+  .meta({ id: 'Connector', description: 'An enrolled App Connector' })
+
+export const connectorPatch = z
+  .strictObject({ name: name.optional(), enabled: z.boolean().optional(), group: reference.optional() })
+  .meta({ id: 'ConnectorPatch' })
+
+// ── client devices ──────────────────────────────────────────────────────────────────────────────────
+
+export const clientDevice = z
+  .object({
+    kind: z.literal('client-device'),
+    ...base,
+    user: z.string(),
+    names,
+    enabled: z.boolean(),
+    state: z.enum(['connected', 'disconnected', 'disabled']),
+    host,
+    /** What policy sees: reported facts, overruled by assigned ones. */
+    posture,
+    reportedPosture: posture,
+    assignedPosture: posture,
+    enrolledAt: timestamp,
+    certificateEndsAt: timestamp,
+    serial: z.string(),
+    publicKeyHash: z.string(),
+    generation: z.number().int().min(0),
+    lastAddress: z.string().optional(),
+    lastSeenAt: timestamp.optional(),
+  })
+  .meta({ id: 'ClientDevice', description: "A person's device that has signed in" })
+
+export const clientDevicePatch = z
+  .strictObject({
+    name: name.optional(),
+    enabled: z.boolean().optional(),
+    /** Replaces all facts that were assigned. */
+    assignedPosture: posture.optional(),
+  })
+  .meta({ id: 'ClientDevicePatch' })
+
+// ── sessions ────────────────────────────────────────────────────────────────────────────────────────
+
+const optionalId = z.string().optional()
+
+export const session = z
+  .object({
+    kind: z.literal('session'),
+    id: z.string(),
+    state: z.enum(['open', 'closed']),
+    protocol: z.enum(['tcp', 'udp']),
+    host: z.string(),
+    port: z.number().int(),
+    address: z.string().optional(),
+    user: optionalId,
+    device: optionalId,
+    connector: optionalId,
+    edge: optionalId,
+    segment: optionalId,
+    rule: optionalId,
+    grant: optionalId,
+    pipe: optionalId,
+    /** What the ids are called, as of when the session was recorded. */
+    names: z.object({
+      user: z.string().optional(),
+      device: z.string().optional(),
+      connector: z.string().optional(),
+      segment: z.string().optional(),
+      rule: z.string().optional(),
+    }),
+    /** Why this connector was chosen. */
+    because: z.string().optional(),
+    startedAt: timestamp,
+    endedAt: timestamp.optional(),
+    times: sessionTimes,
+    bytesUp: z.number().int().min(0),
+    bytesDown: z.number().int().min(0),
+    closeReason: z
+      .union([z.literal('done'), z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])])
+      .optional(),
+    closeHop: z.enum(HOPS).optional(),
+    closeDetail: z.string().optional(),
+    /** Each end's own report. */
+    sides: z.object({ client: sessionReport.optional(), connector: sessionReport.optional() }),
+  })
+  .meta({ id: 'Session', description: 'One user connection to one application, as every hop saw it' })
+export type SessionResource = z.infer<typeof session>
+
+// ── audit ───────────────────────────────────────────────────────────────────────────────────────────
+
+export const auditRecord = z
+  .object({
+    kind: z.literal('audit'),
+    seq: z.number().int().min(1),
+    at: timestamp,
+    actor: z.string(),
+    action: z.string(),
+    object: z.string(),
+    detail: z.record(z.string(), z.unknown()),
+    prevHash: z.string(),
+    hash: z.string(),
+  })
+  .meta({ id: 'AuditRecord', description: 'One link of the chain of what was done' })
+
+export const auditVerdict = z
+  .union([
+    z.object({ intact: z.literal(true), records: z.number().int(), head: z.string() }),
+    z.object({ intact: z.literal(false), seq: z.number().int(), because: z.string() }),
+  ])
+  .meta({ id: 'AuditVerdict' })
+
+// ── tokens ──────────────────────────────────────────────────────────────────────────────────────────
+
+export const token = z
+  .object({
+    kind: z.literal('token'),
+    ...base,
+    role: z.enum(ROLES),
+    expiresAt: timestamp.optional(),
+    lastUsedAt: timestamp.optional(),
+  })
+  .meta({ id: 'Token', description: 'An API token, without the token itself' })
+
+export const tokenInput = z
+  .strictObject({ name, role: z.enum(ROLES), expiresAt: timestamp.optional() })
+  .meta({ id: 'TokenInput' })
+
+export const tokenCreated = token
+  .safeExtend({
+    /** The token itself. Shown this once; the store keeps only its hash. */
+    token: z.string(),
+  })
+  .meta({ id: 'TokenCreated', description: 'The only answer that holds the token' })
+
+export const whoami = z
+  .object({ id: z.string(), name: z.string(), role: z.enum(ROLES), expiresAt: timestamp.optional() })
+  .meta({ id: 'WhoAmI' })

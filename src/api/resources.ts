@@ -1,0 +1,99 @@
+/**
+ * Declared objects as the API takes and gives them: what a person wrote, in an envelope of id, version and
+ * times. References may be given as names or ids and come back as ids; `names` says what each id is called.
+ *
+ * @module
+ */
+import { z } from 'zod'
+import { name, timestamp } from './fields.ts'
+import { OBJECT_KINDS, type ObjectKind } from './kinds.ts'
+
+/** A password as it is set; never returned, logged or audited. */
+export const newPassword = z.string().min(8).max(1024)
+
+/** What the envelope adds. */
+const envelope = {
+  id: z.string(),
+  name,
+  version: z.number().int().min(1),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+  /** What the ids in this resource are called. */
+  names: z.record(z.string(), z.string()),
+}
+
+/** `ConnectorGroup` of `connector-group`: how schemas are called in the OpenAPI document. */
+export function schemaName(kind: string): string {
+  return kind.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function build(kind: ObjectKind) {
+  const { spec, title } = OBJECT_KINDS[kind]
+  const own: z.core.$ZodLooseShape = kind === 'user' ? { name, password: newPassword.optional() } : { name }
+  const shown: z.core.$ZodLooseShape = kind === 'user' ? { hasPassword: z.boolean() } : {}
+  return {
+    input: spec
+      .safeExtend(own)
+      .meta({ id: `${schemaName(kind)}Input`, description: `A ${title}, as written` }),
+    patch: z
+      .strictObject(mapShape({ ...spec.shape, ...own }, changeable))
+      .meta({
+        id: `${schemaName(kind)}Patch`,
+        description: `Fields of a ${title} to change; null removes one`,
+      }),
+    resource: z
+      .object({ kind: z.literal(kind), ...envelope, ...mapShape(spec.shape, present), ...shown })
+      .meta({ id: schemaName(kind), description: `A ${title}` }),
+  }
+}
+
+type Schemas = ReturnType<typeof build>
+
+/** Built once: two schemas of one name would be two components. */
+const BUILT = new Map<ObjectKind, Schemas>()
+
+/** Schemas of one kind: `input` to create or replace, `patch` to change, `resource` as it is returned. */
+export function schemasOf(kind: ObjectKind): Schemas {
+  let schemas = BUILT.get(kind)
+  if (schemas === undefined) {
+    schemas = build(kind)
+    BUILT.set(kind, schemas)
+  }
+  return schemas
+}
+
+function mapShape(
+  shape: z.core.$ZodLooseShape,
+  change: (field: z.ZodType) => z.ZodType,
+): z.core.$ZodLooseShape {
+  return Object.fromEntries(Object.entries(shape).map(([key, field]) => [key, change(field as z.ZodType)]))
+}
+
+/** A field with a default is always there in what is returned. */
+function present(field: z.ZodType): z.ZodType {
+  return field instanceof z.ZodDefault ? present(field.unwrap() as z.ZodType) : field
+}
+
+/** In a patch nothing has a default: what is absent stays as it is. */
+function changeable(field: z.ZodType): z.ZodType {
+  const bare = present(field)
+  return bare === field && bare instanceof z.ZodOptional ? bare.nullable() : bare.optional()
+}
+
+/** RFC 7396: fields given replace, null removes, objects merge. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch
+  const base = typeof target === 'object' && target !== null && !Array.isArray(target) ? target : {}
+  const merged: Record<string, unknown> = { ...base }
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete merged[key]
+    else merged[key] = mergePatch(merged[key], value)
+  }
+  return merged
+}
+
+/** The part of a resource that is its author's: what PUT takes, from what GET gave. */
+export function writable(kind: ObjectKind, resource: Record<string, unknown>): Record<string, unknown> {
+  const keys = ['name', ...Object.keys(OBJECT_KINDS[kind].spec.shape)]
+  return Object.fromEntries(Object.entries(resource).filter(([key]) => keys.includes(key)))
+}

@@ -1,0 +1,33 @@
+/** What a token may do. */
+export const ROLES = ['owner', 'admin', 'operator', 'auditor', 'read-only'] as const
+export type Role = (typeof ROLES)[number]
+
+/** What an operation needs. */
+export type Permission =
+  /** Look at everything but tokens and the audit log. */
+  | 'read'
+  /** Read the audit log and check its chain. */
+  | 'audit'
+  /** Day-to-day work: provisioning keys, connectors, devices. */
+  | 'operate'
+  /** Change who may reach what. */
+  | 'configure'
+  /** Make and revoke tokens. */
+  | 'own'
+
+const ALLOWED: Readonly<Record<Role, readonly Permission[]>> = {
+  owner: ['read', 'audit', 'operate', 'configure', 'own'],
+  admin: ['read', 'audit', 'operate', 'configure'],
+  operator: ['read', 'operate'],
+  auditor: ['read', 'audit'],
+  'read-only': ['read'],
+}
+
+export function may(role: Role, permission: Permission): boolean {
+  return ALLOWED[role].includes(permission)
+}
+
+/** Roles that may, least first: for the answer to somebody who may not. */
+export function rolesWith(permission: Permission): Role[] {
+  return ROLES.filter((role) => may(role, permission)).reverse()
+}
