@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import { Landing, type LandingOwner, SHARED } from '../mux/landing.ts'
 
 /** How a pipe ended, and what went through. */
 export interface StitchEnd {
@@ -15,10 +16,140 @@ export interface StitchEnd {
 /**
  * Joins two raw TCP sockets until both directions have ended: the data path of the edge, which never reads what
  * it carries. FIN passes on as FIN, RST as RST. Takes both sockets over: paused or flowing, with what they have read.
- * To cut a pipe from outside, destroy either socket: the other is reset. Never rejects.
+ * To cut a pipe from outside, destroy either socket: the other is reset. Resolves when both have closed; never rejects.
  */
 export function stitch(a: net.Socket, b: net.Socket): Promise<StitchEnd> {
-  a.pipe(b)
-  b.pipe(a)
-  return new Promise(() => {})
+  const { promise, resolve } = Promise.withResolvers<StitchEnd>()
+  let broken: Pick<StitchEnd, 'by' | 'errno'> | undefined
+  let open = 2
+  const ab = new Half(a, b)
+  const ba = new Half(b, a)
+  const watch = (socket: net.Socket, other: net.Socket, by: 'a' | 'b') => {
+    let errno: string | undefined
+    socket.allowHalfOpen = true
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      errno ??= error.code
+    })
+    socket.once('close', () => {
+      const inOrder = errno === undefined && socket.readableEnded && socket.writableFinished
+      if (!inOrder) broken ??= { by, errno }
+      if (!inOrder && !other.destroyed) other.resetAndDestroy()
+      if (--open > 0) return
+      resolve({ bytesAB: ab.bytes, bytesBA: ba.bytes, reason: broken ? 'reset' : 'done', ...broken })
+    })
+  }
+  watch(a, b, 'a')
+  watch(b, a, 'b')
+  ab.start()
+  ba.start()
+  return promise
+}
+
+/** Long enough that a read and a write cost little per byte, short enough to stay in the cache between the two. */
+const BUFFER_BYTES = 131_072
+
+/**
+ * One direction. While little comes it lands in the buffer that all pipes share and is copied out of it. A read that
+ * fills that buffer gives the direction two buffers of its own: one is read into while the other is being written.
+ * With both waiting for `to`, reading stops: that is the bound on memory. An idle direction gives its buffers back.
+ */
+class Half implements LandingOwner {
+  readonly #from: net.Socket
+  readonly #to: net.Socket
+  readonly #landing: Landing
+  #pair: [Buffer, Buffer] | undefined
+  /** Writes that `to` has not taken yet, of at most two. */
+  #waiting = 0
+  #marking = false
+  #stopped = false
+  /** `bytes` at the last look of the sweeper. */
+  #seen = -1
+  bytes = 0
+
+  constructor(from: net.Socket, to: net.Socket) {
+    this.#from = from
+    this.#to = to
+    this.#landing = new Landing(from, SHARED, this)
+    from.once('end', () => to.end())
+    from.once('close', () => this.#giveBack())
+  }
+
+  start(): void {
+    if (this.#from.readableEnded) this.#to.end()
+    else this.#landing.start()
+  }
+
+  landed(buffer: Buffer, bytes: number): boolean {
+    this.bytes += bytes
+    const to = this.#to
+    if (to.destroyed) return false
+    to.write(buffer === SHARED ? Buffer.from(buffer.subarray(0, bytes)) : buffer.subarray(0, bytes))
+    if (to.writableLength > 0) {
+      this.#waiting++
+      if (!this.#marking) this.#mark()
+    }
+    this.#choose(buffer, bytes)
+    this.#stopped = this.#waiting === 2
+    return !this.#stopped
+  }
+
+  #choose(last: Buffer, bytes: number): void {
+    if (!this.#pair && bytes === SHARED.length) {
+      this.#pair = free.pop() ?? [Buffer.allocUnsafeSlow(BUFFER_BYTES), Buffer.allocUnsafeSlow(BUFFER_BYTES)]
+      sweep(this)
+      this.#landing.buffer = this.#pair[0]
+    } else if (this.#pair && this.#waiting > 0) {
+      this.#landing.buffer = last === this.#pair[0] ? this.#pair[1] : this.#pair[0]
+    }
+  }
+
+  /** Writes nothing, and so learns when everything before it has been taken. */
+  #mark(): void {
+    this.#marking = true
+    this.#to.write(NOTHING, this.#reached)
+  }
+
+  readonly #reached = (): void => {
+    this.#marking = false
+    this.#waiting--
+    if (this.#to.destroyed) return
+    if (this.#to.writableLength === 0) this.#waiting = 0
+    else if (this.#waiting > 0) this.#mark()
+    if (!this.#stopped) return
+    this.#stopped = false
+    this.#landing.start()
+  }
+
+  /** Once a second while it has buffers. @returns whether it still has. */
+  giveBackIfIdle(): boolean {
+    if (!this.#pair) return false
+    const idle = this.bytes === this.#seen && this.#waiting === 0
+    this.#seen = this.bytes
+    if (!idle || !this.#landing.swap(SHARED)) return true
+    this.#giveBack()
+    return false
+  }
+
+  #giveBack(): void {
+    if (this.#pair && this.#waiting === 0 && free.length < MAX_FREE) free.push(this.#pair)
+    this.#pair = undefined
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+const SWEEP_MS = 1_000
+/** Pairs of buffers kept for reuse: 4 MiB. */
+const MAX_FREE = 16
+const free: [Buffer, Buffer][] = []
+const withBuffers = new Set<Half>()
+let sweeper: NodeJS.Timeout | undefined
+
+function sweep(half: Half): void {
+  withBuffers.add(half)
+  sweeper ??= setInterval(() => {
+    for (const each of withBuffers) if (!each.giveBackIfIdle()) withBuffers.delete(each)
+    if (withBuffers.size > 0) return
+    clearInterval(sweeper)
+    sweeper = undefined
+  }, SWEEP_MS).unref()
 }

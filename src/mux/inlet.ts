@@ -45,9 +45,7 @@ export class Inlet implements LandingOwner {
 
   close(): void {
     this.#closed = true
-    this.#landing.buffer = SHARED
-    this.#slab?.letGo()
-    this.#slab = undefined
+    this.#slab = undefined // not given back: the socket may still read into it
   }
 
   landed(buffer: Buffer, bytes: number): boolean {

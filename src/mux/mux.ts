@@ -148,6 +148,7 @@ export class Mux implements AsyncDisposable {
   }
 
   #onSocketEnd(): void {
+    if (this.#closed) return
     const inOrder =
       this.#streams.size === 0 && (!this.#draining || this.#draining.code === 'CONNECTOR_DRAINING')
     if (inOrder) this.#shut(undefined, new Fault('TUNNEL_LOST', 'the peer closed the tunnel'), 'remote')

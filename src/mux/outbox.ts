@@ -9,6 +9,7 @@ const HIGH_BYTES = 524_288
 const LOW_BYTES = 131_072
 /** Control frames that a peer makes us queue without reading them: past this it is an attack or dead. */
 const MAX_CONTROL_BYTES = 4_194_304
+const MAX_WAITING_WITH_SLAB = 16
 const BATCH_BYTES = HEADER_BYTES + MAX_PAYLOAD
 
 /** Someone who stopped reading a local socket because the outbox was full. */
@@ -50,6 +51,11 @@ export class Outbox {
 
   get full(): boolean {
     return this.queuedBytes >= HIGH_BYTES
+  }
+
+  /** Do so many senders wait that none should keep a slab while it does? */
+  get crowded(): boolean {
+    return this.#waiting.length > MAX_WAITING_WITH_SLAB
   }
 
   /** Room for a control frame of `length` payload bytes, its header written; the caller fills the payload in. */

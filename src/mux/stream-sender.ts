@@ -20,7 +20,6 @@ export class StreamSender implements LandingOwner, Sender {
   #credit = INITIAL_WINDOW
   /** Why nothing is being read. */
   #stopped: 'no' | 'credit' | 'outbox' | 'over' = 'no'
-  #bulk = false
   bytes = 0
 
   constructor(stream: number, outbox: Outbox) {
@@ -30,54 +29,56 @@ export class StreamSender implements LandingOwner, Sender {
 
   attach(socket: Duplex): void {
     this.#landing = new Landing(socket, SHARED, this)
-    if (this.#arm(false)) this.#landing.start()
+    if (this.#mayRead()) this.#landing.start()
   }
 
   landed(buffer: Buffer, bytes: number): boolean {
     if (this.#stopped === 'over') return false
     this.#credit -= bytes
     this.bytes += bytes
-    if (this.#slab) {
-      this.#slab.used = bytes
-      this.#outbox.slab(this.lane, this.#slab)
+    if (buffer !== SHARED) {
+      this.#queue(this.#slab!, bytes)
       this.#slab = undefined
     } else if (this.lane.slabs.length > 0) {
       const slab = takeSlab()
-      slab.used = buffer.copy(slab.body, 0, 0, bytes)
-      this.#outbox.slab(this.lane, slab)
+      this.#queue(slab, buffer.copy(slab.body, 0, 0, bytes))
     } else this.#outbox.small(this.lane, FrameType.DATA, buffer, bytes, false)
-    return this.#arm(bytes === buffer.length)
+    this.#chooseBuffer(bytes === buffer.length)
+    return this.#mayRead()
   }
 
-  /** Chooses where the next read goes. @param bulk The last read found more than it had room for. */
-  #arm(bulk: boolean): boolean {
-    this.#bulk = bulk
-    this.#stopped = 'no'
+  #queue(slab: Slab, bytes: number): void {
+    slab.used = bytes
+    this.#outbox.slab(this.lane, slab)
+  }
+
+  /** Where the next read goes, which must be known now even if it comes later. @param bulk The last read was full. */
+  #chooseBuffer(bulk: boolean): void {
+    if (!bulk || this.#credit < MAX_PAYLOAD || this.#outbox.crowded) this.#landing!.buffer = SHARED
+    else {
+      this.#slab = takeSlab()
+      this.#landing!.buffer = this.#slab.body
+    }
+  }
+
+  #mayRead(): boolean {
     if (this.#credit < SHARED.length) this.#stopped = 'credit'
     else if (this.#outbox.full || this.lane.slabs.length >= MAX_SLABS) {
       this.#stopped = 'outbox'
       this.#outbox.wait(this)
-    }
-    const landing = this.#landing!
-    if (this.#stopped !== 'no' || !bulk || this.#credit < MAX_PAYLOAD) landing.buffer = SHARED
-    else {
-      this.#slab = takeSlab()
-      landing.buffer = this.#slab.body
-    }
+    } else this.#stopped = 'no'
     return this.#stopped === 'no'
   }
 
   /** The outbox has room again. */
   goOn(): void {
-    if (this.#stopped === 'outbox' && this.#arm(this.#bulk)) this.#landing!.start()
+    if (this.#stopped === 'outbox' && this.#mayRead()) this.#landing!.start()
   }
 
   /** The peer takes `bytes` more. @returns false if it promises more than a sane peer would. */
   credit(bytes: number): boolean {
     this.#credit += bytes
-    if (this.#stopped === 'credit' && this.#credit >= SHARED.length && this.#arm(this.#bulk)) {
-      this.#landing!.start()
-    }
+    if (this.#stopped === 'credit' && this.#mayRead()) this.#landing!.start()
     return this.#credit <= 0x7fff_ffff
   }
 
@@ -96,8 +97,7 @@ export class StreamSender implements LandingOwner, Sender {
 
   #stop(): void {
     this.#stopped = 'over'
-    if (this.#landing) this.#landing.buffer = SHARED
-    this.#slab?.letGo()
+    this.#slab?.letGo() // nothing lands any more: the socket is at its end, or destroyed in this same turn
     this.#slab = undefined
   }
 }
