@@ -73,12 +73,17 @@ export function stageOf(code: FaultCode): StageNumber {
   return 5
 }
 
-const NAMES_AND_CLOCK: ReadonlySet<FaultCode> = new Set(['EDGE_NAME_NXDOMAIN', 'CLOCK_SKEW'])
+const NAMES_AND_CLOCK: ReadonlySet<FaultCode> = new Set([
+  'EDGE_NAME_NXDOMAIN',
+  'RESOLVER_UNREACHABLE',
+  'CLOCK_SKEW',
+])
 const WAY_TO_EDGE: ReadonlySet<FaultCode> = new Set([
   'EGRESS_BLOCKED',
   'EGRESS_REJECTED',
   'EDGE_UNREACHABLE',
   'TLS_INTERCEPTED',
+  'PEER_REFUSED',
   'PROXY_UNREACHABLE',
   'PROXY_AUTH',
   'PROXY_REFUSED',

@@ -29,6 +29,8 @@ const pendingKey = z.strictObject({ keyPem: z.string(), csrPem: z.string() })
 
 export interface EnrolOptions {
   readonly keyFile: string
+  /** The identity whose certificate has ended: asked for again with its own key, it stays the same connector. */
+  readonly ended?: ConnectorIdentity
   /** Instead of the edge that the key names. */
   readonly edge?: EdgeAddress
   readonly egress: () => Promise<Egress>
@@ -51,7 +53,7 @@ export interface Enrolled {
 export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> {
   const key = await readKeyFile(o.keyFile, o.log)
   const edge = o.edge ?? { host: key.edgeHost, port: key.edgePort }
-  const pair = await pendingPair(locker)
+  const pair = o.ended ?? (await pendingPair(locker))
   const egress = await o.egress()
   o.onAsk?.(edge, egress)
   failpoint('enrol.before-request')
@@ -75,6 +77,7 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
   failpoint('enrol.replied')
   const identity = acceptCertificate(reply, {
     keyPem: pair.keyPem,
+    csrPem: pair.csrPem,
     edge,
     nowMs: o.clock.nowMs(),
     pin: key.pin,

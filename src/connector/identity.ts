@@ -13,6 +13,8 @@ export const connectorIdentity = z.strictObject({
   id: z.string(),
   tenant: z.string(),
   keyPem: z.string(),
+  /** The request for `keyPem`: sent again to renew, and to come back as the same connector after an expiry. */
+  csrPem: z.string(),
   /** Leaf, then intermediate. */
   certificate: z.string(),
   rootPem: z.string(),
@@ -57,7 +59,7 @@ export function renewAtMs({ receivedMs, notAfterMs }: ConnectorIdentity): number
  */
 export function acceptCertificate(
   reply: Pick<CertificateReply, 'id' | 'tenant' | 'certificate' | 'root' | 'notAfterMs' | 'generation'>,
-  o: { keyPem: string; edge: EdgeAddress; nowMs: number; pin?: Buffer },
+  o: { keyPem: string; csrPem: string; edge: EdgeAddress; nowMs: number; pin?: Buffer },
 ): ConnectorIdentity {
   const leaf = new X509Certificate(reply.certificate)
   const refuse = (what: string) =>
@@ -77,6 +79,7 @@ export function acceptCertificate(
     id: reply.id,
     tenant: reply.tenant,
     keyPem: o.keyPem,
+    csrPem: o.csrPem,
     certificate: reply.certificate,
     rootPem: reply.root,
     notAfterMs: reply.notAfterMs,

@@ -12,14 +12,14 @@ import { seal, unseal } from '../pki/seal.ts'
 import type { MachineFacts } from '../probe/machine.ts'
 
 const FACTORS_NEEDED = 3
+/** How a seal names a factor that is not there. */
+const ABSENT = 'none'
 
 const envelope = z.strictObject({
   format: z.literal(1),
   /** For messages when the rest cannot be opened. */
   about: z.string().max(256),
   sealed: z.string().optional(),
-  /** Factors that `sealed` was made with. */
-  factors: z.array(z.string()).optional(),
   plain: z.string().optional(),
 })
 
@@ -53,14 +53,8 @@ export class Locker {
 
   /** @param about What the file is, in plain text: who it belongs to. */
   async save(name: string, about: string, secret: string): Promise<void> {
-    const { sealed, factors } = this.protection
-    const content: z.infer<typeof envelope> = sealed
-      ? {
-          format: 1,
-          about,
-          sealed: await seal(Buffer.from(secret), this.#machine.factors),
-          factors: [...factors],
-        }
+    const content: z.infer<typeof envelope> = this.protection.sealed
+      ? { format: 1, about, sealed: await seal(Buffer.from(secret), this.#machine.factors) }
       : { format: 1, about, plain: secret }
     await this.#state.write(name, `${JSON.stringify(content)}\n`)
   }
@@ -82,10 +76,11 @@ export class Locker {
     for (const { factor, oldHash, newHash } of drifted) {
       this.#log.warn(
         { event: 'seal.drifted', factor, old: oldHash, new: newHash },
-        `Machine factor ${factor} changed (${oldHash} → ${newHash}); identity still unseals with the others`,
+        `Machine factor ${factor} changed (${oldHash} → ${newHash}); the identity unseals with the others`,
       )
     }
-    if (this.#shouldReseal(content.factors ?? [], drifted)) {
+    // A factor that is merely not there now will be back; one with another value will not.
+    if (drifted.some(({ newHash }) => newHash !== ABSENT)) {
       await this.save(name, content.about, secret.toString())
       this.#log.info({ event: 'seal.healed', file: name }, 'Identity sealed anew to the factors of now')
     }
@@ -94,15 +89,6 @@ export class Locker {
 
   async remove(name: string): Promise<void> {
     await this.#state.remove(name)
-  }
-
-  /** A factor that is merely not there now will be back; one with another value will not. */
-  #shouldReseal(sealedWith: readonly string[], drifted: readonly { factor: string }[]): boolean {
-    const now = Object.keys(this.#machine.factors)
-    if (!this.protection.sealed) return false
-    return (
-      drifted.some(({ factor }) => now.includes(factor)) || now.some((name) => !sealedWith.includes(name))
-    )
   }
 
   #parse(name: string, text: string): z.infer<typeof envelope> {

@@ -6,11 +6,11 @@
  *
  * @module
  */
+import { isIP } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { MuxStream } from '../mux/stream.ts'
-import { isAddress } from '../policy/destination.ts'
 import type { Open } from '../wire/open.ts'
 import type { ActiveSessions } from './active-sessions.ts'
 import type { Dialer } from './dialer.ts'
@@ -75,7 +75,7 @@ export class TunnelStreams {
       this.#grants.checkNow(held, session.startedMs)
       held.scope.check(open)
       this.#services.active.granted(session)
-      if (isAddress(open.host)) {
+      if (isIP(open.host) !== 0) {
         session.dnsUs = 0
         this.#dial(session, held, [open.host])
         return
@@ -162,7 +162,7 @@ export class TunnelStreams {
     const { resolver, dialer } = this.#services
     return async ({ host, port }: Application): Promise<Fault | undefined> => {
       try {
-        const found = isAddress(host) ? [host] : await resolver.addresses(host)
+        const found = isIP(host) !== 0 ? [host] : await resolver.addresses(host)
         const addresses = held.scope.allowed(host, found, ownAddresses())
         const { promise, resolve } = Promise.withResolvers<Fault | undefined>()
         dialer.dial(addresses, port, (fault, socket) => {

@@ -6,11 +6,9 @@
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { FACTOR_NAMES, type FactorName } from '../pki/seal.ts'
 import { readDefaultInterface } from './default-route.ts'
 import { readRootDisk } from './root-disk.ts'
-
-export const FACTOR_NAMES = ['machineId', 'mac', 'productUuid', 'rootDisk'] as const
-export type FactorName = (typeof FACTOR_NAMES)[number]
 
 export interface MachineFacts {
   readonly factors: Partial<Record<FactorName, string>>

@@ -1,0 +1,82 @@
+/**
+ * The canary: a pipe from this connector to itself, through the same edge, handover, tunnel and mux as every user's.
+ * Being connected to control says nothing about the data path; this does.
+ *
+ * @module
+ */
+import { deadline } from '../base/deadline.ts'
+import { Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import { type BringOptions, bringHalf } from '../link/handover.ts'
+import { type SecureTunnel, type TunnelOptions, tunnelAsClient, tunnelAsConnector } from '../link/tunnel.ts'
+import { Mux } from '../mux/mux.ts'
+import type { AgentMessage, ControlMessage, PipeTicket } from '../wire/control.ts'
+
+const TICKET_MS = 5_000
+const CANARY_MS = 10_000
+
+export interface CanaryResult {
+  /** Dial, outer TLS and ticket of the slower half. */
+  readonly handoverUs: number
+  /** End-to-end handshake. */
+  readonly innerTlsUs: number
+  /** One frame there and back. */
+  readonly pingUs: number
+}
+
+export interface CanaryOptions extends BringOptions {
+  /** Asks control and resolves with the message of the same id. */
+  readonly request: (message: AgentMessage & { id: string }, timeoutMs: number) => Promise<ControlMessage>
+  /** Where the edge of a ticket is reached, if not where it says. */
+  readonly reroute: (pipe: PipeTicket) => PipeTicket
+}
+
+/** @throws {Fault} of the first part of the path that failed, or TUNNEL_LOST if it was too slow. */
+export async function flyCanary(o: CanaryOptions): Promise<CanaryResult> {
+  using limit = deadline(CANARY_MS, 'TUNNEL_LOST', 'the canary did not come through', o.signal)
+  const reply = await o.request({ type: 'canary', id: newId('req') }, TICKET_MS)
+  if (reply.type !== 'canary-pipe') {
+    throw new Fault('PROTOCOL_ERROR', `the answer to canary was ${reply.type}`, { hop: 'control' })
+  }
+  const { egress, credentials } = o
+  const half = async (
+    pipe: PipeTicket,
+    tunnel: (raw: Parameters<typeof tunnelAsClient>[0], o: TunnelOptions) => Promise<SecureTunnel>,
+  ) => {
+    const { socket, handoverUs } = await bringHalf(o.reroute(pipe), { egress, credentials, signal: limit })
+    return { handoverUs, ...(await tunnel(socket, { credentials, peer: pipe.peer, signal: limit })) }
+  }
+  const [client, connector] = await both(
+    half(reply.client, tunnelAsClient),
+    half(reply.connector, tunnelAsConnector),
+  )
+  await using near = new Mux(client.socket, { role: 'client' })
+  await using far = new Mux(connector.socket, { role: 'connector' })
+  const stop = () => {
+    near.close('TUNNEL_LOST', 'the canary ends')
+    far.close('TUNNEL_LOST', 'the canary ends')
+  }
+  limit.addEventListener('abort', stop, { once: true })
+  try {
+    const pingUs = await near.ping()
+    return {
+      handoverUs: Math.max(client.handoverUs, connector.handoverUs),
+      innerTlsUs: client.innerTlsUs,
+      pingUs,
+    }
+  } finally {
+    limit.removeEventListener('abort', stop)
+  }
+}
+
+/** Both, or the first failure with the other one closed. */
+async function both<T extends { socket: { destroy(): void } }>(
+  a: Promise<T>,
+  b: Promise<T>,
+): Promise<[T, T]> {
+  const results = await Promise.allSettled([a, b])
+  const [first, second] = results
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value]
+  for (const result of results) if (result.status === 'fulfilled') result.value.socket.destroy()
+  throw (results.find((result) => result.status === 'rejected') as PromiseRejectedResult).reason
+}

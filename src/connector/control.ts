@@ -1,0 +1,264 @@
+/**
+ * The connector's side of the control connection: takes the whole state from each welcome, follows tickets, cuts what
+ * is revoked, renews, and tells how it is.
+ *
+ * @module
+ */
+import os from 'node:os'
+import type { Clock } from '../base/clock.ts'
+import type { Fault, FaultCode } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import { PROGRAM } from '../base/version.ts'
+import { ControlLink, type Welcome } from '../link/control-link.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import { type Egress, hostPort } from '../link/egress.ts'
+import type { SessionReports } from '../link/session-reports.ts'
+import { verifyKeys } from '../pki/signing-keys.ts'
+import { type AgentMessage, type ControlMessage, type PipeTicket, PROTOCOL_VERSION } from '../wire/control.ts'
+import { type ConnectorState, stageOf } from './bring-up.ts'
+import { flyCanary } from './canary.ts'
+import { watchCanary } from './canary-watch.ts'
+import { type ConnectorIdentity, credentialsOf } from './identity.ts'
+import { Load } from './load.ts'
+import type { Progress } from './progress.ts'
+import type { Reach } from './reach.ts'
+import type { Renewal } from './renewal.ts'
+import type { StreamServices } from './streams.ts'
+import type { Tunnels } from './tunnels.ts'
+
+const STATUS_MS = 30_000
+/** A difference that certificates bear today, and that will not stay small. */
+const SKEW_WARN_MS = 60_000
+/** Trying again would only disturb whoever is rightly there. */
+const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
+
+export interface ControlOptions {
+  readonly identity: ConnectorIdentity
+  readonly edge: EdgeAddress
+  /** The edge was set by hand: tickets for that edge are followed there, too. */
+  readonly edgeOverridden: boolean
+  readonly egress: Egress
+  readonly services: StreamServices
+  readonly tunnels: Tunnels
+  readonly reports: SessionReports
+  readonly reach: Reach
+  readonly renewal: Renewal
+  readonly progress: Progress
+  readonly log: Log
+  readonly clock: Clock
+  readonly state: () => ConnectorState
+  readonly onHealthy: () => void
+  readonly onRenewed: (identity: ConnectorIdentity) => void
+  /** The connection broke, or could not be made. Returns whether to go on as before. */
+  readonly onDown: (fault: Fault) => boolean
+}
+
+export class Control {
+  readonly #o: ControlOptions
+  readonly #link: ControlLink
+  readonly #load = new Load()
+  readonly #over = new AbortController()
+  #identity: ConnectorIdentity
+  #edgeId: string | undefined
+  #fatal: Fault | undefined
+  #canary: AbortController | undefined
+  #told: ConnectorState | undefined
+  #skewMs: number | undefined
+
+  constructor(o: ControlOptions) {
+    this.#o = o
+    this.#identity = o.identity
+    this.#link = new ControlLink({
+      edge: o.edge,
+      egress: o.egress,
+      log: o.log,
+      credentials: () => credentialsOf(this.#identity),
+      hello: () => ({
+        type: 'hello',
+        version: PROTOCOL_VERSION,
+        program: PROGRAM,
+        role: 'connector',
+        generation: this.#identity.generation,
+        timeMs: o.clock.nowMs(),
+        host: os.hostname().slice(0, 253),
+      }),
+      onUp: (welcome, skewMs) => this.#up(welcome, skewMs),
+      onDown: (fault) => this.#down(fault),
+      onMessage: (message) => this.#message(message),
+    })
+  }
+
+  /** How slow this clock is against control; nothing before the first welcome. */
+  get skewMs(): number | undefined {
+    return this.#skewMs
+  }
+
+  get rttUs(): number | undefined {
+    const { state } = this.#link
+    return state.is === 'up' ? state.channel.rttUs : undefined
+  }
+
+  /**
+   * Keeps the control connection until `signal` aborts or `onDown` says to stop.
+   *
+   * @throws {Fault} IDENTITY_CLONED: there is no place for this copy.
+   */
+  async serve(signal: AbortSignal): Promise<void> {
+    this.#o.progress.begin(2)
+    const tick = setInterval(() => this.#tick(), STATUS_MS)
+    try {
+      await this.#link.serve(AbortSignal.any([signal, this.#over.signal]))
+    } finally {
+      clearInterval(tick)
+      this.#canary?.abort()
+    }
+    if (this.#fatal !== undefined) throw this.#fatal
+  }
+
+  /** Tells control the state, if it changed since it was last told. */
+  tellState(): void {
+    if (this.#o.state() !== this.#told) this.#tellStatus()
+  }
+
+  #up(welcome: Welcome, skewMs: number): void {
+    const { progress, log, services, clock, reach, reports, edge } = this.#o
+    this.#edgeId = welcome.edge.id
+    this.#skewMs = skewMs
+    for (const stage of [2, 3] as const) if (progress.stages[stage].is !== 'passed') progress.pass(stage)
+    progress.pass(5, { edge: welcome.edge.id, skewMs })
+    log.info(
+      { event: 'control.connected', edge: hostPort(edge), skewMs },
+      `Control connection state: CONNECTED to ${hostPort(edge)}`,
+    )
+    if (Math.abs(skewMs) > SKEW_WARN_MS) {
+      const seconds = Math.round(Math.abs(skewMs) / 1000)
+      log.warn(
+        { event: 'clock.skew', skewMs },
+        `Clock of this machine is ${seconds} s ${skewMs > 0 ? 'slow' : 'fast'} against the control plane`,
+      )
+    }
+    services.authority.replaceKeys(verifyKeys(welcome.grantKeys))
+    services.authority.replaceRevoked(welcome.revoked, clock.nowMs())
+    services.active.cut(welcome.revoked, 'revoked while the control connection was down')
+    this.#told = undefined
+    this.#tellStatus()
+    reach.resume((message) => this.#send(message))
+    reports.resume((message) => this.#send(message))
+    this.#startCanary()
+    this.#tick()
+  }
+
+  #down(fault: Fault): void {
+    const { progress, log, reach, reports, edge } = this.#o
+    const wasUp = progress.stages[5].is === 'passed'
+    this.#canary?.abort()
+    reach.pause()
+    reports.pause()
+    progress.fail(wasUp ? 5 : stageOf(fault.code), fault)
+    if (wasUp) {
+      log.warn(
+        { event: 'control.disconnected', edge: hostPort(edge), code: fault.code, hop: fault.hop },
+        `Control connection state: DISCONNECTED from ${hostPort(edge)}: ${fault.message}`,
+      )
+    }
+    if (FATAL.has(fault.code)) this.#fatal = fault
+    if (this.#fatal !== undefined || !this.#o.onDown(fault)) this.#over.abort()
+  }
+
+  #message(message: ControlMessage): void {
+    const { services, tunnels, egress, log, clock } = this.#o
+    switch (message.type) {
+      case 'ticket':
+        void tunnels.bring(this.#reroute(message.pipe), message.session, {
+          egress,
+          credentials: credentialsOf(this.#identity),
+        })
+        break
+      case 'revoke': {
+        services.authority.revoke(message.grants, clock.nowMs())
+        const cut = services.active.cut(message.grants, message.detail)
+        log.info(
+          { event: 'grants.revoked', grants: message.grants.length, cut },
+          `${message.grants.length} grants revoked, ${cut} live sessions cut: ${message.detail}`,
+        )
+        break
+      }
+      case 'grant-keys':
+        services.authority.replaceKeys(verifyKeys(message.keys))
+        break
+      default:
+        log.debug({ event: 'control.unexpected', type: message.type }, 'message that nobody waits for')
+    }
+  }
+
+  #startCanary(): void {
+    this.#canary?.abort()
+    this.#canary = new AbortController()
+    const { progress, onHealthy, log, egress } = this.#o
+    if (progress.stages[6].is !== 'passed') progress.begin(6)
+    void watchCanary(
+      {
+        fly: (signal) =>
+          flyCanary({
+            request: (message, timeoutMs) => this.#link.request(message, timeoutMs),
+            reroute: (pipe) => this.#reroute(pipe),
+            egress,
+            credentials: credentialsOf(this.#identity),
+            signal,
+          }),
+        onHealthy: (result) => {
+          progress.pass(6, { ...result })
+          onHealthy()
+          this.tellState()
+        },
+        onUnhealthy: (fault) => {
+          progress.fail(6, fault)
+          log.warn(
+            { event: 'canary.lost', code: fault.code, hop: fault.hop },
+            `Canary lost: ${fault.message}`,
+          )
+          this.tellState()
+        },
+      },
+      this.#canary.signal,
+    )
+  }
+
+  #tick(): void {
+    this.#tellStatus()
+    if (this.#link.state.is !== 'up' || !this.#o.renewal.isDue(this.#identity)) return
+    const request = this.#link.request.bind(this.#link)
+    void this.#o.renewal.renew(this.#identity, request).then((renewed) => {
+      if (renewed === undefined) return
+      this.#identity = renewed
+      this.#o.onRenewed(renewed)
+      this.#link.redial()
+    })
+  }
+
+  #tellStatus(): void {
+    const { state, services, tunnels } = this.#o
+    const now = state()
+    if (now === 'enrolling' || now === 'disconnected') return
+    const rttUs = this.rttUs
+    this.#told = now
+    this.#send({
+      type: 'status',
+      state: now,
+      sessions: services.active.count,
+      tunnels: tunnels.count,
+      ...this.#load.read(),
+      ...(rttUs === undefined ? {} : { rttUs }),
+    })
+  }
+
+  #send(message: AgentMessage): void {
+    this.#link.send(message)
+  }
+
+  #reroute(pipe: PipeTicket): PipeTicket {
+    const { edge, edgeOverridden } = this.#o
+    if (!edgeOverridden || pipe.edge.id !== this.#edgeId) return pipe
+    return { ...pipe, edge: { id: pipe.edge.id, host: edge.host, port: edge.port } }
+  }
+}

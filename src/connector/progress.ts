@@ -1,0 +1,75 @@
+import type { Clock } from '../base/clock.ts'
+import { FAULTS, type Fault } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import { faultToMessage } from '../link/fault-message.ts'
+import { type BringUp, COLD, next, STAGE_NUMBERS, STAGES, type StageNumber } from './bring-up.ts'
+import type { StageReport } from './status.ts'
+
+/** A fault that repeats is said in full the first time, then once in this many. */
+const SAY_EVERY = 20
+
+/** The bring-up as it happens: keeps the stages and says each in the log, with its duration. */
+export class Progress {
+  readonly #log: Log
+  readonly #clock: Clock
+  #stages: BringUp = COLD
+  #repeated = { code: '', times: 0 }
+
+  constructor(log: Log, clock: Clock) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  get stages(): BringUp {
+    return this.#stages
+  }
+
+  begin(stage: StageNumber): void {
+    this.#stages = next(this.#stages, { on: 'begin', stage, atUs: this.#clock.monotonicUs() })
+  }
+
+  /** @param seen What the stage found out, for the log. */
+  pass(stage: StageNumber, seen: Readonly<Record<string, unknown>> = {}): void {
+    const before = this.#stages[stage].is
+    this.#stages = next(this.#stages, { on: 'pass', stage, atUs: this.#clock.monotonicUs() })
+    this.#repeated = { code: '', times: 0 }
+    if (before === 'passed') return
+    const durationMs = durationOf(this.#stages, stage)
+    this.#log.info(
+      { event: 'bring-up.passed', stage, durationMs, ...seen },
+      `Stage ${stage} of 6, ${STAGES[stage]}: passed in ${durationMs} ms`,
+    )
+  }
+
+  fail(stage: StageNumber, fault: Fault): void {
+    this.#stages = next(this.#stages, { on: 'fail', stage, atUs: this.#clock.monotonicUs(), fault })
+    const times = this.#repeated.code === fault.code ? this.#repeated.times + 1 : 1
+    this.#repeated = { code: fault.code, times }
+    const durationMs = durationOf(this.#stages, stage)
+    const { code, hop, seen } = fault
+    const again = times > 1 ? ` (${times} times)` : ''
+    const level = times % SAY_EVERY === 1 ? 'error' : 'debug'
+    this.#log[level](
+      { event: 'bring-up.failed', stage, durationMs, code, hop, seen, times, fix: FAULTS[code].fix },
+      `Stage ${stage} of 6, ${STAGES[stage]}: ${fault.message}${again}`,
+    )
+  }
+
+  report(): StageReport[] {
+    return STAGE_NUMBERS.map((stage) => {
+      const { is, ...rest } = this.#stages[stage]
+      return {
+        stage,
+        name: STAGES[stage],
+        state: is,
+        ...('durationUs' in rest ? { durationMs: durationOf(this.#stages, stage) } : {}),
+        ...('fault' in rest ? { fault: faultToMessage(rest.fault) } : {}),
+      }
+    })
+  }
+}
+
+function durationOf(stages: BringUp, stage: StageNumber): number {
+  const at = stages[stage]
+  return 'durationUs' in at ? Math.round(at.durationUs / 100) / 10 : 0
+}
