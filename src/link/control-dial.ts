@@ -7,7 +7,7 @@ import { type AgentMessage, type ControlMessage, faultMessage, MAX_MESSAGE_BYTES
 import { ALPN_CONTROL } from '../wire/handover.ts'
 import { type AgentChannel, agentChannel, type ChannelOptions, WEB_SOCKET } from './control-channel.ts'
 import type { Credentials, EdgeAddress } from './credentials.ts'
-import { dialEdge } from './dial.ts'
+import { type DialStep, dialEdge } from './dial.ts'
 import { type Egress, hostPort } from './egress.ts'
 import { faultFromMessage } from './fault-message.ts'
 import { contextOf } from './tls-context.ts'
@@ -28,6 +28,7 @@ export interface DialControlOptions {
   readonly signal: AbortSignal
   readonly timeoutMs?: number
   readonly channel?: ChannelOptions
+  readonly onStep?: (step: DialStep) => void
 }
 
 export interface ControlDialled {
@@ -45,7 +46,7 @@ export interface ControlDialled {
  */
 export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Promise<ControlDialled> {
   const timeoutMs = o.timeoutMs ?? DIAL_MS
-  const tcp = await dialEdge(edge, { egress: o.egress, signal: o.signal, timeoutMs })
+  const tcp = await dialEdge(edge, { egress: o.egress, signal: o.signal, timeoutMs, onStep: o.onStep })
   using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `control TLS with ${hostPort(edge)}`, o.signal)
   const socket = await startTls(tcp, {
     context: contextOf(o.credentials),
@@ -55,6 +56,7 @@ export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Pro
   })
   try {
     verifyEdge(socket, o.credentials, { alpn: ALPN_CONTROL })
+    o.onStep?.('secured')
     using answer = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no welcome from ${hostPort(edge)}`, o.signal)
     const channel = await upgrade(socket, edge, o.channel, answer)
     const sentMs = Date.now()

@@ -6,6 +6,7 @@ import type { AgentMessage, ControlMessage } from '../wire/control.ts'
 import type { AgentChannel, ChannelOptions } from './control-channel.ts'
 import { dialControl, type Hello, type Welcome } from './control-dial.ts'
 import type { Credentials, EdgeAddress } from './credentials.ts'
+import type { DialStep } from './dial.ts'
 import { type Egress, hostPort } from './egress.ts'
 
 /**
@@ -39,6 +40,8 @@ export interface ControlLinkOptions {
   /** The connection was lost, or an attempt failed: called once for each. */
   readonly onDown?: (fault: Fault) => void
   readonly onMessage?: (message: ControlMessage) => void
+  /** How far the attempt under way has come. */
+  readonly onStep?: (step: DialStep) => void
   readonly backoff?: { readonly baseMs?: number; readonly capMs?: number; readonly random?: () => number }
   readonly channel?: ChannelOptions
 }
@@ -113,6 +116,7 @@ export class ControlLink {
         hello: this.#o.hello(),
         signal,
         channel: channelOptions,
+        onStep: this.#o.onStep,
       })
       const stop = () => channel.close()
       signal.addEventListener('abort', stop, { once: true })

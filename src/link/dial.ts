@@ -8,10 +8,14 @@ import { type Address, type FailedAttempt, RaceLost, raceConnect, resolveAddress
 
 const DIAL_TIMEOUT_MS = 10_000
 
+/** How far an attempt has come, for a bring-up that shows its stages. */
+export type DialStep = 'dialling' | 'resolved' | 'connected' | 'secured'
+
 export interface DialOptions {
   readonly egress: Egress
   readonly signal: AbortSignal
   readonly timeoutMs?: number
+  readonly onStep?: (step: DialStep) => void
 }
 
 /**
@@ -25,9 +29,10 @@ export async function dialEdge(to: EdgeAddress, o: DialOptions): Promise<net.Soc
   const timeoutMs = o.timeoutMs ?? DIAL_TIMEOUT_MS
   using limit = deadline(timeoutMs, 'EGRESS_BLOCKED', `no answer from ${hostPort(to)}`, o.signal)
   const proxy = egressFor(o.egress, to.host)
+  o.onStep?.('dialling')
   try {
-    if (proxy === undefined) return await connect(to, limit)
-    const socket = await connect(proxy, limit).catch((thrown: unknown) => {
+    if (proxy === undefined) return await connect(to, limit, o.onStep)
+    const socket = await connect(proxy, limit, o.onStep).catch((thrown: unknown) => {
       throw thrown instanceof Fault ? proxyUnreachable(proxy, o.egress, thrown) : thrown
     })
     using answer = deadline(
@@ -44,14 +49,20 @@ export async function dialEdge(to: EdgeAddress, o: DialOptions): Promise<net.Soc
   }
 }
 
-async function connect(to: EdgeAddress, signal: AbortSignal): Promise<net.Socket> {
+async function connect(
+  to: EdgeAddress,
+  signal: AbortSignal,
+  onStep: DialOptions['onStep'],
+): Promise<net.Socket> {
   const addresses = await unlessAborted(resolveAddresses(to.host), signal).catch((thrown: unknown) => {
     throw unresolved(to.host, thrown as NodeJS.ErrnoException)
   })
+  onStep?.('resolved')
   try {
     const socket = await raceConnect(addresses, to.port, signal)
     // Until its next owner listens, a reset must not end the process.
     socket.on('error', ignore)
+    onStep?.('connected')
     return socket
   } catch (thrown) {
     throw thrown instanceof RaceLost ? unconnected(to, thrown.attempts, addresses, thrown) : thrown

@@ -19,7 +19,7 @@ import {
 } from '../wire/control.ts'
 import { ALPN_CONTROL } from '../wire/handover.ts'
 import type { EdgeAddress } from './credentials.ts'
-import { dialEdge } from './dial.ts'
+import { type DialStep, dialEdge } from './dial.ts'
 import { type Egress, hostPort } from './egress.ts'
 import { faultFromMessage } from './fault-message.ts'
 import { anonymousContext } from './tls-context.ts'
@@ -33,6 +33,7 @@ export interface RequestOptions {
   readonly egress: Egress
   readonly signal: AbortSignal
   readonly timeoutMs?: number
+  readonly onStep?: (step: DialStep) => void
 }
 
 /** `skewMs`: what to add to this clock to get the server's; positive when this one is slow. */
@@ -63,9 +64,9 @@ async function post(
   pin: Buffer,
   path: string,
   body: object,
-  { egress, signal, timeoutMs = REQUEST_MS }: RequestOptions,
+  { egress, signal, timeoutMs = REQUEST_MS, onStep }: RequestOptions,
 ): Promise<CertificateAnswer> {
-  const tcp = await dialEdge(edge, { egress, signal, timeoutMs })
+  const tcp = await dialEdge(edge, { egress, signal, timeoutMs, onStep })
   using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `${path} at ${hostPort(edge)}`, signal)
   const socket = await startTls(tcp, {
     context: anonymousContext(),
@@ -76,6 +77,7 @@ async function post(
   try {
     verifyPinnedServer(socket, { pin, nowMs: Date.now() })
     requireAlpn(socket, ALPN_CONTROL)
+    onStep?.('secured')
     using answer = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer to ${path}`, signal)
     const sentMs = Date.now()
     const { status, text } = await exchange(socket, edge, path, JSON.stringify(body), answer)
