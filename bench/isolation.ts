@@ -18,6 +18,11 @@ const INSIDE = 'BACKSTITCH_BENCH_INSIDE'
 const AS_ROOT = ['--net', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc']
 const AS_USER = ['--user', '--map-root-user', ...AS_ROOT]
 
+/** Whatever ends the outer run, even SIGKILL, ends the namespace with it. */
+const BOUND = ['--pdeathsig', 'KILL']
+/** After Ctrl-C the inner run has so long to end its processes in good order. */
+const STOP_GRACE_MS = 10_000
+
 export interface Isolation {
   readonly namespace: boolean
   readonly congestionControl: string
@@ -33,18 +38,15 @@ export function isInside(): boolean {
 export async function runInside(env: NodeJS.ProcessEnv): Promise<number | undefined> {
   const flags = [AS_ROOT, AS_USER].find((candidate) => allowed(candidate))
   if (!flags) return undefined
-  const child = spawn(
-    'unshare',
-    [...flags, process.execPath, ...process.execArgv, ...process.argv.slice(1)],
-    {
-      stdio: 'inherit',
-      env: { ...process.env, ...env, [INSIDE]: '1' },
-    },
-  )
+  const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const child = spawn('setpriv', [...BOUND, 'unshare', ...flags, ...self], {
+    stdio: 'inherit',
+    env: { ...process.env, ...env, [INSIDE]: '1' },
+  })
   // Ctrl-C reaches the inner run through the terminal too: it cleans up, this process waits for it.
-  const pass = (signal: NodeJS.Signals) => child.kill(signal)
-  const ignore = () => setTimeout(() => child.kill('SIGKILL'), 10_000).unref()
-  process.on('SIGINT', ignore).on('SIGTERM', pass).on('SIGHUP', pass)
+  const end = () => child.kill('SIGKILL')
+  const wait = () => setTimeout(end, STOP_GRACE_MS).unref()
+  process.on('SIGINT', wait).on('SIGTERM', end).on('SIGHUP', end)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 130)))
@@ -53,7 +55,7 @@ export async function runInside(env: NodeJS.ProcessEnv): Promise<number | undefi
 
 function allowed(flags: readonly string[]): boolean {
   try {
-    execFileSync('unshare', [...flags, 'true'], { stdio: 'ignore' })
+    execFileSync('setpriv', [...BOUND, 'unshare', ...flags, 'true'], { stdio: 'ignore' })
     return true
   } catch {
     return false
@@ -98,6 +100,24 @@ function prepareLoopback(): void {
   }
   writeFileSync('/proc/sys/net/ipv4/ip_local_port_range', '16384 65535')
   writeFileSync('/proc/sys/net/ipv4/tcp_tw_reuse', '1')
+}
+
+/** Makes loopback traffic to `target` use cubic, and whatever else `attributes` of ip-route(8) say. */
+export function localRoute(target: string, attributes: readonly string[] = []): void {
+  const route = [
+    target,
+    'dev',
+    'lo',
+    'table',
+    'local',
+    'proto',
+    'kernel',
+    'scope',
+    'host',
+    'src',
+    '127.0.0.1',
+  ]
+  run('ip', ['route', 'replace', 'local', ...route, 'congctl', 'cubic', ...attributes])
 }
 
 function machineDefault(): string {

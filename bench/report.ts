@@ -66,9 +66,9 @@ export function describeHeader(report: Report): string {
       `${isolation.namespace ? ' · own namespaces' : ''}${options.quick ? ' · quick: not for quoting' : ''}`,
     ...isolation.notes,
     ...peers.map(({ name, title, protection, versions, note }) =>
-      [`  ${name.padEnd(16)}${title}; encrypted: ${protection}`, versions, note].filter(Boolean).join('; '),
+      [`  ${name.padEnd(18)}${title}; encrypted: ${protection}`, versions, note].filter(Boolean).join('; '),
     ),
-    ...skipped.map(({ name, reason }) => `  ${name.padEnd(16)}skipped: ${reason}`),
+    ...skipped.map(({ name, reason }) => `  ${name.padEnd(18)}skipped: ${reason}`),
   ].join('\n')
 }
 

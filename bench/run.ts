@@ -19,6 +19,7 @@ import type { Peer } from './path.ts'
 import { availablePeers, isHere, PEERS, SEARCH_PATH, type Skip } from './peers.ts'
 import { CONTROL_SUFFIX, describeHeader, describeResult, machineFacts, type Report } from './report.ts'
 import { type Entry, type Result, runWorkload, Starter, warmUp } from './rounds.ts'
+import { endDescendants } from './usage.ts'
 import { describeVerdicts, judge } from './verdicts.ts'
 import { selectWorkloads, WORKLOADS } from './workloads.ts'
 
@@ -53,11 +54,8 @@ async function withFolder(options: Options): Promise<number> {
   const inherited = process.env[DIR]
   if (isInside() && inherited) return bench(options, inherited)
   const dir = mkdtempSync(path.join(os.tmpdir(), 'backstitch-bench-'))
-  try {
-    return (await runInside({ [DIR]: dir })) ?? (await bench(options, dir))
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+  return (await runInside({ [DIR]: dir })) ?? (await bench(options, dir))
 }
 
 async function bench(options: Options, dir: string): Promise<number> {
@@ -67,7 +65,7 @@ async function bench(options: Options, dir: string): Promise<number> {
   const { peers, skipped } = availablePeers(options.peers, isolation)
   await using owned = new AsyncDisposableStack()
   const stop = () => void owned.disposeAsync().finally(() => process.exit(130))
-  process.once('SIGINT', stop).once('SIGTERM', stop)
+  process.prependOnceListener('exit', endDescendants).once('SIGINT', stop).once('SIGTERM', stop)
 
   progress('making certificates and starting the application')
   const certificates = makeCertificates(dir)
@@ -124,7 +122,10 @@ async function startAll(
       await warmUp(path)
       entries.push({ name: peer.name, peer, path })
     } catch (error) {
-      skipped.push({ name: peer.name, reason: `did not come up: ${(error as Error).message}` })
+      skipped.push({
+        name: peer.name,
+        reason: `did not come up: ${(error as Error).message.trim().replaceAll('\n', '\n    ')}`,
+      })
     }
   }
   const first = entries[0]

@@ -42,6 +42,17 @@ export function descendants(root: number): number[] {
   return found
 }
 
+/** Ends what this process started and did not end itself, for example when a start was cut short. */
+export function endDescendants(): void {
+  for (const pid of descendants(process.pid)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // Ended meanwhile, which is what is wanted.
+    }
+  }
+}
+
 /** User and system seconds used so far by `roots` and everything below them. */
 export function cpuSeconds(roots: readonly number[]): number {
   return sum(family(roots).map((pid) => readStat(pid)?.ticks ?? 0)) / TICKS_PER_SECOND
