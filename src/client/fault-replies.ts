@@ -10,7 +10,7 @@ import { SocksReply } from './socks5-wire.ts'
 
 interface Row {
   readonly socks: SocksReply
-  readonly status: 400 | 403 | 502 | 503 | 504
+  readonly status: 400 | 403 | 404 | 502 | 503 | 504
   /** RFC 9209, section 2.3. */
   readonly error: string
 }
@@ -37,6 +37,7 @@ const ROWS: { readonly [code in FaultCode]?: Row } = {
   ADDRESS_FORBIDDEN: { ...NOT_ALLOWED, status: 502, error: 'destination_ip_prohibited' },
   BAD_DESTINATION: { socks: SocksReply.ADDRESS_TYPE_NOT_SUPPORTED, status: 400, error: 'http_request_error' },
   LOCAL_REQUEST_REFUSED: { socks: SocksReply.GENERAL_FAILURE, status: 403, error: 'http_request_denied' },
+  NOT_FOUND: { socks: SocksReply.HOST_UNREACHABLE, status: 404, error: 'destination_not_found' },
   CONTROL_UNREACHABLE: { ...NO_NETWORK, status: 504 },
   CONTROL_STARTING: { ...NO_NETWORK, status: 503 },
   NO_HEALTHY_CONNECTOR: { ...NO_HOST, status: 503 },

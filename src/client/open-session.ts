@@ -80,6 +80,16 @@ export class Opener implements SessionOwner {
     return session
   }
 
+  /** Monotonic now, for `startedUs`. */
+  nowUs(): number {
+    return this.#deps.clock.monotonicUs()
+  }
+
+  /** Notes a request that never became a session. @param asked What came, as far as it could be read. */
+  refuse(entry: Entry, asked: string, fault: Fault): void {
+    this.#deps.decisions.refused(entry, asked.slice(0, 300), fault)
+  }
+
   /** Cuts every session that a grant of `ids` carries. */
   cut(ids: ReadonlySet<string>, detail: string): void {
     for (const session of this.live) {
