@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, globSync } from 'node:fs'
+import path from 'node:path'
+import { PACKAGES, type Package } from './packages.ts'
+
+/** `netns`: the right to make network namespaces, as root has outside most containers. */
+export type Need = 'root' | 'netns' | Package
+
+/**
+ * For the `skip` of a test: false when everything is there, else the reason and the one command that helps.
+ *
+ *     test('pgbench over the tunnel', { skip: needs('root', 'postgresql') }, async () => { … })
+ */
+export function needs(...wanted: Need[]): string | false {
+  if (wanted.includes('root') && process.getuid?.() !== 0) return 'needs root: sudo npm test'
+  const missing = missingPackages(wanted.filter((need) => need !== 'root' && need !== 'netns'))
+  if (missing.length > 0) return `needs ${missing.join(', ')}: sudo apt-get install -y ${missing.join(' ')}`
+  if (wanted.includes('netns') && !canMakeNamespaces())
+    return 'needs the right to make network namespaces: sudo npm test'
+  return false
+}
+
+/** Those of `packages` whose program is not on this machine. */
+export function missingPackages(packages: readonly Package[]): Package[] {
+  return packages.filter((name) => findProgram(PACKAGES[name].program) === undefined)
+}
+
+/** Absolute path of a program, also where only root or a service looks for it. */
+export function findProgram(program: string): string | undefined {
+  const folders = [
+    ...(process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== ''),
+    '/usr/local/sbin',
+    '/usr/sbin',
+    '/sbin',
+    ...globSync('/usr/lib/postgresql/*/bin'),
+  ]
+  return folders.map((folder) => path.join(folder, program)).find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+let namespaces: boolean | undefined
+function canMakeNamespaces(): boolean {
+  namespaces ??= spawnSync('unshare', ['--net', 'true']).status === 0
+  return namespaces
+}

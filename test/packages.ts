@@ -1,0 +1,26 @@
+/**
+ * The Debian packages that tests use, each with the program that shows it is there. The one list: `needs` skips
+ * by it, and the runner installs from it when CI=true.
+ *
+ * @module
+ */
+export const PACKAGES = {
+  curl: { program: 'curl' },
+  git: { program: 'git' },
+  iperf3: { program: 'iperf3' },
+  iproute2: { program: 'ip' },
+  'netcat-openbsd': { program: 'nc' },
+  nftables: { program: 'nft' },
+  'openssh-client': { program: 'ssh' },
+  'openssh-server': { program: 'sshd' },
+  openssl: { program: 'openssl' },
+  postgresql: { program: 'pgbench' },
+  'redis-server': { program: 'redis-server' },
+  'redis-tools': { program: 'redis-benchmark' },
+  rsync: { program: 'rsync' },
+  tcpdump: { program: 'tcpdump' },
+  tinyproxy: { program: 'tinyproxy' },
+  'util-linux': { program: 'unshare' },
+} as const satisfies Record<string, { readonly program: string }>
+
+export type Package = keyof typeof PACKAGES

@@ -1,0 +1,32 @@
+import type { TestEvent } from 'node:test/reporters'
+
+/** What the runner wants to know of one test, as one JSON line. */
+export type Outcome =
+  | { readonly is: 'pass'; readonly name: string }
+  | { readonly is: 'skip'; readonly name: string; readonly reason: string }
+  | { readonly is: 'fail'; readonly name: string; readonly line?: number; readonly text: string }
+
+/** A node:test reporter. Suites and tests that failed only because a test inside them did are left out. */
+export async function* reporter(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  for await (const event of events) {
+    const outcome = outcomeOf(event)
+    if (outcome !== undefined) yield `${JSON.stringify(outcome)}\n`
+  }
+}
+// node:test takes a reporter module by its default export.
+export { reporter as default }
+
+function outcomeOf(event: TestEvent): Outcome | undefined {
+  if (event.type === 'test:pass') {
+    const { name, skip, details } = event.data
+    if (details.type === 'suite') return undefined
+    if (skip === undefined || skip === false) return { is: 'pass', name }
+    return { is: 'skip', name, reason: typeof skip === 'string' ? skip : 'no reason given' }
+  }
+  if (event.type !== 'test:fail') return undefined
+  const { name, line, details } = event.data
+  const error = details.error as Error & { failureType?: string }
+  if (error.failureType === 'subtestsFailed') return undefined
+  const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : error.cause
+  return { is: 'fail', name, line, text: typeof cause === 'string' ? cause : error.message }
+}

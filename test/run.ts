@@ -1,0 +1,152 @@
+/**
+ * Every check of this project, in order, one line each: `npm test`. With `--fast` only those that take seconds:
+ * `npm run check`. A path after it runs only the test files whose name contains it.
+ *
+ * Changes nothing on the machine. With CI=true it installs the Debian packages that tests use, and a skipped
+ * test is a failure. The last line is `N passed, N failed`; the exit code is 0 when nothing failed.
+ *
+ * @module
+ */
+import { spawnSync } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { styleText } from 'node:util'
+import { installPackages } from './install.ts'
+import { runSuite, type SuiteResult } from './suite.ts'
+
+const root = path.dirname(import.meta.dirname)
+process.chdir(root)
+const fast = process.argv.includes('--fast')
+const only = process.argv.slice(2).find((argument) => !argument.startsWith('-'))
+/** Programs that write into a report write no colours. */
+const plainEnv = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined }
+const ci = /^(1|true)$/.test(process.env.CI ?? '')
+
+interface Stage {
+  readonly name: string
+  readonly fast: boolean
+  run(): SuiteResult | Promise<SuiteResult>
+}
+
+const STAGES: readonly Stage[] = [
+  { name: 'lock file', fast: true, run: checkLockFile },
+  { name: 'types', fast: true, run: () => program('tsc', '--noEmit') },
+  { name: 'lint', fast: true, run: () => program('biome', 'check', '--error-on-warnings', '--colors=off') },
+  { name: 'dead code', fast: true, run: () => program('knip', '--no-progress') },
+  { name: 'unit', fast: true, run: () => suite('src/**/*.test.ts', { timeoutMs: 60_000 }) },
+  { name: 'system', fast: false, run: () => suite('test/*.test.ts', { timeoutMs: 300_000 }) },
+  {
+    name: 'interop',
+    fast: false,
+    run: () => suite('test/interop/*.test.ts', { timeoutMs: 900_000, parallel: false }),
+  },
+]
+
+// The exit hook of a running suite ends what it started.
+process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143))
+
+let passed = 0
+let failed = 0
+const skips: string[] = []
+
+if (ci && !fast) {
+  const problem = installPackages((line) => console.log(line))
+  if (problem !== undefined) {
+    failed++
+    console.log(`packages  FAILED\n${indent(problem)}`)
+  }
+}
+for (const stage of STAGES) {
+  if (fast && !stage.fast) continue
+  if (only !== undefined && !['unit', 'system', 'interop'].includes(stage.name)) continue
+  const startedMs = performance.now()
+  const result = await stage.run()
+  if (result.passed + result.failures.length + result.skips.length === 0) continue
+  report(stage.name, result, (performance.now() - startedMs) / 1000)
+}
+reportSkips()
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
+
+function report(name: string, result: SuiteResult, seconds: number): void {
+  skips.push(...result.skips)
+  passed += result.passed
+  failed += result.failures.length
+  const counts = [
+    `${result.passed} passed`,
+    ...(result.skips.length > 0 ? [`${result.skips.length} skipped`] : []),
+    ...(result.failures.length > 0 ? [`${result.failures.length} failed`] : []),
+  ].join(', ')
+  const word = result.failures.length > 0 ? styleText('red', 'FAILED') : styleText('green', 'ok    ')
+  console.log(`${name.padEnd(10)} ${word} ${`${seconds.toFixed(1)} s`.padStart(8)}  ${counts}`)
+  for (const { where, name: test, text } of result.failures) {
+    console.log(`\n  ${styleText('red', test)}  ${where}\n${indent(text)}\n`)
+  }
+}
+
+function reportSkips(): void {
+  if (skips.length === 0) return
+  console.log(`\nskipped ${skips.length}${ci ? ', which fails the run because CI=true' : ''}:`)
+  for (const [reason, same] of Map.groupBy(skips, (reason) => reason)) {
+    const [what, command] = reason.split(': ', 2)
+    console.log(`  ${same.length} ${same.length === 1 ? 'test' : 'tests'}: ${what}`)
+    if (command !== undefined) console.log(`      ${command}`)
+  }
+  console.log('')
+  if (ci) failed += skips.length
+}
+
+async function suite(
+  pattern: string,
+  options: { timeoutMs: number; parallel?: boolean },
+): Promise<SuiteResult> {
+  const files = globSync(pattern)
+    .filter((file) => only === undefined || file.includes(only))
+    .sort()
+  return files.length === 0 ? { passed: 0, failures: [], skips: [] } : runSuite(files, options)
+}
+
+/** One program of node_modules/.bin as one check. */
+function program(name: string, ...args: string[]): SuiteResult {
+  const { status, stdout, stderr, error } = spawnSync(
+    process.execPath,
+    [path.join('node_modules', '.bin', name), ...args],
+    {
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+      env: plainEnv,
+    },
+  )
+  if (status === 0) return result()
+  return result({
+    where: '',
+    name: `${name} ${args.join(' ')}`,
+    text: error?.message ?? `${stdout}${stderr}`,
+  })
+}
+
+/** Without an entry for every platform `npm ci` refuses; with `resolved` it would pin one registry host. */
+function checkLockFile(): SuiteResult {
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+    packages: Record<string, { resolved?: string; optionalDependencies?: Record<string, string> }>
+  }
+  const problems: string[] = []
+  for (const [name, entry] of Object.entries(lock.packages)) {
+    if (entry.resolved !== undefined) problems.push(`${name} has a resolved URL`)
+    for (const optional of Object.keys(entry.optionalDependencies ?? {})) {
+      if (lock.packages[`node_modules/${optional}`] === undefined)
+        problems.push(`${name} lists ${optional}, which has no entry`)
+    }
+  }
+  return problems.length === 0
+    ? result()
+    : result({ where: 'package-lock.json', name: 'lock file is whole', text: problems.join('\n') })
+}
+
+function result(...failures: { where: string; name: string; text: string }[]): SuiteResult {
+  return { passed: failures.length === 0 ? 1 : 0, failures, skips: [] }
+}
+
+function indent(text: string): string {
+  return text.trimEnd().replaceAll(/^/gm, '    ')
+}
