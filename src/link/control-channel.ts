@@ -96,11 +96,13 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     })
     socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
     socket.on('ping', () => this.#checkUnsent())
-    socket.on('error', (error) => {
-      this.#why ??= new Fault('CONTROL_UNREACHABLE', `the control connection broke: ${error.message}`, {
-        cause: error,
-        seen: { code: (error as NodeJS.ErrnoException).code ?? '' },
-      })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#why ??= error.code?.startsWith('WS_ERR_')
+        ? broken('what WebSocket does not allow', { code: error.code })
+        : new Fault('CONTROL_UNREACHABLE', `the control connection broke: ${error.message}`, {
+            cause: error,
+            seen: { code: error.code ?? '' },
+          })
     })
     this.closed = new Promise((resolve) => {
       socket.on('close', (code) => resolve(this.#closedWith(code)))

@@ -47,8 +47,8 @@ export interface AcceptTls {
 /**
  * The server's side. Takes `stream` over: it is destroyed when this fails.
  *
- * @throws {Fault} EDGE_UNREACHABLE if the handshake broke; PROTOCOL_ERROR if a session was resumed (a resumed
- *   session proves no key); the reason of `signal`.
+ * @throws {Fault} EDGE_UNREACHABLE if the handshake broke; PROTOCOL_ERROR if a session was resumed where a
+ *   certificate was asked for (resumption proves no key); the reason of `signal`.
  */
 export async function acceptTls(stream: Duplex, o: AcceptTls): Promise<tls.TLSSocket> {
   const socket = new tls.TLSSocket(stream, {
@@ -63,7 +63,7 @@ export async function acceptTls(stream: Duplex, o: AcceptTls): Promise<tls.TLSSo
   socket.on('_tlsError', (error: Error) => socket.destroy(error))
   await handshake(socket, 'secure', o.signal)
   socket.authorized = o.requestCert && verdictOfOpenSsl(socket) === null
-  if (socket.isSessionReused()) {
+  if (o.requestCert && socket.isSessionReused()) {
     socket.destroy()
     throw new Fault('PROTOCOL_ERROR', 'the peer resumed a TLS session', { hop: 'edge' })
   }

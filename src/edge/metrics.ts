@@ -1,0 +1,96 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { FaultCode } from '../base/faults.ts'
+import type { StitchEnd } from './stitch.ts'
+
+/** What a connection came for. */
+export const KINDS = ['https', 'control', 'pipe'] as const
+export type Kind = (typeof KINDS)[number]
+
+export interface EdgeGauges {
+  readonly connections: () => number
+  readonly handshakes: () => number
+  readonly waiting: () => number
+  readonly pipes: () => number
+  readonly control: () => number
+}
+
+/** Counters of one edge. Labels are fault codes and kinds: a closed list, whatever peers send. */
+export class EdgeMetrics {
+  readonly #refused = new Map<FaultCode, number>()
+  readonly #refusedTotal: Counter<'code'>
+  readonly #handshakes: Histogram<'kind'>
+  readonly #pipes: Counter
+  readonly #pipesEnded: Counter<'reason'>
+  readonly #bytes: Counter<'direction'>
+
+  constructor(registry: Registry, gauges: EdgeGauges) {
+    const registers = [registry]
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read())
+        },
+      })
+    gauge('backstitch_edge_connections', 'Open TCP connections', gauges.connections)
+    gauge(
+      'backstitch_edge_handshakes_unfinished',
+      'Connections whose handshake is not over',
+      gauges.handshakes,
+    )
+    gauge('backstitch_edge_pipes', 'Pipes joined now', gauges.pipes)
+    gauge('backstitch_edge_pipes_waiting', 'Pipes that wait for their other half', gauges.waiting)
+    gauge('backstitch_edge_control_connections', 'Control connections of agents', gauges.control)
+    this.#refusedTotal = new Counter({
+      name: 'backstitch_edge_refused_total',
+      help: 'Connections and halves refused, by fault code',
+      labelNames: ['code'],
+      registers,
+    })
+    this.#handshakes = new Histogram({
+      name: 'backstitch_edge_handshake_seconds',
+      help: 'Accept to the end of the handshake (for a pipe: to its ACK)',
+      labelNames: ['kind'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    })
+    this.#pipes = new Counter({ name: 'backstitch_edge_pipes_total', help: 'Pipes joined', registers })
+    this.#pipesEnded = new Counter({
+      name: 'backstitch_edge_pipes_ended_total',
+      help: 'Pipes ended, by how',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.#bytes = new Counter({
+      name: 'backstitch_edge_pipe_bytes_total',
+      help: 'Bytes carried by pipes that have ended: up is client to connector',
+      labelNames: ['direction'],
+      registers,
+    })
+  }
+
+  get refusedByCode(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#refused)
+  }
+
+  refused(code: FaultCode): void {
+    this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
+    this.#refusedTotal.inc({ code })
+  }
+
+  handshakeDone(kind: Kind, tookMs: number): void {
+    this.#handshakes.observe({ kind }, tookMs / 1000)
+  }
+
+  pipeJoined(): void {
+    this.#pipes.inc()
+  }
+
+  pipeEnded({ bytesAB, bytesBA, reason }: StitchEnd): void {
+    this.#pipesEnded.inc({ reason })
+    this.#bytes.inc({ direction: 'up' }, bytesAB)
+    this.#bytes.inc({ direction: 'down' }, bytesBA)
+  }
+}
