@@ -1,21 +1,286 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { rfc3339, systemClock } from '../base/clock.ts'
+import { asFault } from '../base/faults.ts'
+import { StateDir } from '../base/state-dir.ts'
+import { StatusSocket } from '../base/status-socket.ts'
+import { VERSION } from '../base/version.ts'
+import { type Egress, readEgress } from '../link/egress.ts'
+import { SessionReports } from '../link/session-reports.ts'
+import { type MachineFacts, readMachine } from '../probe/machine.ts'
+import { ActiveSessions } from './active-sessions.ts'
+import { type ConnectorState, stateOf } from './bring-up.ts'
+import { Control } from './control.ts'
+import { Dialer } from './dialer.ts'
+import { finishEnrolment } from './enrol.ts'
+import { enrolUntilDone } from './enrolment.ts'
+import { GrantAuthority } from './grants.ts'
+import { type ConnectorIdentity, loadIdentity } from './identity.ts'
+import { keyFileStamp } from './key-file.ts'
+import { Locker } from './locker.ts'
 import type { ConnectorOptions } from './options.ts'
-import type { ConnectorStatus } from './status.ts'
+import { Progress } from './progress.ts'
+import { Reach } from './reach.ts'
+import { Renewal } from './renewal.ts'
+import { Resolver } from './resolver.ts'
+import { type ConnectorStatus, statusOf } from './status.ts'
+import type { StreamServices } from './streams.ts'
+import { Tunnels } from './tunnels.ts'
+import { UdpFlows } from './udp.ts'
+
+const STATUS_SOCKET = 'status.sock'
+const DRAIN_LOOK_MS = 50
+const EGRESS_LOOK_MS = 1000
 
 /** The daemon next to private applications. Dials out only; listens on nothing but its Unix status socket. */
 export class Connector {
-  readonly #options: ConnectorOptions
+  readonly #o: ConnectorOptions
+  readonly #startedMs = Date.now()
+  readonly #startedUs = systemClock.monotonicUs()
+  readonly #progress: Progress
+  readonly #reports: SessionReports
+  readonly #active: ActiveSessions
+  readonly #reach = new Reach()
+  readonly #tunnels: Tunnels
+  readonly #services: StreamServices
+  #locker: Locker | undefined
+  #identity: ConnectorIdentity | undefined
+  #egress: Egress | undefined
+  #control: Control | undefined
+  #draining = false
+  #healthyMs: number | undefined
+  #startToHealthyMs: number | undefined
+  #enrolSkewMs: number | undefined
 
   constructor(options: ConnectorOptions) {
-    this.#options = options
+    const { log } = options
+    this.#o = options
+    this.#progress = new Progress(log, systemClock)
+    this.#reports = new SessionReports({ log })
+    this.#active = new ActiveSessions(systemClock, this.#reports)
+    this.#services = {
+      clock: systemClock,
+      log,
+      authority: new GrantAuthority(),
+      resolver: new Resolver(),
+      dialer: new Dialer(),
+      udp: new UdpFlows(),
+      reach: this.#reach,
+      active: this.#active,
+    }
+    this.#tunnels = new Tunnels({ services: this.#services, log })
   }
 
-  /** Runs until `signal` aborts, or a fault that trying again cannot help. */
+  /**
+   * Runs until `signal` aborts: then lets open sessions end, for `drainSeconds` at most.
+   *
+   * @throws {Fault} what trying again cannot help here: STATE_UNWRITABLE, STATE_IN_USE, SEAL_BROKEN, IDENTITY_CLONED,
+   *   INVALID (a damaged state file, a malformed proxy setting).
+   */
   async serve(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    throw new Error(`not running in ${this.#options.stateDir}`)
+    const { log, stateDir } = this.#o
+    this.#progress.begin(1)
+    const ending = new AbortController()
+    try {
+      const state = await StateDir.open(stateDir, 'connector')
+      await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.status())
+      const machine = await readMachine({ gathered: this.#o.gatheredFile })
+      this.#locker = new Locker(state, machine, log)
+      this.#identity = await loadIdentity(this.#locker)
+      this.#progress.pass(1, { version: VERSION, pid: process.pid, stateDir: state.path })
+      const drain = () => void this.#drain(ending)
+      if (signal.aborted) ending.abort()
+      signal.addEventListener('abort', drain, { once: true })
+      try {
+        await this.#run(this.#locker, machine, signal, ending.signal)
+      } finally {
+        signal.removeEventListener('abort', drain)
+        await this.#close()
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      const fault = asFault(error)
+      log.fatal(
+        { event: 'connector.stopped', code: fault.code, hop: fault.hop, seen: fault.seen },
+        fault.message,
+      )
+      throw fault
+    }
+  }
+
+  async #run(locker: Locker, machine: MachineFacts, signal: AbortSignal, ending: AbortSignal): Promise<void> {
+    let ended: ConnectorIdentity | undefined
+    while (!ending.aborted) {
+      if (this.#identity === undefined || ended !== undefined) {
+        this.#progress.begin(4)
+        const enrolled = await enrolUntilDone(locker, {
+          keyFile: this.#o.keyFile,
+          edge: this.#o.edge,
+          egress: () => this.#readEgress(),
+          ended,
+          machine,
+          progress: this.#progress,
+          clock: systemClock,
+          log: this.#o.log,
+          signal,
+        })
+        this.#identity = enrolled.identity
+        this.#enrolSkewMs = enrolled.skewMs
+      } else {
+        await finishEnrolment(locker, { keyFile: this.#o.keyFile, log: this.#o.log })
+        this.#progress.begin(4)
+        this.#progress.pass(4, { connector: this.#identity.id, stored: true })
+      }
+      this.#introduce(this.#identity)
+      ended = await this.#connect(locker, this.#identity, ending)
+    }
+  }
+
+  /** @returns The identity whose certificate has ended, once there is a key to come back with. */
+  async #connect(
+    locker: Locker,
+    identity: ConnectorIdentity,
+    ending: AbortSignal,
+  ): Promise<ConnectorIdentity | undefined> {
+    const { log } = this.#o
+    const egress = await this.#settledEgress(ending)
+    let ended = false
+    const control = new Control({
+      identity,
+      egress,
+      edge: this.#o.edge ?? identity.edge,
+      edgeOverridden: this.#o.edge !== undefined,
+      services: this.#services,
+      tunnels: this.#tunnels,
+      reports: this.#reports,
+      reach: this.#reach,
+      renewal: new Renewal({ locker, clock: systemClock, log }),
+      progress: this.#progress,
+      log,
+      clock: systemClock,
+      state: () => this.#state(),
+      onHealthy: () => this.#healthy(),
+      onRenewed: (renewed) => {
+        this.#identity = renewed
+      },
+      onDown: async (fault) => {
+        this.#healthyMs = undefined
+        ended = fault.code === 'CERT_EXPIRED' && (await keyFileStamp(this.#o.keyFile)) !== 'none'
+        const now = await this.#readEgress().catch(() => undefined)
+        return !ended && now !== undefined && sameEgress(egress, now)
+      },
+    })
+    this.#control = control
+    await control.serve(ending)
+    return ended ? this.#identity : undefined
   }
 
   status(): ConnectorStatus {
-    throw new Error('not running')
+    return statusOf({
+      state: this.#state(),
+      stages: this.#progress.report(),
+      identity: this.#identity,
+      protection: this.#locker?.protection,
+      edge: this.#o.edge ?? this.#identity?.edge,
+      egress: this.#egress,
+      rttUs: this.#control?.rttUs,
+      clockSkewMs: this.#control?.skewMs ?? this.#enrolSkewMs,
+      startedMs: this.#startedMs,
+      healthyMs: this.#healthyMs,
+      startToHealthyMs: this.#startToHealthyMs,
+      tunnels: this.#tunnels.count,
+      sessions: this.#active.count,
+      sessionReportsWaiting: this.#reports.waiting,
+      applicationsFailing: this.#reach.failing,
+    })
   }
+
+  #state(): ConnectorState {
+    return stateOf({
+      stages: this.#progress.stages,
+      draining: this.#draining,
+      failingApplications: this.#reach.failing,
+    })
+  }
+
+  #introduce(identity: ConnectorIdentity): void {
+    const { log } = this.#o
+    const { protection } = this.#locker!
+    log.info(
+      { event: 'connector.identity', connector: identity.id, version: VERSION },
+      `Connector ID ${identity.id}, version ${VERSION}`,
+    )
+    log.info(
+      {
+        event: 'connector.certificate',
+        until: rfc3339(identity.notAfterMs),
+        generation: identity.generation,
+      },
+      `Certificate valid until ${rfc3339(identity.notAfterMs)}`,
+    )
+    log[protection.sealed ? 'info' : 'warn'](
+      { event: 'connector.protection', ...protection },
+      `Identity ${protection.note}`,
+    )
+  }
+
+  #healthy(): void {
+    this.#healthyMs ??= Date.now()
+    if (this.#startToHealthyMs !== undefined) return
+    this.#startToHealthyMs = Math.round((systemClock.monotonicUs() - this.#startedUs) / 1000)
+    this.#o.log.info(
+      { event: 'connector.healthy', startToHealthyMs: this.#startToHealthyMs },
+      `Connector healthy ${this.#startToHealthyMs} ms after its start`,
+    )
+  }
+
+  async #readEgress(): Promise<Egress> {
+    const { proxy, env = process.env, proxyFile } = this.#o
+    this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
+    return this.#egress
+  }
+
+  /** A proxy setting that cannot be read is a stage that failed until somebody corrects it. */
+  async #settledEgress(ending: AbortSignal): Promise<Egress> {
+    for (;;) {
+      try {
+        return await this.#readEgress()
+      } catch (error) {
+        this.#progress.fail(3, asFault(error))
+        await sleep(EGRESS_LOOK_MS, undefined, { signal: ending })
+      }
+    }
+  }
+
+  /** Nothing new; what is open may end by itself for a while. Then `ending` takes the control connection down, too. */
+  async #drain(ending: AbortController): Promise<void> {
+    this.#draining = true
+    const { drainSeconds, log } = this.#o
+    this.#tunnels.drain()
+    this.#control?.tellState()
+    log.info(
+      { event: 'connector.draining', sessions: this.#active.count, drainSeconds },
+      'Connector is stopping',
+    )
+    const untilMs = performance.now() + drainSeconds * 1000
+    while (this.#active.count > 0 && performance.now() < untilMs) await sleep(DRAIN_LOOK_MS)
+    if (this.#active.count > 0) {
+      log.warn(
+        { event: 'connector.cut', sessions: this.#active.count },
+        `${this.#active.count} sessions are cut`,
+      )
+    }
+    await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
+    this.#reports.flush()
+    ending.abort()
+  }
+
+  async #close(): Promise<void> {
+    await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
+    const { resolver, dialer, udp } = this.#services
+    for (const part of [resolver, dialer, udp, this.#reach, this.#reports]) part[Symbol.dispose]()
+  }
+}
+
+function sameEgress(a: Egress, b: Egress): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }

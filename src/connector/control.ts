@@ -9,8 +9,9 @@ import type { Clock } from '../base/clock.ts'
 import type { Fault, FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { PROGRAM } from '../base/version.ts'
-import { ControlLink, type Welcome } from '../link/control-link.ts'
-import type { EdgeAddress } from '../link/credentials.ts'
+import type { Welcome } from '../link/control-dial.ts'
+import { ControlLink } from '../link/control-link.ts'
+import type { Credentials, EdgeAddress } from '../link/credentials.ts'
 import { type Egress, hostPort } from '../link/egress.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import { verifyKeys } from '../pki/signing-keys.ts'
@@ -49,8 +50,8 @@ export interface ControlOptions {
   readonly state: () => ConnectorState
   readonly onHealthy: () => void
   readonly onRenewed: (identity: ConnectorIdentity) => void
-  /** The connection broke, or could not be made. Returns whether to go on as before. */
-  readonly onDown: (fault: Fault) => boolean
+  /** The connection broke, or could not be made. Resolves with whether to go on as before. */
+  readonly onDown: (fault: Fault) => Promise<boolean>
 }
 
 export class Control {
@@ -59,6 +60,8 @@ export class Control {
   readonly #load = new Load()
   readonly #over = new AbortController()
   #identity: ConnectorIdentity
+  /** One object per certificate: TLS contexts are kept by it. */
+  #credentials: Credentials
   #edgeId: string | undefined
   #fatal: Fault | undefined
   #canary: AbortController | undefined
@@ -68,11 +71,12 @@ export class Control {
   constructor(o: ControlOptions) {
     this.#o = o
     this.#identity = o.identity
+    this.#credentials = credentialsOf(o.identity)
     this.#link = new ControlLink({
       edge: o.edge,
       egress: o.egress,
       log: o.log,
-      credentials: () => credentialsOf(this.#identity),
+      credentials: () => this.#credentials,
       hello: () => ({
         type: 'hello',
         version: PROTOCOL_VERSION,
@@ -82,6 +86,7 @@ export class Control {
         timeMs: o.clock.nowMs(),
         host: os.hostname().slice(0, 253),
       }),
+      onStep: (step) => o.progress.step(step, 5),
       onUp: (welcome, skewMs) => this.#up(welcome, skewMs),
       onDown: (fault) => this.#down(fault),
       onMessage: (message) => this.#message(message),
@@ -104,7 +109,6 @@ export class Control {
    * @throws {Fault} IDENTITY_CLONED: there is no place for this copy.
    */
   async serve(signal: AbortSignal): Promise<void> {
-    this.#o.progress.begin(2)
     const tick = setInterval(() => this.#tick(), STATUS_MS)
     try {
       await this.#link.serve(AbortSignal.any([signal, this.#over.signal]))
@@ -124,7 +128,6 @@ export class Control {
     const { progress, log, services, clock, reach, reports, edge } = this.#o
     this.#edgeId = welcome.edge.id
     this.#skewMs = skewMs
-    for (const stage of [2, 3] as const) if (progress.stages[stage].is !== 'passed') progress.pass(stage)
     progress.pass(5, { edge: welcome.edge.id, skewMs })
     log.info(
       { event: 'control.connected', edge: hostPort(edge), skewMs },
@@ -162,7 +165,11 @@ export class Control {
       )
     }
     if (FATAL.has(fault.code)) this.#fatal = fault
-    if (this.#fatal !== undefined || !this.#o.onDown(fault)) this.#over.abort()
+    if (this.#fatal !== undefined) this.#over.abort()
+    else
+      void this.#o.onDown(fault).then((goOn) => {
+        if (!goOn) this.#over.abort()
+      })
   }
 
   #message(message: ControlMessage): void {
@@ -171,7 +178,7 @@ export class Control {
       case 'ticket':
         void tunnels.bring(this.#reroute(message.pipe), message.session, {
           egress,
-          credentials: credentialsOf(this.#identity),
+          credentials: this.#credentials,
         })
         break
       case 'revoke': {
@@ -203,7 +210,7 @@ export class Control {
             request: (message, timeoutMs) => this.#link.request(message, timeoutMs),
             reroute: (pipe) => this.#reroute(pipe),
             egress,
-            credentials: credentialsOf(this.#identity),
+            credentials: this.#credentials,
             signal,
           }),
         onHealthy: (result) => {
@@ -231,6 +238,7 @@ export class Control {
     void this.#o.renewal.renew(this.#identity, request).then((renewed) => {
       if (renewed === undefined) return
       this.#identity = renewed
+      this.#credentials = credentialsOf(renewed)
       this.#o.onRenewed(renewed)
       this.#link.redial()
     })

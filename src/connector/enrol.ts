@@ -1,7 +1,7 @@
 /**
  * From a provisioning key to an identity.
  *
- *     read key file → make key pair → STORE it → ask → check the reply → STORE the identity → drop pair and key file
+ *     read key file → make key pair → STORE it → ask → check the reply → STORE the identity → drop key file → drop pair
  *
  * The pair is on disk before anyone hears of it, so a crash at any point repeats the same public key, and the
  * control plane answers that with the same connector at no further use of the provisioning key.
@@ -14,7 +14,9 @@ import type { Clock } from '../base/clock.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { failpoint } from '../base/failpoint.ts'
 import type { Log } from '../base/log.ts'
+import { PROGRAM, VERSION } from '../base/version.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
+import type { DialStep } from '../link/dial.ts'
 import type { Egress } from '../link/egress.ts'
 import { postEnrol } from '../link/requests.ts'
 import { createKeyAndCsr } from '../pki/csr.ts'
@@ -35,12 +37,10 @@ export interface EnrolOptions {
   readonly edge?: EdgeAddress
   readonly egress: () => Promise<Egress>
   readonly machine: MachineFacts
-  readonly program: string
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
-  /** Called with the edge before it is asked: the key has been read and a key pair is stored. */
-  readonly onAsk?: (edge: EdgeAddress, egress: Egress) => void
+  readonly onStep?: (step: DialStep) => void
 }
 
 export interface Enrolled {
@@ -55,7 +55,6 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
   const edge = o.edge ?? { host: key.edgeHost, port: key.edgePort }
   const pair = o.ended ?? (await pendingPair(locker))
   const egress = await o.egress()
-  o.onAsk?.(edge, egress)
   failpoint('enrol.before-request')
   const reply = await postEnrol(
     edge,
@@ -67,12 +66,12 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
       host: {
         name: os.hostname().slice(0, 253),
         platform: `${os.type()} ${os.release()} ${os.arch()}`.slice(0, 128),
-        program: o.program.slice(0, 64),
+        program: PROGRAM,
       },
       fingerprint: fingerprintOf(o.machine.factors),
       timeMs: o.clock.nowMs(),
     },
-    { egress, signal: o.signal },
+    { egress, signal: o.signal, onStep: o.onStep },
   )
   failpoint('enrol.replied')
   const identity = acceptCertificate(reply, {
@@ -92,21 +91,25 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
       certificateUntil: rfc3339(identity.notAfterMs),
       sealed: locker.protection.sealed,
     },
-    `Successfully enrolled. Connector ID ${identity.id}, version ${o.program}`,
+    `Successfully enrolled. Connector ID ${identity.id}, version ${VERSION}`,
   )
-  await finishEnrolment(locker, o)
+  await finish(locker, o)
   return { identity, skewMs: reply.skewMs }
 }
 
-/** What is left to do once the identity is stored; again at every start, as a crash may have come before it. */
+/** Tidies up after an enrolment that stored its identity and then crashed. A key that came later is left alone. */
 export async function finishEnrolment(
   locker: Locker,
   o: Pick<EnrolOptions, 'keyFile' | 'log'>,
 ): Promise<void> {
-  await locker.remove(PENDING_FILE)
-  failpoint('enrol.pair-removed')
+  if (await locker.has(PENDING_FILE)) await finish(locker, o)
+}
+
+async function finish(locker: Locker, o: Pick<EnrolOptions, 'keyFile' | 'log'>): Promise<void> {
   await removeKeyFile(o.keyFile, o.log)
   failpoint('enrol.key-removed')
+  await locker.remove(PENDING_FILE)
+  failpoint('enrol.pair-removed')
 }
 
 async function pendingPair(locker: Locker): Promise<z.infer<typeof pendingKey>> {

@@ -87,6 +87,10 @@ export class Locker {
     return secret.toString()
   }
 
+  async has(name: string): Promise<boolean> {
+    return (await this.#state.read(name)) !== undefined
+  }
+
   async remove(name: string): Promise<void> {
     await this.#state.remove(name)
   }

@@ -10,6 +10,8 @@ export const connectorConfig = z.strictObject({
   keyFile: path.default('/etc/backstitch/provision_key'),
   /** Identity, seal, status socket. Must survive a restart. */
   stateDir: path.default('/var/lib/backstitch/connector'),
+  /** Machine factors that only root may read, written by a privileged step before the start. */
+  gatheredFile: path.default('/run/backstitch/machine.json'),
   /** Outbound proxy for edge traffic, HOST:PORT; before environment and proxyFile. */
   proxy: z.string().min(1).max(512).optional(),
   /** File with one line HOST:PORT or USER:PASSWORD@HOST:PORT. */
@@ -22,7 +24,7 @@ export const connectorConfig = z.strictObject({
     })
     .optional(),
   /** How long open sessions may go on after a stop was asked for, in seconds. */
-  drainSeconds: z.number().int().min(0).max(3600).default(0),
+  drainSeconds: z.number().int().min(0).max(3600).default(10),
 })
 export type ConnectorConfig = z.output<typeof connectorConfig>
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { FAULTS, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import type { DialStep } from '../link/dial.ts'
 import { faultToMessage } from '../link/fault-message.ts'
 import { type BringUp, COLD, next, STAGE_NUMBERS, STAGES, type StageNumber } from './bring-up.ts'
 import type { StageReport } from './status.ts'
@@ -8,12 +9,14 @@ import type { StageReport } from './status.ts'
 /** A fault that repeats is said in full the first time, then once in this many. */
 const SAY_EVERY = 20
 
+const NOTHING = { code: '', stage: 0, times: 0 }
+
 /** The bring-up as it happens: keeps the stages and says each in the log, with its duration. */
 export class Progress {
   readonly #log: Log
   readonly #clock: Clock
   #stages: BringUp = COLD
-  #repeated = { code: '', times: 0 }
+  #repeated: { code: string; stage: number; times: number } = NOTHING
 
   constructor(log: Log, clock: Clock) {
     this.#log = log
@@ -32,19 +35,33 @@ export class Progress {
   pass(stage: StageNumber, seen: Readonly<Record<string, unknown>> = {}): void {
     const before = this.#stages[stage].is
     this.#stages = next(this.#stages, { on: 'pass', stage, atUs: this.#clock.monotonicUs() })
-    this.#repeated = { code: '', times: 0 }
     if (before === 'passed') return
+    // While one fault repeats, the stages before it would be told at every attempt.
+    const level = this.#repeated.times > 0 && stage < this.#repeated.stage ? 'debug' : 'info'
+    if (stage >= this.#repeated.stage) this.#repeated = NOTHING
     const durationMs = durationOf(this.#stages, stage)
-    this.#log.info(
+    this.#log[level](
       { event: 'bring-up.passed', stage, durationMs, ...seen },
       `Stage ${stage} of 6, ${STAGES[stage]}: passed in ${durationMs} ms`,
     )
   }
 
+  /** The attempt under way has come this far; `after` is what the connection is made for. */
+  step(step: DialStep, after: 4 | 5): void {
+    if (step === 'dialling') this.begin(2)
+    else if (step === 'resolved') {
+      this.pass(2)
+      this.begin(3)
+    } else if (step === 'secured') {
+      this.pass(3)
+      this.begin(after)
+    }
+  }
+
   fail(stage: StageNumber, fault: Fault): void {
     this.#stages = next(this.#stages, { on: 'fail', stage, atUs: this.#clock.monotonicUs(), fault })
     const times = this.#repeated.code === fault.code ? this.#repeated.times + 1 : 1
-    this.#repeated = { code: fault.code, times }
+    this.#repeated = { code: fault.code, stage, times }
     const durationMs = durationOf(this.#stages, stage)
     const { code, hop, seen } = fault
     const again = times > 1 ? ` (${times} times)` : ''

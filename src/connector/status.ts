@@ -1,9 +1,14 @@
+import { rfc3339 } from '../base/clock.ts'
+import { VERSION } from '../base/version.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import { type Egress, explainEgress } from '../link/egress.ts'
 import type { FaultMessage } from '../wire/control.ts'
-
-export type ConnectorState = 'enrolling' | 'connected' | 'healthy' | 'degraded' | 'draining' | 'disconnected'
+import type { ConnectorState, StageNumber } from './bring-up.ts'
+import type { ConnectorIdentity } from './identity.ts'
+import type { Protection } from './locker.ts'
 
 export interface StageReport {
-  readonly stage: 1 | 2 | 3 | 4 | 5 | 6
+  readonly stage: StageNumber
   readonly name: string
   readonly state: 'waiting' | 'running' | 'passed' | 'failed'
   /** Set once passed or failed. */
@@ -11,26 +16,72 @@ export interface StageReport {
   readonly fault?: FaultMessage
 }
 
-/** The document that the status socket gives to whoever connects. */
-export interface ConnectorStatus {
-  readonly role: 'connector'
-  readonly version: string
-  readonly state: ConnectorState
-  readonly id?: string
-  readonly tenant?: string
-  /** How the identity rests on disk, and what moved since it was sealed. */
-  readonly identity?: { readonly sealed: boolean; readonly factors: readonly string[]; readonly note: string }
-  readonly certificate?: { readonly notAfter: string; readonly generation: number }
-  readonly edge?: { readonly host: string; readonly port: number; readonly rttUs?: number }
-  readonly egress?: string
-  readonly clockSkewMs?: number
-  readonly stages: readonly StageReport[]
-  readonly fault?: FaultMessage
+/** Figures that go into the document as they are. */
+interface Counts {
   readonly tunnels: number
   readonly sessions: number
+  /** Session records that control has not taken yet. */
   readonly sessionReportsWaiting: number
+  /** Applications whose last dial failed. */
+  readonly applicationsFailing: number
+  /** How slow this clock is against control; nothing before control said its time. */
+  readonly clockSkewMs?: number
+  readonly startToHealthyMs?: number
+}
+
+/** The document that the status socket gives to whoever connects. */
+export interface ConnectorStatus extends Counts {
+  readonly role: 'connector'
+  readonly version: string
+  readonly pid: number
+  readonly state: ConnectorState
   readonly startedAt: string
   readonly healthySince?: string
-  readonly startToHealthyMs?: number
-  readonly pid: number
+  readonly id?: string
+  readonly tenant?: string
+  /** How the identity rests on disk. */
+  readonly identity?: Protection
+  readonly certificate?: { readonly notAfter: string; readonly generation: number }
+  readonly edge?: { readonly host: string; readonly port: number; readonly rttUs?: number }
+  /** How edges are reached, and who said so. */
+  readonly egress?: string
+  readonly stages: readonly StageReport[]
+  /** Of the first stage that failed. */
+  readonly fault?: FaultMessage
+}
+
+export interface StatusFacts extends Counts {
+  readonly state: ConnectorState
+  readonly stages: readonly StageReport[]
+  readonly identity?: ConnectorIdentity
+  readonly protection?: Protection
+  readonly edge?: EdgeAddress
+  readonly egress?: Egress
+  readonly rttUs?: number
+  readonly startedMs: number
+  readonly healthyMs?: number
+}
+
+/** What is not known is left out. */
+export function statusOf(facts: StatusFacts): ConnectorStatus {
+  const { identity, protection, edge, egress, rttUs, startedMs, healthyMs, ...rest } = facts
+  const { id, tenant, notAfterMs, generation } = identity ?? {}
+  return {
+    role: 'connector',
+    version: VERSION,
+    pid: process.pid,
+    startedAt: rfc3339(startedMs),
+    healthySince: healthyMs === undefined ? undefined : rfc3339(healthyMs),
+    id,
+    tenant,
+    identity: protection,
+    certificate:
+      notAfterMs === undefined || generation === undefined
+        ? undefined
+        : { notAfter: rfc3339(notAfterMs), generation },
+    edge: edge === undefined ? undefined : { ...edge, rttUs },
+    egress: egress === undefined || edge === undefined ? undefined : explainEgress(egress, edge),
+    fault: facts.stages.find((stage) => stage.fault !== undefined)?.fault,
+    ...rest,
+  }
 }
