@@ -3,7 +3,7 @@ import { checkHeader, FIN, FrameType, HEADER_BYTES } from '../wire/frame.ts'
 /** What a FrameReader finds. Arguments that are buffers are valid during the call only. */
 export interface FrameSink {
   /** The header of a DATA frame; `length` may be 0. */
-  beginData(stream: number, length: number): void
+  beginData(stream: number, length: number, fin: boolean): void
   /** The next part of its payload. */
   data(buffer: Buffer, start: number, end: number): void
   endData(fin: boolean): void
@@ -75,7 +75,7 @@ export class FrameReader {
     this.#length = length
     this.#left = length
     if (type === FrameType.DATA) {
-      this.#sink.beginData(stream, length)
+      this.#sink.beginData(stream, length, this.#fin)
       if (length === 0) this.#sink.endData(this.#fin)
     } else if (length === 0) this.#sink.frame(type as FrameType, stream, EMPTY)
   }

@@ -8,7 +8,7 @@ import type { MuxStream } from './stream.ts'
 /** What an Inlet tells its tunnel. Each may throw a Fault, which ends the tunnel. */
 export interface InletOwner {
   /** DATA of `length` bytes comes for `stream`. @returns whom it is for; undefined: nobody (any more). */
-  receiver(stream: number, length: number): MuxStream | undefined
+  receiver(stream: number, length: number, fin: boolean): MuxStream | undefined
   frame(type: FrameType, stream: number, payload: Buffer): void
   /** The peer sent what the protocol does not allow. */
   broken(thrown: unknown): void
@@ -95,8 +95,8 @@ export class Inlet implements LandingOwner {
 
   // FrameSink
 
-  beginData(stream: number, length: number): void {
-    this.#stream = this.#owner.receiver(stream, length)
+  beginData(stream: number, length: number, fin: boolean): void {
+    this.#stream = this.#owner.receiver(stream, length, fin)
   }
 
   data(buffer: Buffer, start: number, end: number): void {

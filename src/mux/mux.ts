@@ -40,7 +40,7 @@ export class Mux implements AsyncDisposable {
     this.#options = options
     this.#outbox = new Outbox(socket)
     this.#inlet = new Inlet(socket, {
-      receiver: (stream, length) => this.#receiver(stream, length),
+      receiver: (stream, length, fin) => this.#receiver(stream, length, fin),
       frame: (type, stream, payload) => this.#frame(type, stream, payload),
       broken: (thrown) => this.#broken(asFault(thrown)),
     })
@@ -191,8 +191,8 @@ export class Mux implements AsyncDisposable {
     this.#options.onClose?.(told)
   }
 
-  #receiver(id: number, length: number): MuxStream | undefined {
-    if (length === 0) this.#gates.emptyData.count()
+  #receiver(id: number, length: number, fin: boolean): MuxStream | undefined {
+    if (length === 0 && !fin) this.#gates.emptyData.count()
     const stream = this.#streams.get(id)
     if (stream) stream.expect(length)
     else this.#refuseUnknown(id)
