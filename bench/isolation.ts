@@ -25,6 +25,8 @@ const STOP_GRACE_MS = 10_000
 
 export interface Isolation {
   readonly namespace: boolean
+  /** As root, who may change to other accounts; in a user namespace there are none. */
+  readonly root: boolean
   readonly congestionControl: string
   /** What could not be had, for the report. */
   readonly notes: readonly string[]
@@ -41,7 +43,7 @@ export async function runInside(env: NodeJS.ProcessEnv): Promise<number | undefi
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
   const child = spawn('setpriv', [...BOUND, 'unshare', ...flags, ...self], {
     stdio: 'inherit',
-    env: { ...process.env, ...env, [INSIDE]: '1' },
+    env: { ...process.env, ...env, [INSIDE]: flags === AS_ROOT ? 'root' : 'user' },
   })
   // Ctrl-C reaches the inner run through the terminal too: it cleans up, this process waits for it.
   const end = () => child.kill('SIGKILL')
@@ -67,6 +69,7 @@ export function prepareNamespace(): Isolation {
   if (!isInside()) {
     return {
       namespace: false,
+      root: process.getuid?.() === 0,
       congestionControl: machineDefault(),
       notes: [
         'No namespace of its own (neither root nor user namespaces allowed here): runs on the machine network, ' +
@@ -76,7 +79,7 @@ export function prepareNamespace(): Isolation {
   }
   run('mount', ['-t', 'tmpfs', 'tmpfs', '/run'])
   prepareLoopback()
-  return { namespace: true, congestionControl: 'cubic', notes: [] }
+  return { namespace: true, root: process.env[INSIDE] === 'root', congestionControl: 'cubic', notes: [] }
 }
 
 /** Lo up, cubic on its routes, and ports enough for idle and connection-rate workloads. */

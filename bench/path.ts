@@ -45,5 +45,6 @@ export interface Peer {
   /** The Debian packages that bring them. */
   readonly packages: readonly string[]
   readonly needsNamespace?: boolean
+  readonly needsRoot?: boolean
   start(site: Site): Promise<Path>
 }

@@ -24,7 +24,7 @@ export interface Skip {
 /** Splits what was asked for into what can run here and what cannot, with the reason. */
 export function availablePeers(
   names: readonly string[],
-  { namespace }: { namespace: boolean },
+  isolation: { namespace: boolean; root: boolean },
 ): { peers: Peer[]; skipped: Skip[] } {
   const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name))
   if (unknown)
@@ -33,17 +33,18 @@ export function availablePeers(
   const skipped: Skip[] = []
   for (const peer of PEERS) {
     if (names.length > 0 && !names.includes(peer.name)) continue
-    const reason = lacking(peer, namespace)
+    const reason = lacking(peer, isolation)
     if (reason) skipped.push({ name: peer.name, reason })
     else peers.push(peer)
   }
   return { peers, skipped }
 }
 
-function lacking(peer: Peer, namespace: boolean): string | undefined {
+function lacking(peer: Peer, { namespace, root }: { namespace: boolean; root: boolean }): string | undefined {
   const missing = peer.commands.filter((command) => !isHere(command))
   if (missing.length > 0)
     return `${missing.join(', ')} not here; Debian: apt-get install ${peer.packages.join(' ')}`
+  if (peer.needsRoot && !root) return 'needs root: its daemon changes accounts'
   return peer.needsNamespace && !namespace ? 'needs network namespaces of its own' : undefined
 }
 

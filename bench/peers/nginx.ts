@@ -6,6 +6,7 @@
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { AS_STARTED } from '../application.ts'
 import { CURVE, SUITE } from '../certificates.ts'
 import { Children } from '../children.ts'
 import type { Path, Peer, Site } from '../path.ts'
@@ -67,7 +68,7 @@ function server(listen: string, pass: string): string {
 
 function config(settings: string, servers: readonly string[]): string {
   return `${existsSync(MODULE) ? `load_module ${MODULE};` : ''}
-daemon off; pid nginx.pid; error_log stderr error; worker_processes 1; worker_rlimit_nofile 20000;
+${AS_STARTED}daemon off; pid nginx.pid; error_log stderr error; worker_processes 1; worker_rlimit_nofile 20000;
 events { worker_connections 10000; }
 stream {
   tcp_nodelay on; proxy_timeout 1h; proxy_buffer_size 256k;

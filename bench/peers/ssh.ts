@@ -32,6 +32,7 @@ export const ssh: Peer = {
   protection: 'end to end + hop',
   commands: ['ssh', 'ssh-keygen', SSHD],
   packages: ['openssh-client', 'openssh-server'],
+  needsRoot: true,
   start,
 }
 
