@@ -49,7 +49,7 @@ export async function seal(secret: Buffer, factors: Factors): Promise<string> {
   }
   const salt = randomBytes(16)
   const key = randomBytes(KEY_BYTES)
-  const shares = await split(key, present.length, THRESHOLD)
+  const shares = await split(plainBytes(key), present.length, THRESHOLD)
   const sealed: z.infer<typeof sealedForm> = {
     v: 1,
     salt: salt.toString('base64url'),
@@ -79,7 +79,7 @@ export async function unseal(
     const kept = shares[name]
     const now = factors[name] ? derive(name, factors[name], salt) : undefined
     const plain = kept && now && decrypt(now.key, name, kept.box)
-    if (plain) opened.push(plain)
+    if (plain) opened.push(plainBytes(plain))
     else if (kept || now) {
       drifted.push({ factor: name, oldHash: kept?.hash ?? ABSENT, newHash: now?.hash ?? ABSENT })
     }
@@ -88,6 +88,11 @@ export async function unseal(
   const secret = decrypt(Buffer.from(await combine(opened)), 'body', body)
   if (secret === undefined) throw damaged()
   return { secret, drifted }
+}
+
+/** The sharing library takes Uint8Array itself and no subclass of it, such as Buffer. */
+function plainBytes(bytes: Buffer): Uint8Array {
+  return new Uint8Array(bytes)
 }
 
 function read(sealed: string): { salt: Buffer; body: string; shares: z.infer<typeof sealedForm>['shares'] } {
