@@ -4,10 +4,9 @@ import path from 'node:path'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import type { ControlEnd } from '../link/control-channel.ts'
+import { type ControlEnd, sayGoodbye } from '../link/control-channel.ts'
 import type { ControlPort } from '../link/control-port.ts'
 import type { Credentials } from '../link/credentials.ts'
-import { faultToMessage } from '../link/fault-message.ts'
 import { loadMasterKey } from '../pki/master-key.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
 import { Vault } from '../pki/vault.ts'
@@ -217,8 +216,7 @@ export class Control implements ControlPort, AsyncDisposable {
       for (const { channel } of [presence.connector(id), ...presence.clients(id)].filter(
         (one) => one !== undefined,
       )) {
-        channel.send({ type: 'goodbye', fault: faultToMessage(fault) })
-        channel.close(fault)
+        sayGoodbye(channel, fault)
       }
       this.onIdentityEnded?.(id)
     } catch (error) {

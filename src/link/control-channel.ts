@@ -156,6 +156,11 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     return promise
   }
 
+  /** Asks the peer for a sign of life now. @returns whether it came within `timeoutMs`. Never rejects. */
+  isAlive(timeoutMs: number): Promise<boolean> {
+    return this.isOpen ? this.#heartbeat.probe(timeoutMs) : Promise.resolve(false)
+  }
+
   /** Ends the connection. `fault` is what `closed` says at this end; the peer sees only that it ended. */
   close(fault?: Fault): void {
     if (this.#closing) return

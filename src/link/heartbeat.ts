@@ -32,6 +32,23 @@ export class Heartbeat {
     if (this.#sentAt !== undefined) this.#reply?.refresh()
   }
 
+  /** Pings out of turn. @returns whether the peer answered within `timeoutMs`. */
+  probe(timeoutMs: number): Promise<boolean> {
+    const socket = this.#socket
+    return new Promise((resolve) => {
+      const settle = (answered: boolean) => {
+        clearTimeout(timer)
+        socket.off('pong', answer).off('close', silence)
+        resolve(answered)
+      }
+      const answer = () => settle(true)
+      const silence = () => settle(false)
+      const timer = setTimeout(silence, timeoutMs)
+      socket.once('pong', answer).once('close', silence)
+      socket.ping(undefined, undefined, ignore)
+    })
+  }
+
   stop(): void {
     clearInterval(this.#pinging)
     clearTimeout(this.#reply)

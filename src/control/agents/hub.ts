@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
-import type { ControlEnd } from '../../link/control-channel.ts'
+import { type ControlEnd, sayGoodbye } from '../../link/control-channel.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Store } from '../../store/store.ts'
@@ -47,7 +47,10 @@ export class Hub {
 
   attach(channel: ControlEnd, peer: Peer, from: string): void {
     this.#open.add(channel)
-    const timer = setTimeout(() => refuse(channel, new Fault('HANDSHAKE_TIMEOUT', 'no hello came')), HELLO_MS)
+    const timer = setTimeout(
+      () => sayGoodbye(channel, new Fault('HANDSHAKE_TIMEOUT', 'no hello came')),
+      HELLO_MS,
+    )
     void channel.closed.then(() => {
       clearTimeout(timer)
       this.#open.delete(channel)
@@ -55,7 +58,7 @@ export class Hub {
     channel.onMessage = (message) => {
       clearTimeout(timer)
       if (message.type !== 'hello') {
-        refuse(channel, new Fault('PROTOCOL_ERROR', `the first message was ${message.type}, not hello`))
+        sayGoodbye(channel, new Fault('PROTOCOL_ERROR', `the first message was ${message.type}, not hello`))
         return
       }
       channel.onMessage = undefined // What comes while the hello is judged waits in the channel.
@@ -65,7 +68,7 @@ export class Hub {
           { event: 'agent.refused', agent: peer.identity.id, from, code: fault.code, seen: fault.seen },
           fault.message,
         )
-        refuse(channel, fault)
+        sayGoodbye(channel, fault)
       })
     }
   }
@@ -168,7 +171,7 @@ export class Hub {
       if (fault.code === 'INTERNAL')
         log.error({ event: 'agent.defect', err: error, type: message.type }, fault.message)
       if ('id' in message) channel.send({ type: 'failed', id: message.id, fault: faultToMessage(fault) })
-      else refuse(channel, fault)
+      else sayGoodbye(channel, fault)
     }
   }
 }
@@ -181,9 +184,4 @@ function cloned(id: string, from: string, other: string | undefined, why: string
       seen: { presentedFrom: from, heldFrom: other ?? '' },
     },
   )
-}
-
-function refuse(channel: ControlEnd, fault: Fault): void {
-  channel.send({ type: 'goodbye', fault: faultToMessage(fault) })
-  channel.close(fault)
 }
