@@ -64,6 +64,22 @@ export const FAULTS = {
     fix: 'Point the program at the proxy as SOCKS5 or HTTP CONNECT.',
     verify: 'curl --socks5-hostname 127.0.0.1:PORT http://APP/',
   },
+  CONTEXT_MISSING: {
+    hop: 'client',
+    retry: false,
+    title: 'No server to talk to is known',
+    cause: 'Commands that ask the control plane need a context: server, token and certificate fingerprint.',
+    fix: 'Run npm start, or name a context file with --context FILE or BACKSTITCH_CONTEXT.',
+    verify: 'backstitch status shows the server',
+  },
+  DAEMON_DOWN: {
+    hop: 'client',
+    retry: true,
+    title: 'The daemon is not running',
+    cause: 'Nothing answers on its status socket: it was never started, or it has ended.',
+    fix: 'Start it, and read the last lines of its log.',
+    verify: 'backstitch status shows the daemon',
+  },
   LISTEN_FAILED: {
     hop: 'client',
     retry: false,
