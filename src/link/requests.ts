@@ -110,7 +110,6 @@ function exchange(
         'content-length': Buffer.byteLength(body),
         connection: 'close',
       },
-      agent: false,
       createConnection: () => socket,
       signal,
     })
