@@ -1,0 +1,77 @@
+/**
+ * What has to be done so that the stored objects are the declared ones. Pure: declared and stored in, steps out.
+ *
+ * @module
+ */
+import type { FieldChange } from '../../api/apply.ts'
+import type { Declared } from '../../api/documents.ts'
+import { OBJECT_KIND_NAMES, type ObjectKind } from '../../api/kinds.ts'
+import { mapReferences } from '../../api/references.ts'
+import { diff } from '../diff.ts'
+
+/** A stored object, as much of it as a plan needs. References in `spec` are ids. */
+export interface Present {
+  readonly kind: ObjectKind
+  readonly id: string
+  readonly name: string
+  readonly spec: object
+}
+
+export interface Step {
+  readonly action: 'create' | 'update' | 'delete' | 'unchanged'
+  readonly kind: ObjectKind
+  readonly name: string
+  readonly id?: string
+  readonly changes: readonly FieldChange[]
+  /** Place in the documents; absent for a deletion. */
+  readonly document?: number
+}
+
+export interface PlanInput {
+  readonly declared: readonly Declared[]
+  readonly present: readonly Present[]
+  /** Delete what is not declared, of the kinds that are. */
+  readonly prune: boolean
+  /** Names of things that references can mean beside objects: devices, connectors; by id. */
+  readonly otherNames?: ReadonlyMap<string, string>
+  /** Numbers of the documents whose password is not the one that is set. */
+  readonly newPasswords?: ReadonlySet<number>
+}
+
+/**
+ * Steps in an order that can be done: what is referred to is made before what refers to it, and deleted after.
+ * Names stand for references on both sides, so that the plan reads as the file does.
+ */
+export function plan({ declared, present, prune, otherNames, newPasswords }: PlanInput): Step[] {
+  const names = new Map([...(otherNames ?? []), ...present.map((one) => [one.id, one.name] as const)])
+  const stored = new Map(present.map((one) => [`${one.kind} ${one.name}`, one]))
+  const byOrder = (a: { kind: ObjectKind }, b: { kind: ObjectKind }) => orderOf(a.kind) - orderOf(b.kind)
+
+  const wanted = declared
+    .map((one, document) => ({ ...one, document }))
+    .sort((a, b) => byOrder(a, b) || a.document - b.document)
+  const steps = wanted.map(({ kind, name, spec, document }): Step => {
+    const before = stored.get(`${kind} ${name}`)
+    stored.delete(`${kind} ${name}`)
+    const old = before && named(kind, before.spec, names)
+    const changes = diff(old ?? {}, named(kind, spec, names))
+    if (newPasswords?.has(document)) changes.push({ path: '/password', to: '(hidden)' })
+    const action = before === undefined ? 'create' : changes.length > 0 ? 'update' : 'unchanged'
+    return { action, kind, name, id: before?.id, changes, document }
+  })
+
+  const kinds = new Set(declared.map((one) => one.kind))
+  const surplus = prune ? [...stored.values()].filter((one) => kinds.has(one.kind)) : []
+  const deletions = surplus
+    .sort((a, b) => byOrder(b, a) || a.name.localeCompare(b.name))
+    .map(({ kind, name, id }): Step => ({ action: 'delete', kind, name, id, changes: [] }))
+  return [...steps, ...deletions]
+}
+
+function orderOf(kind: ObjectKind): number {
+  return OBJECT_KIND_NAMES.indexOf(kind)
+}
+
+function named(kind: ObjectKind, spec: object, names: ReadonlyMap<string, string>): object {
+  return mapReferences(kind, spec, ({ value }) => names.get(value) ?? value)
+}

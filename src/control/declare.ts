@@ -1,0 +1,77 @@
+/**
+ * Writing declared objects: the one way in for REST and for `apply`, with the audit record of what changed.
+ *
+ * @module
+ */
+import type { FieldChange } from '../api/apply.ts'
+import { InvalidFault } from '../api/invalid.ts'
+import { OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../api/kinds.ts'
+import type { AuditEntry } from '../store/audit.ts'
+import type { StoredObject } from '../store/objects.ts'
+import type { Repositories } from '../store/store.ts'
+import { diff } from './diff.ts'
+
+export interface Declaration<K extends ObjectKind = ObjectKind> {
+  readonly kind: K
+  /** Of the object to change; absent to create one. */
+  readonly id?: string
+  readonly name: string
+  readonly spec: ObjectSpecs[K]
+  readonly expectVersion?: number
+  /** Of users: the hash of a new password. */
+  readonly passwordHash?: string
+}
+
+export interface Declared {
+  readonly stored: StoredObject
+  /** Empty when what was declared is what there was. */
+  readonly changes: readonly FieldChange[]
+  readonly audit: readonly Omit<AuditEntry, 'actor'>[]
+}
+
+/** @throws {Fault} INVALID, CONFLICT, NOT_FOUND, PRECONDITION_FAILED. */
+export async function declare(tx: Repositories, declaration: Declaration): Promise<Declared> {
+  const { kind, id, name, spec, expectVersion, passwordHash } = declaration
+  const before = id === undefined ? undefined : await tx.objects.get(kind, id)
+  const stored = await tx.objects.put({ kind, id: before?.id, name, spec, expectVersion })
+  await checkFacts(tx, stored)
+  const changes = diff(before === undefined ? undefined : { name: before.name, ...before.spec }, {
+    name: stored.name,
+    ...stored.spec,
+  })
+  if (passwordHash !== undefined) {
+    await tx.passwords.put(stored.id, passwordHash)
+    changes.push({ path: '/password', to: '(hidden)' })
+  }
+  const action = `${kind}.${before === undefined ? 'create' : 'update'}`
+  const entry = { action, object: `${kind} ${stored.id}`, detail: { name, changes } }
+  return { stored, changes, audit: changes.length === 0 ? [] : [entry] }
+}
+
+/** @throws {Fault} NOT_FOUND, IN_USE, PRECONDITION_FAILED. */
+export async function retract(
+  tx: Repositories,
+  kind: ObjectKind,
+  idOrName: string,
+  o: { expectVersion?: number } = {},
+): Promise<Omit<AuditEntry, 'actor'>> {
+  const before = await tx.objects.get(kind, idOrName)
+  await tx.objects.delete(kind, before.id, o)
+  return {
+    action: `${kind}.delete`,
+    object: `${kind} ${before.id}`,
+    detail: { name: before.name, was: before.spec },
+  }
+}
+
+/** A rule that compares a fact with a value it can never have would deny for ever, and nobody would know why. */
+async function checkFacts(tx: Repositories, stored: StoredObject): Promise<void> {
+  if (stored.kind !== 'access-rule') return
+  const { conditions } = stored.spec as ObjectSpecs['access-rule']
+  for (const [index, { fact, equals }] of (conditions.posture ?? []).entries()) {
+    const { name, spec } = await tx.objects.get('posture-fact', fact)
+    if (typeof equals === spec.valueType) continue
+    const detail = `${OBJECT_KINDS['posture-fact'].title} ${name} is a ${spec.valueType}, not a ${typeof equals}`
+    throw new InvalidFault([{ pointer: `/conditions/posture/${index}/equals`, detail }])
+  }
+}

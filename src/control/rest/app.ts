@@ -1,0 +1,129 @@
+/**
+ * The REST API as one Node request handler: what stands before every operation, and the list of operations.
+ *
+ * In this order: a request id · Host and Origin · the size of the body · the token · the role · the form of the
+ * request · the operation. Nothing is read of a body before its size is known to be small, and nothing is
+ * looked up for a caller who has no valid token.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { HTTPException } from 'hono/http-exception'
+import { asFault, Fault } from '../../base/faults.ts'
+import { newId } from '../../base/ids.ts'
+import { applyRoutes } from './apply.ts'
+import { auditRoutes } from './audit.ts'
+import { TokenAuth } from './auth.ts'
+import { connectorRoutes } from './connectors.ts'
+import type { RestDeps } from './deps.ts'
+import { deviceRoutes } from './devices.ts'
+import { healthRoutes } from './health.ts'
+import { checkHost } from './host-check.ts'
+import { keyRoutes } from './keys.ts'
+import { RestMetrics } from './metrics.ts'
+import { objectRoutes } from './objects.ts'
+import { openapiRoute } from './openapi.ts'
+import { problemHeaders, problemOf } from './problem.ts'
+import type { RestApp } from './route.ts'
+import { sessionRoutes } from './sessions.ts'
+import { tokenRoutes } from './tokens.ts'
+import type { RestEnv } from './write.ts'
+
+const MAX_BODY_BYTES = 256 * 1024
+const MAX_APPLY_BYTES = 4 * 1024 * 1024
+
+/** Headers every answer has: this is an API, nothing of it is to be framed, sniffed or kept. */
+const SAFE_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+}
+
+/** The handler of `/api/v1`, `/healthz`, `/readyz` and `/metrics`; anything else is NOT_FOUND. */
+export function createRestApp(deps: RestDeps): (request: IncomingMessage, response: ServerResponse) => void {
+  const app = buildApp(deps)
+  // overrideGlobalObjects would change Request and Response for the whole process.
+  return getRequestListener(app.fetch, { overrideGlobalObjects: false })
+}
+
+/** The app itself, for tests that need no socket. */
+export function buildApp(deps: RestDeps): RestApp {
+  const metrics = new RestMetrics(deps)
+  const auth = new TokenAuth(deps)
+  const app: RestApp = new OpenAPIHono<RestEnv>()
+  const refuse = (c: Context<RestEnv>, fault: Fault, status?: number) => answerFault(deps, c, fault, status)
+
+  app.onError((error, c) => {
+    if (error instanceof HTTPException) {
+      if (error.status === 413) return refuse(c, new Fault('TOO_LARGE', 'the body is over the limit'))
+      return refuse(c, new Fault('INVALID', error.message), error.status)
+    }
+    return refuse(c, asFault(error))
+  })
+  app.notFound((c) => refuse(c, new Fault('NOT_FOUND', `nothing answers ${c.req.method} ${c.req.path}`)))
+
+  app.use(async (c, next) => {
+    const startMs = performance.now()
+    c.set('requestId', newId('req'))
+    c.set('from', addressOf(deps, c))
+    checkHost((name) => c.req.header(name), deps.hosts())
+    await next()
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) c.header(name, value)
+    c.header('x-request-id', c.get('requestId'))
+    const seconds = (performance.now() - startMs) / 1000
+    metrics.answered({ method: c.req.method, route: c.req.routePath, status: c.res.status, seconds })
+  })
+  healthRoutes(app, deps)
+  openapiRoute(app, deps)
+
+  const onError = (c: Context) => refuse(c, new Fault('TOO_LARGE', 'the body is over the limit'))
+  const limit = bodyLimit({ maxSize: MAX_BODY_BYTES, onError })
+  const applyLimit = bodyLimit({ maxSize: MAX_APPLY_BYTES, onError })
+  app.use((c, next) => (c.req.path === '/api/v1/apply' ? applyLimit : limit)(c, next))
+
+  app.use(async (c, next) => {
+    const notReady = deps.notReady?.()
+    if (notReady !== undefined) throw notReady
+    try {
+      c.set('caller', await auth.callerOf(c.req.header('authorization'), c.get('from')))
+    } catch (fault) {
+      metrics.authFailed()
+      throw fault
+    }
+    await next()
+  })
+
+  app.get('/metrics', async (c) => {
+    return c.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType })
+  })
+  objectRoutes(app, deps)
+  keyRoutes(app, deps)
+  connectorRoutes(app, deps)
+  deviceRoutes(app, deps)
+  sessionRoutes(app, deps)
+  auditRoutes(app, deps)
+  tokenRoutes(app, deps)
+  applyRoutes(app, deps)
+  return app
+}
+
+function addressOf(deps: RestDeps, c: Context<RestEnv>): string {
+  const incoming = c.env?.incoming
+  if (incoming === undefined) return 'none'
+  return deps.addressOf?.(incoming) ?? incoming.socket.remoteAddress ?? 'none'
+}
+
+function answerFault(deps: RestDeps, c: Context<RestEnv>, fault: Fault, status?: number): Response {
+  const requestId = c.get('requestId') ?? newId('req')
+  const problem = problemOf(fault, requestId, status)
+  const fields = { event: 'api.refused', requestId, code: fault.code, method: c.req.method, path: c.req.path }
+  if (fault.code === 'INTERNAL') deps.log.error({ ...fields, err: fault.cause ?? fault }, fault.detail)
+  else deps.log.debug({ ...fields, status: problem.status }, fault.detail)
+  const headers = { ...SAFE_HEADERS, ...problemHeaders(fault), 'x-request-id': requestId }
+  return new Response(JSON.stringify(problem), { status: problem.status, headers })
+}

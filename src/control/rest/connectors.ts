@@ -1,0 +1,130 @@
+import { InvalidFault } from '../../api/invalid.ts'
+import { connector, connectorPatch } from '../../api/records.ts'
+import type { HeldCertificate } from '../../store/identity.ts'
+import type { Repositories } from '../../store/store.ts'
+import { diff } from '../diff.ts'
+import type { RestDeps } from './deps.ts'
+import { connectorResource } from './present.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { etagOf, expectedVersion, write } from './write.ts'
+
+const TAG = 'connectors'
+const PATH = '/api/v1/connectors'
+
+export function connectorRoutes(app: RestApp, deps: RestDeps): void {
+  const { store, presence } = deps
+  const one = { tag: TAG, path: `${PATH}/{id}`, params: byId }
+
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: PATH,
+      method: 'get',
+      id: 'listConnectors',
+      summary: 'List connectors by name, with what they do now',
+      needs: 'read',
+      query: pageQuery,
+      gives: { status: 200, schema: pageSchema(connector, 'Connector') },
+    },
+    async (c, { query }) => {
+      const page = await store.connectors.list(query)
+      const items = page.items.map((record) => connectorResource(store, record, presence))
+      return pageAnswer(c, page, await Promise.all(items))
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'get',
+      id: 'getConnector',
+      summary: 'Read a connector',
+      needs: 'read',
+      gives: { status: 200, schema: connector },
+    },
+    async (c, { params }) => {
+      const record = await store.connectors.get(params.id)
+      c.header('etag', etagOf(record.version))
+      return c.json(await connectorResource(store, record, presence))
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'patch',
+      id: 'changeConnector',
+      summary: 'Rename, enable, disable or move a connector to another group',
+      needs: 'operate',
+      body: connectorPatch,
+      ifMatch: true,
+      gives: { status: 200, schema: connector },
+    },
+    async (c, { params, body }) => {
+      const expectVersion = expectedVersion(c)
+      return write(c, deps, async (tx) => {
+        const before = await tx.connectors.get(params.id)
+        const groupId = body.group === undefined ? undefined : await groupOf(tx, body.group)
+        const change = { name: body.name, enabled: body.enabled, groupId }
+        const record = await tx.connectors.update(before.id, change, { expectVersion })
+        const changes = diff(own(before), own(record))
+        return {
+          status: 200,
+          body: await connectorResource(tx, record, presence),
+          headers: { etag: etagOf(record.version) },
+          audit: [
+            {
+              action: 'connector.update',
+              object: `connector ${record.id}`,
+              detail: { name: record.name, changes },
+            },
+          ],
+        }
+      })
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'delete',
+      id: 'deleteConnector',
+      summary: 'Delete a connector and revoke its certificate',
+      needs: 'operate',
+      ifMatch: true,
+      gives: { status: 204 },
+    },
+    async (c, { params }) => {
+      const expectVersion = expectedVersion(c)
+      return write(c, deps, async (tx) => {
+        const record = await tx.connectors.get(params.id)
+        await tx.connectors.delete(record.id, { expectVersion })
+        await revoke(tx, record, `connector ${record.name} was deleted`)
+        const detail = { name: record.name, group: record.groupId, serial: record.serial }
+        return {
+          status: 204,
+          audit: [{ action: 'connector.delete', object: `connector ${record.id}`, detail }],
+        }
+      })
+    },
+  )
+}
+
+function own(record: { name: string; enabled: boolean; groupId: string }) {
+  return { name: record.name, enabled: record.enabled, group: record.groupId }
+}
+
+async function groupOf(tx: Repositories, idOrName: string): Promise<string> {
+  const found = await tx.objects.find('connector-group', idOrName)
+  if (found !== undefined) return found.id
+  throw new InvalidFault([{ pointer: '/group', detail: `there is no connector group "${idOrName}"` }])
+}
+
+/** The certificate an identity holds ends with it. */
+export async function revoke(tx: Repositories, held: HeldCertificate, reason: string): Promise<void> {
+  await tx.revocations.revokeSerials([held.serial], { reason, expiresMs: held.notAfterMs })
+}

@@ -1,0 +1,65 @@
+import type { IncomingMessage } from 'node:http'
+import type { Registry } from 'prom-client'
+import type { Role } from '../../api/roles.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Fault } from '../../base/faults.ts'
+import type { Log } from '../../base/log.ts'
+import type { Store } from '../../store/store.ts'
+
+/** What a connected connector last said of itself. */
+export interface LiveConnector {
+  readonly state: 'connected' | 'healthy' | 'degraded' | 'draining'
+  readonly connectedMs: number
+  readonly address: string
+  readonly sessions: number
+  readonly tunnels: number
+  readonly cpuPercent: number
+  readonly rssBytes: number
+  readonly rttUs: number
+}
+
+/** Who is connected now: known to the part that holds the control connections. */
+export interface LivePresence {
+  connector(id: string): LiveConnector | undefined
+  device(id: string): boolean
+}
+
+/** Encrypts what may not lie in the store in clear. */
+export interface Sealer {
+  seal(purpose: string, plain: string): string
+  open(purpose: string, sealed: string): Buffer
+}
+
+/** What the REST API stands on. */
+export interface RestDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  readonly vault: Sealer
+  readonly presence: LivePresence
+  /** Version of the program. */
+  readonly version: string
+  /** Host names this server answers to, without ports. Addresses and localhost need not be named. */
+  readonly hosts: () => readonly string[]
+  /** The text of a provisioning key that holds `secret`: adds the edge and the pin. */
+  readonly formatKey: (secret: string) => string
+  /** Metrics of the whole process are served; by default those of the API only. */
+  readonly registry?: Registry
+  /** Why requests cannot be served yet, if so. */
+  readonly notReady?: () => Fault | undefined
+  /** Address the request comes from; by default that of its socket. */
+  readonly addressOf?: (request: IncomingMessage) => string
+}
+
+/** Who sent a request, proved by a token. */
+export interface Caller {
+  readonly tokenId: string
+  readonly name: string
+  readonly role: Role
+  readonly expiresMs?: number
+}
+
+/** As the audit log names a caller. */
+export function actorOf(caller: Caller): string {
+  return `token ${caller.name} (${caller.tokenId})`
+}

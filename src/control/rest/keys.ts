@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto'
+import { InvalidFault } from '../../api/invalid.ts'
+import {
+  provisioningKey,
+  provisioningKeyCreated,
+  provisioningKeyInput,
+  provisioningKeyPatch,
+} from '../../api/records.ts'
+import { hashKeySecret } from '../../pki/provisioning-key.ts'
+import type { RestDeps } from './deps.ts'
+import { keyResource } from './present.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { etagOf, expectedVersion, write } from './write.ts'
+
+const DEFAULT_LIFE_MS = 24 * 60 * 60 * 1000
+const SECRET_BYTES = 32
+
+const TAG = 'provisioning-keys'
+const PATH = '/api/v1/provisioning-keys'
+
+export function keyRoutes(app: RestApp, deps: RestDeps): void {
+  const { store, clock } = deps
+  const base = { tag: TAG, path: PATH }
+  const one = { tag: TAG, path: `${PATH}/{id}`, params: byId }
+
+  operation(
+    app,
+    {
+      ...base,
+      method: 'get',
+      id: 'listProvisioningKeys',
+      summary: 'List provisioning keys by name',
+      needs: 'read',
+      query: pageQuery,
+      gives: { status: 200, schema: pageSchema(provisioningKey, 'ProvisioningKey') },
+    },
+    async (c, { query }) => {
+      const page = await store.keys.list(query)
+      const nowMs = clock.nowMs()
+      return pageAnswer(c, page, await Promise.all(page.items.map((key) => keyResource(store, key, nowMs))))
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...base,
+      method: 'post',
+      id: 'createProvisioningKey',
+      summary: 'Create a provisioning key; only this answer holds it',
+      needs: 'operate',
+      body: provisioningKeyInput,
+      gives: { status: 201, schema: provisioningKeyCreated },
+    },
+    async (c, { body }) => {
+      const { name, group, maxUses, expiresAt } = body
+      const nowMs = clock.nowMs()
+      const expiresMs = expiresAt === undefined ? nowMs + DEFAULT_LIFE_MS : Date.parse(expiresAt)
+      if (expiresMs <= nowMs) {
+        throw new InvalidFault([{ pointer: '/expiresAt', detail: 'expected a time in the future' }])
+      }
+      return write(c, deps, async (tx) => {
+        const found = await tx.objects.find('connector-group', group)
+        if (found === undefined) {
+          throw new InvalidFault([{ pointer: '/group', detail: `there is no connector group "${group}"` }])
+        }
+        const secret = randomBytes(SECRET_BYTES).toString('base64url')
+        const record = await tx.keys.create({
+          name,
+          groupId: found.id,
+          secretHash: hashKeySecret(secret),
+          maxUses,
+          expiresMs,
+        })
+        const body = { ...(await keyResource(tx, record, nowMs)), key: deps.formatKey(secret) }
+        const headers = {
+          location: `${PATH}/${record.id}`,
+          etag: etagOf(record.version),
+          'cache-control': 'no-store',
+        }
+        const detail = { name, group: found.name, maxUses, expiresAt: new Date(expiresMs).toISOString() }
+        return {
+          status: 201,
+          body,
+          headers,
+          audit: [{ action: 'provisioning-key.create', object: `provisioning-key ${record.id}`, detail }],
+        }
+      })
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'get',
+      id: 'getProvisioningKey',
+      summary: 'Read a provisioning key, without its secret',
+      needs: 'read',
+      gives: { status: 200, schema: provisioningKey },
+    },
+    async (c, { params }) => {
+      const record = await store.keys.get(params.id)
+      c.header('etag', etagOf(record.version))
+      return c.json(await keyResource(store, record, clock.nowMs()))
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'patch',
+      id: 'changeProvisioningKey',
+      summary: 'Change limit or end of a provisioning key, or revoke it',
+      needs: 'operate',
+      body: provisioningKeyPatch,
+      ifMatch: true,
+      gives: { status: 200, schema: provisioningKey },
+    },
+    async (c, { params, body }) => {
+      const expectVersion = expectedVersion(c)
+      const { expiresAt, ...change } = body
+      const expiresMs = expiresAt === undefined ? undefined : Date.parse(expiresAt)
+      return write(c, deps, async (tx) => {
+        const { id } = await tx.keys.get(params.id)
+        const record = await tx.keys.update(id, { ...change, expiresMs }, { expectVersion })
+        return {
+          status: 200,
+          body: await keyResource(tx, record, clock.nowMs()),
+          headers: { etag: etagOf(record.version) },
+          audit: [
+            {
+              action: change.revoked ? 'provisioning-key.revoke' : 'provisioning-key.update',
+              object: `provisioning-key ${id}`,
+              detail: body,
+            },
+          ],
+        }
+      })
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'delete',
+      id: 'deleteProvisioningKey',
+      summary: 'Delete a provisioning key; connectors enrolled with it stay',
+      needs: 'operate',
+      ifMatch: true,
+      gives: { status: 204 },
+    },
+    async (c, { params }) => {
+      const expectVersion = expectedVersion(c)
+      return write(c, deps, async (tx) => {
+        const { id, name } = await tx.keys.get(params.id)
+        await tx.keys.delete(id, { expectVersion })
+        const entry = {
+          action: 'provisioning-key.delete',
+          object: `provisioning-key ${id}`,
+          detail: { name },
+        }
+        return { status: 204, audit: [entry] }
+      })
+    },
+  )
+}

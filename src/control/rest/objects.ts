@@ -1,0 +1,177 @@
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import { invalidFrom } from '../../api/invalid.ts'
+import { OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../../api/kinds.ts'
+import { mergePatch, schemaName, schemasOf } from '../../api/resources.ts'
+import type { StoredObject } from '../../store/objects.ts'
+import type { Repositories } from '../../store/store.ts'
+import { type Declared, declare, retract } from '../declare.ts'
+import { hashPassword } from '../password.ts'
+import type { RestDeps } from './deps.ts'
+import { objectResource } from './present.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { type Done, etagOf, expectedVersion, type RestEnv, write } from './write.ts'
+
+type Input = { name: string; password?: string } & Record<string, unknown>
+
+/** List, create, read, replace, change and delete: the same six operations for every declared kind. */
+export function objectRoutes(app: RestApp, deps: RestDeps): void {
+  for (const kind of OBJECT_KIND_NAMES) kindRoutes(app, deps, kind)
+}
+
+function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
+  const { plural, title } = OBJECT_KINDS[kind]
+  const { input, patch, resource } = schemasOf(kind)
+  const name = schemaName(kind)
+  const base = { tag: plural, path: `/api/v1/${plural}` }
+  const one = { tag: plural, path: `/api/v1/${plural}/{id}`, params: byId }
+  const { store } = deps
+
+  operation(
+    app,
+    {
+      ...base,
+      method: 'get',
+      id: `list${name}s`,
+      summary: `List ${title}s by name`,
+      needs: 'read',
+      query: pageQuery,
+      gives: { status: 200, schema: pageSchema(resource, name) },
+    },
+    async (c, { query }) => {
+      const page = await store.objects.list(kind, query)
+      return pageAnswer(c, page, await Promise.all(page.items.map((item) => objectResource(store, item))))
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...base,
+      method: 'post',
+      id: `create${name}`,
+      summary: `Create a ${title}`,
+      needs: 'configure',
+      body: input,
+      gives: { status: 201, schema: resource },
+    },
+    async (c, { body }) => {
+      const written = await split(kind, body as Input)
+      return write(c, deps, async (tx) => {
+        const declared = await declare(tx, written)
+        const location = `/api/v1/${plural}/${declared.stored.id}`
+        return answer(tx, declared, 201, { location })
+      })
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'get',
+      id: `get${name}`,
+      summary: `Read a ${title}`,
+      needs: 'read',
+      gives: { status: 200, schema: resource },
+    },
+    async (c, { params }) => {
+      const stored: StoredObject = await store.objects.get(kind, params.id)
+      c.header('etag', etagOf(stored.version))
+      return c.json(await objectResource(store, stored))
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'put',
+      id: `replace${name}`,
+      summary: `Replace a ${title}`,
+      needs: 'configure',
+      body: input,
+      ifMatch: true,
+      gives: { status: 200, schema: resource },
+    },
+    async (c, { params, body }) => {
+      const expectVersion = expectedVersion(c)
+      const written = await split(kind, body as Input)
+      return write(c, deps, async (tx) => {
+        const { id } = await tx.objects.get(kind, params.id)
+        return answer(tx, await declare(tx, { ...written, id, expectVersion }), 200)
+      })
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'patch',
+      id: `change${name}`,
+      summary: `Change fields of a ${title} (JSON merge patch)`,
+      needs: 'configure',
+      body: patch,
+      ifMatch: true,
+      gives: { status: 200, schema: resource },
+    },
+    async (c, { params, body }) => {
+      const expectVersion = expectedVersion(c)
+      const { password, ...fields } = body as Input
+      const passwordHash = password === undefined ? undefined : await hashPassword(password)
+      return write(c, deps, async (tx) => {
+        const before = await tx.objects.get(kind, params.id)
+        const merged = mergePatch({ name: before.name, ...before.spec }, fields)
+        const { name: newName, spec } = parse(kind, merged)
+        const change = { kind, id: before.id, name: newName, spec, expectVersion, passwordHash }
+        return answer(tx, await declare(tx, change), 200)
+      })
+    },
+  )
+
+  operation(
+    app,
+    {
+      ...one,
+      method: 'delete',
+      id: `delete${name}`,
+      summary: `Delete a ${title} that nothing refers to`,
+      needs: 'configure',
+      ifMatch: true,
+      gives: { status: 204 },
+    },
+    async (c: Context<RestEnv>, { params }) => {
+      const expectVersion = expectedVersion(c)
+      return write(c, deps, async (tx) => {
+        const entry = await retract(tx, kind, params.id, { expectVersion })
+        return { status: 204, audit: [entry] }
+      })
+    },
+  )
+}
+
+async function answer(
+  tx: Repositories,
+  { stored, audit }: Declared,
+  status: 200 | 201,
+  headers: Record<string, string> = {},
+): Promise<Done> {
+  const body = await objectResource(tx, stored)
+  return { status, body, headers: { ...headers, etag: etagOf(stored.version) }, audit }
+}
+
+/** What was written, with the password turned into its hash before any transaction is open. */
+async function split<K extends ObjectKind>(kind: K, { name, password, ...spec }: Input) {
+  const passwordHash = password === undefined ? undefined : await hashPassword(password)
+  return { kind, name, spec: spec as unknown as ObjectSpecs[K], passwordHash }
+}
+
+/** @throws {InvalidFault} if a patch made the whole invalid. */
+function parse<K extends ObjectKind>(kind: K, merged: unknown): { name: string; spec: ObjectSpecs[K] } {
+  const schema: z.ZodType = schemasOf(kind).input
+  const read = schema.safeParse(merged)
+  if (!read.success) throw invalidFrom(read.error, schema)
+  const { name, ...spec } = read.data as Input
+  return { name, spec: spec as unknown as ObjectSpecs[K] }
+}

@@ -1,0 +1,52 @@
+import { InvalidFault } from '../../api/invalid.ts'
+import { FAULT_URN, type Problem } from '../../api/problem.ts'
+import { FAULTS, type Fault, type FaultCode } from '../../base/faults.ts'
+
+/** The HTTP status of each fault that the API can answer with. */
+const STATUS: Partial<Record<FaultCode, number>> = {
+  INVALID: 400,
+  TOKEN_INVALID: 401,
+  LOGIN_FAILED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  IN_USE: 409,
+  PRECONDITION_FAILED: 412,
+  TOO_LARGE: 413,
+  WRONG_HOST: 421,
+  IDEMPOTENCY_KEY_REUSED: 422,
+  PRECONDITION_REQUIRED: 428,
+  RATE_LIMITED: 429,
+  STORE_FAILED: 503,
+  CONTROL_STARTING: 503,
+}
+
+/** RFC 9457 details of a fault. A defect tells its id only: what went wrong inside is for the log. */
+export function problemOf(fault: Fault, requestId: string, status = STATUS[fault.code] ?? 500): Problem {
+  const row = FAULTS[fault.code]
+  const inner = fault.code === 'INTERNAL'
+  return {
+    type: FAULT_URN + fault.code,
+    title: row.title,
+    status,
+    detail: inner ? `the log line with ${requestId} says more` : fault.detail,
+    instance: requestId,
+    code: fault.code,
+    hop: fault.hop,
+    retry: row.retry,
+    cause: row.cause,
+    fix: row.fix,
+    verify: row.verify,
+    seen: inner || Object.keys(fault.seen).length === 0 ? undefined : (fault.seen as Problem['seen']),
+    errors: fault instanceof InvalidFault ? [...fault.errors] : undefined,
+  }
+}
+
+/** Headers that go with the body. */
+export function problemHeaders(fault: Fault): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  const { retryAfterS } = fault.seen
+  if (typeof retryAfterS === 'number') headers['retry-after'] = String(retryAfterS)
+  if (fault.code === 'TOKEN_INVALID') headers['www-authenticate'] = 'Bearer realm="backstitch"'
+  return headers
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { session } from '../../api/records.ts'
+import { Fault } from '../../base/faults.ts'
+import type { SessionFilter } from '../../store/sessions.ts'
+import type { RestDeps } from './deps.ts'
+import { sessionResource } from './present.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { sessionLines } from './session-lines.ts'
+
+const TAG = 'sessions'
+const PATH = '/api/v1/sessions'
+
+const id = z.string().min(1).max(128).optional()
+
+/** Ids, or for user and segment also names. */
+const filter = {
+  state: z.enum(['open', 'closed']).optional(),
+  user: id,
+  device: id,
+  connector: id,
+  segment: id,
+  rule: id,
+  host: z.string().min(1).max(253).optional(),
+  closeReason: z.string().min(1).max(64).optional(),
+}
+
+const streamQuery = z.strictObject({
+  follow: z.enum(['true', 'false']).default('true').meta({ description: 'false: end after what there is' }),
+  since: z.coerce.number().int().min(0).optional().meta({
+    description: 'Unix milliseconds: first the sessions changed since; by default only new changes',
+  }),
+})
+
+export function sessionRoutes(app: RestApp, deps: RestDeps): void {
+  const { store } = deps
+
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: PATH,
+      method: 'get',
+      id: 'listSessions',
+      summary: 'List sessions, newest first',
+      needs: 'read',
+      query: pageQuery.extend(filter),
+      gives: { status: 200, schema: pageSchema(session, 'Session') },
+    },
+    async (c, { query }) => {
+      const { limit, cursor, ...rest } = query
+      const page = await store.sessions.list({ limit, cursor }, await resolve(deps, rest))
+      return pageAnswer(c, page, page.items.map(sessionResource))
+    },
+  )
+
+  // Before /{id}, which would take "stream" for an id.
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: `${PATH}/stream`,
+      method: 'get',
+      id: 'streamSessions',
+      summary: 'Sessions as JSON lines, each time one opens, changes or closes',
+      needs: 'read',
+      query: streamQuery,
+      gives: { status: 200, schema: session, type: 'application/jsonl' },
+    },
+    async (_c, { query }) => {
+      const lines = sessionLines(store, { follow: query.follow === 'true', since: query.since ?? 'now' })
+      const headers = { 'content-type': 'application/jsonl', 'cache-control': 'no-store' }
+      return new Response(lines, { headers })
+    },
+  )
+
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: `${PATH}/{id}`,
+      params: byId,
+      method: 'get',
+      id: 'getSession',
+      summary: 'Read one session with the times of every hop',
+      needs: 'read',
+      gives: { status: 200, schema: session },
+    },
+    async (c, { params }) => {
+      const record = await store.sessions.get(params.id)
+      if (record === undefined) throw new Fault('NOT_FOUND', `there is no session ${params.id}`)
+      return c.json(sessionResource(record))
+    },
+  )
+}
+
+/** Names in a filter become ids; one that means nothing stays, and finds nothing. */
+async function resolve({ store }: RestDeps, given: SessionFilter): Promise<SessionFilter> {
+  const idOf = async (kind: 'user' | 'segment' | 'access-rule', word: string | undefined) =>
+    word === undefined ? undefined : ((await store.objects.find(kind, word))?.id ?? word)
+  return {
+    ...given,
+    user: await idOf('user', given.user),
+    segment: await idOf('segment', given.segment),
+    rule: await idOf('access-rule', given.rule),
+  }
+}

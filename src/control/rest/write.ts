@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Context } from 'hono'
+import { Fault } from '../../base/faults.ts'
+import type { AuditEntry } from '../../store/audit.ts'
+import type { Repositories } from '../../store/store.ts'
+import { actorOf, type Caller, type RestDeps } from './deps.ts'
+
+export interface RestEnv {
+  Variables: { requestId: string; from: string; caller: Caller }
+  Bindings: { incoming: IncomingMessage }
+}
+
+/** What a write did: the answer, and what to say of it in the audit log. */
+export interface Done {
+  readonly status: 200 | 201 | 204
+  readonly body?: object
+  readonly headers?: Readonly<Record<string, string>>
+  /** None when nothing was changed. */
+  readonly audit: readonly Omit<AuditEntry, 'actor'>[]
+}
+
+const PURPOSE = 'idempotency'
+
+/**
+ * Runs a write as one transaction: the effect, its audit records, and the answer remembered for its
+ * Idempotency-Key. All are durable before anyone sees the answer. Requests with one key come one after another,
+ * so a repeat finds the answer of the first.
+ *
+ * @throws {Fault} IDEMPOTENCY_KEY_REUSED, INVALID if the key is too long, and what `work` throws.
+ */
+export async function write(
+  c: Context<RestEnv>,
+  deps: RestDeps,
+  work: (tx: Repositories) => Promise<Done>,
+): Promise<Response> {
+  const { store, vault } = deps
+  const caller = c.get('caller')
+  const key = c.req.header('idempotency-key')
+  if (key !== undefined && !/^[\x21-\x7e]{1,128}$/.test(key)) {
+    throw new Fault('INVALID', 'Idempotency-Key: expected 1 to 128 visible ASCII characters')
+  }
+  const requestHash = key === undefined ? '' : await hashOf(c)
+  return store.transaction(async (tx) => {
+    const before = key === undefined ? undefined : await tx.idempotency.find(caller.tokenId, key)
+    if (before !== undefined) {
+      if (vault.open(PURPOSE, before.requestHash).toString() !== requestHash) {
+        throw new Fault('IDEMPOTENCY_KEY_REUSED', 'the key came before with another method, path or body')
+      }
+      const headers = {
+        ...(JSON.parse(before.headers) as Record<string, string>),
+        'idempotency-replayed': 'true',
+      }
+      const body = vault.open(PURPOSE, before.body).toString()
+      return new Response(before.status === 204 ? null : body, { status: before.status, headers })
+    }
+    const done = await work(tx)
+    for (const entry of done.audit) await tx.audit.append({ ...entry, actor: actorOf(caller) })
+    const body = done.body === undefined ? '' : JSON.stringify(done.body)
+    const headers = { ...done.headers, ...(body === '' ? {} : { 'content-type': 'application/json' }) }
+    if (key !== undefined) {
+      // Sealed: the answer may hold a secret that is shown once, the request a password.
+      await tx.idempotency.remember({
+        tokenId: caller.tokenId,
+        key,
+        requestHash: vault.seal(PURPOSE, requestHash),
+        status: done.status,
+        headers: JSON.stringify(headers),
+        body: vault.seal(PURPOSE, body),
+      })
+    }
+    return new Response(done.status === 204 ? null : body, { status: done.status, headers })
+  })
+}
+
+async function hashOf(c: Context<RestEnv>): Promise<string> {
+  const { pathname, search } = new URL(c.req.url)
+  const content = JSON.stringify([c.req.method, pathname + search, await c.req.text()])
+  return createHash('sha256').update(content).digest('hex')
+}
+
+export function etagOf(version: number): string {
+  return `"${version}"`
+}
+
+/**
+ * The version a change is of, from If-Match.
+ *
+ * @returns undefined for `*`: whatever is there.
+ * @throws {Fault} PRECONDITION_REQUIRED if the header is absent, PRECONDITION_FAILED if it is no ETag of ours.
+ */
+export function expectedVersion(c: Context<RestEnv>): number | undefined {
+  const header = c.req.header('if-match')?.trim()
+  if (header === undefined || header === '') {
+    throw new Fault('PRECONDITION_REQUIRED', `${c.req.method} needs If-Match`)
+  }
+  if (header === '*') return undefined
+  const version = /^"(\d{1,15})"$/.exec(header)?.[1]
+  if (version === undefined) {
+    throw new Fault('PRECONDITION_FAILED', `If-Match: no version has the ETag ${header}`, {
+      seen: { header },
+    })
+  }
+  return Number(version)
+}
