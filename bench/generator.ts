@@ -35,6 +35,10 @@ export class Generator implements AsyncDisposable {
     return new Generator([process.execPath, ...process.execArgv, program, JSON.stringify(request)], timeoutMs)
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /** The next line. @throws {Error} with what it complained about when there is none. */
   async line(): Promise<string> {
     const { value, done } = await this.#lines.next()

@@ -36,7 +36,7 @@ export type Say = (text: string) => void
 
 /** Starts peers, one folder per start. */
 export class Starter {
-  #starts = 0
+  #folders = 0
   readonly #shared: Omit<Site, 'dir'>
   readonly #dir: string
 
@@ -46,20 +46,21 @@ export class Starter {
   }
 
   async start(peer: Peer): Promise<Path> {
-    const dir = path.join(this.#dir, `${peer.name}-${++this.#starts}`)
+    return peer.start({ ...this.#shared, dir: this.folder(peer.name) })
+  }
+
+  /** A new empty one. */
+  folder(name: string): string {
+    const dir = path.join(this.#dir, `${name}-${++this.#folders}`)
     mkdirSync(dir, { mode: 0o700 })
-    return peer.start({ ...this.#shared, dir })
+    return dir
   }
 }
 
 /** Lets code be compiled and windows grow, and finds out early whether a path carries anything at all. */
-export async function warmUp(path: Path): Promise<void> {
-  const subject = {
-    path,
-    fresh: () => Promise.reject(new Error('not in a warm-up')),
-    seconds: 0.4,
-    quick: true,
-  }
+export async function warmUp(path: Path, dir: string): Promise<void> {
+  const fresh = () => Promise.reject(new Error('not in a warm-up'))
+  const subject = { path, fresh, dir, seconds: 0.4, quick: true }
   await bulkDown.measure(subject)
   await sessionsMany.measure(subject)
 }
@@ -84,8 +85,9 @@ export async function runWorkload(
       say(`${workload.name}  round ${round}/${count}  ${entry.name}`)
       const fresh = () => starter.start(entry.peer)
       const { seconds, quick } = options
+      const dir = starter.folder(workload.name)
       try {
-        samples[entry.name] = await workload.measure({ path: entry.path, fresh, seconds, quick })
+        samples[entry.name] = await workload.measure({ path: entry.path, fresh, dir, seconds, quick })
       } catch (error) {
         errors[entry.name] = (error as Error).message
       }

@@ -21,6 +21,8 @@ export interface Subject {
   readonly path: Path
   /** The same peer once more, fresh, for workloads that must not meet the traces of others. */
   fresh(): Promise<Path>
+  /** For files of this sample only. */
+  readonly dir: string
   readonly seconds: number
   readonly quick: boolean
 }

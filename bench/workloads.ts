@@ -8,6 +8,7 @@ import type { Workload } from './workload.ts'
 import { bulkDown, bulkUp, streams8 } from './workloads/bulk.ts'
 import { keepAlive, oneShot } from './workloads/http.ts'
 import { idleMemory } from './workloads/idle-memory.ts'
+import { idlePipes } from './workloads/idle-pipes.ts'
 import { longTransfer } from './workloads/long-transfer.ts'
 import { sessionsAlone, sessionsMany } from './workloads/new-sessions.ts'
 import { roundTrips } from './workloads/round-trips.ts'
@@ -24,6 +25,7 @@ export const WORKLOADS: readonly Workload[] = [
   sessionsMany,
   stalledReader,
   idleMemory,
+  idlePipes,
   longTransfer,
 ]
 
