@@ -1,52 +1,29 @@
-import { mkdir } from 'node:fs/promises'
 import type http from 'node:http'
-import path from 'node:path'
-import { type Clock, systemClock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
-import type { Log } from '../base/log.ts'
+import { VERSION } from '../base/version.ts'
 import { type ControlEnd, sayGoodbye } from '../link/control-channel.ts'
 import type { ControlPort } from '../link/control-port.ts'
 import type { Credentials } from '../link/credentials.ts'
-import { loadMasterKey } from '../pki/master-key.ts'
+import { formatProvisioningKey } from '../pki/provisioning-key.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
-import { Vault } from '../pki/vault.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { BusMessages } from '../store/bus.ts'
-import { openStore, type Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/control.ts'
 import { enrol } from './agents/enrol.ts'
-import { agentHandlers, type HandlerDeps } from './agents/handlers.ts'
+import { agentHandlers } from './agents/handlers.ts'
 import { Hub } from './agents/hub.ts'
-import { LiveGrants } from './agents/live-grants.ts'
-import type { EdgeForPipe } from './agents/pipes.ts'
-import { Presence } from './agents/presence.ts'
+import type { Presence } from './agents/presence.ts'
 import { reevaluate } from './agents/reevaluate.ts'
 import { signIn } from './agents/sign-in.ts'
-import { type Authenticator, LocalAuthenticator } from './authenticator.ts'
-import { Keyring } from './keyring.ts'
-import { cachedPolicy } from './snapshot.ts'
-import { edgeCredentials, openTenant, type Tenant } from './tenant.ts'
-
-export interface ControlOptions {
-  /** Holds the database and, unless the environment has it, the master key. Made with mode 0700 if absent. */
-  readonly stateDir: string
-  /** The edge that agents are sent to. */
-  readonly edge: EdgeForPipe
-  readonly log: Log
-  readonly clock?: Clock
-  /** Who may sign in; local users with passwords by default. */
-  readonly authenticator?: (deps: { store: Store; clock: Clock }) => Authenticator
-}
+import { type ControlOptions, EMBEDDED_EDGE, openParts, type Parts } from './parts.ts'
+import { createRestApp } from './rest/app.ts'
+import type { LivePresence } from './rest/deps.ts'
+import { edgeCredentials } from './tenant.ts'
 
 /** How often policy is asked again about live grants although nothing was changed: conditions on time. */
 const REEVALUATE_MS = 30_000
 const HOUSEKEEPING_MS = 600_000
-
-interface Parts extends HandlerDeps {
-  readonly tenantParts: Tenant
-  readonly authenticator: Authenticator
-  readonly revokedSerials: Set<string>
-}
 
 /** The control plane: decides, and carries no user byte. In hand, it is open; disposed, everything of it has ended. */
 export class Control implements ControlPort, AsyncDisposable {
@@ -60,49 +37,26 @@ export class Control implements ControlPort, AsyncDisposable {
   #reevaluateAgain = false
 
   /** @throws {Fault} MASTER_KEY, STORE_FAILED. */
-  static async open({
-    stateDir,
-    edge,
-    log,
-    clock = systemClock,
-    authenticator,
-  }: ControlOptions): Promise<Control> {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 })
-    const master = await loadMasterKey({
-      file: path.join(stateDir, 'master.key'),
-      env: process.env.BACKSTITCH_MASTER_KEY,
-    })
-    const store = await openStore({ file: path.join(stateDir, 'backstitch.db'), clock })
-    try {
-      const tenantParts = await openTenant(store, new Vault(master.key), clock)
-      const policy = cachedPolicy(store)
-      const live = new LiveGrants()
-      for (const grant of await store.revocations.live(clock.nowMs())) live.add(grant)
-      return new Control({
-        ...{ store, edge, log, clock, live, policy, tenantParts },
-        presence: new Presence(),
-        tenant: tenantParts.id,
-        authority: tenantParts.authority,
-        grantKeys: await Keyring.open('grant', tenantParts.secrets, clock),
-        ticketKeys: await Keyring.open('ticket', tenantParts.secrets, clock),
-        authenticator: authenticator?.({ store, clock }) ?? new LocalAuthenticator({ store, clock }),
-        revokedSerials: new Set(await store.revocations.serials(clock.nowMs())),
-      })
-    } catch (error) {
-      await store[Symbol.asyncDispose]()
-      throw error
-    }
+  static async open(options: ControlOptions): Promise<Control> {
+    return new Control(await openParts(options))
   }
 
   private constructor(parts: Parts) {
     this.#parts = parts
-    const { store, presence, clock, log, revokedSerials } = parts
+    const { store, presence, clock, log, revokedSerials, edge, registry, vault } = parts
     this.#owned.use(store)
     this.#hub = this.#owned.adopt(
       new Hub({ store, presence, clock, log, handlers: agentHandlers(parts) }),
       (hub) => hub.close(),
     )
-    this.#rest = () => {}
+    this.#rest = createRestApp({
+      ...{ store, clock, log, registry, vault, version: VERSION, presence: livePresence(presence) },
+      hosts: () => [edge.host],
+      formatKey: (secret) =>
+        formatProvisioningKey({ edgeHost: edge.host, edgePort: edge.port, secret, pin: parts.authority.pin }),
+      notReady: () =>
+        edge.port === 0 ? new Fault('CONTROL_STARTING', 'the edge does not listen yet') : undefined,
+    })
     this.#owned.use(store.bus.subscribe('policy', () => this.#reevaluate()))
     this.#owned.use(store.bus.subscribe('identity', (changed) => void this.#identityChanged(changed)))
     this.#owned.use(
@@ -157,6 +111,23 @@ export class Control implements ControlPort, AsyncDisposable {
 
   isRevoked(serial: string): boolean {
     return this.#parts.revokedSerials.has(serial)
+  }
+
+  /** An owner's token, made on the first run only: show it once, it is not kept in clear. */
+  get firstToken(): string | undefined {
+    return this.#parts.firstToken
+  }
+
+  get edgeId(): string {
+    return this.#parts.edge.id
+  }
+
+  /** Agents are sent to this port from now on. */
+  async edgeListens(port: number): Promise<void> {
+    const { edge, store } = this.#parts
+    edge.port = port
+    const spec = { description: 'in the process of the control plane', enabled: true, host: edge.host, port }
+    await store.objects.put({ kind: 'edge', id: edge.id, name: EMBEDDED_EDGE, spec })
   }
 
   /** For the edge in this process. `names` are DNS names and addresses it is reached by. */
@@ -238,5 +209,15 @@ export class Control implements ControlPort, AsyncDisposable {
         'housekeeping failed; it is tried again',
       )
     }
+  }
+}
+
+function livePresence(presence: Presence): LivePresence {
+  return {
+    connector(id) {
+      const connected = presence.connector(id)
+      return connected && { ...connected, connectedMs: connected.sinceMs, address: connected.from }
+    },
+    device: (id) => presence.clients(id).size > 0,
   }
 }

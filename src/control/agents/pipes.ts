@@ -15,10 +15,11 @@ export interface PipeEnds {
   readonly session: string
 }
 
+/** Where halves are brought to. The port is known once the edge listens. */
 export interface EdgeForPipe {
   readonly id: string
   readonly host: string
-  readonly port: number
+  port: number
 }
 
 /**
@@ -46,7 +47,7 @@ export async function createPipe(
       expiresMs: nowMs + TICKET_LIFE_MS,
     })
   const [client, connector] = await Promise.all([sign('client'), sign('connector')])
-  const shared = { pipe, edge: o.edge, ticketUs: Math.max(0, o.clock.monotonicUs() - startUs) }
+  const shared = { pipe, edge: { ...o.edge }, ticketUs: Math.max(0, o.clock.monotonicUs() - startUs) }
   return {
     client: { ...shared, ticket: client, peer: uri.connector },
     connector: { ...shared, ticket: connector, peer: uri.client },
