@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { Control } from '../control/control.ts'
 import { Edge } from '../edge/edge.ts'
+import type { EdgeLimits } from '../edge/limits.ts'
 import { keepPublicCertificate, type PublicCertificate } from '../edge/public-certificate.ts'
 
 export interface EmbeddedServerOptions {
@@ -13,6 +14,7 @@ export interface EmbeddedServerOptions {
   readonly publicHost: string
   /** An operator's own; else one is made and kept in the state directory. */
   readonly publicCertificate?: PublicCertificate
+  readonly limits?: Partial<EdgeLimits>
   readonly log: Log
   readonly clock?: Clock
 }
@@ -41,7 +43,14 @@ export class EmbeddedServer implements AsyncDisposable {
       o.publicCertificate ?? (await keepPublicCertificate(path.join(o.stateDir, 'public'), names, Date.now()))
     const edge = opening.use(
       await Edge.open({
-        ...{ listen: o.listen, edgeId: control.edgeId, publicCertificate, control, registry },
+        ...{
+          listen: o.listen,
+          edgeId: control.edgeId,
+          publicCertificate,
+          control,
+          registry,
+          limits: o.limits,
+        },
         credentials: await control.edgeCredentials(names),
         log: o.log.child({ part: 'edge' }),
       }),
