@@ -18,7 +18,7 @@ import { slope } from '../statistics.ts'
 import { memoryKb } from '../usage.ts'
 import type { Sample, Subject, Workload } from '../workload.ts'
 
-const STEPS = [250, 750, 1250, 1750]
+const STEPS = [1000, 2000, 3000, 4000]
 const QUICK_STEPS = [25, 50, 100]
 const SETTLE_MS = 1000
 const LIMIT_MS = 240_000
@@ -32,7 +32,7 @@ export const idlePipes: Workload = {
     { name: 'pipes', unit: '1/s', better: 'higher', digits: 0 },
   ],
   onlyFor: ({ name }) => name === 'backstitch',
-  maxRounds: 2,
+  maxRounds: 1,
   measure,
 }
 
