@@ -88,6 +88,14 @@ export const FAULTS = {
     fix: 'Stop the process that is named, or choose another port.',
     verify: 'the command starts and prints the address it listens on',
   },
+  CLIENT_STOPPED: {
+    hop: 'client',
+    retry: true,
+    title: 'The running client has stopped',
+    cause: 'The command used the tunnels of the running client, and that one ended.',
+    fix: 'Run the command again; it starts a client of its own where none runs.',
+    verify: 'backstitch client status answers',
+  },
   CLIENT_RESET: {
     hop: 'client',
     retry: true,

@@ -1,21 +1,265 @@
+import type { Clock } from '../base/clock.ts'
+import { rfc3339, systemClock } from '../base/clock.ts'
+import { asFault, Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import { StateDir } from '../base/state-dir.ts'
+import { StatusSocket } from '../base/status-socket.ts'
+import { VERSION } from '../base/version.ts'
+import { type Egress, explainEgress, readEgress } from '../link/egress.ts'
+import { faultToMessage } from '../link/fault-message.ts'
+import { SessionReports } from '../link/session-reports.ts'
+import type { ControlMessage } from '../wire/control.ts'
+import { bringTunnel } from './bring-tunnel.ts'
+import { CONTROL_SOCKET } from './control-line.ts'
+import { ControlSocket } from './control-socket.ts'
+import { Decisions } from './decisions.ts'
+import { type Forward, openForward } from './forward-listener.ts'
+import { GrantCache } from './grants.ts'
+import { LocalProxy } from './local-proxy.ts'
+import { Opener } from './open-session.ts'
 import type { ClientOptions } from './options.ts'
+import type { Covered } from './pac.ts'
+import { Permits } from './permits.ts'
 import type { ClientStatus } from './status.ts'
+import { Tunnels } from './tunnels.ts'
+import { Uplink } from './uplink.ts'
+
+const STATUS_SOCKET = 'status.sock'
+const TEND_MS = 2000
 
 /** The agent on a user's device: local proxy, forwards and sockets in; sessions through tunnels out. */
 export class Client {
-  readonly #options: ClientOptions
+  /** Open sessions through this, once `serve` runs: the path that every entry uses. */
+  readonly opener: Opener
+  readonly #o: ClientOptions
+  readonly #clock: Clock
+  readonly #startedMs: number
+  readonly #grants: GrantCache
+  readonly #permits: Permits
+  readonly #tunnels: Tunnels
+  readonly #decisions: Decisions
+  readonly #reports: SessionReports
+  readonly #listening = Promise.withResolvers<void>()
+  #uplink: Uplink | undefined
+  #egress: Egress | undefined
+  #proxy: LocalProxy | undefined
+  #forwards: Forward[] = []
+  #covered: Covered = { hosts: [], cidrs: [] }
 
   constructor(options: ClientOptions) {
-    this.#options = options
+    const { log, clock = systemClock } = options
+    this.#o = options
+    this.#clock = clock
+    this.#startedMs = clock.nowMs()
+    this.#listening.promise.catch(() => {})
+    this.#grants = new GrantCache(clock)
+    this.#decisions = new Decisions(log, clock)
+    this.#reports = new SessionReports({ log })
+    this.#permits = new Permits({
+      grants: this.#grants,
+      log,
+      control: async () => this.#running().control(),
+      connectors: () => this.#tunnels.connectors(),
+      skewMs: () => this.#uplink?.skewMs ?? 0,
+      onPipe: (connector, pipe) => void this.#tunnels.take(connector, pipe).catch(() => {}),
+    })
+    this.#tunnels = new Tunnels({
+      log,
+      clock,
+      target: options.tunnelsPerConnector,
+      bring: async (connector, pipe, events, signal) => {
+        const credentials = this.#running().credentials()
+        return bringTunnel({
+          connector,
+          pipe,
+          credentials,
+          egress: this.#egress!,
+          events,
+          signal,
+          clock,
+          log,
+        })
+      },
+      wantPipe: (connector, session) => this.#permits.wantPipe(connector, session),
+      lost: (connector) => this.#grants.dropConnector(connector),
+      newSession: () => newId('ses', clock.nowMs()),
+    })
+    this.opener = new Opener({
+      grants: this.#grants,
+      permits: this.#permits,
+      tunnels: this.#tunnels,
+      decisions: this.#decisions,
+      reports: this.#reports,
+      clock,
+      log,
+    })
   }
 
-  /** Runs until `signal` aborts, or a fault that trying again cannot help. */
+  /** Resolves when everything that was asked for listens; rejects when `serve` ends before. */
+  get listening(): Promise<void> {
+    return this.#listening.promise
+  }
+
+  /** Where the local proxy listens, HOST:PORT. */
+  get proxyAddress(): string | undefined {
+    return this.#proxy?.address
+  }
+
+  /**
+   * Runs until `signal` aborts. Without a profile it runs too, and refuses with REAUTH_NEEDED until somebody signs in.
+   *
+   * @throws {Fault} what trying again cannot help: STATE_UNWRITABLE, STATE_IN_USE, LISTEN_FAILED, INVALID.
+   */
   async serve(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    throw new Error(`not running in ${this.#options.stateDir}`)
+    const { log } = this.#o
+    const ending = new AbortController()
+    const stop = () => ending.abort()
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      await using parts = new AsyncDisposableStack()
+      await this.#listen(parts)
+      log.info(
+        { event: 'client.listening', proxy: this.proxyAddress, version: VERSION },
+        `Client ${VERSION} is listening`,
+      )
+      this.#listening.resolve()
+      await this.#uplink!.serve(ending.signal)
+    } catch (error) {
+      const fault = asFault(error)
+      this.#listening.reject(fault)
+      if (signal.aborted) return
+      log.fatal(
+        { event: 'client.stopped', code: fault.code, hop: fault.hop, seen: fault.seen },
+        fault.message,
+      )
+      throw fault
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Opens everything in the order it depends on each other; `parts` closes it in the reverse one. */
+  async #listen(parts: AsyncDisposableStack): Promise<void> {
+    const { stateDir, log, posture, listen, forwards, proxy, proxyFile, env = process.env } = this.#o
+    const state = await StateDir.open(stateDir, 'client')
+    if (this.#o.sockets) parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), () => this.status()))
+    this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
+    const uplink = new Uplink({
+      state,
+      egress: this.#egress,
+      posture,
+      clock: this.#clock,
+      log,
+      onUp: (welcome, renewed) => {
+        this.#covered = welcome.covers ?? this.#covered
+        if (renewed) {
+          // Grants and tunnels are bound to the certificate before: sessions in them go on, new ones begin anew.
+          this.#grants.clear()
+          this.#tunnels.retireAll()
+        }
+        this.#revoke(welcome.revoked, 'revoked while the control connection was down')
+        this.#reports.resume((message) => this.#uplink?.send(message))
+      },
+      onDown: () => this.#reports.pause(),
+      onMessage: (message) => this.#onMessage(message),
+    })
+    this.#uplink = uplink
+    parts.use(this.#reports)
+    parts.use(this.#tunnels)
+    const tending = setInterval(() => void this.#tend(uplink), TEND_MS).unref()
+    parts.defer(() => clearInterval(tending))
+    const { opener } = this
+    for (const spec of forwards) this.#forwards.push(parts.use(await openForward(spec, opener)))
+    if (listen !== undefined) {
+      this.#proxy = await LocalProxy.open({ listen, opener, covered: () => this.#patterns() })
+      parts.use(this.#proxy)
+    }
+    if (this.#o.sockets) {
+      const file = state.file(CONTROL_SOCKET)
+      parts.use(await ControlSocket.open({ file, opener, reload: () => uplink.reload() }))
+    }
+  }
+
+  async #tend(uplink: Uplink): Promise<void> {
+    if (uplink.isUp) await Promise.all([this.#permits.renewDue(), uplink.renewIfDue()])
+  }
+
+  #onMessage(message: ControlMessage): void {
+    if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
+    else if (message.type !== 'grant-keys') {
+      this.#o.log.debug(
+        { event: 'control.unexpected', type: message.type },
+        `the control plane sent ${message.type}`,
+      )
+    }
+  }
+
+  #revoke(ids: readonly string[], detail: string): void {
+    if (ids.length === 0) return
+    this.#grants.revoke(ids)
+    this.opener.cut(new Set(ids), detail)
+  }
+
+  #running(): Uplink {
+    if (this.#uplink === undefined) throw new Fault('CONTROL_UNREACHABLE', 'the client does not run')
+    return this.#uplink
+  }
+
+  #patterns(): Covered {
+    const hosts = [...this.#covered.hosts, ...this.#o.pacHosts]
+    return { hosts, cidrs: this.#covered.cidrs }
   }
 
   status(): ClientStatus {
-    throw new Error('not running')
+    const uplink = this.#uplink
+    const profile = uplink?.profile
+    const fault = uplink?.fault
+    const { live, totals } = this.opener
+    const nowUs = this.#clock.monotonicUs()
+    return {
+      role: 'client',
+      version: VERSION,
+      pid: process.pid,
+      state: this.#state(),
+      startedAt: rfc3339(this.#startedMs),
+      id: profile?.deviceId,
+      tenant: profile?.tenant,
+      user: profile?.user,
+      certificate: profile && { notAfter: rfc3339(profile.notAfterMs), generation: profile.generation },
+      edge: profile && { ...profile.edge, rttUs: uplink?.rttUs },
+      egress: this.#egress && profile && explainEgress(this.#egress, profile.edge),
+      clockSkewMs: uplink?.skewMs,
+      fault: fault && faultToMessage(fault),
+      proxy: this.proxyAddress,
+      forwards: this.#forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
+      tunnels: [...this.#tunnels.all()].map((tunnel) => ({
+        connector: tunnel.facts.connector,
+        edge: tunnel.facts.edge,
+        pipe: tunnel.facts.pipe,
+        streams: tunnel.sessions.size,
+        rttUs: tunnel.mux.rttUs,
+        queuedBytes: tunnel.mux.queuedBytes,
+        bytesPerSecond: Math.round(tunnel.bytesPerSecond),
+        retired: tunnel.retired,
+      })),
+      grants: [...this.#grants.values()].map(({ granted, to, endUs }) => ({
+        id: granted.grantId,
+        destination: to.key,
+        segment: granted.segmentName,
+        connector: granted.connector,
+        endsInMs: Math.max(0, Math.round((endUs - nowUs) / 1000)),
+      })),
+      sessions: { open: live.size, ...totals },
+      sessionReportsWaiting: this.#reports.waiting,
+      decisions: this.#decisions.latest,
+    }
+  }
+
+  #state(): ClientStatus['state'] {
+    const uplink = this.#uplink
+    if (uplink?.profile === undefined) return 'signed-out'
+    if (uplink.isUp) return 'connected'
+    return uplink.fault === undefined ? 'connecting' : 'disconnected'
   }
 }

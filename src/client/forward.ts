@@ -1,6 +1,12 @@
+import { once } from 'node:events'
 import { Fault } from '../base/faults.ts'
+import { faultFromMessage } from '../link/fault-message.ts'
+import { openDaemon } from './control-call.ts'
+import { destination } from './destination.ts'
+import { openForward } from './forward-listener.ts'
 import type { ForwardSpec } from './forward-spec.ts'
 import type { ClientOptions } from './options.ts'
+import { untilAborted, withOwnClient } from './own-client.ts'
 
 export interface ForwardOptions {
   readonly forward: ForwardSpec
@@ -10,7 +16,38 @@ export interface ForwardOptions {
   readonly signal: AbortSignal
 }
 
-/** `client forward LOCAL HOST:PORT`: through the running daemon, else through a client of its own. */
-export async function runForward(options: ForwardOptions): Promise<void> {
-  throw new Fault('INTERNAL', `not written yet: ${options.forward.host}`)
+/**
+ * `client forward LOCAL HOST:PORT`: through the tunnels of the running client, else through a client of its own.
+ * Resolves when `signal` aborts.
+ *
+ * @throws {Fault} BAD_DESTINATION, LISTEN_FAILED, REAUTH_NEEDED; CLIENT_STOPPED if the running client goes away.
+ */
+export async function runForward({ forward, client, listening, signal }: ForwardOptions): Promise<void> {
+  const { protocol, local, host, port } = forward
+  destination(host, port, protocol) // refused here, before anything listens
+  const call = { op: 'forward', protocol, local, host, port } as const
+  const daemon = await openDaemon(client.stateDir, call)
+  if (daemon === undefined) {
+    return withOwnClient(client, signal, async (own) => {
+      await using opened = await openForward(forward, own.opener)
+      listening(opened.local)
+      await untilAborted(signal)
+    })
+  }
+  const { answer, socket } = daemon
+  const stop = () => socket.destroy()
+  try {
+    if (!answer.ok) throw faultFromMessage(answer.fault)
+    listening(answer.address!)
+    signal.addEventListener('abort', stop, { once: true })
+    const gone = once(socket, 'close')
+    socket.once('end', stop)
+    socket.resume()
+    if (signal.aborted) stop()
+    await gone
+    if (!signal.aborted) throw new Fault('CLIENT_STOPPED', 'the client that held the forward has stopped')
+  } finally {
+    signal.removeEventListener('abort', stop)
+    socket.destroy()
+  }
 }

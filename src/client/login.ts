@@ -1,20 +1,106 @@
+import os from 'node:os'
 import { Fault } from '../base/faults.ts'
-import type { Profile } from './profile.ts'
+import { StateDir } from '../base/state-dir.ts'
+import { PROGRAM } from '../base/version.ts'
+import { DEFAULT_PROXY_FILE, readEgress } from '../link/egress.ts'
+import { postLogin } from '../link/requests.ts'
+import { createKeyAndCsr } from '../pki/csr.ts'
+import { PROTOCOL_VERSION } from '../wire/control.ts'
+import { callDaemon } from './control-call.ts'
+import { loadProfile, type Profile, saveProfile } from './profile.ts'
 
 export interface LoginOptions {
   readonly stateDir: string
-  readonly edge: { readonly host: string; readonly port: number }
+  /** Absent: that of the profile. */
+  readonly edge?: { readonly host: string; readonly port: number }
   /** SHA-256 of the tenant root certificate: printed by the server; kept in the profile after the first sign-in. */
   readonly pin?: Buffer
   readonly user: string
   readonly password: string
+  /** What the device is called; the host name by default. */
+  readonly deviceName?: string
   readonly proxy?: string
   readonly proxyFile?: string
   readonly env?: NodeJS.ProcessEnv
   readonly signal: AbortSignal
 }
 
-/** Signs in: makes the device key here, sends its CSR, keeps the certificate that comes back. */
-export async function login(options: LoginOptions): Promise<Profile> {
-  throw new Fault('INTERNAL', `not written yet: ${options.user}`)
+/** The profile, and how far this machine's clock is from the server's: positive when this one is slow. */
+export type SignedIn = Profile & { readonly skewMs: number }
+
+/**
+ * Signs in: makes the device key here, where it stays, sends a request for it with user and password, and keeps the
+ * certificate that comes back. The same user signing in again is the same device. A running daemon goes on with the
+ * new certificate at once.
+ *
+ * @throws {Fault} LOGIN_FAILED, RATE_LIMITED…, as the server names it; INVALID if edge or pin are not known yet;
+ *   what the way to the edge fails with.
+ */
+export async function login(options: LoginOptions): Promise<SignedIn> {
+  const { user, password, signal } = options
+  const state = await StateDir.open(options.stateDir, 'client')
+  const before = await loadProfile(state)
+  const edge = options.edge ?? before?.edge
+  const pin = options.pin?.toString('hex') ?? before?.pin
+  if (edge === undefined) throw missing('edge', 'which edge to sign in at')
+  if (pin === undefined) throw missing('pin', 'the pin of the tenant CA, which the server prints')
+  const egress = await readEgress({
+    flag: options.proxy,
+    env: options.env ?? process.env,
+    file: options.proxyFile ?? DEFAULT_PROXY_FILE,
+  })
+  const same = before !== undefined && before.user === user && before.pin === pin ? before : undefined
+  const deviceName = options.deviceName ?? os.hostname()
+  const { keyPem, csrPem } = same ?? (await createKeyAndCsr(deviceName))
+  const answer = await postLogin(
+    edge,
+    Buffer.from(pin, 'hex'),
+    {
+      version: PROTOCOL_VERSION,
+      user,
+      password,
+      csr: csrPem,
+      device: { name: deviceName, platform: `${os.type()} ${os.release()} ${os.arch()}`, program: PROGRAM },
+      deviceId: same?.deviceId,
+      timeMs: Date.now(),
+    },
+    { egress, signal },
+  )
+  const { id, tenant, certificate, root, notAfterMs, generation, skewMs } = answer
+  const profile: Profile = {
+    version: 1,
+    ...{ edge, pin, tenant, user, keyPem, csrPem, certificate, notAfterMs, generation },
+    deviceId: id,
+    rootPem: root,
+    receivedMs: Date.now(),
+  }
+  await saveProfile(state, profile)
+  await callDaemon(state.path, { op: 'reload' })
+  return { ...profile, skewMs }
+}
+
+/**
+ * Reads a pin: 64 hexadecimal digits, with or without `sha256:` before and colons between.
+ *
+ * @throws {Fault} INVALID.
+ */
+export function parsePin(text: string): Buffer {
+  const hex = text
+    .trim()
+    .toLowerCase()
+    .replace(/^sha256:/, '')
+    .replaceAll(':', '')
+  if (!/^[0-9a-f]{64}$/.test(hex)) {
+    throw new Fault('INVALID', `expected a pin of 64 hexadecimal digits: got ${hex.length} characters`, {
+      hop: 'client',
+    })
+  }
+  return Buffer.from(hex, 'hex')
+}
+
+function missing(what: string, why: string): Fault {
+  return new Fault('INVALID', `Cannot sign in without --${what}: ${why}`, {
+    hop: 'client',
+    seen: { missing: what },
+  })
 }

@@ -28,13 +28,14 @@ export interface ClientStatus {
     readonly streams: number
     readonly rttUs: number
     readonly queuedBytes: number
+    readonly bytesPerSecond: number
     readonly retired: boolean
   }[]
   readonly grants: readonly {
     readonly id: string
+    readonly destination: string
     readonly segment: string
     readonly connector: string
-    readonly destinations: readonly string[]
     readonly endsInMs: number
   }[]
   readonly sessions: {

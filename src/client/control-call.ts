@@ -1,0 +1,48 @@
+import net from 'node:net'
+import path from 'node:path'
+import {
+  CONTROL_SOCKET,
+  type ControlAnswer,
+  type ControlCall,
+  controlAnswer,
+  readLine,
+  writeLine,
+} from './control-line.ts'
+import { ignoreError } from './listen.ts'
+
+/** A daemon that answered; the socket is paused after its line and belongs to the caller. */
+export interface Called {
+  readonly answer: ControlAnswer
+  readonly socket: net.Socket
+}
+
+/**
+ * Asks the client daemon of `stateDir`.
+ *
+ * @returns `undefined` if none runs.
+ * @throws {Fault} LOCAL_REQUEST_REFUSED if what answers is not one.
+ */
+export async function openDaemon(stateDir: string, call: ControlCall): Promise<Called | undefined> {
+  const socket = net.connect({ path: path.join(stateDir, CONTROL_SOCKET), allowHalfOpen: true })
+  const connected = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false)) // ENOENT, ECONNREFUSED: nobody is there
+  })
+  if (!connected) return undefined
+  socket.on('error', ignoreError)
+  socket.pause()
+  socket.write(writeLine(call))
+  try {
+    return { answer: await readLine(socket, controlAnswer), socket }
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** As openDaemon, for a call whose answer is all there is. */
+export async function callDaemon(stateDir: string, call: ControlCall): Promise<ControlAnswer | undefined> {
+  const called = await openDaemon(stateDir, call)
+  called?.socket.destroy()
+  return called?.answer
+}

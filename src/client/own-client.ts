@@ -1,0 +1,31 @@
+import { once } from 'node:events'
+import { Client } from './client.ts'
+import type { ClientOptions } from './options.ts'
+
+/**
+ * Runs a client for one command, with nothing that listens for others, for as long as `work` takes.
+ *
+ * @throws {Fault} what serve or `work` fails with.
+ */
+export async function withOwnClient<T>(
+  options: ClientOptions,
+  signal: AbortSignal,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const done = new AbortController()
+  const client = new Client({ ...options, listen: undefined, forwards: [], sockets: false })
+  const serving = client.serve(AbortSignal.any([signal, done.signal]))
+  serving.catch(() => {}) // seen through `listening` or below
+  try {
+    await client.listening
+    return await work(client)
+  } finally {
+    done.abort()
+    await serving
+  }
+}
+
+/** Resolves once `signal` has aborted. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
+}

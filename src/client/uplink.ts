@@ -1,0 +1,230 @@
+/**
+ * The client's side of the control connection: who we are, whether the control plane can be asked, and the
+ * certificate, which is renewed at two thirds of its life.
+ *
+ * @module
+ */
+import os from 'node:os'
+import { type Clock, rfc3339 } from '../base/clock.ts'
+import { deadline, unlessAborted } from '../base/deadline.ts'
+import { asFault, Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import type { Log } from '../base/log.ts'
+import type { StateDir } from '../base/state-dir.ts'
+import { PROGRAM } from '../base/version.ts'
+import type { Welcome } from '../link/control-dial.ts'
+import { ControlLink } from '../link/control-link.ts'
+import type { Credentials } from '../link/credentials.ts'
+import type { Egress } from '../link/egress.ts'
+import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../wire/control.ts'
+import { credentialsOf, loadProfile, type Profile, renewAtMs, saveProfile } from './profile.ts'
+
+export interface UplinkOptions {
+  readonly state: StateDir
+  readonly egress: Egress
+  readonly posture: Readonly<Record<string, string | number | boolean>>
+  readonly clock: Clock
+  readonly log: Log
+  /** @param renewed This connection proved another certificate than the one before. */
+  readonly onUp: (welcome: Welcome, renewed: boolean) => void
+  readonly onDown: (fault: Fault) => void
+  readonly onMessage: (message: ControlMessage) => void
+}
+
+/** A session may wait this long for a control connection that is coming up. */
+const WAIT_MS = 3000
+const RENEW_TIMEOUT_MS = 20_000
+/** Between renewals that failed; a third of a life is left for them. */
+const RENEW_RETRY_MS = 60_000
+
+export class Uplink {
+  readonly #o: UplinkOptions
+  #profile: Profile | undefined
+  #credentials: Credentials | undefined
+  #proved: Credentials | undefined
+  #link: ControlLink | undefined
+  #skewMs = 0
+  #fault: Fault | undefined
+  #changed = new AbortController()
+  #up = Promise.withResolvers<void>()
+  #wasUp = false
+  #renewNotBeforeMs = 0
+
+  constructor(options: UplinkOptions) {
+    this.#o = options
+  }
+
+  get profile(): Profile | undefined {
+    return this.#profile
+  }
+
+  /** What to add to this clock to have the control plane's. */
+  get skewMs(): number {
+    return this.#skewMs
+  }
+
+  /** Why there is no connection now. */
+  get fault(): Fault | undefined {
+    return this.#fault
+  }
+
+  get isUp(): boolean {
+    return this.#link?.state.is === 'up'
+  }
+
+  get rttUs(): number | undefined {
+    const state = this.#link?.state
+    return state?.is === 'up' ? state.channel.rttUs : undefined
+  }
+
+  /** @throws {Fault} REAUTH_NEEDED if nobody has signed in, or the certificate has ended. */
+  credentials(): Credentials {
+    if (this.#credentials === undefined)
+      throw new Fault('REAUTH_NEEDED', 'nobody has signed in on this device')
+    const { notAfterMs } = this.#credentials
+    if (notAfterMs <= this.#o.clock.nowMs() + this.#skewMs) {
+      throw new Fault('REAUTH_NEEDED', `the device certificate ended ${rfc3339(notAfterMs)}`, {
+        seen: { notAfterMs },
+      })
+    }
+    return this.#credentials
+  }
+
+  /** The connection, as soon as it is up. @throws {Fault} REAUTH_NEEDED; CONTROL_UNREACHABLE with what keeps it down. */
+  async control(): Promise<ControlLink> {
+    this.credentials()
+    if (!this.isUp) {
+      if (this.#fault !== undefined && !this.#fault.retry) throw this.#fault
+      using limit = deadline(WAIT_MS, 'CONTROL_UNREACHABLE', 'the control connection is down')
+      await unlessAborted(this.#up.promise, limit).catch(() => {
+        const because = this.#fault
+        throw new Fault('CONTROL_UNREACHABLE', because?.detail ?? 'the control connection is not up yet', {
+          cause: because,
+          seen: because === undefined ? {} : { because: because.code, hop: because.hop },
+        })
+      })
+    }
+    return this.#link!
+  }
+
+  /** @returns false when there is no connection now; the message is then dropped. */
+  send(message: AgentMessage): boolean {
+    return this.#link?.send(message) ?? false
+  }
+
+  /** Reads the profile and stays connected with what it says until `signal` aborts. */
+  async serve(signal: AbortSignal): Promise<void> {
+    await this.reload()
+    while (!signal.aborted) {
+      const either = AbortSignal.any([signal, this.#changed.signal])
+      const profile = this.#profile
+      if (profile === undefined) {
+        this.#fault = new Fault('REAUTH_NEEDED', 'nobody has signed in on this device')
+        this.#o.log.warn({ event: 'client.signed-out' }, 'Nobody has signed in: run backstitch client login')
+        await aborted(either)
+      } else await this.#connect(profile, either)
+      if (this.#changed.signal.aborted) this.#changed = new AbortController()
+    }
+  }
+
+  /** Takes a profile that was written since. @throws {Fault} INVALID for a damaged one. */
+  async reload(): Promise<void> {
+    const profile = await loadProfile(this.#o.state)
+    if (profile?.certificate === this.#profile?.certificate) return
+    this.#adopt(profile)
+    this.#changed.abort()
+  }
+
+  /** Renews the certificate if its time has come. */
+  async renewIfDue(): Promise<void> {
+    const profile = this.#profile
+    const link = this.#link
+    const { clock, log, state } = this.#o
+    const nowMs = clock.nowMs()
+    if (profile === undefined || link === undefined || !this.isUp) return
+    if (nowMs < renewAtMs(profile) || nowMs < this.#renewNotBeforeMs) return
+    this.#renewNotBeforeMs = nowMs + RENEW_RETRY_MS
+    try {
+      const reply = await link.request(
+        { type: 'renew', id: newId('req'), csr: profile.csrPem },
+        RENEW_TIMEOUT_MS,
+      )
+      if (reply.type !== 'renewed') {
+        throw new Fault('PROTOCOL_ERROR', `the answer to renew was ${reply.type}`, { hop: 'control' })
+      }
+      const { certificate, notAfterMs, generation } = reply
+      const renewed = { ...profile, certificate, notAfterMs, generation, receivedMs: clock.nowMs() }
+      await saveProfile(state, renewed)
+      if (this.#profile !== profile) return // somebody signed in meanwhile
+      this.#adopt(renewed)
+      log.info(
+        { event: 'certificate.renewed', until: rfc3339(notAfterMs), generation },
+        `Device certificate valid until ${rfc3339(notAfterMs)}`,
+      )
+      link.redial()
+    } catch (error) {
+      const { code, detail } = asFault(error)
+      log.warn(
+        { event: 'certificate.renewal-failed', code, until: rfc3339(profile.notAfterMs) },
+        `Device certificate valid until ${rfc3339(profile.notAfterMs)} could not be renewed: ${code}: ${detail}`,
+      )
+    }
+  }
+
+  #adopt(profile: Profile | undefined): void {
+    this.#profile = profile
+    this.#credentials = profile && credentialsOf(profile)
+    this.#fault = undefined
+  }
+
+  async #connect(profile: Profile, signal: AbortSignal): Promise<void> {
+    const { egress, log } = this.#o
+    const link = new ControlLink({
+      edge: profile.edge,
+      egress,
+      log,
+      credentials: () => this.#credentials!,
+      hello: () => ({
+        type: 'hello',
+        version: PROTOCOL_VERSION,
+        program: PROGRAM,
+        role: 'client',
+        generation: this.#credentials!.generation,
+        timeMs: this.#o.clock.nowMs(),
+        host: os.hostname(),
+        posture: { ...this.#o.posture },
+      }),
+      onUp: (welcome, skewMs) => {
+        const renewed = this.#proved !== undefined && this.#proved !== this.#credentials
+        this.#proved = this.#credentials
+        this.#skewMs = skewMs
+        this.#fault = undefined
+        this.#o.onUp(welcome, renewed)
+        this.#wasUp = true
+        this.#up.resolve()
+      },
+      onDown: (fault) => {
+        this.#fault = fault
+        this.#lost()
+        this.#o.onDown(fault)
+      },
+      onMessage: (message) => this.#o.onMessage(message),
+    })
+    this.#link = link
+    await link.serve(signal)
+    this.#lost()
+  }
+
+  /** Those that ask from here on wait for the next connection; those that wait already go on waiting. */
+  #lost(): void {
+    if (this.#wasUp) this.#up = Promise.withResolvers()
+    this.#wasUp = false
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
