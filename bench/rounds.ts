@@ -46,21 +46,21 @@ export class Starter {
   }
 
   async start(peer: Peer): Promise<Path> {
-    return peer.start({ ...this.#shared, dir: this.folder(peer.name) })
+    return peer.start(this.site(peer.name))
   }
 
-  /** A new empty one. */
-  folder(name: string): string {
+  /** With a new empty folder. */
+  site(name: string): Site {
     const dir = path.join(this.#dir, `${name}-${++this.#folders}`)
     mkdirSync(dir, { mode: 0o700 })
-    return dir
+    return { ...this.#shared, dir }
   }
 }
 
 /** Lets code be compiled and windows grow, and finds out early whether a path carries anything at all. */
-export async function warmUp(path: Path, dir: string): Promise<void> {
+export async function warmUp(path: Path, site: Site): Promise<void> {
   const fresh = () => Promise.reject(new Error('not in a warm-up'))
-  const subject = { path, fresh, dir, seconds: 0.4, quick: true }
+  const subject = { path, fresh, site, seconds: 0.4, quick: true }
   await bulkDown.measure(subject)
   await sessionsMany.measure(subject)
 }
@@ -85,9 +85,9 @@ export async function runWorkload(
       say(`${workload.name}  round ${round}/${count}  ${entry.name}`)
       const fresh = () => starter.start(entry.peer)
       const { seconds, quick } = options
-      const dir = starter.folder(workload.name)
+      const site = starter.site(workload.name)
       try {
-        samples[entry.name] = await workload.measure({ path: entry.path, fresh, dir, seconds, quick })
+        samples[entry.name] = await workload.measure({ path: entry.path, fresh, site, seconds, quick })
       } catch (error) {
         errors[entry.name] = (error as Error).message
       }

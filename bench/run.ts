@@ -119,7 +119,7 @@ async function startAll(
     progress(`starting ${peer.name}`)
     try {
       const path = owned.use(await starter.start(peer))
-      await warmUp(path, starter.folder('warm-up'))
+      await warmUp(path, starter.site('warm-up'))
       entries.push({ name: peer.name, peer, path })
     } catch (error) {
       skipped.push({

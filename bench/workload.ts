@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Path, Role } from './path.ts'
+import type { Path, Role, Site } from './path.ts'
 
 export interface Metric {
   readonly name: string
@@ -21,8 +21,8 @@ export interface Subject {
   readonly path: Path
   /** The same peer once more, fresh, for workloads that must not meet the traces of others. */
   fresh(): Promise<Path>
-  /** For files of this sample only. */
-  readonly dir: string
+  /** With a folder for this sample only. */
+  readonly site: Site
   readonly seconds: number
   readonly quick: boolean
 }

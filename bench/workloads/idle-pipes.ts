@@ -36,8 +36,8 @@ export const idlePipes: Workload = {
   measure,
 }
 
-async function measure({ dir, quick }: Subject): Promise<Sample> {
-  const file = path.join(dir, 'tenant.json')
+async function measure({ site, quick }: Subject): Promise<Sample> {
+  const file = path.join(site.dir, 'tenant.json')
   writeFileSync(file, JSON.stringify(await makeTenant(await freePort())), { mode: 0o600 })
   const program = (name: string) => path.join(import.meta.dirname, '..', 'pipes', name)
   const node = [process.execPath, ...process.execArgv] as [string, ...string[]]
