@@ -54,7 +54,6 @@ const BUFFER_BYTES = 131_072
  * With both waiting for `to`, reading stops: that is the bound on memory. An idle direction gives its buffers back.
  */
 class Half implements LandingOwner {
-  readonly #from: net.Socket
   readonly #to: net.Socket
   readonly #landing: Landing
   #pair: [Buffer, Buffer] | undefined
@@ -67,23 +66,25 @@ class Half implements LandingOwner {
   bytes = 0
 
   constructor(from: net.Socket, to: net.Socket) {
-    this.#from = from
     this.#to = to
     this.#landing = new Landing(from, SHARED, this)
-    from.once('end', () => to.end())
     from.once('close', () => this.#giveBack())
   }
 
   start(): void {
-    if (this.#from.readableEnded) this.#to.end()
-    else this.#landing.start()
+    this.#landing.start()
+  }
+
+  ended(): void {
+    this.#to.end()
   }
 
   landed(buffer: Buffer, bytes: number): boolean {
     this.bytes += bytes
     const to = this.#to
     if (to.destroyed) return false
-    to.write(buffer === SHARED ? Buffer.from(buffer.subarray(0, bytes)) : buffer.subarray(0, bytes))
+    const own = this.#pair?.includes(buffer)
+    to.write(own ? buffer.subarray(0, bytes) : Buffer.from(buffer.subarray(0, bytes)))
     if (to.writableLength > 0) {
       this.#waiting++
       if (!this.#marking) this.#mark()

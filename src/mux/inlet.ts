@@ -10,6 +10,8 @@ export interface InletOwner {
   /** DATA of `length` bytes comes for `stream`. @returns whom it is for; undefined: nobody (any more). */
   receiver(stream: number, length: number, fin: boolean): MuxStream | undefined
   frame(type: FrameType, stream: number, payload: Buffer): void
+  /** The peer ended the session. */
+  ended(): void
   /** The peer sent what the protocol does not allow. */
   broken(thrown: unknown): void
 }
@@ -49,18 +51,22 @@ export class Inlet implements LandingOwner {
   }
 
   landed(buffer: Buffer, bytes: number): boolean {
-    if (this.#closed) return false
+    if (this.#closed) return true // read on, to learn that the peer closes too
     try {
       if (this.#slab) {
         const start = this.#filled
         this.#filled += bytes
         this.#reader.feed(this.#slab.bytes, start, this.#filled)
       } else this.#reader.feed(buffer, 0, bytes)
-      if (!this.#closed) this.#landNext(bytes === buffer.length)
+      if (!this.#closed) this.#landNext(bytes === RECORD_BYTES)
     } catch (thrown) {
       this.#owner.broken(thrown)
     }
-    return !this.#closed
+    return true
+  }
+
+  ended(): void {
+    if (!this.#closed) this.#owner.ended()
   }
 
   /** A full record is followed by more of them; a frame best starts at the start of a slab. */

@@ -12,15 +12,17 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/**
- * Where an idle socket reads: one buffer for the whole process, because between two reads nothing is in it.
- * Its content is gone when `landed` returns.
- */
+/** Where an idle socket reads: one buffer for the whole process, because between two reads nothing is in it. */
 export const SHARED: Buffer = Buffer.allocUnsafeSlow(16_384)
 
 export interface LandingOwner {
-  /** `bytes` > 0 came into `buffer`. Set `landing.buffer` to say where the next read goes; false stops reading. */
+  /**
+   * `bytes` > 0 came into `buffer`. Unless that is the owner's own, it is gone when `landed` returns.
+   * Set `landing.buffer` to say where the next read goes; false stops reading.
+   */
   landed(buffer: Buffer, bytes: number): boolean
+  /** The socket has reached its end, and everything before it has landed. */
+  ended(): void
 }
 
 /** The private part of a net.Socket that reads into a given buffer. */
@@ -50,8 +52,9 @@ export class Landing {
   readonly #owner: LandingOwner
   readonly #handle: Handle | undefined
   #swaps = 0
-  /** Fallback only: what came and is not taken yet. */
+  /** What was read before it could land. */
   #rest: Buffer | undefined
+  #atEnd = false
 
   /** Takes the reading side of `socket` over; `start` begins, with what the socket has already read. */
   constructor(socket: Duplex, buffer: Buffer, owner: LandingOwner, direct = true) {
@@ -61,6 +64,7 @@ export class Landing {
     socket.removeAllListeners('data')
     socket.removeAllListeners('readable')
     socket.pause()
+    socket.once('end', () => this.#end())
     this.#handle = direct ? this.#takeOver() : undefined
   }
 
@@ -87,7 +91,8 @@ export class Landing {
   start(): void {
     if (!this.#drain()) return
     const socket = this.#socket
-    if (!this.#handle) {
+    if (socket.readableEnded) this.#end()
+    else if (!this.#handle) {
       if (socket.listenerCount('data') === 0) socket.on('data', (chunk: Buffer) => this.#copyIn(chunk))
       socket.resume()
     } else if (socket.readableFlowing) socket.read(0)
@@ -109,11 +114,21 @@ export class Landing {
     return true
   }
 
+  #end(): void {
+    if (this.#rest || this.#atEnd) return
+    this.#atEnd = true
+    this.#owner.ended()
+  }
+
+  /** What was read elsewhere. SHARED may be in use just now: its owner gets the piece as it is. */
   #copyIn(chunk: Buffer): boolean {
     for (let at = 0; at < chunk.length; ) {
-      const bytes = chunk.copy(this.buffer, 0, at)
+      const bytes = Math.min(chunk.length - at, this.buffer.length)
+      const own = this.buffer !== SHARED
+      if (own) chunk.copy(this.buffer, 0, at, at + bytes)
+      const buffer = own ? this.buffer : chunk.subarray(at, at + bytes)
       at += bytes
-      if (!this.#owner.landed(this.buffer, bytes)) {
+      if (!this.#owner.landed(buffer, bytes)) {
         if (at < chunk.length) this.#rest = chunk.subarray(at)
         if (!this.#handle) this.#socket.pause()
         return false

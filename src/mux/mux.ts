@@ -42,6 +42,7 @@ export class Mux implements AsyncDisposable {
     this.#inlet = new Inlet(socket, {
       receiver: (stream, length, fin) => this.#receiver(stream, length, fin),
       frame: (type, stream, payload) => this.#frame(type, stream, payload),
+      ended: () => this.#ended(),
       broken: (thrown) => this.#broken(asFault(thrown)),
     })
     this.#heartbeat = new Heartbeat(
@@ -56,7 +57,6 @@ export class Mux implements AsyncDisposable {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#lost(new Fault('TUNNEL_LOST', error.code ?? error.message, { cause: error }))
     })
-    socket.once('end', () => this.#onSocketEnd())
     socket.once('close', () => this.#lost(new Fault('TUNNEL_LOST', 'the connection closed')))
     this.#inlet.start()
   }
@@ -147,7 +147,7 @@ export class Mux implements AsyncDisposable {
     if (!this.#socket.closed) await once(this.#socket, 'close')
   }
 
-  #onSocketEnd(): void {
+  #ended(): void {
     if (this.#closed) return
     const inOrder =
       this.#streams.size === 0 && (!this.#draining || this.#draining.code === 'CONNECTOR_DRAINING')

@@ -1,3 +1,4 @@
+import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Fault } from '../base/faults.ts'
 import { INITIAL_WINDOW } from '../wire/frame.ts'
@@ -34,6 +35,9 @@ export class StreamReceiver {
   readonly #pinned: Slab[] = []
   #marked = 0
   #marking = false
+  /** Other streams may keep a chunk after they have called it written: they get copies. */
+  #pins = false
+  #ending = false
   /** Small payloads that came while the socket was behind, gathered so that each does not cost an object. */
   #tail: Buffer | undefined
   #tailBytes = 0
@@ -72,6 +76,7 @@ export class StreamReceiver {
   /** The local socket: takes what came early, then everything as it comes. */
   attach(socket: Duplex): void {
     this.#socket = socket
+    this.#pins = socket instanceof net.Socket
     for (const chunk of this.#early ?? []) socket.write(chunk)
     this.#early = undefined
     if (this.#delivered > 0) this.#settle()
@@ -98,7 +103,7 @@ export class StreamReceiver {
     if (behind && bytes < COPY_BELOW) this.#gather(buffer, start, end)
     else {
       this.#writeTail()
-      const pin = slab !== undefined && bytes >= (behind ? COPY_BELOW_BEHIND : COPY_BELOW)
+      const pin = this.#pins && slab !== undefined && bytes >= (behind ? COPY_BELOW_BEHIND : COPY_BELOW)
       socket.write(pin ? buffer.subarray(start, end) : copyOf(buffer, start, end))
       if (pin && socket.writableLength > 0) this.#pinned.push(slab.hold())
     }
@@ -123,7 +128,11 @@ export class StreamReceiver {
   /** FIN: the socket ends behind what it was given. `done` runs when it has taken all of it. */
   end(done: () => void): void {
     this.#writeTail()
-    this.#socket!.end(done)
+    this.#ending = true
+    this.#socket!.end(() => {
+      this.#reached()
+      done()
+    })
   }
 
   /** Compares what was delivered with what the socket has not taken. */
@@ -136,7 +145,7 @@ export class StreamReceiver {
       if (this.#owed >= this.#window / 2 && !this.#over) this.#giveCredit()
     }
     if (waiting !== this.#held) this.#hold(waiting)
-    if (waiting > 0 && !this.#marking) this.#mark()
+    if (waiting > 0 && !this.#marking && !this.#ending) this.#mark()
   }
 
   /**
@@ -151,11 +160,9 @@ export class StreamReceiver {
 
   readonly #reached = (): void => {
     this.#marking = false
-    for (const slab of this.#pinned.splice(0, this.#marked)) slab.letGo()
-    if (this.#over || this.#socket!.destroyed) {
-      for (const slab of this.#pinned.splice(0)) slab.letGo()
-      return
-    }
+    const over = this.#over || this.#socket!.destroyed || this.#socket!.writableFinished
+    for (const slab of this.#pinned.splice(0, over ? Infinity : this.#marked)) slab.letGo()
+    if (over) return
     this.#writeTail()
     this.#settle()
   }

@@ -21,13 +21,16 @@ export class StreamSender implements LandingOwner, Sender {
   /** Why nothing is being read. */
   #stopped: 'no' | 'credit' | 'outbox' | 'over' = 'no'
   bytes = 0
+  ended: () => void = () => {}
 
   constructor(stream: number, outbox: Outbox) {
     this.lane = new Lane(stream)
     this.#outbox = outbox
   }
 
-  attach(socket: Duplex): void {
+  /** @param onEnd The local socket has ended; everything before that was taken. */
+  attach(socket: Duplex, onEnd: () => void): void {
+    this.ended = onEnd
     this.#landing = new Landing(socket, SHARED, this)
     if (this.#mayRead()) this.#landing.start()
   }
@@ -36,14 +39,16 @@ export class StreamSender implements LandingOwner, Sender {
     if (this.#stopped === 'over') return false
     this.#credit -= bytes
     this.bytes += bytes
-    if (buffer !== SHARED) {
-      this.#queue(this.#slab!, bytes)
+    const slab = this.#slab
+    const full = bytes === (slab?.body ?? SHARED).length
+    if (slab) {
+      this.#queue(slab, bytes)
       this.#slab = undefined
     } else if (this.lane.slabs.length > 0) {
-      const slab = takeSlab()
-      this.#queue(slab, buffer.copy(slab.body, 0, 0, bytes))
+      const own = takeSlab()
+      this.#queue(own, buffer.copy(own.body, 0, 0, bytes))
     } else this.#outbox.small(this.lane, FrameType.DATA, buffer, bytes, false)
-    this.#chooseBuffer(bytes === buffer.length)
+    this.#chooseBuffer(full)
     return this.#mayRead()
   }
 

@@ -76,17 +76,16 @@ export class MuxStream {
     this.#socket = socket
     socket.allowHalfOpen = true
     socket.on('error', this.#onSocketError)
-    socket.once('close', () => this.#lostSocket('closed'))
+    socket.once('close', () => {
+      // Closed with both directions at their end is no loss, even if some of what was read is still here.
+      if (!socket.readableEnded || !socket.writableFinished) this.#lostSocket('closed')
+    })
     if (this.#end || socket.destroyed) {
       this.#lostSocket('closed')
       this.#cutSocket()
       return
     }
-    if (socket.readableEnded) this.#onSocketEnd()
-    else {
-      socket.once('end', () => this.#onSocketEnd())
-      this.#sender.attach(socket)
-    }
+    this.#sender.attach(socket, () => this.#onSocketEnd())
     this.#receiver.attach(socket)
     if (this.#finReceived) this.#endSocket()
   }
