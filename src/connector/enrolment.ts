@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs } from '../base/backoff.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import { stageOf } from './bring-up.ts'
+import { type StageNumber, stageOf } from './bring-up.ts'
 import { type Enrolled, type EnrolOptions, enrol } from './enrol.ts'
 import { keyFileStamp } from './key-file.ts'
 import type { Locker } from './locker.ts'
@@ -33,7 +33,8 @@ export async function enrolUntilDone(
     } catch (error) {
       signal.throwIfAborted()
       const fault = asFault(error)
-      progress.fail(stageOf(fault.code), fault)
+      // Control is asked for the certificate and nothing else: what it answers belongs to stage 4.
+      progress.fail(Math.min(stageOf(fault.code), 4) as StageNumber, fault)
       const waitMs = waitFor(fault, attempt)
       log.debug(
         { event: 'enrolment.retry', waitMs },

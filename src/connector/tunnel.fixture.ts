@@ -1,0 +1,179 @@
+/**
+ * A tunnel between a client and the streams of a connector, over real TLS with certificates of one tenant, without
+ * an edge between: for tests of what happens to a stream.
+ *
+ * @module
+ */
+import { once } from 'node:events'
+import net from 'node:net'
+import { systemClock } from '../base/clock.ts'
+import { newId } from '../base/ids.ts'
+import { silentLog } from '../base/log.ts'
+import { SessionReports } from '../link/session-reports.ts'
+import { TestTenant } from '../link/tenant.fixture.ts'
+import { tunnelAsClient, tunnelAsConnector } from '../link/tunnel.ts'
+import { Mux } from '../mux/mux.ts'
+import type { StreamEnd } from '../mux/options.ts'
+import type { MuxStream } from '../mux/stream.ts'
+import { type Grant, signGrant } from '../pki/grant.ts'
+import { identityUri } from '../pki/identity.ts'
+import { newSigningKey, verifyKeys } from '../pki/signing-keys.ts'
+import type { AgentMessage, SessionReport } from '../wire/control.ts'
+import { grantReference, type Open, type Opened } from '../wire/open.ts'
+import { ActiveSessions } from './active-sessions.ts'
+import { Dialer, type DialerOptions } from './dialer.ts'
+import { GrantAuthority } from './grants.ts'
+import { Reach } from './reach.ts'
+import { Resolver, type ResolverOptions } from './resolver.ts'
+import { type StreamServices, TunnelStreams } from './streams.ts'
+import { UdpFlows } from './udp.ts'
+
+export interface TunnelFixture extends AsyncDisposable {
+  readonly services: StreamServices
+  readonly client: Mux
+  readonly facts: { readonly connector: string; readonly device: string }
+  /** What control was told. */
+  readonly told: AgentMessage[]
+  /** Signs a grant for this client and connector; `change` spoils it. */
+  grant(change?: Partial<Grant>, key?: 'ours' | 'foreign'): Promise<string>
+  /** Sends the grant and opens a stream that names it. */
+  open(jws: string, to: Partial<Open>): Opening
+  /** Session records so far. */
+  reports(): SessionReport[]
+}
+
+export interface Opening {
+  readonly stream: MuxStream
+  readonly session: string
+  /** Rejects with the end if there is one before OPENED. */
+  readonly opened: Promise<Opened>
+  readonly closed: Promise<StreamEnd>
+}
+
+export async function openTunnel(
+  o: { lookup?: ResolverOptions['lookup']; dialer?: DialerOptions; udpIdleMs?: number } = {},
+): Promise<TunnelFixture> {
+  const tenant = await TestTenant.create()
+  const foreignKey = newSigningKey(Date.now())
+  const connectorId = newId('con')
+  const deviceId = newId('dev')
+  const clientCredentials = await tenant.credentials('client', deviceId)
+  const connectorCredentials = await tenant.credentials('connector', connectorId)
+  const { signal } = new AbortController()
+  const [near, far] = await tcpPair()
+  const [clientEnd, connectorEnd] = await Promise.all([
+    tunnelAsClient(near, {
+      credentials: clientCredentials,
+      peer: identityUri(connectorCredentials.identity),
+      signal,
+    }),
+    tunnelAsConnector(far, {
+      credentials: connectorCredentials,
+      peer: identityUri(clientCredentials.identity),
+      signal,
+    }),
+  ])
+
+  const reportsOut = new SessionReports({ log: silentLog, flushMs: 0, openAfterMs: 60_000 })
+  const told: AgentMessage[] = []
+  reportsOut.resume((message) => void told.push(message))
+  const services: StreamServices = {
+    clock: systemClock,
+    log: silentLog,
+    authority: new GrantAuthority(),
+    resolver: new Resolver({ lookup: o.lookup }),
+    dialer: new Dialer(o.dialer),
+    udp: new UdpFlows(o.udpIdleMs),
+    reach: new Reach(),
+    active: new ActiveSessions(systemClock, reportsOut),
+  }
+  services.authority.replaceKeys(verifyKeys([tenant.signingKey.publicJwk]))
+  services.reach.resume((message) => void told.push(message))
+  const facts = {
+    connector: connectorId,
+    device: deviceId,
+    pipe: newId('pip'),
+    edge: newId('edg'),
+    firstSession: '',
+    handoverUs: 1,
+    innerTlsUs: 2,
+  }
+  const streams = new TunnelStreams(services, facts, tenant.id, connectorEnd.peer.thumbprint)
+  const server = new Mux(connectorEnd.socket, {
+    role: 'connector',
+    onOpen: streams.onOpen,
+    onGrant: streams.onGrant,
+  })
+  const client = new Mux(clientEnd.socket, { role: 'client' })
+  const sent = new Set<string>()
+
+  return {
+    services,
+    client,
+    facts,
+    told,
+    grant: (change = {}, key = 'ours') =>
+      signGrant(key === 'ours' ? tenant.signingKey : foreignKey, {
+        id: newId('grt'),
+        tenant: tenant.id,
+        user: newId('usr'),
+        userName: 'asha',
+        device: deviceId,
+        thumbprint: connectorEnd.peer.thumbprint,
+        connector: connectorId,
+        segment: newId('seg'),
+        segmentName: 'HR',
+        rule: newId('rul'),
+        hosts: ['app.example'],
+        cidrs: [],
+        addressCidrs: ['127.0.0.0/8', '::1/128'],
+        tcp: [[1, 65_535]],
+        udp: [[1, 65_535]],
+        issuedMs: Date.now(),
+        expiresMs: Date.now() + 600_000,
+        ...change,
+      }),
+    open(jws, to) {
+      if (!sent.has(jws)) client.sendGrant(jws)
+      sent.add(jws)
+      const opened = Promise.withResolvers<Opened>()
+      const closed = Promise.withResolvers<StreamEnd>()
+      opened.promise.catch(() => {})
+      const session = newId('ses')
+      const stream = client.open(
+        { session, grant: grantReference(jws), protocol: 'tcp', host: 'app.example', port: 80, ...to },
+        {
+          opened: (answer) => opened.resolve(answer),
+          closed: (end) => {
+            opened.reject(end)
+            closed.resolve(end)
+          },
+        },
+      )
+      return { stream, session, opened: opened.promise, closed: closed.promise }
+    },
+    reports: () => {
+      reportsOut.flush()
+      return told.flatMap((message) => (message.type === 'session' ? message.reports : []))
+    },
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+      const { resolver, dialer, udp, reach } = services
+      for (const part of [resolver, dialer, udp, reach, reportsOut]) part[Symbol.dispose]()
+    },
+  }
+}
+
+async function tcpPair(): Promise<[net.Socket, net.Socket]> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  const near = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  const [[far]] = await Promise.all([
+    once(server, 'connection') as Promise<[net.Socket]>,
+    once(near, 'connect'),
+  ])
+  server.close()
+  return [near, far]
+}
