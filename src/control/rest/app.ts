@@ -47,8 +47,15 @@ const SAFE_HEADERS = {
 /** The handler of `/api/v1`, `/healthz`, `/readyz` and `/metrics`; anything else is NOT_FOUND. */
 export function createRestApp(deps: RestDeps): (request: IncomingMessage, response: ServerResponse) => void {
   const app = buildApp(deps)
-  // overrideGlobalObjects would change Request and Response for the whole process.
-  return getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  // What cannot even be made a request of: a Host or path that is no URL.
+  const errorHandler = (error: unknown) => {
+    const fault = new Fault('INVALID', error instanceof Error ? error.message : String(error), {
+      cause: error,
+    })
+    const problem = problemOf(fault, newId('req'))
+    return new Response(JSON.stringify(problem), { status: problem.status, headers: problemHeaders(fault) })
+  }
+  return getRequestListener(app.fetch, { errorHandler })
 }
 
 /** The app itself, for tests that need no socket. */
