@@ -1,0 +1,232 @@
+import path from 'node:path'
+import { type Command, Option } from 'commander'
+import { rfc3339 } from '../base/clock.ts'
+import { Fault } from '../base/faults.ts'
+import { createLog } from '../base/log.ts'
+import { readStatus } from '../base/status-socket.ts'
+import type { ClientConfig, ClientOptions } from '../client/options.ts'
+import { clientStatusText } from './client-status.ts'
+import { examples, globals, parseHostPort, parsePort } from './globals.ts'
+import { readSecret } from './secret-input.ts'
+import { untilStopped } from './signals.ts'
+import { print, printJson, say } from './terminal.ts'
+
+interface ClientFlags {
+  readonly config?: string
+  readonly state?: string
+  readonly proxy?: string
+}
+
+export function addClient(program: Command): void {
+  const client = program
+    .command('client')
+    .description("The agent on a user's device: local proxy in, tunnels to connectors out")
+    .addOption(
+      new Option('--config <file>', 'YAML configuration (default: XDG)').env('BACKSTITCH_CLIENT_CONFIG'),
+    )
+    .addOption(new Option('--state <dir>', 'state directory (default: XDG)').env('BACKSTITCH_CLIENT_STATE'))
+    .option('--proxy <host:port>', 'outbound proxy for edge traffic; credentials go into the proxy file')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch client login --edge edge.example.com:443 --pin PIN --user ann', 'once a day'],
+        ['backstitch client run', 'SOCKS5 and HTTP proxy on 127.0.0.1:9180'],
+        ["ssh -o ProxyCommand='backstitch client connect %h %p' db1.internal", 'no proxy setting needed'],
+        ['backstitch client forward 5432 db1.internal:5432', 'one local port'],
+      ),
+    )
+  addLogin(client)
+  addRun(client)
+  addForward(client)
+  addConnect(client)
+  addClientStatus(client)
+}
+
+interface LoginFlags extends ClientFlags {
+  readonly edge?: { host: string; port: number }
+  readonly pin?: string
+  readonly user: string
+  readonly passwordFile?: string
+  readonly device?: string
+}
+
+function addLogin(client: Command): void {
+  client
+    .command('login')
+    .description('Sign in: the device key is made here and stays here; a certificate for it comes back')
+    .addOption(
+      new Option('--edge <host:port>', 'edge to sign in at; known after the first time')
+        .env('BACKSTITCH_EDGE')
+        .argParser(parseHostPort),
+    )
+    .addOption(
+      new Option(
+        '--pin <hex>',
+        'SHA-256 of the tenant root, as the server prints it; known after the first time',
+      ).env('BACKSTITCH_PIN'),
+    )
+    .addOption(new Option('--user <name>', 'who signs in').env('BACKSTITCH_USER').makeOptionMandatory())
+    .addOption(
+      new Option('--password-file <file>', 'password, - for standard input; asked for when absent').env(
+        'BACKSTITCH_PASSWORD_FILE',
+      ),
+    )
+    .option('--device <name>', 'what this device is called (default: host name)')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch client login --edge 127.0.0.1:8443 --pin PIN --user ann', 'the first time'],
+        ['backstitch client login --user ann', 'from then on'],
+      ),
+    )
+    .action(async (_flags: object, command: Command) => {
+      const flags = command.optsWithGlobals<LoginFlags>()
+      using stop = untilStopped()
+      const { login, parsePin } = await import('../client/login.ts')
+      const { options, config } = await settings(flags)
+      const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
+      const profile = await login({
+        stateDir: options.stateDir,
+        edge: flags.edge,
+        pin,
+        user: flags.user,
+        password: await readSecret('password', flags.passwordFile),
+        deviceName: flags.device,
+        proxy: config.proxy,
+        proxyFile: config.proxyFile,
+        signal: stop.signal,
+      })
+      const { user, deviceId, tenant, notAfterMs, skewMs } = profile
+      const until = rfc3339(notAfterMs)
+      if (globals(command).json)
+        return printJson({ user, deviceId, tenant, certificateEndsAt: until, skewMs })
+      say(`Signed in as ${user}; device ${deviceId}; certificate until ${until}.`)
+    })
+}
+
+function addRun(client: Command): void {
+  client
+    .command('run')
+    .description('Run the client: local SOCKS5 and HTTP proxy, PAC file, standing forwards')
+    .addOption(
+      new Option('--listen <host:port>', 'where the local proxy listens; off for none').env(
+        'BACKSTITCH_CLIENT_LISTEN',
+      ),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch client run', 'until Ctrl-C'],
+        ['curl --proxy socks5h://127.0.0.1:9180 http://wiki.internal/', 'through it'],
+        ['curl http://127.0.0.1:9180/proxy.pac', 'for browsers'],
+      ),
+    )
+    .action(async (_flags: object, command: Command) => {
+      const flags = command.optsWithGlobals<ClientFlags & { listen?: string }>()
+      using stop = untilStopped()
+      const { options } = await settings(flags, { listen: flags.listen, daemon: true })
+      const { Client } = await import('../client/client.ts')
+      await new Client(options).serve(stop.signal)
+    })
+}
+
+function addForward(client: Command): void {
+  client
+    .command('forward')
+    .description('One local port that leads to one application, until Ctrl-C')
+    .argument('<local>', 'PORT or ADDRESS:PORT, with udp/ before it for UDP')
+    .argument('<destination>', 'HOST:PORT of the application')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch client forward 5432 db1.internal:5432', 'psql -h 127.0.0.1'],
+        ['backstitch client forward udp/5353 dns.internal:53', 'a UDP port'],
+      ),
+    )
+    .action(async (local: string, destination: string, _flags: object, command: Command) => {
+      using stop = untilStopped()
+      const { forwardSpec } = await import('../client/forward-spec.ts')
+      const { runForward } = await import('../client/forward.ts')
+      const forward = forwardSpec(local, destination)
+      const { options } = await settings(command.optsWithGlobals<ClientFlags>())
+      await runForward({
+        forward,
+        client: options,
+        listening: (address) => {
+          if (globals(command).json) printJson({ listening: address, to: destination })
+          else say(`${address} leads to ${destination}. Ctrl-C ends it.`)
+        },
+        signal: stop.signal,
+      })
+    })
+}
+
+function addConnect(client: Command): void {
+  client
+    .command('connect')
+    .description('Join standard input and output to one application: for ssh -o ProxyCommand')
+    .argument('<host>', 'name or address of the application')
+    .argument('<port>', 'its port', parsePort)
+    .addHelpText(
+      'after',
+      examples([
+        "ssh -o ProxyCommand='backstitch client connect %h %p' db1.internal",
+        'ssh without a proxy setting',
+      ]),
+    )
+    .action(async (host: string, port: number, _flags: object, command: Command) => {
+      using stop = untilStopped()
+      const { runStdio } = await import('../client/stdio.ts')
+      const { options } = await settings(command.optsWithGlobals<ClientFlags>())
+      const { stdin, stdout, stderr } = process
+      process.exitCode = await runStdio({
+        host,
+        port,
+        client: options,
+        stdin,
+        stdout,
+        stderr,
+        signal: stop.signal,
+      })
+    })
+}
+
+function addClientStatus(client: Command): void {
+  client
+    .command('status')
+    .description('What the running client knows: sign-in, edge, tunnels, and what it decided last')
+    .addHelpText('after', examples(['backstitch client status', 'also says why nothing was sent']))
+    .action(async (_flags: object, command: Command) => {
+      const { options } = await settings(command.optsWithGlobals<ClientFlags>())
+      const file = path.join(options.stateDir, 'status.sock')
+      const status = await readStatus(file)
+      if (status === undefined) {
+        throw new Fault('DAEMON_DOWN', `no client answers at ${file}`, { seen: { socket: file } })
+      }
+      if (globals(command).json) printJson(status)
+      else print(clientStatusText(status as Parameters<typeof clientStatusText>[0]))
+    })
+}
+
+/** Flag and environment, then file, then default. @throws {Fault} INVALID. */
+async function settings(
+  flags: ClientFlags,
+  over: { listen?: string; daemon?: boolean } = {},
+): Promise<{ options: ClientOptions; config: ClientConfig }> {
+  if (flags.proxy?.includes('@')) {
+    throw new Fault('INVALID', 'a proxy password must not stand in a command line: use the proxy file', {
+      hop: 'client',
+    })
+  }
+  const { clientOptions, readClientConfig } = await import('../client/options.ts')
+  const file = await readClientConfig(flags.config)
+  const config = {
+    ...file,
+    stateDir: flags.state ?? file.stateDir,
+    proxy: flags.proxy ?? file.proxy,
+    listen: over.listen ?? file.listen,
+  }
+  // A command that runs once speaks for itself; its log would be noise in the middle of an ssh.
+  const level = process.env.BACKSTITCH_LOG_LEVEL ?? (over.daemon ? 'info' : 'silent')
+  return { options: clientOptions(config, createLog('client', { level })), config }
+}

@@ -1,0 +1,107 @@
+import type { Kind } from '../api/kinds.ts'
+import { bytesText, milliseconds } from './session-line.ts'
+import { stateText } from './terminal.ts'
+
+/** A resource as the API gives it; what a column does not find is shown as `-`. */
+// biome-ignore lint/suspicious/noExplicitAny: rows of fifteen kinds, read by name and shown as text
+export type Row = Record<string, any>
+
+type Column = readonly [head: string, cell: (row: Row) => unknown]
+
+const name: Column = ['NAME', (row) => row.name]
+const enabled: Column = ['ENABLED', (row) => (row.enabled === false ? 'no' : 'yes')]
+const description: Column = ['DESCRIPTION', (row) => row.description]
+const state: Column = ['STATE', (row) => stateText(row.state)]
+const list = (values: unknown) => (Array.isArray(values) && values.length > 0 ? values.join(',') : undefined)
+const named = (row: Row, id: string | undefined) => (id === undefined ? undefined : (row.names?.[id] ?? id))
+const namedList = (row: Row, ids: string[] | undefined) => list(ids?.map((id) => named(row, id)))
+
+const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
+  'connector-group': [name, enabled, ['LOCATION', (row) => row.location], description],
+  server: [name, enabled, ['ADDRESS', (row) => row.address], description],
+  'server-group': [
+    name,
+    enabled,
+    ['CONNECTOR GROUPS', (row) => namedList(row, row.connectorGroups)],
+    ['SERVERS', (row) => (row.dynamicDiscovery ? 'discovered' : namedList(row, row.servers))],
+  ],
+  'segment-group': [name, enabled, description],
+  segment: [
+    name,
+    enabled,
+    ['DESTINATIONS', (row) => list([...(row.domains ?? []), ...(row.cidrs ?? [])])],
+    ['TCP', (row) => list(row.tcp)],
+    ['UDP', (row) => list(row.udp)],
+    ['SERVER GROUPS', (row) => namedList(row, row.serverGroups)],
+  ],
+  'user-group': [name, description],
+  user: [name, enabled, ['GROUPS', (row) => namedList(row, row.groups)], ['EMAIL', (row) => row.email]],
+  'posture-fact': [name, ['TYPE', (row) => row.valueType], description],
+  'access-rule': [
+    ['ORDER', (row) => row.order],
+    name,
+    enabled,
+    ['ACTION', (row) => row.action],
+    ['CONDITIONS', (row) => list(Object.keys(row.conditions ?? {}))],
+  ],
+  edge: [name, enabled, ['ADDRESS', (row) => `${row.host}:${row.port}`]],
+  'provisioning-key': [
+    name,
+    state,
+    ['GROUP', (row) => named(row, row.group)],
+    ['USES', (row) => `${row.uses}/${row.maxUses}`],
+    ['EXPIRES', (row) => row.expiresAt],
+  ],
+  connector: [
+    name,
+    state,
+    ['GROUP', (row) => named(row, row.group)],
+    ['VERSION', (row) => row.host?.program],
+    ['SESSIONS', (row) => row.live?.sessions],
+    ['CERTIFICATE ENDS', (row) => row.certificateEndsAt],
+    ['ID', (row) => row.id],
+  ],
+  'client-device': [
+    name,
+    state,
+    ['USER', (row) => named(row, row.user)],
+    ['VERSION', (row) => row.host?.program],
+    ['CERTIFICATE ENDS', (row) => row.certificateEndsAt],
+    ['ID', (row) => row.id],
+  ],
+  token: [
+    name,
+    ['ROLE', (row) => row.role],
+    ['EXPIRES', (row) => row.expiresAt ?? 'never'],
+    ['LAST USED', (row) => row.lastUsedAt],
+  ],
+  session: [
+    ['STARTED', (row) => row.startedAt],
+    ['USER', (row) => row.names?.user ?? row.user],
+    ['DESTINATION', (row) => `${row.host}:${row.port}`],
+    ['CONNECTOR', (row) => row.names?.connector ?? row.connector],
+    ['WAITED', (row) => (row.times?.totalUs === undefined ? undefined : milliseconds(row.times.totalUs))],
+    ['UP', (row) => bytesText(row.bytesUp)],
+    ['DOWN', (row) => bytesText(row.bytesDown)],
+    ['END', (row) => stateText(row.state === 'open' ? 'open' : (row.closeReason ?? 'closed'))],
+    ['ID', (row) => row.id],
+  ],
+  audit: [
+    ['SEQ', (row) => row.seq],
+    ['AT', (row) => row.at],
+    ['ACTOR', (row) => row.actor],
+    ['ACTION', (row) => row.action],
+    ['OBJECT', (row) => row.object],
+  ],
+}
+
+export const HEADS = Object.fromEntries(
+  Object.entries(COLUMNS).map(([kind, columns]) => [kind, columns.map(([head]) => head)]),
+) as Record<Kind, string[]>
+
+export function rowOf(kind: Kind, row: Row): string[] {
+  return COLUMNS[kind].map(([, cell]) => {
+    const value = cell(row)
+    return value === undefined || value === null || value === '' ? '-' : String(value)
+  })
+}

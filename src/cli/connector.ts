@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises'
+import { type Command, Option } from 'commander'
+import { Fault } from '../base/faults.ts'
+import { createLog } from '../base/log.ts'
+import type { ConnectorStatus } from '../connector/status.ts'
+import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
+import { untilStopped } from './signals.ts'
+import { print, printJson } from './terminal.ts'
+
+interface ConnectorFlags {
+  readonly config: string
+  readonly state?: string
+  readonly keyFile?: string
+  readonly proxy?: string
+  readonly edge?: { host: string; port: number }
+  readonly drain?: number
+  readonly explainEgress?: boolean
+}
+
+export function addConnector(program: Command): void {
+  program
+    .command('connector')
+    .description(
+      'Run an App Connector: dials out to an edge, serves the applications near it, listens on nothing',
+    )
+    .addOption(
+      new Option('--config <file>', 'YAML configuration')
+        .env('BACKSTITCH_CONFIG')
+        .default('/etc/backstitch/connector.yaml'),
+    )
+    .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
+    .addOption(
+      new Option('--key-file <file>', 'provisioning key, read only while this machine is not enrolled').env(
+        'BACKSTITCH_KEY_FILE',
+      ),
+    )
+    .option('--proxy <host:port>', 'outbound proxy for edge traffic; credentials go into the proxy file')
+    .addOption(
+      new Option('--edge <host:port>', 'edge to use instead of the one that the key names')
+        .env('BACKSTITCH_EDGE')
+        .argParser(parseHostPort),
+    )
+    .addOption(
+      new Option('--drain <seconds>', 'how long open sessions may go on after a stop').argParser(
+        parseSeconds,
+      ),
+    )
+    .option('--explain-egress', 'print the effective outbound proxy and who set it, and end')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch connector', 'enrols with /etc/backstitch/provision_key, then serves'],
+        ['backstitch connector --explain-egress', 'which proxy, and where the setting came from'],
+        ['backstitch connector --state ./state --key-file ./key', 'try it without root'],
+      ),
+    )
+    .action(runConnector)
+}
+
+async function runConnector(flags: ConnectorFlags, command: Command): Promise<void> {
+  const { readConnectorConfig } = await import('../connector/options.ts')
+  const config = await readConnectorConfig(flags.config)
+  const options = {
+    ...config,
+    stateDir: flags.state ?? config.stateDir,
+    keyFile: flags.keyFile ?? config.keyFile,
+    proxy: flags.proxy ?? config.proxy,
+    edge: flags.edge ?? config.edge,
+    drainSeconds: flags.drain ?? config.drainSeconds,
+  }
+  if (options.proxy?.includes('@')) {
+    throw new Fault('INVALID', 'a proxy password must not stand in a command line: use the proxy file', {
+      hop: 'connector',
+    })
+  }
+  if (flags.explainEgress) return explain(options, command)
+  using stop = untilStopped()
+  const { Connector } = await import('../connector/connector.ts')
+  await new Connector({ ...options, log: createLog('connector') }).serve(stop.signal)
+}
+
+/** The edge is that of the flag, the configuration, the identity or the key: the first there is. */
+async function explain(
+  options: { stateDir: string; keyFile: string; edge?: { host: string; port: number } } & {
+    proxy?: string
+    proxyFile: string
+  },
+  command: Command,
+): Promise<void> {
+  const { egressFor, explainEgress, readEgress } = await import('../link/egress.ts')
+  const egress = await readEgress({ flag: options.proxy, file: options.proxyFile })
+  const edge = options.edge ?? (await knownEdge(options))
+  if (globals(command).json) {
+    const proxy = edge === undefined ? egress.proxy : egressFor(egress, edge.host)
+    const shown = proxy && { host: proxy.host, port: proxy.port, user: proxy.auth?.user }
+    return printJson({ edge, proxy: shown ?? null, source: egress.source, noProxy: egress.noProxy })
+  }
+  print(explainEgress(egress, edge ?? { host: 'EDGE', port: 443 }).trimEnd())
+}
+
+/** Where the daemon that runs goes, else where the key leads. */
+async function knownEdge(options: { stateDir: string; keyFile: string }) {
+  const { readStatus } = await import('../base/status-socket.ts')
+  const status = (await readStatus(`${options.stateDir}/status.sock`)) as ConnectorStatus | undefined
+  if (status?.edge !== undefined) return status.edge
+  try {
+    const { parseProvisioningKey } = await import('../pki/provisioning-key.ts')
+    const { edgeHost: host, edgePort: port } = parseProvisioningKey(await readFile(options.keyFile, 'utf8'))
+    return { host, port }
+  } catch {
+    return undefined // no key, or one that the connector itself will name the fault of
+  }
+}

@@ -1,0 +1,60 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { findContext } from './context.ts'
+import { Rest } from './rest.ts'
+
+/** Options that every command takes. */
+export interface Globals {
+  readonly json?: boolean
+  readonly context?: string
+}
+
+export function globals(command: Command): Globals {
+  return command.optsWithGlobals<Globals>()
+}
+
+/** The API of the server that the context names. @throws {Fault} CONTEXT_MISSING, INVALID. */
+export async function restFor(command: Command): Promise<Rest> {
+  return new Rest(await findContext(globals(command).context))
+}
+
+/** The end of a help text: what people really type. */
+export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
+  const widest = Math.max(...lines.map(([command]) => command.length))
+  return `\nExamples:\n${lines.map(([command, what]) => `  ${command.padEnd(widest)}  ${what}`).join('\n')}`
+}
+
+/** HOST:PORT of an option, an IPv6 address in brackets. */
+export function parseHostPort(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:/@[\]]+)):(\d{1,5})$/i.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) throw new InvalidArgumentError('Expected HOST:PORT.')
+  return { host: (match[1] ?? match[2])!, port }
+}
+
+const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** Milliseconds of `90s`, `30m`, `24h`, `7d`. */
+export function parseDuration(text: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(text)
+  if (match === null) throw new InvalidArgumentError('Expected a duration such as 90s, 30m, 24h or 7d.')
+  return Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS]
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text)
+  if (!/^\d{1,9}$/.test(text) || count < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return count
+}
+
+export function parseSeconds(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('Expected whole seconds from 0 to 9999.')
+  return Number(text)
+}
+
+export function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError('Expected a port from 1 to 65535.')
+  }
+  return port
+}

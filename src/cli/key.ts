@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import type { z } from 'zod'
+import type { provisioningKeyCreated } from '../api/records.ts'
+import { rfc3339 } from '../base/clock.ts'
+import { newId } from '../base/ids.ts'
+import { examples, globals, parseCount, parseDuration, restFor } from './globals.ts'
+import { print, printJson, say } from './terminal.ts'
+
+interface KeyOptions {
+  readonly group: string
+  readonly uses: number
+  readonly expires: number
+  readonly name?: string
+}
+
+export function addKey(program: Command): void {
+  const key = program
+    .command('key')
+    .description('Provisioning keys: what a connector enrols with')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch key create --group dc1 > provision_key', 'a key for one connector, for a day'],
+        ['backstitch get keys', 'those there are'],
+        ['backstitch delete key NAME', 'revoke one'],
+      ),
+    )
+  key
+    .command('create')
+    .description('Create a provisioning key and print it, this once')
+    .requiredOption('--group <group>', 'connector group that connectors enrolled with it join')
+    .option('--uses <n>', 'how many connectors may enrol with it', parseCount, 1)
+    .option('--expires <duration>', 'how long it can be used: 90s, 30m, 24h, 7d', parseDuration, 86_400_000)
+    .option('--name <name>', 'what the key is called (default: made up)')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch key create --group dc1 > provision_key', 'one connector, 24 hours'],
+        ['backstitch key create --group dc1 --uses 2 --expires 7d', 'two connectors, a week'],
+      ),
+    )
+    .action(async ({ group, uses, expires, name }: KeyOptions, command: Command) => {
+      const rest = await restFor(command)
+      const body = {
+        name: name ?? `${group}-${newId('key').slice(-8)}`,
+        group,
+        maxUses: uses,
+        expiresAt: rfc3339(Date.now() + expires),
+      }
+      const { body: created } = await rest.call('/provisioning-keys', { method: 'POST', body })
+      const made = created as z.infer<typeof provisioningKeyCreated>
+      if (globals(command).json) return printJson(made)
+      // Only the key on stdout, so that it can go into a file as it is.
+      say(
+        `Key ${made.name} for group ${group}: ${uses} ${uses === 1 ? 'use' : 'uses'}, until ${made.expiresAt}`,
+      )
+      print(made.key)
+    })
+}

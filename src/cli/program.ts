@@ -1,0 +1,59 @@
+import { Command, Option } from 'commander'
+import { VERSION } from '../base/version.ts'
+import { addApply } from './apply.ts'
+import { addAudit } from './audit.ts'
+import { addClient } from './client.ts'
+import { addCompletion } from './completion.ts'
+import { addConnector } from './connector.ts'
+import { addDemo } from './demo.ts'
+import { examples } from './globals.ts'
+import { addKey } from './key.ts'
+import { addLogs } from './logs.ts'
+import { addResources } from './resources.ts'
+import { addServer } from './server.ts'
+import { addStatus } from './status.ts'
+
+/** The whole command tree. Commands throw; main.ts turns what they throw into text and an exit code. */
+export function buildProgram(): Command {
+  const program = new Command('backstitch')
+    .description('Access to private applications through parts that only dial out; names the hop that broke.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .option('--json', 'print data, and faults, as JSON')
+    .addOption(
+      new Option(
+        '--context <file>',
+        'control plane to talk to (default: ./.backstitch/context.json, then XDG)',
+      )
+        .env('BACKSTITCH_CONTEXT')
+        .argParser(String),
+    )
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .showSuggestionAfterError()
+    .showHelpAfterError('Run it with --help to see what it takes.')
+    .exitOverride()
+  program.commandsGroup('Roles:')
+  addServer(program)
+  addConnector(program)
+  addClient(program)
+  addDemo(program)
+  program.commandsGroup('Configuration:')
+  addApply(program)
+  addResources(program)
+  addKey(program)
+  program.commandsGroup('Looking:')
+  addStatus(program)
+  addLogs(program)
+  addAudit(program)
+  addCompletion(program)
+  program.addHelpText(
+    'after',
+    examples(
+      ['backstitch demo', 'the whole path on this machine, until Ctrl-C'],
+      ['backstitch apply -f access.yaml', 'declare segments, rules and users'],
+      ['backstitch key create --group dc1', 'a key that enrols one connector'],
+      ['backstitch get sessions', 'who reached what, and how long each hop took'],
+    ),
+  )
+  program.addHelpText('after', '\nExit codes, environment and files: docs/cli.md')
+  return program
+}

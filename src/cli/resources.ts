@@ -1,0 +1,105 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { called, findKind, KIND_NAMES, type Kind } from '../api/kinds.ts'
+import type { SessionResource } from '../api/records.ts'
+import { nearest } from '../base/nearest.ts'
+import { HEADS, type Row, rowOf } from './columns.ts'
+import { resourceText } from './describe.ts'
+import { examples, globals, parseCount, restFor } from './globals.ts'
+import { chainText } from './segment-chain.ts'
+import { print, printJson, say, table } from './terminal.ts'
+import { sessionText } from './timeline.ts'
+
+const kindList = `KIND is one of ${KIND_NAMES.join(', ')}; plurals and short forms work, too.`
+
+export function addResources(program: Command): void {
+  program
+    .command('get')
+    .description('List objects of a kind, or show one on a line')
+    .argument('<kind>', 'what to list', parseKind)
+    .argument('[name]', 'name or id')
+    .option('--limit <n>', 'at most so many', parseCount, 200)
+    .addHelpText('after', `\n${kindList}`)
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch get connectors', 'state, group and version of each'],
+        ['backstitch get sessions --limit 5', 'the latest five'],
+        ['backstitch get segments --json', 'everything, for a program'],
+      ),
+    )
+    .action(async (kind: Kind, name: string | undefined, options: { limit: number }, command: Command) => {
+      const rest = await restFor(command)
+      if (name !== undefined) {
+        const one = await rest.get<Row>(pathOf(kind, name))
+        return globals(command).json ? printJson(one) : print(table(HEADS[kind], [rowOf(kind, one)]))
+      }
+      const items = await rest.list<Row>(`/${called(kind).plural}`, options.limit)
+      if (globals(command).json) return printJson(items)
+      if (items.length === 0) return say(`There is no ${called(kind).title}.`)
+      print(
+        table(
+          HEADS[kind],
+          items.map((item) => rowOf(kind, item)),
+        ),
+      )
+    })
+
+  program
+    .command('describe')
+    .description('Everything about one object; of a session, how long each hop took')
+    .argument('<kind>', 'what it is', parseKind)
+    .argument('<name>', 'name or id')
+    .addHelpText('after', `\n${kindList}`)
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch describe session ses_01k8…', 'the way it took, with a bar per hop'],
+        ['backstitch describe segment wiki', 'its ports, and which connectors reach it'],
+      ),
+    )
+    .action(async (kind: Kind, name: string, _options: object, command: Command) => {
+      const rest = await restFor(command)
+      const one = await rest.get<Row>(pathOf(kind, name))
+      if (globals(command).json) return printJson(one)
+      if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
+      print(resourceText(one))
+      if (kind === 'segment') print(`\n${await chainText(rest, one)}`)
+    })
+
+  program
+    .command('delete')
+    .description('Delete an object that nothing refers to; revoke a key or token; end a connector or device')
+    .argument('<kind>', 'what it is', parseKind)
+    .argument('<name>', 'name or id')
+    .addHelpText('after', `\n${kindList}`)
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch delete rule old-rule', 'refused, and the users named, if something refers to it'],
+        ['backstitch delete connector dc1-a', 'its certificate is revoked and its connection cut'],
+      ),
+    )
+    .action(async (kind: Kind, name: string, _options: object, command: Command) => {
+      const rest = await restFor(command)
+      await rest.call(pathOf(kind, name), { method: 'DELETE', headers: { 'if-match': '*' } })
+      if (globals(command).json) printJson({ deleted: { kind, name } })
+      else say(`Deleted ${called(kind).title} ${name}.`)
+    })
+}
+
+/** Refused with the nearest kind there is. */
+function parseKind(word: string): Kind {
+  const kind = findKind(word)
+  if (kind !== undefined) return kind
+  const near = nearest(
+    word,
+    KIND_NAMES.flatMap((name) => [name, called(name).plural]),
+  )
+  throw new InvalidArgumentError(
+    near === undefined ? `Known are ${KIND_NAMES.join(', ')}.` : `Did you mean ${near}?`,
+  )
+}
+
+function pathOf(kind: Kind, name: string): string {
+  return `/${called(kind).plural}/${encodeURIComponent(name)}`
+}

@@ -1,0 +1,27 @@
+import type { Row } from './columns.ts'
+import type { Rest } from './rest.ts'
+import { stateText, style } from './terminal.ts'
+
+/** From a segment to the machines that reach it: server groups, connector groups, connectors with their state. */
+export async function chainText(rest: Rest, segment: Row): Promise<string> {
+  const [serverGroups, connectorGroups, connectors] = await Promise.all([
+    rest.list<Row>('/server-groups', 10_000),
+    rest.list<Row>('/connector-groups', 10_000),
+    rest.list<Row>('/connectors', 10_000),
+  ])
+  const lines = [style('dim', 'reached through')]
+  const attached = serverGroups.filter((group) => segment.serverGroups?.includes(group.id))
+  if (attached.length === 0) lines.push('  no server group: SEGMENT_UNMAPPED for everyone who asks')
+  for (const serverGroup of attached) {
+    lines.push(`  server group ${serverGroup.name}`)
+    const groups = connectorGroups.filter((group) => serverGroup.connectorGroups?.includes(group.id))
+    if (groups.length === 0) lines.push('    no connector group: SEGMENT_UNMAPPED for everyone who asks')
+    for (const group of groups) {
+      lines.push(`    connector group ${group.name}`)
+      const members = connectors.filter((connector) => connector.group === group.id)
+      if (members.length === 0) lines.push('      no connector has enrolled: NO_HEALTHY_CONNECTOR')
+      for (const { name, state } of members) lines.push(`      connector ${name}  ${stateText(state)}`)
+    }
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises'
+import { type Command, Option } from 'commander'
+import { z } from 'zod'
+import { readConfig } from '../base/config.ts'
+import { Fault } from '../base/faults.ts'
+import { createLog } from '../base/log.ts'
+import { VERSION } from '../base/version.ts'
+import { writeContext } from './context.ts'
+import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
+import { untilStopped } from './signals.ts'
+import { print, printJson } from './terminal.ts'
+
+const file = z.string().min(1).max(4096)
+
+/** /etc/backstitch/server.yaml. Every key has a default: an empty or absent file is a whole configuration. */
+const serverConfig = z.strictObject({
+  /** Database, master key, certificates, context. Must survive a restart. */
+  stateDir: file.default('/var/lib/backstitch/server'),
+  /** Where the edge listens. */
+  listen: z.string().min(3).max(300).default('0.0.0.0:443'),
+  /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
+  publicHost: z.string().min(1).max(253).optional(),
+  /** Certificate chain and key for people and tools, PEM; made and kept by the server when absent. */
+  publicCertificate: z.strictObject({ certFile: file, keyFile: file }).optional(),
+  /** How long open tunnels may go on after a stop was asked for, in seconds. */
+  drainSeconds: z.number().int().min(0).max(3600).default(10),
+})
+
+interface ServerFlags {
+  readonly config: string
+  readonly state?: string
+  readonly listen?: string
+  readonly publicHost?: string
+  readonly drain?: number
+}
+
+export function addServer(program: Command): void {
+  program
+    .command('server')
+    .description('Run control plane and one service edge in one process, on embedded defaults')
+    .addOption(
+      new Option('--config <file>', 'YAML configuration')
+        .env('BACKSTITCH_CONFIG')
+        .default('/etc/backstitch/server.yaml'),
+    )
+    .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
+    .addOption(new Option('--listen <host:port>', 'where the edge listens').env('BACKSTITCH_LISTEN'))
+    .addOption(
+      new Option('--public-host <host>', 'name or address that agents reach the edge by').env(
+        'BACKSTITCH_PUBLIC_HOST',
+      ),
+    )
+    .addOption(
+      new Option('--drain <seconds>', 'how long open tunnels may go on after a stop').argParser(parseSeconds),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch server --public-host edge.example.com', 'state in /var/lib/backstitch/server, port 443'],
+        ['backstitch server --state ./state --listen 127.0.0.1:8443', 'try it without root'],
+      ),
+    )
+    .action(runServer)
+}
+
+async function runServer(flags: ServerFlags, command: Command): Promise<void> {
+  using stop = untilStopped()
+  const config = await serverOptions(flags)
+  const log = createLog('server')
+  const { EmbeddedServer } = await import('./embedded-server.ts')
+  await using server = await EmbeddedServer.open({ ...config, log })
+  const { control, edge } = server
+  const at = `${hostInUrl(config.publicHost)}:${edge.port}`
+  const contextFile = `${config.stateDir}/context.json`
+  await writeContext(
+    contextFile,
+    { server: `https://${at}`, fingerprint: edge.fingerprint },
+    control.firstToken,
+  )
+  const facts = {
+    version: VERSION,
+    edge: at,
+    api: `https://${at}/api/v1`,
+    fingerprint: edge.fingerprint,
+    pin: control.pin.toString('hex'),
+    context: contextFile,
+    ...(control.firstToken === undefined ? {} : { token: control.firstToken }),
+  }
+  if (globals(command).json) printJson(facts)
+  else print(startText(facts))
+  log.info(
+    { event: 'server.listening', edge: at, version: VERSION },
+    `Server ${VERSION} is listening at ${at}`,
+  )
+  await new Promise<void>((resolve) => {
+    if (stop.signal.aborted) resolve()
+    else stop.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  log.info({ event: 'server.stopping', drainSeconds: config.drainSeconds }, 'Server is stopping')
+  await server.drain(config.drainSeconds * 1000)
+}
+
+/** Flag and environment, then file, then default. @throws {Fault} INVALID. */
+async function serverOptions(flags: ServerFlags) {
+  const read = await readConfig(flags.config, { schema: serverConfig, hop: 'control' })
+  const config = read ?? serverConfig.parse({})
+  const listen = parseHostPort(flags.listen ?? config.listen)
+  const publicHost = flags.publicHost ?? config.publicHost
+  const everywhere = ['0.0.0.0', '::'].includes(listen.host)
+  if (everywhere && publicHost === undefined) {
+    throw new Fault('INVALID', `listening on ${listen.host} needs --public-host: the name agents dial`, {
+      hop: 'control',
+    })
+  }
+  const files = config.publicCertificate
+  return {
+    stateDir: flags.state ?? config.stateDir,
+    listen,
+    publicHost: publicHost ?? listen.host,
+    drainSeconds: flags.drain ?? config.drainSeconds,
+    publicCertificate: files && {
+      cert: await readPem(files.certFile),
+      key: await readPem(files.keyFile),
+    },
+  }
+}
+
+async function readPem(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new Fault('INVALID', `${path} cannot be read: ${cause.code}`, { cause, hop: 'control' })
+  })
+}
+
+function startText(facts: Record<string, string>): string {
+  const { token, ...shown } = facts
+  const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(12)} ${value}`)
+  if (token !== undefined) {
+    lines.push(
+      '',
+      `  admin token  ${token}`,
+      '  Shown this once. It lies beside the context file, mode 0600.',
+    )
+  }
+  return `Backstitch server\n${lines.join('\n')}\n`
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,96 @@
+import path from 'node:path'
+import type { Command } from 'commander'
+import { asFault, Fault } from '../base/faults.ts'
+import { readStatus } from '../base/status-socket.ts'
+import { clientDirs } from '../client/options.ts'
+import type { ClientStatus } from '../client/status.ts'
+import type { ConnectorStatus } from '../connector/status.ts'
+import { clientStatusText } from './client-status.ts'
+import { HEADS, type Row, rowOf } from './columns.ts'
+import { connectorStatusText } from './connector-status.ts'
+import { findContext } from './context.ts'
+import { factsText } from './facts.ts'
+import { examples, globals } from './globals.ts'
+import { Rest } from './rest.ts'
+import { print, printJson, say, table } from './terminal.ts'
+
+interface Found {
+  readonly daemons: (ConnectorStatus | ClientStatus)[]
+  readonly server?: { readonly url: string; readonly connectors: Row[] }
+  readonly serverFault?: Fault
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('What runs on this machine, and the control plane that the context names')
+    .option('--state <dir>', 'look only at the daemon with this state directory')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch status', 'connector, client and control plane'],
+        ['backstitch status --state /var/lib/backstitch/connector', 'one daemon: which stage is red'],
+      ),
+    )
+    .action(async (options: { state?: string }, command: Command) => {
+      const found = await look(options.state, globals(command).context)
+      if (globals(command).json) {
+        printJson({ daemons: found.daemons, server: found.server ?? null })
+      } else print(foundText(found))
+      if (found.serverFault !== undefined && found.daemons.length > 0) {
+        say(`\ncontrol plane: ${found.serverFault.code}: ${found.serverFault.detail}`)
+      }
+    })
+}
+
+async function look(state: string | undefined, context: string | undefined): Promise<Found> {
+  const folders =
+    state !== undefined
+      ? [path.resolve(state)]
+      : [
+          path.resolve('.backstitch/connector'),
+          path.resolve('.backstitch/client'),
+          '/var/lib/backstitch/connector',
+          clientDirs().state,
+        ]
+  const answers = await Promise.all(folders.map((folder) => readStatus(path.join(folder, 'status.sock'))))
+  const daemons = answers.filter((answer) => answer !== undefined) as Found['daemons']
+  if (state !== undefined) {
+    if (daemons.length === 0) throw silent(folders)
+    return { daemons }
+  }
+  try {
+    const found = await findContext(context)
+    return {
+      daemons,
+      server: { url: found.server, connectors: await new Rest(found).list('/connectors', 1000) },
+    }
+  } catch (error) {
+    const fault = asFault(error)
+    if (daemons.length > 0) return { daemons, serverFault: fault }
+    throw fault.code === 'CONTEXT_MISSING' && context === undefined ? silent(folders) : fault
+  }
+}
+
+function silent(folders: string[]): Fault {
+  return new Fault('DAEMON_DOWN', 'no daemon answers on its status socket', { seen: { looked: folders } })
+}
+
+function foundText({ daemons, server }: Found): string {
+  const parts = daemons.map((daemon) =>
+    daemon.role === 'connector' ? connectorStatusText(daemon) : clientStatusText(daemon),
+  )
+  if (server !== undefined) {
+    const { url, connectors } = server
+    parts.push(factsText([['control plane', url]]))
+    if (connectors.length > 0) {
+      parts.push(
+        table(
+          HEADS.connector,
+          connectors.map((row) => rowOf('connector', row)),
+        ),
+      )
+    }
+  }
+  return parts.join('\n\n')
+}

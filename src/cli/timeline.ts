@@ -1,0 +1,86 @@
+import type { SessionResource } from '../api/records.ts'
+import { FAULTS, type Hop } from '../base/faults.ts'
+import { bytesText, milliseconds } from './session-line.ts'
+import { stateText, style } from './terminal.ts'
+
+/** Steps of a set-up in the order in which they happen, by the hop that measures them. */
+const STEPS: readonly { key: keyof SessionResource['times']; hop: Hop; name: string }[] = [
+  { key: 'policyUs', hop: 'control', name: 'policy' },
+  { key: 'selectionUs', hop: 'control', name: 'selection' },
+  { key: 'ticketUs', hop: 'control', name: 'ticket' },
+  { key: 'handoverUs', hop: 'edge', name: 'handover' },
+  { key: 'innerTlsUs', hop: 'connector', name: 'end-to-end TLS' },
+  { key: 'dnsUs', hop: 'dns', name: 'resolve' },
+  { key: 'connectUs', hop: 'application', name: 'connect' },
+]
+const BAR_COLUMNS = 40
+
+/** A session for people: who, where to, by which way, a bar for every step of its set-up, and how it ended. */
+export function sessionText(session: SessionResource): string {
+  const { names } = session
+  const rows: [string, string | undefined][] = [
+    ['session', session.id],
+    ['state', stateText(session.state)],
+    ['user', labelled(names.user, session.user)],
+    ['device', labelled(names.device, session.device)],
+    ['destination', `${session.host}:${session.port}/${session.protocol}`],
+    ['address', session.address],
+    ['segment', labelled(names.segment, session.segment)],
+    ['rule', labelled(names.rule, session.rule)],
+    ['connector', labelled(names.connector, session.connector)],
+    ['chosen', session.because],
+    ['edge', session.edge],
+    ['pipe', session.pipe],
+    ['started', session.startedAt],
+    ['ended', session.endedAt],
+    ['bytes', `${bytesText(session.bytesUp)} up, ${bytesText(session.bytesDown)} down`],
+    ['close', closeText(session)],
+  ]
+  const facts = rows
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([name, value]) => `${style('dim', name.padEnd(12))} ${value}`)
+  return `${facts.join('\n')}\n\n${timeline(session.times)}`
+}
+
+/** The set-up, one bar per step from where the one before ended. */
+export function timeline(times: SessionResource['times']): string {
+  const known = STEPS.filter(({ key }) => times[key] !== undefined)
+  const sumUs = known.reduce((sum, { key }) => sum + times[key]!, 0)
+  const totalUs = Math.max(times.totalUs ?? 0, sumUs, 1)
+  let atUs = 0
+  const lines = known.map(({ key, hop, name }) => {
+    const us = times[key]!
+    const line = row(hop, name, us, bar(atUs, us, totalUs))
+    atUs += us
+    return line
+  })
+  if (times.totalUs !== undefined) {
+    const restUs = times.totalUs - sumUs
+    if (restUs > 0) lines.push(row('client', 'way and waiting', restUs, bar(atUs, restUs, totalUs)))
+    lines.push(row('', 'user waited', times.totalUs, ''))
+  }
+  if (times.innerTlsUs === undefined)
+    lines.push(style('dim', 'no handover: a tunnel to the connector was open'))
+  return lines.join('\n')
+}
+
+function row(hop: string, name: string, us: number, drawn: string): string {
+  return `${style('dim', hop.padEnd(12))} ${name.padEnd(16)} ${milliseconds(us).padStart(8)}  ${drawn}`.trimEnd()
+}
+
+function bar(fromUs: number, us: number, totalUs: number): string {
+  const start = Math.min(BAR_COLUMNS - 1, Math.floor((fromUs / totalUs) * BAR_COLUMNS))
+  const length = Math.max(1, Math.round((us / totalUs) * BAR_COLUMNS))
+  return ' '.repeat(start) + style('cyan', '█'.repeat(Math.min(length, BAR_COLUMNS - start)))
+}
+
+function labelled(name: string | undefined, id: string | undefined): string | undefined {
+  return name !== undefined && id !== undefined && name !== id ? `${name} ${style('dim', id)}` : (name ?? id)
+}
+
+function closeText({ closeReason, closeHop, closeDetail }: SessionResource): string | undefined {
+  if (closeReason === undefined) return undefined
+  if (closeReason === 'done') return `done${closeHop === undefined ? '' : `, closed by ${closeHop}`}`
+  const { title, fix } = FAULTS[closeReason]
+  return `${style('red', closeReason)} (${closeHop ?? FAULTS[closeReason].hop}): ${title}: ${closeDetail ?? ''}\n${' '.repeat(13)}fix: ${fix}`
+}
