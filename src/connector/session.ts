@@ -4,6 +4,9 @@ import type { MuxStream } from '../mux/stream.ts'
 import type { SessionReport, SessionTimes } from '../wire/control.ts'
 import type { Open } from '../wire/open.ts'
 import type { HeldGrant } from './grants.ts'
+import { holdEarly } from './udp.ts'
+
+const NONE: Buffer[] = []
 
 /** The tunnel a session runs in, as its record names it. */
 export interface TunnelFacts {
@@ -32,12 +35,15 @@ export class Session {
   /** Gives up resolving or dialling; set while that goes on. */
   cancel: (() => void) | undefined
   over = false
+  /** UDP: datagrams that came before the flow ran. */
+  readonly early: Buffer[]
 
   constructor(stream: MuxStream, open: Open, tunnel: TunnelFacts, nowMs: number) {
     this.stream = stream
     this.open = open
     this.tunnel = tunnel
     this.startedMs = nowMs
+    this.early = open.protocol === 'udp' ? holdEarly(stream) : NONE
   }
 
   report(state: 'open'): SessionReport

@@ -112,7 +112,7 @@ export class TunnelStreams {
     const fromUs = clock.monotonicUs()
     if (open.protocol === 'udp') {
       const address = addresses[0]!
-      session.cancel = udp.open(stream, address, open.port, (fault) => {
+      session.cancel = udp.open(stream, session.early, { address, port: open.port }, (fault) => {
         if (fault === undefined) this.#accept(session, address, 0)
         else this.#unreached(session, fault)
       })

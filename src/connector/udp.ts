@@ -14,6 +14,15 @@ const IDLE_MS = 120_000
 /** What may be kept for a flow whose socket is not ready; more is dropped, as UDP is. */
 const MAX_EARLY = 64
 
+/** Keeps the first datagrams of a stream, which come right behind its OPEN, until `UdpFlows.open` takes them over. */
+export function holdEarly(stream: MuxStream): Buffer[] {
+  const early: Buffer[] = []
+  stream.onDatagram = (datagram) => {
+    if (early.length < MAX_EARLY) early.push(datagram)
+  }
+  return early
+}
+
 export class UdpFlows implements Disposable {
   readonly #idleMs: number
   readonly #idle: Deadlines<Flow>
@@ -24,17 +33,18 @@ export class UdpFlows implements Disposable {
   }
 
   /**
-   * Joins `stream` to `address`. Datagrams that came before the socket is ready are kept, a few.
+   * Joins `stream` to `to`.
    *
+   * @param early What `holdEarly` keeps; sent first.
    * @param ready Called once: with nothing when the flow runs, or with why it does not.
    */
   open(
     stream: MuxStream,
-    address: string,
-    port: number,
+    early: Buffer[],
+    to: { readonly address: string; readonly port: number },
     ready: (fault: Fault | undefined) => void,
   ): () => void {
-    const flow = new Flow(stream, address, port)
+    const flow = new Flow(stream, early, to)
     this.#idle.add(flow)
     stream.ended.then(() => {
       this.#idle.delete(flow)
@@ -61,16 +71,16 @@ class Flow {
   readonly #address: string
   readonly #port: number
   readonly #socket: dgram.Socket
-  readonly #early: Buffer[] = []
+  readonly #early: Buffer[]
   #connected = false
   #closed = false
 
-  constructor(stream: MuxStream, address: string, port: number) {
+  constructor(stream: MuxStream, early: Buffer[], { address, port }: { address: string; port: number }) {
     this.stream = stream
+    this.#early = early
     this.#address = address
     this.#port = port
     this.#socket = dgram.createSocket({ type: address.includes(':') ? 'udp6' : 'udp4' })
-    stream.onDatagram = (datagram) => this.#send(datagram)
   }
 
   start(ready: (fault: Fault | undefined) => void): void {
@@ -95,6 +105,7 @@ class Flow {
       if (this.#closed) return
       this.#connected = true
       ready(undefined)
+      this.stream.onDatagram = (datagram) => this.#send(datagram)
       for (const datagram of this.#early.splice(0)) this.#send(datagram)
     })
   }
@@ -102,13 +113,12 @@ class Flow {
   #send(datagram: Buffer): void {
     this.lastMs = performance.now()
     if (this.#closed) return
-    if (this.#connected) {
+    this.#socket.send(datagram, (error) => {
       // A refusal of the peer (ICMP) comes as an error of a later send; EMSGSIZE and a full buffer are drops.
-      this.#socket.send(datagram, (error) => {
-        if ((error as NodeJS.ErrnoException | null)?.code === 'ECONNREFUSED')
-          this.#socket.emit('error', error)
-      })
-    } else if (this.#early.length < MAX_EARLY) this.#early.push(Buffer.from(datagram))
+      if (error !== null && (error as NodeJS.ErrnoException).code === 'ECONNREFUSED') {
+        this.#socket.emit('error', error)
+      }
+    })
   }
 
   close(): void {
