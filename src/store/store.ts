@@ -8,6 +8,7 @@
  * @module
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { existsSync } from 'node:fs'
 import type { Kysely } from 'kysely'
 import type { Kind } from '../api/kinds.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -18,7 +19,7 @@ import { Connectors } from './connectors.ts'
 import { Devices } from './devices.ts'
 import { Idempotency } from './idempotency.ts'
 import { ProvisioningKeys } from './keys.ts'
-import { migrate } from './migrate.ts'
+import { migrate, type SchemaState, schemaState } from './migrate.ts'
 import { Objects } from './objects.ts'
 import { Passwords } from './passwords.ts'
 import { Revocations } from './revocations.ts'
@@ -138,6 +139,21 @@ export async function openStore({
       await sessions.flush()
       await db.destroy()
     },
+  }
+}
+
+/**
+ * Where a store file stands towards this version: for `--check`. Changes nothing.
+ *
+ * @returns undefined if there is no file yet. @throws {Fault} STORE_FAILED.
+ */
+export async function checkStore(file: string): Promise<SchemaState | undefined> {
+  if (!existsSync(file)) return undefined
+  const { db } = await openSqlite(file)
+  try {
+    return await schemaState(db)
+  } finally {
+    await db.destroy()
   }
 }
 

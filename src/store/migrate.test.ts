@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { type TestContext, test } from 'node:test'
+import type { Migration } from 'kysely/migration'
+import { migrate, schemaState } from './migrate.ts'
+import { openSqlite } from './sqlite.ts'
+import { checkStore, openStore } from './store.ts'
+
+const table = (name: string): Migration => ({
+  up: (db) => db.schema.createTable(name).addColumn('id', 'text').execute(),
+})
+const ONE = { '0001-one': table('one') }
+const TWO = { ...ONE, '0002-two': table('two') }
+const BROKEN: Record<string, Migration> = {
+  ...ONE,
+  '0002-two': table('two'),
+  '0003-broken': {
+    async up(db) {
+      await db.schema.createTable('three').addColumn('id', 'text').execute()
+      await db.schema.createTable('one').addColumn('id', 'text').execute()
+    },
+  },
+}
+
+async function at(t: TestContext, migrations: Record<string, Migration>) {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'backstitch-migrate-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const file = path.join(directory, 'store.db')
+  const { raw, db } = await openSqlite(file)
+  t.after(() => db.destroy())
+  await migrate(raw, db, file, migrations)
+  const tables = async () =>
+    (await db.introspection.getTables())
+      .map((one) => one.name)
+      .filter((name) => !name.startsWith('schema_'))
+      .sort()
+  return { directory, file, raw, db, tables }
+}
+
+test('a new file gets all migrations and no backup', async (t) => {
+  const { directory, db, tables } = await at(t, TWO)
+  assert.deepEqual(await tables(), ['one', 'two'])
+  assert.deepEqual(await schemaState(db, TWO), {
+    applied: ['0001-one', '0002-two'],
+    pending: [],
+    unknown: [],
+  })
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.includes('before')),
+    [],
+  )
+})
+
+test('an older file is copied first, then brought up; again nothing happens', async (t) => {
+  const { file, raw, db, tables } = await at(t, ONE)
+  assert.deepEqual((await schemaState(db, TWO)).pending, ['0002-two'])
+  const done = await migrate(raw, db, file, TWO)
+  assert.deepEqual(done.applied, ['0002-two'])
+  assert.deepEqual(await tables(), ['one', 'two'])
+  const copy = new DatabaseSync(done.backup!, { readOnly: true })
+  assert.equal(copy.prepare(`SELECT count(*) AS n FROM sqlite_master WHERE name = 'two'`).get()?.n, 0)
+  copy.close()
+  assert.deepEqual(await migrate(raw, db, file, TWO), { applied: [] })
+})
+
+test('a migration that fails leaves everything as it was, and says where the copy is', async (t) => {
+  const { file, raw, db, tables } = await at(t, ONE)
+  await assert.rejects(migrate(raw, db, file, BROKEN), { code: 'STORE_FAILED', detail: /before-0001-one/ })
+  assert.deepEqual(await tables(), ['one'])
+  assert.deepEqual((await schemaState(db, TWO)).applied, ['0001-one'])
+})
+
+test('a file of a newer version is refused untouched', async (t) => {
+  const { file, raw, db } = await at(t, TWO)
+  await assert.rejects(migrate(raw, db, file, ONE), {
+    code: 'STORE_FAILED',
+    detail: /newer version.*0002-two/,
+  })
+})
+
+test('checking tells what would be done and does not do it', async (t) => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'backstitch-migrate-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const file = path.join(directory, 'store.db')
+  assert.equal(await checkStore(file), undefined)
+  await (await openStore({ file }))[Symbol.asyncDispose]()
+  const before = readdirSync(directory)
+  assert.deepEqual(await checkStore(file), { applied: ['0001-start'], pending: [], unknown: [] })
+  assert.deepEqual(readdirSync(directory), before)
+})
