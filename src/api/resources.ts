@@ -35,12 +35,10 @@ function build(kind: ObjectKind) {
     input: spec
       .safeExtend(own)
       .meta({ id: `${schemaName(kind)}Input`, description: `A ${title}, as written` }),
-    patch: z
-      .strictObject(mapShape({ ...spec.shape, ...own }, changeable))
-      .meta({
-        id: `${schemaName(kind)}Patch`,
-        description: `Fields of a ${title} to change; null removes one`,
-      }),
+    patch: z.strictObject(mapShape({ ...spec.shape, ...own }, changeable)).meta({
+      id: `${schemaName(kind)}Patch`,
+      description: `Fields of a ${title} to change; null removes one`,
+    }),
     resource: z
       .object({ kind: z.literal(kind), ...envelope, ...mapShape(spec.shape, present), ...shown })
       .meta({ id: schemaName(kind), description: `A ${title}` }),
