@@ -58,8 +58,9 @@ export interface Issued {
   readonly publicKeyHash: string
 }
 
-/** A new root and intermediate for `tenant`. The keys are secrets: they belong in the vault. */
+/** A new root and intermediate for `tenant`. The keys are secrets: they belong in the vault. @throws {RangeError} if no identity can name it. */
 export async function createAuthority(tenant: string, nowMs: number): Promise<AuthorityMaterial> {
+  identityUri({ tenant, role: 'edge', id: 'any' }) // throws if leaves could not name the tenant
   const x509 = await loadX509()
   const root = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   const intermediate = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })

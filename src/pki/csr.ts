@@ -25,7 +25,7 @@ async function csrFor(
 ): Promise<string> {
   const { Pkcs10CertificateRequestGenerator } = await loadX509()
   const request = await Pkcs10CertificateRequestGenerator.create({
-    name: [{ CN: [commonName] }],
+    name: [{ CN: [plain(commonName)] }],
     signingAlgorithm: CERTIFICATE_SIGNATURE,
     keys: {
       privateKey: privateKey.toCryptoKey(CERTIFICATE_KEY, false, ['sign']),
@@ -33,6 +33,11 @@ async function csrFor(
     },
   })
   return `${request.toString('pem')}\n`
+}
+
+/** The writer reads `#` and `\\` in names as instructions; X.520 ends a common name at 64 characters. */
+function plain(commonName: string): string {
+  return commonName.replaceAll(/[^\w. -]/g, '').slice(0, 64) || 'backstitch'
 }
 
 /**
