@@ -83,7 +83,7 @@ export class Connector {
     try {
       const state = await StateDir.open(stateDir, 'connector')
       await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.status())
-      const machine = await readMachine({ gathered: this.#o.gatheredFile })
+      const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
       this.#locker = new Locker(state, machine, log)
       this.#identity = await loadIdentity(this.#locker)
       this.#progress.pass(1, { version: VERSION, pid: process.pid, stateDir: state.path })
@@ -158,12 +158,12 @@ export class Connector {
       log,
       clock: systemClock,
       state: () => this.#state(),
-      onHealthy: () => this.#healthy(),
+      onHealth: (healthy) => this.#health(healthy),
       onRenewed: (renewed) => {
         this.#identity = renewed
       },
       onDown: async (fault) => {
-        this.#healthyMs = undefined
+        this.#health(false)
         ended = fault.code === 'CERT_EXPIRED' && (await keyFileStamp(this.#o.keyFile)) !== 'none'
         const now = await this.#readEgress().catch(() => undefined)
         return !ended && now !== undefined && sameEgress(egress, now)
@@ -223,13 +223,15 @@ export class Connector {
     )
   }
 
-  #healthy(): void {
-    this.#healthyMs ??= Date.now()
-    if (this.#startToHealthyMs !== undefined) return
-    this.#startToHealthyMs = Math.round((systemClock.monotonicUs() - this.#startedUs) / 1000)
+  #health(healthy: boolean): void {
+    if (!healthy) this.#healthyMs = undefined
+    if (!healthy || this.#healthyMs !== undefined) return
+    this.#healthyMs = Date.now()
+    const first = this.#startToHealthyMs === undefined
+    this.#startToHealthyMs ??= Math.round((systemClock.monotonicUs() - this.#startedUs) / 1000)
     this.#o.log.info(
       { event: 'connector.healthy', startToHealthyMs: this.#startToHealthyMs },
-      `Connector healthy ${this.#startToHealthyMs} ms after its start`,
+      first ? `Connector healthy ${this.#startToHealthyMs} ms after its start` : 'Connector healthy again',
     )
   }
 

@@ -48,7 +48,8 @@ export interface ControlOptions {
   readonly log: Log
   readonly clock: Clock
   readonly state: () => ConnectorState
-  readonly onHealthy: () => void
+  /** A canary came through, or was lost for good: called for each. */
+  readonly onHealth: (healthy: boolean) => void
   readonly onRenewed: (identity: ConnectorIdentity) => void
   /** The connection broke, or could not be made. Resolves with whether to go on as before. */
   readonly onDown: (fault: Fault) => Promise<boolean>
@@ -201,7 +202,7 @@ export class Control {
   #startCanary(): void {
     this.#canary?.abort()
     this.#canary = new AbortController()
-    const { progress, onHealthy, log, egress } = this.#o
+    const { progress, onHealth, log, egress } = this.#o
     if (progress.stages[6].is !== 'passed') progress.begin(6)
     void watchCanary(
       {
@@ -215,11 +216,13 @@ export class Control {
           }),
         onHealthy: (result) => {
           progress.pass(6, { ...result })
-          onHealthy()
+          log.debug({ event: 'canary.passed', ...result }, 'Canary came through')
+          onHealth(true)
           this.tellState()
         },
         onUnhealthy: (fault) => {
           progress.fail(6, fault)
+          onHealth(false)
           log.warn(
             { event: 'canary.lost', code: fault.code, hop: fault.hop },
             `Canary lost: ${fault.message}`,

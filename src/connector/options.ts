@@ -32,6 +32,8 @@ export interface ConnectorOptions extends ConnectorConfig {
   readonly log: Log
   /** What BACKSTITCH_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read from; process.env by default. */
   readonly env?: NodeJS.ProcessEnv
+  /** Where the files that tell machines apart are looked for; tests give a folder of their own. */
+  readonly machineRoot?: string
 }
 
 export const DEFAULT_CONFIG_FILE = '/etc/backstitch/connector.yaml'
