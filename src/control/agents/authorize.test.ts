@@ -126,14 +126,20 @@ test('a segment without a way, and a group without a healthy member, are told ap
     ...{ id, name: id, group: 'dc1', state, sessions: 0 },
     ...more,
   })
-  const out = [member('a', 'disconnected'), member('b', 'healthy', { unreachable: { code: 'APP_REFUSED' } })]
+  const out = [member('a', 'disconnected'), member('b', 'draining')]
   assert.throws(
     () => choose(policy, wiki, () => out),
     (fault: Fault) => {
       assert.equal(fault.code, 'NO_HEALTHY_CONNECTOR')
-      assert.match(fault.detail, /a: .*disconnected.*b: .*APP_REFUSED/)
+      assert.match(fault.detail, /a: .*disconnected.*b: .*drain/i)
       return true
     },
+  )
+  const cutOff = member('e', 'healthy', { unreachable: { code: 'APP_REFUSED' } })
+  assert.equal(
+    choose(policy, wiki, () => [...out, cutOff]).chosen.id,
+    'e',
+    'the application itself answers then',
   )
   const chosen = choose(policy, wiki, () => [
     ...out,
@@ -141,5 +147,5 @@ test('a segment without a way, and a group without a healthy member, are told ap
     member('d', 'healthy'),
   ])
   assert.equal(chosen.chosen.id, 'd', 'the one with fewest sessions')
-  assert.equal(chosen.excluded.length, 2)
+  assert.equal(chosen.excluded.length, 3)
 })

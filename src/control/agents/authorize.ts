@@ -93,12 +93,17 @@ export function choose(
       seen: { segment: segment.name },
     })
   }
-  const selection = selectConnector(candidates(groups))
+  const members = candidates(groups)
+  let selection = selectConnector(members)
+  // Where no other member reaches it either, trying again is right: the answer is then the application's own.
   if (selection.chosen === undefined) {
-    const members = selection.excluded.map((member) => `${member.name}: ${member.because}`)
-    const detail = members.length === 0 ? 'its connector groups have no member' : members.join('; ')
+    selection = selectConnector(members.map((member) => ({ ...member, unreachable: undefined })))
+  }
+  if (selection.chosen === undefined) {
+    const reasons = selection.excluded.map((member) => `${member.name}: ${member.because}`)
+    const detail = reasons.length === 0 ? 'its connector groups have no member' : reasons.join('; ')
     throw new Fault('NO_HEALTHY_CONNECTOR', `segment ${segment.name}: ${detail}`, {
-      seen: { segment: segment.name, members },
+      seen: { segment: segment.name, members: reasons },
     })
   }
   return { ...selection, chosen: selection.chosen }

@@ -58,7 +58,7 @@ export class Clients {
       })
       const policyUs = Math.max(0, clock.monotonicUs() - startUs)
       const selection = choose(policy, permitted.segment, (groups) =>
-        this.#candidates(policy, groups, permitted.segment.id),
+        this.#candidates(policy, groups, { host: permitted.host, port: asked.port }),
       )
       const selectionUs = Math.max(0, clock.monotonicUs() - startUs - policyUs)
 
@@ -153,7 +153,11 @@ export class Clients {
     return pipe.client
   }
 
-  #candidates(policy: PolicySnapshot, groups: readonly string[], segment: string): Candidate[] {
+  #candidates(
+    policy: PolicySnapshot,
+    groups: readonly string[],
+    to: { host: string; port: number },
+  ): Candidate[] {
     const { presence, clock } = this.#deps
     const nowMs = clock.nowMs()
     return policy.members(groups).map((member) => {
@@ -164,7 +168,7 @@ export class Clients {
         group: member.groupId,
         state: member.enabled ? (connected?.state ?? 'disconnected') : 'disabled',
         sessions: connected?.sessions ?? 0,
-        unreachable: presence.unreachable(member.id, segment, nowMs),
+        unreachable: presence.unreachable(member.id, to, nowMs),
       }
     })
   }

@@ -30,7 +30,7 @@ export class Connectors {
 
   reach(connector: Connected, said: Reach): void {
     const failed = said.ok ? undefined : { code: said.fault?.code ?? 'APP_UNREACHABLE' }
-    this.#deps.presence.reached(connector.peer.identity.id, said.segment, failed, this.#deps.clock.nowMs())
+    this.#deps.presence.reached(connector.peer.identity.id, said, failed, this.#deps.clock.nowMs())
   }
 
   /** A pipe of the connector with itself: proves the data path without an application. */

@@ -21,14 +21,20 @@ export interface Connected {
   rttUs: number
 }
 
+interface Application {
+  readonly host: string
+  readonly port: number
+}
+
 /** How long a connector that could not reach an application is passed over for it. */
 const UNREACHABLE_MS = 15_000
+const MAX_UNREACHABLE = 20_000
 
 /** Who is connected now, and what connectors have lately seen of applications. Nothing of it is written to the store. */
 export class Presence {
   readonly #connectors = new Map<string, Connected>()
   readonly #clients = new Map<string, Set<Connected>>()
-  /** `connector segment` → what it met there last, when it failed. */
+  /** `connector host port` → what it met there last, when it failed. */
   readonly #unreachable = new Map<string, { code: string; untilMs: number }>()
 
   connector(id: string): Connected | undefined {
@@ -70,20 +76,28 @@ export class Presence {
     if (set?.size === 0) this.#clients.delete(id)
   }
 
-  /** A connector dialled an application of a segment and says how it went. */
-  reached(connector: string, segment: string, failed: { code: string } | undefined, nowMs: number): void {
-    const key = `${connector} ${segment}`
-    if (failed === undefined) this.#unreachable.delete(key)
-    else this.#unreachable.set(key, { code: failed.code, untilMs: nowMs + UNREACHABLE_MS })
+  /** A connector dialled an application and says how it went. */
+  reached(connector: string, to: Application, failed: { code: string } | undefined, nowMs: number): void {
+    const key = keyOf(connector, to)
+    this.#unreachable.delete(key) // Set anew it comes last: the first are the oldest.
+    if (failed === undefined) return
+    this.#unreachable.set(key, { code: failed.code, untilMs: nowMs + UNREACHABLE_MS })
+    if (this.#unreachable.size > MAX_UNREACHABLE) {
+      this.#unreachable.delete(this.#unreachable.keys().next().value!)
+    }
   }
 
-  unreachable(connector: string, segment: string, nowMs: number): { code: string } | undefined {
-    const met = this.#unreachable.get(`${connector} ${segment}`)
+  unreachable(connector: string, to: Application, nowMs: number): { code: string } | undefined {
+    const met = this.#unreachable.get(keyOf(connector, to))
     if (met === undefined) return undefined
     if (met.untilMs > nowMs) return { code: met.code }
-    this.#unreachable.delete(`${connector} ${segment}`)
+    this.#unreachable.delete(keyOf(connector, to))
     return undefined
   }
 }
 
 const NONE: ReadonlySet<Connected> = new Set()
+
+function keyOf(connector: string, { host, port }: Application): string {
+  return `${connector} ${host} ${port}`
+}
