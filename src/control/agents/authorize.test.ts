@@ -143,6 +143,7 @@ test('a segment without a way, and a group without a healthy member, are told ap
   )
   const chosen = choose(policy, wiki, () => [
     ...out,
+    cutOff,
     member('c', 'healthy', { sessions: 5 }),
     member('d', 'healthy'),
   ])
