@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { OBJECT_KINDS, type ObjectKind } from '../api/kinds.ts'
+import { decide } from '../policy/decide.ts'
+import { findSegment } from '../policy/segment.ts'
+import { openStore, type Store } from '../store/store.ts'
+import { cachedPolicy, loadPolicy } from './snapshot.ts'
+
+const put = (store: Store, kind: ObjectKind, name: string, fields: object = {}, id?: string) =>
+  store.objects.put({ kind, name, id, spec: OBJECT_KINDS[kind].spec.parse(fields) })
+
+async function withWiki(): Promise<Store> {
+  const store = await openStore({ file: ':memory:' })
+  await put(store, 'connector-group', 'dc1')
+  await put(store, 'server-group', 'web', { connectorGroups: ['dc1'] })
+  await put(store, 'segment-group', 'office')
+  await put(store, 'segment', 'wiki', {
+    domains: ['wiki.example'],
+    tcp: ['443', '8000-8100'],
+    segmentGroup: 'office',
+    serverGroups: ['web'],
+    addressCidrs: ['10.0.0.0/8'],
+  })
+  await put(store, 'user-group', 'staff')
+  await put(store, 'user', 'alice', { groups: ['staff'] })
+  await put(store, 'posture-fact', 'managed', { valueType: 'boolean' })
+  await put(store, 'access-rule', 'r', {
+    order: 1,
+    action: 'allow',
+    conditions: {
+      userGroups: ['staff'],
+      segmentGroups: ['office'],
+      posture: [{ fact: 'managed', equals: true }],
+    },
+  })
+  return store
+}
+
+test('what is stored decides: from the name asked for to the connector group', async () => {
+  await using store = await withWiki()
+  const policy = await loadPolicy(store)
+  const match = findSegment(policy.segments, { host: 'wiki.example', port: 8050, protocol: 'tcp' })
+  assert.ok(match.is === 'found')
+  const [userId, user] = [...policy.users][0]!
+  const request = (managed: boolean) => ({
+    user: { id: userId, groups: user.groups },
+    device: { id: 'dev_1', posture: { managed } },
+    clientKind: 'client',
+    segment: match.segment,
+    nowMs: 0,
+  })
+  assert.equal(decide(policy.rules, request(true)).allow, true)
+  assert.equal(decide(policy.rules, request(false)).allow, false)
+  const group = await store.objects.get('connector-group', 'dc1')
+  assert.deepEqual(policy.connectorGroupsOf(match.segment), [group.id])
+  assert.deepEqual(policy.members([group.id]), [])
+})
+
+test('what is disabled on the way leads nowhere', async () => {
+  const DISABLED: { kind: ObjectKind; name: string; fields?: object; gives: 'no segment' | 'no group' }[] = [
+    { kind: 'segment-group', name: 'office', gives: 'no segment' },
+    { kind: 'server-group', name: 'web', fields: { connectorGroups: ['dc1'] }, gives: 'no group' },
+    { kind: 'connector-group', name: 'dc1', gives: 'no group' },
+  ]
+  for (const { kind, name, fields, gives } of DISABLED) {
+    await using store = await withWiki()
+    const { id } = await store.objects.get(kind, name)
+    await put(store, kind, name, { ...fields, enabled: false }, id)
+    const policy = await loadPolicy(store)
+    const wiki = policy.segments[0]!
+    if (gives === 'no segment') assert.equal(wiki.enabled, false)
+    else assert.deepEqual(policy.connectorGroupsOf(wiki), [], name)
+  }
+})
+
+test('servers that are listed are the only addresses; none of them enabled is nowhere, not anywhere', async () => {
+  await using store = await withWiki()
+  assert.deepEqual((await loadPolicy(store)).segments[0]!.addressCidrs, ['10.0.0.0/8'])
+  const server = await put(store, 'server', 'srv1', { address: '10.1.2.3' })
+  const { id } = await store.objects.get('server-group', 'web')
+  await put(
+    store,
+    'server-group',
+    'web',
+    { connectorGroups: ['dc1'], dynamicDiscovery: false, servers: ['srv1'] },
+    id,
+  )
+  assert.deepEqual((await loadPolicy(store)).segments[0]!.addressCidrs, ['10.1.2.3/32'])
+  await put(store, 'server', 'srv1', { address: '10.1.2.3', enabled: false }, server.id)
+  const policy = await loadPolicy(store)
+  assert.deepEqual(policy.connectorGroupsOf(policy.segments[0]!), [])
+})
+
+test('a cached policy is read again only after a change, and never older than what was seen', async () => {
+  await using store = await withWiki()
+  const policy = cachedPolicy(store)
+  const first = await policy()
+  assert.equal(await policy(), first)
+  await put(store, 'segment', 'more', { domains: ['more.example'], tcp: ['80'] })
+  const [a, b] = await Promise.all([policy(), policy()])
+  assert.equal(a.segments.length, 2)
+  assert.equal(a, b)
+  assert.equal(a.version, await store.policyVersion())
+})
