@@ -37,14 +37,15 @@ const TESTS: { readonly [Name in keyof Conditions]-?: Test<Name> } = {
 
 export const CONDITION_NAMES = Object.keys(TESTS) as (keyof Conditions)[]
 
-/** Every condition that does not hold, in the order they are asked. Empty: the rule matches. */
-export function failingConditions(conditions: Conditions, request: AccessRequest): FailingCondition[] {
-  const failing: FailingCondition[] = []
+/** The conditions that do not hold, in the order they are asked; none if the rule matches. Lazy: most rules fail early. */
+export function* failingConditions(
+  conditions: Conditions,
+  request: AccessRequest,
+): Generator<FailingCondition> {
   for (const condition of CONDITION_NAMES) {
     const failed = tryCondition(condition, conditions, request)
-    if (failed) failing.push({ condition, ...failed })
+    if (failed) yield { condition, ...failed }
   }
-  return failing
 }
 
 function tryCondition<Name extends keyof Conditions>(

@@ -24,31 +24,25 @@ export interface Denied {
 
 export type Decision = Allowed | Denied
 
-interface Missed {
-  readonly rule: PolicyRule
-  readonly failing: readonly FailingCondition[]
-}
-
 /**
  * Pure: `request.nowMs` is the only clock.
  *
  * @throws {Fault} INVALID if a rule that must be asked cannot be read: the caller denies.
  */
 export function decide(rules: readonly PolicyRule[], request: AccessRequest): Decision {
-  const missed: Missed[] = []
+  const missed: PolicyRule[] = []
   for (const rule of [...rules].sort(byOrder)) {
     if (!rule.enabled) continue
-    const failing = failingConditions(rule.conditions, request)
-    if (failing.length > 0) {
-      if (rule.action === 'allow') missed.push({ rule, failing })
+    if (!failingConditions(rule.conditions, request).next().done) {
+      if (rule.action === 'allow') missed.push(rule)
     } else if (rule.action === 'allow') {
       return { allow: true, rule }
     } else {
       // Allow rules after this one are not near: they could match entirely and would still not be asked.
-      return { allow: false, rule, nearest: nearest(missed) }
+      return { allow: false, rule, nearest: nearest(missed, request) }
     }
   }
-  return { allow: false, nearest: nearest(missed) }
+  return { allow: false, nearest: nearest(missed, request) }
 }
 
 /** POSTURE_FAILED if the device is all that stands in the way, else POLICY_DENIED; both with the rule and the condition. */
@@ -78,12 +72,17 @@ function byOrder(a: PolicyRule, b: PolicyRule): number {
 }
 
 /** A rule about another application is never near, however little else failed; nor is one about other people. */
-function nearest(missed: readonly Missed[]): Denied['nearest'] {
-  let best: Missed | undefined
-  for (const candidate of missed) {
-    if (best === undefined || distance(candidate) < distance(best)) best = candidate
+function nearest(missed: readonly PolicyRule[], request: AccessRequest): Denied['nearest'] {
+  let best: Denied['nearest']
+  let shortest = Number.POSITIVE_INFINITY
+  for (const rule of missed) {
+    const failing = [...failingConditions(rule.conditions, request)]
+    const distance = failing.reduce((sum, { condition }) => sum + (WEIGHT[condition] ?? 1), 0)
+    if (distance >= shortest) continue
+    shortest = distance
+    best = { rule, failing: failing[0]! }
   }
-  return best && { rule: best.rule, failing: best.failing[0]! }
+  return best
 }
 
 const WEIGHT: Readonly<Record<string, number>> = {
@@ -91,10 +90,6 @@ const WEIGHT: Readonly<Record<string, number>> = {
   segmentGroups: 10_000,
   users: 100,
   userGroups: 100,
-}
-
-function distance({ failing }: Missed): number {
-  return failing.reduce((sum, { condition }) => sum + (WEIGHT[condition] ?? 1), 0)
 }
 
 function compare({ wanted, seen }: FailingCondition): string {

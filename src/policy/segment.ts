@@ -8,8 +8,9 @@
  * @module
  */
 import { Fault } from '../base/faults.ts'
-import { addressBytes, networkHas, readNetwork } from './address.ts'
-import { canonicalHost, canonicalPattern, isAddress, isCanonicalHost } from './destination.ts'
+import { type AddressBytes, addressBytes, networkHas, readNetwork } from './address.ts'
+import { canonicalHost, canonicalPattern, isCanonicalHost } from './destination.ts'
+import { remember } from './remember.ts'
 
 /** First and last port, both included. */
 export type PortRange = readonly [number, number]
@@ -42,16 +43,26 @@ export type SegmentMatch =
   | { readonly is: 'wrong-port'; readonly segment: PolicySegment }
   | { readonly is: 'not-covered' }
 
+interface Target {
+  readonly host: string
+  readonly address: AddressBytes | undefined
+}
+
+function targetOf(text: string): Target {
+  const host = canonicalHost(text)
+  return { host, address: addressBytes(host) }
+}
+
 /** @throws {Fault} BAD_DESTINATION if host or port is not valid; INVALID if a segment is malformed. */
 export function findSegment(segments: readonly PolicySegment[], to: Destination): SegmentMatch {
-  const host = canonicalHost(to.host)
+  const target = targetOf(to.host)
   if (!Number.isInteger(to.port) || to.port < 1 || to.port > 65_535) {
     throw new Fault('BAD_DESTINATION', `${to.port} is not a port`, { seen: { port: to.port } })
   }
   let best = 0
   let winners: PolicySegment[] = []
   for (const segment of segments) {
-    const rank = segment.enabled ? specificity(segment, host) : 0
+    const rank = segment.enabled ? specificity(segment, target) : 0
     if (rank === 0 || rank < best) continue
     if (rank > best) winners = []
     best = rank
@@ -69,7 +80,7 @@ export function findSegment(segments: readonly PolicySegment[], to: Destination)
  * @param host Canonical; any other spelling matches nothing.
  */
 export function hostMatches(pattern: string, host: string): boolean {
-  return (isPlain(host) || isCanonicalHost(host)) && patternRank(pattern, host) > 0
+  return isCanonicalHost(host) && patternRank(pattern, host, addressBytes(host)) > 0
 }
 
 export function portIn(ranges: readonly PortRange[], port: number): boolean {
@@ -80,32 +91,26 @@ export function portIn(ranges: readonly PortRange[], port: number): boolean {
 const RANK_OF_SUFFIX = 1000
 const RANK_OF_HOST = 10_000
 
-/** How closely the segment names the host; 0: not at all. */
-function specificity(segment: PolicySegment, host: string): number {
+/** How closely the segment names the target; 0: not at all. */
+function specificity(segment: PolicySegment, { host, address }: Target): number {
   let rank = 0
-  for (const pattern of segment.hosts) rank = Math.max(rank, patternRank(pattern, host))
-  if (rank > 0 || segment.cidrs.length === 0) return rank
-  const address = addressBytes(host)
-  if (address === undefined) return 0
+  for (const pattern of segment.hosts) rank = Math.max(rank, patternRank(pattern, host, address))
+  if (rank > 0 || address === undefined) return rank
   for (const cidr of segment.cidrs) {
-    const network = readNetwork(cidr)
+    const network = networkOf(cidr)
     if (networkHas(network, address)) rank = Math.max(rank, 1 + network.prefix)
   }
   return rank
 }
 
-function patternRank(pattern: string, host: string): number {
-  const canonical = isPlain(pattern.replace(/^\*\./, '')) ? pattern : canonicalPattern(pattern)
+function patternRank(pattern: string, host: string, address: AddressBytes | undefined): number {
+  const canonical = patternOf(pattern)
   if (!canonical.startsWith('*.')) return canonical === host ? RANK_OF_HOST : 0
   const suffix = canonical.slice(1) // with its dot, so that evil-example.com does not end in it
-  return host.length > suffix.length && host.endsWith(suffix) && !isAddress(host)
+  return address === undefined && host.length > suffix.length && host.endsWith(suffix)
     ? RANK_OF_SUFFIX + suffix.length
     : 0
 }
 
-const PLAIN = /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z_](?:[a-z0-9_-]*[a-z0-9_])?$/
-
-/** A name that is canonical already, as most that come here are: it needs no second look. */
-function isPlain(name: string): boolean {
-  return name.length <= 63 && PLAIN.test(name) && !name.includes('xn--')
-}
+const patternOf = remember(canonicalPattern)
+const networkOf = remember(readNetwork)

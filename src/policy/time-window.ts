@@ -23,6 +23,18 @@ export function isWithin(window: TimeWindow, nowMs: number): boolean {
 
 /** @throws {Fault} INVALID if `zone` is not an IANA name. */
 export function localTime(nowMs: number, zone: string): LocalTime {
+  // Zones are whole minutes off UTC, so one answer serves all rules that are asked within a minute.
+  const utcMinute = Math.floor(nowMs / 60_000)
+  const latest = LATEST.get(zone)
+  if (latest?.utcMinute === utcMinute) return latest.local
+  const local = readLocalTime(nowMs, zone)
+  LATEST.set(zone, { utcMinute, local })
+  return local
+}
+
+const LATEST = new Map<string, { readonly utcMinute: number; readonly local: LocalTime }>()
+
+function readLocalTime(nowMs: number, zone: string): LocalTime {
   const parts = Object.fromEntries(
     formatFor(zone)
       .formatToParts(nowMs)
