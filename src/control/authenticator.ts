@@ -20,9 +20,14 @@ export interface Authenticator {
   authenticate(attempt: SignIn): Promise<{ readonly id: string; readonly name: string }>
 }
 
-/** Hashing takes 19 MiB and a core: more at once than this wait, and beyond a queue are turned away. */
-const AT_ONCE = 4
-const QUEUE = 64
+export interface LocalAuthenticatorOptions {
+  readonly store: Store
+  readonly clock: Clock
+  /** Hashing takes 19 MiB and a core: more at once than this wait. */
+  readonly atOnce?: number
+  /** More waiting than this are turned away. */
+  readonly queue?: number
+}
 
 /**
  * Users and passwords kept in the store. An unknown user costs the same time as a wrong password, and both get
@@ -33,11 +38,15 @@ export class LocalAuthenticator implements Authenticator {
   readonly #byPlace: Attempts
   readonly #byUser: Attempts
   readonly #nobody = hashPassword('nobody signs in with this')
+  readonly #atOnce: number
+  readonly #queue: number
   #running = 0
   readonly #waiting: (() => void)[] = []
 
-  constructor({ store, clock }: { store: Store; clock: Clock }) {
+  constructor({ store, clock, atOnce = 4, queue = 64 }: LocalAuthenticatorOptions) {
     this.#store = store
+    this.#atOnce = atOnce
+    this.#queue = queue
     this.#byPlace = new Attempts({ clock, free: 10, maxWaitMs: 300_000 })
     // Many places can try one user together. The wait is short: it must not lock the user out.
     this.#byUser = new Attempts({ clock, free: 30, maxWaitMs: 10_000 })
@@ -62,8 +71,8 @@ export class LocalAuthenticator implements Authenticator {
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= AT_ONCE) {
-      if (this.#waiting.length >= QUEUE) {
+    if (this.#running >= this.#atOnce) {
+      if (this.#waiting.length >= this.#queue) {
         throw new Fault('RATE_LIMITED', 'too many sign-ins at once', { seen: { retryAfterS: 1 } })
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
