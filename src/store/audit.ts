@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
@@ -122,6 +123,8 @@ export class Audit {
         seq = row.seq
         prevHash = row.hash
       }
+      // The database answers at once, so that without this nothing else of the process would run meanwhile.
+      await setImmediate()
     }
     if (seq < headSeq) {
       return { intact: false, seq: seq + 1, because: `records ${seq + 1} to ${headSeq} are missing` }

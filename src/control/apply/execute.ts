@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { ApplyReply, PlanStep } from '../../api/apply.ts'
 import { checkDocuments, type Declared } from '../../api/documents.ts'
 import { InvalidFault } from '../../api/invalid.ts'
@@ -36,6 +37,9 @@ export async function prepare(
   }
   return { declared, passwords }
 }
+
+/** After this many steps the rest of the process has a turn: an edge may run in it. */
+const STEPS_AT_ONCE = 32
 
 /** Ends the transaction of a dry run, which did everything and keeps nothing. */
 class DryRun extends Error {
@@ -78,7 +82,8 @@ export async function execute(
   })
   const audit: Omit<AuditEntry, 'actor'>[] = []
   const done: PlanStep[] = []
-  for (const step of steps) {
+  for (const [index, step] of steps.entries()) {
+    if (index % STEPS_AT_ONCE === STEPS_AT_ONCE - 1) await setImmediate()
     const id = await doStep(tx, step, declared, passwords, audit)
     const { action, kind, name, changes } = step
     done.push({ action, kind, name, id, changes: [...changes] })
