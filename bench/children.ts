@@ -20,6 +20,8 @@ export interface Address {
 export interface Child {
   readonly name: string
   readonly pid: number
+  /** When it was started, in ms since the epoch: the clock of log lines. */
+  readonly startedMs: number
   readonly logFile: string
 }
 
@@ -43,11 +45,12 @@ export class Children implements AsyncDisposable {
     const [file, ...args] = namespace ? (['ip', 'netns', 'exec', namespace, ...command] as const) : command
     const logFile = path.join(this.#dir, `${name}.log`)
     const log = openSync(logFile, 'w')
+    const startedMs = Date.now()
     const child = spawn(file, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } })
     closeSync(log)
     child.on('error', () => {})
     if (child.pid === undefined) throw new Error(`Cannot start ${name}: ${file} did not run`)
-    const started = { name, pid: child.pid, logFile }
+    const started = { name, pid: child.pid, startedMs, logFile }
     this.#running.set(started, child)
     return started
   }

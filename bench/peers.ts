@@ -7,6 +7,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import path from 'node:path'
 import type { Peer } from './path.ts'
+import { backstitch } from './peers/backstitch.ts'
 import { direct } from './peers/direct.ts'
 import { haproxy } from './peers/haproxy.ts'
 import { nebula, nebulaJumbo } from './peers/nebula.ts'
@@ -14,7 +15,7 @@ import { nginx } from './peers/nginx.ts'
 import { ssh } from './peers/ssh.ts'
 import { stunnel } from './peers/stunnel.ts'
 
-export const PEERS: readonly Peer[] = [direct, haproxy, stunnel, ssh, nginx, nebula, nebulaJumbo]
+export const PEERS: readonly Peer[] = [backstitch, direct, haproxy, stunnel, ssh, nginx, nebula, nebulaJumbo]
 
 export interface Skip {
   readonly name: string

@@ -5,6 +5,7 @@
  */
 
 import type { Workload } from './workload.ts'
+import { bringUp } from './workloads/bring-up.ts'
 import { bulkDown, bulkUp, streams8 } from './workloads/bulk.ts'
 import { keepAlive, oneShot } from './workloads/http.ts'
 import { idleMemory } from './workloads/idle-memory.ts'
@@ -27,6 +28,7 @@ export const WORKLOADS: readonly Workload[] = [
   idleMemory,
   idlePipes,
   longTransfer,
+  bringUp,
 ]
 
 export function selectWorkloads(names: readonly string[]): Workload[] {

@@ -1,0 +1,38 @@
+/**
+ * Ours: client → edge (with the control plane in its process) → connector, the real programs, forwards at the client.
+ *
+ * @module
+ */
+
+import { Installation } from '../installation.ts'
+import type { Path, Peer, Site } from '../path.ts'
+
+export const backstitch: Peer = {
+  name: 'backstitch',
+  title: 'Backstitch',
+  protection: 'end to end',
+  commands: [],
+  packages: [],
+  start,
+}
+
+/** Stages of the connector's bring-up. */
+export const IDENTITY = 4
+export const HEALTHY = 6
+
+async function start({ dir, application }: Site): Promise<Path> {
+  const installation = await Installation.start(dir, application.at)
+  try {
+    const connector = installation.startConnector(installation.addConnector())
+    await installation.passed(connector, HEALTHY)
+    const { client, to } = await installation.startClient(application.at)
+    return {
+      to,
+      processes: { client: [client.pid], edge: [installation.server.pid], connector: [connector.pid] },
+      [Symbol.asyncDispose]: () => installation[Symbol.asyncDispose](),
+    }
+  } catch (error) {
+    await installation[Symbol.asyncDispose]()
+    throw error
+  }
+}
