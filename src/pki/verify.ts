@@ -9,7 +9,7 @@
 import { timingSafeEqual, X509Certificate } from 'node:crypto'
 import type tls from 'node:tls'
 import { rfc3339 } from '../base/clock.ts'
-import { Fault, type FaultCode } from '../base/faults.ts'
+import { Fault, type FaultCode, type Hop } from '../base/faults.ts'
 import { IDENTITY_SCHEME, type Identity, identityUri, parseIdentityUri, type Role } from './identity.ts'
 
 export interface Peer {
@@ -39,13 +39,18 @@ const CLIENT_AND_SERVER = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']
  * tenant or role; CERT_EXPIRED or CLOCK_SKEW if only the time is wrong.
  */
 export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
-  const foreign: FaultCode = expect.roles.every((role) => role === 'edge')
-    ? 'TLS_INTERCEPTED'
-    : 'PEER_REFUSED'
+  const [role, ...others] = expect.roles
+  const foreign: Refusal = {
+    code: role === 'edge' && others.length === 0 ? 'TLS_INTERCEPTED' : 'PEER_REFUSED',
+    hop: others.length === 0 ? role : undefined, // every role is a hop: the peer owns what is wrong with it
+  }
   const leaf = presented(socket, foreign)
   const chain = chainOf(leaf, new X509Certificate(expect.rootPem))
   if (chain === undefined) {
-    throw new Fault(foreign, 'the certificate is not of the tenant CA', { seen: whoIs(leaf) })
+    throw new Fault(foreign.code, 'the certificate is not of the tenant CA', {
+      hop: foreign.hop,
+      seen: whoIs(leaf),
+    })
   }
   for (const certificate of chain) requireTime(certificate, expect.nowMs)
   // Our own walk has passed; this is the verdict of OpenSSL on the same chain, and both must agree.
@@ -53,6 +58,7 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
   const identity = identityOf(leaf)
   if (identity.tenant !== expect.tenant || !expect.roles.includes(identity.role)) {
     throw new Fault('PEER_REFUSED', `it speaks for ${identityUri(identity)}`, {
+      hop: foreign.hop,
       seen: { identity: identityUri(identity), wanted: expect.roles },
     })
   }
@@ -71,7 +77,7 @@ export function verifyPinnedServer(
   socket: tls.TLSSocket,
   expect: { pin: Buffer; nowMs: number },
 ): { peer: Peer; rootPem: string } {
-  const leaf = presented(socket, 'TLS_INTERCEPTED')
+  const leaf = presented(socket, { code: 'TLS_INTERCEPTED' })
   const root = lastPresented(leaf)
   const chain = samePin(root, expect.pin) ? chainOf(leaf, root) : undefined
   if (chain === undefined) {
@@ -89,9 +95,16 @@ export function verifyPinnedServer(
   return { peer: peer(leaf, identity), rootPem: root.toString() }
 }
 
-function presented(socket: tls.TLSSocket, foreign: FaultCode): X509Certificate {
+/** How a peer that is not ours is refused: the code and, where one peer only was expected, its hop. */
+interface Refusal {
+  readonly code: FaultCode
+  readonly hop?: Hop
+}
+
+function presented(socket: tls.TLSSocket, foreign: Refusal): X509Certificate {
   const leaf = socket.getPeerX509Certificate()
-  if (leaf === undefined) throw new Fault(foreign, 'the peer presented no certificate')
+  if (leaf === undefined)
+    throw new Fault(foreign.code, 'the peer presented no certificate', { hop: foreign.hop })
   return leaf
 }
 
@@ -141,14 +154,14 @@ function requireTime(certificate: X509Certificate, nowMs: number): void {
   }
 }
 
-function unauthorized(socket: tls.TLSSocket, leaf: X509Certificate, foreign: FaultCode): Fault {
+function unauthorized(socket: tls.TLSSocket, leaf: X509Certificate, foreign: Refusal): Fault {
   const error: unknown = socket.authorizationError
   const why = String((error as { code?: string } | null)?.code ?? error ?? 'not verified')
-  const code =
-    why === 'CERT_HAS_EXPIRED' ? 'CERT_EXPIRED' : why === 'CERT_NOT_YET_VALID' ? 'CLOCK_SKEW' : foreign
-  return new Fault(code, `TLS did not verify the certificate: ${why}`, {
-    seen: { ...whoIs(leaf), error: why },
-  })
+  const detail = `TLS did not verify the certificate: ${why}`
+  const seen = { ...whoIs(leaf), error: why }
+  if (why === 'CERT_HAS_EXPIRED') return new Fault('CERT_EXPIRED', detail, { seen })
+  if (why === 'CERT_NOT_YET_VALID') return new Fault('CLOCK_SKEW', detail, { seen })
+  return new Fault(foreign.code, detail, { hop: foreign.hop, seen })
 }
 
 /** The one URI name of the leaf. Two, or text that could read as two, is no identity. */
