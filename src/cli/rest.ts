@@ -102,7 +102,6 @@ export class Rest {
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
         ...call.headers,
       },
-      agent: false,
       createConnection: () => socket,
       signal,
     })

@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { readConfig } from '../base/config.ts'
 import { Fault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
 import { createLog } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
+import type { Control } from '../control/control.ts'
 import { writeContext } from './context.ts'
 import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
 import { untilStopped } from './signals.ts'
@@ -72,11 +75,8 @@ async function runServer(flags: ServerFlags, command: Command): Promise<void> {
   const { control, edge } = server
   const at = `${hostInUrl(config.publicHost)}:${edge.port}`
   const contextFile = `${config.stateDir}/context.json`
-  await writeContext(
-    contextFile,
-    { server: `https://${at}`, fingerprint: edge.fingerprint },
-    control.firstToken,
-  )
+  const token = await adminToken(control, contextFile)
+  await writeContext(contextFile, { server: `https://${at}`, fingerprint: edge.fingerprint }, token)
   const facts = {
     version: VERSION,
     edge: at,
@@ -84,7 +84,7 @@ async function runServer(flags: ServerFlags, command: Command): Promise<void> {
     fingerprint: edge.fingerprint,
     pin: control.pin.toString('hex'),
     context: contextFile,
-    ...(control.firstToken === undefined ? {} : { token: control.firstToken }),
+    ...(token === undefined ? {} : { token }),
   }
   if (globals(command).json) printJson(facts)
   else print(startText(facts))
@@ -98,6 +98,22 @@ async function runServer(flags: ServerFlags, command: Command): Promise<void> {
   })
   log.info({ event: 'server.stopping', drainSeconds: config.drainSeconds }, 'Server is stopping')
   await server.drain(config.drainSeconds * 1000)
+}
+
+/**
+ * The token of the first run. A first run that ended before it could listen has made one that nobody saw: without
+ * a context file beside it, another takes its place.
+ */
+async function adminToken(control: Control, contextFile: string): Promise<string | undefined> {
+  if (control.firstToken !== undefined || existsSync(contextFile)) return control.firstToken
+  const { createToken } = await import('../control/rest/auth.ts')
+  return control.store.transaction(async (tx) => {
+    const name = newId('tok').slice(-8)
+    const { text, record } = await createToken(tx, { name: `first-${name}`, role: 'owner' })
+    const detail = { name: record.name, role: 'owner', because: 'the first start ended before it listened' }
+    await tx.audit.append({ actor: 'system', action: 'token.create', object: `token ${record.id}`, detail })
+    return text
+  })
 }
 
 /** Flag and environment, then file, then default. @throws {Fault} INVALID. */
