@@ -145,7 +145,6 @@ export class Rendezvous {
     const fields = { pipe: id, session: client.ticket.session }
     // Added before the meeting ends, so that a drain does not see a moment without either.
     this.#pipes.add(pipe)
-    a.removeAllListeners('close')
     this.#end(id, meeting)
     metrics.pipeJoined()
     log.info(

@@ -40,7 +40,6 @@ export function connectThrough(
       },
       maxHeaderSize: MAX_HEADER_BYTES,
       setDefaultHeaders: false,
-      agent: false,
       createConnection: () => socket,
     })
     request.on('error', (error: NodeJS.ErrnoException) => {

@@ -15,17 +15,24 @@ export class StreamEnded extends Error {
  * @throws the reason of `signal`.
  */
 export async function readExactly(stream: Readable, bytes: number, signal: AbortSignal): Promise<Buffer> {
-  for (;;) {
+  const chunks: Buffer[] = []
+  for (let missing = bytes; missing > 0; ) {
     signal.throwIfAborted()
-    const taken = stream.read(bytes) as Buffer | null
-    // An ended stream gives what is left, which can be less.
-    if (taken !== null && taken.length === bytes) return taken
-    if (taken !== null || stream.readableEnded || stream.destroyed) throw new StreamEnded(stream.errored)
-    await readable(stream, signal)
+    // Only what is there is asked for: a stream that holds less would say "readable" again at once, for ever.
+    const chunk = stream.read(Math.min(missing, stream.readableLength)) as Buffer | null
+    if (chunk !== null) {
+      chunks.push(chunk)
+      missing -= chunk.length
+    } else if (stream.readableEnded || stream.destroyed) {
+      throw new StreamEnded(stream.errored)
+    } else {
+      await readable(stream, signal)
+    }
   }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
 }
 
-/** Resolves when there may be something to read, or the stream is over. */
+/** Resolves when there may be something to read, or the stream is over. Call it with nothing left to read. */
 export function readable(stream: Readable, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const clear = () => {

@@ -62,7 +62,7 @@ export async function acceptTls(stream: Duplex, o: AcceptTls): Promise<tls.TLSSo
   // tampered with; it must break instead.
   socket.on('_tlsError', (error: Error) => socket.destroy(error))
   await handshake(socket, 'secure', o.signal)
-  socket.authorized = o.requestCert && verdictOfOpenSsl(socket) === null
+  socket.authorized = o.requestCert && authorizedByOpenSsl(socket)
   if (o.requestCert && socket.isSessionReused()) {
     socket.destroy()
     throw new Fault('PROTOCOL_ERROR', 'the peer resumed a TLS session', { hop: 'edge' })
@@ -70,35 +70,41 @@ export async function acceptTls(stream: Duplex, o: AcceptTls): Promise<tls.TLSSo
   return socket
 }
 
-/** tls.Server would put this into `authorized`, but tls.Server cannot say which TLSSocket runs over which stream. */
-function verdictOfOpenSsl(socket: tls.TLSSocket): Error | null {
-  const { ssl } = socket as unknown as { ssl: { verifyError(): Error | null } }
-  return socket.getPeerX509Certificate() === undefined ? new Error('no certificate') : ssl.verifyError()
+/** tls.Server does this, but tls.Server cannot say which TLSSocket runs over which stream. */
+function authorizedByOpenSsl(socket: tls.TLSSocket): boolean {
+  const { ssl } = socket as unknown as {
+    ssl: { hasPeerCertificate(): boolean; verifyError(): Error | null }
+  }
+  return ssl.hasPeerCertificate() && ssl.verifyError() === null
 }
 
-/** Waits for the end of the handshake. Afterwards an error without a listener is dropped: 'close' follows it. */
+/** Waits for the end of the handshake. Afterwards every error is followed by 'close', also if nobody listens for it. */
 function handshake(
   socket: tls.TLSSocket,
   done: 'secureConnect' | 'secure',
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
-  socket.on('error', ignore)
+  // Node only reports an error of the TLS layer after the handshake, and leaves the socket open.
+  socket.on('error', () => socket.destroy())
   return new Promise((resolve, reject) => {
     const clear = () => {
       socket.off(done, secure)
       socket.off('error', broke)
-      socket.off('close', broke)
+      socket.off('end', ended)
+      socket.off('close', ended)
       signal.removeEventListener('abort', stop)
     }
     const secure = () => {
       clear()
       resolve(socket)
     }
-    const broke = (cause?: Error | boolean) => {
+    const broke = (cause?: Error) => {
       clear()
       socket.destroy()
-      reject(brokenHandshake(cause instanceof Error ? cause : undefined))
+      reject(brokenHandshake(cause))
     }
+    // The streams below stay half open, so an end alone would leave this waiting.
+    const ended = () => broke()
     const stop = () => {
       clear()
       socket.destroy()
@@ -107,12 +113,11 @@ function handshake(
     if (signal.aborted) return stop()
     socket.on(done, secure)
     socket.on('error', broke)
-    socket.on('close', broke)
+    socket.on('end', ended)
+    socket.on('close', ended)
     signal.addEventListener('abort', stop, { once: true })
   })
 }
-
-function ignore(): void {}
 
 function brokenHandshake(cause: NodeJS.ErrnoException | undefined): Fault {
   const code = cause?.code ?? 'CLOSED'
