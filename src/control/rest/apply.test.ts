@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { located, readDocuments } from '../../api/documents.ts'
 import { RestFixture } from './fixture.ts'
 
@@ -109,4 +110,49 @@ test('a changed password is a change, and the new one is the one that is set', a
   const again = await apply(rest, FILE.replace('correct horse battery', 'another password'))
   assert.deepEqual(again.body.summary, { create: 0, update: 1, delete: 0, unchanged: 5 })
   assert.notEqual(await rest.store.passwords.get(user), before)
+})
+
+test('whatever is sent is applied or refused with a place: never a defect, never half of it', async () => {
+  await using rest = await RestFixture.open()
+  const word = fc.constantFrom(
+    'segment',
+    'user',
+    'access-rule',
+    'server-group',
+    'wiki',
+    '443',
+    '*.a.example',
+    '__proto__',
+  )
+  const key = fc.constantFrom(
+    'kind',
+    'name',
+    'domains',
+    'tcp',
+    'conditions',
+    'posture',
+    'groups',
+    'spec',
+    'id',
+    '__proto__',
+  )
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { depthSize: 'small' },
+      word,
+      fc.jsonValue(),
+      fc.array(tie('any')),
+      fc.dictionary(key, tie('any')),
+    ),
+  })).any
+  const document = fc.dictionary(key, value)
+  await fc.assert(
+    fc.asyncProperty(fc.array(document, { maxLength: 3 }), fc.boolean(), async (documents, prune) => {
+      const before = await rest.store.policyVersion()
+      const answer = await rest.ask('POST', '/api/v1/apply', { body: { documents, prune } })
+      assert.ok([200, 400, 409].includes(answer.status), answer.text)
+      if (answer.status !== 200) assert.equal(await rest.store.policyVersion(), before)
+    }),
+    { numRuns: 150 },
+  )
 })
