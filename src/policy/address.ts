@@ -1,6 +1,7 @@
 /** Addresses and networks as bytes: one reading, whatever the spelling. */
 import { isIPv4, isIPv6 } from 'node:net'
 import { Fault } from '../base/faults.ts'
+import { remember } from './remember.ts'
 
 /** Four bytes or sixteen. A v4-mapped IPv6 address is its IPv4 address. */
 export type AddressBytes = Uint8Array
@@ -50,6 +51,9 @@ export function readNetwork(text: string): Network {
   }
   return { bytes, prefix }
 }
+
+/** As readNetwork, remembered: rules and grants bring the same few networks with every stream. */
+export const networkOf = remember(readNetwork)
 
 export function networkHas({ bytes, prefix }: Network, address: AddressBytes): boolean {
   return bytes.length === address.length && sameStart(bytes, address, prefix)

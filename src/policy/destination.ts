@@ -15,7 +15,7 @@
  */
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { Fault } from '../base/faults.ts'
-import { addressBytes, addressText, networkHas, readNetwork } from './address.ts'
+import { addressBytes, addressText, networkHas, networkOf, readNetwork } from './address.ts'
 
 const MAX_NAME_CHARS = 253
 const MAX_LABEL_CHARS = 63
@@ -55,7 +55,7 @@ export function isAddress(host: string): boolean {
  */
 export function inCidrs(address: string, cidrs: readonly string[]): boolean {
   const bytes = addressBytes(address)
-  const networks = cidrs.map(readNetwork)
+  const networks = cidrs.map(networkOf)
   return bytes !== undefined && networks.some((network) => networkHas(network, bytes))
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 import { Fault } from '../base/faults.ts'
-import { type AddressBytes, addressBytes, networkHas, readNetwork } from './address.ts'
+import { type AddressBytes, addressBytes, networkHas, networkOf } from './address.ts'
 import { canonicalHost, canonicalPattern, isCanonicalHost } from './destination.ts'
 import { remember } from './remember.ts'
 
@@ -113,4 +113,3 @@ function patternRank(pattern: string, host: string, address: AddressBytes | unde
 }
 
 const patternOf = remember(canonicalPattern)
-const networkOf = remember(readNetwork)
