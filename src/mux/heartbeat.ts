@@ -12,9 +12,6 @@ interface Ping {
   readonly answered: PromiseWithResolvers<number> | undefined
 }
 
-/** How soon after a PING a busy stream may ask for another: window sizes follow the round trip under load. */
-const NUDGE_AFTER_US = 200_000
-
 /** Measures the round trip of a tunnel and notices when the peer is gone. */
 export class Heartbeat implements Disposable {
   readonly #pulse: Pulse
@@ -24,8 +21,8 @@ export class Heartbeat implements Disposable {
   /** PINGs without their PONG, oldest first. */
   readonly #waiting: Map<number, Ping> = new Map()
   #next = 1
-  #lastSentUs = Number.NEGATIVE_INFINITY
   #rttUs = 0
+  #shortestUs = 0
 
   constructor(pulse: Pulse, intervalMs: number, timeoutMs: number) {
     this.#pulse = pulse
@@ -40,6 +37,11 @@ export class Heartbeat implements Disposable {
     return this.#rttUs
   }
 
+  /** The shortest ever measured here: what the path takes when nothing waits on it. 0 before the first. */
+  get shortestUs(): number {
+    return this.#shortestUs
+  }
+
   /** @returns this one round trip in microseconds. Rejects with a Fault if the tunnel ends first. */
   ping(): Promise<number> {
     const answered = Promise.withResolvers<number>()
@@ -47,15 +49,9 @@ export class Heartbeat implements Disposable {
     return answered.promise
   }
 
-  /** Data is flowing: keep the measurement fresh. */
-  nudge(nowUs: number): void {
-    if (this.#waiting.size === 0 && nowUs - this.#lastSentUs > NUDGE_AFTER_US) this.#send(undefined)
-  }
-
   #send(answered: PromiseWithResolvers<number> | undefined): void {
     const number = this.#next++
-    this.#lastSentUs = performance.now() * 1000
-    this.#waiting.set(number, { sentUs: this.#lastSentUs, answered })
+    this.#waiting.set(number, { sentUs: performance.now() * 1000, answered })
     this.#deadline ??= this.#newDeadline()
     const payload = Buffer.allocUnsafe(8)
     payload.writeUInt32BE(0, 0)
@@ -79,6 +75,7 @@ export class Heartbeat implements Disposable {
     this.#waiting.delete(number)
     const tookUs = Math.round(performance.now() * 1000 - ping.sentUs)
     this.#rttUs = this.#rttUs === 0 ? tookUs : Math.round(this.#rttUs + (tookUs - this.#rttUs) / 8)
+    this.#shortestUs = Math.min(this.#shortestUs || tookUs, tookUs)
     clearTimeout(this.#deadline)
     this.#deadline = this.#waiting.size > 0 ? this.#newDeadline() : undefined
     ping.answered?.resolve(tookUs)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type tls from 'node:tls'
 import { asFault, Fault, type FaultCode } from '../base/faults.ts'
-import { FrameType } from '../wire/frame.ts'
+import { checkHeader, FrameType } from '../wire/frame.ts'
 import { decodeOpen, decodeOpened, decodeReset, encodeOpen, encodeReset, type Open } from '../wire/open.ts'
 import { Budget, PROCESS_HELD, PROCESS_WINDOWS, TUNNEL_HELD_BYTES, TUNNEL_WINDOWS_BYTES } from './budget.ts'
 import { type FloodGates, floodGates } from './flood-gate.ts'
@@ -54,9 +54,12 @@ export class Mux implements AsyncDisposable {
       options.pingTimeoutMs ?? 10_000,
     )
     this.#tunnel = this.#asTunnel()
-    socket.on('error', (error: NodeJS.ErrnoException) => {
+    const broke = (error: NodeJS.ErrnoException) => {
       this.#lost(new Fault('TUNNEL_LOST', error.code ?? error.message, { cause: error }))
-    })
+    }
+    socket.on('error', broke)
+    // A TLSSocket made without tls.Server tells of a record that was tampered with only here.
+    socket.on('_tlsError', broke)
     socket.once('close', () => this.#lost(new Fault('TUNNEL_LOST', 'the connection closed')))
     this.#inlet.start()
   }
@@ -68,10 +71,9 @@ export class Mux implements AsyncDisposable {
       outbox: this.#outbox,
       windows: new Budget(TUNNEL_WINDOWS_BYTES, PROCESS_WINDOWS),
       held: new Budget(TUNNEL_HELD_BYTES, PROCESS_HELD),
-      get rttUs() {
-        return heartbeat.rttUs
+      get shortestRttUs() {
+        return heartbeat.shortestUs
       },
-      busy: (nowUs) => heartbeat.nudge(nowUs),
       forget: (stream) => {
         this.#streams.delete(stream.id)
         this.#unanswered.delete(stream.id)
@@ -118,8 +120,9 @@ export class Mux implements AsyncDisposable {
       throw new Fault('TOO_MANY_STREAMS', `${max} streams are open in this tunnel`)
   }
 
-  /** Client: must be sent before the first OPEN that names it. */
+  /** Client: must be sent before the first OPEN that names it. @throws {Fault} PROTOCOL_ERROR if it is too long for a frame. */
   sendGrant(jws: string): void {
+    checkHeader(FrameType.GRANT, 0, jws.length, 0)
     this.#outbox.control(FrameType.GRANT, 0, Buffer.from(jws, 'ascii'))
   }
 

@@ -170,8 +170,7 @@ export class StreamReceiver {
   #giveCredit(): void {
     const nowUs = performance.now() * 1000
     const { windows, outbox } = this.#tunnel
-    this.#tunnel.busy(nowUs)
-    const wanted = nextWindow(this.#window, nowUs - this.#owedSinceUs, this.#tunnel.rttUs)
+    const wanted = nextWindow(this.#window, nowUs - this.#owedSinceUs, this.#tunnel.shortestRttUs)
     const grow = wanted - this.#window
     if (grow < 0) windows.give(-grow)
     if (grow < 0 || (grow > 0 && windows.tryTake(grow))) {

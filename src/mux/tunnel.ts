@@ -10,9 +10,7 @@ export interface Tunnel {
   readonly windows: Budget
   /** Bytes that local sockets have not taken yet. */
   readonly held: Budget
-  readonly rttUs: number
-  /** Data is flowing; the round trip is worth measuring. */
-  busy(nowUs: number): void
+  readonly shortestRttUs: number
   /** The stream is over; frames that still come for it mean nothing. */
   forget(stream: MuxStream): void
 }

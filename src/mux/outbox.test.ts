@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { Writable } from 'node:stream'
+import { test } from 'node:test'
+import { FrameType, HEADER_BYTES, MAX_PAYLOAD } from '../wire/frame.ts'
+import { FrameReader } from './frame-reader.ts'
+import { Lane } from './lane.ts'
+import { Outbox } from './outbox.ts'
+import { takeSlab } from './slab.ts'
+
+/** A socket whose writes finish when the test says so. */
+class Wire extends Writable {
+  readonly writes: Buffer[] = []
+  #done: (() => void) | undefined
+
+  constructor() {
+    super({ highWaterMark: 1 })
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.writes.push(Buffer.from(chunk))
+    this.#done = done
+  }
+
+  finish(): void {
+    const done = this.#done
+    this.#done = undefined
+    done?.()
+  }
+
+  /** Each write as the frames in it: `type/stream/length`. */
+  get frames(): string[][] {
+    return this.writes.map((bytes) => {
+      const seen: string[] = []
+      let length = 0
+      let stream = 0
+      const reader = new FrameReader({
+        beginData: (id, bytes) => {
+          stream = id
+          length = bytes
+        },
+        data() {},
+        endData: (fin) => seen.push(`data ${stream} ${length}${fin ? ' fin' : ''}`),
+        frame: (type, id) => seen.push(`${NAMES[type]} ${id}`),
+      })
+      reader.feed(bytes, 0, bytes.length)
+      assert.ok(reader.betweenFrames, 'a write ends inside a frame')
+      return seen
+    })
+  }
+}
+const NAMES: Record<number, string> = { [FrameType.WINDOW]: 'window', [FrameType.RESET]: 'reset' }
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+function bulk(outbox: Outbox, lane: Lane, bytes = MAX_PAYLOAD): void {
+  const slab = takeSlab()
+  slab.used = bytes
+  outbox.slab(lane, slab)
+}
+
+const small = (outbox: Outbox, lane: Lane, bytes = 100) =>
+  outbox.small(lane, FrameType.DATA, Buffer.alloc(bytes), bytes, false)
+
+test('control, small and bulk leave in that order, in one write', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  bulk(outbox, new Lane(1)) // leaves at once: nothing else was there
+  bulk(outbox, new Lane(1))
+  small(outbox, new Lane(2))
+  small(outbox, new Lane(3))
+  outbox.window(9, 4)
+  wire.finish()
+  await turn()
+  assert.deepEqual(wire.frames, [['data 1 65528'], ['window 9', 'data 2 100', 'data 3 100', 'data 1 65528']])
+  wire.finish()
+  await turn()
+  assert.equal(outbox.queuedBytes, 0)
+})
+
+test('small frames of one turn leave in one write', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  for (let id = 1; id <= 50; id++) small(outbox, new Lane(id))
+  await turn()
+  assert.equal(wire.writes.length, 1)
+  assert.equal(wire.frames[0]!.length, 50)
+})
+
+test('lanes take turns, by bytes and not by frames', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  const [large, half] = [new Lane(1), new Lane(2)]
+  for (let i = 0; i < 4; i++) bulk(outbox, large)
+  for (let i = 0; i < 8; i++) bulk(outbox, half, MAX_PAYLOAD / 2)
+  for (let i = 0; i < 12; i++) {
+    wire.finish()
+    await turn()
+  }
+  const order = wire.frames.flat().map((frame) => frame.split(' ')[1])
+  assert.deepEqual(order.slice(0, 9), ['1', '2', '2', '1', '2', '2', '1', '2', '2'])
+})
+
+test('many small frames do not starve the bulk lanes, and bulk does not overtake its own small frames', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  const [one, two] = [new Lane(1), new Lane(2)]
+  bulk(outbox, one)
+  for (let i = 0; i < 3; i++) small(outbox, two, 10_000)
+  bulk(outbox, two)
+  bulk(outbox, one)
+  for (let i = 0; i < 5; i++) {
+    wire.finish()
+    await turn()
+    small(outbox, new Lane(3), 10_000)
+  }
+  const streams = wire.frames.map((write) => write.map((frame) => frame.split(' ').slice(1).join(':')))
+  assert.deepEqual(streams.slice(0, 3), [['1:65528'], ['2:10000', '2:10000', '2:10000'], ['2:65528']])
+  assert.ok(
+    streams.slice(3, 6).some((write) => write.includes('1:65528')),
+    'bulk starved',
+  )
+})
+
+test('FIN rides on the last slab of its stream', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  const lane = new Lane(1)
+  bulk(outbox, new Lane(7))
+  bulk(outbox, lane)
+  bulk(outbox, lane)
+  lane.fin = true
+  for (let i = 0; i < 3; i++) {
+    wire.finish()
+    await turn()
+  }
+  assert.deepEqual(wire.frames.slice(1), [['data 1 65528'], ['data 1 65528 fin']])
+})
+
+test('what a reset stream had waiting is forgotten', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  const [gone, stays] = [new Lane(1), new Lane(2)]
+  bulk(outbox, stays)
+  bulk(outbox, gone)
+  bulk(outbox, stays)
+  outbox.drop(gone)
+  for (let i = 0; i < 3; i++) {
+    wire.finish()
+    await turn()
+  }
+  assert.deepEqual(wire.frames.flat(), ['data 2 65528', 'data 2 65528'])
+  assert.equal(outbox.queuedBytes, 0)
+})
+
+test('senders that wait go on one after the other, also those behind senders with nothing to read', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  const lane = new Lane(1)
+  while (!outbox.full) bulk(outbox, lane)
+  const order: number[] = []
+  for (let i = 0; i < 40; i++) outbox.wait({ goOn: () => order.push(i) })
+  while (outbox.queuedBytes > 0) {
+    wire.finish()
+    await turn()
+  }
+  while (order.length < 40) await turn()
+  assert.deepEqual(
+    order,
+    Array.from({ length: 40 }, (_, i) => i),
+  )
+})
+
+test('a peer that makes us queue control frames without end is cut off', () => {
+  const outbox = new Outbox(new Wire())
+  const pong = Buffer.alloc(8)
+  assert.throws(
+    () => {
+      for (let i = 0; i < 300_000; i++) outbox.control(FrameType.PONG, 0, pong)
+    },
+    { code: 'PROTOCOL_ERROR' },
+  )
+})
+
+test('control frames longer than the headroom leave before the data, whole', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  bulk(outbox, new Lane(1))
+  bulk(outbox, new Lane(1))
+  for (let i = 0; i < 20_000; i++) outbox.window(5, 1)
+  for (let i = 0; i < 3; i++) {
+    wire.finish()
+    await turn()
+  }
+  assert.equal(wire.writes[1]!.length, 20_000 * (HEADER_BYTES + 4))
+  assert.deepEqual(wire.frames[2], ['data 1 65528'])
+})
