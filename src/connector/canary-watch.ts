@@ -13,10 +13,13 @@ export interface CanaryWatch {
   readonly fly: (signal: AbortSignal) => Promise<CanaryResult>
   readonly onHealthy: (result: CanaryResult) => void
   readonly onUnhealthy: (fault: Fault) => void
+  /** Resolves after so long, or when the signal aborts; tests do not wait. */
+  readonly pause?: (pauseMs: number, signal: AbortSignal) => Promise<void>
 }
 
 /** Flies canaries until `signal` aborts: the first at once, then about every minute, sooner after a loss. Never rejects. */
 export async function watchCanary(o: CanaryWatch, signal: AbortSignal): Promise<void> {
+  const pause = o.pause ?? pauseFor
   let healthy = false
   let lost = 0
   while (!signal.aborted) {
@@ -34,6 +37,10 @@ export async function watchCanary(o: CanaryWatch, signal: AbortSignal): Promise<
     }
     const pauseMs =
       lost === 0 ? EVERY_MS * (1 - JITTER / 2 + JITTER * Math.random()) : backoffMs(lost - 1, RETRY)
-    await sleep(pauseMs, undefined, { signal }).catch(() => {}) // aborted: the loop ends
+    await pause(pauseMs, signal)
   }
+}
+
+async function pauseFor(pauseMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(pauseMs, undefined, { signal }).catch(() => {}) // aborted: the loop ends
 }

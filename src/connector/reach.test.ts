@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { Fault } from '../base/faults.ts'
+import { type AgentMessage, agentMessage } from '../wire/control.ts'
+import { Reach } from './reach.ts'
+
+const APP = { segment: 'seg_1', host: 'hr.example', port: 443 }
+const refused = new Fault('APP_REFUSED', '10.0.0.1:443: ECONNREFUSED', { seen: { errno: 'ECONNREFUSED' } })
+
+function fixture(t: TestContext) {
+  let nowMs = 0
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  t.mock.method(performance, 'now', () => nowMs)
+  const told: AgentMessage[] = []
+  const reach = new Reach()
+  t.after(() => reach[Symbol.dispose]())
+  const tell = (message: AgentMessage) => void told.push(agentMessage.parse(message))
+  reach.resume(tell)
+  return {
+    reach,
+    tell,
+    told: () => told.splice(0).map((m) => m.type === 'reach' && `${m.host} ${m.ok ? 'ok' : m.fault?.code}`),
+    pass: async (seconds: number) => {
+      for (let i = 0; i < seconds; i++) {
+        nowMs += 1000
+        t.mock.timers.tick(1000)
+        await new Promise(setImmediate)
+      }
+    },
+  }
+}
+
+test('Reach tells control of changes, not of every session', (t) => {
+  const { reach, told } = fixture(t)
+  const attempt = async () => undefined
+  for (let i = 0; i < 3; i++) reach.note(APP, attempt, undefined)
+  assert.deepEqual(told(), ['hr.example ok'])
+  for (let i = 0; i < 3; i++) reach.note(APP, attempt, refused)
+  assert.deepEqual(told(), ['hr.example APP_REFUSED'])
+  assert.equal(reach.failing, 1)
+  reach.note(APP, attempt, undefined)
+  assert.deepEqual(told(), ['hr.example ok'])
+  assert.equal(reach.failing, 0)
+})
+
+test('Reach tries what fails by itself, ever less often, and tells of the recovery', async (t) => {
+  const { reach, told, pass } = fixture(t)
+  let tries = 0
+  let up = false
+  const attempt = async () => {
+    tries++
+    return up ? undefined : refused
+  }
+  reach.note(APP, attempt, refused)
+  told()
+  await pass(60)
+  assert.ok(tries >= 5 && tries <= 9, `${tries} tries in a minute`)
+  assert.deepEqual(told(), [], 'nothing new is nothing to tell')
+  up = true
+  await pass(16)
+  assert.deepEqual(told(), ['hr.example ok'])
+  const before = tries
+  await pass(60)
+  assert.equal(tries, before, 'what works is not tried')
+})
+
+test('Reach leaves an application alone that nobody has asked for in half an hour', async (t) => {
+  const { reach, pass } = fixture(t)
+  reach.note(APP, async () => refused, refused)
+  await pass(1802)
+  assert.equal(reach.failing, 0)
+})
+
+test('Reach spends at most 20 attempts in a second', async (t) => {
+  const { reach, pass } = fixture(t)
+  let tries = 0
+  const attempt = async () => {
+    tries++
+    return refused
+  }
+  for (let i = 0; i < 100; i++) {
+    reach.note({ ...APP, host: `h${i}.example` }, attempt, refused)
+  }
+  await pass(2)
+  assert.ok(tries <= 40, `${tries} in two seconds`)
+  await pass(10)
+  assert.ok(tries >= 100)
+})
+
+test('Reach: a fault of this machine or of the request is no news of the application', (t) => {
+  const { reach, told } = fixture(t)
+  reach.note(APP, async () => undefined, new Fault('FD_EXHAUSTED', 'EMFILE'))
+  reach.note(APP, async () => undefined, new Fault('ADDRESS_FORBIDDEN', 'loopback'))
+  assert.deepEqual(told(), [])
+})
+
+test('Reach tells everything again to a control plane that comes back', (t) => {
+  const { reach, told, tell } = fixture(t)
+  reach.note(APP, async () => undefined, undefined)
+  reach.pause()
+  reach.note({ ...APP, port: 80 }, async () => undefined, refused)
+  told()
+  reach.resume(tell)
+  assert.deepEqual(told(), ['hr.example ok', 'hr.example APP_REFUSED'])
+})
