@@ -135,15 +135,6 @@ export class Control implements ControlPort, AsyncDisposable {
     return edgeCredentials(this.#parts.tenantParts, { id: this.#parts.edge.id, names }, this.#parts.clock)
   }
 
-  /** New signing keys now; connectors learn of the key for grants a minute before it signs. */
-  async rotateSigningKeys(): Promise<void> {
-    const { grantKeys, ticketKeys, presence } = this.#parts
-    await grantKeys.rotate()
-    await ticketKeys.rotate()
-    for (const { channel } of presence.connectors())
-      channel.send({ type: 'grant-keys', keys: grantKeys.published })
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync()
   }
@@ -199,10 +190,15 @@ export class Control implements ControlPort, AsyncDisposable {
   }
 
   async #keepHouse(): Promise<void> {
-    const { store, clock, log, grantKeys } = this.#parts
+    const { store, clock, log, grantKeys, ticketKeys, presence } = this.#parts
     try {
       await store.revocations.sweep(clock.nowMs())
-      if (grantKeys.isDue) await this.rotateSigningKeys()
+      await ticketKeys.rotate()
+      if (await grantKeys.rotate()) {
+        for (const { channel } of presence.connectors()) {
+          channel.send({ type: 'grant-keys', keys: grantKeys.published })
+        }
+      }
     } catch (error) {
       log.error(
         { event: 'control.housekeeping-failed', err: error },

@@ -1,12 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import {
-  exportSigningKey,
-  importSigningKey,
-  newSigningKey,
-  type SigningKey,
-  type VerifyKeys,
-  verifyKeys,
-} from '../pki/signing-keys.ts'
+import { type KeyRing, ROTATION, rotateKeys, signerOf, verifyKeysOf } from '../pki/key-ring.ts'
+import { exportSigningKey, importSigningKey, type SigningKey, type VerifyKeys } from '../pki/signing-keys.ts'
 
 /** Where a ring is kept between runs: sealed bytes by name. */
 export interface KeyringVault {
@@ -14,98 +8,61 @@ export interface KeyringVault {
   write(name: string, plain: Buffer): Promise<void>
 }
 
-interface Entry {
-  readonly key: SigningKey
-  /** Signs from then on: everyone who verifies has had it for a while by then. */
-  readonly activeFromMs: number
-}
-
-/** How long a new key is published before it signs. */
-const PUBLISH_AHEAD_MS = 60_000
-/** How long a key replaced goes on verifying: longer than anything it signed lives. */
-const OVERLAP_MS = 3_600_000
-const ROTATE_EVERY_MS = 30 * 86_400_000
-
-/**
- * The keys that sign one kind of token, with rotation.
- *
- *     published --60 s--> signing --next key signs--> verifying --1 h--> gone
- *
- * Nothing signed is ever refused because of a rotation, and a key that leaked can be rotated out in an hour.
- */
+/** The keys that sign one kind of token, kept sealed; pki/key-ring.ts says when each signs and verifies. */
 export class Keyring {
   readonly #name: string
   readonly #vault: KeyringVault
   readonly #clock: Clock
-  #entries: Entry[]
-  #verify: VerifyKeys
+  #ring: KeyRing
+  #verifying: VerifyKeys
 
   /** Reads the ring, or makes it with a first key that signs at once. */
   static async open(name: string, vault: KeyringVault, clock: Clock): Promise<Keyring> {
     const kept = await vault.read(`keyring.${name}`)
-    if (kept) {
-      const rows = JSON.parse(kept.toString('utf8')) as { kid: string; pem: string; activeFromMs: number }[]
-      const entries = rows.map((row) => ({
-        key: importSigningKey(row.kid, row.pem),
-        activeFromMs: row.activeFromMs,
-      }))
-      return new Keyring(name, vault, clock, entries)
+    if (kept === undefined) {
+      const keyring = new Keyring(name, vault, clock, rotateKeys([], clock.nowMs()))
+      await keyring.#save()
+      return keyring
     }
-    const ring = new Keyring(name, vault, clock, [
-      { key: newSigningKey(clock.nowMs()), activeFromMs: clock.nowMs() },
-    ])
-    await ring.#save()
-    return ring
+    const rows = JSON.parse(kept.toString('utf8')) as { kid: string; pem: string; madeMs: number }[]
+    const ring = rows.map(({ kid, pem, madeMs }) => ({ key: importSigningKey(kid, pem), madeMs }))
+    return new Keyring(name, vault, clock, ring)
   }
 
-  private constructor(name: string, vault: KeyringVault, clock: Clock, entries: Entry[]) {
+  private constructor(name: string, vault: KeyringVault, clock: Clock, ring: KeyRing) {
     this.#name = name
     this.#vault = vault
     this.#clock = clock
-    this.#entries = entries
-    this.#verify = verifyKeys(entries.map((entry) => entry.key.publicJwk))
+    this.#ring = ring
+    this.#verifying = verifyKeysOf(ring)
   }
 
-  /** The key to sign with now: the newest that is active. */
+  /** The key to sign with now. */
   get signing(): SigningKey {
-    const now = this.#clock.nowMs()
-    const active = this.#entries.filter((entry) => entry.activeFromMs <= now)
-    return (active.at(-1) ?? this.#entries[0]!).key
+    return signerOf(this.#ring, this.#clock.nowMs())
   }
 
   /** All keys that verify, newest first, as they are published. */
   get published(): SigningKey['publicJwk'][] {
-    return this.#entries.map((entry) => entry.key.publicJwk).reverse()
+    return this.#ring.map(({ key }) => key.publicJwk)
   }
 
   get verifying(): VerifyKeys {
-    return this.#verify
+    return this.#verifying
   }
 
-  /** True when the newest key has signed for longer than it should. */
-  get isDue(): boolean {
-    return this.#clock.nowMs() - this.#entries.at(-1)!.activeFromMs > ROTATE_EVERY_MS
-  }
-
-  /** Adds a key that signs in a minute and drops those out of overlap. Publish `published` right after. */
-  async rotate(): Promise<void> {
-    const now = this.#clock.nowMs()
-    const next: Entry = { key: newSigningKey(now), activeFromMs: now + PUBLISH_AHEAD_MS }
-    const kept = this.#entries.filter((_, i) => {
-      const replacedMs = this.#entries[i + 1]?.activeFromMs
-      return replacedMs === undefined || replacedMs + OVERLAP_MS > now
-    })
-    this.#entries = [...kept, next]
-    this.#verify = verifyKeys(this.published)
+  /** Does what is due: a new key, or the end of an old one. @returns whether `published` changed: publish it then. */
+  async rotate(times = ROTATION): Promise<boolean> {
+    const ring = rotateKeys(this.#ring, this.#clock.nowMs(), times)
+    if (ring === this.#ring) return false
+    this.#ring = ring
+    this.#verifying = verifyKeysOf(ring)
     await this.#save()
+    return true
   }
 
   async #save(): Promise<void> {
-    const rows = this.#entries.map(({ key, activeFromMs }) => ({
-      kid: key.kid,
-      pem: exportSigningKey(key),
-      activeFromMs,
-    }))
+    const rows = this.#ring.map(({ key, madeMs }) => ({ kid: key.kid, pem: exportSigningKey(key), madeMs }))
     await this.#vault.write(`keyring.${this.#name}`, Buffer.from(JSON.stringify(rows)))
   }
 }
