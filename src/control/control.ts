@@ -24,6 +24,8 @@ import { edgeCredentials } from './tenant.ts'
 /** How often policy is asked again about live grants although nothing was changed: conditions on time. */
 const REEVALUATE_MS = 30_000
 const HOUSEKEEPING_MS = 600_000
+/** How long records of closed sessions are kept. */
+const KEEP_SESSIONS_MS = 14 * 86_400_000
 
 /** The control plane: decides, and carries no user byte. In hand, it is open; disposed, everything of it has ended. */
 export class Control implements ControlPort, AsyncDisposable {
@@ -193,6 +195,7 @@ export class Control implements ControlPort, AsyncDisposable {
     const { store, clock, log, grantKeys, ticketKeys, presence } = this.#parts
     try {
       await store.revocations.sweep(clock.nowMs())
+      await store.sessions.sweep(clock.nowMs() - KEEP_SESSIONS_MS)
       await ticketKeys.rotate()
       if (await grantKeys.rotate()) {
         for (const { channel } of presence.connectors()) {
