@@ -228,7 +228,7 @@ export class Client {
       user: profile?.user,
       certificate: profile && { notAfter: rfc3339(profile.notAfterMs), generation: profile.generation },
       edge: profile && { ...profile.edge, rttUs: uplink?.rttUs },
-      egress: this.#egress && profile && explainEgress(this.#egress, profile.edge),
+      egress: this.#egress && profile && explainEgress(this.#egress, profile.edge).trimEnd(),
       clockSkewMs: uplink?.skewMs,
       fault: fault && faultToMessage(fault),
       proxy: this.proxyAddress,

@@ -79,7 +79,10 @@ export class LocalProxy implements AsyncDisposable {
       socket.unshift(first)
       if (first[0] === SOCKS_VERSION) {
         serveSocks(socket, { opener: this.#opener, settled: () => this.#handshakes.delete(socket) })
-      } else this.#http.emit('connection', socket)
+      } else {
+        this.#http.emit('connection', socket)
+        socket.resume() // it was paused by name above, which a listener alone does not undo
+      }
     })
     socket.resume()
   }
