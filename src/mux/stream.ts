@@ -204,7 +204,10 @@ export class MuxStream {
   #cutSocket(): void {
     const socket = this.#socket
     if (!socket || socket.destroyed) return
-    if (socket instanceof net.Socket && socket.remoteAddress !== undefined) socket.resetAndDestroy()
+    // While a shutdown is under way libuv refuses the reset (EINVAL), and node then leaks the descriptor.
+    const shutting = socket.writableEnded && !socket.writableFinished
+    if (socket instanceof net.Socket && socket.remoteAddress !== undefined && !shutting)
+      socket.resetAndDestroy()
     else socket.destroy()
   }
 }
