@@ -11,6 +11,7 @@ import path from 'node:path'
 import type { Services } from './application.ts'
 import { type Address, type Child, Children } from './children.ts'
 import { run } from './isolation.ts'
+import type { Site } from './path.ts'
 import { freePort } from './ports.ts'
 
 const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'backstitch')
@@ -18,27 +19,35 @@ const PASSWORD = 'bench only, in a folder of its own'
 const GROUP = 'bench'
 const USER = 'bench'
 
+interface Parts {
+  readonly children: Children
+  readonly server: Child
+  readonly edge: Address
+  readonly profileDir: string | undefined
+}
+
 export class Installation implements AsyncDisposable {
   readonly server: Child
   readonly #children: Children
   readonly #dir: string
   readonly #edge: Address
+  readonly #profileDir: string | undefined
   #connectors = 0
 
   /** Resolves when the server listens and the access to `application` is declared. */
-  static async start(dir: string, application: Services): Promise<Installation> {
+  static async start({ dir, application: { at: application }, profileDir }: Site): Promise<Installation> {
     const children = new Children(dir)
     try {
       const edge = { host: '127.0.0.1', port: await freePort() }
       const command = ['server', '--state', path.join(dir, 'server'), '--listen', `${edge.host}:${edge.port}`]
-      const server = children.start('server', [PROGRAM, '--json', ...command], { env: quiet() })
+      const server = children.start('server', [PROGRAM, '--json', ...command], { env: quiet(profileDir) })
       await children.listening(server, edge)
       await children.until(
         server,
         () => readFileSync(server.logFile, 'utf8').includes('"pin"'),
         'tell its pin',
       )
-      const installation = new Installation(dir, { children, server, edge })
+      const installation = new Installation(dir, { children, server, edge, profileDir })
       const file = path.join(dir, 'access.yaml')
       writeFileSync(file, access(application), { mode: 0o600 })
       installation.command('apply', '-f', file)
@@ -49,11 +58,12 @@ export class Installation implements AsyncDisposable {
     }
   }
 
-  private constructor(dir: string, o: { children: Children; server: Child; edge: Address }) {
+  private constructor(dir: string, o: Parts) {
     this.#dir = dir
     this.#children = o.children
     this.server = o.server
     this.#edge = o.edge
+    this.#profileDir = o.profileDir
   }
 
   /** A command of the operator, to its end. @throws {Error} with what it said. */
@@ -72,7 +82,8 @@ export class Installation implements AsyncDisposable {
   /** Does not wait: `passed` does. Enrols when it has no identity yet. */
   startConnector(name: string): Child {
     const [state, keyFile] = [path.join(this.#dir, name), path.join(this.#dir, `${name}.key`)]
-    return this.#children.start(name, [PROGRAM, 'connector', '--state', state, '--key-file', keyFile])
+    const command = [PROGRAM, 'connector', '--state', state, '--key-file', keyFile] as const
+    return this.#children.start(name, [...command], { env: profiled(this.#profileDir) })
   }
 
   stop(child: Child): Promise<void> {
@@ -104,7 +115,9 @@ export class Installation implements AsyncDisposable {
     const facts = /"pin": ?"([0-9a-f]+)"/.exec(readFileSync(this.server.logFile, 'utf8'))
     const who = ['--user', USER, '--password-file', passwordFile, '--edge', edge, '--pin', facts![1]!]
     run(PROGRAM, [...common, 'login', ...who])
-    const client = this.#children.start('client', [PROGRAM, ...common, 'run'], { env: quiet() })
+    const client = this.#children.start('client', [PROGRAM, ...common, 'run'], {
+      env: quiet(this.#profileDir),
+    })
     await this.#children.listening(client, Object.values(to)[0]!)
     return { client, to: to as unknown as Services }
   }
@@ -115,8 +128,12 @@ export class Installation implements AsyncDisposable {
 }
 
 /** All peers run at the level of warnings. */
-function quiet(): NodeJS.ProcessEnv {
-  return { BACKSTITCH_LOG_LEVEL: 'warn' }
+function quiet(profileDir: string | undefined): NodeJS.ProcessEnv {
+  return { BACKSTITCH_LOG_LEVEL: 'warn', ...profiled(profileDir) }
+}
+
+function profiled(dir: string | undefined): NodeJS.ProcessEnv {
+  return dir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${dir}` }
 }
 
 function bringUpLines(child: Child): { stage: number; time: string }[] {

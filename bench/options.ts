@@ -18,6 +18,8 @@ export interface Options {
   readonly quick: boolean
   /** Where the JSON file goes; a dated name under bench/results by default. */
   readonly out?: string
+  /** Our processes write CPU profiles there when they end. */
+  readonly profile: boolean
   readonly list: boolean
 }
 
@@ -29,6 +31,7 @@ export const USAGE = `npm run bench -- [options]
   --peers A,B        these peers only (direct, backstitch and the control stay unless named otherwise)
   --quick            short: shows that everything runs; the figures are not for quoting
   --out FILE         write the JSON there (default bench/results/DATE.json)
+  --profile          our processes leave CPU profiles beside the results (slower): bench/profile.ts reads them
   --list             name the workloads and peers, and stop
   --help`
 
@@ -43,6 +46,7 @@ export function readOptions(argv: readonly string[]): Options | 'help' {
       peers: { type: 'string' },
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },
+      profile: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -56,6 +60,7 @@ export function readOptions(argv: readonly string[]): Options | 'help' {
     peers: names(values.peers),
     quick,
     ...(values.out !== undefined && { out: values.out }),
+    profile: values.profile,
     list: values.list,
   }
 }

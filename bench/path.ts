@@ -17,6 +17,8 @@ export interface Site {
   readonly dir: string
   readonly certificates: Certificates
   readonly application: Application
+  /** Where our own processes leave CPU profiles; absent, they make none. */
+  readonly profileDir?: string
 }
 
 /** One running chain; disposing it ends all of its processes. */

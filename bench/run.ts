@@ -17,8 +17,9 @@ import { isInside, prepareNamespace, runInside } from './isolation.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
 import type { Peer } from './path.ts'
 import { availablePeers, isHere, PEERS, SEARCH_PATH, type Skip } from './peers.ts'
-import { CONTROL_SUFFIX, describeHeader, describeResult, machineFacts, type Report } from './report.ts'
+import { CONTROL_SUFFIX, describeHeader, machineFacts, type Report } from './report.ts'
 import { type Entry, type Result, runWorkload, Starter, warmUp } from './rounds.ts'
+import { tableOf, tableText } from './table.ts'
 import { endDescendants } from './usage.ts'
 import { describeVerdicts, judge } from './verdicts.ts'
 import { selectWorkloads, WORKLOADS } from './workloads.ts'
@@ -60,6 +61,7 @@ async function withFolder(options: Options): Promise<number> {
 
 async function bench(options: Options, dir: string): Promise<number> {
   const started = new Date()
+  const file = options.out ?? resultFile(started)
   const workloads = selectWorkloads(options.only)
   const isolation = prepareNamespace()
   const { peers, skipped } = availablePeers(options.peers, isolation)
@@ -70,7 +72,11 @@ async function bench(options: Options, dir: string): Promise<number> {
   progress('making certificates and starting the application')
   const certificates = makeCertificates(dir)
   const application = owned.use(await Application.start(path.join(dir, 'application')))
-  const starter = new Starter(dir, { certificates, application })
+  const starter = new Starter(dir, {
+    certificates,
+    application,
+    ...(options.profile && { profileDir: profileFolder(file) }),
+  })
   const entries = await startAll(peers, { starter, owned, skipped })
   const reference = entries[0]!.name
 
@@ -99,14 +105,25 @@ async function bench(options: Options, dir: string): Promise<number> {
     const result = await runWorkload(workload, entries, { options, starter, say: progress })
     progress('')
     results.push(result)
-    if (result.rounds.length > 0) print(describeResult({ result, entries, reference }))
+    if (result.rounds.length === 0) continue
+    const table = tableOf(
+      result,
+      entries.map(({ name }) => name),
+      reference,
+    )
+    print(`\n${workload.name}: ${table.title}\n${tableText(table)}`)
+    // A run that is cut short leaves what it has.
+    save(file, report())
   }
   print(describeVerdicts(judge(results)))
-  const file = options.out ?? resultFile(started)
-  mkdirSync(path.dirname(file), { recursive: true })
-  writeFileSync(file, `${JSON.stringify(report(), null, 1)}\n`)
+  save(file, report())
   print(`\n${path.relative(process.cwd(), file)}`)
   return 0
+}
+
+function save(file: string, report: Report): void {
+  mkdirSync(path.dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`)
 }
 
 /** A peer that does not come up is named and left out; the others still run. */
@@ -153,6 +170,11 @@ function resultFile(started: Date): string {
     'results',
     `${started.toISOString().slice(0, 19).replaceAll(':', '')}.json`,
   )
+}
+
+/** Beside the result file, named like it. */
+function profileFolder(file: string): string {
+  return path.resolve(file.replace(/\.json$/, '-profiles'))
 }
 
 function catalogue(): string {

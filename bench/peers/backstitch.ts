@@ -20,12 +20,12 @@ export const backstitch: Peer = {
 export const IDENTITY = 4
 export const HEALTHY = 6
 
-async function start({ dir, application }: Site): Promise<Path> {
-  const installation = await Installation.start(dir, application.at)
+async function start(site: Site): Promise<Path> {
+  const installation = await Installation.start(site)
   try {
     const connector = installation.startConnector(installation.addConnector())
     await installation.passed(connector, HEALTHY)
-    const { client, to } = await installation.startClient(application.at)
+    const { client, to } = await installation.startClient(site.application.at)
     return {
       to,
       processes: { client: [client.pid], edge: [installation.server.pid], connector: [connector.pid] },

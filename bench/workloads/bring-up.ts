@@ -22,7 +22,7 @@ export const bringUp: Workload = {
 }
 
 async function measure({ site }: Subject): Promise<Sample> {
-  await using installation = await Installation.start(site.dir, site.application.at)
+  await using installation = await Installation.start(site)
   const connector = installation.addConnector()
   const cold = installation.startConnector(connector)
   const enrolledMs = await installation.passed(cold, IDENTITY)
