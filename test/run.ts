@@ -33,7 +33,7 @@ const STAGES: readonly Stage[] = [
   { name: 'types', fast: true, run: () => program('tsc', '--noEmit') },
   { name: 'lint', fast: true, run: () => program('biome', 'check', '--error-on-warnings', '--colors=off') },
   { name: 'dead code', fast: true, run: () => program('knip', '--no-progress') },
-  { name: 'unit', fast: true, run: () => suite('src/**/*.test.ts', { timeoutMs: 60_000 }) },
+  { name: 'unit', fast: true, run: () => suite('{src,bench}/**/*.test.ts', { timeoutMs: 60_000 }) },
   { name: 'system', fast: false, run: () => suite('test/*.test.ts', { timeoutMs: 300_000 }) },
   {
     name: 'interop',

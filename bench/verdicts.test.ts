@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Result } from './rounds.ts'
+import { judge } from './verdicts.ts'
+import type { Sample } from './workload.ts'
+import { WORKLOADS } from './workloads.ts'
+
+function result(name: string, ...rounds: Record<string, Sample>[]): Result {
+  const workload = WORKLOADS.find((each) => each.name === name)!
+  return { workload, rounds: rounds.map((samples) => ({ order: Object.keys(samples), samples, errors: {} })) }
+}
+
+const verdictOf = (results: readonly Result[], target: RegExp) =>
+  judge(results).find((verdict) => target.test(verdict.target))!
+
+test('bulk is judged by the ratio to the HAProxy chain', () => {
+  const run = (ours: number) => [
+    result('bulk-down', {
+      backstitch: { rate: ours },
+      'haproxy-tls': { rate: 1000 },
+      direct: { rate: 9000 },
+    }),
+  ]
+  assert.equal(verdictOf(run(801), /bulk down ≥/).is, 'met')
+  const missed = verdictOf(run(799), /bulk down ≥/)
+  assert.equal(missed.is, 'missed')
+  assert.match(missed.saw, /0\.80/)
+})
+
+test('a control that is off says so', () => {
+  const run = [result('bulk-down', { backstitch: { rate: 100 }, 'backstitch-again': { rate: 110 } })]
+  assert.equal(verdictOf(run, /control/).is, 'missed')
+})
+
+test('generators slower than twice the best tunnel are named, the control does not count as a tunnel of others', () => {
+  const samples = { backstitch: { rate: 600 }, 'haproxy-tls': { rate: 1000 }, direct: { rate: 1900 } }
+  assert.equal(verdictOf([result('bulk-down', samples)], /generators/).is, 'missed')
+})
+
+test('what is not in the run is not judged', () => {
+  assert.ok(judge([]).every(({ is }) => is === 'not measured'))
+})
+
+test('every target names a workload and metric that exist', () => {
+  const everything = WORKLOADS.map((workload) => {
+    const sample = Object.fromEntries(workload.metrics.map(({ name }) => [name, 1]))
+    const peers = ['backstitch', 'backstitch-again', 'direct', 'haproxy-tls', 'ssh']
+    return result(workload.name, Object.fromEntries(peers.map((peer) => [peer, sample])))
+  })
+  assert.deepEqual(
+    judge(everything).filter(({ is }) => is === 'not measured'),
+    [],
+  )
+})
