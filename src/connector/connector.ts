@@ -8,14 +8,14 @@ import { type Egress, readEgress } from '../link/egress.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import { ActiveSessions } from './active-sessions.ts'
-import { type ConnectorState, stateOf } from './bring-up.ts'
+import { type ConnectorState, STAGE_NUMBERS, stateOf } from './bring-up.ts'
 import { Control } from './control.ts'
 import { Dialer } from './dialer.ts'
 import { finishEnrolment } from './enrol.ts'
 import { enrolUntilDone } from './enrolment.ts'
+import { fileStamp } from './file-stamp.ts'
 import { GrantAuthority } from './grants.ts'
 import { type ConnectorIdentity, loadIdentity } from './identity.ts'
-import { keyFileStamp } from './key-file.ts'
 import { Locker } from './locker.ts'
 import type { ConnectorOptions } from './options.ts'
 import { Progress } from './progress.ts'
@@ -29,7 +29,8 @@ import { UdpFlows } from './udp.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const DRAIN_LOOK_MS = 50
-const EGRESS_LOOK_MS = 1000
+/** While something stands in the way of control: how often to look whether somebody has repaired it here. */
+const LOOK_MS = 1000
 
 /** The daemon next to private applications. Dials out only; listens on nothing but its Unix status socket. */
 export class Connector {
@@ -114,6 +115,7 @@ export class Connector {
         this.#progress.begin(4)
         const enrolled = await enrolUntilDone(locker, {
           keyFile: this.#o.keyFile,
+          proxyFile: this.#o.proxyFile,
           edge: this.#o.edge,
           egress: () => this.#readEgress(),
           ended,
@@ -143,7 +145,6 @@ export class Connector {
   ): Promise<ConnectorIdentity | undefined> {
     const { log } = this.#o
     const egress = await this.#settledEgress(ending)
-    let ended = false
     const control = new Control({
       identity,
       egress,
@@ -162,15 +163,23 @@ export class Connector {
       onRenewed: (renewed) => {
         this.#identity = renewed
       },
-      onDown: async (fault) => {
-        this.#health(false)
-        ended = fault.code === 'CERT_EXPIRED' && (await keyFileStamp(this.#o.keyFile)) !== 'none'
-        const now = await this.#readEgress().catch(() => undefined)
-        return !ended && now !== undefined && sameEgress(egress, now)
-      },
     })
     this.#control = control
-    await control.serve(ending)
+    const round = new AbortController()
+    let ended = false
+    const look = setInterval(async () => {
+      const { stages } = this.#progress
+      if (stages[5].is === 'passed') return
+      const fault = STAGE_NUMBERS.map((n) => stages[n]).find((stage) => stage.is === 'failed')?.fault
+      ended = fault?.code === 'CERT_EXPIRED' && (await fileStamp(this.#o.keyFile)) !== 'none'
+      const now = await this.#readEgress().catch(() => egress)
+      if (ended || !sameEgress(egress, now)) round.abort()
+    }, LOOK_MS)
+    try {
+      await control.serve(AbortSignal.any([ending, round.signal]))
+    } finally {
+      clearInterval(look)
+    }
     return ended ? this.#identity : undefined
   }
 
@@ -248,7 +257,7 @@ export class Connector {
         return await this.#readEgress()
       } catch (error) {
         this.#progress.fail(3, asFault(error))
-        await sleep(EGRESS_LOOK_MS, undefined, { signal: ending })
+        await sleep(LOOK_MS, undefined, { signal: ending })
       }
     }
   }

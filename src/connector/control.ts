@@ -51,8 +51,6 @@ export interface ControlOptions {
   /** A canary came through, or was lost for good: called for each. */
   readonly onHealth: (healthy: boolean) => void
   readonly onRenewed: (identity: ConnectorIdentity) => void
-  /** The connection broke, or could not be made. Resolves with whether to go on as before. */
-  readonly onDown: (fault: Fault) => Promise<boolean>
 }
 
 export class Control {
@@ -105,7 +103,7 @@ export class Control {
   }
 
   /**
-   * Keeps the control connection until `signal` aborts or `onDown` says to stop.
+   * Keeps the control connection until `signal` aborts.
    *
    * @throws {Fault} IDENTITY_CLONED: there is no place for this copy.
    */
@@ -166,11 +164,8 @@ export class Control {
       )
     }
     if (FATAL.has(fault.code)) this.#fatal = fault
+    this.#o.onHealth(false)
     if (this.#fatal !== undefined) this.#over.abort()
-    else
-      void this.#o.onDown(fault).then((goOn) => {
-        if (!goOn) this.#over.abort()
-      })
   }
 
   #message(message: ControlMessage): void {

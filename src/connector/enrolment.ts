@@ -4,7 +4,7 @@ import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { type StageNumber, stageOf } from './bring-up.ts'
 import { type Enrolled, type EnrolOptions, enrol } from './enrol.ts'
-import { keyFileStamp } from './key-file.ts'
+import { fileStamp } from './file-stamp.ts'
 import type { Locker } from './locker.ts'
 import type { Progress } from './progress.ts'
 
@@ -20,12 +20,12 @@ const RETRY = { baseMs: 1000, capMs: 30_000 }
  */
 export async function enrolUntilDone(
   locker: Locker,
-  o: EnrolOptions & { readonly progress: Progress; readonly log: Log },
+  o: EnrolOptions & RepairFiles & { readonly progress: Progress; readonly log: Log },
 ): Promise<Enrolled> {
   const { progress, log, signal } = o
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted()
-    const stamp = await keyFileStamp(o.keyFile)
+    const stamp = await stampOf(o)
     try {
       const enrolled = await enrol(locker, { ...o, onStep: (step) => progress.step(step, 4) })
       progress.pass(4, { connector: enrolled.identity.id, skewMs: enrolled.skewMs })
@@ -40,7 +40,7 @@ export async function enrolUntilDone(
         { event: 'enrolment.retry', waitMs },
         `Enrolment is tried again in ${Math.round(waitMs / 1000)} s`,
       )
-      await untilKeyChanges(o.keyFile, stamp, waitMs, signal)
+      await untilChanged(o, stamp, waitMs, signal)
     }
   }
 }
@@ -51,14 +51,24 @@ function waitFor(fault: Fault, attempt: number): number {
   return Math.max(RETRY.baseMs, backoffMs(attempt, RETRY))
 }
 
-async function untilKeyChanges(
-  file: string,
+/** Waits, but not after somebody has touched the key or the proxy setting: that is likely the repair. */
+async function untilChanged(
+  files: RepairFiles,
   stamp: string,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   const untilMs = performance.now() + waitMs
-  while (performance.now() < untilMs && (await keyFileStamp(file)) === stamp) {
+  while (performance.now() < untilMs && (await stampOf(files)) === stamp) {
     await sleep(Math.min(LOOK_MS, waitMs), undefined, { signal })
   }
+}
+
+interface RepairFiles {
+  readonly keyFile: string
+  readonly proxyFile: string
+}
+
+async function stampOf({ keyFile, proxyFile }: RepairFiles): Promise<string> {
+  return `${await fileStamp(keyFile)} ${await fileStamp(proxyFile)}`
 }

@@ -75,12 +75,6 @@ export async function removeKeyFile(file: string, log: Log): Promise<void> {
   }
 }
 
-/** Changes when somebody writes, replaces, or changes owner or mode of the file. */
-export async function keyFileStamp(file: string): Promise<string> {
-  const found = await stat(file).catch(() => undefined)
-  return found === undefined ? 'none' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`
-}
-
 function userName(): string {
   try {
     return os.userInfo().username
