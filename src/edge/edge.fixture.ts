@@ -29,9 +29,9 @@ export interface TestEdge extends AsyncDisposable {
 }
 
 export async function openTestEdge(
-  o: Partial<EdgeOptions> & { port?: Partial<ControlPort> } = {},
+  o: Partial<EdgeOptions> & { port?: Partial<ControlPort>; tenant?: TestTenant; welcome?: Welcoming } = {},
 ): Promise<TestEdge> {
-  const tenant = await TestTenant.create()
+  const tenant = o.tenant ?? (await TestTenant.create())
   const revoked = new Set<string>()
   const attached: TestEdge['attached'] = []
   const control: ControlPort = {
@@ -39,13 +39,16 @@ export async function openTestEdge(
     rootPem: tenant.authority.rootPem,
     enrol: (body) => certify(tenant, 'connector', body.csr),
     login: (body) => certify(tenant, 'client', body.csr),
-    attach: (channel, peer, from) => attached.push({ channel, peer, from }),
+    attach: (channel, peer, from) => {
+      attached.push({ channel, peer, from })
+      if (o.welcome) greet(channel, peer, o.welcome)
+    },
     http: (_request: http.IncomingMessage, response: http.ServerResponse) => response.end('hello, people\n'),
     ticketKeys: () => tenant.ticketKeys,
     isRevoked: (serial) => revoked.has(serial),
     ...o.port,
   }
-  const { port: _, ...options } = o
+  const { port: _port, tenant: _tenant, welcome: _welcome, ...options } = o
   const edge = await Edge.open({
     listen: { host: '127.0.0.1', port: 0 },
     edgeId: EDGE_ID,
@@ -63,6 +66,28 @@ export async function openTestEdge(
     revoked,
     attached,
     [Symbol.asyncDispose]: () => edge[Symbol.asyncDispose](),
+  }
+}
+
+/** Answers the hello of an agent, as a control plane does. */
+export interface Welcoming {
+  /** What the clock of the control plane shows. */
+  readonly serverTimeMs?: () => number
+}
+
+function greet(channel: ControlEnd, { identity }: Peer, { serverTimeMs = Date.now }: Welcoming): void {
+  channel.onMessage = (message) => {
+    if (message.type !== 'hello') return
+    channel.send({
+      type: 'welcome',
+      agent: identity.id,
+      tenant: identity.tenant,
+      serverTimeMs: serverTimeMs(),
+      edge: { id: EDGE_ID, host: '127.0.0.1', port: 1 },
+      grantKeys: [],
+      revoked: [],
+      generation: 1,
+    })
   }
 }
 

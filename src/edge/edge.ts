@@ -155,9 +155,11 @@ export class Edge implements AsyncDisposable {
     this.#o.log.info({ event: 'edge.draining', pipes: this.#rendezvous.pipes, deadlineMs }, 'draining')
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, deadlineMs)
-    await Promise.race([this.#rendezvous.drained(), late])
+    const drained = this.#rendezvous.drained()
+    await Promise.race([drained, late])
     clearTimeout(timer)
     const cut = this.#rendezvous.cut(() => true)
+    await drained
     this.#o.log.info({ event: 'edge.drained', cut }, 'drained')
   }
 
@@ -173,6 +175,7 @@ export class Edge implements AsyncDisposable {
     this.#listener.close()
     this.#agents.close()
     this.#public.close(() => {})
+    this.#rendezvous.cut(() => true)
     const gone = [...this.#sockets].map((socket) => once(socket, 'close'))
     for (const socket of this.#sockets) socket.destroy()
     await Promise.all([closed, ...gone])

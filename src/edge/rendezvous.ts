@@ -33,7 +33,7 @@ interface Meeting {
 interface Pipe {
   readonly client: Peer
   readonly connector: Peer
-  readonly socket: net.Socket
+  readonly sockets: readonly [net.Socket, net.Socket]
 }
 
 export interface RendezvousOptions {
@@ -117,7 +117,8 @@ export class Rendezvous {
   /** Closes the pipes and waiting halves of matching peers. @returns how many. */
   cut(matches: (peer: Peer) => boolean): number {
     const pipes = [...this.#pipes].filter(({ client, connector }) => matches(client) || matches(connector))
-    for (const { socket } of pipes) socket.resetAndDestroy()
+    // A reset, because an orderly end of TCP could pass for an orderly end of what was carried.
+    for (const { sockets } of pipes) for (const socket of sockets) socket.resetAndDestroy()
     const seats = [...this.#meetings.values()]
       .flatMap((meeting) => Object.values(meeting.seats))
       .filter(({ peer }) => matches(peer))
@@ -141,7 +142,7 @@ export class Rendezvous {
     const { log, metrics } = this.#o
     const a = client.socket!
     const b = connector.socket!
-    const pipe: Pipe = { client: client.peer, connector: connector.peer, socket: a }
+    const pipe: Pipe = { client: client.peer, connector: connector.peer, sockets: [a, b] }
     const fields = { pipe: id, session: client.ticket.session }
     // Added before the meeting ends, so that a drain does not see a moment without either.
     this.#pipes.add(pipe)
