@@ -6,6 +6,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
+import { systemClock } from '../src/base/clock.ts'
 import type { Fault } from '../src/base/faults.ts'
 import { silentLog } from '../src/base/log.ts'
 import { readStatus } from '../src/base/status-socket.ts'
@@ -205,6 +206,26 @@ test('the certificate is renewed at two thirds of its life, stored, and used fro
   assert.equal(stored.generation, 2)
   assert.equal(stored.id, identity.id)
   assert.notEqual(stored.certificate, identity.certificate)
+})
+
+test('a certificate that has ended is named, and a new key brings the same connector back without a restart', async (t) => {
+  let behindMs = 8 * 86_400_000
+  const clock = { ...systemClock, nowMs: () => Date.now() - behindMs }
+  await using site = await openSite({ clock })
+  const stateDir = path.join(site.dir, 'connector')
+  const keyFile = await site.keyFile()
+  const { next, connector } = connectorIn(t, { keyFile, stateDir })
+  await next('connector.enrolled')
+  const ended = await next('bring-up.failed')
+  assert.equal(ended.code, 'CERT_EXPIRED')
+  assert.equal(connector.status().fault?.code, 'CERT_EXPIRED')
+  const { id } = connector.status()
+  behindMs = 0
+  const healthy = next('connector.healthy')
+  await rename(await site.keyFile(), keyFile)
+  await healthy
+  assert.equal(connector.status().id, id)
+  assert.equal((await site.control.store.connectors.all()).length, 1)
 })
 
 test('an edge that goes away and comes back is met again without a restart, and the status says what is', async (t) => {

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import type { Clock } from '../src/base/clock.ts'
 import { type Log, silentLog } from '../src/base/log.ts'
 import { EmbeddedServer } from '../src/cli/embedded-server.ts'
 import type { Control } from '../src/control/control.ts'
@@ -30,9 +31,12 @@ export interface Site extends AsyncDisposable {
 export async function openSite({
   log = silentLog,
   limits,
+  clock,
 }: {
   log?: Log
   limits?: Partial<EdgeLimits>
+  /** What the control plane takes for the time. */
+  clock?: Clock
 } = {}): Promise<Site> {
   await using stack = new AsyncDisposableStack()
   const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-site-'))
@@ -45,6 +49,7 @@ export async function openSite({
       publicHost: host,
       limits,
       log,
+      clock,
     }),
   )
   const { control, edge } = server

@@ -5,27 +5,20 @@ import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
-import { SessionReports } from '../link/session-reports.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
-import { ActiveSessions } from './active-sessions.ts'
-import { type ConnectorState, STAGE_NUMBERS, stateOf } from './bring-up.ts'
+import { type ConnectorState, stateOf } from './bring-up.ts'
 import { Control } from './control.ts'
-import { Dialer } from './dialer.ts'
 import { finishEnrolment } from './enrol.ts'
 import { enrolUntilDone } from './enrolment.ts'
-import { fileStamp } from './file-stamp.ts'
-import { GrantAuthority } from './grants.ts'
 import { type ConnectorIdentity, loadIdentity } from './identity.ts'
 import { Locker } from './locker.ts'
 import type { ConnectorOptions } from './options.ts'
 import { Progress } from './progress.ts'
-import { Reach } from './reach.ts'
 import { Renewal } from './renewal.ts'
-import { Resolver } from './resolver.ts'
+import { RepairWatch } from './repair-watch.ts'
+import { Services } from './services.ts'
 import { type ConnectorStatus, statusOf } from './status.ts'
-import type { StreamServices } from './streams.ts'
 import { Tunnels } from './tunnels.ts'
-import { UdpFlows } from './udp.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const DRAIN_LOOK_MS = 50
@@ -38,11 +31,8 @@ export class Connector {
   readonly #startedMs = Date.now()
   readonly #startedUs = systemClock.monotonicUs()
   readonly #progress: Progress
-  readonly #reports: SessionReports
-  readonly #active: ActiveSessions
-  readonly #reach = new Reach()
+  readonly #services: Services
   readonly #tunnels: Tunnels
-  readonly #services: StreamServices
   #locker: Locker | undefined
   #identity: ConnectorIdentity | undefined
   #egress: Egress | undefined
@@ -56,18 +46,7 @@ export class Connector {
     const { log } = options
     this.#o = options
     this.#progress = new Progress(log, systemClock)
-    this.#reports = new SessionReports({ log })
-    this.#active = new ActiveSessions(systemClock, this.#reports)
-    this.#services = {
-      clock: systemClock,
-      log,
-      authority: new GrantAuthority(),
-      resolver: new Resolver(),
-      dialer: new Dialer(),
-      udp: new UdpFlows(),
-      reach: this.#reach,
-      active: this.#active,
-    }
+    this.#services = new Services(log)
     this.#tunnels = new Tunnels({ services: this.#services, log })
   }
 
@@ -152,8 +131,6 @@ export class Connector {
       edgeOverridden: this.#o.edge !== undefined,
       services: this.#services,
       tunnels: this.#tunnels,
-      reports: this.#reports,
-      reach: this.#reach,
       renewal: new Renewal({ locker, clock: systemClock, log }),
       progress: this.#progress,
       log,
@@ -165,22 +142,14 @@ export class Connector {
       },
     })
     this.#control = control
-    const round = new AbortController()
-    let ended = false
-    const look = setInterval(async () => {
-      const { stages } = this.#progress
-      if (stages[5].is === 'passed') return
-      const fault = STAGE_NUMBERS.map((n) => stages[n]).find((stage) => stage.is === 'failed')?.fault
-      ended = fault?.code === 'CERT_EXPIRED' && (await fileStamp(this.#o.keyFile)) !== 'none'
-      const now = await this.#readEgress().catch(() => egress)
-      if (ended || !sameEgress(egress, now)) round.abort()
-    }, LOOK_MS)
-    try {
-      await control.serve(AbortSignal.any([ending, round.signal]))
-    } finally {
-      clearInterval(look)
-    }
-    return ended ? this.#identity : undefined
+    using watch = new RepairWatch({
+      progress: this.#progress,
+      egress,
+      readEgress: () => this.#readEgress(),
+      keyFile: this.#o.keyFile,
+    })
+    await control.serve(AbortSignal.any([ending, watch.repaired]))
+    return watch.keyForEnded ? this.#identity : undefined
   }
 
   status(): ConnectorStatus {
@@ -197,9 +166,9 @@ export class Connector {
       healthyMs: this.#healthyMs,
       startToHealthyMs: this.#startToHealthyMs,
       tunnels: this.#tunnels.count,
-      sessions: this.#active.count,
-      sessionReportsWaiting: this.#reports.waiting,
-      applicationsFailing: this.#reach.failing,
+      sessions: this.#services.active.count,
+      sessionReportsWaiting: this.#services.reports.waiting,
+      applicationsFailing: this.#services.reach.failing,
     })
   }
 
@@ -207,7 +176,7 @@ export class Connector {
     return stateOf({
       stages: this.#progress.stages,
       draining: this.#draining,
-      failingApplications: this.#reach.failing,
+      failingApplications: this.#services.reach.failing,
     })
   }
 
@@ -269,29 +238,24 @@ export class Connector {
     this.#tunnels.drain()
     this.#control?.tellState()
     log.info(
-      { event: 'connector.draining', sessions: this.#active.count, drainSeconds },
+      { event: 'connector.draining', sessions: this.#services.active.count, drainSeconds },
       'Connector is stopping',
     )
     const untilMs = performance.now() + drainSeconds * 1000
-    while (this.#active.count > 0 && performance.now() < untilMs) await sleep(DRAIN_LOOK_MS)
-    if (this.#active.count > 0) {
+    while (this.#services.active.count > 0 && performance.now() < untilMs) await sleep(DRAIN_LOOK_MS)
+    if (this.#services.active.count > 0) {
       log.warn(
-        { event: 'connector.cut', sessions: this.#active.count },
-        `${this.#active.count} sessions are cut`,
+        { event: 'connector.cut', sessions: this.#services.active.count },
+        `${this.#services.active.count} sessions are cut`,
       )
     }
     await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
-    this.#reports.flush()
+    this.#services.reports.flush()
     ending.abort()
   }
 
   async #close(): Promise<void> {
     await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
-    const { resolver, dialer, udp } = this.#services
-    for (const part of [resolver, dialer, udp, this.#reach, this.#reports]) part[Symbol.dispose]()
+    this.#services[Symbol.dispose]()
   }
-}
-
-function sameEgress(a: Egress, b: Egress): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }

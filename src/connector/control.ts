@@ -13,7 +13,6 @@ import type { Welcome } from '../link/control-dial.ts'
 import { ControlLink } from '../link/control-link.ts'
 import type { Credentials, EdgeAddress } from '../link/credentials.ts'
 import { type Egress, hostPort } from '../link/egress.ts'
-import type { SessionReports } from '../link/session-reports.ts'
 import { verifyKeys } from '../pki/signing-keys.ts'
 import { type AgentMessage, type ControlMessage, type PipeTicket, PROTOCOL_VERSION } from '../wire/control.ts'
 import { type ConnectorState, stageOf } from './bring-up.ts'
@@ -22,9 +21,8 @@ import { watchCanary } from './canary-watch.ts'
 import { type ConnectorIdentity, credentialsOf } from './identity.ts'
 import { Load } from './load.ts'
 import type { Progress } from './progress.ts'
-import type { Reach } from './reach.ts'
 import type { Renewal } from './renewal.ts'
-import type { StreamServices } from './streams.ts'
+import type { Services } from './services.ts'
 import type { Tunnels } from './tunnels.ts'
 
 const STATUS_MS = 30_000
@@ -39,10 +37,8 @@ export interface ControlOptions {
   /** The edge was set by hand: tickets for that edge are followed there, too. */
   readonly edgeOverridden: boolean
   readonly egress: Egress
-  readonly services: StreamServices
+  readonly services: Services
   readonly tunnels: Tunnels
-  readonly reports: SessionReports
-  readonly reach: Reach
   readonly renewal: Renewal
   readonly progress: Progress
   readonly log: Log
@@ -124,7 +120,8 @@ export class Control {
   }
 
   #up(welcome: Welcome, skewMs: number): void {
-    const { progress, log, services, clock, reach, reports, edge } = this.#o
+    const { progress, log, services, clock, edge } = this.#o
+    const { reach, reports } = services
     this.#edgeId = welcome.edge.id
     this.#skewMs = skewMs
     progress.pass(5, { edge: welcome.edge.id, skewMs })
@@ -151,11 +148,11 @@ export class Control {
   }
 
   #down(fault: Fault): void {
-    const { progress, log, reach, reports, edge } = this.#o
+    const { progress, log, services, edge } = this.#o
     const wasUp = progress.stages[5].is === 'passed'
     this.#canary?.abort()
-    reach.pause()
-    reports.pause()
+    services.reach.pause()
+    services.reports.pause()
     progress.fail(wasUp ? 5 : stageOf(fault.code), fault)
     if (wasUp) {
       log.warn(
