@@ -41,6 +41,19 @@ test('a leaf says who it is for, for how long, and nothing that its request aske
   assert.equal(issued.certificate.match(/BEGIN CERTIFICATE/g)?.length, 2)
 })
 
+test('an intermediate signs leaves only, and nothing but a CA signs at all', async () => {
+  const { X509Certificate: Read, BasicConstraintsExtension, KeyUsagesExtension } = await loadX509()
+  const limits = (pem: string) => {
+    const certificate = new Read(pem)
+    const constraints = certificate.getExtension(BasicConstraintsExtension)
+    return [constraints?.ca, constraints?.pathLength, certificate.getExtension(KeyUsagesExtension)?.usages]
+  }
+  const [signature, certSignAndCrl] = [1, 32 | 64]
+  assert.deepEqual(limits(material.rootCert), [true, 1, certSignAndCrl])
+  assert.deepEqual(limits(material.intermediateCert), [true, 0, certSignAndCrl])
+  assert.deepEqual(limits((await issue()).certificate), [false, undefined, signature])
+})
+
 test('the pin is the hash of the root, and a loaded authority has the same', async () => {
   const again = await Authority.load('tnt_a', material)
   assert.equal(

@@ -1,26 +1,20 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import type net from 'node:net'
 import { before, test } from 'node:test'
-import tls from 'node:tls'
-import { Authority, type AuthorityMaterial, createAuthority } from './authority.ts'
-import { createKeyAndCsr } from './csr.ts'
-import type { Identity, Role } from './identity.ts'
-import { peerOf, verifyPinnedServer } from './verify.ts'
-
-const HOUR_MS = 3_600_000
-const nowMs = Date.now()
-
-interface Held {
-  readonly key: string
-  /** Leaf and intermediate. */
-  readonly cert: string
-  readonly leaf: string
-}
-interface Tenant {
-  readonly authority: Authority
-  readonly material: AuthorityMaterial
-}
+import {
+  aClient,
+  anEdge,
+  BOTH_USAGES,
+  type Held,
+  HOUR_MS,
+  handshake,
+  hold,
+  nowMs,
+  type Tenant,
+  tenant,
+  write,
+} from './handshake.fixture.ts'
+import type { Role } from './identity.ts'
+import { peerOf } from './verify.ts'
 
 let ours: Tenant
 let foreign: Tenant
@@ -28,65 +22,13 @@ let edge: Held
 let mallory: Held
 let victim: Held
 
-async function tenant(name: string): Promise<Tenant> {
-  const material = await createAuthority(name, nowMs)
-  return { material, authority: await Authority.load(name, material) }
-}
-async function hold(of: Tenant, identity: Identity, atMs = nowMs): Promise<Held> {
-  const { keyPem, csrPem } = await createKeyAndCsr(identity.id)
-  const { certificate } = await of.authority.issue({ csrPem, identity, lifeMs: 24 * HOUR_MS, nowMs: atMs })
-  return { key: keyPem, cert: certificate, leaf: certificate.split(/(?<=-----END CERTIFICATE-----\n)/)[0]! }
-}
-const client = (id: string): Identity => ({ tenant: 'tnt_a', role: 'client', id })
-const anEdge: Identity = { tenant: 'tnt_a', role: 'edge', id: 'edg_1' }
-
 before(async () => {
   ours = await tenant('tnt_a')
   foreign = await tenant('tnt_a') // the same name, other keys
   edge = await hold(ours, anEdge)
-  mallory = await hold(ours, client('dev_mallory'))
-  victim = await hold(ours, client('dev_victim'))
+  mallory = await hold(ours, aClient('dev_mallory'))
+  victim = await hold(ours, aClient('dev_victim'))
 })
-
-/** A real handshake over loopback; gives both secure ends. */
-async function handshake<T>(
-  server: tls.TlsOptions,
-  client: tls.ConnectionOptions,
-  use: (ends: { server: tls.TLSSocket; client: tls.TLSSocket }) => T | Promise<T>,
-): Promise<T> {
-  const listener = tls.createServer({
-    ca: ours.material.rootCert,
-    requestCert: true,
-    rejectUnauthorized: false, // so that peerOf itself is what refuses
-    minVersion: 'TLSv1.3',
-    ...server,
-  })
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as net.AddressInfo
-  const accepted = once(listener, 'secureConnection') as Promise<[tls.TLSSocket]>
-  let dialled: tls.TLSSocket | undefined
-  try {
-    dialled = tls.connect({
-      host: '127.0.0.1',
-      port,
-      ca: ours.material.rootCert,
-      rejectUnauthorized: false,
-      checkServerIdentity: () => undefined,
-      ...client,
-    })
-    const [[serverEnd]] = await Promise.all([accepted, once(dialled, 'secureConnect')])
-    serverEnd.on('error', () => {})
-    try {
-      return await use({ server: serverEnd, client: dialled })
-    } finally {
-      serverEnd.destroy()
-    }
-  } finally {
-    dialled?.destroy()
-    listener.close()
-  }
-}
 
 const expectClient = (o: { roles?: Role[]; nowMs?: number; tenant?: string } = {}) => ({
   tenant: 'tnt_a',
@@ -99,16 +41,21 @@ const edgeServer = () => ({ key: edge.key, cert: edge.cert + ours.material.rootC
 
 /** Who the server takes a client for that presents `cert` and holds `key`. */
 const seenByServer = (cert: string, key: string, expect = expectClient()) =>
-  handshake(edgeServer(), { cert, key }, ({ server }) => peerOf(server, expect))
+  handshake(ours.material.rootCert, edgeServer(), { cert, key }, ({ server }) => peerOf(server, expect))
 
 test('both ends see who the other is', async () => {
-  await handshake(edgeServer(), { key: mallory.key, cert: mallory.cert }, ({ server, client: end }) => {
-    assert.deepEqual(peerOf(server, expectClient()).identity, client('dev_mallory'))
-    const peer = peerOf(end, expectClient({ roles: ['edge'] }))
-    assert.deepEqual(peer.identity, anEdge)
-    assert.match(peer.thumbprint, /^[0-9a-f]{64}$/)
-    assert.ok(peer.notAfterMs > nowMs + 23 * HOUR_MS)
-  })
+  await handshake(
+    ours.material.rootCert,
+    edgeServer(),
+    { key: mallory.key, cert: mallory.cert },
+    ({ server, client: end }) => {
+      assert.deepEqual(peerOf(server, expectClient()).identity, aClient('dev_mallory'))
+      const peer = peerOf(end, expectClient({ roles: ['edge'] }))
+      assert.deepEqual(peer.identity, anEdge)
+      assert.match(peer.thumbprint, /^[0-9a-f]{64}$/)
+      assert.ok(peer.notAfterMs > nowMs + 23 * HOUR_MS)
+    },
+  )
 })
 
 const FILLERS: [name: string, cert: () => string][] = [
@@ -125,7 +72,7 @@ for (const [name, cert] of FILLERS) {
     const peer = await seenByServer(cert(), mallory.key).catch((thrown: { code: string }) => {
       assert.equal(thrown.code, 'PEER_REFUSED') // refusing odd chains is fine as well
     })
-    if (peer) assert.deepEqual(peer.identity, client('dev_mallory'))
+    if (peer) assert.deepEqual(peer.identity, aClient('dev_mallory'))
   })
 }
 
@@ -134,19 +81,14 @@ test('the plain filler chain is accepted as what it is: its own leaf', async () 
   assert.equal(peer.identity.id, 'dev_mallory')
 })
 
-test('a leaf with a real leaf above it is refused: leaves sign nothing', async () => {
-  const { forged, key } = await forgeUnder(mallory)
-  await assert.rejects(seenByServer(forged + mallory.cert, key), { code: 'PEER_REFUSED' })
-})
-
 test('no certificate is no identity', async () => {
-  await handshake(edgeServer(), {}, ({ server }) => {
+  await handshake(ours.material.rootCert, edgeServer(), {}, ({ server }) => {
     assert.throws(() => peerOf(server, expectClient()), { code: 'PEER_REFUSED' })
   })
 })
 
 test('a certificate of another CA is refused, also with our CA as filler, and what it said is named', async () => {
-  const stranger = await hold(foreign, client('dev_1'))
+  const stranger = await hold(foreign, aClient('dev_1'))
   for (const cert of [
     stranger.cert,
     stranger.leaf + ours.material.intermediateCert + ours.material.rootCert,
@@ -181,17 +123,28 @@ test('the time is checked, and the words say which clock', async () => {
   await assert.rejects(see(nowMs + 24 * HOUR_MS), { code: 'CERT_EXPIRED' })
 })
 
-test('a certificate that ended is refused by TLS as well, and named the same', async () => {
-  const old = await hold(ours, client('dev_old'), nowMs - 48 * HOUR_MS).catch(() => undefined)
-  assert.ok(old)
-  await assert.rejects(seenByServer(old.cert, old.key), { code: 'CERT_EXPIRED' })
-  // A verifier whose own clock is back there as well is overruled by the clock of the system.
-  const back = expectClient({ nowMs: nowMs + 1 })
-  await assert.rejects(seenByServer(old.cert, old.key, back), { code: 'CERT_EXPIRED' })
+test('a certificate that ended is refused also by a verifier whose own clock is behind: TLS has the last word', async () => {
+  const then = nowMs - 72 * HOUR_MS
+  const past = await tenant('tnt_a', then)
+  const { cert, key } = await hold(past, aClient('dev_old'), then)
+  const { rootCert } = past.material
+  await handshake(rootCert, edgeServer(), { cert, key }, ({ server }) => {
+    const see = (atMs: number) => peerOf(server, { ...expectClient({ nowMs: atMs }), rootPem: rootCert })
+    assert.throws(() => see(nowMs), { code: 'CERT_EXPIRED' })
+    assert.throws(
+      () => see(then),
+      (thrown: { code: string; seen: { error: string } }) => {
+        assert.equal(thrown.code, 'CERT_EXPIRED')
+        assert.equal(thrown.seen.error, 'CERT_HAS_EXPIRED')
+        return true
+      },
+    )
+  })
 })
 
 test('without verification by TLS nothing is believed', async () => {
   await handshake(
+    ours.material.rootCert,
     edgeServer(),
     { key: mallory.key, cert: mallory.cert, ca: foreign.material.rootCert },
     ({ client: end }) => {
@@ -201,92 +154,47 @@ test('without verification by TLS nothing is believed', async () => {
   )
 })
 
-// ── before enrolment: only the pin is known ─────────────────────────────────────────────────────────
+// ── certificates that the authority would never write ───────────────────────────────────────────────
 
-const pinned = (server: Held & { extra?: string }, pin = ours.authority.pin, atMs = nowMs) =>
-  handshake(
-    { key: server.key, cert: server.cert + (server.extra ?? ''), requestCert: false },
-    { ca: [] },
-    ({ client }) => verifyPinnedServer(client, { pin, nowMs: atMs }),
-  )
-
-test('an edge that ends in the pinned root is known before enrolment', async () => {
-  const { peer, rootPem } = await pinned({ ...edge, extra: ours.material.rootCert })
-  assert.deepEqual(peer.identity, anEdge)
-  assert.equal(rootPem.trim(), ours.material.rootCert.trim())
-})
-
-test('interception is named with issuer and subject, whatever it presents', async () => {
-  const box = await hold(foreign, anEdge)
-  const root = ours.material.rootCert
-  const chains: [string, Held & { extra?: string }][] = [
-    ['its own CA', { ...box, extra: foreign.material.rootCert }],
-    ['no CA at all', { ...box, cert: box.leaf }],
-    ['our root as filler', { ...box, extra: root }],
-    [
-      'our intermediate and root as filler',
-      { ...box, cert: box.leaf, extra: ours.material.intermediateCert + root },
-    ],
-    ['our whole edge chain after its leaf', { ...box, cert: box.leaf, extra: edge.cert + root }],
-    ['our edge without the root', edge],
-  ]
-  for (const [name, chain] of chains) {
-    await assert.rejects(pinned(chain), (thrown: { code: string; seen: Record<string, string> }) => {
-      assert.equal(thrown.code, 'TLS_INTERCEPTED', name)
-      assert.ok(thrown.seen.subject && thrown.seen.issuer, name)
-      return true
-    })
-  }
-})
-
-test('interception is named before the clock: a wrong clock does not hide it', async () => {
-  const box = await hold(foreign, anEdge)
-  const far = nowMs + 1000 * HOUR_MS
-  await assert.rejects(pinned({ ...box, extra: foreign.material.rootCert }, ours.authority.pin, far), {
-    code: 'TLS_INTERCEPTED',
+const byIntermediate = (uris: string[], usages?: string[]) =>
+  write({
+    issuerPem: ours.material.intermediateCert,
+    signingKeyPem: ours.material.intermediateKey,
+    uris,
+    usages,
   })
+
+test('a leaf with a real leaf above it is refused: leaves sign nothing', async () => {
+  const uris = ['backstitch://tnt_a/client/dev_victim']
+  const forged = await write({ issuerPem: mallory.leaf, signingKeyPem: mallory.key, uris })
+  await assert.rejects(seenByServer(forged.leaf + mallory.cert, forged.key), { code: 'PEER_REFUSED' })
 })
 
-test('a pin of another length matches nothing', async () => {
-  for (const pin of [Buffer.alloc(0), ours.authority.pin.subarray(0, 31)]) {
-    await assert.rejects(pinned({ ...edge, extra: ours.material.rootCert }, pin), { code: 'TLS_INTERCEPTED' })
-  }
-})
-
-test('a clock that is off is told from interception', async () => {
-  const whole = { ...edge, extra: ours.material.rootCert }
-  await assert.rejects(pinned(whole, ours.authority.pin, nowMs - HOUR_MS), { code: 'CLOCK_SKEW' })
-  await assert.rejects(pinned(whole, ours.authority.pin, nowMs + 25 * HOUR_MS), { code: 'CERT_EXPIRED' })
-})
-
-test('a client of the same tenant cannot stand in for an edge', async () => {
-  await assert.rejects(pinned({ ...mallory, extra: ours.material.rootCert }), { code: 'PEER_REFUSED' })
-})
-
-/** A certificate for a victim, signed with the key of a real leaf. */
-async function forgeUnder(holder: Held): Promise<{ forged: string; key: string }> {
-  const { createPrivateKey, generateKeyPairSync } = await import('node:crypto')
-  const { loadX509 } = await import('./x509.ts')
-  const x509 = await loadX509()
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
-  const pair = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-  const forged = await x509.X509CertificateGenerator.create({
-    subject: 'CN=dev_victim',
-    issuer: new x509.X509Certificate(holder.leaf).subjectName,
-    notBefore: new Date(nowMs - HOUR_MS),
-    notAfter: new Date(nowMs + HOUR_MS),
-    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-    publicKey: pair.publicKey.toCryptoKey(algorithm, true, ['verify']),
-    signingKey: createPrivateKey(holder.key).toCryptoKey(algorithm, false, ['sign']),
-    extensions: [
-      new x509.ExtendedKeyUsageExtension(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']),
-      new x509.SubjectAlternativeNameExtension([
-        { type: 'url', value: 'backstitch://tnt_a/client/dev_victim' },
-      ]),
-    ],
+test('a leaf that only claims to be signed by our intermediate is refused by its signature', async () => {
+  const forged = await write({
+    issuerPem: ours.material.intermediateCert,
+    signingKeyPem: foreign.material.intermediateKey,
+    uris: ['backstitch://tnt_a/client/dev_victim'],
   })
-  return {
-    forged: `${forged.toString('pem')}\n`,
-    key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  }
+  await assert.rejects(seenByServer(forged.cert, forged.key), { code: 'PEER_REFUSED' })
+})
+
+test('a certificate written by hand with our key is accepted when nothing is wrong with it', async () => {
+  const plain = await byIntermediate(['backstitch://tnt_a/client/dev_2'])
+  assert.equal((await seenByServer(plain.cert, plain.key)).identity.id, 'dev_2')
+})
+
+const UNCLEAR: [name: string, uris: string[], usages?: string[]][] = [
+  ['two identities', ['backstitch://tnt_a/client/dev_1', 'backstitch://tnt_a/client/dev_2']],
+  ['an identity and another URI', ['backstitch://tnt_a/client/dev_1', 'https://example.com']],
+  ['a URI that reads as two names', ['https://a, URI:backstitch://tnt_a/client/dev_1']],
+  ['a URI that reads as two names, the first ours', ['backstitch://tnt_a/client/dev_1, URI:https://a']],
+  ['no identity', ['https://example.com']],
+  ['server use only', ['backstitch://tnt_a/client/dev_1'], [BOTH_USAGES[0]!]],
+]
+for (const [name, uris, usages] of UNCLEAR) {
+  test(`a certificate of our CA is no identity with ${name}`, async () => {
+    const { cert, key } = await byIntermediate(uris, usages)
+    await assert.rejects(seenByServer(cert, key), { code: 'PEER_REFUSED' })
+  })
 }

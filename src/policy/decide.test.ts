@@ -142,6 +142,10 @@ test('nearest is the rule about this application and this person, not the one wi
   assert.equal(nearest?.failing.condition, 'posture')
 })
 
+test('a deny rule that did not match is never near', () => {
+  assert.equal(denied(decide([rule('deny', { users: ['usr_bob'] })], request)).nearest, undefined)
+})
+
 test('when a rule denies, allow rules after it are not near: they would not have been asked', () => {
   const before = rule('allow', { users: ['usr_bob'] })
   const deny = rule('deny')

@@ -97,6 +97,12 @@ for (const [why, text] of REFUSED) {
   })
 }
 
+test('a number that is no address is called that', () => {
+  for (const text of ['1.2.3.256', '0x7f.1', '010.0.0.1', '１２７.１']) {
+    assert.throws(() => canonicalHost(text), /ends in a number/, text)
+  }
+})
+
 test('a refused character is named with its position', () => {
   assert.throws(
     () => canonicalHost('ab:80'),

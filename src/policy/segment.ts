@@ -80,7 +80,7 @@ export function findSegment(segments: readonly PolicySegment[], to: Destination)
  * @param host Canonical; any other spelling matches nothing.
  */
 export function hostMatches(pattern: string, host: string): boolean {
-  return isCanonicalHost(host) && patternRank(pattern, host, addressBytes(host)) > 0
+  return isCanonicalHost(host) && patternRank(pattern, host) > 0
 }
 
 export function portIn(ranges: readonly PortRange[], port: number): boolean {
@@ -94,7 +94,7 @@ const RANK_OF_HOST = 10_000
 /** How closely the segment names the target; 0: not at all. */
 function specificity(segment: PolicySegment, { host, address }: Target): number {
   let rank = 0
-  for (const pattern of segment.hosts) rank = Math.max(rank, patternRank(pattern, host, address))
+  for (const pattern of segment.hosts) rank = Math.max(rank, patternRank(pattern, host))
   if (rank > 0 || address === undefined) return rank
   for (const cidr of segment.cidrs) {
     const network = networkOf(cidr)
@@ -103,13 +103,12 @@ function specificity(segment: PolicySegment, { host, address }: Target): number 
   return rank
 }
 
-function patternRank(pattern: string, host: string, address: AddressBytes | undefined): number {
+function patternRank(pattern: string, host: string): number {
   const canonical = patternOf(pattern)
   if (!canonical.startsWith('*.')) return canonical === host ? RANK_OF_HOST : 0
   const suffix = canonical.slice(1) // with its dot, so that evil-example.com does not end in it
-  return address === undefined && host.length > suffix.length && host.endsWith(suffix)
-    ? RANK_OF_SUFFIX + suffix.length
-    : 0
+  // No address ends in a suffix: a suffix that ends in a number is no pattern.
+  return host.length > suffix.length && host.endsWith(suffix) ? RANK_OF_SUFFIX + suffix.length : 0
 }
 
 const patternOf = remember(canonicalPattern)
