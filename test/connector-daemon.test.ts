@@ -228,6 +228,20 @@ test('a certificate that has ended is named, and a new key brings the same conne
   assert.equal((await site.control.store.connectors.all()).length, 1)
 })
 
+test('a clock that is minutes off is said, with its direction, long before it breaks anything', async (t) => {
+  const clock = { ...systemClock, nowMs: () => Date.now() - 300_000 }
+  await using site = await openSite({ clock })
+  const { next, connector, lines } = connectorIn(t, {
+    keyFile: await site.keyFile(),
+    stateDir: path.join(site.dir, 'connector'),
+  })
+  await next('connector.healthy')
+  const skewMs = connector.status().clockSkewMs ?? 0
+  assert.ok(Math.abs(skewMs + 300_000) < 1000, `${skewMs} ms`)
+  const line = lines.find((one) => one.event === 'clock.skew')
+  assert.match(line?.msg ?? '', /^Clock of this machine is 300 s fast/)
+})
+
 test('an edge that goes away and comes back is met again without a restart, and the status says what is', async (t) => {
   await using site = await openSite()
   const { next, connector } = connectorIn(t, {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
@@ -15,6 +15,7 @@ interface ConnectorFlags {
   readonly edge?: { host: string; port: number }
   readonly drain?: number
   readonly explainEgress?: boolean
+  readonly gatherMachine?: boolean
 }
 
 export function addConnector(program: Command): void {
@@ -46,6 +47,10 @@ export function addConnector(program: Command): void {
       ),
     )
     .option('--explain-egress', 'print the effective outbound proxy and who set it, and end')
+    .option(
+      '--gather-machine',
+      'as root, before the service starts: write the machine factors that its user cannot read, and end',
+    )
     .addHelpText(
       'after',
       examples(
@@ -74,6 +79,7 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
     })
   }
   if (flags.explainEgress) return explain(options, command)
+  if (flags.gatherMachine) return gather(options, command)
   using stop = untilStopped()
   const { Connector } = await import('../connector/connector.ts')
   await new Connector({ ...options, log: createLog('connector') }).serve(stop.signal)
@@ -96,6 +102,21 @@ async function explain(
     return printJson({ edge, proxy: shown ?? null, source: egress.source, noProxy: egress.noProxy })
   }
   print(explainEgress(egress, edge ?? { host: 'EDGE', port: 443 }).trimEnd())
+}
+
+/** The service user is the owner of its state directory. */
+async function gather(options: { stateDir: string; gatheredFile: string }, command: Command): Promise<void> {
+  const { gatherMachine } = await import('../probe/gather.ts')
+  const file = options.gatheredFile
+  const owner = await stat(options.stateDir).catch((cause: unknown) => {
+    throw new Fault('STATE_UNWRITABLE', `${options.stateDir}: whose it is cannot be seen`, { cause })
+  })
+  const gathered = await gatherMachine({ file, owner }).catch((cause: NodeJS.ErrnoException) => {
+    throw new Fault('STATE_UNWRITABLE', `${file}: ${cause.code}`, { cause, seen: { file } })
+  })
+  if (globals(command).json) return printJson({ file, ...gathered })
+  const missing = Object.entries(gathered.missing).map(([name, why]) => `\n${name} not found: ${why}`)
+  print(`${gathered.found.join(', ')} written to ${file}${missing.join('')}`)
 }
 
 /** Where the daemon that runs goes, else where the key leads. */
