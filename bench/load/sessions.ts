@@ -18,6 +18,8 @@ export interface SessionsRequest {
 
 export interface Sessions {
   readonly count: number
+  /** Those of the warm-up too, for cost per session. */
+  readonly total: number
   readonly failed: number
   readonly perSecond: number
   readonly p50Us: number
@@ -28,6 +30,7 @@ const request = JSON.parse(process.argv[2]!) as SessionsRequest
 const histogram = createHistogram()
 const byte = Buffer.from('b')
 let failed = 0
+let total = 0
 let counting = false
 let stopped = false
 
@@ -53,6 +56,7 @@ async function worker(): Promise<void> {
   while (!stopped) {
     const startNs = process.hrtime.bigint()
     const ok = await session()
+    if (ok) total += 1
     if (!counting || stopped) continue
     if (ok) histogram.record(process.hrtime.bigint() - startNs)
     else failed += 1
@@ -67,6 +71,7 @@ setTimeout(() => {
     stopped = true
     const result: Sessions = {
       count: histogram.count,
+      total,
       failed,
       perSecond: histogram.count / ((performance.now() - startMs) / 1000),
       p50Us: Math.round(histogram.percentile(50) / 1000),

@@ -4,11 +4,10 @@
  * @module
  */
 
+import { costMetrics, costSample, startMeter } from '../cost.ts'
 import { Generator } from '../generator.ts'
 import type { BulkLine, BulkRequest } from '../load/bulk.ts'
-import type { Path } from '../path.ts'
-import { cpuSeconds } from '../usage.ts'
-import { perRole, roleMetrics, type Sample, type Subject, type Workload, warmMs } from '../workload.ts'
+import { type Sample, type Subject, type Workload, warmMs } from '../workload.ts'
 
 export const bulkDown = bulk('bulk-down', 'bulk, one stream, application → user', {
   direction: 'down',
@@ -28,8 +27,7 @@ function bulk(name: string, title: string, shape: Shape): Workload {
     title,
     metrics: [
       { name: 'rate', unit: 'MB/s', better: 'higher', digits: 0 },
-      { name: 'cpu', unit: 's/GB', better: 'lower', digits: 2 },
-      ...roleMetrics('cpu', 's/GB', 2),
+      ...costMetrics('s/GB', 2),
       ...(shape.streams > 1
         ? [{ name: 'fairness', unit: 'Jain', better: 'higher', digits: 2 } as const]
         : []),
@@ -43,23 +41,15 @@ async function measure({ path, seconds }: Subject, { direction, streams }: Shape
   const request: BulkRequest = { direction, streams, at, warmMs: warmMs(seconds), seconds }
   await using load = Generator.load('bulk', request, (seconds + 20) * 1000)
   await load.json<BulkLine>()
-  const before = cpuPerRole(path)
+  const used = startMeter(path)
   const done = await load.json<BulkLine>()
-  const after = cpuPerRole(path)
+  const cost = used()
   if (done.at !== 'done' || done.bytes === 0) throw new Error('no byte came through')
-  const gb = done.bytes / 1e9
-  const cpu = perRole('cpu', (role) => (role in after ? (after[role]! - before[role]!) / gb : undefined))
-  const total = Object.values(cpu).reduce((sum, each) => sum + each, 0)
   return {
     rate: done.bytes / 1e6 / done.seconds,
-    ...(Object.keys(cpu).length > 0 && { cpu: total }),
-    ...cpu,
+    ...costSample(cost, done.bytes / 1e9),
     ...(streams > 1 && { fairness: jain(done.perStream) }),
   }
-}
-
-function cpuPerRole(path: Path): Record<string, number> {
-  return Object.fromEntries(Object.entries(path.processes).map(([role, pids]) => [role, cpuSeconds(pids)]))
 }
 
 /** Jain's index: 1 when all get the same, 1/n when one gets all. */

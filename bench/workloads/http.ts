@@ -4,6 +4,7 @@
  * @module
  */
 
+import { costMetrics, costSample, startMeter } from '../cost.ts'
 import { Generator } from '../generator.ts'
 import type { Sample, Subject, Workload } from '../workload.ts'
 
@@ -22,6 +23,7 @@ function http(name: string, title: string, options: readonly string[]): Workload
       { name: 'p50', unit: 'ms', better: 'lower', digits: 2 },
       { name: 'p99', unit: 'ms', better: 'lower', digits: 2 },
       { name: 'errors', unit: '', better: 'lower', digits: 0 },
+      ...costMetrics('ms', 3),
     ],
     measure: (subject) => measure(subject, options),
   }
@@ -34,12 +36,15 @@ async function measure({ path, seconds }: Subject, options: readonly string[]): 
   const load = ['-t1', `-c${CONNECTIONS}`, `-d${duration}s`, '--latency', '--timeout', '5s']
   const url = `http://${host}:${port}/`
   await using wrk = new Generator(['wrk', ...load, ...options, url], (duration + 20) * 1000)
+  const used = startMeter(path)
   const text = await wrk.text()
+  const cost = used()
   return {
     requests: number(text, /Requests\/sec:\s+([\d.]+)/),
     p50: milliseconds(text, '50%'),
     p99: milliseconds(text, '99%'),
     errors: errors(text),
+    ...costSample(cost, number(text, /(\d+) requests in/) / 1000),
   }
 }
 

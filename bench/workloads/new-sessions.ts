@@ -4,6 +4,7 @@
  * @module
  */
 
+import { costMetrics, costSample, startMeter } from '../cost.ts'
 import { Generator } from '../generator.ts'
 import type { Sessions, SessionsRequest } from '../load/sessions.ts'
 import type { Sample, Subject, Workload } from '../workload.ts'
@@ -21,6 +22,7 @@ function sessions(name: string, title: string, concurrency: number): Workload {
       { name: 'p50', unit: 'ms', better: 'lower', digits: 2 },
       { name: 'p99', unit: 'ms', better: 'lower', digits: 2 },
       { name: 'failed', unit: '', better: 'lower', digits: 0 },
+      ...costMetrics('ms', 3),
     ],
     measure: (subject) => measure(subject, concurrency),
   }
@@ -28,8 +30,16 @@ function sessions(name: string, title: string, concurrency: number): Workload {
 
 async function measure({ path, seconds }: Subject, concurrency: number): Promise<Sample> {
   const request: SessionsRequest = { at: path.to.echo, concurrency, warmMs: warmMs(seconds), seconds }
+  const used = startMeter(path)
   await using load = Generator.load('sessions', request, (seconds + 20) * 1000)
-  const { count, perSecond, p50Us, p99Us, failed } = await load.json<Sessions>()
+  const { count, total, perSecond, p50Us, p99Us, failed } = await load.json<Sessions>()
+  const cost = used()
   if (count === 0) throw new Error(`no session came through, ${failed} failed`)
-  return { sessions: perSecond, p50: p50Us / 1000, p99: p99Us / 1000, failed }
+  return {
+    sessions: perSecond,
+    p50: p50Us / 1000,
+    p99: p99Us / 1000,
+    failed,
+    ...costSample(cost, total / 1000),
+  }
 }
