@@ -91,9 +91,9 @@ export const FAULTS = {
   CLIENT_STOPPED: {
     hop: 'client',
     retry: true,
-    title: 'The running client has stopped',
-    cause: 'The command used the tunnels of the running client, and that one ended.',
-    fix: 'Run the command again; it starts a client of its own where none runs.',
+    title: 'The client has stopped',
+    cause: 'The client that carried the session or the forward was told to stop.',
+    fix: 'Start the client, or run the command again: it brings a client of its own where none runs.',
     verify: 'backstitch client status answers',
   },
   CLIENT_RESET: {

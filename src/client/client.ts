@@ -22,6 +22,7 @@ import type { Covered } from './pac.ts'
 import { Permits } from './permits.ts'
 import type { ClientStatus } from './status.ts'
 import { Tunnels } from './tunnels.ts'
+import { untilAborted } from './until-aborted.ts'
 import { Uplink } from './uplink.ts'
 
 const STATUS_SOCKET = 'status.sock'
@@ -112,19 +113,15 @@ export class Client {
    */
   async serve(signal: AbortSignal): Promise<void> {
     const { log } = this.#o
-    const ending = new AbortController()
-    const stop = () => ending.abort()
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
     try {
       await using parts = new AsyncDisposableStack()
-      await this.#listen(parts)
+      const { linking } = await this.#start(parts)
       log.info(
         { event: 'client.listening', proxy: this.proxyAddress, version: VERSION },
         `Client ${VERSION} is listening`,
       )
       this.#listening.resolve()
-      await this.#uplink!.serve(ending.signal)
+      await Promise.race([untilAborted(signal), linking])
     } catch (error) {
       const fault = asFault(error)
       this.#listening.reject(fault)
@@ -134,13 +131,16 @@ export class Client {
         fault.message,
       )
       throw fault
-    } finally {
-      signal.removeEventListener('abort', stop)
     }
   }
 
-  /** Opens everything in the order it depends on each other; `parts` closes it in the reverse one. */
-  async #listen(parts: AsyncDisposableStack): Promise<void> {
+  /**
+   * Opens everything in the order it depends on each other; `parts` closes it in the reverse one: what listens, then
+   * tunnels, then the records of the sessions that were cut leave, then the control connection ends.
+   *
+   * @returns The life of the control connection.
+   */
+  async #start(parts: AsyncDisposableStack): Promise<{ linking: Promise<void> }> {
     const { stateDir, log, posture, listen, forwards, proxy, proxyFile, env = process.env } = this.#o
     const state = await StateDir.open(stateDir, 'client')
     if (this.#o.sockets) parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), () => this.status()))
@@ -165,6 +165,13 @@ export class Client {
       onMessage: (message) => this.#onMessage(message),
     })
     this.#uplink = uplink
+    await uplink.reload() // known before anybody can ask
+    const ending = new AbortController()
+    const linking = uplink.serve(ending.signal)
+    parts.defer(() => {
+      ending.abort()
+      return linking
+    })
     parts.use(this.#reports)
     parts.use(this.#tunnels)
     const tending = setInterval(() => void this.#tend(uplink), TEND_MS).unref()
@@ -179,6 +186,8 @@ export class Client {
       const file = state.file(CONTROL_SOCKET)
       parts.use(await ControlSocket.open({ file, opener, reload: () => uplink.reload() }))
     }
+    parts.defer(() => opener.stop())
+    return { linking }
   }
 
   async #tend(uplink: Uplink): Promise<void> {

@@ -1,7 +1,6 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
-import type { Fault } from '../base/faults.ts'
 import { type Destination, destination, showDestination } from './destination.ts'
 import type { ForwardSpec } from './forward-spec.ts'
 import { ACCEPT, closeServer, ignoreError, listen, listenFailed } from './listen.ts'
@@ -10,7 +9,7 @@ import type { Opener } from './open-session.ts'
 import type { Session, SessionEvents } from './session.ts'
 import { UdpFlows } from './udp-flows.ts'
 
-/** A local port that leads to one destination. */
+/** A local port that leads to one destination. Disposed, its sessions are cut. */
 export interface Forward extends AsyncDisposable {
   /** HOST:PORT it listens on. */
   readonly local: string
@@ -26,33 +25,47 @@ export async function openForward(spec: ForwardSpec, opener: Opener): Promise<Fo
 }
 
 async function forwardTcp(spec: ForwardSpec, to: Destination, opener: Opener): Promise<Forward> {
+  const live = new Set<Accepted>()
   const server = net.createServer(ACCEPT, (socket) => {
     socket.on('error', ignoreError)
-    opener.open(to, 'forward', new Accepted(socket), opener.nowUs())
+    const accepted = new Accepted(socket, live)
+    live.add(accepted)
+    opener.open(to, 'forward', accepted, opener.nowUs())
   })
   const { host, port } = await listen(server, spec.local)
   return {
     local: showAddress(host, port),
     to: showDestination(to),
     protocol: 'tcp',
-    [Symbol.asyncDispose]: () => closeServer(server),
+    async [Symbol.asyncDispose]() {
+      const closed = closeServer(server)
+      for (const { socket } of live) socket.resetAndDestroy() // a break, not an orderly end
+      await closed
+    },
   }
 }
 
 /** The socket goes to the stream at once: what the program says first travels with OPEN. */
 class Accepted implements SessionEvents {
-  readonly #socket: net.Socket
+  readonly socket: net.Socket
+  readonly #live: Set<Accepted>
 
-  constructor(socket: net.Socket) {
-    this.#socket = socket
+  constructor(socket: net.Socket, live: Set<Accepted>) {
+    this.socket = socket
+    this.#live = live
   }
 
   ready(session: Session): void {
-    session.attach(this.#socket)
+    session.attach(this.socket)
   }
 
-  failed(_fault: Fault): void {
-    if (!this.#socket.destroyed) this.#socket.resetAndDestroy()
+  failed(): void {
+    this.#live.delete(this)
+    if (!this.socket.destroyed) this.socket.resetAndDestroy()
+  }
+
+  closed(): void {
+    this.#live.delete(this)
   }
 }
 

@@ -6,7 +6,8 @@ import { destination } from './destination.ts'
 import { openForward } from './forward-listener.ts'
 import type { ForwardSpec } from './forward-spec.ts'
 import type { ClientOptions } from './options.ts'
-import { untilAborted, withOwnClient } from './own-client.ts'
+import { withOwnClient } from './own-client.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export interface ForwardOptions {
   readonly forward: ForwardSpec

@@ -91,7 +91,7 @@ export class LocalProxy implements AsyncDisposable {
     const closed = closeServer(this.#server)
     this.#handshakes[Symbol.dispose]()
     this.#http.close()
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets) socket.resetAndDestroy() // a break, not an orderly end
     await closed
   }
 }

@@ -57,6 +57,7 @@ export class Opener implements SessionOwner {
   readonly live = new Set<Session>()
   readonly totals = { total: 0, failed: 0, bytesUp: 0, bytesDown: 0 }
   readonly #deps: OpenerDeps
+  #stopped = false
 
   constructor(deps: OpenerDeps) {
     this.#deps = deps
@@ -74,7 +75,12 @@ export class Opener implements SessionOwner {
     this.totals.total++
     const grant = this.#deps.grants.find(to.key)
     const tunnel = grant && this.#deps.tunnels.pick(grant.granted.connector)
-    if (grant === undefined || tunnel === undefined || !this.#begin(session, grant, tunnel)) {
+    if (
+      grant === undefined ||
+      tunnel === undefined ||
+      this.#stopped ||
+      !this.#begin(session, grant, tunnel)
+    ) {
       this.#ask(session)
     }
     return session
@@ -95,6 +101,12 @@ export class Opener implements SessionOwner {
     for (const session of this.live) {
       if (ids.has(session.grant!.granted.grantId)) session.stream?.reset('GRANT_REVOKED', detail)
     }
+  }
+
+  /** Cuts every session and begins no other. */
+  stop(): void {
+    this.#stopped = true
+    for (const session of this.live) session.stream?.reset('CLIENT_STOPPED', 'the client is stopping')
   }
 
   sessionOpened(session: Session): void {
@@ -150,6 +162,7 @@ export class Opener implements SessionOwner {
 
   /** Asks for the parts that are missing, and notes what each took. */
   async #way(session: Session): Promise<{ grant: CachedGrant; tunnel: Tunnel }> {
+    if (this.#stopped) throw new Fault('CLIENT_STOPPED', 'the client is stopping')
     const { grants, permits, tunnels } = this.#deps
     const { to, id } = session.start
     const held = grants.find(to.key)

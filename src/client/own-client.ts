@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Client } from './client.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -23,9 +22,4 @@ export async function withOwnClient<T>(
     done.abort()
     await serving
   }
-}
-
-/** Resolves once `signal` has aborted. */
-export async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort')
 }

@@ -18,6 +18,7 @@ import type { Credentials } from '../link/credentials.ts'
 import type { Egress } from '../link/egress.ts'
 import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../wire/control.ts'
 import { credentialsOf, loadProfile, type Profile, renewAtMs, saveProfile } from './profile.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export interface UplinkOptions {
   readonly state: StateDir
@@ -112,22 +113,21 @@ export class Uplink {
     return this.#link?.send(message) ?? false
   }
 
-  /** Reads the profile and stays connected with what it says until `signal` aborts. */
+  /** Stays connected with what the profile says until `signal` aborts. */
   async serve(signal: AbortSignal): Promise<void> {
-    await this.reload()
     while (!signal.aborted) {
+      if (this.#changed.signal.aborted) this.#changed = new AbortController()
       const either = AbortSignal.any([signal, this.#changed.signal])
       const profile = this.#profile
       if (profile === undefined) {
         this.#fault = new Fault('REAUTH_NEEDED', 'nobody has signed in on this device')
         this.#o.log.warn({ event: 'client.signed-out' }, 'Nobody has signed in: run backstitch client login')
-        await aborted(either)
+        await untilAborted(either)
       } else await this.#connect(profile, either)
-      if (this.#changed.signal.aborted) this.#changed = new AbortController()
     }
   }
 
-  /** Takes a profile that was written since. @throws {Fault} INVALID for a damaged one. */
+  /** Reads the profile, at first and when it was written since. @throws {Fault} INVALID for a damaged one. */
   async reload(): Promise<void> {
     const profile = await loadProfile(this.#o.state)
     if (profile?.certificate === this.#profile?.certificate) return
@@ -220,11 +220,4 @@ export class Uplink {
     if (this.#wasUp) this.#up = Promise.withResolvers()
     this.#wasUp = false
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
