@@ -84,6 +84,7 @@ export async function write(o: {
   issuerPem: string
   signingKeyPem: string
   uris: string[]
+  dns?: string[]
   usages?: string[]
 }): Promise<Held> {
   const x509 = await loadX509()
@@ -99,7 +100,10 @@ export async function write(o: {
     signingKey: createPrivateKey(o.signingKeyPem).toCryptoKey(CERTIFICATE_KEY, false, ['sign']),
     extensions: [
       new x509.ExtendedKeyUsageExtension(o.usages ?? BOTH_USAGES),
-      new x509.SubjectAlternativeNameExtension(o.uris.map((value) => ({ type: 'url', value }) as const)),
+      new x509.SubjectAlternativeNameExtension([
+        ...o.uris.map((value) => ({ type: 'url', value }) as const),
+        ...(o.dns ?? []).map((value) => ({ type: 'dns', value }) as const),
+      ]),
       await x509.AuthorityKeyIdentifierExtension.create(signer),
     ],
   })

@@ -156,13 +156,8 @@ test('without verification by TLS nothing is believed', async () => {
 
 // ── certificates that the authority would never write ───────────────────────────────────────────────
 
-const byIntermediate = (uris: string[], usages?: string[]) =>
-  write({
-    issuerPem: ours.material.intermediateCert,
-    signingKeyPem: ours.material.intermediateKey,
-    uris,
-    usages,
-  })
+const byIntermediate = (o: { uris: string[]; dns?: string[]; usages?: string[] }) =>
+  write({ issuerPem: ours.material.intermediateCert, signingKeyPem: ours.material.intermediateKey, ...o })
 
 test('a leaf with a real leaf above it is refused: leaves sign nothing', async () => {
   const uris = ['backstitch://tnt_a/client/dev_victim']
@@ -180,21 +175,24 @@ test('a leaf that only claims to be signed by our intermediate is refused by its
 })
 
 test('a certificate written by hand with our key is accepted when nothing is wrong with it', async () => {
-  const plain = await byIntermediate(['backstitch://tnt_a/client/dev_2'])
+  const plain = await byIntermediate({ uris: ['backstitch://tnt_a/client/dev_2'] })
   assert.equal((await seenByServer(plain.cert, plain.key)).identity.id, 'dev_2')
 })
 
-const UNCLEAR: [name: string, uris: string[], usages?: string[]][] = [
-  ['two identities', ['backstitch://tnt_a/client/dev_1', 'backstitch://tnt_a/client/dev_2']],
-  ['an identity and another URI', ['backstitch://tnt_a/client/dev_1', 'https://example.com']],
-  ['a URI that reads as two names', ['https://a, URI:backstitch://tnt_a/client/dev_1']],
-  ['a URI that reads as two names, the first ours', ['backstitch://tnt_a/client/dev_1, URI:https://a']],
-  ['no identity', ['https://example.com']],
-  ['server use only', ['backstitch://tnt_a/client/dev_1'], [BOTH_USAGES[0]!]],
+const ONE = 'backstitch://tnt_a/client/dev_1'
+const UNCLEAR: [name: string, names: { uris: string[]; dns?: string[]; usages?: string[] }][] = [
+  ['two identities', { uris: [ONE, 'backstitch://tnt_a/client/dev_2'] }],
+  ['an identity and another URI', { uris: [ONE, 'https://example.com'] }],
+  ['a URI that reads as two names', { uris: [`https://a, URI:${ONE}`] }],
+  ['a URI that reads as two names, the first ours', { uris: [`${ONE}, URI:https://a`] }],
+  ['a DNS name that reads as an identity', { uris: [], dns: [`a, URI:${ONE}, b`] }],
+  ['no identity', { uris: ['https://example.com'] }],
+  ['client use only', { uris: [ONE], usages: [BOTH_USAGES[1]!] }],
+  ['server use only', { uris: [ONE], usages: [BOTH_USAGES[0]!] }],
 ]
-for (const [name, uris, usages] of UNCLEAR) {
+for (const [name, names] of UNCLEAR) {
   test(`a certificate of our CA is no identity with ${name}`, async () => {
-    const { cert, key } = await byIntermediate(uris, usages)
+    const { cert, key } = await byIntermediate(names)
     await assert.rejects(seenByServer(cert, key), { code: 'PEER_REFUSED' })
   })
 }
