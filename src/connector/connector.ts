@@ -106,6 +106,7 @@ export class Connector {
         })
         this.#identity = enrolled.identity
         this.#enrolSkewMs = enrolled.skewMs
+        this.#services.clock.set(enrolled.skewMs)
       } else {
         await finishEnrolment(locker, { keyFile: this.#o.keyFile, log: this.#o.log })
         this.#progress.begin(4)
@@ -131,10 +132,9 @@ export class Connector {
       edgeOverridden: this.#o.edge !== undefined,
       services: this.#services,
       tunnels: this.#tunnels,
-      renewal: new Renewal({ locker, clock: systemClock, log }),
+      renewal: new Renewal({ locker, clock: this.#services.clock, log }),
       progress: this.#progress,
       log,
-      clock: systemClock,
       state: () => this.#state(),
       onHealth: (healthy) => this.#health(healthy),
       onRenewed: (renewed) => {

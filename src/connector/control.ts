@@ -5,7 +5,6 @@
  * @module
  */
 import os from 'node:os'
-import type { Clock } from '../base/clock.ts'
 import type { Fault, FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { PROGRAM } from '../base/version.ts'
@@ -28,6 +27,8 @@ import type { Tunnels } from './tunnels.ts'
 const STATUS_MS = 30_000
 /** A difference that certificates bear today, and that will not stay small. */
 const SKEW_WARN_MS = 60_000
+/** The machine was suspended, or somebody has set its clock. */
+const JUMP_MS = 5000
 /** Trying again would only disturb whoever is rightly there. */
 const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 
@@ -42,7 +43,6 @@ export interface ControlOptions {
   readonly renewal: Renewal
   readonly progress: Progress
   readonly log: Log
-  readonly clock: Clock
   readonly state: () => ConnectorState
   /** A canary came through, or was lost for good: called for each. */
   readonly onHealth: (healthy: boolean) => void
@@ -78,7 +78,7 @@ export class Control {
         program: PROGRAM,
         role: 'connector',
         generation: this.#identity.generation,
-        timeMs: o.clock.nowMs(),
+        timeMs: Date.now(),
         host: os.hostname().slice(0, 253),
       }),
       onStep: (step) => o.progress.step(step, 5),
@@ -120,10 +120,11 @@ export class Control {
   }
 
   #up(welcome: Welcome, skewMs: number): void {
-    const { progress, log, services, clock, edge } = this.#o
-    const { reach, reports } = services
+    const { progress, log, services, edge } = this.#o
+    const { reach, reports, clock } = services
     this.#edgeId = welcome.edge.id
     this.#skewMs = skewMs
+    clock.set(skewMs)
     progress.pass(5, { edge: welcome.edge.id, skewMs })
     log.info(
       { event: 'control.connected', edge: hostPort(edge), skewMs },
@@ -166,7 +167,7 @@ export class Control {
   }
 
   #message(message: ControlMessage): void {
-    const { services, tunnels, egress, log, clock } = this.#o
+    const { services, tunnels, egress, log } = this.#o
     switch (message.type) {
       case 'ticket':
         void tunnels.bring(this.#reroute(message.pipe), message.session, {
@@ -175,7 +176,7 @@ export class Control {
         })
         break
       case 'revoke': {
-        services.authority.revoke(message.grants, clock.nowMs())
+        services.authority.revoke(message.grants, services.clock.nowMs())
         const cut = services.active.cut(message.grants, message.detail)
         log.info(
           { event: 'grants.revoked', grants: message.grants.length, cut },
@@ -226,8 +227,18 @@ export class Control {
     )
   }
 
+  /** Every half minute. */
   #tick(): void {
     this.#tellStatus()
+    const { jumpMs } = this.#o.services.clock
+    if (Math.abs(jumpMs) > JUMP_MS) {
+      this.#o.log.warn(
+        { event: 'clock.jumped', jumpMs: Math.round(jumpMs) },
+        `Clock of this machine jumped by ${Math.round(jumpMs / 1000)} s: the control plane is asked for its time`,
+      )
+      this.#link.redial()
+      return
+    }
     if (this.#link.state.is !== 'up' || !this.#o.renewal.isDue(this.#identity)) return
     const request = this.#link.request.bind(this.#link)
     void this.#o.renewal.renew(this.#identity, request).then((renewed) => {

@@ -78,7 +78,7 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
     keyPem: pair.keyPem,
     csrPem: pair.csrPem,
     edge,
-    nowMs: o.clock.nowMs(),
+    nowMs: o.clock.nowMs() + reply.skewMs,
     pin: key.pin,
   })
   await saveIdentity(locker, identity)

@@ -1,4 +1,3 @@
-import { type Clock, systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import { ActiveSessions } from './active-sessions.ts'
@@ -6,12 +5,13 @@ import { Dialer } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
 import { Reach } from './reach.ts'
 import { Resolver } from './resolver.ts'
+import { ServerClock } from './server-clock.ts'
 import type { StreamServices } from './streams.ts'
 import { UdpFlows } from './udp.ts'
 
 /** What all sessions of one connector share, whichever tunnel and control connection they came by. */
 export class Services implements StreamServices, Disposable {
-  readonly clock: Clock = systemClock
+  readonly clock = new ServerClock()
   readonly log: Log
   readonly authority = new GrantAuthority()
   readonly resolver = new Resolver()
