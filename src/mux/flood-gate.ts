@@ -37,7 +37,8 @@ export function floodGates() {
     resets: new FloodGate(50_000, 'RESET frames'),
     /** Streams reset before they were answered: each may cost a connection to an application. */
     earlyResets: new FloodGate(5_000, 'streams reset before their answer'),
-    pings: new FloodGate(500, 'PING frames'),
+    /** A fast tunnel marks its data with a thousand a second. */
+    pings: new FloodGate(10_000, 'PING frames'),
     grants: new FloodGate(1_000, 'GRANT frames'),
     windows: new FloodGate(200_000, 'WINDOW frames'),
     emptyData: new FloodGate(1_000, 'DATA frames with nothing in them'),

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type tls from 'node:tls'
 import { asFault, Fault, type FaultCode } from '../base/faults.ts'
 import { checkHeader, FrameType } from '../wire/frame.ts'
@@ -147,7 +146,8 @@ export class Mux implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close('TUNNEL_LOST', 'the tunnel was closed')
-    if (!this.#socket.closed) await once(this.#socket, 'close')
+    if (!this.#socket.closed)
+      await new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
   }
 
   #ended(): void {
@@ -227,7 +227,7 @@ export class Mux implements AsyncDisposable {
 
   #tunnelFrame(type: FrameType, payload: Buffer): void {
     if (type === FrameType.PING) this.#onPing(payload)
-    else if (type === FrameType.PONG) this.#heartbeat.pong(payload)
+    else if (type === FrameType.PONG) this.#outbox.answered(payload) || this.#heartbeat.pong(payload)
     else if (type === FrameType.GRANT) this.#onGrant(payload)
     else this.#onGoaway(payload)
   }

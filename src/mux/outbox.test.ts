@@ -27,7 +27,7 @@ class Wire extends Writable {
     done?.()
   }
 
-  /** Each write as the frames in it: `type/stream/length`. */
+  /** Each write as the frames in it, but for the markers of Pace. */
   get frames(): string[][] {
     return this.writes.map((bytes) => {
       const seen: string[] = []
@@ -40,7 +40,9 @@ class Wire extends Writable {
         },
         data() {},
         endData: (fin) => seen.push(`data ${stream} ${length}${fin ? ' fin' : ''}`),
-        frame: (type, id) => seen.push(`${NAMES[type]} ${id}`),
+        frame: (type, id) => {
+          if (type !== FrameType.PING) seen.push(`${NAMES[type]} ${id}`)
+        },
       })
       reader.feed(bytes, 0, bytes.length)
       assert.ok(reader.betweenFrames, 'a write ends inside a frame')
@@ -77,6 +79,31 @@ test('control, small and bulk leave in that order, in one write', async () => {
   assert.equal(outbox.queuedBytes, 0)
 })
 
+test('bulk waits until the peer has what was sent; small frames do not', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire)
+  const lane = new Lane(1)
+  const bulkWrites = () =>
+    wire.frames.filter((write) => write.some((frame) => frame.includes('65528'))).length
+  for (let i = 0; i < 40; i++) bulk(outbox, lane)
+  for (let i = 0; i < 40; i++) {
+    wire.finish()
+    await turn()
+  }
+  const before = bulkWrites()
+  assert.ok(before < 20, `${before} slabs left with no answer`)
+  small(outbox, new Lane(2))
+  await turn()
+  assert.deepEqual(wire.frames.at(-1), ['data 2 100'])
+  wire.finish()
+  assert.equal(outbox.answered(Buffer.alloc(8, 0xff)), true)
+  for (let i = 0; i < 40; i++) {
+    wire.finish()
+    await turn()
+  }
+  assert.ok(bulkWrites() > before)
+})
+
 test('small frames of one turn leave in one write', async () => {
   const wire = new Wire()
   const outbox = new Outbox(wire)
@@ -97,7 +124,7 @@ test('lanes take turns, by bytes and not by frames', async () => {
     await turn()
   }
   const order = wire.frames.flat().map((frame) => frame.split(' ')[1])
-  assert.deepEqual(order.slice(0, 9), ['1', '2', '2', '1', '2', '2', '1', '2', '2'])
+  assert.deepEqual(order.slice(1, 10), ['1', '2', '2', '1', '2', '2', '1', '2', '2'])
 })
 
 test('many small frames do not starve the bulk lanes, and bulk does not overtake its own small frames', async () => {
@@ -158,7 +185,7 @@ test('senders that wait go on one after the other, also those behind senders wit
   const lane = new Lane(1)
   while (!outbox.full) bulk(outbox, lane)
   const order: number[] = []
-  for (let i = 0; i < 40; i++) outbox.wait({ goOn: () => order.push(i) })
+  for (let i = 0; i < 40; i++) outbox.wait({ goOn: () => order.push(i) > 0 })
   while (outbox.queuedBytes > 0) {
     wire.finish()
     await turn()

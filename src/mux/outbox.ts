@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 import { Fault } from '../base/faults.ts'
 import { FrameType, HEADER_BYTES, MAX_PAYLOAD, writeHeader } from '../wire/frame.ts'
 import { type Lane, RoundRobin } from './lane.ts'
+import { Pace } from './pace.ts'
 import { HEADROOM_BYTES, type Slab, takeSlab } from './slab.ts'
 
 /** Local sockets stop being read while this much waits for the tunnel, and go on below the low mark. */
@@ -14,7 +15,8 @@ const BATCH_BYTES = HEADER_BYTES + MAX_PAYLOAD
 
 /** Someone who stopped reading a local socket because the outbox was full. */
 export interface Sender {
-  goOn(): void
+  /** @returns whether it reads again, and will say so with `landed`. */
+  goOn(): boolean
 }
 
 /**
@@ -26,12 +28,16 @@ export interface Sender {
  *   3. one slab of the bulk streams, in deficit round robin
  *
  * Control and batch travel in the headroom in front of the slab, so that all three leave in one write. Where the
- * batch is too long for that, batches and slabs alternate.
+ * batch is too long for that, batches and slabs alternate. Slabs wait here, and not in the kernel, while `Pace`
+ * says that enough is on its way.
  */
 export class Outbox {
   readonly #socket: Writable
   readonly #bulk = new RoundRobin()
+  readonly #pace = new Pace()
   readonly #waiting: Sender[] = []
+  /** Senders that were told to go on and have read nothing yet. */
+  #expected = 0
   #control: Buffer = EMPTY
   #controlBytes = 0
   /** Small frames; the last slab is being filled. Its number is `#batchNumber + #batches.length - 1`. */
@@ -51,6 +57,22 @@ export class Outbox {
 
   get full(): boolean {
     return this.queuedBytes >= HIGH_BYTES
+  }
+
+  /**
+   * May a stream read on? One that fills slabs reads ahead only while little waits, and goes to the back of the
+   * line then; one that sends little at a time waits only when much does.
+   *
+   * @param bulk The stream has just filled a slab.
+   */
+  hasRoom(lane: Lane, bulk: boolean): boolean {
+    if (bulk) return this.queuedBytes < LOW_BYTES && this.#waiting.length + this.#expected === 0
+    return this.queuedBytes < (lane.slabs.length > 0 ? HIGH_BYTES : 2 * HIGH_BYTES)
+  }
+
+  /** A sender that was told to go on has read something, or never will. */
+  arrived(): void {
+    this.#expected--
   }
 
   /** Do so many senders wait that none should keep a slab while it does? */
@@ -120,6 +142,16 @@ export class Outbox {
     if (!this.#writing) this.#flush()
   }
 
+  /** @returns whether this PONG answers a marker of ours. @throws {Fault} PROTOCOL_ERROR if it answers nothing. */
+  answered(payload: Buffer): boolean {
+    if (!payload.equals(MARKER)) return false
+    if (!this.#pace.marked)
+      throw new Fault('PROTOCOL_ERROR', 'the tunnel carried a PONG that answers no PING')
+    this.#pace.answer(performance.now() * 1000)
+    if (!this.#writing && !this.#closed) this.#flush()
+    return true
+  }
+
   /** Forgets what waits in the lane of a stream that was reset. */
   drop(lane: Lane): void {
     if (lane.slabs.length === 0) return
@@ -178,14 +210,23 @@ export class Outbox {
   #letSendersGoOn(): void {
     if (this.#waiting.length === 0 || this.queuedBytes >= LOW_BYTES) return
     let room = HIGH_BYTES - this.queuedBytes
-    for (; room > 0 && this.#waiting.length > 0; room -= MAX_PAYLOAD) this.#waiting.shift()!.goOn()
+    while (room > 0 && this.#waiting.length > 0) {
+      if (!this.#waiting.shift()!.goOn()) continue
+      this.#expected++
+      room -= MAX_PAYLOAD
+    }
     if (this.#waiting.length > 0) this.#schedule()
   }
 
   #flush(): void {
+    if (this.#pace.wantsMarker) {
+      this.#pace.marker(performance.now() * 1000)
+      this.control(FrameType.PING, 0, MARKER)
+    }
+    const slabsMayLeave = this.#bulk.lanes > 0 && this.#pace.open
     const batch = this.#batches[0]
     const inFront = this.#controlBytes + (batch?.used ?? 0)
-    if (this.#bulk.lanes > 0 && this.#batches.length <= 1 && inFront <= HEADROOM_BYTES) {
+    if (slabsMayLeave && this.#batches.length <= 1 && inFront <= HEADROOM_BYTES) {
       const { lane, slab } = this.#bulk.take(Infinity)!
       this.#sendSlab(lane, slab, batch)
     } else if (batch === undefined) {
@@ -193,7 +234,7 @@ export class Outbox {
     } else if (this.#controlBytes > HEADROOM_BYTES) {
       this.#sendControl()
     } else {
-      const taken = this.#slabsTurn ? this.#bulk.take(this.#batchNumber) : undefined
+      const taken = slabsMayLeave && this.#slabsTurn ? this.#bulk.take(this.#batchNumber) : undefined
       this.#slabsTurn = !taken
       if (taken) this.#sendSlab(taken.lane, taken.slab, undefined)
       else this.#sendBatch(batch)
@@ -233,6 +274,7 @@ export class Outbox {
       this.#controlBytes = 0
       this.#writing = true
       this.#writingBytes = bytes
+      this.#pace.sent(bytes)
       this.#socket.write(control.subarray(0, bytes), this.#written)
     }
   }
@@ -251,8 +293,11 @@ export class Outbox {
     this.#writing = true
     this.#writingSlab = slab
     this.#writingBytes = end - start
+    this.#pace.sent(end - start)
     this.#socket.write(slab.bytes.subarray(start, end), this.#written)
   }
 }
 
 const EMPTY = Buffer.alloc(0)
+/** Payload of the PINGs that `Pace` sends; those of the heartbeat are numbers. */
+const MARKER = Buffer.alloc(8, 0xff)

@@ -5,9 +5,6 @@ import { Lane } from './lane.ts'
 import type { Outbox, Sender } from './outbox.ts'
 import { type Slab, takeSlab } from './slab.ts'
 
-/** Slabs of one stream that may wait for the tunnel. */
-const MAX_SLABS = 4
-
 /**
  * Local socket to tunnel. An idle or chatty socket reads into the shared buffer and its bytes are copied into the
  * outbox; a socket that fills a read gets a slab of its own, which goes out as it is.
@@ -20,6 +17,8 @@ export class StreamSender implements LandingOwner, Sender {
   #credit = INITIAL_WINDOW
   /** Why nothing is being read. */
   #stopped: 'no' | 'credit' | 'outbox' | 'over' = 'no'
+  /** The outbox was told that this sender reads again. */
+  #expected = false
   bytes = 0
   ended: () => void = () => {}
 
@@ -32,11 +31,12 @@ export class StreamSender implements LandingOwner, Sender {
   attach(socket: Duplex, onEnd: () => void): void {
     this.ended = onEnd
     this.#landing = new Landing(socket, SHARED, this)
-    if (this.#mayRead()) this.#landing.start()
+    if (this.#mayRead(false)) this.#landing.start()
   }
 
   landed(buffer: Buffer, bytes: number): boolean {
     if (this.#stopped === 'over') return false
+    this.#arrived()
     this.#credit -= bytes
     this.bytes += bytes
     const slab = this.#slab
@@ -49,7 +49,7 @@ export class StreamSender implements LandingOwner, Sender {
       this.#queue(own, buffer.copy(own.body, 0, 0, bytes))
     } else this.#outbox.small(this.lane, FrameType.DATA, buffer, bytes, false)
     this.#chooseBuffer(full)
-    return this.#mayRead()
+    return this.#mayRead(slab !== undefined)
   }
 
   #queue(slab: Slab, bytes: number): void {
@@ -66,9 +66,9 @@ export class StreamSender implements LandingOwner, Sender {
     }
   }
 
-  #mayRead(): boolean {
+  #mayRead(bulk: boolean): boolean {
     if (this.#credit < SHARED.length) this.#stopped = 'credit'
-    else if (this.#outbox.full || this.lane.slabs.length >= MAX_SLABS) {
+    else if (!this.#outbox.hasRoom(this.lane, bulk)) {
       this.#stopped = 'outbox'
       this.#outbox.wait(this)
     } else this.#stopped = 'no'
@@ -76,14 +76,23 @@ export class StreamSender implements LandingOwner, Sender {
   }
 
   /** The outbox has room again. */
-  goOn(): void {
-    if (this.#stopped === 'outbox' && this.#mayRead()) this.#landing!.start()
+  goOn(): boolean {
+    if (this.#stopped !== 'outbox' || !this.#mayRead(false)) return false
+    this.#expected = true
+    this.#landing!.start()
+    return true
+  }
+
+  #arrived(): void {
+    if (!this.#expected) return
+    this.#expected = false
+    this.#outbox.arrived()
   }
 
   /** The peer takes `bytes` more. @returns false if it promises more than a sane peer would. */
   credit(bytes: number): boolean {
     this.#credit += bytes
-    if (this.#stopped === 'credit' && this.#mayRead()) this.#landing!.start()
+    if (this.#stopped === 'credit' && this.#mayRead(false)) this.#landing!.start()
     return this.#credit <= 0x7fff_ffff
   }
 
@@ -102,6 +111,7 @@ export class StreamSender implements LandingOwner, Sender {
 
   #stop(): void {
     this.#stopped = 'over'
+    this.#arrived()
     this.#slab?.letGo() // nothing lands any more: the socket is at its end, or destroyed in this same turn
     this.#slab = undefined
   }

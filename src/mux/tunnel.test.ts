@@ -76,12 +76,12 @@ test('eight bulk streams share a tunnel evenly, with a ping-pong beside them', a
     flood(user, pattern(65_536))
   }
   const [user, app] = await pairOf(tunnel)
-  await pingPong(user, app, 20) // the windows grow
+  await pingPong(user, app, 10) // the windows grow
   const start = bulk.map(({ near }) => near.bytesOut)
-  await pingPong(user, app, 200)
+  await pingPong(user, app, 50)
   const sent = bulk.map(({ near }, i) => near.bytesOut - start[i]!)
   const [least, most] = [Math.min(...sent), Math.max(...sent)]
-  assert.ok(least > most / 3, `uneven: ${sent}`)
+  assert.ok(least > most / 2, `uneven: ${sent}`)
   for (const { user } of bulk) user.destroy()
 })
 

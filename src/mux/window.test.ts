@@ -22,14 +22,20 @@ const CASES: { name: string; bytesPerUs: number; rttUs: number; want: [number, n
     rttUs: 20_000,
     want: [1, 1],
   },
-  { name: '100 MB/s over 20 ms: 2 to 4 times 2 MB', bytesPerUs: 100, rttUs: 20_000, want: [16, 32] },
   {
-    name: '100 MB/s over 60 ms: 2 to 4 times 6 MB, at most 16 MiB',
+    name: '100 MB/s over 20 ms: 8 to 16 times 2 MB, at most 16 MiB',
+    bytesPerUs: 100,
+    rttUs: 20_000,
+    want: [64, 64],
+  },
+  {
+    name: '100 MB/s over 60 ms: no more than 16 MiB',
     bytesPerUs: 100,
     rttUs: 60_000,
     want: [64, 64],
   },
-  { name: '700 MB/s on loopback stays small', bytesPerUs: 700, rttUs: 150, want: [4, 12] },
+  { name: '2 MB/s over 60 ms: 8 to 16 times 120 kB', bytesPerUs: 2, rttUs: 60_000, want: [4, 8] },
+  { name: '700 MB/s on loopback stays small', bytesPerUs: 700, rttUs: 150, want: [16, 64] },
 ]
 for (const { name, bytesPerUs, rttUs, want } of CASES) {
   test(`window: ${name}`, () => {

@@ -1,0 +1,80 @@
+/** Keeps two cores busy with a tunnel on loopback; a slow path gets more than it needs, but not by much. */
+const MIN_BYTES = 1_048_576
+const MAX_BYTES = 33_554_432
+/** Below this a round trip says more about the scheduler of the machine than about the network. */
+const RTT_FLOOR_US = 1_000
+/** How long a shortest round trip or a highest rate is believed. */
+const MEMORY_US = 10_000_000
+
+/**
+ * How many bytes of a tunnel may be on their way.
+ *
+ * TCP takes megabytes more than the path needs, and what it took stands in a queue where nothing can overtake it.
+ * So bulk data is held back here, where it can be overtaken. Markers (PING frames between the data) say how fast
+ * the path is and how long it takes; the limit is 2.5 times the product, because that a marker arrived is only known
+ * half a round trip later, and the next one leaves only then. After BBR (Cardwell et al., 2016), without the
+ * phases that TCP below goes through anyway.
+ */
+export class Pace {
+  #sent = 0
+  #answered = 0
+  #answeredUs = 0
+  #limit = MIN_BYTES
+  /** The one marker under way: `#sent` when it left, and when that was. */
+  #marked = -1
+  #markedUs = 0
+  /** Bytes per microsecond, of this memory span and the one before. */
+  #fastest: [now: number, before: number] = [0, 0]
+  #shortestUs: [now: number, before: number] = [Infinity, Infinity]
+  #sinceUs = 0
+
+  /** May bulk data leave? */
+  get open(): boolean {
+    return this.#sent - this.#answered < this.#limit
+  }
+
+  get limitBytes(): number {
+    return this.#limit
+  }
+
+  sent(bytes: number): void {
+    this.#sent += bytes
+  }
+
+  /** Should a marker leave now? */
+  get wantsMarker(): boolean {
+    return this.#marked < 0 && this.#sent - this.#answered >= this.#limit / 4
+  }
+
+  /** Is a marker under way? */
+  get marked(): boolean {
+    return this.#marked >= 0
+  }
+
+  /** A marker leaves, behind everything sent so far. */
+  marker(nowUs: number): void {
+    this.#marked = this.#sent
+    this.#markedUs = nowUs
+  }
+
+  /** The peer has everything before the marker. */
+  answer(nowUs: number): void {
+    const tookUs = nowUs - this.#markedUs
+    const rate = (this.#marked - this.#answered) / Math.max(nowUs - this.#answeredUs, 1)
+    this.#answered = this.#marked
+    this.#answeredUs = nowUs
+    this.#marked = -1
+    const drain = nowUs - this.#sinceUs > MEMORY_US
+    if (drain) {
+      this.#fastest = [0, this.#fastest[0]]
+      this.#shortestUs = [Infinity, this.#shortestUs[0]]
+      this.#sinceUs = nowUs
+    }
+    this.#fastest[0] = Math.max(this.#fastest[0], rate)
+    this.#shortestUs[0] = Math.min(this.#shortestUs[0], tookUs)
+    const rttUs = Math.max(Math.min(...this.#shortestUs), RTT_FLOOR_US)
+    const product = Math.max(...this.#fastest) * rttUs
+    // Less for one round, so that the queues run dry and the round trip is seen without them.
+    this.#limit = Math.min(Math.max(product * (drain ? 1 : 2.5), MIN_BYTES), MAX_BYTES)
+  }
+}
