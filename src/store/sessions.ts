@@ -90,7 +90,9 @@ export class Sessions {
             refused.set(one, fault)
           }
         }
-        for (const id of changed) await save(scope, records.get(id)!, await this.#nextRevision(scope))
+        const rows: Tables['session'][] = []
+        for (const id of changed) rows.push(rowOf(records.get(id)!, await this.#nextRevision(scope)))
+        await save(scope, rows)
         scope.publish('session', { ids: [...changed] })
       })
     } catch (cause) {
@@ -200,8 +202,33 @@ async function load(scope: Scope, ids: readonly string[]): Promise<Map<string, S
   return found
 }
 
-async function save(scope: Scope, record: SessionRecord, revision: number): Promise<void> {
-  const row: Omit<Tables['session'], 'id'> = {
+const CHANGING = [
+  ...(['state', 'startedMs', 'endedMs', 'userId', 'deviceId', 'connectorId', 'edgeId', 'segmentId'] as const),
+  ...(['ruleId', 'host', 'port', 'closeReason', 'record', 'revision'] as const),
+] satisfies (keyof Tables['session'])[]
+
+/** As many rows to a statement: building a statement costs more than most of what it does. */
+const SAVE_ROWS = 20
+
+async function save(scope: Scope, rows: readonly Tables['session'][]): Promise<void> {
+  for (let at = 0; at < rows.length; at += SAVE_ROWS) {
+    await scope.db
+      .insertInto('session')
+      .values(rows.slice(at, at + SAVE_ROWS))
+      .onConflict((conflict) =>
+        conflict
+          .column('id')
+          .doUpdateSet((set) =>
+            Object.fromEntries(CHANGING.map((name) => [name, set.ref(`excluded.${name}`)])),
+          ),
+      )
+      .execute()
+  }
+}
+
+function rowOf(record: SessionRecord, revision: number): Tables['session'] {
+  return {
+    id: record.id,
     state: record.state,
     startedMs: record.startedMs,
     endedMs: record.endedMs ?? null,
@@ -217,9 +244,4 @@ async function save(scope: Scope, record: SessionRecord, revision: number): Prom
     record: JSON.stringify(record),
     revision,
   }
-  await scope.db
-    .insertInto('session')
-    .values({ id: record.id, ...row })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
-    .execute()
 }

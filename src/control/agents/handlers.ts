@@ -24,7 +24,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
       const { role } = connected.peer.identity
       if (message.type === 'renew') return renew(deps, connected.peer.identity, message)
       if (message.type === 'session') {
-        takeReports(deps, connected, message)
+        await takeReports(deps, connected, message)
         return undefined
       }
       if (role === 'client') {
@@ -104,25 +104,17 @@ function isPermitted(ask: () => unknown): boolean {
   }
 }
 
-function takeReports(
+async function takeReports(
   deps: HandlerDeps,
   connected: Connected,
   { reports }: Extract<AfterHello, { type: 'session' }>,
-): void {
+): Promise<void> {
+  const factsOf = sessionFacts(connected, await deps.policy())
   for (const raw of reports) {
     const report = ownReport(connected, raw)
-    sessionFacts(deps, report)
-      .then((facts) => deps.store.sessions.merge(report, facts))
-      .catch((error: unknown) => {
-        deps.log.warn(
-          {
-            event: 'session.refused',
-            session: report.session,
-            agent: connected.peer.identity.id,
-            err: error,
-          },
-          'a session report was not kept',
-        )
-      })
+    deps.store.sessions.merge(report, factsOf(report)).catch((error: unknown) => {
+      const about = { session: report.session, agent: connected.peer.identity.id }
+      deps.log.warn({ event: 'session.refused', ...about, err: error }, 'a session report was not kept')
+    })
   }
 }

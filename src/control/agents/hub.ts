@@ -113,6 +113,7 @@ export class Hub {
       hostName: hello.host,
       program: hello.program,
       sinceMs: clock.nowMs(),
+      device: 'userId' in record ? record : undefined,
       posture: hello.posture ?? {},
       state: 'connected',
       sessions: 0,

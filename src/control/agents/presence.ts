@@ -11,6 +11,8 @@ export interface Connected {
   readonly hostName: string
   readonly program: string
   readonly sinceMs: number
+  /** Of a client: the device as the store has it. */
+  readonly device?: { readonly name: string; readonly userId: string }
   readonly posture: Readonly<Record<string, string | number | boolean>>
   /** What a connector last said of itself; `connected` until it has. */
   state: Exclude<ConnectorState, 'disconnected' | 'disabled'>

@@ -1,6 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
 import type { SessionFacts } from '../../store/session-record.ts'
-import type { Store } from '../../store/store.ts'
 import type { SessionReport } from '../../wire/control.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
 import type { Connected } from './presence.ts'
@@ -13,22 +11,34 @@ export function ownReport(connected: Connected, report: SessionReport): SessionR
     : { ...report, side: 'connector', connector: id }
 }
 
-/** Names for the ids in a report, as they are now: records are read long after objects are gone. */
-export async function sessionFacts(
-  deps: { store: Store; policy: () => Promise<PolicySnapshot>; clock: Clock },
-  report: SessionReport,
-): Promise<SessionFacts> {
-  const policy = await deps.policy()
-  const device = report.device === undefined ? undefined : await deps.store.devices.byId(report.device)
-  const segment = policy.segments.find((one) => one.id === report.segment)
-  return {
-    user: device?.userId,
-    userName: device && policy.users.get(device.userId)?.name,
-    deviceName: device?.name,
-    segmentName: segment?.name,
-    ruleName: policy.rules.find((one) => one.id === report.rule)?.name,
-    connectorName:
-      segment &&
-      policy.members(policy.connectorGroupsOf(segment)).find((one) => one.id === report.connector)?.name,
+/**
+ * Names for the ids in reports of one agent, as they are now: records are read long after objects are gone.
+ * Thousands of sessions a second share a few segments and rules, so each pair is looked up once.
+ */
+export function sessionFacts(
+  connected: Connected,
+  policy: PolicySnapshot,
+): (report: SessionReport) => SessionFacts {
+  const known = new Map<string, SessionFacts>()
+  const { device } = connected
+  const who = device && {
+    user: device.userId,
+    userName: policy.users.get(device.userId)?.name,
+    deviceName: device.name,
+  }
+  return ({ segment: segmentId, rule, connector }) => {
+    const key = `${segmentId} ${rule} ${connector}`
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const segment = policy.segments.find((one) => one.id === segmentId)
+    const members = segment === undefined ? [] : policy.members(policy.connectorGroupsOf(segment))
+    const facts: SessionFacts = {
+      ...who,
+      segmentName: segment?.name,
+      ruleName: policy.rules.find((one) => one.id === rule)?.name,
+      connectorName: members.find((one) => one.id === connector)?.name,
+    }
+    known.set(key, facts)
+    return facts
   }
 }
