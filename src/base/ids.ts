@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 /** Crockford base 32: no I, L, O, U, so that an id survives being read aloud. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
@@ -36,10 +36,20 @@ export type IdPrefix =
 export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
   let time = ''
   for (let rest = nowMs, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = ALPHABET[rest % 32] + time
+  if (poolAt === POOL_BYTES) {
+    randomFillSync(pool)
+    poolAt = 0
+  }
   let random = ''
-  for (const byte of randomBytes(16)) random += ALPHABET[byte & 31]
+  for (const end = poolAt + RANDOM_CHARACTERS; poolAt < end; poolAt++) random += ALPHABET[pool[poolAt]! & 31]
   return `${prefix}_${time}${random}`
 }
+
+const RANDOM_CHARACTERS = 16
+/** Random bytes for the next 256 ids: a session costs one, and one call for each would cost more than the rest of it. */
+const POOL_BYTES = 256 * RANDOM_CHARACTERS
+const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
+let poolAt = POOL_BYTES
 
 const ID = /^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$/
 
