@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { ApplyReply, ApplyRequest, FieldChange, PlanStep } from '../api/apply.ts'
 import { checkDocuments, type DocumentFile, located, readDocuments } from '../api/documents.ts'
@@ -33,7 +34,7 @@ export function addApply(program: Command): void {
 
 async function readSource(file: string): Promise<DocumentFile> {
   try {
-    return readDocuments(await readFile(file === '-' ? '/dev/stdin' : file, 'utf8'), file)
+    return readDocuments(file === '-' ? await text(process.stdin) : await readFile(file, 'utf8'), file)
   } catch (error) {
     if (error instanceof Fault) throw error
     const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'

@@ -61,18 +61,14 @@ export async function findContext(named: string | undefined, env = process.env):
   throw new Fault('CONTEXT_MISSING', 'there is no context file', { seen: { looked: files } })
 }
 
-/** Writes a context and the token it names, both mode 0600, each replaced as a whole. */
-export async function writeContext(
-  file: string,
-  context: Omit<ContextFile, 'version' | 'tokenFile'>,
-  token: string | undefined,
-): Promise<void> {
-  const tokenFile = 'admin.token'
-  if (token !== undefined) await replace(path.join(path.dirname(file), tokenFile), `${token}\n`)
-  await replace(
-    file,
-    `${JSON.stringify({ version: 1, ...context, tokenFile } satisfies ContextFile, null, 2)}\n`,
-  )
+/** Writes a context, mode 0600, replaced as a whole. */
+export async function writeContext(file: string, context: Omit<ContextFile, 'version'>): Promise<void> {
+  await replace(file, `${JSON.stringify({ version: 1, ...context } satisfies ContextFile, null, 2)}\n`)
+}
+
+/** Writes the token that a context names, in the same way. */
+export async function writeToken(file: string, token: string): Promise<void> {
+  await replace(file, `${token}\n`)
 }
 
 async function replace(file: string, text: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import { Fault } from '../base/faults.ts'
 
 /**
@@ -16,8 +17,8 @@ export async function readSecret(what: string, file: string | undefined): Promis
     })
   }
   try {
-    const text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8')
-    return text.replace(/\r?\n$/, '')
+    const secret = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
+    return secret.replace(/\r?\n$/, '')
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown'
     throw new Fault('INVALID', `the ${what} file ${file} cannot be read: ${errno}`, { cause, hop: 'client' })
@@ -31,8 +32,8 @@ function ask(what: string): Promise<string> {
   stdin.setRawMode(true).setEncoding('utf8').resume()
   return new Promise((resolve) => {
     let typed = ''
-    const onData = (text: string) => {
-      for (const character of text) {
+    const onData = (typedNow: string) => {
+      for (const character of typedNow) {
         if (character === '\u0003') process.kill(process.pid, 'SIGINT')
         else if (character === '\u007f' || character === '\b') typed = [...typed].slice(0, -1).join('')
         else if (character === '\r' || character === '\n' || character === '\u0004') {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { readConfig } from '../base/config.ts'
@@ -8,23 +9,23 @@ import { newId } from '../base/ids.ts'
 import { createLog } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
 import type { Control } from '../control/control.ts'
-import { writeContext } from './context.ts'
+import { writeContext, writeToken } from './context.ts'
 import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
 
-const file = z.string().min(1).max(4096)
+const filePath = z.string().min(1).max(4096)
 
 /** /etc/backstitch/server.yaml. Every key has a default: an empty or absent file is a whole configuration. */
 const serverConfig = z.strictObject({
   /** Database, master key, certificates, context. Must survive a restart. */
-  stateDir: file.default('/var/lib/backstitch/server'),
+  stateDir: filePath.default('/var/lib/backstitch/server'),
   /** Where the edge listens. */
   listen: z.string().min(3).max(300).default('0.0.0.0:443'),
   /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
   publicHost: z.string().min(1).max(253).optional(),
   /** Certificate chain and key for people and tools, PEM; made and kept by the server when absent. */
-  publicCertificate: z.strictObject({ certFile: file, keyFile: file }).optional(),
+  publicCertificate: z.strictObject({ certFile: filePath, keyFile: filePath }).optional(),
   /** How long open tunnels may go on after a stop was asked for, in seconds. */
   drainSeconds: z.number().int().min(0).max(3600).default(10),
 })
@@ -74,9 +75,11 @@ async function runServer(flags: ServerFlags, command: Command): Promise<void> {
   await using server = await EmbeddedServer.open({ ...config, log })
   const { control, edge } = server
   const at = `${hostInUrl(config.publicHost)}:${edge.port}`
-  const contextFile = `${config.stateDir}/context.json`
+  const contextFile = path.resolve(config.stateDir, 'context.json')
   const token = await adminToken(control, contextFile)
-  await writeContext(contextFile, { server: `https://${at}`, fingerprint: edge.fingerprint }, token)
+  const tokenFile = 'admin.token'
+  if (token !== undefined) await writeToken(path.join(config.stateDir, tokenFile), token)
+  await writeContext(contextFile, { server: `https://${at}`, fingerprint: edge.fingerprint, tokenFile })
   const facts = {
     version: VERSION,
     edge: at,
@@ -141,9 +144,9 @@ async function serverOptions(flags: ServerFlags) {
   }
 }
 
-async function readPem(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new Fault('INVALID', `${path} cannot be read: ${cause.code}`, { cause, hop: 'control' })
+async function readPem(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new Fault('INVALID', `${file} cannot be read: ${cause.code}`, { cause, hop: 'control' })
   })
 }
 

@@ -1,0 +1,41 @@
+import path from 'node:path'
+import type { Unprivileged } from './unprivileged.ts'
+
+export const CHECKOUT = path.resolve(import.meta.dirname, '../../..')
+
+/** node with the flags of bin/node. */
+function node(checkout: string): string[] {
+  // The runtime lies in the checkout, so that it is found where the checkout is mounted elsewhere, too.
+  const runtime = path.relative(CHECKOUT, process.execPath)
+  const program = runtime.startsWith('..') ? process.execPath : path.join(checkout, runtime)
+  return [program, '--disable-warning=ExperimentalWarning']
+}
+
+/** A command of this program. */
+export function backstitch(...args: string[]): string[] {
+  return [...node(CHECKOUT), path.join(CHECKOUT, 'src/cli/main.ts'), ...args]
+}
+
+/** A program of the demo's own. */
+export function demoProgram(file: string, ...args: string[]): string[] {
+  return [...node(CHECKOUT), path.join(import.meta.dirname, file), ...args]
+}
+
+/** The connector, without rights. Its edge is named, since ports may have moved since it was enrolled. */
+export function connectorCommand(as: Unprivileged, edge: { host: string; port: number }): string[] {
+  const main = path.join(as.checkout, 'src/cli/main.ts')
+  const state = path.join(as.state, 'connector')
+  return [
+    ...as.prefix,
+    ...node(as.checkout),
+    ...[main, 'connector', '--state', state, '--key-file', path.join(state, 'provision_key')],
+    ...[
+      '--config',
+      path.join(state, 'connector.yaml'),
+      '--edge',
+      `${edge.host}:${edge.port}`,
+      '--drain',
+      '0',
+    ],
+  ]
+}

@@ -1,0 +1,111 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import { Fault } from '../../base/faults.ts'
+import { EXIT } from '../exit-codes.ts'
+import { milliseconds } from '../session-line.ts'
+import { untilStopped } from '../signals.ts'
+import { print, say, style } from '../terminal.ts'
+import { timeline } from '../timeline.ts'
+import { bringUpClient, bringUpConnector, bringUpServer } from './bring-up.ts'
+import { commandsText } from './commands-text.ts'
+import { readKept, writeKept } from './kept.ts'
+import { takeLock } from './lock.ts'
+import { freePort } from './ports.ts'
+import { prove } from './proof.ts'
+import { openSite } from './site.ts'
+
+/** `backstitch demo`. @returns The exit code. */
+export async function runDemo(options: { state: string; namespace: boolean }): Promise<number> {
+  const state = path.resolve(options.state)
+  // The connector runs as another user and has to come through; what is secret below is 0700 or 0600 by itself.
+  mkdirSync(state, { recursive: true, mode: 0o755 })
+  const lock = takeLock(path.join(state, 'demo.lock'))
+  if ('heldBy' in lock) {
+    throw new Fault('STATE_IN_USE', `the demo runs already in ${state}: process ${lock.heldBy}`, {
+      hop: 'client',
+    })
+  }
+  using _lock = lock
+  using stop = untilStopped()
+  const hangUp = () => process.kill(process.pid, 'SIGTERM')
+  process.once('SIGHUP', hangUp)
+  const parts = new AsyncDisposableStack()
+  try {
+    const { broken } = await start(state, options.namespace, parts)
+    const stopped = new Promise<void>((resolve) => {
+      if (stop.signal.aborted) resolve()
+      stop.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await Promise.race([broken, stopped])
+    return EXIT.OK
+  } catch (error) {
+    if (stop.signal.aborted) return EXIT.OK // asked to end half way up
+    if (error instanceof Fault) throw error
+    say(`${style('red', 'demo', process.stderr)}: ${(error as Error).message}`)
+    say(`The logs of all parts are in ${state}.`)
+    return EXIT.FAULT
+  } finally {
+    process.off('SIGHUP', hangUp)
+    await parts.disposeAsync()
+    if (stop.signal.aborted)
+      say('Stopped; nothing is left running. The next start goes on with what is kept.')
+  }
+}
+
+/** Brings every part up, shows the path once, prints what to do with it. @returns What rejects when a part ends by itself. */
+async function start(
+  state: string,
+  namespaces: boolean,
+  parts: AsyncDisposableStack,
+): Promise<{ broken: Promise<never> }> {
+  const kept = readKept(state)
+  print(style('bold', 'Backstitch demo'))
+  line('state', path.relative(process.cwd(), state) || '.')
+  const site = parts.use(await openSite(state, { namespaces, said: (text) => line('note', text) }))
+  line('application', site.note)
+  kept.edgePort = await port('edge', site.edgeHost, kept.edgePort)
+  const server = await bringUpServer({
+    state,
+    host: site.edgeHost,
+    port: kept.edgePort,
+    kept,
+    app: site.application,
+  })
+  parts.use(server.part)
+  line('server', `control plane and edge at https://${server.facts.edge}`)
+  if (server.facts.token !== undefined) line('admin token', `${server.facts.token}  (shown this once)`)
+  const edge = { host: site.edgeHost, port: kept.edgePort }
+  const connector = await bringUpConnector({ state, site, edge, rest: server.rest, kept })
+  line(
+    'connector',
+    `healthy ${connector.healthyMs} ms after its start, running as ${connector.user}, listening on nothing`,
+  )
+  kept.proxyPort = await port('local proxy', '127.0.0.1', kept.proxyPort)
+  const client = parts.use(await bringUpClient({ state, edge, pin: server.facts.pin, kept }))
+  line('client', `SOCKS5 and HTTP proxy on 127.0.0.1:${kept.proxyPort}`)
+  writeKept(state, kept)
+
+  const first = await prove(server.rest, site.application, kept.proxyPort)
+  const again = await prove(server.rest, site.application, kept.proxyPort)
+  print(`\nOne request through the whole path: ${first.status}, ${first.bytes} bytes, “${first.heading}”\n`)
+  print(timeline(first.session.times))
+  print(`\nA second one, over the tunnel that is now open: ${milliseconds(again.session.times.totalUs ?? 0)}`)
+  print(
+    commandsText({ app: site.application, state, kept, session: first.session.id, api: server.facts.api }),
+  )
+  const gone = (part: { name: string; ended: Promise<number | string> }) =>
+    part.ended.then((how) => Promise.reject(new Error(`the ${part.name} ended (${how})`)))
+  const broken = Promise.race([site.broken, gone(server.part), gone(client)])
+  broken.catch(() => {})
+  return { broken }
+}
+
+async function port(what: string, host: string, wanted: number): Promise<number> {
+  const { port: found, heldBy } = await freePort(host, wanted)
+  if (heldBy !== undefined) line('note', `port ${wanted} is held by ${heldBy}; the ${what} takes ${found}`)
+  return found
+}
+
+function line(name: string, text: string): void {
+  print(`  ${style('dim', name.padEnd(12))} ${text}`)
+}
