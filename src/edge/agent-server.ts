@@ -39,7 +39,11 @@ export class AgentServer {
 
   constructor(options: AgentServerOptions) {
     this.#o = options
-    this.#http = httpServer(DEADLINES, (request, response) => void this.#answer(request, response))
+    this.#http = httpServer(
+      DEADLINES,
+      options.log,
+      (request, response) => void this.#answer(request, response),
+    )
     this.#http.on('upgrade', (request: http.IncomingMessage, socket: tls.TLSSocket, head: Buffer) => {
       this.#upgrade(request, socket, head)
     })

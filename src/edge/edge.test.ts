@@ -130,6 +130,20 @@ test('a request header that does not end is given up in seconds', { timeout: 20_
   socket.destroy()
 })
 
+test('a defect in what answers people ends one connection, and the edge lives on', async () => {
+  let visits = 0
+  await using t = await openTestEdge({
+    port: {
+      http: (_request, response) => {
+        if (++visits === 1) throw new TypeError('a defect')
+        response.end('again\n')
+      },
+    },
+  })
+  await assert.rejects(get(t))
+  assert.equal((await get(t)).text, 'again\n')
+})
+
 test('metrics count what happened under labels from a closed list', async () => {
   const registry = new Registry()
   await using t = await openTestEdge({ registry })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
@@ -58,6 +59,25 @@ test('two halves become one pipe, whichever comes first, and its end is counted'
   await until(() => t.edge.stats().pipes === 1)
   far.socket.write('first')
   assert.equal(String(await readExactly(near.socket, 5, signal)), 'first')
+  near.socket.resetAndDestroy()
+  await closed(far.socket)
+})
+
+test('megabytes sent before the other half is there arrive whole, in both directions', async () => {
+  await using t = await openTestEdge()
+  const tickets = await t.tenant.pipe(t.address, t.client, t.connector)
+  const near = await bring(t, tickets.client, 'client')
+  const up = randomBytes(4 << 20)
+  near.socket.write(up)
+  await until(() => t.edge.stats().waiting === 1)
+  const far = await bring(t, tickets.connector, 'connector')
+  const down = randomBytes(4 << 20)
+  far.socket.write(down)
+  const [gotUp, gotDown] = await Promise.all([
+    readExactly(far.socket, up.length, signal),
+    readExactly(near.socket, down.length, signal),
+  ])
+  assert.ok(gotUp.equals(up) && gotDown.equals(down))
   near.socket.resetAndDestroy()
   await closed(far.socket)
 })

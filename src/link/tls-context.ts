@@ -11,15 +11,16 @@ const contexts = new WeakMap<Credentials, tls.SecureContext>()
  * The one TLS context of these credentials, for both directions: TLS 1.3 only, trusting the tenant root only,
  * nothing resumed. Made once per `Credentials` object, so hand the same object around.
  *
- * The whole chain with the root is presented: a peer before enrolment knows the root by its hash alone.
+ * An edge presents the root as well: a peer before enrolment knows it by its hash alone.
  */
 export function contextOf(credentials: Credentials): tls.SecureContext {
   let context = contexts.get(credentials)
   if (context === undefined) {
-    const { certificate, rootPem, keyPem } = credentials
+    const { identity, certificate, rootPem, keyPem } = credentials
+    const whole = certificate.includes(rootPem.trim()) ? certificate : `${certificate.trimEnd()}\n${rootPem}`
     context = tls.createSecureContext({
       key: keyPem,
-      cert: certificate.includes(rootPem.trim()) ? certificate : `${certificate.trimEnd()}\n${rootPem}`,
+      cert: identity.role === 'edge' ? whole : certificate,
       ca: rootPem,
       minVersion: 'TLSv1.3',
       ecdhCurve: KEY_EXCHANGE,
