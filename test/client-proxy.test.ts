@@ -184,8 +184,8 @@ test('an oversize head and what is not HTTP are refused', async () => {
 })
 
 test('/proxy.pac names what is covered, to local programs only', async () => {
-  const get = async (headers: http.OutgoingHttpHeaders) => {
-    const request = http.get({ ...proxy(), path: '/proxy.pac', headers, agent: false })
+  const get = async (headers: http.OutgoingHttpHeaders, page = '/proxy.pac') => {
+    const request = http.get({ ...proxy(), path: page, headers, agent: false })
     const [response] = (await once(request, 'response')) as [http.IncomingMessage]
     return {
       status: response.statusCode,
@@ -201,6 +201,9 @@ test('/proxy.pac names what is covered, to local programs only', async () => {
   assert.ok(!page.text.includes('secret.test'), 'what policy denies is not listed')
   assert.equal((await get({ Host: `rebound.example:${proxy().port}` })).status, 403)
   assert.equal((await get({ Origin: 'https://evil.example' })).status, 403)
+  assert.match((await get({}, '/metrics')).text, /^backstitch_client_control_up 1$/m)
+  assert.equal((await get({ Origin: 'https://evil.example' }, '/metrics')).status, 403)
+  assert.equal((await get({}, '/other')).status, 404)
 })
 
 /** An association of SOCKS5: where to send datagrams, and the connection that keeps it. */

@@ -16,6 +16,7 @@ import { Decisions } from './decisions.ts'
 import { type Forward, openForward } from './forward-listener.ts'
 import { GrantCache } from './grants.ts'
 import { LocalProxy } from './local-proxy.ts'
+import { writeMetrics } from './metrics.ts'
 import { Opener } from './open-session.ts'
 import type { ClientOptions } from './options.ts'
 import type { Covered } from './pac.ts'
@@ -179,7 +180,12 @@ export class Client {
     const { opener } = this
     for (const spec of forwards) this.#forwards.push(parts.use(await openForward(spec, opener)))
     if (listen !== undefined) {
-      this.#proxy = await LocalProxy.open({ listen, opener, covered: () => this.#patterns() })
+      this.#proxy = await LocalProxy.open({
+        listen,
+        opener,
+        covered: () => this.#patterns(),
+        metrics: () => this.metrics(),
+      })
       parts.use(this.#proxy)
     }
     if (this.#o.sockets) {
@@ -220,11 +226,26 @@ export class Client {
     return { hosts, cidrs: this.#covered.cidrs }
   }
 
+  /** Prometheus text; the local proxy serves it at /metrics. */
+  metrics(): string {
+    const notAfterMs = this.#uplink?.profile?.notAfterMs
+    return writeMetrics({
+      totals: this.opener.totals,
+      open: this.opener.live.size,
+      tunnels: [...this.#tunnels.all()].length,
+      grants: this.#grants.size,
+      controlUp: this.#uplink?.isUp ?? false,
+      reportsWaiting: this.#reports.waiting,
+      certificateEnd: notAfterMs === undefined ? undefined : Math.round(notAfterMs / 1000),
+    })
+  }
+
   status(): ClientStatus {
     const uplink = this.#uplink
     const profile = uplink?.profile
     const fault = uplink?.fault
     const { live, totals } = this.opener
+    const { total, failed, bytesUp, bytesDown } = totals
     const nowUs = this.#clock.monotonicUs()
     return {
       role: 'client',
@@ -259,7 +280,7 @@ export class Client {
         connector: granted.connector,
         endsInMs: Math.max(0, Math.round((endUs - nowUs) / 1000)),
       })),
-      sessions: { open: live.size, ...totals },
+      sessions: { open: live.size, total, failed, bytesUp, bytesDown },
       sessionReportsWaiting: this.#reports.waiting,
       decisions: this.#decisions.latest,
     }

@@ -19,7 +19,6 @@ import { ignoreError } from './listen.ts'
 import type { ListenAddress } from './listen-address.ts'
 import { checkLocalRequest } from './local-request.ts'
 import type { Opener } from './open-session.ts'
-import { PAC_TYPE } from './pac.ts'
 import type { Session, SessionEvents } from './session.ts'
 
 const MAX_HEAD_BYTES = 16_384
@@ -29,7 +28,8 @@ const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
 export interface HttpContext {
   readonly opener: Opener
   readonly bound: () => ListenAddress
-  readonly pac: () => string
+  /** Pages of the proxy itself, by path: for local programs only. */
+  readonly pages: Readonly<Record<string, { readonly type: string; readonly text: () => string }>>
   /** A request head is whole: the time limit of the handshake no longer applies. */
   readonly settled: (socket: net.Socket) => void
   /** The connection waits for another request head, which has a time limit again. */
@@ -114,20 +114,22 @@ function handle(context: HttpContext, request: http.IncomingMessage, response: h
       return
     }
     checkLocalRequest(request.method, request.headers, context.bound())
-    const [path] = target.path.split('?')
-    if (path !== '/proxy.pac' && path !== '/wpad.dat') {
-      throw new Fault('NOT_FOUND', 'this is the local proxy of Backstitch; its one page is /proxy.pac', {
+    const path = target.path.split('?')[0]!
+    const page = Object.hasOwn(context.pages, path) ? context.pages[path] : undefined
+    if (page === undefined) {
+      const known = Object.keys(context.pages).join(', ')
+      throw new Fault('NOT_FOUND', `this is the local proxy of Backstitch; its pages are ${known}`, {
         hop: 'client',
       })
     }
-    const pac = context.pac()
+    const text = page.text()
     response.writeHead(200, {
-      'Content-Type': PAC_TYPE,
-      'Content-Length': Buffer.byteLength(pac),
+      'Content-Type': page.type,
+      'Content-Length': Buffer.byteLength(text),
       'Cache-Control': 'no-cache',
       'X-Content-Type-Options': 'nosniff',
     })
-    response.end(pac)
+    response.end(text)
   } catch (error) {
     const fault = asFault(error)
     context.opener.refuse('http', request.url ?? '', fault)

@@ -24,6 +24,7 @@ before(async () => {
     listen: { host: '127.0.0.1', port: 0 },
     opener: client.opener,
     covered: () => ({ hosts: [], cidrs: [] }),
+    metrics: () => client.metrics(),
     handshakeMs: HANDSHAKE_MS,
     maxHandshakes: 64,
   })
@@ -140,6 +141,7 @@ test('a port that is taken is named', async () => {
       listen: { host: host!, port: Number(port) },
       opener: client.opener,
       covered: () => ({ hosts: [], cidrs: [] }),
+      metrics: () => client.metrics(),
     }),
     { code: 'LISTEN_FAILED', detail: `${proxy.address}: EADDRINUSE` },
   )

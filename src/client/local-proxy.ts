@@ -4,8 +4,9 @@ import { Deadlines } from '../base/deadlines.ts'
 import { createHttpProxy } from './http-proxy.ts'
 import { ACCEPT, closeServer, ignoreError, listen } from './listen.ts'
 import { type ListenAddress, showAddress } from './listen-address.ts'
+import { METRICS_TYPE } from './metrics.ts'
 import type { Opener } from './open-session.ts'
-import { type Covered, writePac } from './pac.ts'
+import { type Covered, PAC_TYPE, writePac } from './pac.ts'
 import { serveSocks } from './socks5.ts'
 import { SOCKS_VERSION } from './socks5-wire.ts'
 
@@ -14,6 +15,8 @@ export interface LocalProxyOptions {
   readonly opener: Opener
   /** What /proxy.pac sends here. */
   readonly covered: () => Covered
+  /** What /metrics answers. */
+  readonly metrics: () => string
   /** How long a local program may take to say what it wants. */
   readonly handshakeMs?: number
   readonly maxHandshakes?: number
@@ -30,7 +33,7 @@ export class LocalProxy implements AsyncDisposable {
   #bound: ListenAddress
 
   private constructor(options: LocalProxyOptions) {
-    const { opener, covered, handshakeMs = 10_000, maxHandshakes = 1024 } = options
+    const { opener, covered, metrics, handshakeMs = 10_000, maxHandshakes = 1024 } = options
     this.#opener = opener
     this.#maxHandshakes = maxHandshakes
     this.#bound = options.listen
@@ -39,7 +42,11 @@ export class LocalProxy implements AsyncDisposable {
     this.#http = createHttpProxy({
       opener,
       bound: () => this.#bound,
-      pac: () => writePac(this.address, covered()),
+      pages: {
+        '/proxy.pac': { type: PAC_TYPE, text: () => writePac(this.address, covered()) },
+        '/wpad.dat': { type: PAC_TYPE, text: () => writePac(this.address, covered()) },
+        '/metrics': { type: METRICS_TYPE, text: metrics },
+      },
       settled: (socket) => this.#handshakes.delete(socket),
       unsettled: (socket) => {
         if (!socket.destroyed) this.#handshakes.add(socket)

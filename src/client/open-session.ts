@@ -16,6 +16,7 @@ import type { StreamEnd } from '../mux/options.ts'
 import type { Decisions, Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
 import type { CachedGrant, GrantCache } from './grants.ts'
+import { SessionTotals } from './metrics.ts'
 import type { Permits } from './permits.ts'
 import { Session, type SessionEvents, type SessionOwner } from './session.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -55,7 +56,7 @@ const MAX_ATTEMPTS = 2
 
 export class Opener implements SessionOwner {
   readonly live = new Set<Session>()
-  readonly totals = { total: 0, failed: 0, bytesUp: 0, bytesDown: 0 }
+  readonly totals = new SessionTotals()
   readonly #deps: OpenerDeps
   #stopped = false
 
@@ -110,7 +111,9 @@ export class Opener implements SessionOwner {
   }
 
   sessionOpened(session: Session): void {
-    session.times.totalUs = Math.max(0, this.#deps.clock.monotonicUs() - session.start.startedUs)
+    const totalUs = Math.max(0, this.#deps.clock.monotonicUs() - session.start.startedUs)
+    session.times.totalUs = totalUs
+    this.totals.opened(totalUs)
     this.#deps.reports.opened(session)
     if (!session.over) session.start.events.opened?.(session)
   }
@@ -202,7 +205,7 @@ export class Opener implements SessionOwner {
     session.over = true
     const { entry, to, events } = session.start
     if (!abandoned) this.#deps.decisions.refused(entry, to.key, fault, session.id)
-    this.totals.failed++
+    this.totals.fail(fault.code)
     const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
     const report = session.report('closed', why, this.#deps.clock.nowMs())
     this.#deps.reports.closed(session, { ...report, closeHop: fault.hop })
