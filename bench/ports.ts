@@ -7,7 +7,8 @@
 import { once } from 'node:events'
 import net from 'node:net'
 
-let next = 10_000
+/** Begins anywhere in the lower part, so that two runs on one machine hardly ever meet. */
+let next = 10_000 + Math.floor(Math.random() * 4000)
 
 /** A port nothing listens on now; each call gives another one. */
 export async function freePort(): Promise<number> {

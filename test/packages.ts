@@ -5,16 +5,19 @@
  * @module
  */
 export const PACKAGES = {
+  'bind9-dnsutils': { program: 'dig' },
   curl: { program: 'curl' },
+  'dnsmasq-base': { program: 'dnsmasq' },
   git: { program: 'git' },
   iperf3: { program: 'iperf3' },
   iproute2: { program: 'ip' },
   'netcat-openbsd': { program: 'nc' },
+  nginx: { program: 'nginx' },
   nftables: { program: 'nft' },
   'openssh-client': { program: 'ssh' },
   'openssh-server': { program: 'sshd' },
   openssl: { program: 'openssl' },
-  postgresql: { program: 'pgbench' },
+  postgresql: { program: 'initdb' },
   'redis-server': { program: 'redis-server' },
   'redis-tools': { program: 'redis-benchmark' },
   rsync: { program: 'rsync' },

@@ -1,0 +1,196 @@
+/**
+ * A whole Backstitch of real programs: server (control plane and edge), and on demand connectors and a client.
+ *
+ * Everything is set up the way an operator does it: apply, key create, key file, login, client.yaml.
+ *
+ * @module
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Address, type Child, Children } from '../bench/children.ts'
+import { freePort } from '../bench/ports.ts'
+import { type RunOptions, succeed } from './program.ts'
+
+export const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'backstitch')
+export const USER = 'ada'
+export const PASSWORD = 'only for tests, in a folder of its own'
+const GROUP = 'here'
+
+/** What may be reached, as segments are declared: everyone may. */
+export interface Reach {
+  readonly domains?: readonly string[]
+  readonly cidrs?: readonly string[]
+  readonly tcp?: readonly string[]
+  readonly udp?: readonly string[]
+  readonly addressCidrs?: readonly string[]
+}
+
+export interface InstallationOptions {
+  /** A folder of its own, for state, configuration and logs. */
+  readonly dir: string
+  readonly reach: Reach
+  /** On top of the environment of this process, for every role. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** Outbound proxy settings of whoever runs this are not those of the installation. */
+const NO_PROXIES = {
+  ...{ BACKSTITCH_PROXY: undefined, HTTPS_PROXY: undefined, https_proxy: undefined },
+  ...{ ALL_PROXY: undefined, all_proxy: undefined, NO_PROXY: undefined, no_proxy: undefined },
+}
+
+export class Installation implements AsyncDisposable {
+  readonly dir: string
+  readonly edge: Address
+  readonly server: Child
+  readonly #children: Children
+  readonly #env: NodeJS.ProcessEnv
+  #connectors = 0
+
+  /** Resolves when the server listens and what may be reached is declared. */
+  static async start({ dir, reach, env = {} }: InstallationOptions): Promise<Installation> {
+    await using opening = new AsyncDisposableStack()
+    const children = opening.use(new Children(dir))
+    const edge = { host: '127.0.0.1', port: await freePort() }
+    const flags = [
+      '--state',
+      path.join(dir, 'server'),
+      '--listen',
+      `${edge.host}:${edge.port}`,
+      '--drain',
+      '0',
+    ]
+    const environment = { ...NO_PROXIES, ...env }
+    const server = children.start('server', [PROGRAM, '--json', 'server', ...flags], { env: environment })
+    await children.until(server, () => pinOf(server) !== undefined, 'tell its pin')
+    const installation = new Installation({ dir, children, server, edge, env: environment })
+    const file = path.join(dir, 'access.yaml')
+    writeFileSync(file, declare(reach), { mode: 0o600 })
+    await installation.command('apply', '-f', file)
+    opening.move()
+    return installation
+  }
+
+  private constructor(o: {
+    dir: string
+    children: Children
+    server: Child
+    edge: Address
+    env: NodeJS.ProcessEnv
+  }) {
+    this.dir = o.dir
+    this.edge = o.edge
+    this.server = o.server
+    this.#children = o.children
+    this.#env = o.env
+  }
+
+  /** A command of the operator, to its end. @throws {Error} with what it said. */
+  command(...args: string[]): Promise<string> {
+    return this.#run(['--context', path.join(this.dir, 'server', 'context.json'), ...args])
+  }
+
+  #run(args: readonly string[], options?: RunOptions): Promise<string> {
+    return succeed([PROGRAM, ...args], { ...options, env: this.#env })
+  }
+
+  /** A place for a connector, with a key file. @returns its name. */
+  async addConnector(): Promise<string> {
+    const name = `connector-${++this.#connectors}`
+    const key = await this.command('key', 'create', '--group', GROUP)
+    writeFileSync(path.join(this.dir, `${name}.key`), key, { mode: 0o600 })
+    return name
+  }
+
+  /** Does not wait: `passed` does. Enrols when it has no identity yet. @param config Of connector.yaml. */
+  startConnector(name: string, config: object = {}): Child {
+    const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
+    writeFileSync(at('.yaml'), JSON.stringify(config))
+    const flags = ['--config', at('.yaml'), '--state', at(''), '--key-file', at('.key'), '--drain', '0']
+    return this.#children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env })
+  }
+
+  stop(child: Child): Promise<void> {
+    return this.#children.stop(child)
+  }
+
+  /** Resolves once `child` logged the stage of its bring-up. @returns when that was, in ms since the epoch. */
+  async passed(child: Child, stage: number): Promise<number> {
+    const line = () => this.logged(child, 'bring-up.passed').find((entry) => entry.stage === stage)
+    await this.#children.until(
+      child,
+      () => line() !== undefined,
+      `pass stage ${stage} of its bring-up`,
+      30_000,
+    )
+    return Date.parse(line()!.time)
+  }
+
+  /** Lines of this event in the log of `child` so far. */
+  logged(child: Child, event: string): LogLine[] {
+    return readFileSync(child.logFile, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(`"${event}"`))
+      .map((line) => JSON.parse(line) as LogLine)
+  }
+
+  /** Polls `reached` while `child` lives. */
+  until(child: Child, reached: () => boolean, what: string): Promise<void> {
+    return this.#children.until(child, reached, what, 30_000)
+  }
+
+  /** Flags of every client command of the one user here. */
+  get clientFlags(): readonly string[] {
+    return [
+      'client',
+      '--config',
+      path.join(this.dir, 'client.yaml'),
+      '--state',
+      path.join(this.dir, 'client'),
+    ]
+  }
+
+  /** @param config Of client.yaml. @throws {Error} with what the command said. */
+  async signIn(config: object): Promise<void> {
+    const passwordFile = path.join(this.dir, 'password')
+    writeFileSync(passwordFile, PASSWORD, { mode: 0o600 })
+    writeFileSync(path.join(this.dir, 'client.yaml'), JSON.stringify(config))
+    const { host, port } = this.edge
+    const where = ['--edge', `${host}:${port}`, '--pin', pinOf(this.server)!]
+    const who = ['--user', USER, '--password-file', passwordFile]
+    await this.#run([...this.clientFlags, 'login', ...where, ...who])
+  }
+
+  /** Runs the client of the user who signed in. Resolves when `listening` accepts. */
+  async startClient(listening: Address): Promise<Child> {
+    const client = this.#children.start('client', [PROGRAM, ...this.clientFlags, 'run'], { env: this.#env })
+    await this.#children.listening(client, listening)
+    return client
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#children[Symbol.asyncDispose]()
+  }
+}
+
+export interface LogLine {
+  readonly event: string
+  readonly time: string
+  readonly [field: string]: unknown
+}
+
+function pinOf(server: Child): string | undefined {
+  return /"pin": ?"([0-9a-f]+)"/.exec(readFileSync(server.logFile, 'utf8'))?.[1]
+}
+
+/** YAML takes JSON as it is. */
+function declare(reach: Reach): string {
+  const documents = [
+    { kind: 'connector-group', name: GROUP },
+    { kind: 'server-group', name: GROUP, connectorGroups: [GROUP] },
+    { kind: 'segment', name: 'applications', serverGroups: [GROUP], ...reach },
+    { kind: 'user', name: USER, password: PASSWORD },
+    { kind: 'access-rule', name: 'all', order: 1, action: 'allow' },
+  ]
+  return documents.map((document) => JSON.stringify(document)).join('\n---\n')
+}
