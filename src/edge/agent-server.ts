@@ -22,9 +22,11 @@ import { readBody } from './read-body.ts'
 /** Who a connection is from: nobody yet, a proved agent, or one whose certificate was refused. */
 export type Caller = { readonly peer?: Peer; readonly fault?: Fault }
 
-const DEADLINES = { headersMs: 10_000, requestMs: 20_000 }
+const REQUEST_MS = 20_000
 
 export interface AgentServerOptions {
+  /** For the whole header of a request, in milliseconds. */
+  readonly headersMs: number
   readonly control: ControlPort
   readonly log: Log
   readonly callerOf: (socket: tls.TLSSocket) => Caller

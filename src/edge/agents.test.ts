@@ -27,7 +27,6 @@ const HELLO: Hello = {
   version: 1,
   program: 'test',
   role: 'connector',
-  generation: 1,
   timeMs: Date.now(),
   host: 'h',
 }

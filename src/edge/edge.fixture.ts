@@ -86,7 +86,6 @@ function greet(channel: ControlEnd, { identity }: Peer, { serverTimeMs = Date.no
       edge: { id: EDGE_ID, host: '127.0.0.1', port: 1 },
       grantKeys: [],
       revoked: [],
-      generation: 1,
     })
   }
 }

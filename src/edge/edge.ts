@@ -87,6 +87,7 @@ export class Edge implements AsyncDisposable {
     const { control, log, registry = new Registry() } = options
     this.#o = options
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const { headersMs } = this.#limits
     this.fingerprint = fingerprintOf(shown)
     this.#admission = new Admission(this.#limits)
     this.#metrics = new EdgeMetrics(registry, {
@@ -98,12 +99,13 @@ export class Edge implements AsyncDisposable {
     })
     this.#rendezvous = new Rendezvous({ pairMs: this.#limits.pairMs, log, metrics: this.#metrics })
     this.#agents = new AgentServer({
+      headersMs,
       control,
       log,
       callerOf: (socket) => this.#dispatch.callerOf(socket),
       refused: (code) => this.#metrics.refused(code),
     })
-    this.#people = httpServer({ headersMs: 10_000, requestMs: 60_000 }, log, (request, response) => {
+    this.#people = httpServer({ headersMs, requestMs: 60_000 }, log, (request, response) => {
       control.http(request, response)
     })
     this.#dispatch = new Dispatch({

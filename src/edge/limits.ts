@@ -7,6 +7,8 @@ export interface EdgeLimits {
   readonly connections: number
   /** From accept to the end of the handshake, in milliseconds; for a pipe to its ACK. */
   readonly handshakeMs: number
+  /** For the whole header of an HTTP request, in milliseconds. */
+  readonly headersMs: number
   /** A half of a pipe waits this long for the other, in milliseconds. */
   readonly pairMs: number
 }
@@ -16,5 +18,6 @@ export const DEFAULT_LIMITS: EdgeLimits = {
   handshakesPerAddress: 512,
   connections: 65_536,
   handshakeMs: 10_000,
+  headersMs: 10_000,
   pairMs: 10_000,
 }
