@@ -61,7 +61,6 @@ export async function login(options: LoginOptions): Promise<SignedIn> {
       password,
       csr: csrPem,
       device: { name: deviceName, platform: `${os.type()} ${os.release()} ${os.arch()}`, program: PROGRAM },
-      deviceId: same?.deviceId,
       timeMs: Date.now(),
     },
     { egress, signal },

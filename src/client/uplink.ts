@@ -189,7 +189,6 @@ export class Uplink {
         version: PROTOCOL_VERSION,
         program: PROGRAM,
         role: 'client',
-        generation: this.#credentials!.generation,
         timeMs: this.#o.clock.nowMs(),
         host: os.hostname(),
         posture: { ...this.#o.posture },

@@ -77,7 +77,6 @@ export class Control {
         version: PROTOCOL_VERSION,
         program: PROGRAM,
         role: 'connector',
-        generation: this.#identity.generation,
         timeMs: Date.now(),
         host: os.hostname().slice(0, 253),
       }),

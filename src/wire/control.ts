@@ -68,8 +68,6 @@ export const loginRequest = z.strictObject({
     platform: z.string().max(128),
     program: z.string().max(64),
   }),
-  /** Id of the device when it signs in again with the same key. */
-  deviceId: id.optional(),
   timeMs: unixMs,
 })
 export type LoginRequest = z.infer<typeof loginRequest>
@@ -138,8 +136,6 @@ const hello = z.strictObject({
   version: z.number().int(),
   program: z.string().max(64),
   role: z.enum(['connector', 'client']),
-  /** Counts the certificates this identity has held; an older one seen again means a clone. */
-  generation: z.number().int().min(0),
   timeMs: unixMs,
   host: z.string().max(253),
   posture: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])).optional(),
@@ -228,7 +224,6 @@ const welcome = z.strictObject({
   grantKeys: z.array(signingKey).max(8),
   /** Ids of grants revoked and not yet expired. */
   revoked: z.array(id).max(10_000),
-  generation: z.number().int().min(0),
   /** To clients: host patterns and networks this user may reach now, for the PAC file. A hint; policy decides per session. */
   covers: z
     .strictObject({

@@ -57,10 +57,10 @@ export function replyOf(
 }
 
 /**
- * A new certificate for an identity that still holds a valid one, with the next generation. Whoever still
- * presents the generation before is a copy.
+ * A new certificate for an identity that still holds a valid one, for the same key. It counts from its first use
+ * on (adopt.ts).
  *
- * @throws {Fault} IDENTITY_REVOKED, INVALID (the CSR).
+ * @throws {Fault} IDENTITY_REVOKED, INVALID (the CSR, or another key).
  */
 export async function renew(
   deps: CertifyDeps,
@@ -68,34 +68,24 @@ export async function renew(
   message: { id: string; csr: string },
 ): Promise<ControlMessage> {
   const { store } = deps
-  const publicKeyHash = await csrPublicKeyHash(message.csr)
-  const issued = await issueFor(deps, identity, message.csr)
-  const held = {
-    thumbprint: issued.thumbprint,
-    serial: issued.serial,
-    notAfterMs: issued.notAfterMs,
-    publicKeyHash,
+  const record = await (identity.role === 'connector' ? store.connectors : store.devices).byId(identity.id)
+  if (record === undefined || !record.enabled) throw revoked(identity, record?.name)
+  if ((await csrPublicKeyHash(message.csr)) !== record.publicKeyHash) {
+    throw new Fault('INVALID', 'a renewal must be for the key that was enrolled', { hop: 'control' })
   }
-  const generation = await store.transaction(async (tx) => {
-    const records = identity.role === 'connector' ? tx.connectors : tx.devices
-    const record = await records.byId(identity.id)
-    if (record === undefined || !record.enabled) throw revoked(identity, record?.name)
-    const next = record.generation + 1
-    await records.update(identity.id, { ...held, generation: next })
-    await tx.audit.append({
-      actor: `${identity.role} ${identity.id}`,
-      action: 'certificate.renew',
-      object: `${identity.role} ${identity.id}`,
-      detail: { serial: issued.serial, notAfterMs: issued.notAfterMs, generation: next },
-    })
-    return next
+  const issued = await issueFor(deps, identity, message.csr)
+  await store.audit.append({
+    actor: `${identity.role} ${identity.id}`,
+    action: 'certificate.renew',
+    object: `${identity.role} ${identity.id}`,
+    detail: { serial: issued.serial, notAfterMs: issued.notAfterMs },
   })
   return {
     type: 'renewed',
     id: message.id,
     certificate: issued.certificate,
     notAfterMs: issued.notAfterMs,
-    generation,
+    generation: record.generation + 1,
   }
 }
 

@@ -18,7 +18,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
   const clients = new Clients(deps)
   const connectors = new Connectors(deps)
   return {
-    welcome: (connected, generation) => welcome(deps, connected, generation),
+    welcome: (connected) => welcome(deps, connected),
 
     async handle(connected, message) {
       const { role } = connected.peer.identity
@@ -50,7 +50,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
   }
 }
 
-async function welcome(deps: HandlerDeps, connected: Connected, generation: number): Promise<ControlMessage> {
+async function welcome(deps: HandlerDeps, connected: Connected): Promise<ControlMessage> {
   const { role, id } = connected.peer.identity
   const nowMs = deps.clock.nowMs()
   return {
@@ -61,7 +61,6 @@ async function welcome(deps: HandlerDeps, connected: Connected, generation: numb
     edge: deps.edge,
     grantKeys: deps.grantKeys.published,
     revoked: (await deps.store.revocations.grants(nowMs)).slice(-MAX_REVOKED),
-    generation,
     covers: role === 'client' ? await covers(deps, connected) : undefined,
   }
 }

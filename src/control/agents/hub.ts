@@ -6,6 +6,7 @@ import { faultToMessage } from '../../link/fault-message.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Store } from '../../store/store.ts'
 import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../../wire/control.ts'
+import { adoptCertificate, cloned } from './adopt.ts'
 import { revoked } from './certify.ts'
 import type { Connected, Presence } from './presence.ts'
 
@@ -15,7 +16,7 @@ export type AfterHello = Exclude<AgentMessage, Hello>
 /** What answers an agent once it is known who it is. */
 export interface AgentHandlers {
   /** The welcome for this agent, with the whole state it needs. */
-  welcome(connected: Connected, generation: number): Promise<ControlMessage> | ControlMessage
+  welcome(connected: Connected): Promise<ControlMessage> | ControlMessage
   /** One message. A Fault thrown answers the request that it came with. */
   handle(connected: Connected, message: AfterHello): Promise<ControlMessage | undefined>
   left(connected: Connected, fault: Fault | undefined): void
@@ -91,14 +92,7 @@ export class Hub {
       throw new Fault('PROTOCOL_ERROR', `the certificate says ${role}, the hello ${hello.role}`)
     const record = await (role === 'connector' ? store.connectors : store.devices).byId(id)
     if (record === undefined || !record.enabled) throw revoked(peer.identity, record?.name)
-    if (hello.generation < record.generation) {
-      throw cloned(
-        id,
-        from,
-        record.lastAddress,
-        `generation ${hello.generation} was presented, ${record.generation} is current`,
-      )
-    }
+    await adoptCertificate(store, peer, record, from)
     const skewMs = hello.timeMs - clock.nowMs()
     if (Math.abs(skewMs) > SKEW_WARN_MS) {
       log.warn(
@@ -139,7 +133,7 @@ export class Hub {
       presence.remove(connected)
       handlers.left(connected, fault)
     })
-    channel.send(await handlers.welcome(connected, record.generation))
+    channel.send(await handlers.welcome(connected))
     channel.onMessage = (message) => void this.#answer(connected, message)
     log.info(
       { event: 'agent.connected', agent: id, from, host: hello.host, program: hello.program },
@@ -175,14 +169,4 @@ export class Hub {
       else sayGoodbye(channel, fault)
     }
   }
-}
-
-function cloned(id: string, from: string, other: string | undefined, why: string): Fault {
-  return new Fault(
-    'IDENTITY_CLONED',
-    `${id} from ${from} and from ${other ?? 'an unknown address'}: ${why}`,
-    {
-      seen: { presentedFrom: from, heldFrom: other ?? '' },
-    },
-  )
 }

@@ -1,0 +1,55 @@
+import { Fault } from '../../base/faults.ts'
+import type { Peer } from '../../pki/verify.ts'
+import type { ConnectorRecord } from '../../store/connectors.ts'
+import type { DeviceRecord } from '../../store/devices.ts'
+import type { Store } from '../../store/store.ts'
+
+/**
+ * Which certificate an identity holds is settled by what it presents: a newer one than is known was renewed, and
+ * counts from its first use on, so that an answer lost on the way costs nothing. A connector that presents an
+ * older one is a copy of a state directory: the original has renewed since.
+ *
+ * @throws {Fault} IDENTITY_CLONED naming both addresses.
+ */
+export async function adoptCertificate(
+  store: Store,
+  peer: Peer,
+  record: ConnectorRecord | DeviceRecord,
+  from: string,
+): Promise<void> {
+  if (peer.thumbprint === record.thumbprint) return
+  const { role, id } = peer.identity
+  if (peer.notAfterMs < record.notAfterMs) {
+    // A person's device may have signed in anew while its daemon still holds the certificate before.
+    if (role === 'client') return
+    throw cloned(
+      id,
+      from,
+      record.lastAddress,
+      `an older certificate (${peer.serial}) was presented, ${record.serial} is current`,
+    )
+  }
+  const { thumbprint, serial, notAfterMs } = peer
+  await store.transaction(async (tx) => {
+    const records = role === 'connector' ? tx.connectors : tx.devices
+    const generation = record.generation + 1
+    await records.update(id, { thumbprint, serial, notAfterMs, generation })
+    await tx.audit.append({
+      actor: `${role} ${id}`,
+      action: 'certificate.adopt',
+      object: `${role} ${id}`,
+      detail: { serial, notAfterMs, generation, from },
+    })
+  })
+}
+
+/** The newcomer is refused, the other stays; both are named. */
+export function cloned(id: string, from: string, other: string | undefined, why: string): Fault {
+  return new Fault(
+    'IDENTITY_CLONED',
+    `${id} from ${from} and from ${other ?? 'an unknown address'}: ${why}`,
+    {
+      seen: { presentedFrom: from, heldFrom: other ?? '' },
+    },
+  )
+}
