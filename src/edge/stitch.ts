@@ -51,7 +51,7 @@ const BUFFER_BYTES = 131_072
 /**
  * One direction. While little comes it lands in the buffer that all pipes share and is copied out of it. A read that
  * fills that buffer gives the direction two buffers of its own: one is read into while the other is being written.
- * With both waiting for `to`, reading stops: that is the bound on memory. An idle direction gives its buffers back.
+ * With two writes waiting for `to`, reading stops: that is the bound on memory. An idle direction gives its buffers back.
  */
 class Half implements LandingOwner {
   readonly #to: net.Socket
@@ -95,7 +95,7 @@ class Half implements LandingOwner {
   }
 
   #choose(last: Buffer, bytes: number): void {
-    if (!this.#pair && bytes === SHARED.length) {
+    if (!this.#pair && bytes === SHARED.length && withBuffers.size < MAX_PAIRS) {
       this.#pair = free.pop() ?? [Buffer.allocUnsafeSlow(BUFFER_BYTES), Buffer.allocUnsafeSlow(BUFFER_BYTES)]
       sweep(this)
       this.#landing.buffer = this.#pair[0]
@@ -121,25 +121,25 @@ class Half implements LandingOwner {
     this.#landing.start()
   }
 
-  /** Once a second while it has buffers. @returns whether it still has. */
-  giveBackIfIdle(): boolean {
-    if (!this.#pair) return false
+  /** Once a second while it has buffers. */
+  giveBackIfIdle(): void {
     const idle = this.bytes === this.#seen && this.#waiting === 0
     this.#seen = this.bytes
-    if (!idle || !this.#landing.swap(SHARED)) return true
-    this.#giveBack()
-    return false
+    if (idle && this.#landing.swap(SHARED)) this.#giveBack()
   }
 
   #giveBack(): void {
     if (this.#pair && this.#waiting === 0 && free.length < MAX_FREE) free.push(this.#pair)
     this.#pair = undefined
+    withBuffers.delete(this)
   }
 }
 
 const NOTHING = Buffer.alloc(0)
 const SWEEP_MS = 1_000
-/** Pairs of buffers kept for reuse: 4 MiB. */
+/** Directions that may have buffers of their own at once: 64 MiB. More are carried too, through the shared buffer. */
+const MAX_PAIRS = 256
+/** Pairs kept for reuse: 4 MiB. */
 const MAX_FREE = 16
 const free: [Buffer, Buffer][] = []
 const withBuffers = new Set<Half>()
@@ -148,7 +148,7 @@ let sweeper: NodeJS.Timeout | undefined
 function sweep(half: Half): void {
   withBuffers.add(half)
   sweeper ??= setInterval(() => {
-    for (const each of withBuffers) if (!each.giveBackIfIdle()) withBuffers.delete(each)
+    for (const each of withBuffers) each.giveBackIfIdle()
     if (withBuffers.size > 0) return
     clearInterval(sweeper)
     sweeper = undefined
