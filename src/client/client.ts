@@ -1,12 +1,11 @@
 import type { Clock } from '../base/clock.ts'
-import { rfc3339, systemClock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
-import { type Egress, explainEgress, readEgress } from '../link/egress.ts'
-import { faultToMessage } from '../link/fault-message.ts'
+import { type Egress, readEgress } from '../link/egress.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import type { ControlMessage } from '../wire/control.ts'
 import { bringTunnel } from './bring-tunnel.ts'
@@ -21,7 +20,7 @@ import { Opener } from './open-session.ts'
 import type { ClientOptions } from './options.ts'
 import type { Covered } from './pac.ts'
 import { Permits } from './permits.ts'
-import type { ClientStatus } from './status.ts'
+import { type ClientStatus, describeClient } from './status.ts'
 import { Tunnels } from './tunnels.ts'
 import { untilAborted } from './until-aborted.ts'
 import { Uplink } from './uplink.ts'
@@ -241,55 +240,18 @@ export class Client {
   }
 
   status(): ClientStatus {
-    const uplink = this.#uplink
-    const profile = uplink?.profile
-    const fault = uplink?.fault
-    const { live, totals } = this.opener
-    const { total, failed, bytesUp, bytesDown } = totals
-    const nowUs = this.#clock.monotonicUs()
-    return {
-      role: 'client',
-      version: VERSION,
-      pid: process.pid,
-      state: this.#state(),
-      startedAt: rfc3339(this.#startedMs),
-      id: profile?.deviceId,
-      tenant: profile?.tenant,
-      user: profile?.user,
-      certificate: profile && { notAfter: rfc3339(profile.notAfterMs), generation: profile.generation },
-      edge: profile && { ...profile.edge, rttUs: uplink?.rttUs },
-      egress: this.#egress && profile && explainEgress(this.#egress, profile.edge).trimEnd(),
-      clockSkewMs: uplink?.skewMs,
-      fault: fault && faultToMessage(fault),
+    return describeClient({
+      startedMs: this.#startedMs,
+      clock: this.#clock,
+      uplink: this.#uplink,
+      egress: this.#egress,
       proxy: this.proxyAddress,
-      forwards: this.#forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
-      tunnels: [...this.#tunnels.all()].map((tunnel) => ({
-        connector: tunnel.facts.connector,
-        edge: tunnel.facts.edge,
-        pipe: tunnel.facts.pipe,
-        streams: tunnel.sessions.size,
-        rttUs: tunnel.mux.rttUs,
-        queuedBytes: tunnel.mux.queuedBytes,
-        bytesPerSecond: Math.round(tunnel.bytesPerSecond),
-        retired: tunnel.retired,
-      })),
-      grants: [...this.#grants.values()].map(({ granted, to, endUs }) => ({
-        id: granted.grantId,
-        destination: to.key,
-        segment: granted.segmentName,
-        connector: granted.connector,
-        endsInMs: Math.max(0, Math.round((endUs - nowUs) / 1000)),
-      })),
-      sessions: { open: live.size, total, failed, bytesUp, bytesDown },
-      sessionReportsWaiting: this.#reports.waiting,
-      decisions: this.#decisions.latest,
-    }
-  }
-
-  #state(): ClientStatus['state'] {
-    const uplink = this.#uplink
-    if (uplink?.profile === undefined) return 'signed-out'
-    if (uplink.isUp) return 'connected'
-    return uplink.fault === undefined ? 'connecting' : 'disconnected'
+      forwards: this.#forwards,
+      tunnels: this.#tunnels.all(),
+      grants: this.#grants.values(),
+      opener: this.opener,
+      reports: this.#reports,
+      decisions: this.#decisions,
+    })
   }
 }

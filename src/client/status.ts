@@ -1,5 +1,15 @@
+import { type Clock, rfc3339 } from '../base/clock.ts'
+import { VERSION } from '../base/version.ts'
+import { type Egress, explainEgress } from '../link/egress.ts'
+import { faultToMessage } from '../link/fault-message.ts'
+import type { SessionReports } from '../link/session-reports.ts'
 import type { FaultMessage } from '../wire/control.ts'
-import type { Decision } from './decisions.ts'
+import type { Decision, Decisions } from './decisions.ts'
+import type { Forward } from './forward-listener.ts'
+import type { CachedGrant } from './grants.ts'
+import type { Opener } from './open-session.ts'
+import type { Tunnel } from './tunnel.ts'
+import type { Uplink } from './uplink.ts'
 
 /** The document that the status socket gives to whoever connects. */
 export interface ClientStatus {
@@ -50,4 +60,70 @@ export interface ClientStatus {
   readonly decisions: readonly Decision[]
   readonly startedAt: string
   readonly pid: number
+}
+
+/** The parts of a client that its status is read from. */
+export interface ClientParts {
+  readonly startedMs: number
+  readonly clock: Clock
+  readonly uplink?: Uplink
+  readonly egress?: Egress
+  readonly proxy?: string
+  readonly forwards: readonly Forward[]
+  readonly tunnels: Iterable<Tunnel>
+  readonly grants: Iterable<CachedGrant>
+  readonly opener: Opener
+  readonly reports: SessionReports
+  readonly decisions: Decisions
+}
+
+export function describeClient(parts: ClientParts): ClientStatus {
+  const { uplink, egress, opener } = parts
+  const profile = uplink?.profile
+  const fault = uplink?.fault
+  const { total, failed, bytesUp, bytesDown } = opener.totals
+  const nowUs = parts.clock.monotonicUs()
+  return {
+    role: 'client',
+    version: VERSION,
+    pid: process.pid,
+    state: stateOf(uplink),
+    startedAt: rfc3339(parts.startedMs),
+    id: profile?.deviceId,
+    tenant: profile?.tenant,
+    user: profile?.user,
+    certificate: profile && { notAfter: rfc3339(profile.notAfterMs), generation: profile.generation },
+    edge: profile && { ...profile.edge, rttUs: uplink?.rttUs },
+    egress: egress && profile && explainEgress(egress, profile.edge).trimEnd(),
+    clockSkewMs: uplink?.skewMs,
+    fault: fault && faultToMessage(fault),
+    proxy: parts.proxy,
+    forwards: parts.forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
+    tunnels: [...parts.tunnels].map(({ facts, sessions, mux, bytesPerSecond, retired }) => ({
+      connector: facts.connector,
+      edge: facts.edge,
+      pipe: facts.pipe,
+      streams: sessions.size,
+      rttUs: mux.rttUs,
+      queuedBytes: mux.queuedBytes,
+      bytesPerSecond: Math.round(bytesPerSecond),
+      retired,
+    })),
+    grants: [...parts.grants].map(({ granted, to, endUs }) => ({
+      id: granted.grantId,
+      destination: to.key,
+      segment: granted.segmentName,
+      connector: granted.connector,
+      endsInMs: Math.max(0, Math.round((endUs - nowUs) / 1000)),
+    })),
+    sessions: { open: opener.live.size, total, failed, bytesUp, bytesDown },
+    sessionReportsWaiting: parts.reports.waiting,
+    decisions: parts.decisions.latest,
+  }
+}
+
+function stateOf(uplink: Uplink | undefined): ClientStatus['state'] {
+  if (uplink?.profile === undefined) return 'signed-out'
+  if (uplink.isUp) return 'connected'
+  return uplink.fault === undefined ? 'connecting' : 'disconnected'
 }
