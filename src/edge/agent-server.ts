@@ -42,7 +42,7 @@ export class AgentServer {
   constructor(options: AgentServerOptions) {
     this.#o = options
     this.#http = httpServer(
-      DEADLINES,
+      { headersMs: options.headersMs, requestMs: REQUEST_MS },
       options.log,
       (request, response) => void this.#answer(request, response),
     )

@@ -83,7 +83,6 @@ test('TLS inspection on the way is TLS_INTERCEPTED and names its issuer, and get
     version: 1,
     program: 'test',
     role: 'connector',
-    generation: 1,
     timeMs: 1,
     host: 'h',
   } as const
