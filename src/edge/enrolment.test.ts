@@ -28,7 +28,7 @@ async function faultOf(promise: Promise<unknown>): Promise<Fault> {
   return thrown
 }
 
-test('enrolment and sign-in need the pin alone, and the certificate they bring opens a control connection', async () => {
+test('enrolment and sign-in need the pin alone, and say how far the clock is off', async () => {
   await using t = await openTestEdge({ welcome: {} })
   const { pin } = t.tenant.authority
   const reply = await postEnrol(t.address, pin, ENROL, o)
