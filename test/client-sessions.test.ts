@@ -314,6 +314,20 @@ test('a connector that goes away: the next session is there within 3 s, through 
   assert.equal(text, '2')
 })
 
+test('tunnels that are lost come back by themselves, before anybody asks', async (t) => {
+  const echo = await echoOf(t)
+  const { site, client } = await openRunning(t, [`127.0.0.1:0 localhost:${echo.port}`])
+  const first = dial(forwardOf(client))
+  first.end('1')
+  await readAll(first)
+  await until(() => client.status().tunnels.length === 2)
+  const pipes = new Set(client.status().tunnels.map(({ pipe }) => pipe))
+  const total = client.status().sessions.total
+  site.site.edge.revoke(({ identity }) => identity.role === 'client') // cuts pipes and control connection alike
+  await until(() => client.status().tunnels.filter(({ pipe }) => !pipes.has(pipe)).length === 2)
+  assert.equal(client.status().sessions.total, total)
+})
+
 test('bulk in one tunnel leaves another to what is typed', async (t) => {
   const echo = await echoOf(t)
   const source = await serveTcp((socket) => {

@@ -12,6 +12,7 @@ import { bringTunnel } from './bring-tunnel.ts'
 import { CONTROL_SOCKET } from './control-line.ts'
 import { ControlSocket } from './control-socket.ts'
 import { Decisions } from './decisions.ts'
+import type { Destination } from './destination.ts'
 import { type Forward, openForward } from './forward-listener.ts'
 import { GrantCache } from './grants.ts'
 import { LocalProxy } from './local-proxy.ts'
@@ -45,6 +46,8 @@ export class Client {
   #egress: Egress | undefined
   #proxy: LocalProxy | undefined
   #forwards: Forward[] = []
+  /** A destination that was in use when its last tunnel was lost while control was away. */
+  #toWarm: Destination | undefined
   #covered: Covered = { hosts: [], cidrs: [] }
 
   constructor(options: ClientOptions) {
@@ -82,7 +85,7 @@ export class Client {
         })
       },
       wantPipe: (connector, session) => this.#permits.wantPipe(connector, session),
-      lost: (connector) => this.#grants.dropConnector(connector),
+      lost: (connector) => this.#lost(connector),
       newSession: () => newId('ses', clock.nowMs()),
     })
     this.opener = new Opener({
@@ -159,6 +162,7 @@ export class Client {
           this.#tunnels.retireAll()
         }
         this.#revoke(welcome.revoked, 'revoked while the control connection was down')
+        if (this.#toWarm !== undefined) this.#warm(this.#toWarm)
         this.#reports.resume((message) => this.#uplink?.send(message))
       },
       onDown: () => this.#reports.pause(),
@@ -213,6 +217,26 @@ export class Client {
     if (ids.length === 0) return
     this.#grants.revoke(ids)
     this.opener.cut(new Set(ids), detail)
+  }
+
+  /** The way to a connector is gone. One destination that was in use is asked for anew, so that the next session is warm. */
+  #lost(connector: string): void {
+    const inUse = this.#grants.dropConnector(connector)
+    if (inUse === undefined) return
+    if (this.#uplink?.isUp) this.#warm(inUse)
+    else this.#toWarm = inUse
+  }
+
+  #warm(to: Destination): void {
+    this.#toWarm = undefined
+    this.#permits.warm(to).catch((error: unknown) => {
+      const { code, detail } = asFault(error)
+      if (code === 'CONTROL_UNREACHABLE') this.#toWarm = to // both were cut: asked again when control is back
+      this.#o.log.info(
+        { event: 'tunnel.not-rewarmed', destination: to.key, code },
+        `${to.key}: ${code}: ${detail}`,
+      )
+    })
   }
 
   #running(): Uplink {

@@ -109,7 +109,8 @@ test('revoking, losing a connector and a new certificate forget what they concer
   }
   cache.revoke(['grt_1', 'grt_unknown'])
   assert.equal(cache.find('tcp/a:443'), undefined)
-  cache.dropConnector('con_b')
+  cache.find('tcp/c:443')
+  assert.equal(cache.dropConnector('con_b')?.host, 'c', 'the one in use')
   assert.equal(cache.size, 1)
   assert.ok(cache.find('tcp/d:443'))
   cache.clear()

@@ -97,11 +97,19 @@ export class GrantCache {
     for (const grant of this.#byDestination.values()) if (gone.has(grant.granted.grantId)) this.drop(grant)
   }
 
-  /** Forgets every way to this connector, so that the next session asks which one to take. */
-  dropConnector(connector: string): void {
+  /**
+   * Forgets every way to this connector, so that the next session asks which one to take.
+   *
+   * @returns A destination in use that led there, if there is one.
+   */
+  dropConnector(connector: string): Destination | undefined {
+    let inUse: Destination | undefined
     for (const grant of this.#byDestination.values()) {
-      if (grant.granted.connector === connector) this.drop(grant)
+      if (grant.granted.connector !== connector) continue
+      if (grant.used) inUse = grant.to
+      this.drop(grant)
     }
+    return inUse
   }
 
   clear(): void {

@@ -145,6 +145,7 @@ export class Opener implements SessionOwner {
       return false
     }
     session.attempts++
+    grant.used = true
     session.grant = grant
     session.tunnel = tunnel
     tunnel.enter(session)

@@ -32,7 +32,7 @@ export interface PermitsOptions {
   /** Connectors to which a tunnel is open or opening. */
   readonly connectors: () => string[]
   readonly skewMs: () => number
-  /** A pipe came with a renewed grant: another connector was chosen for the time to come. */
+  /** A pipe came that no session waits for. */
   readonly onPipe: (connector: string, pipe: PipeTicket) => void
 }
 
@@ -81,12 +81,17 @@ export class Permits {
     await Promise.all(this.#o.grants.dueForRenewal().map((grant) => this.#renew(grant)))
   }
 
+  /** Asks although no session waits, and has the pipe taken that comes with the answer. */
+  async warm(to: Destination): Promise<void> {
+    const { grant, fresh } = await this.ask(to, newId('ses'))
+    const { connector, pipe } = grant.granted
+    if (fresh && pipe !== undefined) this.#o.onPipe(connector, pipe)
+  }
+
   async #renew(grant: CachedGrant): Promise<void> {
     grant.renewing = true
     try {
-      const { grant: next, fresh } = await this.ask(grant.to, newId('ses'))
-      const { connector, pipe } = next.granted
-      if (fresh && pipe !== undefined) this.#o.onPipe(connector, pipe)
+      await this.warm(grant.to)
     } catch (error) {
       const fault = error instanceof Fault ? error : undefined
       const denied = fault !== undefined && !fault.retry
