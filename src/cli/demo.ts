@@ -18,6 +18,6 @@ export function addDemo(program: Command): void {
     )
     .action(async (options: { state: string; namespace: boolean }) => {
       const { runDemo } = await import('./demo/run.ts')
-      process.exitCode = await runDemo(options)
+      process.exit(await runDemo(options))
     })
 }

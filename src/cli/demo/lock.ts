@@ -9,7 +9,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 export function takeLock(file: string): Disposable | { readonly heldBy: number } {
   try {
     const { pid, started } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number; started: string }
-    if (startOf(pid) === started) return { heldBy: pid }
+    if (started !== undefined && startOf(pid) === started) return { heldBy: pid }
   } catch {
     // No lock, or half of one.
   }
@@ -21,7 +21,8 @@ export function takeLock(file: string): Disposable | { readonly heldBy: number }
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? undefined : fields[19] // a zombie holds nothing
   } catch {
     return undefined
   }

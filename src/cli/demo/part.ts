@@ -89,7 +89,10 @@ export class Part implements AsyncDisposable {
 
   lastLines(): string {
     try {
-      const lines = readFileSync(this.#log, 'utf8').trimEnd().split('\n')
+      const lines = readFileSync(this.#log, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .filter((line) => !/^\s+at /.test(line))
       return lines.slice(-LOG_LINES).join('\n')
     } catch {
       return ''

@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../../base/faults.ts'
+import { readStatus } from '../../base/status-socket.ts'
 import { EXIT } from '../exit-codes.ts'
 import { milliseconds } from '../session-line.ts'
 import { untilStopped } from '../signals.ts'
@@ -13,8 +14,13 @@ import { takeLock } from './lock.ts'
 import { freePort } from './ports.ts'
 import { prove } from './proof.ts'
 import { openSite } from './site.ts'
+import { until } from './until.ts'
 
-/** `backstitch demo`. @returns The exit code. */
+/**
+ * `backstitch demo`. The caller ends the process with the code: what was half started then ends with it.
+ *
+ * @returns The exit code.
+ */
 export async function runDemo(options: { state: string; namespace: boolean }): Promise<number> {
   const state = path.resolve(options.state)
   // The connector runs as another user and has to come through; what is secret below is 0700 or 0600 by itself.
@@ -31,15 +37,17 @@ export async function runDemo(options: { state: string; namespace: boolean }): P
   process.once('SIGHUP', hangUp)
   const parts = new AsyncDisposableStack()
   try {
-    const { broken } = await start(state, options.namespace, parts)
-    const stopped = new Promise<void>((resolve) => {
-      if (stop.signal.aborted) resolve()
-      stop.signal.addEventListener('abort', () => resolve(), { once: true })
+    const stopped = new Promise<'stopped'>((resolve) => {
+      const stopNow = () => resolve('stopped')
+      if (stop.signal.aborted) stopNow()
+      stop.signal.addEventListener('abort', stopNow, { once: true })
     })
-    await Promise.race([broken, stopped])
+    const starting = start(state, options.namespace, parts)
+    starting.catch(() => {}) // awaited here, unless somebody asks to end before
+    const up = await Promise.race([starting, stopped])
+    if (up !== 'stopped') await Promise.race([up.broken, stopped])
     return EXIT.OK
   } catch (error) {
-    if (stop.signal.aborted) return EXIT.OK // asked to end half way up
     if (error instanceof Fault) throw error
     say(`${style('red', 'demo', process.stderr)}: ${(error as Error).message}`)
     say(`The logs of all parts are in ${state}.`)
@@ -59,6 +67,7 @@ async function start(
   parts: AsyncDisposableStack,
 ): Promise<{ broken: Promise<never> }> {
   const kept = readKept(state)
+  await partsOfTheLastRunEnd(state)
   print(style('bold', 'Backstitch demo'))
   line('state', path.relative(process.cwd(), state) || '.')
   const site = parts.use(await openSite(state, { namespaces, said: (text) => line('note', text) }))
@@ -98,6 +107,15 @@ async function start(
   const broken = Promise.race([site.broken, gone(server.part), gone(client)])
   broken.catch(() => {})
   return { broken }
+}
+
+/** After `kill -9` of a demo its parts notice that they are alone; that takes them a moment. */
+async function partsOfTheLastRunEnd(state: string): Promise<void> {
+  const sockets = ['connector', 'client'].map((name) => path.join(state, name, 'status.sock'))
+  await until('parts of an earlier start still run', 5000, async () => {
+    const answers = await Promise.all(sockets.map((file) => existsSync(file) && readStatus(file)))
+    return answers.some((answer) => answer) ? undefined : true
+  })
 }
 
 async function port(what: string, host: string, wanted: number): Promise<number> {

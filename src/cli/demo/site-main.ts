@@ -63,7 +63,8 @@ async function startConnector({ edge, wire, state }: SiteOrder & { order: 'conne
   const wired = !(await reaches(edge))
   if (wired) {
     if (edge.host !== '127.0.0.1') {
-      execFileSync('sh', ['-c', 'ip link delete edge0 2>/dev/null || true'])
+      // Not deleted: the address of the edge is on its other end.
+      run('ip', 'address', 'flush', 'dev', 'edge0')
       run('ip', 'address', 'add', `${edge.host}/32`, 'dev', 'lo')
     }
     owned.use(await openWire({ host: edge.host, port: edge.port }, { path: wire }))

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { Application } from './access.ts'
@@ -103,6 +103,7 @@ class NamespaceSite implements Site {
   async startConnector(edge: { host: string; port: number }): Promise<string> {
     // A path within 107 bytes, wherever the checkout is.
     const wire = path.relative(process.cwd(), path.join(this.#state, 'site', 'edge.sock'))
+    rmSync(wire, { force: true }) // of a demo that was killed
     const opened = this.#owned.use(await openWire({ path: wire }, edge))
     this.#send({ order: 'connector', edge, wire: path.resolve(wire), state: this.#state })
     const { user, wired } = await answerOf(this.#leader, 'connector')
@@ -190,7 +191,7 @@ class LoopbackSite implements Site {
   readonly application: Application
   readonly edgeHost = '127.0.0.1'
   readonly note =
-    `on the loopback address ${LOOPBACK}: this machine allows no network namespace, so local programs can dial it, too`
+    `on the loopback address ${LOOPBACK}, not in a network namespace: local programs can dial it, too`
   readonly broken: Promise<never>
   readonly #state: string
   readonly #broke: (error: Error) => void
