@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import { type ControlEnd, sayGoodbye } from '../../link/control-channel.ts'
@@ -129,7 +129,12 @@ export class Hub {
       }
       presence.addClient(connected)
     }
+    const certificateEnds = setTimeout(() => {
+      const ended = `the certificate ended at ${rfc3339(peer.notAfterMs)} and was not renewed in time`
+      sayGoodbye(channel, new Fault('CERT_EXPIRED', `${role} ${id}: ${ended}`))
+    }, peer.notAfterMs - clock.nowMs()).unref()
     void channel.closed.then((fault) => {
+      clearTimeout(certificateEnds)
       presence.remove(connected)
       handlers.left(connected, fault)
     })
