@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Address, type Child, Children } from '../bench/children.ts'
 import { freePort } from '../bench/ports.ts'
-import { type RunOptions, succeed } from './program.ts'
+import { type Command, succeed } from './program.ts'
 
 export const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'backstitch')
 export const USER = 'ada'
@@ -87,11 +87,8 @@ export class Installation implements AsyncDisposable {
 
   /** A command of the operator, to its end. @throws {Error} with what it said. */
   command(...args: string[]): Promise<string> {
-    return this.#run(['--context', path.join(this.dir, 'server', 'context.json'), ...args])
-  }
-
-  #run(args: readonly string[], options?: RunOptions): Promise<string> {
-    return succeed([PROGRAM, ...args], { ...options, env: this.#env })
+    const context = path.join(this.dir, 'server', 'context.json')
+    return succeed([PROGRAM, '--context', context, ...args], { env: this.#env })
   }
 
   /** A place for a connector, with a key file. @returns its name. */
@@ -152,13 +149,18 @@ export class Installation implements AsyncDisposable {
 
   /** @param config Of client.yaml. @throws {Error} with what the command said. */
   async signIn(config: object): Promise<void> {
+    await succeed(this.signInCommand(config), { env: this.#env })
+  }
+
+  /** Writes what `client login` reads. @returns The command, for a test that wants to see it fail. */
+  signInCommand(config: object): Command {
     const passwordFile = path.join(this.dir, 'password')
     writeFileSync(passwordFile, PASSWORD, { mode: 0o600 })
     writeFileSync(path.join(this.dir, 'client.yaml'), JSON.stringify(config))
     const { host, port } = this.edge
     const where = ['--edge', `${host}:${port}`, '--pin', pinOf(this.server)!]
     const who = ['--user', USER, '--password-file', passwordFile]
-    await this.#run([...this.clientFlags, 'login', ...where, ...who])
+    return [PROGRAM, ...this.clientFlags, 'login', ...where, ...who]
   }
 
   /** Runs the client of the user who signed in. Resolves when `listening` accepts. */

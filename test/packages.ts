@@ -24,6 +24,7 @@ export const PACKAGES = {
   tcpdump: { program: 'tcpdump' },
   tinyproxy: { program: 'tinyproxy' },
   'util-linux': { program: 'unshare' },
+  websocketd: { program: 'websocketd' },
 } as const satisfies Record<string, { readonly program: string }>
 
 export type Package = keyof typeof PACKAGES

@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -20,6 +20,8 @@ export const APPLICATIONS = '127.0.0.2'
 const HEALTHY = 6
 
 export interface PlaceOptions {
+  /** The way out to the edge, once the edge is known. @returns What the proxy files of connector and client say. */
+  readonly egress?: (edge: Address, dir: string, children: Children) => Promise<string>
   /** Standing forwards of the client, by name of the application: from 127.0.0.1, on a free port, to there. */
   readonly forwards?: Readonly<
     Record<string, { readonly to: Address; readonly protocols?: readonly Protocol[] }>
@@ -39,7 +41,7 @@ export class Place implements AsyncDisposable {
   readonly #owned: AsyncDisposableStack
 
   /** Resolves when sessions can be opened. */
-  static async open({ forwards = {} }: PlaceOptions = {}): Promise<Place> {
+  static async open({ forwards = {}, egress }: PlaceOptions = {}): Promise<Place> {
     await using opening = new AsyncDisposableStack()
     const dir = await openFolder(opening)
     const reach = {
@@ -49,7 +51,10 @@ export class Place implements AsyncDisposable {
       addressCidrs: ['127.0.0.0/8', '127.0.0.1/32'],
     }
     const installation = opening.use(await Installation.start({ dir, reach }))
-    const connector = installation.startConnector(await installation.addConnector())
+    const children = opening.use(new Children(dir))
+    const proxyFile = path.join(dir, 'proxy') // absent, it says that there is none; never that of this machine
+    if (egress) await writeFile(proxyFile, await egress(installation.edge, dir, children), { mode: 0o600 })
+    const connector = installation.startConnector(await installation.addConnector(), { proxyFile })
     const proxy = await freeAddress('127.0.0.1')
     const local = new Map<string, Address>()
     const lines: string[] = []
@@ -58,10 +63,9 @@ export class Place implements AsyncDisposable {
       local.set(name, at)
       for (const protocol of protocols) lines.push(`${protocol}/${show(at)} ${show(to)}`)
     }
-    await installation.signIn({ listen: show(proxy), forwards: lines })
+    await installation.signIn({ listen: show(proxy), forwards: lines, proxyFile })
     await installation.startClient(proxy)
     await installation.passed(connector, HEALTHY)
-    const children = opening.use(new Children(dir))
     return new Place({ dir, installation, proxy, connector, local, children }, opening.move())
   }
 
