@@ -153,6 +153,16 @@ const REFUSALS: {
     seen: { credentialsSent: true, status: '407 Proxy Authentication Required' },
   },
   {
+    name: '401 for a wrong password, as some proxies say it',
+    proxy: {
+      answer:
+        'HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="corp"\r\nConnection: close\r\n\r\n',
+    },
+    auth: { user: 'bob', password: 'wr0ng' },
+    code: 'PROXY_AUTH',
+    seen: { credentialsSent: true, asksFor: ['Basic realm="corp"'] },
+  },
+  {
     name: '403 with a block page',
     proxy: { answer: 'HTTP/1.1 403 Forbidden\r\nContent-Length: 21\r\n\r\n\nBlocked by policy 7\n\n' },
     code: 'PROXY_REFUSED',

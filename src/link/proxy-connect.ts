@@ -8,13 +8,15 @@ import { hostPort, type OutboundProxy } from './egress.ts'
 /** The header of the proxy's answer may not be longer. */
 const MAX_HEADER_BYTES = 16_384
 const MAX_QUOTE = 200
+/** 401 is wrong of a proxy, and what tinyproxy answers where credentials came and are not right. */
+const WANTS_CREDENTIALS: ReadonlySet<number> = new Set([401, 407])
 
 /**
  * Asks an HTTP proxy, over a connection to it, for a tunnel to `to` (RFC 9110, 9.3.6). Takes `socket` over:
  * it is destroyed when the proxy says no.
  *
  * @returns The same socket, now speaking to `to`; bytes that came with the answer are still in it.
- * @throws {Fault} PROXY_AUTH for 407, PROXY_REFUSED for every other answer or none; the reason of `signal`.
+ * @throws {Fault} PROXY_AUTH for 407 and 401, PROXY_REFUSED for every other answer or none; the reason of `signal`.
  */
 export function connectThrough(
   socket: net.Socket,
@@ -73,10 +75,10 @@ function answered(
   head: Buffer,
 ): Fault {
   const status = `${response.statusCode} ${printable(response.statusMessage ?? '')}`.trim()
-  if (response.statusCode !== 407) {
+  if (response.statusCode === undefined || !WANTS_CREDENTIALS.has(response.statusCode)) {
     return refused(proxy, to, `it answered ${status}`, { status, page: firstLine(head) })
   }
-  const wanted = response.headers['proxy-authenticate'] ?? []
+  const { 'proxy-authenticate': asked, 'www-authenticate': askedAsServer } = response.headers
   return new Fault(
     'PROXY_AUTH',
     `proxy ${hostPort(proxy)} ${proxy.auth ? `refused the credentials of "${printable(proxy.auth.user)}"` : 'asks for credentials and none are set'}`,
@@ -85,7 +87,7 @@ function answered(
         proxy: hostPort(proxy),
         status,
         // Basic is what we speak; NTLM or Negotiate here tells the reader why a right password does not help.
-        asksFor: [wanted].flat().map(printable),
+        asksFor: [asked ?? [], askedAsServer ?? []].flat().map(printable),
         credentialsSent: proxy.auth !== undefined,
       },
     },
