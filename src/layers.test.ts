@@ -6,7 +6,10 @@ import { test } from 'node:test'
 /** Top to bottom. A folder imports itself and folders in rows below it, never one above or beside it. */
 const LAYERS: { folders: string[]; why: string }[] = [
   { folders: ['cli'], why: 'turns argv and environment into one running role' },
-  { folders: ['control', 'edge', 'connector', 'client'], why: 'roles meet only on the wire' },
+  {
+    folders: ['control', 'edge', 'connector', 'client', 'doctor'],
+    why: 'roles meet only on the wire, and the doctor is given to them',
+  },
   { folders: ['link', 'store'], why: 'a connection knows no database, a database no connection' },
   { folders: ['mux', 'probe', 'api'], why: 'streams, looking and the REST contract are independent' },
   { folders: ['wire', 'pki', 'policy'], why: 'pure: values in, values out' },

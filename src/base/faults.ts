@@ -14,6 +14,8 @@ export type Hop = (typeof HOPS)[number]
 interface FaultRow {
   /** The hop that owns the failure. */
   readonly hop: Hop
+  /** Number of the story in docs/faults.md that this belongs to; faults without one need no story. */
+  readonly scenario?: number
   /** Can trying again help, with nothing changed by a person? */
   readonly retry: boolean
   readonly title: string
@@ -74,6 +76,7 @@ export const FAULTS = {
   },
   DAEMON_DOWN: {
     hop: 'client',
+    scenario: 1,
     retry: true,
     title: 'The daemon is not running',
     cause: 'Nothing answers on its status socket: it was never started, or it has ended.',
@@ -116,6 +119,7 @@ export const FAULTS = {
   // edge, and the way to it
   EDGE_NAME_NXDOMAIN: {
     hop: 'edge',
+    scenario: 4,
     retry: true,
     title: 'The name of the edge does not resolve',
     cause: 'The resolver of this machine does not know the name of the service edge.',
@@ -124,14 +128,35 @@ export const FAULTS = {
   },
   RESOLVER_UNREACHABLE: {
     hop: 'edge',
+    scenario: 4,
     retry: true,
     title: 'The resolver of this machine does not answer',
     cause: 'Time-out or failure from the resolver in /etc/resolv.conf when asked for the edge.',
     fix: 'Repair the resolver, or configure another.',
     verify: 'getent hosts EDGE prints an address',
   },
+  RESOLVER_UNREADABLE: {
+    hop: 'edge',
+    scenario: 4,
+    retry: true,
+    title: 'The resolver file of this machine may not be read',
+    cause:
+      'Owner and mode of the resolver file shut out the user that the daemon runs as, so no name resolves.',
+    fix: 'chmod 644 /etc/resolv.conf',
+    verify: 'getent hosts EDGE, as the service user, prints an address',
+  },
+  EDGE_NAME_HIJACKED: {
+    hop: 'edge',
+    scenario: 4,
+    retry: true,
+    title: 'The name of the edge resolves to an address that is not an edge',
+    cause: 'A resolver answers in place of the owner of the name: a DNS filter, a sinkhole or a wrong zone.',
+    fix: 'Exempt the name of the edge in the DNS filter, or correct the zone; the resolver and answer are named.',
+    verify: 'getent hosts EDGE prints the address of the edge',
+  },
   EGRESS_BLOCKED: {
     hop: 'edge',
+    scenario: 5,
     retry: true,
     title: 'No answer from the edge',
     cause: 'The connection attempt was dropped on the way: most often an egress firewall.',
@@ -140,6 +165,7 @@ export const FAULTS = {
   },
   EGRESS_REJECTED: {
     hop: 'edge',
+    scenario: 5,
     retry: true,
     title: 'The connection to the edge was refused',
     cause: 'Something answered with a refusal: no edge listens there, or a firewall rejects.',
@@ -148,22 +174,71 @@ export const FAULTS = {
   },
   EDGE_UNREACHABLE: {
     hop: 'edge',
+    scenario: 5,
     retry: true,
     title: 'The edge cannot be reached',
     cause: 'No route, or the connection broke before the handshake ended.',
     fix: 'Check the route to the edge and the state of the edge.',
     verify: 'nc -zv EDGE PORT succeeds',
   },
+  CONTROL_PORT_BLOCKED: {
+    hop: 'edge',
+    scenario: 5,
+    retry: true,
+    title: 'Port 443 of the edge can be reached, the port that it serves cannot',
+    cause: 'The egress firewall lets 443 out and stops the other port.',
+    fix: 'Allow outbound TCP to the port that is named, or let the edge listen on 443.',
+    verify: 'nc -zv EDGE PORT succeeds',
+  },
+  PATH_MTU: {
+    hop: 'edge',
+    scenario: 15,
+    retry: true,
+    title: 'Large packets are lost on the way',
+    cause:
+      'A link on the way is narrower than both ends think, and the message that would say so is dropped.',
+    fix: 'Let ICMP "fragmentation needed" pass, clamp the MSS at the gateway, or lower the MTU of the interface.',
+    verify: 'ping -M do -s SIZE EDGE is answered at the size that is named',
+  },
+  EDGE_FAR: {
+    hop: 'edge',
+    scenario: 8,
+    retry: true,
+    title: 'A far edge is used although a nearer one exists',
+    cause: 'The nearer edges cannot be reached from here, so every session pays for the detour.',
+    fix: 'Allow outbound TCP to the addresses of the nearer edges.',
+    verify: 'backstitch status shows an edge of the own region',
+  },
   TLS_INTERCEPTED: {
     hop: 'edge',
+    scenario: 6,
     retry: true,
     title: 'The certificate presented is not signed by the pinned tenant CA',
     cause: 'TLS inspection on the way re-signs the connection, or the address belongs to another server.',
     fix: 'Exempt the edge address from TLS inspection; the issuer that was seen is named.',
     verify: 'openssl s_client -connect EDGE:PORT shows the tenant CA as issuer',
   },
+  PROXY_REQUIRED: {
+    hop: 'edge',
+    scenario: 7,
+    retry: true,
+    title: 'This network lets connections out only through its proxy, and none is set',
+    cause: 'Straight connections get no answer, and a proxy that would take them is known on this machine.',
+    fix: 'Put HOST:PORT of the proxy into /etc/backstitch/proxy.',
+    verify: 'the log shows the control connection as CONNECTED',
+  },
+  CAPTIVE_PORTAL: {
+    hop: 'edge',
+    scenario: 7,
+    retry: true,
+    title: 'The network answers in place of the edge',
+    cause: 'A sign-in or block page of the network took the connection.',
+    fix: 'Sign in to the network, or have this machine exempted from the page that is quoted.',
+    verify: 'openssl s_client -connect EDGE:PORT completes',
+  },
   PROXY_UNREACHABLE: {
     hop: 'edge',
+    scenario: 7,
     retry: true,
     title: 'The outbound proxy cannot be reached',
     cause: 'The proxy that is configured does not answer.',
@@ -172,6 +247,7 @@ export const FAULTS = {
   },
   PROXY_AUTH: {
     hop: 'edge',
+    scenario: 7,
     retry: false,
     title: 'The outbound proxy asks for credentials (407)',
     cause: 'The proxy wants a user and a password, or refuses the ones it was given.',
@@ -180,6 +256,7 @@ export const FAULTS = {
   },
   PROXY_REFUSED: {
     hop: 'edge',
+    scenario: 7,
     retry: true,
     title: 'The outbound proxy refused the CONNECT',
     cause: 'The proxy answered with a status other than 200.',
@@ -270,6 +347,7 @@ export const FAULTS = {
   },
   SEGMENT_UNMAPPED: {
     hop: 'control',
+    scenario: 14,
     retry: false,
     title: 'The segment leads to no connector group',
     cause: 'The segment has no server group, or its server groups have no connector group.',
@@ -278,6 +356,7 @@ export const FAULTS = {
   },
   NO_HEALTHY_CONNECTOR: {
     hop: 'control',
+    scenario: 16,
     retry: true,
     title: 'No connector can serve this segment now',
     cause: 'Every connector of the groups behind the segment is out, each for the reason that is named.',
@@ -390,6 +469,7 @@ export const FAULTS = {
   },
   KEY_EXPIRED: {
     hop: 'control',
+    scenario: 2,
     retry: false,
     title: 'The provisioning key has expired',
     cause: 'Provisioning keys end at the time set when they were made.',
@@ -398,6 +478,7 @@ export const FAULTS = {
   },
   KEY_EXHAUSTED: {
     hop: 'control',
+    scenario: 2,
     retry: false,
     title: 'The provisioning key has no uses left',
     cause: 'Each new connector costs one use.',
@@ -406,6 +487,7 @@ export const FAULTS = {
   },
   KEY_REVOKED: {
     hop: 'control',
+    scenario: 2,
     retry: false,
     title: 'The provisioning key was revoked',
     cause: 'An admin revoked it.',
@@ -414,6 +496,7 @@ export const FAULTS = {
   },
   KEY_UNKNOWN: {
     hop: 'control',
+    scenario: 2,
     retry: false,
     title: 'The provisioning key is not known here',
     cause: 'It belongs to another tenant or control plane, or was deleted.',
@@ -422,6 +505,7 @@ export const FAULTS = {
   },
   IDENTITY_CLONED: {
     hop: 'control',
+    scenario: 3,
     retry: false,
     title: 'This identity is used in two places',
     cause: 'An older generation of the identity was presented: the state directory was copied.',
@@ -438,6 +522,7 @@ export const FAULTS = {
   },
   CERT_EXPIRED: {
     hop: 'control',
+    scenario: 9,
     retry: false,
     title: 'The certificate of this identity has ended',
     cause: 'It was not renewed in time: the machine was off or cut off for longer than its life.',
@@ -446,6 +531,7 @@ export const FAULTS = {
   },
   CLOCK_SKEW: {
     hop: 'control',
+    scenario: 9,
     retry: true,
     title: 'The clock of this machine is off',
     cause: 'Certificates and grants have a life; a clock that is minutes off sees them as not valid.',
@@ -488,6 +574,7 @@ export const FAULTS = {
   // connector
   KEY_MISSING: {
     hop: 'connector',
+    scenario: 2,
     retry: true,
     title: 'There is no provisioning key',
     cause: 'This machine is not enrolled and the key file does not exist or is empty.',
@@ -496,6 +583,7 @@ export const FAULTS = {
   },
   KEY_MALFORMED: {
     hop: 'connector',
+    scenario: 2,
     retry: false,
     title: 'The provisioning key cannot be read',
     cause: 'A character was changed on the way: smart quotes, spaces, a byte order mark, a missing end.',
@@ -504,6 +592,7 @@ export const FAULTS = {
   },
   KEY_UNREADABLE: {
     hop: 'connector',
+    scenario: 2,
     retry: true,
     title: 'The key file exists but may not be read',
     cause: 'Its owner and mode do not let the service user read it.',
@@ -512,6 +601,7 @@ export const FAULTS = {
   },
   SEAL_BROKEN: {
     hop: 'connector',
+    scenario: 3,
     retry: false,
     title: 'The identity is sealed to another machine',
     cause: 'Fewer than three of the machine factors still match: a clone, or more than one change at once.',
@@ -525,6 +615,50 @@ export const FAULTS = {
     cause: 'It does not exist, belongs to another user, is read-only or the disk is full.',
     fix: 'Correct owner and mode, or free space, at the path that is named.',
     verify: 'the daemon starts',
+  },
+  DISK_FULL: {
+    hop: 'connector',
+    retry: true,
+    title: 'There is no space left where state is kept',
+    cause: 'The file system of the state directory has no free blocks or no free inodes.',
+    fix: 'Free space on the file system that is named.',
+    verify: 'df -h STATE shows free space',
+  },
+  MAC_DENIED: {
+    hop: 'connector',
+    retry: true,
+    title: 'SELinux or AppArmor forbids the daemon something',
+    cause:
+      'The security policy of the system has no permission for what the daemon does; file modes do not matter.',
+    fix: 'Install the policy module of Backstitch, or allow what the denial names. Do not turn enforcement off.',
+    verify: 'ausearch -m avc -ts recent prints nothing new',
+  },
+  CONNECTOR_OVERLOADED: {
+    hop: 'connector',
+    scenario: 10,
+    retry: true,
+    title: 'This machine is at the end of what it can carry',
+    cause: 'Processor, memory or local ports are used up; sessions wait or fail.',
+    fix: 'Add a connector to the group, or make this machine larger.',
+    verify: 'the load of each connector stays under 70 %',
+  },
+  UPGRADE_FAILED: {
+    hop: 'connector',
+    scenario: 11,
+    retry: true,
+    title: 'An upgrade did not complete',
+    cause: 'The package did not verify, the disk was full, or the new version could not start.',
+    fix: 'Free space, then install the package again; the old version stays until the new one has connected.',
+    verify: 'backstitch --version shows the new version and status shows CONNECTED',
+  },
+  FLAPPING: {
+    hop: 'connector',
+    scenario: 12,
+    retry: true,
+    title: 'The control connection comes and goes',
+    cause: 'Something ends it again and again: an unstable link, an idle timeout on the way, a watchdog.',
+    fix: 'Look at the cause of each drop and at the period, which are named.',
+    verify: 'the connection stands for 30 minutes',
   },
   STATE_IN_USE: {
     hop: 'connector',
@@ -626,14 +760,26 @@ export const FAULTS = {
   // dns, as the connector sees it
   APP_NAME_NXDOMAIN: {
     hop: 'dns',
+    scenario: 13,
     retry: true,
     title: 'The connector cannot resolve the application name',
     cause: 'The resolver of the connector does not know the name.',
     fix: 'Add the record, or point the connector at a resolver that knows the zone.',
     verify: 'getent hosts APP on the connector prints an address',
   },
+  APP_NAME_WRONG_VIEW: {
+    hop: 'dns',
+    scenario: 13,
+    retry: true,
+    title: 'The application name resolves to an address of the wrong view',
+    cause:
+      'The resolver gives the public answer, or resolvers disagree, where an internal address was expected.',
+    fix: 'Point the connector at a resolver of the internal view.',
+    verify: 'getent hosts APP on the connector prints an address of the expected network',
+  },
   APP_RESOLVER_DOWN: {
     hop: 'dns',
+    scenario: 13,
     retry: true,
     title: 'The resolver of the connector does not answer',
     cause: 'Time-out or server failure from the resolver in /etc/resolv.conf.',
@@ -644,14 +790,34 @@ export const FAULTS = {
   // application
   APP_REFUSED: {
     hop: 'application',
+    scenario: 14,
     retry: true,
     title: 'The application refused the connection',
     cause: 'Nothing listens on this address and port, or a firewall rejects.',
     fix: 'Start the application, or correct the port in the segment.',
     verify: 'nc -zv APP PORT on the connector succeeds',
   },
+  SEGMENT_PORT_MISMATCH: {
+    hop: 'application',
+    scenario: 14,
+    retry: false,
+    title: 'The application answers on another port than the segment says',
+    cause: 'Nothing listens on the port of the segment; a usual neighbouring port is open.',
+    fix: 'Correct the ports of the segment, or move the application.',
+    verify: 'nc -zv APP PORT on the connector succeeds for the port of the segment',
+  },
+  APP_TLS_NAME: {
+    hop: 'application',
+    scenario: 14,
+    retry: false,
+    title: 'The certificate of the application is for another name',
+    cause: 'Programs connect by a name that the certificate of the application does not have.',
+    fix: 'Add the name to the certificate, or use a name that it has.',
+    verify: 'openssl s_client -connect APP:PORT -servername APP -verify_hostname APP verifies',
+  },
   APP_TIMEOUT: {
     hop: 'application',
+    scenario: 14,
     retry: true,
     title: 'The application does not answer',
     cause: 'The connection attempt from the connector was dropped.',
@@ -660,6 +826,7 @@ export const FAULTS = {
   },
   APP_UNREACHABLE: {
     hop: 'application',
+    scenario: 14,
     retry: true,
     title: 'There is no way from the connector to the application',
     cause: 'No route to the address, or it is forbidden on the way.',
