@@ -52,8 +52,13 @@ export function encodeOpen(open: Open): Buffer {
   if (host.length < 1 || host.length > 253)
     throw new RangeError(`Cannot encode OPEN as host must be 1..253 bytes: got ${host.length}`)
   const out = Buffer.allocUnsafe(OPEN_FIXED_BYTES + host.length)
-  out.write(open.session, 0, SESSION_BYTES, 'ascii')
-  out.write(open.grant, SESSION_BYTES, GRANT_BYTES, 'hex')
+  // What a short id left unwritten would go out as it lay in memory.
+  if (
+    out.write(open.session, 0, SESSION_BYTES, 'ascii') !== SESSION_BYTES ||
+    out.write(open.grant, SESSION_BYTES, GRANT_BYTES, 'hex') !== GRANT_BYTES
+  ) {
+    throw new RangeError('Cannot encode OPEN as its session or grant is too short')
+  }
   let at = SESSION_BYTES + GRANT_BYTES
   at = out.writeUInt8(PROTOCOL_NUMBER[open.protocol], at)
   at = out.writeUInt16BE(open.port, at)
