@@ -43,6 +43,8 @@ export class Installation implements AsyncDisposable {
   readonly dir: string
   readonly edge: Address
   readonly server: Child
+  /** Provisioning keys by name of the connector, which deletes its file once it is enrolled. */
+  readonly keys = new Map<string, string>()
   readonly #children: Children
   readonly #env: NodeJS.ProcessEnv
   #connectors = 0
@@ -95,6 +97,7 @@ export class Installation implements AsyncDisposable {
   async addConnector(): Promise<string> {
     const name = `connector-${++this.#connectors}`
     const key = await this.command('key', 'create', '--group', GROUP)
+    this.keys.set(name, key.trim())
     writeFileSync(path.join(this.dir, `${name}.key`), key, { mode: 0o600 })
     return name
   }
