@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -194,6 +194,10 @@ test('a second client on the same state is refused by name; the status socket te
   }
   assert.equal(status.role, 'client')
   assert.equal(status.proxy, client.proxyAddress)
+  for (const name of ['status.sock', 'control.sock', 'profile.json']) {
+    assert.equal((await stat(path.join(site.clientDir, name))).mode & 0o777, 0o600, name)
+  }
+  assert.equal((await stat(site.clientDir)).mode & 0o777, 0o700)
   await assert.rejects(site.client(), (fault: Fault) => fault.code === 'STATE_IN_USE')
 })
 

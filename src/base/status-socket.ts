@@ -1,6 +1,6 @@
 /**
- * How a daemon tells its state, and all that a connector listens on: a Unix socket, mode 0600, that gives one JSON document to whoever connects
- * and reads nothing. It is also what keeps a second daemon off the same state directory.
+ * How a daemon tells its state, and all that a connector listens on: a Unix socket, mode 0600, that gives one JSON
+ * document to whoever connects and reads nothing. It also keeps a second daemon off the same state directory.
  *
  * @module
  */
