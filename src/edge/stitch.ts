@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import { cutSocket } from '../mux/cut-socket.ts'
 import { Landing, type LandingOwner, SHARED } from '../mux/landing.ts'
 
 /** How a pipe ended, and what went through. */
@@ -33,7 +34,7 @@ export function stitch(a: net.Socket, b: net.Socket): Promise<StitchEnd> {
     socket.once('close', () => {
       const inOrder = errno === undefined && socket.readableEnded && socket.writableFinished
       if (!inOrder) broken ??= { by, errno }
-      if (!inOrder && !other.destroyed) other.resetAndDestroy()
+      if (!inOrder) cutSocket(other)
       if (--open > 0) return
       resolve({ bytesAB: ab.bytes, bytesBA: ba.bytes, reason: broken ? 'reset' : 'done', ...broken })
     })

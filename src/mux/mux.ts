@@ -37,7 +37,7 @@ export class Mux implements AsyncDisposable {
   constructor(socket: tls.TLSSocket, options: MuxOptions) {
     this.#socket = socket
     this.#options = options
-    this.#outbox = new Outbox(socket)
+    this.#outbox = new Outbox(socket, (why) => this.#broken(why))
     this.#inlet = new Inlet(socket, {
       receiver: (stream, length, fin) => this.#receiver(stream, length, fin),
       frame: (type, stream, payload) => this.#frame(type, stream, payload),
@@ -69,7 +69,7 @@ export class Mux implements AsyncDisposable {
       role: this.#options.role,
       outbox: this.#outbox,
       windows: new Budget(TUNNEL_WINDOWS_BYTES, PROCESS_WINDOWS),
-      held: new Budget(TUNNEL_HELD_BYTES, PROCESS_HELD),
+      held: new Budget(this.#options.maxHeldBytes ?? TUNNEL_HELD_BYTES, PROCESS_HELD),
       get shortestRttUs() {
         return heartbeat.shortestUs
       },

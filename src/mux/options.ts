@@ -9,6 +9,8 @@ export interface MuxOptions {
   readonly log?: Log
   /** Streams open at once; the client refuses more with TOO_MANY_STREAMS, the connector resets them. Default 4 096. */
   readonly maxStreams?: number
+  /** Bytes that local sockets may leave standing in this tunnel before the slow ones are reset. Default 128 MiB. */
+  readonly maxHeldBytes?: number
   /** Connector: a client asks for a destination. Answer with `stream.accept` and `attach`, or `stream.reset`. */
   readonly onOpen?: (stream: MuxStream, open: Open) => void
   /** Connector: a signed grant came; OPENs that name it come after it. */

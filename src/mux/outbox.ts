@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { Fault } from '../base/faults.ts'
 import { FrameType, HEADER_BYTES, MAX_PAYLOAD, writeHeader } from '../wire/frame.ts'
+import { ControlQueue } from './control-queue.ts'
 import { type Lane, RoundRobin } from './lane.ts'
 import { Pace } from './pace.ts'
 import { HEADROOM_BYTES, type Slab, takeSlab } from './slab.ts'
@@ -8,8 +9,6 @@ import { HEADROOM_BYTES, type Slab, takeSlab } from './slab.ts'
 /** Local sockets stop being read while this much waits for the tunnel, and go on below the low mark. */
 const HIGH_BYTES = 524_288
 const LOW_BYTES = 131_072
-/** Control frames that a peer makes us queue without reading them: past this it is an attack or dead. */
-const MAX_CONTROL_BYTES = 4_194_304
 const MAX_WAITING_WITH_SLAB = 16
 const BATCH_BYTES = HEADER_BYTES + MAX_PAYLOAD
 
@@ -33,13 +32,13 @@ export interface Sender {
  */
 export class Outbox {
   readonly #socket: Writable
+  readonly #broken: (why: Fault) => void
   readonly #bulk = new RoundRobin()
   readonly #pace = new Pace()
   readonly #waiting: Sender[] = []
   /** Senders that were told to go on and have read nothing yet. */
   #expected = 0
-  #control: Buffer = EMPTY
-  #controlBytes = 0
+  readonly #control = new ControlQueue()
   /** Small frames; the last slab is being filled. Its number is `#batchNumber + #batches.length - 1`. */
   readonly #batches: Slab[] = []
   #batchNumber = 0
@@ -51,8 +50,10 @@ export class Outbox {
   #closed = false
   queuedBytes = 0
 
-  constructor(socket: Writable) {
+  /** @param broken The peer makes us queue what it does not read; the outbox is closed by then. */
+  constructor(socket: Writable, broken: (why: Fault) => void) {
     this.#socket = socket
+    this.#broken = broken
   }
 
   get full(): boolean {
@@ -80,35 +81,25 @@ export class Outbox {
     return this.#waiting.length > MAX_WAITING_WITH_SLAB
   }
 
-  /** Room for a control frame of `length` payload bytes, its header written; the caller fills the payload in. */
-  #reserve(type: FrameType, stream: number, length: number): number {
-    const at = this.#controlBytes
-    const end = at + HEADER_BYTES + length
-    if (end > MAX_CONTROL_BYTES) {
-      throw new Fault('PROTOCOL_ERROR', `the peer made ${at} bytes of control frames and does not read them`)
-    }
-    if (end > this.#control.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(1024, 2 ** Math.ceil(Math.log2(end))))
-      this.#control.copy(larger, 0, 0, at)
-      this.#control = larger
-    }
-    writeHeader(this.#control, at, type, false, length, stream)
-    this.#controlBytes = end
-    this.queuedBytes += end - at
-    this.#schedule()
-    return at + HEADER_BYTES
-  }
-
   control(type: FrameType, stream: number, payload: Uint8Array): void {
-    if (this.#closed) return
-    const at = this.#reserve(type, stream, payload.length)
-    this.#control.set(payload, at)
+    if (!this.#closed) this.#queued(this.#control.push(type, stream, payload), payload.length)
   }
 
   window(stream: number, bytes: number): void {
-    if (this.#closed) return
-    const at = this.#reserve(FrameType.WINDOW, stream, 4)
-    this.#control.writeUInt32BE(bytes, at)
+    if (!this.#closed) this.#queued(this.#control.pushWindow(FrameType.WINDOW, stream, bytes), 4)
+  }
+
+  #queued(fits: boolean, payloadBytes: number): void {
+    if (fits) {
+      this.queuedBytes += HEADER_BYTES + payloadBytes
+      this.#schedule()
+      return
+    }
+    const bytes = this.#control.bytes
+    this.close()
+    this.#broken(
+      new Fault('PROTOCOL_ERROR', `${bytes} bytes of control frames wait and the peer does not read`),
+    )
   }
 
   /** A frame copied from `payload`, now: DATA, with `lane`, or DATAGRAM, which is dropped when the tunnel is slow. */
@@ -172,14 +163,14 @@ export class Outbox {
     this.#waiting.length = 0
     for (let taken = this.#bulk.take(Infinity); taken; taken = this.#bulk.take(Infinity)) taken.slab.letGo()
     for (const batch of this.#batches.splice(0)) batch.letGo()
-    this.#controlBytes = 0
+    this.#control.take()
     this.queuedBytes = 0
   }
 
   /** Hands what is queued to the socket now, however much, and closes: the last words of a tunnel. */
   flushAndClose(): void {
     if (this.#closed) return
-    if (this.#controlBytes > 0) this.#socket.write(Buffer.from(this.#control.subarray(0, this.#controlBytes)))
+    if (this.#control.bytes > 0) this.#socket.write(this.#control.take())
     this.close()
   }
 
@@ -225,13 +216,13 @@ export class Outbox {
     }
     const slabsMayLeave = this.#bulk.lanes > 0 && this.#pace.open
     const batch = this.#batches[0]
-    const inFront = this.#controlBytes + (batch?.used ?? 0)
+    const inFront = this.#control.bytes + (batch?.used ?? 0)
     if (slabsMayLeave && this.#batches.length <= 1 && inFront <= HEADROOM_BYTES) {
       const { lane, slab } = this.#bulk.take(Infinity)!
       this.#sendSlab(lane, slab, batch)
     } else if (batch === undefined) {
-      if (this.#controlBytes > 0) this.#sendControl()
-    } else if (this.#controlBytes > HEADROOM_BYTES) {
+      if (this.#control.bytes > 0) this.#sendControl()
+    } else if (this.#control.bytes > HEADROOM_BYTES) {
       this.#sendControl()
     } else {
       const taken = slabsMayLeave && this.#slabsTurn ? this.#bulk.take(this.#batchNumber) : undefined
@@ -254,50 +245,37 @@ export class Outbox {
       this.#batchNumber++
       batch.letGo()
     }
-    this.#write(slab, this.#controlBefore(slab, start), end)
+    this.#write(slab, this.#control.moveBefore(slab.bytes, start), end)
   }
 
   #sendBatch(batch: Slab): void {
     this.#batches.shift()
     this.#batchNumber++
-    this.#write(batch, this.#controlBefore(batch, HEADROOM_BYTES), HEADROOM_BYTES + batch.used)
+    this.#write(batch, this.#control.moveBefore(batch.bytes, HEADROOM_BYTES), HEADROOM_BYTES + batch.used)
   }
 
   #sendControl(): void {
-    const bytes = this.#controlBytes
+    const bytes = this.#control.bytes
     const slab = takeSlab()
-    if (bytes <= slab.bytes.length) this.#write(slab, this.#controlBefore(slab, bytes), bytes)
+    if (bytes <= slab.bytes.length) this.#write(slab, this.#control.moveBefore(slab.bytes, bytes), bytes)
     else {
       slab.letGo()
-      const control = this.#control
-      this.#control = EMPTY
-      this.#controlBytes = 0
-      this.#writing = true
-      this.#writingBytes = bytes
-      this.#pace.sent(bytes)
-      this.#socket.write(control.subarray(0, bytes), this.#written)
+      this.#send(this.#control.take())
     }
   }
 
-  /** Puts the control frames so that they end at `end`. @returns where they start. */
-  #controlBefore(slab: Slab, end: number): number {
-    const start = end - this.#controlBytes
-    if (start === end) return end
-    this.#control.copy(slab.bytes, start, 0, this.#controlBytes)
-    this.#controlBytes = 0
-    if (this.#control.length > HEADROOM_BYTES) this.#control = EMPTY
-    return start
+  #write(slab: Slab, start: number, end: number): void {
+    this.#writingSlab = slab
+    this.#send(slab.bytes.subarray(start, end))
   }
 
-  #write(slab: Slab, start: number, end: number): void {
+  #send(bytes: Buffer): void {
     this.#writing = true
-    this.#writingSlab = slab
-    this.#writingBytes = end - start
-    this.#pace.sent(end - start)
-    this.#socket.write(slab.bytes.subarray(start, end), this.#written)
+    this.#writingBytes = bytes.length
+    this.#pace.sent(bytes.length)
+    this.#socket.write(bytes, this.#written)
   }
 }
 
-const EMPTY = Buffer.alloc(0)
 /** Payload of the PINGs that `Pace` sends; those of the heartbeat are numbers. */
 const MARKER = Buffer.alloc(8, 0xff)

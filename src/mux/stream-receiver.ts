@@ -13,6 +13,8 @@ const COPY_BELOW_BEHIND = 32_768
 /** A stream that holds less is not what makes memory short. */
 const SLOW_BYTES = 65_536
 const TAIL_BYTES = 16_384
+/** From here on small pieces that come early are gathered too. */
+const MANY_PIECES = 4
 
 /** Tunnel to local socket, and the credit that the peer gets for what the socket has taken. */
 export class StreamReceiver {
@@ -79,6 +81,7 @@ export class StreamReceiver {
     this.#pins = socket instanceof net.Socket
     for (const chunk of this.#early ?? []) socket.write(chunk)
     this.#early = undefined
+    this.#writeTail()
     if (this.#delivered > 0) this.#settle()
   }
 
@@ -93,22 +96,36 @@ export class StreamReceiver {
     if (this.#delivered === 0) this.#owedSinceUs = performance.now() * 1000
     this.#delivered += bytes
     const socket = this.#socket
-    if (!socket) {
-      this.#early ??= []
-      this.#early.push(copyOf(buffer, start, end))
-      this.#hold(this.#held + bytes)
-      return !this.#tunnel.held.exceeded
+    if (!socket) this.#keep(buffer, start, end)
+    else {
+      this.#pass(socket, buffer, start, end, slab)
+      this.#settle()
     }
+    return this.#held < SLOW_BYTES || !this.#tunnel.held.exceeded
+  }
+
+  #pass(socket: Duplex, buffer: Buffer, start: number, end: number, slab: Slab | undefined): void {
+    const bytes = end - start
     const behind = socket.writableLength > 0
-    if (behind && bytes < COPY_BELOW) this.#gather(buffer, start, end)
+    if (behind && bytes < COPY_BELOW) {
+      this.#gather(buffer, start, end)
+      return
+    }
+    this.#writeTail()
+    const pin = this.#pins && slab !== undefined && bytes >= (behind ? COPY_BELOW_BEHIND : COPY_BELOW)
+    socket.write(pin ? buffer.subarray(start, end) : copyOf(buffer, start, end))
+    if (pin && socket.writableLength > 0) this.#pinned.push(slab.hold())
+  }
+
+  /** There is no socket yet. */
+  #keep(buffer: Buffer, start: number, end: number): void {
+    this.#early ??= []
+    if (this.#early.length >= MANY_PIECES && end - start < COPY_BELOW) this.#gather(buffer, start, end)
     else {
       this.#writeTail()
-      const pin = this.#pins && slab !== undefined && bytes >= (behind ? COPY_BELOW_BEHIND : COPY_BELOW)
-      socket.write(pin ? buffer.subarray(start, end) : copyOf(buffer, start, end))
-      if (pin && socket.writableLength > 0) this.#pinned.push(slab.hold())
+      this.#early.push(copyOf(buffer, start, end))
     }
-    this.#settle()
-    return this.#held < SLOW_BYTES || !this.#tunnel.held.exceeded
+    this.#hold(this.#held + end - start)
   }
 
   #gather(buffer: Buffer, start: number, end: number): void {
@@ -120,9 +137,11 @@ export class StreamReceiver {
   #writeTail(): void {
     const tail = this.#tail
     if (!tail) return
+    const bytes = tail.subarray(0, this.#tailBytes)
     this.#tail = undefined
-    this.#socket!.write(tail.subarray(0, this.#tailBytes))
     this.#tailBytes = 0
+    if (this.#socket) this.#socket.write(bytes)
+    else this.#early!.push(bytes)
   }
 
   /** FIN: the socket ends behind what it was given. `done` runs when it has taken all of it. */

@@ -1,8 +1,8 @@
-import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Fault, type FaultCode } from '../base/faults.ts'
 import { FrameType, MAX_PAYLOAD } from '../wire/frame.ts'
 import { encodeOpened, encodeReset, type Opened, type Reset } from '../wire/open.ts'
+import { cutSocket } from './cut-socket.ts'
 import type { StreamEnd } from './options.ts'
 import type { Slab } from './slab.ts'
 import { StreamReceiver } from './stream-receiver.ts'
@@ -82,7 +82,7 @@ export class MuxStream {
     })
     if (this.#end || socket.destroyed) {
       this.#lostSocket('closed')
-      this.#cutSocket()
+      cutSocket(socket)
       return
     }
     this.#sender.attach(socket, () => this.#onSocketEnd())
@@ -192,22 +192,11 @@ export class MuxStream {
     this.#end = { reason, by, detail, bytesOut: this.bytesOut, bytesIn: this.bytesIn }
     if (reason !== 'done') {
       this.#sender.drop()
-      this.#cutSocket()
+      if (this.#socket) cutSocket(this.#socket)
     }
     this.#receiver.close()
     this.#tunnel.forget(this)
     this.#onEnd?.(this.#end)
     this.#ended?.resolve(this.#end)
-  }
-
-  /** RST, so that the program at the other end of the socket sees a break and not an orderly end. */
-  #cutSocket(): void {
-    const socket = this.#socket
-    if (!socket || socket.destroyed) return
-    // While a shutdown is under way libuv refuses the reset (EINVAL), and node then leaks the descriptor.
-    const shutting = socket.writableEnded && !socket.writableFinished
-    if (socket instanceof net.Socket && socket.remoteAddress !== undefined && !shutting)
-      socket.resetAndDestroy()
-    else socket.destroy()
   }
 }

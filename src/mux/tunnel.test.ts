@@ -52,6 +52,44 @@ async function pairOf(tunnel: TunnelPair): Promise<[net.Socket, net.Socket]> {
   return [user, app]
 }
 
+test('when what slow readers leave standing is too much, they are reset and the others are not', async () => {
+  await using tunnel = await TunnelPair.open({ client: { maxHeldBytes: 1_000_000 } })
+  const healthy = await tunnel.session()
+  const slow = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const { near, far } = await tunnel.stream()
+      near.attach(new Duplex({ read() {}, write() {} }))
+      const [app, remote] = await socketPair()
+      app.on('error', () => {})
+      far.attach(remote)
+      flood(app, pattern(65_536))
+      return { near, app }
+    }),
+  )
+  const { reason } = await Promise.any(slow.map(({ near }) => near.ended))
+  assert.equal(reason, 'SLOW_READER')
+  await pingPong(healthy.user, healthy.app, 20)
+  for (const { app } of slow) app.destroy()
+})
+
+test('a thousand bytes that come early, one by one, arrive in order', async () => {
+  await using tunnel = await TunnelPair.open()
+  const { near, far } = await tunnel.stream()
+  const pipe = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+  near.attach(pipe)
+  for (let i = 0; i < 1_000; i++) {
+    pipe.push(Buffer.from([i & 0xff]))
+    if (i % 100 === 0) await tunnel.client.ping()
+  }
+  pipe.push(null)
+  await tunnel.client.ping()
+  const [app, remote] = await socketPair()
+  far.attach(remote)
+  const got = await readAll(app)
+  assert.ok(got.equals(Buffer.from(Array.from({ length: 1_000 }, (_, i) => i & 0xff))))
+  app.end()
+})
+
 test('a local socket is not read while the tunnel is full', async () => {
   const halves: net.Socket[] = []
   await using tunnel = await TunnelPair.open({}, (client, connector) => {
@@ -179,6 +217,7 @@ test('no byte that was changed on the way is ever handed on', async () => {
         connector.write(chunk)
       })
       client.on('close', () => connector.destroy()).resume()
+      connector.on('close', () => client.destroy())
     })
     const { user, app, far } = await tunnel.session()
     armed = true
