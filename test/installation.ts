@@ -29,9 +29,11 @@ export interface InstallationOptions {
   /** A folder of its own, for state, configuration and logs. */
   readonly dir: string
   readonly reach: Reach
-  /** On top of the environment of this process, for every role. */
-  readonly env?: NodeJS.ProcessEnv
+  /** On top of the environment of this process, for each role that runs. */
+  readonly env?: Partial<Record<Role, NodeJS.ProcessEnv>>
 }
+
+type Role = 'server' | 'connector' | 'client'
 
 /** Outbound proxy settings of whoever runs this are not those of the installation. */
 const NO_PROXIES = {
@@ -46,7 +48,7 @@ export class Installation implements AsyncDisposable {
   /** Provisioning keys by name of the connector, which deletes its file once it is enrolled. */
   readonly keys = new Map<string, string>()
   readonly #children: Children
-  readonly #env: NodeJS.ProcessEnv
+  readonly #env: Record<Role, NodeJS.ProcessEnv>
   #connectors = 0
 
   /** Resolves when the server listens and what may be reached is declared. */
@@ -62,10 +64,14 @@ export class Installation implements AsyncDisposable {
       '--drain',
       '0',
     ]
-    const environment = { ...NO_PROXIES, ...env }
-    const server = children.start('server', [PROGRAM, '--json', 'server', ...flags], { env: environment })
+    const roles = {
+      server: { ...NO_PROXIES, ...env.server },
+      connector: { ...NO_PROXIES, ...env.connector },
+      client: { ...NO_PROXIES, ...env.client },
+    }
+    const server = children.start('server', [PROGRAM, '--json', 'server', ...flags], { env: roles.server })
     await children.until(server, () => pinOf(server) !== undefined, 'tell its pin')
-    const installation = new Installation({ dir, children, server, edge, env: environment })
+    const installation = new Installation({ dir, children, server, edge, env: roles })
     const file = path.join(dir, 'access.yaml')
     writeFileSync(file, declare(reach), { mode: 0o600 })
     await installation.command('apply', '-f', file)
@@ -78,7 +84,7 @@ export class Installation implements AsyncDisposable {
     children: Children
     server: Child
     edge: Address
-    env: NodeJS.ProcessEnv
+    env: Record<Role, NodeJS.ProcessEnv>
   }) {
     this.dir = o.dir
     this.edge = o.edge
@@ -87,10 +93,15 @@ export class Installation implements AsyncDisposable {
     this.#env = o.env
   }
 
+  /** Read by connectors and clients for their way out; absent, it says "straight". Never that of this machine. */
+  get proxyFile(): string {
+    return path.join(this.dir, 'proxy')
+  }
+
   /** A command of the operator, to its end. @throws {Error} with what it said. */
   command(...args: string[]): Promise<string> {
     const context = path.join(this.dir, 'server', 'context.json')
-    return succeed([PROGRAM, '--context', context, ...args], { env: this.#env })
+    return succeed([PROGRAM, '--context', context, ...args], { env: NO_PROXIES })
   }
 
   /** A place for a connector, with a key file. @returns its name. */
@@ -105,9 +116,9 @@ export class Installation implements AsyncDisposable {
   /** Does not wait: `passed` does. Enrols when it has no identity yet. @param config Of connector.yaml. */
   startConnector(name: string, config: object = {}): Child {
     const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
-    writeFileSync(at('.yaml'), JSON.stringify(config))
+    writeFileSync(at('.yaml'), JSON.stringify({ proxyFile: this.proxyFile, ...config }))
     const flags = ['--config', at('.yaml'), '--state', at(''), '--key-file', at('.key'), '--drain', '0']
-    return this.#children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env })
+    return this.#children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env.connector })
   }
 
   stop(child: Child): Promise<void> {
@@ -152,14 +163,17 @@ export class Installation implements AsyncDisposable {
 
   /** @param config Of client.yaml. @throws {Error} with what the command said. */
   async signIn(config: object): Promise<void> {
-    await succeed(this.signInCommand(config), { env: this.#env })
+    await succeed(this.signInCommand(config), { env: NO_PROXIES })
   }
 
   /** Writes what `client login` reads. @returns The command, for a test that wants to see it fail. */
   signInCommand(config: object): Command {
     const passwordFile = path.join(this.dir, 'password')
     writeFileSync(passwordFile, PASSWORD, { mode: 0o600 })
-    writeFileSync(path.join(this.dir, 'client.yaml'), JSON.stringify(config))
+    writeFileSync(
+      path.join(this.dir, 'client.yaml'),
+      JSON.stringify({ proxyFile: this.proxyFile, ...config }),
+    )
     const { host, port } = this.edge
     const where = ['--edge', `${host}:${port}`, '--pin', pinOf(this.server)!]
     const who = ['--user', USER, '--password-file', passwordFile]
@@ -168,7 +182,9 @@ export class Installation implements AsyncDisposable {
 
   /** Runs the client of the user who signed in. Resolves when `listening` accepts. */
   async startClient(listening: Address): Promise<Child> {
-    const client = this.#children.start('client', [PROGRAM, ...this.clientFlags, 'run'], { env: this.#env })
+    const client = this.#children.start('client', [PROGRAM, ...this.clientFlags, 'run'], {
+      env: this.#env.client,
+    })
     await this.#children.listening(client, listening)
     return client
   }

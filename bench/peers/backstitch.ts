@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Installation } from '../installation.ts'
+import { enter, install } from '../installation.ts'
 import type { Path, Peer, Site } from '../path.ts'
 
 export const backstitch: Peer = {
@@ -21,11 +21,11 @@ export const IDENTITY = 4
 export const HEALTHY = 6
 
 async function start(site: Site): Promise<Path> {
-  const installation = await Installation.start(site)
+  const installation = await install(site)
   try {
-    const connector = installation.startConnector(installation.addConnector())
+    const connector = installation.startConnector(await installation.addConnector())
     await installation.passed(connector, HEALTHY)
-    const { client, to } = await installation.startClient(site.application.at)
+    const { client, to } = await enter(installation, site.application.at)
     return {
       to,
       processes: { client: [client.pid], edge: [installation.server.pid], connector: [connector.pid] },

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Installation } from '../installation.ts'
+import { install } from '../installation.ts'
 import { HEALTHY, IDENTITY } from '../peers/backstitch.ts'
 import type { Sample, Subject, Workload } from '../workload.ts'
 
@@ -22,8 +22,8 @@ export const bringUp: Workload = {
 }
 
 async function measure({ site }: Subject): Promise<Sample> {
-  await using installation = await Installation.start(site)
-  const connector = installation.addConnector()
+  await using installation = await install(site)
+  const connector = await installation.addConnector()
   const cold = installation.startConnector(connector)
   const enrolledMs = await installation.passed(cold, IDENTITY)
   const healthyMs = await installation.passed(cold, HEALTHY)

@@ -20,7 +20,7 @@ export const APPLICATIONS = '127.0.0.2'
 const HEALTHY = 6
 
 export interface PlaceOptions {
-  /** The way out to the edge, once the edge is known. @returns What the proxy files of connector and client say. */
+  /** The way out to the edge, once the edge is known. @returns What the proxy file of connector and client says. */
   readonly egress?: (edge: Address, dir: string, children: Children) => Promise<string>
   /** Standing forwards of the client, by name of the application: from 127.0.0.1, on a free port, to there. */
   readonly forwards?: Readonly<
@@ -52,9 +52,11 @@ export class Place implements AsyncDisposable {
     }
     const installation = opening.use(await Installation.start({ dir, reach }))
     const children = opening.use(new Children(dir))
-    const proxyFile = path.join(dir, 'proxy') // absent, it says that there is none; never that of this machine
-    if (egress) await writeFile(proxyFile, await egress(installation.edge, dir, children), { mode: 0o600 })
-    const connector = installation.startConnector(await installation.addConnector(), { proxyFile })
+    if (egress) {
+      const proxy = await egress(installation.edge, dir, children)
+      await writeFile(installation.proxyFile, proxy, { mode: 0o600 })
+    }
+    const connector = installation.startConnector(await installation.addConnector())
     const proxy = await freeAddress('127.0.0.1')
     const local = new Map<string, Address>()
     const lines: string[] = []
@@ -63,7 +65,7 @@ export class Place implements AsyncDisposable {
       local.set(name, at)
       for (const protocol of protocols) lines.push(`${protocol}/${show(at)} ${show(to)}`)
     }
-    await installation.signIn({ listen: show(proxy), forwards: lines, proxyFile })
+    await installation.signIn({ listen: show(proxy), forwards: lines })
     await installation.startClient(proxy)
     await installation.passed(connector, HEALTHY)
     return new Place({ dir, installation, proxy, connector, local, children }, opening.move())

@@ -71,15 +71,15 @@ describe('edge traffic through tinyproxy', { skip }, () => {
     const at: Address = await freeAddress(PROXIES)
     const children = owned.use(new Children(dir))
     await Tinyproxy.start(children, { dir, at, connectPort: installation.edge.port, login: LOGIN })
-    const proxyFile = `${dir}/proxy`
+    const { proxyFile } = installation
     await writeFile(proxyFile, `${LOGIN.user}:mistyped@${show(at)}\n`, { mode: 0o600 })
 
-    const refused = await finish(installation.signInCommand({ proxyFile }))
+    const refused = await finish(installation.signInCommand({}))
     assert.notEqual(refused.code, 0)
     assert.match(refused.stderr, /PROXY_AUTH/)
     assert.match(refused.stderr, new RegExp(`proxy ${show(at)} refused the credentials of "office"`))
 
-    const connector = installation.startConnector(await installation.addConnector(), { proxyFile })
+    const connector = installation.startConnector(await installation.addConnector())
     const failed = () => installation.logged(connector, 'bring-up.failed')[0]
     await installation.until(connector, () => failed() !== undefined, 'fail')
     assert.equal(failed()!.code, 'PROXY_AUTH')
