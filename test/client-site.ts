@@ -6,6 +6,7 @@
  */
 import path from 'node:path'
 import type { SegmentSpec } from '../src/api/specs.ts'
+import type { Clock } from '../src/base/clock.ts'
 import { type Log, silentLog } from '../src/base/log.ts'
 import { Client } from '../src/client/client.ts'
 import { login } from '../src/client/login.ts'
@@ -37,9 +38,16 @@ export interface Daemon {
  * Segments: `app` (localhost and 127.0.0.1, every port, TCP and UDP, allowed) · `narrow` (narrow.test, TCP 443 only,
  * allowed) · `secret` (secret.test, TCP 443, denied by rule `no secrets`).
  */
-export async function openClientSite({ log = silentLog }: { log?: Log } = {}): Promise<ClientSite> {
+export async function openClientSite({
+  log = silentLog,
+  clock,
+}: {
+  log?: Log
+  /** What the control plane takes for the time. */
+  clock?: Clock
+} = {}): Promise<ClientSite> {
   await using opening = new AsyncDisposableStack()
-  const site = opening.use(await openSite({ log }))
+  const site = opening.use(await openSite({ log, clock }))
   const { objects } = site.control.store
   const base = { description: '', enabled: true }
   const servers = await objects.put({

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { SessionReports } from '../link/session-reports.ts'
+import type { CarriedGrant } from '../wire/control.ts'
 import type { Session } from './session.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
@@ -48,6 +49,21 @@ export class ActiveSessions {
       }
     }
     return cut
+  }
+
+  /** What still rests on grants that have ended by `nowMs`: an entry for each grant, protocol and port. */
+  ended(nowMs: number): CarriedGrant[] {
+    const entries = new Map<string, CarriedGrant>()
+    for (const sessions of this.#byGrant.values()) {
+      for (const { held, open } of sessions) {
+        const { id, user, device, segment, rule, expiresMs } = held!.grant
+        if (expiresMs > nowMs) break
+        const { protocol, host, port } = open
+        const key = `${id} ${protocol} ${port}`
+        entries.set(key, { grant: id, user, device, segment, rule, protocol, host, port })
+      }
+    }
+    return [...entries.values()]
   }
 
   #forget(session: Session): void {

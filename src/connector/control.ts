@@ -13,7 +13,13 @@ import { ControlLink } from '../link/control-link.ts'
 import type { Credentials, EdgeAddress } from '../link/credentials.ts'
 import { type Egress, hostPort } from '../link/egress.ts'
 import { verifyKeys } from '../pki/signing-keys.ts'
-import { type AgentMessage, type ControlMessage, type PipeTicket, PROTOCOL_VERSION } from '../wire/control.ts'
+import {
+  type AgentMessage,
+  type ControlMessage,
+  MAX_CARRIED,
+  type PipeTicket,
+  PROTOCOL_VERSION,
+} from '../wire/control.ts'
 import { type ConnectorState, stageOf } from './bring-up.ts'
 import { flyCanary } from './canary.ts'
 import { watchCanary } from './canary-watch.ts'
@@ -229,6 +235,7 @@ export class Control {
   /** Every half minute. */
   #tick(): void {
     this.#tellStatus()
+    this.#tellEnded()
     const { jumpMs } = this.#o.services.clock
     if (Math.abs(jumpMs) > JUMP_MS) {
       this.#o.log.warn(
@@ -263,6 +270,15 @@ export class Control {
       ...this.#load.read(),
       ...(rttUs === undefined ? {} : { rttUs }),
     })
+  }
+
+  /** Control forgets a grant when it ends; of those that sessions rest on it is reminded. */
+  #tellEnded(): void {
+    const { active, clock } = this.#o.services
+    const ended = active.ended(clock.nowMs())
+    for (let at = 0; at < ended.length; at += MAX_CARRIED) {
+      this.#send({ type: 'carries', ended: ended.slice(at, at + MAX_CARRIED) })
+    }
   }
 
   #send(message: AgentMessage): void {

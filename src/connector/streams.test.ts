@@ -144,6 +144,29 @@ test('a grant is good until it ends, and not a moment longer, however often it w
   assert.equal((await tunnel.open(jws, { port }).closed).reason, 'GRANT_EXPIRED')
 })
 
+test('sessions that go on after their grant has ended are named, once for each grant and port, until they end', async (t) => {
+  const { port } = await application(t, (socket) => socket.pipe(socket))
+  await using tunnel = await openTunnel({ lookup: LOCAL })
+  const { active } = tunnel.services
+  const expiresMs = Date.now() + 60_000
+  const short = { id: newId('grt'), expiresMs }
+  const jws = await tunnel.grant(short)
+  const twins = [tunnel.open(jws, { port }), tunnel.open(jws, { port })]
+  await Promise.all([...twins, tunnel.open(await tunnel.grant(), { port })].map(({ opened }) => opened))
+  assert.deepEqual(active.ended(expiresMs - 1), [])
+  const ended = active.ended(expiresMs)
+  assert.equal(ended.length, 1)
+  const { grant, device, host, protocol, port: of } = ended[0]!
+  assert.deepEqual(
+    { grant, device, host, protocol, port: of },
+    { grant: short.id, device: tunnel.facts.device, host: 'app.example', protocol: 'tcp', port },
+  )
+  for (const { stream } of twins) stream.reset('CLIENT_RESET', '')
+  await Promise.all(twins.map(({ closed }) => closed))
+  await tunnel.client.ping()
+  assert.deepEqual(active.ended(expiresMs), [])
+})
+
 test('revocation cuts the live session and refuses the next, and leaves others alone', async (t) => {
   const { port } = await application(t, (socket) => socket.pipe(socket))
   await using tunnel = await openTunnel({ lookup: LOCAL })

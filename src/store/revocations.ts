@@ -6,6 +6,8 @@ export interface Revoked {
   readonly expiresMs: number
 }
 
+type Ranges = readonly (readonly [first: number, last: number])[]
+
 /** A grant that was given out, by what it rests on. */
 export interface IssuedGrant {
   readonly id: string
@@ -17,6 +19,8 @@ export interface IssuedGrant {
   /** Canonical destination it is for. */
   readonly host: string
   readonly expiresMs: number
+  /** Of its segment when it was given out; not known of grants from an older version. */
+  readonly ports?: { readonly tcp: Ranges; readonly udp: Ranges }
 }
 
 /** Certificates and grants that no longer count, and the grants that still do. */
@@ -63,12 +67,16 @@ export class Revocations {
     return rows.map((row) => row.serial)
   }
 
-  /** Ids of revoked grants that have not ended by themselves yet. */
-  async grants(nowMs: number): Promise<string[]> {
+  /** Ids of revoked grants of this device, or through this connector, that have not ended by themselves yet. */
+  async grants(agent: string, nowMs: number): Promise<string[]> {
     const rows = await this.#scope.db
       .selectFrom('revokedGrant')
-      .select('id')
-      .where('expiresMs', '>', nowMs)
+      .innerJoin('grantIssued', 'grantIssued.id', 'revokedGrant.id')
+      .select('revokedGrant.id')
+      .where('revokedGrant.expiresMs', '>', nowMs)
+      .where((where) =>
+        where.or([where('grantIssued.deviceId', '=', agent), where('grantIssued.connectorId', '=', agent)]),
+      )
       .execute()
     return rows.map((row) => row.id)
   }
@@ -76,13 +84,14 @@ export class Revocations {
   /** Remembers a grant, so that a later change of policy can end it. */
   async issued(grant: IssuedGrant): Promise<void> {
     const { id, connectorId, deviceId, userId, segmentId, ruleId, host, expiresMs } = grant
-    const row = { id, connectorId, deviceId, userId, segmentId, ruleId, host, expiresMs }
+    const ports = grant.ports === undefined ? '' : JSON.stringify(grant.ports)
+    const row = { id, connectorId, deviceId, userId, segmentId, ruleId, host, expiresMs, ports }
     await this.#scope.db.insertInto('grantIssued').values(row).execute()
   }
 
   /** Grants given out that have neither ended nor been revoked. */
   async live(nowMs: number): Promise<IssuedGrant[]> {
-    return this.#scope.db
+    const rows = await this.#scope.db
       .selectFrom('grantIssued')
       .selectAll()
       .where('expiresMs', '>', nowMs)
@@ -97,6 +106,7 @@ export class Revocations {
         ),
       )
       .execute()
+    return rows.map(({ ports, ...row }) => ({ ...row, ports: ports === '' ? undefined : JSON.parse(ports) }))
   }
 
   /** Forgets what has ended by itself. */

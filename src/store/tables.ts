@@ -138,5 +138,6 @@ export interface Tables {
     ruleId: string
     host: string
     expiresMs: number
+    ports: string
   }
 }

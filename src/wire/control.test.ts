@@ -70,6 +70,15 @@ const EXAMPLES: { name: string; schema: z.ZodType; value: Record<string, unknown
     { type: 'session', reports: [REPORT] },
     { type: 'status', state: 'healthy', sessions: 1, tunnels: 1, cpuPercent: 0.5, rssBytes: 1, rttUs: 9 },
     { type: 'reach', segment: 'seg_1', host: 'wiki', port: 443, ok: false, fault: FAULT },
+    {
+      type: 'carries',
+      ended: [
+        {
+          ...{ grant: 'grt_1', user: 'usr_1', device: 'dev_1', segment: 'seg_1', rule: 'rul_1' },
+          ...{ protocol: 'tcp', host: 'wiki', port: 22 },
+        },
+      ],
+    },
     { type: 'canary', id: 'req_1' },
   ].map((value) => ({ name: `agent ${value.type}`, schema: agentMessage, value })),
   ...[

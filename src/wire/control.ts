@@ -17,6 +17,8 @@ export const PROTOCOL_VERSION = 1
 export const MAX_MESSAGE_BYTES = 262_144
 /** Session reports in one message: at their largest they stay within MAX_MESSAGE_BYTES. */
 export const MAX_SESSION_REPORTS = 64
+/** As many entries of `carries` in one message, for the same reason. */
+export const MAX_CARRIED = 256
 
 const id = z.string().min(1).max(64)
 const faultCode = z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])
@@ -179,6 +181,17 @@ const reach = z.strictObject({
   ok: z.boolean(),
   fault: faultMessage.optional(),
 })
+/**
+ * Sessions of a connector go on when their grant has ended; policy is asked about them as before, so that taking a
+ * permission away cuts long sessions, too. One entry for each grant, protocol and port; told every 30 s.
+ */
+const carries = z.strictObject({
+  type: z.literal('carries'),
+  ended: z
+    .array(z.strictObject({ grant: id, user: id, device: id, segment: id, rule: id, protocol, host, port }))
+    .min(1)
+    .max(MAX_CARRIED),
+})
 /** A connector asks for tickets to a pipe with itself: the canary through the data path. */
 const canary = z.strictObject({ type: z.literal('canary'), id })
 
@@ -190,9 +203,11 @@ export const agentMessage = z.discriminatedUnion('type', [
   session,
   status,
   reach,
+  carries,
   canary,
 ])
 export type AgentMessage = z.infer<typeof agentMessage>
+export type CarriedGrant = z.infer<typeof carries>['ended'][number]
 
 // ── control → agent ─────────────────────────────────────────────────────────────────────────────────
 

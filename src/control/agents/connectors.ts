@@ -1,15 +1,18 @@
 import type { Clock } from '../../base/clock.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
 import type { Keyring } from '../keyring.ts'
+import type { LiveGrants } from './live-grants.ts'
 import { createPipe, type EdgeForPipe } from './pipes.ts'
 import type { Connected, Presence } from './presence.ts'
 
 type Status = Extract<AgentMessage, { type: 'status' }>
 type Reach = Extract<AgentMessage, { type: 'reach' }>
+type Carries = Extract<AgentMessage, { type: 'carries' }>
 type Canary = Extract<AgentMessage, { type: 'canary' }>
 
 export interface ConnectorDeps {
   readonly presence: Presence
+  readonly live: LiveGrants
   readonly ticketKeys: Keyring
   readonly tenant: string
   readonly edge: EdgeForPipe
@@ -31,6 +34,11 @@ export class Connectors {
   reach(connector: Connected, said: Reach): void {
     const failed = said.ok ? undefined : { code: said.fault?.code ?? 'APP_UNREACHABLE' }
     this.#deps.presence.reached(connector.peer.identity.id, said, failed, this.#deps.clock.nowMs())
+  }
+
+  /** The next look at policy takes these in. */
+  carries(connector: Connected, { ended }: Carries): void {
+    this.#deps.live.carry(connector.peer.identity.id, ended, this.#deps.clock.nowMs())
   }
 
   /** A pipe of the connector with itself: proves the data path without an application. */

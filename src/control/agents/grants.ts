@@ -71,6 +71,7 @@ export async function issueGrant(
     ruleId: rule.id,
     host,
     expiresMs: grant.expiresMs,
+    ports: { tcp: grant.tcp, udp: grant.udp },
   }
   const jws = await signGrant(key, grant)
   await deps.store.transaction(async (tx) => {

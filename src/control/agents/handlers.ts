@@ -6,12 +6,14 @@ import { CLIENT_KIND, type ClientDeps, Clients } from './clients.ts'
 import { Connectors } from './connectors.ts'
 import type { AfterHello, AgentHandlers } from './hub.ts'
 import type { Connected } from './presence.ts'
+import { revocation } from './reevaluate.ts'
 import { ownReport, sessionFacts } from './session-facts.ts'
 
 export type HandlerDeps = ClientDeps & CertifyDeps
 
 const MAX_COVERS = 2000
-const MAX_REVOKED = 10_000
+/** Text of what a client may reach: a hint must not make the welcome too long to be taken. */
+const MAX_COVERS_CHARS = 64_000
 
 /** What the control plane answers to each message, by who may send it. */
 export function agentHandlers(deps: HandlerDeps): AgentHandlers {
@@ -33,6 +35,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
       } else {
         if (message.type === 'canary') return connectors.canary(connected, message)
         if (message.type === 'status') return void connectors.status(connected, message)
+        if (message.type === 'carries') return void connectors.carries(connected, message)
         if (message.type === 'reach') return void connectors.reach(connected, message)
       }
       throw new Fault('PROTOCOL_ERROR', `a ${role} sent ${message.type}`)
@@ -50,19 +53,23 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
   }
 }
 
-async function welcome(deps: HandlerDeps, connected: Connected): Promise<ControlMessage> {
+/** The welcome, and revocations that it has no room for. */
+async function welcome(deps: HandlerDeps, connected: Connected): Promise<ControlMessage[]> {
   const { role, id } = connected.peer.identity
   const nowMs = deps.clock.nowMs()
-  return {
+  const revoked = await deps.store.revocations.grants(id, nowMs)
+  const [first, ...more] = revocation(revoked, 'revoked before this connection')
+  const state: ControlMessage = {
     type: 'welcome',
     agent: id,
     tenant: deps.tenant,
     serverTimeMs: nowMs,
     edge: deps.edge,
     grantKeys: deps.grantKeys.published,
-    revoked: (await deps.store.revocations.grants(nowMs)).slice(-MAX_REVOKED),
+    revoked: first?.grants ?? [],
     covers: role === 'client' ? await covers(deps, connected) : undefined,
   }
+  return [state, ...more]
 }
 
 /** Hosts and networks that policy would let this device reach now: a hint for its PAC file. */
@@ -91,7 +98,15 @@ async function covers(deps: HandlerDeps, client: Connected): Promise<{ hosts: st
     for (const cidr of segment.cidrs)
       if (isPermitted(() => permit(policy, { ...asked, host: cidr.split('/')[0]! }))) cidrs.add(cidr)
   }
-  return { hosts: [...hosts].slice(0, MAX_COVERS), cidrs: [...cidrs].slice(0, MAX_COVERS) }
+  return { hosts: shortened(hosts), cidrs: shortened(cidrs) }
+}
+
+function shortened(names: Iterable<string>): string[] {
+  let left = MAX_COVERS_CHARS
+  return [...names].slice(0, MAX_COVERS).filter((name) => {
+    left -= name.length
+    return left >= 0
+  })
 }
 
 function isPermitted(ask: () => unknown): boolean {

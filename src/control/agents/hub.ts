@@ -15,8 +15,8 @@ export type AfterHello = Exclude<AgentMessage, Hello>
 
 /** What answers an agent once it is known who it is. */
 export interface AgentHandlers {
-  /** The welcome for this agent, with the whole state it needs. */
-  welcome(connected: Connected): Promise<ControlMessage> | ControlMessage
+  /** The welcome for this agent, with the whole state it needs, and what comes right behind it. */
+  welcome(connected: Connected): Promise<readonly ControlMessage[]>
   /** One message. A Fault thrown answers the request that it came with. */
   handle(connected: Connected, message: AfterHello): Promise<ControlMessage | undefined>
   left(connected: Connected, fault: Fault | undefined): void
@@ -138,7 +138,7 @@ export class Hub {
       presence.remove(connected)
       handlers.left(connected, fault)
     })
-    channel.send(await handlers.welcome(connected))
+    for (const message of await handlers.welcome(connected)) channel.send(message)
     channel.onMessage = (message) => void this.#answer(connected, message)
     log.info(
       { event: 'agent.connected', agent: id, from, host: hello.host, program: hello.program },

@@ -1,0 +1,108 @@
+/**
+ * Agents of which a test chooses every word: real keys, certificates and control connections, with no program of
+ * ours behind them.
+ *
+ * @module
+ */
+import { PROGRAM } from '../src/base/version.ts'
+import type { AgentChannel } from '../src/link/control-channel.ts'
+import { dialControl, type Hello, type Welcome } from '../src/link/control-dial.ts'
+import type { Credentials } from '../src/link/credentials.ts'
+import { DIRECT } from '../src/link/egress.ts'
+import { postEnrol, postLogin } from '../src/link/requests.ts'
+import { createKeyAndCsr } from '../src/pki/csr.ts'
+import { parseProvisioningKey } from '../src/pki/provisioning-key.ts'
+import { type CertificateReply, type ControlMessage, PROTOCOL_VERSION } from '../src/wire/control.ts'
+import type { Site } from './site.ts'
+
+const HOST = { name: 'rogue', platform: 'test', program: PROGRAM }
+
+export async function enrolConnector(site: Site): Promise<Credentials> {
+  const { secret, pin } = parseProvisioningKey(await site.key())
+  const { keyPem, csrPem } = await createKeyAndCsr('rogue')
+  const body = {
+    version: PROTOCOL_VERSION,
+    secret,
+    csr: csrPem,
+    host: HOST,
+    fingerprint: {},
+    timeMs: Date.now(),
+  }
+  const reply = await postEnrol(at(site), pin, body, { egress: DIRECT, signal: AbortSignal.timeout(20_000) })
+  return credentials('connector', reply, keyPem)
+}
+
+export async function signInDevice(
+  site: Site,
+  who: { user: string; password: string },
+): Promise<Credentials> {
+  const { keyPem, csrPem } = await createKeyAndCsr('rogue')
+  const body = { version: PROTOCOL_VERSION, ...who, csr: csrPem, device: HOST, timeMs: Date.now() }
+  const options = { egress: DIRECT, signal: AbortSignal.timeout(20_000) }
+  return credentials('client', await postLogin(at(site), site.control.pin, body, options), keyPem)
+}
+
+/** A control connection after its welcome, with everything that came since. */
+export class RogueAgent implements AsyncDisposable {
+  readonly channel: AgentChannel
+  readonly welcome: Welcome
+  readonly heard: ControlMessage[] = []
+  #waiting: { is: (message: ControlMessage) => boolean; resolve: (message: ControlMessage) => void }[] = []
+
+  static async connect(site: Site, who: Credentials, hello: Partial<Hello> = {}): Promise<RogueAgent> {
+    const { channel, welcome } = await dialControl(at(site), {
+      egress: DIRECT,
+      credentials: who,
+      hello: {
+        type: 'hello',
+        version: PROTOCOL_VERSION,
+        program: PROGRAM,
+        role: who.identity.role === 'connector' ? 'connector' : 'client',
+        timeMs: Date.now(),
+        host: 'rogue',
+        ...hello,
+      },
+      signal: AbortSignal.timeout(20_000),
+    })
+    return new RogueAgent(channel, welcome)
+  }
+
+  private constructor(channel: AgentChannel, welcome: Welcome) {
+    this.channel = channel
+    this.welcome = welcome
+    channel.onMessage = (message) => {
+      this.heard.push(message)
+      for (const one of this.#waiting.filter(({ is }) => is(message))) one.resolve(message)
+      this.#waiting = this.#waiting.filter(({ is }) => !is(message))
+    }
+  }
+
+  /** The first message of this type, past or to come. */
+  hears<T extends ControlMessage['type']>(type: T): Promise<Extract<ControlMessage, { type: T }>> {
+    type Wanted = Extract<ControlMessage, { type: T }>
+    const past = this.heard.find((message): message is Wanted => message.type === type)
+    if (past !== undefined) return Promise.resolve(past)
+    return new Promise((resolve) => {
+      this.#waiting.push({
+        is: (message) => message.type === type,
+        resolve: (message) => resolve(message as Wanted),
+      })
+    })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.channel[Symbol.asyncDispose]()
+  }
+}
+
+function at(site: Site) {
+  return { host: '127.0.0.1', port: site.edge.port }
+}
+
+function credentials(
+  role: 'connector' | 'client',
+  { id, tenant, certificate, root, notAfterMs, generation }: CertificateReply,
+  keyPem: string,
+): Credentials {
+  return { identity: { tenant, role, id }, keyPem, certificate, rootPem: root, notAfterMs, generation }
+}
