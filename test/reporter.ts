@@ -1,10 +1,11 @@
+import path from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
 
 /** What the runner wants to know of one test, as one JSON line. */
 export type Outcome =
   | { readonly is: 'pass'; readonly name: string }
   | { readonly is: 'skip'; readonly name: string; readonly reason: string }
-  | { readonly is: 'fail'; readonly name: string; readonly line?: number; readonly text: string }
+  | { readonly is: 'fail'; readonly name: string; readonly where: string; readonly text: string }
 
 /** A node:test reporter. Suites and tests that failed only because a test inside them did are left out. */
 export async function* reporter(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
@@ -24,9 +25,10 @@ function outcomeOf(event: TestEvent): Outcome | undefined {
     return { is: 'skip', name, reason: typeof skip === 'string' ? skip : 'no reason given' }
   }
   if (event.type !== 'test:fail') return undefined
-  const { name, line, details } = event.data
+  const { name, file, line, details } = event.data
+  const where = `${path.relative(process.cwd(), file ?? '')}${line === undefined ? '' : `:${line}`}`
   const error = details.error as Error & { failureType?: string }
   if (error.failureType === 'subtestsFailed') return undefined
   const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : error.cause
-  return { is: 'fail', name, line, text: typeof cause === 'string' ? cause : error.message }
+  return { is: 'fail', name, where, text: typeof cause === 'string' ? cause : error.message }
 }

@@ -7,12 +7,13 @@
  *
  * @module
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { styleText } from 'node:util'
 import { installPackages } from './install.ts'
-import { runSuite, type SuiteResult } from './suite.ts'
+import { runSuite, type SuiteOptions, type SuiteResult } from './suite.ts'
 
 const root = path.dirname(import.meta.dirname)
 process.chdir(root)
@@ -24,21 +25,23 @@ const ci = /^(1|true)$/.test(process.env.CI ?? '')
 
 interface Stage {
   readonly name: string
-  readonly fast: boolean
+  /** Runs side by side with the others that look at files only; says so by running no test. */
+  readonly looks?: boolean
+  readonly slow?: boolean
   run(): SuiteResult | Promise<SuiteResult>
 }
 
 const STAGES: readonly Stage[] = [
-  { name: 'lock file', fast: true, run: checkLockFile },
-  { name: 'types', fast: true, run: () => program('tsc', '--noEmit') },
-  { name: 'lint', fast: true, run: () => program('biome', 'check', '--error-on-warnings', '--colors=off') },
-  { name: 'dead code', fast: true, run: () => program('knip', '--no-progress') },
-  { name: 'unit', fast: true, run: () => suite('{src,bench}/**/*.test.ts', { timeoutMs: 60_000 }) },
-  { name: 'system', fast: false, run: () => suite('test/*.test.ts', { timeoutMs: 300_000 }) },
+  { name: 'lock file', looks: true, run: checkLockFile },
+  { name: 'types', looks: true, run: () => program('tsc', '--noEmit') },
+  { name: 'lint', looks: true, run: () => program('biome', 'check', '--error-on-warnings', '--colors=off') },
+  { name: 'dead code', looks: true, run: () => program('knip', '--no-progress') },
+  { name: 'unit', run: () => suite('src/**/*.test.ts', { timeoutMs: 60_000, perProcess: 5 }) },
+  { name: 'system', slow: true, run: () => suite('test/*.test.ts', { timeoutMs: 300_000 }) },
   {
     name: 'interop',
-    fast: false,
-    run: () => suite('test/interop/*.test.ts', { timeoutMs: 900_000, parallel: false }),
+    slow: true,
+    run: () => suite('test/interop/*.test.ts', { timeoutMs: 900_000, parallel: 1 }),
   },
 ]
 
@@ -56,19 +59,21 @@ if (ci && !fast) {
     console.log(`packages  FAILED\n${indent(problem)}`)
   }
 }
-for (const stage of STAGES) {
-  if (fast && !stage.fast) continue
-  if (only !== undefined && !['unit', 'system', 'interop'].includes(stage.name)) continue
-  const startedMs = performance.now()
-  const result = await stage.run()
-  if (result.passed + result.failures.length + result.skips.length === 0) continue
-  report(stage.name, result, (performance.now() - startedMs) / 1000)
-}
+const stages = STAGES.filter((stage) => !(fast && stage.slow) && !(only !== undefined && stage.looks))
+const looking = stages.filter((stage) => stage.looks).map((stage) => timed(stage))
+for (const stage of stages.filter((one) => one.looks)) report(stage.name, await looking.shift()!)
+for (const stage of stages.filter((one) => !one.looks)) report(stage.name, await timed(stage))
 reportSkips()
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0
 
-function report(name: string, result: SuiteResult, seconds: number): void {
+async function timed(stage: Stage): Promise<SuiteResult & { seconds: number }> {
+  const startedMs = performance.now()
+  return { ...(await stage.run()), seconds: (performance.now() - startedMs) / 1000 }
+}
+
+function report(name: string, result: SuiteResult & { seconds: number }): void {
+  if (result.passed + result.failures.length + result.skips.length === 0) return
   skips.push(...result.skips)
   passed += result.passed
   failed += result.failures.length
@@ -78,7 +83,7 @@ function report(name: string, result: SuiteResult, seconds: number): void {
     ...(result.failures.length > 0 ? [`${result.failures.length} failed`] : []),
   ].join(', ')
   const word = result.failures.length > 0 ? styleText('red', 'FAILED') : styleText('green', 'ok    ')
-  console.log(`${name.padEnd(10)} ${word} ${`${seconds.toFixed(1)} s`.padStart(8)}  ${counts}`)
+  console.log(`${name.padEnd(10)} ${word} ${`${result.seconds.toFixed(1)} s`.padStart(8)}  ${counts}`)
   for (const { where, name: test, text } of result.failures) {
     console.log(`\n  ${styleText('red', test)}  ${where}\n${indent(text)}\n`)
   }
@@ -96,10 +101,7 @@ function reportSkips(): void {
   if (ci) failed += skips.length
 }
 
-async function suite(
-  pattern: string,
-  options: { timeoutMs: number; parallel?: boolean },
-): Promise<SuiteResult> {
+async function suite(pattern: string, options: SuiteOptions): Promise<SuiteResult> {
   const files = globSync(pattern)
     .filter((file) => only === undefined || file.includes(only))
     .sort()
@@ -107,22 +109,19 @@ async function suite(
 }
 
 /** One program of node_modules/.bin as one check. */
-function program(name: string, ...args: string[]): SuiteResult {
-  const { status, stdout, stderr, error } = spawnSync(
-    process.execPath,
-    [path.join('node_modules', '.bin', name), ...args],
-    {
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-      env: plainEnv,
-    },
-  )
-  if (status === 0) return result()
-  return result({
-    where: '',
-    name: `${name} ${args.join(' ')}`,
-    text: error?.message ?? `${stdout}${stderr}`,
+async function program(name: string, ...args: string[]): Promise<SuiteResult> {
+  const child = spawn(process.execPath, [path.join('node_modules', '.bin', name), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: plainEnv,
   })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+    })
+  }
+  const [status] = (await once(child, 'close')) as [number | null]
+  return status === 0 ? result() : result({ where: '', name: `${name} ${args.join(' ')}`, text })
 }
 
 /** Without an entry for every platform `npm ci` refuses; with `resolved` it would pin one registry host. */

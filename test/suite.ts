@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Outcome } from './reporter.ts'
@@ -19,28 +19,30 @@ export interface SuiteResult {
 
 const OUTPUT_KEPT_CHARS = 4000
 
-/**
- * Runs test files, each in a process of its own, as many at a time as there are cores.
- *
- * @param timeoutMs For one file, its exit included: a handle left open fails the file, and what it started is
- *   killed with it.
- */
+export interface SuiteOptions {
+  /** For one process, its exit included: a handle left open fails it, and what it started is killed with it. */
+  readonly timeoutMs: number
+  /** Processes at a time. */
+  readonly parallel?: number
+  /** Neighbouring files that share a process: starting one costs more than most unit tests do. */
+  readonly perProcess?: number
+}
+
+/** Runs test files in processes of their own. */
 export async function runSuite(
   files: readonly string[],
-  { timeoutMs, parallel = true }: { timeoutMs: number; parallel?: boolean },
+  { timeoutMs, parallel = availableParallelism(), perProcess = 1 }: SuiteOptions,
 ): Promise<SuiteResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'backstitch-test-'))
-  const waiting = [...files]
+  const waiting = batches(files, perProcess)
   const done: SuiteResult[] = []
   const worker = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      done.push(
-        await runFile(file, { timeoutMs, report: path.join(folder, `${file.replaceAll('/', '_')}.json`) }),
-      )
+    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+      done.push(await runBatch(batch, timeoutMs, path.join(folder, `${done.length}-${waiting.length}`)))
     }
   }
   try {
-    await Promise.all(Array.from({ length: parallel ? availableParallelism() : 1 }, worker))
+    await Promise.all(Array.from({ length: parallel }, worker))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -51,19 +53,32 @@ export async function runSuite(
   }
 }
 
-async function runFile(
-  file: string,
-  { timeoutMs, report }: { timeoutMs: number; report: string },
-): Promise<SuiteResult> {
+/** Files of one folder, at most `size` together; the largest first, so that none is left for the end alone. */
+function batches(files: readonly string[], size: number): string[][] {
+  const found: string[][] = []
+  for (const inFolder of Map.groupBy(files, (file) => path.dirname(file)).values()) {
+    for (let at = 0; at < inFolder.length; at += size) found.push(inFolder.slice(at, at + size))
+  }
+  const bytes = (batch: string[]) => batch.reduce((sum, file) => sum + statSync(file).size, 0)
+  return found.sort((a, b) => bytes(b) - bytes(a))
+}
+
+async function runBatch(files: readonly string[], timeoutMs: number, report: string): Promise<SuiteResult> {
   const child = spawn(
     process.execPath,
     [
       '--disable-warning=ExperimentalWarning',
+      '--test',
+      '--test-isolation=none',
       `--test-reporter=${path.join(import.meta.dirname, 'reporter.ts')}`,
       `--test-reporter-destination=${report}`,
-      file,
+      ...files,
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+    },
   )
   // The child leads a process group, so that what a test started can be ended with it.
   const killGroup = () => {
@@ -93,15 +108,15 @@ async function runFile(
   const outcomes = readOutcomes(report)
   const failures = outcomes
     .filter((outcome) => outcome.is === 'fail')
-    .map(({ name, line, text }) => ({ where: line === undefined ? file : `${file}:${line}`, name, text }))
+    .map(({ name, where, text }) => ({ where, name, text }))
   if (late) {
-    failures.push({ where: file, name: 'the file did not end', text: `killed after ${timeoutMs / 1000} s` })
+    failures.push({ where: files.join(' '), name: 'did not end', text: `killed after ${timeoutMs / 1000} s` })
   } else if (status !== 0 && failures.length === 0) {
-    failures.push({ where: file, name: 'the file did not run', text: `exit ${signal ?? status}` })
+    failures.push({ where: files.join(' '), name: 'did not run', text: `exit ${signal ?? status}` })
   }
   const last = failures.at(-1)
   if (last !== undefined && output.trim() !== '') {
-    failures.splice(-1, 1, { ...last, text: `${last.text}\n--- output of the file ---\n${output.trim()}` })
+    failures.splice(-1, 1, { ...last, text: `${last.text}\n--- output ---\n${output.trim()}` })
   }
   return {
     passed: outcomes.filter((outcome) => outcome.is === 'pass').length,
