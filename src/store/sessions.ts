@@ -16,8 +16,8 @@ export interface SessionFilter {
   readonly closeReason?: string
 }
 
-/** Reports wait this long for others, so that thousands a second cost twenty writes to disk. */
-const BATCH_MS = 50
+/** Reports wait this long: for others, so that thousands a second cost few writes, and for the other end of the same session. */
+const BATCH_MS = 400
 /** A batch this large goes at once. */
 const BATCH_MAX = 2000
 
