@@ -88,6 +88,10 @@ test('checking tells what would be done and does not do it', async (t) => {
   assert.equal(await checkStore(file), undefined)
   await (await openStore({ file }))[Symbol.asyncDispose]()
   const before = readdirSync(directory)
-  assert.deepEqual(await checkStore(file), { applied: ['0001-start', '0002-grant-ports'], pending: [], unknown: [] })
+  assert.deepEqual(await checkStore(file), {
+    applied: ['0001-start', '0002-grant-ports'],
+    pending: [],
+    unknown: [],
+  })
   assert.deepEqual(readdirSync(directory), before)
 })

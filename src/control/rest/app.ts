@@ -1,9 +1,9 @@
 /**
  * The REST API as one Node request handler: what stands before every operation, and the list of operations.
  *
- * In this order: a request id · Host and Origin · the size of the body · the token · the role · the form of the
- * request · the operation. Nothing is read of a body before its size is known to be small, and nothing is
- * looked up for a caller who has no valid token.
+ * In this order: a request id · Host and Origin · the token · the size of the body · the role · the form of the
+ * request · the operation. Nothing is read of a body for a caller who has no valid token, nor more of it than its
+ * limit, and nothing else is looked up.
  *
  * @module
  */
@@ -88,11 +88,6 @@ export function buildApp(deps: RestDeps): RestApp {
   healthRoutes(app, deps)
   openapiRoute(app, deps)
 
-  const onError = (c: Context) => refuse(c, new Fault('TOO_LARGE', 'the body is over the limit'))
-  const limit = bodyLimit({ maxSize: MAX_BODY_BYTES, onError })
-  const applyLimit = bodyLimit({ maxSize: MAX_APPLY_BYTES, onError })
-  app.use((c, next) => (c.req.path === '/api/v1/apply' ? applyLimit : limit)(c, next))
-
   app.use(async (c, next) => {
     const notReady = deps.notReady?.()
     if (notReady !== undefined) throw notReady
@@ -104,6 +99,12 @@ export function buildApp(deps: RestDeps): RestApp {
     }
     await next()
   })
+
+  // After the token: a body without a length is read up to its limit to find out that it has no more.
+  const onError = (c: Context) => refuse(c, new Fault('TOO_LARGE', 'the body is over the limit'))
+  const limit = bodyLimit({ maxSize: MAX_BODY_BYTES, onError })
+  const applyLimit = bodyLimit({ maxSize: MAX_APPLY_BYTES, onError })
+  app.use((c, next) => (c.req.path === '/api/v1/apply' ? applyLimit : limit)(c, next))
 
   app.get('/metrics', async (c) => {
     return c.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType })

@@ -133,18 +133,24 @@ test('who guesses tokens waits, and longer each time; a right token is not kept 
   assert.equal((await rest.ask('GET', '/api/v1/whoami')).status, 200)
 })
 
-test('a body over the limit is refused before the token is looked at, with and without a length', async () => {
+test('a body over the limit is refused, with and without a length; without a token nothing of it is read', async () => {
   await using rest = await RestFixture.open()
   const big = JSON.stringify({ name: 'x'.repeat(300_000) })
-  const sized = await rest.ask('POST', '/api/v1/users', { body: big, token: '' })
-  assert.equal(sized.status, 413)
-  assert.equal(sized.body.code, 'TOO_LARGE')
-  const chunked = await rest.ask('POST', '/api/v1/users', {
-    body: big,
-    token: '',
-    headers: { 'transfer-encoding': 'chunked' },
-  })
-  assert.equal(chunked.status, 413)
+  for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+    const answer = await rest.ask('POST', '/api/v1/users', { body: big, headers })
+    assert.equal(answer.status, 413)
+    assert.equal(answer.body.code, 'TOO_LARGE')
+    const anonymous = await rest.ask('POST', '/api/v1/apply', { body: big, headers, token: '' })
+    assert.equal(anonymous.status, 401)
+  }
+  // The answer comes while the body is still to come.
+  const socket = net.connect(rest.port, '127.0.0.1')
+  socket.write(
+    'POST /api/v1/apply HTTP/1.1\r\nhost: control.example\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":',
+  )
+  const [first] = (await once(socket, 'data')) as [Buffer]
+  assert.match(first.toString(), /^HTTP\/1\.1 401 /)
+  socket.destroy()
 })
 
 test('bytes that are no request get an answer or a closed connection, and the API goes on', async () => {
