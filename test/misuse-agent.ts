@@ -15,10 +15,21 @@ import { parseProvisioningKey } from '../src/pki/provisioning-key.ts'
 import { type CertificateReply, type ControlMessage, PROTOCOL_VERSION } from '../src/wire/control.ts'
 import type { Site } from './site.ts'
 
+/** Where an installation is reached, and how it is known. */
+export interface Place {
+  readonly edge: { readonly host: string; readonly port: number }
+  readonly pin: Buffer
+}
+
+export function placeOf(site: Site): Place {
+  return { edge: { host: '127.0.0.1', port: site.edge.port }, pin: site.control.pin }
+}
+
 const HOST = { name: 'rogue', platform: 'test', program: PROGRAM }
 
-export async function enrolConnector(site: Site): Promise<Credentials> {
-  const { secret, pin } = parseProvisioningKey(await site.key())
+/** @param key Text of a provisioning key. */
+export async function enrolConnector(place: Place, key: string): Promise<Credentials> {
+  const { secret } = parseProvisioningKey(key)
   const { keyPem, csrPem } = await createKeyAndCsr('rogue')
   const body = {
     version: PROTOCOL_VERSION,
@@ -28,18 +39,21 @@ export async function enrolConnector(site: Site): Promise<Credentials> {
     fingerprint: {},
     timeMs: Date.now(),
   }
-  const reply = await postEnrol(at(site), pin, body, { egress: DIRECT, signal: AbortSignal.timeout(20_000) })
+  const reply = await postEnrol(place.edge, place.pin, body, {
+    egress: DIRECT,
+    signal: AbortSignal.timeout(20_000),
+  })
   return credentials('connector', reply, keyPem)
 }
 
 export async function signInDevice(
-  site: Site,
+  place: Place,
   who: { user: string; password: string },
 ): Promise<Credentials> {
   const { keyPem, csrPem } = await createKeyAndCsr('rogue')
   const body = { version: PROTOCOL_VERSION, ...who, csr: csrPem, device: HOST, timeMs: Date.now() }
   const options = { egress: DIRECT, signal: AbortSignal.timeout(20_000) }
-  return credentials('client', await postLogin(at(site), site.control.pin, body, options), keyPem)
+  return credentials('client', await postLogin(place.edge, place.pin, body, options), keyPem)
 }
 
 /** A control connection after its welcome, with everything that came since. */
@@ -49,8 +63,8 @@ export class RogueAgent implements AsyncDisposable {
   readonly heard: ControlMessage[] = []
   #waiting: { is: (message: ControlMessage) => boolean; resolve: (message: ControlMessage) => void }[] = []
 
-  static async connect(site: Site, who: Credentials, hello: Partial<Hello> = {}): Promise<RogueAgent> {
-    const { channel, welcome } = await dialControl(at(site), {
+  static async connect(place: Place, who: Credentials, hello: Partial<Hello> = {}): Promise<RogueAgent> {
+    const { channel, welcome } = await dialControl(place.edge, {
       egress: DIRECT,
       credentials: who,
       hello: {
@@ -93,10 +107,6 @@ export class RogueAgent implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.channel[Symbol.asyncDispose]()
   }
-}
-
-function at(site: Site) {
-  return { host: '127.0.0.1', port: site.edge.port }
 }
 
 function credentials(

@@ -4,7 +4,7 @@ import { systemClock } from '../src/base/clock.ts'
 import { newId } from '../src/base/ids.ts'
 import type { CarriedGrant } from '../src/wire/control.ts'
 import { openClientSite, PASSWORD, USER } from './client-site.ts'
-import { enrolConnector, RogueAgent, signInDevice } from './misuse-agent.ts'
+import { enrolConnector, placeOf, RogueAgent, signInDevice } from './misuse-agent.ts'
 
 /** The control plane's clock; what it gave out ends when a test says so. */
 function shiftedClock() {
@@ -29,11 +29,11 @@ const DENY = {
 async function openGranted(t: { after(work: () => unknown): void }, clock = shiftedClock()) {
   const { site, ...rest } = await openClientSite({ clock })
   t.after(() => rest[Symbol.asyncDispose]())
-  const own = await enrolConnector(site)
-  const connector = await RogueAgent.connect(site, own)
+  const own = await enrolConnector(placeOf(site), await site.key())
+  const connector = await RogueAgent.connect(placeOf(site), own)
   t.after(() => connector[Symbol.asyncDispose]())
-  const device = await signInDevice(site, { user: USER, password: PASSWORD })
-  const client = await RogueAgent.connect(site, device)
+  const device = await signInDevice(placeOf(site), { user: USER, password: PASSWORD })
+  const client = await RogueAgent.connect(placeOf(site), device)
   t.after(() => client[Symbol.asyncDispose]())
   const ask = { host: 'localhost', port: 22, protocol: 'tcp', wantPipe: false } as const
   const answer = await client.channel.request(
@@ -67,7 +67,7 @@ test('also when the connector was away while it was taken, and the control plane
   await connector[Symbol.asyncDispose]()
   clock.advance(ELEVEN_MINUTES_MS)
   await site.control.store.objects.put(DENY)
-  await using back = await RogueAgent.connect(site, own)
+  await using back = await RogueAgent.connect(placeOf(site), own)
   back.channel.send({ type: 'carries', ended: [carried] })
   await back.channel.isAlive(5000)
   const { id } = await site.control.store.objects.get('access-rule', DENY.name)
@@ -93,7 +93,10 @@ test('a port that is taken from the segment takes along what rests on it, live a
 
 test('a connector that claims the grant of another one takes nothing from it', async (t) => {
   const { site, connector, client, granted, carried } = await openGranted(t)
-  await using other = await RogueAgent.connect(site, await enrolConnector(site))
+  await using other = await RogueAgent.connect(
+    placeOf(site),
+    await enrolConnector(placeOf(site), await site.key()),
+  )
   other.channel.send({ type: 'carries', ended: [{ ...carried, user: newId('usr') }] })
   await other.channel.isAlive(5000)
   const rule = await site.control.store.objects.get('access-rule', 'the rest')
@@ -126,14 +129,17 @@ test('ten thousand grants revoked at once reach their connector, and do not keep
     }
   })
   await connector[Symbol.asyncDispose]()
-  await using back = await RogueAgent.connect(site, own)
+  await using back = await RogueAgent.connect(placeOf(site), own)
   assert.equal(await back.channel.isAlive(5000), true)
   const heard = new Set([
     ...back.welcome.revoked,
     ...back.heard.flatMap((message) => (message.type === 'revoke' ? message.grants : [])),
   ])
   assert.equal(heard.size, ids.length)
-  await using stranger = await RogueAgent.connect(site, await enrolConnector(site))
+  await using stranger = await RogueAgent.connect(
+    placeOf(site),
+    await enrolConnector(placeOf(site), await site.key()),
+  )
   assert.deepEqual(stranger.welcome.revoked, [], 'nobody is told of grants that are none of theirs')
   assert.equal(client.channel.isOpen, true)
 })

@@ -156,6 +156,15 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     return promise
   }
 
+  /** Reads no more, so that what the peer sends waits with it. What was read already still comes. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   /** Asks the peer for a sign of life now. @returns whether it came within `timeoutMs`. Never rejects. */
   isAlive(timeoutMs: number): Promise<boolean> {
     return this.isOpen ? this.#heartbeat.probe(timeoutMs) : Promise.resolve(false)

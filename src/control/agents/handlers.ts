@@ -124,11 +124,14 @@ async function takeReports(
   { reports }: Extract<AfterHello, { type: 'session' }>,
 ): Promise<void> {
   const factsOf = sessionFacts(connected, await deps.policy())
-  for (const raw of reports) {
-    const report = ownReport(connected, raw)
-    deps.store.sessions.merge(report, factsOf(report)).catch((error: unknown) => {
-      const about = { session: report.session, agent: connected.peer.identity.id }
-      deps.log.warn({ event: 'session.refused', ...about, err: error }, 'a session report was not kept')
-    })
-  }
+  // Waited for: an agent that reports faster than the store writes has to wait, too.
+  await Promise.all(
+    reports.map(async (raw) => {
+      const report = ownReport(connected, raw)
+      await deps.store.sessions.merge(report, factsOf(report)).catch((error: unknown) => {
+        const about = { session: report.session, agent: connected.peer.identity.id }
+        deps.log.warn({ event: 'session.refused', ...about, err: error }, 'a session report was not kept')
+      })
+    }),
+  )
 }

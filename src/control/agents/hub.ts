@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.ts'
 import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../../wire/control.ts'
 import { adoptCertificate, cloned } from './adopt.ts'
 import { revoked } from './certify.ts'
+import { InTurn } from './in-turn.ts'
 import type { Connected, Presence } from './presence.ts'
 
 type Hello = Extract<AgentMessage, { type: 'hello' }>
@@ -34,6 +35,8 @@ const HELLO_MS = 10_000
 /** How long the connection of an identity has to prove that it is alive when a second one comes. */
 const ALIVE_MS = 2_000
 const CLIENT_CONNECTIONS = 32
+/** Messages of one connection that are worked on at the same time. */
+const AT_ONCE = 8
 /** A difference that certificates bear, but that will not stay small. */
 const SKEW_WARN_MS = 60_000
 
@@ -139,7 +142,13 @@ export class Hub {
       handlers.left(connected, fault)
     })
     for (const message of await handlers.welcome(connected)) channel.send(message)
-    channel.onMessage = (message) => void this.#answer(connected, message)
+    const inTurn = new InTurn<AgentMessage>({
+      atOnce: AT_ONCE,
+      work: (message) => this.#answer(connected, message),
+      full: (isFull) => (isFull ? channel.pause() : channel.resume()),
+    })
+    void channel.closed.then(() => inTurn.drop())
+    channel.onMessage = (message) => inTurn.take(message)
     log.info(
       { event: 'agent.connected', agent: id, from, host: hello.host, program: hello.program },
       `${role} ${id} connected`,
