@@ -56,7 +56,8 @@ export function joinSession(
   facts: SessionFacts = {},
 ): SessionRecord {
   const holder = report.side === 'client' ? 'device' : 'connector'
-  const known = before?.sides[report.side]?.[holder] ?? before?.[holder]
+  // Not by what the other end says of it: a client that names a false connector would silence the real one.
+  const known = before?.sides[report.side]?.[holder]
   if (known !== undefined && report[holder] !== undefined && known !== report[holder]) {
     const detail = `session ${report.session} belongs to ${known}, not to ${report[holder]}`
     throw new Fault('FORBIDDEN', detail)
@@ -81,8 +82,9 @@ export function joinSession(
     device: facts.device ?? before?.device ?? client?.device,
     connector: facts.connector ?? connector?.connector ?? before?.connector ?? client?.connector,
     edge: facts.edge ?? first('edge') ?? before?.edge,
-    segment: facts.segment ?? before?.segment ?? first('segment'),
-    rule: facts.rule ?? before?.rule ?? first('rule'),
+    // The connector has it from a grant it verified.
+    segment: facts.segment ?? first('segment') ?? before?.segment,
+    rule: facts.rule ?? first('rule') ?? before?.rule,
     startedMs: client?.startedMs ?? connector?.startedMs ?? report.startedMs,
     endedMs: client?.endedMs ?? connector?.endedMs,
     times: {
