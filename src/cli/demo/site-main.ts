@@ -98,7 +98,12 @@ process.on('message', (order: SiteOrder) => {
   const done = order.order === 'network' ? buildNetwork(order) : startConnector(order)
   done.catch((error: Error) => answer({ answer: 'failed', what: error.message }))
 })
-const end = () => void owned.disposeAsync().finally(() => process.exit(0))
+let ending = false
+function end(): void {
+  if (ending) return // told twice: by the pipe and by the channel
+  ending = true
+  void owned.disposeAsync().finally(() => process.exit(0))
+}
 process.stdin.once('end', end).once('error', end).resume()
 process.once('disconnect', end)
 answer({ answer: 'ready' })
