@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { visibleText } from './visible-text.ts'
 
 /** A log line is an event name plus fields: `log.info({ event: 'pipe.joined', pipe }, 'text for people')`. */
 export type Log = Logger
@@ -25,6 +26,7 @@ export function createLog(
       base: { role },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: visibleText },
       redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[masked]' },
     },
     destination,

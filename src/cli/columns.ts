@@ -1,6 +1,6 @@
 import type { Kind } from '../api/kinds.ts'
 import { bytesText, milliseconds } from './session-line.ts'
-import { stateText } from './terminal.ts'
+import { inLine, stateText } from './terminal.ts'
 
 /** A resource as the API gives it; what a column does not find is shown as `-`. */
 // biome-ignore lint/suspicious/noExplicitAny: rows of fifteen kinds, read by name and shown as text
@@ -102,6 +102,6 @@ export const HEADS = Object.fromEntries(
 export function rowOf(kind: Kind, row: Row): string[] {
   return COLUMNS[kind].map(([, cell]) => {
     const value = cell(row)
-    return value === undefined || value === null || value === '' ? '-' : String(value)
+    return value === undefined || value === null || value === '' ? '-' : inLine(String(value))
   })
 }

@@ -1,13 +1,15 @@
 import { FAULTS, type Fault } from '../base/faults.ts'
-import { style } from './terminal.ts'
+import { inLine, style } from './terminal.ts'
 
 /** A fault for people: code, hop and what happened; what was seen; cause, fix, verify. */
 export function faultText(fault: Fault): string {
   const row = FAULTS[fault.code]
   const seen = Object.entries(fault.seen)
   const lines = [
-    `${style(['red', 'bold'], fault.code, process.stderr)} (${fault.hop}): ${row.title}: ${fault.detail}`,
-    ...(seen.length === 0 ? [] : [field('seen', seen.map(([name, value]) => `${name}=${value}`).join(' '))]),
+    `${style(['red', 'bold'], fault.code, process.stderr)} (${fault.hop}): ${row.title}: ${inLine(fault.detail)}`,
+    ...(seen.length === 0
+      ? []
+      : [field('seen', inLine(seen.map(([name, value]) => `${name}=${value}`).join(' ')))]),
     field('cause', row.cause),
     field('fix', row.fix),
     field('verify', row.verify),

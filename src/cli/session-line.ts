@@ -1,5 +1,5 @@
 import type { SessionResource } from '../api/records.ts'
-import { stateText } from './terminal.ts'
+import { inLine, stateText } from './terminal.ts'
 
 /** One session on one line: when, who, where to, how it went. */
 export function sessionLine(session: SessionResource): string {
@@ -9,7 +9,7 @@ export function sessionLine(session: SessionResource): string {
   return [
     startedAt,
     id,
-    `${names.user ?? user ?? '?'} -> ${host}:${port}`,
+    inLine(`${names.user ?? user ?? '?'} -> ${host}:${port}`),
     stateText(end) + (closeHop !== undefined && end !== 'done' ? ` (${closeHop})` : ''),
     ...(total === undefined ? [] : [`set up in ${milliseconds(total)}`]),
     `${bytesText(bytesUp)} up, ${bytesText(bytesDown)} down`,

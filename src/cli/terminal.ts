@@ -4,22 +4,43 @@
  * @module
  */
 import { styleText } from 'node:util'
+import { visibleLine, visibleText } from '../base/visible-text.ts'
+
+/** Escape sequences of colours, kept by `split`. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
+const COLOUR = /(\x1b\[\d+m)/
 
 type Style = Parameters<typeof styleText>[0]
 
 /** Data for people. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${harmless(text)}\n`)
 }
 
 /** Data for programs. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  process.stdout.write(`${visibleText(JSON.stringify(value, null, 2))}\n`)
 }
 
 /** Anything that is not the answer. */
 export function say(text: string): void {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${harmless(text)}\n`)
+}
+
+/** What others have named is shown as it is written, not obeyed; colours are ours. */
+function harmless(text: string): string {
+  return text
+    .split(COLOUR)
+    .map((part, at) => (at % 2 === 0 ? visibleText(part) : part))
+    .join('')
+}
+
+/** The same for a value that must not begin a line of its own. */
+export function inLine(text: string): string {
+  return text
+    .split(COLOUR)
+    .map((part, at) => (at % 2 === 0 ? visibleLine(part) : part))
+    .join('')
 }
 
 /** Colour for text that goes to `stream`; styleText looks at NO_COLOR, FORCE_COLOR and whether it is a terminal. */
@@ -47,8 +68,10 @@ function width(text: string): number {
 }
 
 function stripColour(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is removed
-  return text.replaceAll(/\x1b\[\d+m/g, '')
+  return text
+    .split(COLOUR)
+    .filter((_, at) => at % 2 === 0)
+    .join('')
 }
 
 const STATE_STYLES: Readonly<Record<string, Style>> = {

@@ -1,7 +1,7 @@
 import type { SessionResource } from '../api/records.ts'
 import { FAULTS, type Hop } from '../base/faults.ts'
 import { bytesText, milliseconds } from './session-line.ts'
-import { stateText, style } from './terminal.ts'
+import { inLine, stateText, style } from './terminal.ts'
 
 /** Steps of a set-up in the order in which they happen, by the hop that measures them. */
 const STEPS: readonly { key: keyof SessionResource['times']; hop: Hop; name: string }[] = [
@@ -38,7 +38,7 @@ export function sessionText(session: SessionResource): string {
   ]
   const facts = rows
     .filter(([, value]) => value !== undefined && value !== '')
-    .map(([name, value]) => `${style('dim', name.padEnd(12))} ${value}`)
+    .map(([name, value]) => `${style('dim', name.padEnd(12))} ${name === 'close' ? value : inLine(value!)}`)
   return `${facts.join('\n')}\n\n${timeline(session.times)}`
 }
 
@@ -82,5 +82,5 @@ function closeText({ closeReason, closeHop, closeDetail }: SessionResource): str
   if (closeReason === undefined) return undefined
   if (closeReason === 'done') return `done${closeHop === undefined ? '' : `, closed by ${closeHop}`}`
   const { title, fix } = FAULTS[closeReason]
-  return `${style('red', closeReason)} (${closeHop ?? FAULTS[closeReason].hop}): ${title}: ${closeDetail ?? ''}\n${' '.repeat(13)}fix: ${fix}`
+  return `${style('red', closeReason)} (${closeHop ?? FAULTS[closeReason].hop}): ${title}: ${inLine(closeDetail ?? '')}\n${' '.repeat(13)}fix: ${fix}`
 }
