@@ -1,29 +1,56 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import { KIND_NAMES } from '../api/kinds.ts'
 import { Fault } from '../base/faults.ts'
-import { rowOf } from './columns.ts'
-import { factsText } from './facts.ts'
-import { faultText } from './fault-report.ts'
-import { inLine, table } from './terminal.ts'
+import { HEADS, rowOf } from './columns.ts'
+import { resourceText } from './describe.ts'
+import { faultJson, faultText } from './fault-report.ts'
+import { table } from './terminal.ts'
 
-process.env.NO_COLOR = '1'
-delete process.env.FORCE_COLOR
-
-const NASTY = 'laptop\x1b[2J\x9b31m\u202etxt\r\nadmin  open'
-
-test('what others have named is shown, not obeyed, and begins no line of its own', () => {
-  const shown = [
-    table(['NAME'], [rowOf('client-device', { name: NASTY, state: 'usable' })]),
-    factsText([['host', NASTY]]),
-    faultText(new Fault('APP_REFUSED', NASTY, { seen: { host: NASTY } })),
-  ]
-  for (const text of shown) {
-    assert.doesNotMatch(text, /[^\P{Cc}\n]|\p{Bidi_Control}/u)
-    assert.doesNotMatch(text, /^admin/m)
-    assert.match(text, /laptop\\u001b\[2J/)
-  }
+test('a table lines up, whatever is coloured, and ends no line with spaces', () => {
+  const lines = stripVTControlCharacters(
+    table(
+      ['A', 'LONGER'],
+      [
+        ['\x1b[32mgreen\x1b[39m', 'x'],
+        ['b', 'yy'],
+      ],
+    ),
+  )
+  assert.equal(lines, 'A      LONGER\ngreen  x\nb      yy')
 })
 
-test('colours of our own are kept', () => {
-  assert.equal(inLine('\x1b[31mdenied\x1b[39m\x1b[2J'), '\x1b[31mdenied\x1b[39m\\u001b[2J')
+for (const kind of KIND_NAMES) {
+  test(`a ${kind} of which nothing is known is still a row`, () => {
+    const row = rowOf(kind, { id: 'x', state: 'healthy', bytesUp: 0, bytesDown: 0 })
+    assert.equal(row.length, HEADS[kind].length)
+    for (const cell of row) assert.notEqual(cell, '')
+  })
+}
+
+test('describe: ids come with what they are called, maps are indented', () => {
+  const text = stripVTControlCharacters(
+    resourceText({
+      name: 'web',
+      group: 'grp_1',
+      names: { grp_1: 'dc1' },
+      host: { platform: 'Linux' },
+      tcp: [],
+    }),
+  )
+  assert.equal(text, 'name   web\ngroup  dc1 grp_1\nhost\n  platform  Linux\ntcp    none')
+})
+
+test('a fault says code, hop, what happened, what was seen, cause, fix and how to verify', () => {
+  const fault = new Fault('APP_REFUSED', '10.0.0.5:443', { seen: { errno: 'ECONNREFUSED' } })
+  const lines = stripVTControlCharacters(faultText(fault)).split('\n')
+  assert.equal(lines[0], 'APP_REFUSED (application): The application refused the connection: 10.0.0.5:443')
+  assert.deepEqual(
+    lines.slice(1).map((line) => line.trim().split(/\s+/)[0]),
+    ['seen', 'cause', 'fix', 'verify'],
+  )
+  assert.deepEqual(Object.keys(faultJson(fault)), [
+    ...['code', 'hop', 'title', 'detail', 'retry', 'seen', 'cause', 'fix', 'verify'],
+  ])
 })

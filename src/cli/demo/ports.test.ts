@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { takeLock } from './lock.ts'
+import { freePort, portHolder } from './ports.ts'
+import { openWire } from './wire.ts'
+
+async function listening(server: net.Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as net.AddressInfo).port
+}
+
+test('a port that is taken: the next free one, and the process that holds it', async () => {
+  const server = net.createServer()
+  const port = await listening(server)
+  const found = await freePort('127.0.0.1', port)
+  assert.ok(found.port > port)
+  assert.match(found.heldBy!, new RegExp(`\\(process ${process.pid}\\)$`))
+  server.close()
+  await once(server, 'close')
+  assert.deepEqual(await freePort('127.0.0.1', port), { port })
+  assert.equal(portHolder(port), undefined)
+})
+
+test('the lock keeps a second demo out, and one that was left behind does not', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'bs-lock-'))
+  const file = path.join(folder, 'demo.lock')
+  const lock = takeLock(file)
+  assert.deepEqual(takeLock(file), { heldBy: process.pid })
+  ;(lock as Disposable)[Symbol.dispose]()
+  for (const left of [
+    '',
+    '{"pid":1',
+    `{"pid":${process.pid},"started":"0"}`,
+    '{"pid":999999999,"started":"7"}',
+  ]) {
+    writeFileSync(file, left)
+    const taken = takeLock(file)
+    assert.ok(Symbol.dispose in taken, left)
+    taken[Symbol.dispose]()
+  }
+  rmSync(folder, { recursive: true })
+})
+
+test('a wire carries both ways and passes the end of each', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'bs-wire-'))
+  const far = net.createServer({ allowHalfOpen: true }, (socket) => {
+    let text = ''
+    socket.setEncoding('utf8').on('data', (part) => {
+      text += part
+    })
+    socket.on('end', () => socket.end(`${text}!`))
+  })
+  const port = await listening(far)
+  {
+    await using _far = await openWire({ path: path.join(folder, 'w') }, { host: '127.0.0.1', port })
+    const near = net.connect({ path: path.join(folder, 'w'), allowHalfOpen: true })
+    near.end('question')
+    assert.equal(Buffer.concat(await near.toArray()).toString(), 'question!')
+  }
+  far.close()
+  await once(far, 'close')
+  rmSync(folder, { recursive: true })
+})

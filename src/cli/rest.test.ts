@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
+import { test } from 'node:test'
+import tls from 'node:tls'
+import { InvalidFault } from '../api/invalid.ts'
+import type { Fault } from '../base/faults.ts'
+import { createPublicCertificate, fingerprintOf } from '../edge/public-certificate.ts'
+import { Rest } from './rest.ts'
+
+const certificate = await createPublicCertificate(['127.0.0.1'], Date.now())
+
+/** A server with a certificate that no machine trusts, as an edge has at first. */
+async function serve(handler: http.RequestListener): Promise<{ server: string } & AsyncDisposable> {
+  const web = http.createServer(handler)
+  const listener = tls.createServer({ cert: certificate.cert, key: certificate.key }, (socket) => {
+    web.emit('connection', socket)
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  return {
+    server: `https://127.0.0.1:${(listener.address() as net.AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      listener.close()
+      await once(listener, 'close')
+    },
+  }
+}
+
+const context = (server: string, fingerprint: string | undefined = fingerprintOf(certificate)) =>
+  new Rest({ file: 'context.json', server, fingerprint, token: 'bst_token' })
+
+test('the token goes to the server with the pinned certificate', async () => {
+  let seen: string | undefined
+  await using at = await serve((request, response) => {
+    seen = request.headers.authorization
+    response.end('{"ok":true}')
+  })
+  assert.deepEqual(await context(at.server).get('/whoami'), { ok: true })
+  assert.equal(seen, 'Bearer bst_token')
+})
+
+test('another certificate: TLS_INTERCEPTED, and no request is sent', async () => {
+  let requests = 0
+  await using at = await serve((_, response) => {
+    requests++
+    response.end('{}')
+  })
+  const other = Array.from({ length: 32 }, () => '00').join(':')
+  await assert.rejects(context(at.server, other).get('/whoami'), { code: 'TLS_INTERCEPTED' })
+  assert.equal(requests, 0)
+})
+
+test('nobody listens: CONTROL_UNREACHABLE with the errno', async () => {
+  const unused = net.createServer().listen(0, '127.0.0.1')
+  await once(unused, 'listening')
+  const { port } = unused.address() as net.AddressInfo
+  unused.close()
+  await once(unused, 'close')
+  await assert.rejects(context(`https://127.0.0.1:${port}`).get('/x'), (fault: Fault) => {
+    return fault.code === 'CONTROL_UNREACHABLE' && fault.seen.errno === 'ECONNREFUSED'
+  })
+})
+
+test('a problem is thrown as its fault, with every place that is wrong', async () => {
+  await using at = await serve((_, response) => {
+    response.writeHead(422, { 'content-type': 'application/problem+json' }).end(
+      JSON.stringify({
+        ...{ type: 'urn:backstitch:fault:INVALID', title: 't', status: 422, detail: 'd', instance: 'req_1' },
+        ...{ code: 'INVALID', hop: 'control', retry: false, cause: 'c', fix: 'f', verify: 'v' },
+        errors: [{ pointer: '/documents/0/name', detail: 'expected a name' }],
+      }),
+    )
+  })
+  const fault = await context(at.server)
+    .call('/apply', { method: 'POST', body: {} })
+    .catch((error: InvalidFault) => error)
+  assert.ok(fault instanceof InvalidFault)
+  assert.equal(fault.errors[0]!.pointer, '/documents/0/name')
+})
+
+for (const [name, status, body] of [
+  ['an error page that is no problem', 502, '<html>'],
+  ['JSON that names no fault', 500, '{"error":"x"}'],
+  ['an answer that is no JSON', 200, 'hello'],
+] as const) {
+  test(`${name}: PROTOCOL_ERROR at control`, async () => {
+    await using at = await serve((_, response) => response.writeHead(status).end(body))
+    await assert.rejects(context(at.server).get('/x'), { code: 'PROTOCOL_ERROR', hop: 'control' })
+  })
+}
+
+test('lists are read page after page, up to the limit', async () => {
+  await using at = await serve((request, response) => {
+    const query = new URL(request.url!, 'https://x').searchParams
+    const from = Number(query.get('cursor') ?? 0)
+    const items = Array.from({ length: Math.min(2, Number(query.get('limit'))) }, (_, index) => from + index)
+    response.end(JSON.stringify({ items, next: from < 4 ? String(from + 2) : undefined }))
+  })
+  assert.deepEqual(await context(at.server).list('/things', 100), [0, 1, 2, 3, 4, 5])
+  assert.deepEqual(await context(at.server).list('/things', 3), [0, 1, 2])
+})
+
+test('lines come as they are sent, and end when asked to', async () => {
+  const open: http.ServerResponse[] = []
+  await using at = await serve((_, response) => {
+    open.push(response)
+    response.write('{"a":1}\n\n{"a":2}\n')
+  })
+  const stop = new AbortController()
+  const seen: string[] = []
+  for await (const line of context(at.server).lines('/sessions/stream', stop.signal)) {
+    seen.push(line)
+    if (seen.length === 2) stop.abort()
+  }
+  assert.deepEqual(seen, ['{"a":1}', '{"a":2}'])
+})

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import type { SessionResource } from '../api/records.ts'
+import { bytesText, milliseconds, sessionLine } from './session-line.ts'
+import { sessionText, timeline } from './timeline.ts'
+
+const SESSION: SessionResource = {
+  kind: 'session',
+  id: 'ses_01k8',
+  state: 'closed',
+  protocol: 'tcp',
+  host: 'wiki.internal',
+  port: 443,
+  user: 'usr_1',
+  names: { user: 'ann', connector: 'dc1-a' },
+  connector: 'con_1',
+  startedAt: '2026-11-21T01:42:14.643Z',
+  times: { policyUs: 500, handoverUs: 4000, innerTlsUs: 2500, dnsUs: 1000, connectUs: 500, totalUs: 10_000 },
+  bytesUp: 79,
+  bytesDown: 1_530_000,
+  closeReason: 'APP_RESET',
+  closeHop: 'application',
+  closeDetail: 'ECONNRESET',
+  sides: {},
+}
+
+test('timeline: a bar per step, each from where the one before ended, and what is left is the way', () => {
+  const lines = stripVTControlCharacters(timeline(SESSION.times)).split('\n')
+  assert.deepEqual(
+    lines.map((line) => line.slice(0, 29).trim()),
+    [
+      'control      policy',
+      'edge         handover',
+      'connector    end-to-end TLS',
+      'dns          resolve',
+      'application  connect',
+      'client       way and waiting',
+      'user waited',
+    ],
+  )
+  const starts = lines.slice(0, -1).map((line) => line.indexOf('█'))
+  assert.deepEqual(
+    starts,
+    starts.toSorted((a, b) => a - b),
+  )
+  assert.match(lines[1]!, / 4\.0 ms {2,}█{16}$/)
+  assert.match(lines.at(-1)!, /10 ms$/)
+})
+
+test('timeline: a session in a tunnel that was open says so', () => {
+  assert.match(
+    stripVTControlCharacters(timeline({ connectUs: 300, totalUs: 900 })),
+    /a tunnel to the connector was open/,
+  )
+})
+
+test('timeline: measured steps that add up to more than the total do not break it', () => {
+  assert.doesNotThrow(() => timeline({ handoverUs: 9000, innerTlsUs: 9000, totalUs: 10 }))
+  assert.doesNotThrow(() => timeline({}))
+})
+
+test('describe session: who, where to, why it ended and what to do', () => {
+  const text = stripVTControlCharacters(sessionText(SESSION))
+  assert.match(text, /user +ann usr_1/)
+  assert.match(text, /destination +wiki\.internal:443\/tcp/)
+  assert.match(text, /APP_RESET \(application\): The application reset the connection: ECONNRESET/)
+  assert.match(text, /fix: Look at the log of the application/)
+})
+
+test('one line for a session, with figures a person can read', () => {
+  const line = stripVTControlCharacters(sessionLine(SESSION))
+  assert.match(
+    line,
+    /ann -> wiki\.internal:443 +APP_RESET \(application\) +set up in 10 ms +79 B up, 1\.53 MB down/,
+  )
+  assert.deepEqual([0, 999, 1000, 1_234_567].map(bytesText), ['0 B', '999 B', '1.00 kB', '1.23 MB'])
+  assert.deepEqual([420, 3100, 13_400].map(milliseconds), ['0.42 ms', '3.1 ms', '13 ms'])
+})
