@@ -49,7 +49,7 @@ for (const [address, key] of [
 }
 
 test('a ticket is used once, and forgotten when it has expired', () => {
-  const used = new UsedTickets()
+  const used = new UsedTickets(Number.NEGATIVE_INFINITY)
   assert.equal(used.use('a', 1000, 0), true)
   assert.equal(used.use('a', 1000, 500), false)
   for (let i = 0; i < 1000; i++) used.use(`t${i}`, 1000 + i, i)

@@ -7,6 +7,7 @@ import { DIRECT } from '../link/egress.ts'
 import { bringHalf } from '../link/handover.ts'
 import { listen } from '../link/listen.fixture.ts'
 import { readExactly } from '../link/read-exactly.ts'
+import { TestTenant } from '../link/tenant.fixture.ts'
 import { tunnelAsClient } from '../link/tunnel.ts'
 import type { PipeTicket } from '../wire/control.ts'
 import { openTestEdge, openTunnel, type TestEdge } from './edge.fixture.ts'
@@ -102,6 +103,28 @@ test('a ticket is used once, also after its pipe has ended', async () => {
   await until(() => t.edge.stats().pipes === 0)
   await assert.rejects(bring(t, tickets.client, 'client'), { code: 'TICKET_INVALID' })
   assert.deepEqual(t.edge.stats().refused, { TICKET_INVALID: 2 })
+})
+
+test('a ticket from before a restart of the edge is refused, used or not; a new one is taken', async () => {
+  const tenant = await TestTenant.create()
+  const first = await openTestEdge({ tenant })
+  const { address, client, connector } = first
+  const used = await tenant.pipe(address, client, connector)
+  const ends = await openTunnel(first, used)
+  const unused = await tenant.pipe(address, client, connector, { expiresMs: Date.now() + 29_999 })
+  for (const { socket } of [ends.client, ends.connector]) socket.destroy()
+  await first[Symbol.asyncDispose]()
+  await using second = await openTestEdge({ tenant })
+  const again = { ...second, client, connector }
+  const there = ({ edge, ...ticket }: PipeTicket) => ({
+    ...ticket,
+    edge: { ...edge, port: second.address.port },
+  })
+  await assert.rejects(bring(again, there(used.client), 'client'), { code: 'TICKET_INVALID' })
+  await assert.rejects(bring(again, there(used.connector), 'connector'), { code: 'TICKET_INVALID' })
+  await assert.rejects(bring(again, there(unused.client), 'client'), { code: 'TICKET_INVALID' })
+  const fresh = await openTunnel(again)
+  for (const { socket } of [fresh.client, fresh.connector]) socket.destroy()
 })
 
 test('halves that were not meant for each other, or the same half twice, do not meet', async () => {

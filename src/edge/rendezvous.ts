@@ -44,7 +44,7 @@ export interface RendezvousOptions {
 
 export class Rendezvous {
   readonly #o: RendezvousOptions
-  readonly #used = new UsedTickets()
+  readonly #used = new UsedTickets(Date.now())
   readonly #meetings = new Map<string, Meeting>()
   readonly #pipes = new Set<Pipe>()
   #draining = false
@@ -72,7 +72,9 @@ export class Rendezvous {
     const meeting = this.#meetings.get(ticket.pipe)
     if (this.#draining && meeting === undefined) throw new Fault('EDGE_DRAINING', 'it takes no new pipes')
     if (!this.#used.use(ticket.id, ticket.expiresMs, Date.now())) {
-      throw new Fault('TICKET_INVALID', 'it was used before', { seen: { ticket: ticket.id } })
+      throw new Fault('TICKET_INVALID', 'it was used before, or comes from before the start of this edge', {
+        seen: { ticket: ticket.id },
+      })
     }
     const seats = meeting?.seats ?? {}
     const other = seats[ticket.side === 'client' ? 'connector' : 'client']

@@ -40,7 +40,7 @@ const KIND: TokenKind<Ticket> = {
   expired: 'TICKET_INVALID',
 }
 
-/** Longest life; an edge bounds its memory of used ids by it. */
+/** Life of every ticket: it is for bringing a half at once. An edge bounds its memory of used ids by it. */
 export const TICKET_LIFE_MS = 30_000
 
 /** @throws {Fault} INVALID if the ticket would be longer than an edge reads. */

@@ -2,11 +2,8 @@ import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/ids.ts'
 import { type Identity, identityUri } from '../../pki/identity.ts'
 import type { SigningKey } from '../../pki/signing-keys.ts'
-import { signTicket } from '../../pki/ticket.ts'
+import { signTicket, TICKET_LIFE_MS } from '../../pki/ticket.ts'
 import type { PipeTicket } from '../../wire/control.ts'
-
-/** A ticket is for bringing a half at once, not for keeping. */
-const TICKET_LIFE_MS = 30_000
 
 export interface PipeEnds {
   /** Who is the TLS client inside the pipe. */
