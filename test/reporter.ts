@@ -20,8 +20,9 @@ export { reporter as default }
 function outcomeOf(event: TestEvent): Outcome | undefined {
   if (event.type === 'test:pass') {
     const { name, skip, details } = event.data
-    if (details.type === 'suite') return undefined
-    if (skip === undefined || skip === false) return { is: 'pass', name }
+    // A skipped suite stands for the tests in it, which nobody has counted.
+    const skipped = skip !== undefined && skip !== false
+    if (!skipped) return details.type === 'suite' ? undefined : { is: 'pass', name }
     return { is: 'skip', name, reason: typeof skip === 'string' ? skip : 'no reason given' }
   }
   if (event.type !== 'test:fail') return undefined
