@@ -24,17 +24,17 @@ export interface SuiteOptions {
   readonly timeoutMs: number
   /** Processes at a time. */
   readonly parallel?: number
-  /** Neighbouring files that share a process: starting one costs more than most unit tests do. */
-  readonly perProcess?: number
+  /** Folders whose files keep no state of the process, and so may share one: starting it costs more than they do. */
+  readonly sharing?: RegExp
 }
 
 /** Runs test files in processes of their own. */
 export async function runSuite(
   files: readonly string[],
-  { timeoutMs, parallel = availableParallelism(), perProcess = 1 }: SuiteOptions,
+  { timeoutMs, parallel = availableParallelism(), sharing }: SuiteOptions,
 ): Promise<SuiteResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'backstitch-test-'))
-  const waiting = batches(files, perProcess)
+  const waiting = batches(files, sharing)
   const done: SuiteResult[] = []
   const worker = async (): Promise<void> => {
     for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
@@ -53,10 +53,13 @@ export async function runSuite(
   }
 }
 
-/** Files of one folder, at most `size` together; the largest first, so that none is left for the end alone. */
-function batches(files: readonly string[], size: number): string[][] {
+const PER_PROCESS = 5
+
+/** What runs in one process; the largest first, so that none is left for the end alone. */
+function batches(files: readonly string[], sharing: RegExp | undefined): string[][] {
   const found: string[][] = []
-  for (const inFolder of Map.groupBy(files, (file) => path.dirname(file)).values()) {
+  for (const [folder, inFolder] of Map.groupBy(files, (file) => path.dirname(file))) {
+    const size = sharing?.test(folder) ? PER_PROCESS : 1
     for (let at = 0; at < inFolder.length; at += size) found.push(inFolder.slice(at, at + size))
   }
   const bytes = (batch: string[]) => batch.reduce((sum, file) => sum + statSync(file).size, 0)
