@@ -154,11 +154,11 @@ function startText(facts: Record<string, string>): string {
   const { token, ...shown } = facts
   const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(12)} ${value}`)
   if (token !== undefined) {
-    lines.push(
-      '',
-      `  admin token  ${token}`,
-      '  Shown this once. It lies beside the context file, mode 0600.',
-    )
+    // What is not a terminal is a journal, and keeps it.
+    if (process.stdout.isTTY) {
+      lines.push('', `  admin token  ${token}`, '  Shown this once.')
+    }
+    lines.push('', '  The admin token lies beside the context file, mode 0600.')
   }
   return `Backstitch server\n${lines.join('\n')}\n`
 }
