@@ -26,10 +26,12 @@ export function addLogs(program: Command): void {
       const rest = await restFor(command)
       const show = (session: SessionResource) =>
         print(globals(command).json ? JSON.stringify(session) : sessionLine(session))
+      const fromMs = Date.now()
       const latest = await rest.list<SessionResource>('/sessions', options.lines)
       for (const session of latest.reverse()) show(session)
       if (!options.follow) return
       using stop = untilStopped()
-      for await (const line of rest.lines('/sessions/stream', stop.signal)) show(JSON.parse(line))
+      for await (const line of rest.lines(`/sessions/stream?since=${fromMs}`, stop.signal))
+        show(JSON.parse(line))
     })
 }

@@ -24,7 +24,8 @@ try {
 
 function report(error: unknown): number {
   // commander has written its message, or the help or version that was asked for.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE
+  // It says 1 for wrong usage; a command that has another code for it says that.
+  if (error instanceof CommanderError) return error.exitCode === 1 ? EXIT.USAGE : error.exitCode
   const fault = asFault(error)
   say(program.opts().json ? JSON.stringify(faultJson(fault)) : faultText(fault))
   if (fault.code === 'INTERNAL' && error instanceof Error && error.stack) say(error.stack)

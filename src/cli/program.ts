@@ -6,6 +6,7 @@ import { addClient } from './client.ts'
 import { addCompletion } from './completion.ts'
 import { addConnector } from './connector.ts'
 import { addDemo } from './demo.ts'
+import { addDoctor } from './doctor.ts'
 import { examples } from './globals.ts'
 import { addKey } from './key.ts'
 import { addLogs } from './logs.ts'
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
   addKey(program)
   program.commandsGroup('Looking:')
   addStatus(program)
+  addDoctor(program)
   addLogs(program)
   addAudit(program)
   addCompletion(program)

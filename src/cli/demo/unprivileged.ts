@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chownSync, mkdirSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 export interface Unprivileged {
@@ -25,7 +25,6 @@ const NO_RIGHTS = ['--no-new-privs', '--inh-caps=-all', '--bounding-set=-all']
 export function unprivileged(checkout: string, state: string, mayMount: boolean): Unprivileged {
   if (process.getuid?.() !== 0)
     return { prefix: [], checkout, state, user: 'you', uid: process.getuid?.() ?? 0 }
-  const inUserNamespace = !ok('setpriv', ['--reuid', String(NOBODY), '--clear-groups', 'true'])
   const asNobody = [
     'setpriv',
     '--reuid',
@@ -35,7 +34,7 @@ export function unprivileged(checkout: string, state: string, mayMount: boolean)
     '--clear-groups',
     ...NO_RIGHTS,
   ]
-  if (!inUserNamespace) {
+  if (!isMapped()) {
     const nobody = (at: string, stateAt: string): Unprivileged => ({
       ...{ prefix: asNobody, checkout: at, state: stateAt, user: 'nobody', uid: NOBODY },
     })
@@ -44,8 +43,9 @@ export function unprivileged(checkout: string, state: string, mayMount: boolean)
       return nobody('/mnt/checkout', '/mnt/state')
     }
   }
-  const user = inUserNamespace ? 'you, without any capability' : 'root without any capability'
   const prefix = ok('setpriv', [...NO_RIGHTS, 'true']) ? ['setpriv', ...NO_RIGHTS] : []
+  const owner = isMapped() ? 'you' : 'root'
+  const user = prefix.length > 0 ? `${owner}, without any capability` : owner
   return { prefix, checkout, state, user, uid: 0 }
 }
 
@@ -77,4 +77,13 @@ function mountElsewhere(checkout: string, state: string): boolean {
 
 function ok(program: string, args: readonly string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0
+}
+
+/** In a user namespace, where uid 0 is somebody outside and nobody else is there. */
+function isMapped(): boolean {
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
+  } catch {
+    return false
+  }
 }

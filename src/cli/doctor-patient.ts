@@ -1,0 +1,175 @@
+/**
+ * Whom the doctor looks at: which role, where its files lie, as which user it runs, and what they say of edge and pin.
+ *
+ * @module
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import { access, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { asFault, Fault } from '../base/faults.ts'
+import { silentLog } from '../base/log.ts'
+import { StateDir } from '../base/state-dir.ts'
+import { clientDirs, readClientConfig } from '../client/options.ts'
+import { loadProfile } from '../client/profile.ts'
+import { peekIdentity } from '../connector/identity.ts'
+import { readKeyFile } from '../connector/key-file.ts'
+import { Locker } from '../connector/locker.ts'
+import { readConnectorConfig } from '../connector/options.ts'
+import { OUR_NAMES } from '../doctor/examine.ts'
+import type { AppTarget, FactTable, IdentityFacts, KeyFacts, Patient, PatientRole } from '../doctor/facts.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import type { EgressInput } from '../link/egress.ts'
+import type { ProvisioningKey } from '../pki/provisioning-key.ts'
+import { type DenialFacts, lookAtDenials } from '../probe/denials.ts'
+import { readMachine } from '../probe/machine.ts'
+
+export interface PatientFlags {
+  readonly config?: string
+  readonly state?: string
+  readonly keyFile?: string
+  readonly proxy?: string
+  readonly edge?: EdgeAddress
+  readonly pin?: Buffer
+  readonly app?: AppTarget
+}
+
+export interface Admitted {
+  readonly patient: Patient
+  readonly given: Partial<Pick<FactTable, 'key' | 'identity' | 'denials'>>
+  readonly egress: EgressInput
+}
+
+interface Places {
+  readonly role: PatientRole
+  readonly stateDir: string
+}
+
+/**
+ * Looks where connectors and clients keep their state. The first that is there is it.
+ *
+ * @throws {Fault} DAEMON_DOWN if there is neither.
+ */
+export async function findPlaces(role: PatientRole | undefined, state: string | undefined): Promise<Places> {
+  if (state !== undefined) {
+    return {
+      role: role ?? ((await exists(path.join(state, 'profile.json'))) ? 'client' : 'connector'),
+      stateDir: path.resolve(state),
+    }
+  }
+  const usual: Places[] = [
+    { role: 'connector', stateDir: path.resolve('.backstitch/connector') },
+    { role: 'connector', stateDir: '/var/lib/backstitch/connector' },
+    { role: 'client', stateDir: path.resolve('.backstitch/client') },
+    { role: 'client', stateDir: clientDirs().state },
+  ]
+  const wanted = usual.filter((place) => role === undefined || place.role === role)
+  for (const place of wanted) if (await exists(place.stateDir)) return place
+  const installed = wanted.find(({ stateDir }) => !stateDir.startsWith(process.cwd()))!
+  if (role !== undefined || (await exists('/etc/backstitch/provision_key'))) return installed
+  throw new Fault('DAEMON_DOWN', 'neither a connector nor a client has ever run here', {
+    seen: { looked: wanted.map(({ stateDir }) => stateDir) },
+  })
+}
+
+/**
+ * Everything about the patient that has to be known first. Becomes the user that the daemon runs as, where it may:
+ * what root can reach, the daemon perhaps cannot.
+ */
+export async function admit(
+  { role, stateDir }: Places,
+  flags: PatientFlags,
+  signal: AbortSignal,
+): Promise<Admitted> {
+  const denials = process.getuid?.() === 0 ? await lookAtDenials(OUR_NAMES, signal) : undefined
+  return role === 'connector'
+    ? admitConnector(stateDir, flags, denials)
+    : admitClient(stateDir, flags, denials)
+}
+
+async function admitConnector(
+  stateDir: string,
+  flags: PatientFlags,
+  denials?: DenialFacts,
+): Promise<Admitted> {
+  const config = await readConnectorConfig(flags.config)
+  const machine = await readMachine({ gathered: config.gatheredFile })
+  await becomeOwnerOf(stateDir)
+  const keyFile = flags.keyFile ?? config.keyFile
+  const locker = new Locker(StateDir.at(stateDir, 'connector'), machine, silentLog)
+  const { found, facts: identity } = await lookAtIdentity(locker)
+  const { key, facts } = await lookAtKey(keyFile)
+  const edge =
+    from(flags.edge, 'flag --edge') ??
+    from(config.edge, 'the configuration') ??
+    from(found?.edge, 'the identity') ??
+    from(key && { host: key.edgeHost, port: key.edgePort }, 'the provisioning key')
+  const pin = flags.pin ?? (found ? pinOf(found.rootPem) : key?.pin)
+  return {
+    patient: { role: 'connector', stateDir, keyFile, proxyFile: config.proxyFile, edge, pin, app: flags.app },
+    given: { identity, key: facts, denials },
+    egress: { flag: flags.proxy ?? config.proxy, file: config.proxyFile },
+  }
+}
+
+async function admitClient(stateDir: string, flags: PatientFlags, denials?: DenialFacts): Promise<Admitted> {
+  const config = await readClientConfig(flags.config)
+  await becomeOwnerOf(stateDir)
+  let identity: IdentityFacts = { stored: false, drifted: [] }
+  const profile = await loadProfile(StateDir.at(stateDir, 'client')).catch((error: unknown) => {
+    identity = { stored: true, drifted: [], fault: asFault(error, 'INVALID') }
+    return undefined
+  })
+  if (profile) identity = { stored: true, id: profile.deviceId, notAfterMs: profile.notAfterMs, drifted: [] }
+  const edge = from(flags.edge, 'flag --edge') ?? from(profile?.edge, 'the profile')
+  const pin = flags.pin ?? (profile && Buffer.from(profile.pin, 'hex'))
+  return {
+    patient: { role: 'client', stateDir, proxyFile: config.proxyFile, edge, pin, app: flags.app },
+    given: { identity, denials },
+    egress: { flag: flags.proxy ?? config.proxy, file: config.proxyFile },
+  }
+}
+
+async function lookAtIdentity(locker: Locker) {
+  try {
+    const peeked = await peekIdentity(locker)
+    if (peeked === undefined) return { facts: { stored: false, drifted: [] } }
+    const { id, notAfterMs } = peeked.identity
+    const drifted = peeked.drifted.map(({ factor, oldHash, newHash }) => `${factor} ${oldHash}→${newHash}`)
+    return { found: peeked.identity, facts: { stored: true, id, notAfterMs, drifted } }
+  } catch (error) {
+    return { facts: { stored: true, drifted: [], fault: asFault(error, 'INVALID', 'connector') } }
+  }
+}
+
+async function lookAtKey(file: string): Promise<{ key?: ProvisioningKey; facts: KeyFacts }> {
+  try {
+    return { key: await readKeyFile(file, silentLog), facts: { file } }
+  } catch (error) {
+    return { facts: { file, fault: asFault(error, 'KEY_UNREADABLE') } }
+  }
+}
+
+/** The owner of its state directory is the service user. Not to be undone: this process only looks, and ends. */
+async function becomeOwnerOf(stateDir: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const owner = await stat(stateDir).catch(() => undefined)
+  if (owner === undefined || owner.uid === 0) return
+  process.setgroups?.([owner.gid])
+  process.setgid?.(owner.gid)
+  process.setuid?.(owner.uid)
+}
+
+function pinOf(rootPem: string): Buffer {
+  return createHash('sha256').update(new X509Certificate(rootPem).raw).digest()
+}
+
+function from(edge: EdgeAddress | undefined, source: string): Patient['edge'] {
+  return edge && { host: edge.host, port: edge.port, source }
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  )
+}

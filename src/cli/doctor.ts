@@ -1,0 +1,161 @@
+import { isIP } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { rfc3339 } from '../base/clock.ts'
+import { asFault } from '../base/faults.ts'
+import type { AppTarget, PatientRole } from '../doctor/facts.ts'
+import type { Report } from '../doctor/report.ts'
+import { faultJson, faultText } from './fault-report.ts'
+import { examples, globals, parseHostPort } from './globals.ts'
+import { untilStopped } from './signals.ts'
+import { print, say } from './terminal.ts'
+
+interface DoctorFlags {
+  readonly config?: string
+  readonly state?: string
+  readonly keyFile?: string
+  readonly proxy?: string
+  readonly edge?: { host: string; port: number }
+  readonly pin?: string
+  readonly app?: { host: string; port: number }
+  readonly network: string[]
+  readonly watch?: boolean
+}
+
+const WATCH_MS = 10_000
+/** sysexits.h: the command line cannot be understood; 2 is taken by "could not look". */
+const USAGE = 64
+const COULD_NOT_LOOK = 2
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('Find the hop that broke: first line hop and cause, then evidence, fix and how to verify')
+    .addArgument(
+      new Argument('[role]', 'whose way to look at (default: what runs here)').choices([
+        'connector',
+        'client',
+      ]),
+    )
+    .option('--config <file>', 'YAML configuration of the role')
+    .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
+    .addOption(new Option('--key-file <file>', 'provisioning key').env('BACKSTITCH_KEY_FILE'))
+    .option('--proxy <host:port>', 'outbound proxy, in place of the setting')
+    .addOption(
+      new Option('--edge <host:port>', 'edge, in place of the one that is known').argParser(parseHostPort),
+    )
+    .option('--pin <hex>', 'SHA-256 of the tenant root, in place of the one that is known')
+    .addOption(
+      new Option('--app <host:port>', 'look at the way to this application, too').argParser(parseHostPort),
+    )
+    .addOption(
+      new Option('--network <cidr...>', 'where the address of --app is expected')
+        .argParser(collectCidr)
+        .default([]),
+    )
+    .option('--watch', 'look again every 10 s and say what changed, until Ctrl-C')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch doctor', 'the role that runs on this machine'],
+        ['sudo backstitch doctor connector', 'as its service user, and with what only root can read'],
+        ['backstitch doctor connector --app hr.internal:443', 'the last mile, too'],
+        ['backstitch doctor --json | jq .findings[0].code', 'for programs'],
+      ),
+    )
+    .addHelpText('after', '\nExit codes: 0 healthy, 1 fault found, 2 could not look, 64 wrong usage')
+    .exitOverride((error) => {
+      throw error.exitCode === 0 ? error : new CommanderError(USAGE, error.code, error.message)
+    })
+    .action(runDoctor)
+}
+
+async function runDoctor(role: PatientRole | undefined, flags: DoctorFlags, command: Command): Promise<void> {
+  using stop = untilStopped()
+  const json = globals(command).json ?? false
+  try {
+    process.exitCode = flags.watch
+      ? await watch(role, flags, stop.signal, json)
+      : await lookOnce(role, flags, stop.signal, json)
+  } catch (error) {
+    if (stop.signal.aborted) return
+    const fault = asFault(error)
+    say(json ? JSON.stringify(faultJson(fault)) : faultText(fault))
+    process.exitCode = COULD_NOT_LOOK
+  }
+}
+
+async function lookOnce(
+  role: PatientRole | undefined,
+  flags: DoctorFlags,
+  signal: AbortSignal,
+  json: boolean,
+): Promise<number> {
+  const { renderFirst, renderRest } = await import('../doctor/render-text.ts')
+  const { findingOf, DOCTOR_EXIT } = await import('../doctor/report.ts')
+  const { examine } = await import('../doctor/examine.ts')
+  const admitted = await patientOf(role, flags, signal)
+  const colour = process.stdout.hasColors?.() ?? false
+  let told = false
+  const report = await examine({
+    ...admitted,
+    signal,
+    onProgress: ({ certain, roots }) => {
+      if (json || told || !certain || roots[0] === undefined) return
+      told = true
+      const first = {
+        outcome: 'fault',
+        findings: [findingOf(roots[0])],
+        role: admitted.patient.role,
+      } as const
+      print(renderFirst(first, colour))
+    },
+  })
+  if (json) print(JSON.stringify(report, null, 2))
+  else
+    print(told ? renderRest(report, colour) : `${renderFirst(report, colour)}\n${renderRest(report, colour)}`)
+  return DOCTOR_EXIT[report.outcome]
+}
+
+/** One line when the verdict changes: with the time, so that it can be laid beside other logs. */
+async function watch(
+  role: PatientRole | undefined,
+  flags: DoctorFlags,
+  signal: AbortSignal,
+  json: boolean,
+): Promise<number> {
+  const { headline, DOCTOR_EXIT } = await import('../doctor/report.ts')
+  const { examine } = await import('../doctor/examine.ts')
+  let before: string | undefined
+  let last: Report | undefined
+  while (!signal.aborted) {
+    const startedAt = performance.now()
+    try {
+      last = await examine({ ...(await patientOf(role, flags, signal)), signal })
+      const line = headline(last)
+      if (line !== before) print(json ? JSON.stringify(last) : `${rfc3339(Date.now())}  ${line}`)
+      before = line
+      await wait(Math.max(0, WATCH_MS - (performance.now() - startedAt)), undefined, { signal })
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+  return last === undefined ? COULD_NOT_LOOK : DOCTOR_EXIT[last.outcome]
+}
+
+async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, signal: AbortSignal) {
+  const { admit, findPlaces } = await import('./doctor-patient.ts')
+  const { parsePin } = await import('../client/login.ts')
+  const app: AppTarget | undefined = flags.app && { ...flags.app, networks: flags.network }
+  const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
+  return admit(await findPlaces(role, flags.state), { ...flags, app, pin }, signal)
+}
+
+function collectCidr(text: string, before: string[]): string[] {
+  const [network, bits, ...rest] = text.split('/')
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(network!)] ?? -1
+  if (rest.length > 0 || !/^\d{1,3}$/.test(bits ?? '') || Number(bits) > most) {
+    throw new InvalidArgumentError('Expected a network such as 10.20.0.0/16.')
+  }
+  return [...before, text]
+}
