@@ -210,7 +210,8 @@ export class Outbox {
   }
 
   #flush(): void {
-    if (this.#pace.wantsMarker) {
+    const something = this.#bulk.lanes > 0 || this.#batches.length > 0 || this.#control.bytes > 0
+    if (something && this.#pace.wantsMarker) {
       this.#pace.marker(performance.now() * 1000)
       this.control(FrameType.PING, 0, MARKER)
     }

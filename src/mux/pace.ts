@@ -1,10 +1,12 @@
-/** Keeps two cores busy with a tunnel on loopback; a slow path gets more than it needs, but not by much. */
-const MIN_BYTES = 1_048_576
+/** Eight full frames: less, and processes that share two cores wait for each other. */
+const MIN_BYTES = 524_288
 const MAX_BYTES = 33_554_432
 /** Below this a round trip says more about the scheduler of the machine than about the network. */
-const RTT_FLOOR_US = 1_000
+const RTT_FLOOR_US = 600
 /** How long a shortest round trip or a highest rate is believed. */
 const MEMORY_US = 10_000_000
+/** Rounds at the least limit: one in which the queues run dry, one in which the round trip is seen without them. */
+const DRAIN_ROUNDS = 2
 
 /**
  * How many bytes of a tunnel may be on their way.
@@ -27,6 +29,7 @@ export class Pace {
   #fastest: [now: number, before: number] = [0, 0]
   #shortestUs: [now: number, before: number] = [Infinity, Infinity]
   #sinceUs = 0
+  #draining = 0
 
   /** May bulk data leave? */
   get open(): boolean {
@@ -64,17 +67,19 @@ export class Pace {
     this.#answered = this.#marked
     this.#answeredUs = nowUs
     this.#marked = -1
-    const drain = nowUs - this.#sinceUs > MEMORY_US
-    if (drain) {
-      this.#fastest = [0, this.#fastest[0]]
-      this.#shortestUs = [Infinity, this.#shortestUs[0]]
-      this.#sinceUs = nowUs
-    }
     this.#fastest[0] = Math.max(this.#fastest[0], rate)
     this.#shortestUs[0] = Math.min(this.#shortestUs[0], tookUs)
+    if (this.#draining > 0) this.#draining--
+    else if (nowUs - this.#sinceUs > MEMORY_US) this.#forget(nowUs)
     const rttUs = Math.max(Math.min(...this.#shortestUs), RTT_FLOOR_US)
     const product = Math.max(...this.#fastest) * rttUs
-    // Less for one round, so that the queues run dry and the round trip is seen without them.
-    this.#limit = Math.min(Math.max(product * (drain ? 1 : 2.5), MIN_BYTES), MAX_BYTES)
+    this.#limit = this.#draining > 0 ? MIN_BYTES : Math.min(Math.max(product * 2.5, MIN_BYTES), MAX_BYTES)
+  }
+
+  #forget(nowUs: number): void {
+    this.#sinceUs = nowUs
+    this.#draining = DRAIN_ROUNDS
+    this.#fastest = [0, this.#fastest[0]]
+    this.#shortestUs = [Infinity, this.#shortestUs[0]]
   }
 }
