@@ -4,7 +4,7 @@ import tls from 'node:tls'
 import { asFault, Fault } from '../base/faults.ts'
 import type { ControlPort } from '../link/control-port.ts'
 import type { Credentials } from '../link/credentials.ts'
-import { receiveHalf } from '../link/handover.ts'
+import { type ReceivedHalf, receiveHalf } from '../link/receive-half.ts'
 import { contextOf } from '../link/tls-context.ts'
 import { acceptTls } from '../link/tls-session.ts'
 import { type Peer, peerOf } from '../pki/verify.ts'
@@ -70,8 +70,9 @@ export class Dispatch {
   async #takeHalf(socket: net.Socket, signal: AbortSignal): Promise<void> {
     const { control, rendezvous } = this.#o
     let seat: Seat | undefined
+    let half: ReceivedHalf | undefined
     try {
-      await receiveHalf(socket, {
+      half = await receiveHalf(socket, {
         credentials: this.credentials,
         ticketKeys: () => control.ticketKeys(),
         isRevoked: (serial) => control.isRevoked(serial),
@@ -84,7 +85,7 @@ export class Dispatch {
       if (seat) rendezvous.leave(seat)
       throw thrown
     }
-    rendezvous.arrive(seat!, socket)
+    if (half !== undefined) rendezvous.arrive(seat!, half)
   }
 
   async #takeAgent(socket: net.Socket, signal: AbortSignal): Promise<void> {

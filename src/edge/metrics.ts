@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { FaultCode } from '../base/faults.ts'
+import type { HalfMode } from '../wire/handover.ts'
 import type { StitchEnd } from './stitch.ts'
 
 /** What a connection came for. */
@@ -19,6 +20,7 @@ export class EdgeMetrics {
   readonly #refused = new Map<FaultCode, number>()
   readonly #refusedTotal: Counter<'code'>
   readonly #handshakes: Histogram<'kind'>
+  readonly #halves: Counter<'mode'>
   readonly #pipes: Counter
   readonly #pipesEnded: Counter<'reason'>
   readonly #bytes: Counter<'direction'>
@@ -56,6 +58,12 @@ export class EdgeMetrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     })
+    this.#halves = new Counter({
+      name: 'backstitch_edge_halves_total',
+      help: 'Halves of pipes handed over: raw, or wrapped where a middlebox cuts raw connections',
+      labelNames: ['mode'],
+      registers,
+    })
     this.#pipes = new Counter({ name: 'backstitch_edge_pipes_total', help: 'Pipes joined', registers })
     this.#pipesEnded = new Counter({
       name: 'backstitch_edge_pipes_ended_total',
@@ -82,6 +90,10 @@ export class EdgeMetrics {
 
   handshakeDone(kind: Kind, tookMs: number): void {
     this.#handshakes.observe({ kind }, tookMs / 1000)
+  }
+
+  halfArrived(mode: HalfMode): void {
+    this.#halves.inc({ mode })
   }
 
   pipeJoined(): void {

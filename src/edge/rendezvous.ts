@@ -1,9 +1,10 @@
 /**
- * Where two halves of a pipe meet. Told apart by pipe and side, admitted once per ticket, joined when both are raw.
+ * Where two halves of a pipe meet. Told apart by pipe and side, admitted once per ticket, joined when both are handed
+ * over: by the kernel's own sockets where both are raw, by streams where one of them is wrapped.
  *
- *     admitted --raw--> waiting --the other is raw too--> joined --either ends--> gone
- *        |                 |
- *        +-- left ---------+-- pairMs over: closed, PAIR_TIMEOUT
+ *     admitted --handed over--> waiting --the other is, too--> joined --either ends--> gone
+ *        |                         |
+ *        +-- left -----------------+-- pairMs over: closed, PAIR_TIMEOUT
  *
  * @module
  */
@@ -14,6 +15,7 @@ import type { Ticket } from '../pki/ticket.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { EdgeMetrics } from './metrics.ts'
 import { stitch } from './stitch.ts'
+import { type HalfStream, stitchStreams } from './stitch-streams.ts'
 import { UsedTickets } from './used-tickets.ts'
 
 type Side = Ticket['side']
@@ -22,7 +24,7 @@ type Side = Ticket['side']
 export interface Seat {
   readonly ticket: Ticket
   readonly peer: Peer
-  socket: net.Socket | undefined
+  half: HalfStream | undefined
 }
 
 interface Meeting {
@@ -84,7 +86,7 @@ export class Rendezvous {
     if (other && (other.ticket.holder !== ticket.peer || other.ticket.peer !== ticket.holder)) {
       throw new Fault('TICKET_INVALID', 'the two halves were not meant for each other')
     }
-    const seat: Seat = { ticket, peer, socket: undefined }
+    const seat: Seat = { ticket, peer, half: undefined }
     seats[ticket.side] = seat
     if (meeting === undefined) {
       const timer = setTimeout(() => this.#expire(ticket.pipe), this.#o.pairMs).unref()
@@ -93,17 +95,19 @@ export class Rendezvous {
     return seat
   }
 
-  /** The half is raw. Takes `socket` over. */
-  arrive(seat: Seat, socket: net.Socket): void {
+  /** The half is handed over. Takes it over. */
+  arrive(seat: Seat, half: HalfStream): void {
+    const { socket, outer } = half
     const { pipe, side } = seat.ticket
     const meeting = this.#meetings.get(pipe)
     if (meeting?.seats[side] !== seat) {
       socket.destroy()
       return
     }
-    seat.socket = socket
+    seat.half = half
+    this.#o.metrics.halfArrived(outer === undefined ? 'raw' : 'wrapped')
     const { client, connector } = meeting.seats
-    if (client?.socket && connector?.socket) this.#join(pipe, meeting, client, connector)
+    if (client?.half && connector?.half) this.#join(pipe, meeting, client, connector)
     else socket.once('close', () => this.leave(seat))
   }
 
@@ -126,7 +130,7 @@ export class Rendezvous {
       .filter(({ peer }) => matches(peer))
     for (const seat of seats) {
       this.leave(seat)
-      seat.socket?.destroy()
+      seat.half?.socket.destroy()
     }
     return pipes.length + seats.length
   }
@@ -142,20 +146,28 @@ export class Rendezvous {
 
   #join(id: string, meeting: Meeting, client: Seat, connector: Seat): void {
     const { log, metrics } = this.#o
-    const a = client.socket!
-    const b = connector.socket!
-    const pipe: Pipe = { client: client.peer, connector: connector.peer, sockets: [a, b] }
+    const a = client.half!
+    const b = connector.half!
+    const pipe: Pipe = { client: client.peer, connector: connector.peer, sockets: [a.socket, b.socket] }
     const fields = { pipe: id, session: client.ticket.session }
+    const wrapped = [client, connector].filter(({ half }) => half?.outer).map(({ ticket }) => ticket.side)
     // Added before the meeting ends, so that a drain does not see a moment without either.
     this.#pipes.add(pipe)
     this.#end(id, meeting)
     metrics.pipeJoined()
     log.info(
-      { event: 'pipe.joined', ...fields, client: client.ticket.holder, connector: connector.ticket.holder },
+      {
+        event: 'pipe.joined',
+        ...fields,
+        client: client.ticket.holder,
+        connector: connector.ticket.holder,
+        ...(wrapped.length > 0 ? { wrapped } : {}),
+      },
       'two halves joined',
     )
     const startedMs = Date.now()
-    void stitch(a, b).then((end) => {
+    const stitched = wrapped.length > 0 ? stitchStreams(a, b) : stitch(a.socket, b.socket)
+    void stitched.then((end) => {
       this.#pipes.delete(pipe)
       metrics.pipeEnded(end)
       log.info({ event: 'pipe.ended', ...fields, ...end, lastedMs: Date.now() - startedMs }, 'pipe ended')
@@ -169,7 +181,7 @@ export class Rendezvous {
     this.#end(id, meeting)
     for (const seat of Object.values(meeting.seats)) {
       // The connection is raw by now: closing it is all that can be said.
-      seat.socket?.destroy()
+      seat.half?.socket.destroy()
       this.#o.metrics.refused('PAIR_TIMEOUT')
       this.#o.log.warn(
         {

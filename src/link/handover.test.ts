@@ -4,12 +4,13 @@ import net from 'node:net'
 import { test } from 'node:test'
 import tls from 'node:tls'
 import { Fault } from '../base/faults.ts'
-import { ALPN_CONTROL, ALPN_PIPE, MAX_TICKET_BYTES } from '../wire/handover.ts'
+import { ALPN_CONTROL, ALPN_PIPE, encodeHandoverHeader, MAX_TICKET_BYTES } from '../wire/handover.ts'
 import type { Credentials } from './credentials.ts'
 import { DIRECT } from './egress.ts'
-import { bringHalf, type ReceivedHalf, receiveHalf } from './handover.ts'
+import { bringHalf } from './handover.ts'
 import { listen } from './listen.fixture.ts'
 import { readExactly } from './read-exactly.ts'
+import { type ReceivedHalf, receiveHalf } from './receive-half.ts'
 import { TestTenant } from './tenant.fixture.ts'
 
 const signal = new AbortController().signal
@@ -73,6 +74,29 @@ test('after the handover the connection is raw, and no byte is lost either way',
   await once(half.socket, 'end')
   half.socket.end('last words')
   assert.equal(String(await readExactly(socket, 10, signal)), 'last words')
+})
+
+test('a wrapped half stays inside its outer TLS: bytes, half-close and reset go through that', async () => {
+  await using receiver = await openReceiver()
+  const bringOne = async () => {
+    const { client: ticket } = await tenant.pipe(receiver.address, client, connector)
+    const o = { egress: DIRECT, credentials: client, signal, mode: 'wrapped' } as const
+    const { socket } = await bringHalf(ticket, o)
+    assert.ok(socket instanceof tls.TLSSocket)
+    return { socket, half: (await receiver.halves.at(-1)) as ReceivedHalf }
+  }
+  const { socket, half } = await bringOne()
+  socket.write('at once')
+  assert.equal(String(await readExactly(half.outer!, 7, signal)), 'at once')
+  socket.end()
+  half.outer!.resume()
+  await once(half.outer!, 'end')
+  half.outer!.end('last words')
+  assert.equal(String(await readExactly(socket, 10, signal)), 'last words')
+
+  const broken = await bringOne()
+  broken.half.socket.resetAndDestroy()
+  await assert.rejects(readExactly(broken.socket, 1, signal), { cause: { code: 'ECONNRESET' } })
 })
 
 test('200 handovers, with data glued to the ACK, lose nothing', async () => {
@@ -199,12 +223,31 @@ async function outer(port: number, o: tls.ConnectionOptions = {}): Promise<tls.T
   return socket
 }
 
+const rawHeader = (ticketBytes: number) => encodeHandoverHeader({ mode: 'raw', trial: false, ticketBytes })
+
+test('a mode that this version does not know, no ticket, and a trial with one are refused', async () => {
+  await using receiver = await openReceiver()
+  const spoilt = [
+    { header: Buffer.of(4, 0, 9), code: 'PROTOCOL_ERROR' },
+    { header: rawHeader(0), code: 'TICKET_INVALID' },
+    {
+      header: encodeHandoverHeader({ mode: 'wrapped', trial: true, ticketBytes: 1 }),
+      code: 'TICKET_INVALID',
+    },
+  ]
+  for (const { header, code } of spoilt) {
+    const socket = await outer(receiver.address.port)
+    socket.write(header)
+    const [answer] = await once(socket, 'data')
+    assert.equal(String(answer.subarray(1)), code)
+    socket.destroy()
+  }
+})
+
 test('a ticket length over the cap is refused before the ticket is read', async () => {
   await using receiver = await openReceiver()
   const socket = await outer(receiver.address.port)
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(MAX_TICKET_BYTES + 1)
-  socket.write(length)
+  socket.write(rawHeader(MAX_TICKET_BYTES + 1))
   const [answer] = await once(socket, 'data')
   assert.equal(String(answer.subarray(1)), 'TICKET_INVALID')
   socket.destroy()
@@ -214,9 +257,8 @@ test('bytes after the ticket, inside the outer TLS, are refused', async () => {
   await using receiver = await openReceiver()
   const { client: ticket } = await tenant.pipe(receiver.address, client, connector)
   const socket = await outer(receiver.address.port)
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(ticket.ticket.length)
-  socket.write(Buffer.concat([length, Buffer.from(ticket.ticket), Buffer.from('x')]))
+  const header = rawHeader(ticket.ticket.length)
+  socket.write(Buffer.concat([header, Buffer.from(ticket.ticket), Buffer.from('x')]))
   const [answer] = await once(socket, 'data')
   assert.equal(String(answer.subarray(1)), 'PROTOCOL_ERROR')
   socket.destroy()
@@ -245,7 +287,7 @@ test('a connection that stalls ends at the deadline, whichever step it stalls in
   const mute = net.connect(receiver.address.port, '127.0.0.1').on('error', () => {})
   const noTicket = await outer(receiver.address.port)
   const halfTicket = await outer(receiver.address.port)
-  halfTicket.write(Buffer.from([0, 200, 1, 2, 3]))
+  halfTicket.write(Buffer.concat([rawHeader(200), Buffer.from([1, 2, 3])]))
   const closed = [mute, noTicket, halfTicket].map((socket) => once(socket.resume(), 'close'))
   await Promise.all(closed)
   for (const seen of await Promise.all(receiver.halves))

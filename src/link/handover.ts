@@ -1,35 +1,38 @@
 /**
- * Brings one half of a pipe to an edge, and takes one there. Byte layout: wire/handover.ts.
+ * Brings one half of a pipe to an edge. The edge's side: receive-half.ts. Byte layout: wire/handover.ts.
  *
  *     agent                                              edge
- *       | -- outer TLS, ticket ------------------------>  |  verifies certificate and ticket, admits the half
+ *       | -- outer TLS, mode, ticket ------------------>  |  verifies certificate and ticket, admits the half
  *       |                                                 |  stops reading TLS
  *       | <------------------------------ OK, outer TLS --|  gives the socket back
  *       |  gives the socket back                          |
  *       | -- ACK, raw, and whatever follows ----------->  |  takes the ACK off; the rest belongs to the other half
  *
  * The edge reads no TLS after it has begun to answer, and the agent sends nothing raw before it has the answer, so
- * no byte can reach the wrong layer whatever the timing.
+ * no byte can reach the wrong layer whatever the timing. A wrapped half stays as it is after the OK.
  *
  * @module
  */
 import type net from 'node:net'
 import type tls from 'node:tls'
 import { deadline } from '../base/deadline.ts'
-import { asFault, Fault, isFaultCode } from '../base/faults.ts'
-import { identityUri } from '../pki/identity.ts'
-import type { VerifyKeys } from '../pki/signing-keys.ts'
-import { type Ticket, verifyTicket } from '../pki/ticket.ts'
-import { type Peer, peerOf } from '../pki/verify.ts'
+import { Fault, isFaultCode } from '../base/faults.ts'
 import type { PipeTicket } from '../wire/control.ts'
-import { ALPN_PIPE, HANDOVER_OK, MAX_TICKET_BYTES, RAW_ACK } from '../wire/handover.ts'
+import {
+  ALPN_PIPE,
+  encodeHandoverHeader,
+  HANDOVER_OK,
+  type HalfMode,
+  MAX_TICKET_BYTES,
+  RAW_ACK,
+} from '../wire/handover.ts'
 import type { Credentials } from './credentials.ts'
 import { dialEdge } from './dial.ts'
 import { type Egress, hostPort } from './egress.ts'
 import { readExactly, StreamEnded } from './read-exactly.ts'
 import { SocketLoan } from './socket-loan.ts'
 import { contextOf } from './tls-context.ts'
-import { acceptTls, startTls } from './tls-session.ts'
+import { startTls } from './tls-session.ts'
 import { verifyEdge } from './verify-edge.ts'
 
 const HANDOVER_MS = 10_000
@@ -39,11 +42,14 @@ export interface BringOptions {
   readonly egress: Egress
   readonly credentials: Credentials
   readonly signal: AbortSignal
+  /** `raw` unless it is known that the path does not let that through. */
+  readonly mode?: HalfMode
   readonly timeoutMs?: number
 }
 
-/** A raw half of a pipe: paused, half-open allowed, no delay. */
+/** A half of a pipe: half-open allowed, no delay; nobody reads it yet. */
 export interface Half {
+  /** The bare TCP connection; of a wrapped half the outer TLS over it, whose end is the end of both. */
   readonly socket: net.Socket
   /** Dial, outer TLS, ticket and OK, in microseconds. */
   readonly handoverUs: number
@@ -53,28 +59,49 @@ export interface Half {
  * @throws {Fault} as dialEdge; TLS_INTERCEPTED, CERT_EXPIRED, CLOCK_SKEW of the edge; what the edge refuses with
  *   (TICKET_INVALID, EDGE_DRAINING, IDENTITY_REVOKED…); HANDSHAKE_TIMEOUT; the reason of `signal`.
  */
-export async function bringHalf(to: PipeTicket, o: BringOptions): Promise<Half> {
+export function bringHalf({ edge, ticket }: PipeTicket, o: BringOptions): Promise<Half> {
+  const bytes = Buffer.from(ticket, 'ascii')
+  if (bytes.length === 0 || bytes.length > MAX_TICKET_BYTES) {
+    const detail = `the ticket has ${bytes.length} bytes and at most ${MAX_TICKET_BYTES} are read`
+    return Promise.reject(new Fault('INVALID', detail))
+  }
+  return handOver(edge, bytes, o)
+}
+
+/** A half that leads nowhere: at its other end is the edge, which ends it after one handshake and one byte. Throws as bringHalf. */
+export function bringTrial(edge: PipeTicket['edge'], o: BringOptions): Promise<Half> {
+  return handOver(edge, undefined, o)
+}
+
+async function handOver(
+  edge: PipeTicket['edge'],
+  ticket: Buffer | undefined,
+  { egress, credentials, signal, mode = 'raw', timeoutMs = HANDOVER_MS }: BringOptions,
+): Promise<Half> {
   const started = performance.now()
-  const { edge } = to
-  const timeoutMs = o.timeoutMs ?? HANDOVER_MS
-  const socket = await dialEdge(edge, { egress: o.egress, signal: o.signal, timeoutMs })
-  using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `handover to ${hostPort(edge)}`, o.signal)
-  const loan = new SocketLoan(socket)
+  const socket = await dialEdge(edge, { egress, signal, timeoutMs })
+  using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `handover to ${hostPort(edge)}`, signal)
+  const loan = mode === 'raw' ? new SocketLoan(socket) : undefined
   try {
-    const outer = await startTls(loan, {
-      context: contextOf(o.credentials),
+    const outer = await startTls(loan ?? socket, {
+      context: contextOf(credentials),
       alpn: ALPN_PIPE,
       servername: edge.host,
       signal: limit,
     })
-    verifyEdge(outer, o.credentials, { alpn: ALPN_PIPE, edgeId: edge.id })
-    outer.write(encodeTicket(to.ticket))
+    verifyEdge(outer, credentials, { alpn: ALPN_PIPE, edgeId: edge.id })
+    const header = { mode, trial: ticket === undefined, ticketBytes: ticket?.length ?? 0 }
+    outer.write(Buffer.concat([encodeHandoverHeader(header), ticket ?? Buffer.alloc(0)]))
     await readAnswer(outer, limit)
-    giveBack(loan, outer)
-    socket.write(Buffer.of(RAW_ACK))
-    return { socket, handoverUs: microsecondsSince(started) }
+    if (loan !== undefined) {
+      loan.release()
+      outer.destroy()
+      socket.write(Buffer.of(RAW_ACK))
+    }
+    const handoverUs = Math.round((performance.now() - started) * 1000)
+    return { socket: loan === undefined ? outer : socket, handoverUs }
   } catch (thrown) {
-    loan.destroy()
+    loan?.destroy()
     socket.destroy()
     throw thrown instanceof StreamEnded
       ? new Fault('EDGE_UNREACHABLE', `${hostPort(edge)} closed the connection during handover`, {
@@ -82,21 +109,6 @@ export async function bringHalf(to: PipeTicket, o: BringOptions): Promise<Half> 
         })
       : thrown
   }
-}
-
-/** @throws {Fault} INVALID if an edge would not read a ticket of this length. */
-function encodeTicket(ticket: string): Buffer {
-  const bytes = Buffer.from(ticket, 'ascii')
-  if (bytes.length === 0 || bytes.length > MAX_TICKET_BYTES) {
-    throw new Fault(
-      'INVALID',
-      `the ticket has ${bytes.length} bytes and at most ${MAX_TICKET_BYTES} are read`,
-    )
-  }
-  const out = Buffer.allocUnsafe(2 + bytes.length)
-  out.writeUInt16BE(bytes.length, 0)
-  bytes.copy(out, 2)
-  return out
 }
 
 async function readAnswer(outer: tls.TLSSocket, signal: AbortSignal): Promise<void> {
@@ -110,111 +122,4 @@ async function readAnswer(outer: tls.TLSSocket, signal: AbortSignal): Promise<vo
     hop: 'edge',
     seen: { code: code.replace(/[^A-Z_0-9]/g, '?') },
   })
-}
-
-export interface ReceiveOptions {
-  /** Of this edge. */
-  readonly credentials: Credentials
-  readonly ticketKeys: () => VerifyKeys
-  readonly isRevoked: (serial: string) => boolean
-  /** The last word before OK, and the place to refuse replays. Throws a Fault to refuse. */
-  readonly admit: (ticket: Ticket, peer: Peer) => void
-  /** Aborts with the Fault that a late handover is. */
-  readonly signal: AbortSignal
-}
-
-export interface ReceivedHalf {
-  readonly ticket: Ticket
-  readonly peer: Peer
-  /** Raw and paused; holds what the agent sent after its ACK. */
-  readonly socket: net.Socket
-}
-
-/**
- * The edge's side. Takes `socket` over: it is destroyed when this fails, after the agent was told the code if it
- * proved any certificate at all.
- *
- * @throws {Fault} what the half was refused with; EDGE_UNREACHABLE if the agent went away; the reason of `signal`.
- */
-export async function receiveHalf(socket: net.Socket, o: ReceiveOptions): Promise<ReceivedHalf> {
-  const loan = new SocketLoan(socket)
-  try {
-    const outer = await acceptTls(loan, {
-      context: contextOf(o.credentials),
-      alpn: ALPN_PIPE,
-      requestCert: true,
-      signal: o.signal,
-    })
-    const admitted = await admit(outer, o).catch(async (thrown: unknown) => {
-      await refuse(outer, asFault(thrown), o.signal)
-      throw thrown
-    })
-    loan.stopReading()
-    await written(outer, Buffer.of(HANDOVER_OK), o.signal)
-    giveBack(loan, outer)
-    const [ack] = await readExactly(socket, 1, o.signal)
-    if (ack !== RAW_ACK)
-      throw new Fault('PROTOCOL_ERROR', 'no ACK came first on the raw connection', { hop: 'edge' })
-    socket.pause()
-    return { ...admitted, socket }
-  } catch (thrown) {
-    loan.destroy()
-    socket.destroy()
-    throw thrown instanceof StreamEnded
-      ? new Fault('EDGE_UNREACHABLE', 'the agent went away during handover', { cause: thrown })
-      : thrown
-  }
-}
-
-async function admit(outer: tls.TLSSocket, o: ReceiveOptions): Promise<{ ticket: Ticket; peer: Peer }> {
-  const { identity, rootPem } = o.credentials
-  const nowMs = Date.now()
-  const peer = peerOf(outer, { tenant: identity.tenant, roles: ['client', 'connector'], rootPem, nowMs })
-  if (o.isRevoked(peer.serial)) {
-    throw new Fault('IDENTITY_REVOKED', `certificate ${peer.serial} is revoked`, {
-      seen: { serial: peer.serial },
-    })
-  }
-  const bytes = (await readExactly(outer, 2, o.signal)).readUInt16BE(0)
-  if (bytes === 0 || bytes > MAX_TICKET_BYTES) throw new Fault('TICKET_INVALID', `its length is ${bytes}`)
-  const text = (await readExactly(outer, bytes, o.signal)).toString('latin1')
-  if (outer.readableLength > 0)
-    throw new Fault('PROTOCOL_ERROR', 'more than a ticket was sent', { hop: 'edge' })
-  const ticket = await verifyTicket(o.ticketKeys(), text, {
-    tenant: identity.tenant,
-    edge: identity.id,
-    holder: identityUri(peer.identity),
-    nowMs: Date.now(),
-  })
-  o.admit(ticket, peer)
-  return { ticket, peer }
-}
-
-async function refuse(outer: tls.TLSSocket, fault: Fault, signal: AbortSignal): Promise<void> {
-  if (outer.destroyed) return
-  const code = Buffer.from(fault.code, 'ascii')
-  await written(outer, Buffer.concat([Buffer.of(code.length), code]), signal).catch(() => {})
-}
-
-/** Resolves when the bytes have reached the socket below. */
-function written(outer: tls.TLSSocket, bytes: Buffer, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    outer.write(bytes, (error) => {
-      signal.removeEventListener('abort', stop)
-      if (error) reject(new StreamEnded(error))
-      else resolve()
-    })
-  })
-}
-
-/** Ends the outer TLS without a byte on the wire and without a reference left to it. */
-function giveBack(loan: SocketLoan, outer: tls.TLSSocket): void {
-  loan.release()
-  outer.destroy()
-}
-
-function microsecondsSince(started: number): number {
-  return Math.round((performance.now() - started) * 1000)
 }
