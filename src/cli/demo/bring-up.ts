@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chownSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { readDocuments } from '../../api/documents.ts'
@@ -135,16 +136,23 @@ export async function bringUpClient(o: {
   const { state, edge, pin, kept } = o
   const folder = path.join(state, 'client')
   const common = ['client', '--state', folder, '--config', path.join(folder, 'client.yaml')]
-  const [program = '', ...args] = backstitch(
-    ...common,
-    ...['login', '--edge', `${edge.host}:${edge.port}`, '--pin', pin, '--user', USER, '--password-file', '-'],
+  await signIn(
+    backstitch(
+      ...common,
+      ...[
+        'login',
+        '--edge',
+        `${edge.host}:${edge.port}`,
+        '--pin',
+        pin,
+        '--user',
+        USER,
+        '--password-file',
+        '-',
+      ],
+    ),
+    kept.password,
   )
-  const login = spawnSync(program, args, {
-    input: `${kept.password}\n`,
-    encoding: 'utf8',
-    env: { ...process.env, NO_PROXY: '*', no_proxy: '*' },
-  })
-  if (login.status !== 0) throw new Error(`the client could not sign in:\n${login.stderr}`)
   const part = new Part({
     name: 'client',
     command: backstitch(...common, 'run', '--listen', `127.0.0.1:${kept.proxyPort}`),
@@ -165,4 +173,20 @@ export async function bringUpClient(o: {
     await part[Symbol.asyncDispose]()
     throw error
   }
+}
+
+async function signIn([program = '', ...args]: string[], password: string): Promise<void> {
+  const login = spawn(program, args, {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    env: { ...process.env, NO_PROXY: '*', no_proxy: '*' },
+    detached: true, // Ctrl-C is for the demo
+  })
+  login.stdin.on('error', () => {}) // it ended before it read
+  login.stdin.end(`${password}\n`)
+  let said = ''
+  login.stderr.setEncoding('utf8').on('data', (part: string) => {
+    said += part
+  })
+  const [status] = await once(login, 'close')
+  if (status !== 0) throw new Error(`the client could not sign in:\n${said}`)
 }
