@@ -17,6 +17,11 @@ export class StateDir {
     this.#hop = hop
   }
 
+  /** For whoever only looks: nothing is made, and nothing is proved. */
+  static at(dir: string, hop?: Hop): StateDir {
+    return new StateDir(path.resolve(dir), hop)
+  }
+
   /**
    * Makes the directory (mode 0700) if there is none, and proves that it can be written.
    *

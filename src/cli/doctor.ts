@@ -91,7 +91,7 @@ async function lookOnce(
   signal: AbortSignal,
   json: boolean,
 ): Promise<number> {
-  const { renderFirst, renderRest } = await import('../doctor/render-text.ts')
+  const { renderFirst, renderRest, renderText } = await import('../doctor/render-text.ts')
   const { findingOf, DOCTOR_EXIT } = await import('../doctor/report.ts')
   const { examine } = await import('../doctor/examine.ts')
   const admitted = await patientOf(role, flags, signal)
@@ -112,8 +112,7 @@ async function lookOnce(
     },
   })
   if (json) print(JSON.stringify(report, null, 2))
-  else
-    print(told ? renderRest(report, colour) : `${renderFirst(report, colour)}\n${renderRest(report, colour)}`)
+  else print(told ? renderRest(report, colour) : renderText(report, colour))
   return DOCTOR_EXIT[report.outcome]
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { Fault } from '../base/faults.ts'
 import type { Credentials, EdgeAddress } from '../link/credentials.ts'
 import { parseIdentityUri } from '../pki/identity.ts'
+import type { Drift } from '../pki/seal.ts'
 import type { CertificateReply } from '../wire/control.ts'
 import type { Locker } from './locker.ts'
 
@@ -29,6 +30,15 @@ export type ConnectorIdentity = z.infer<typeof connectorIdentity>
 export async function loadIdentity(locker: Locker): Promise<ConnectorIdentity | undefined> {
   const secret = await locker.load(FILE)
   return secret === undefined ? undefined : connectorIdentity.parse(JSON.parse(secret))
+}
+
+/** As `loadIdentity`, and changes nothing; with the factors that changed. */
+export async function peekIdentity(
+  locker: Locker,
+): Promise<{ identity: ConnectorIdentity; drifted: readonly Drift[] } | undefined> {
+  const found = await locker.peek(FILE)
+  if (found === undefined) return undefined
+  return { identity: connectorIdentity.parse(JSON.parse(found.secret)), drifted: found.drifted }
 }
 
 export async function saveIdentity(locker: Locker, identity: ConnectorIdentity): Promise<void> {

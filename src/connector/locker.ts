@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
-import { seal, unseal } from '../pki/seal.ts'
+import { type Drift, seal, unseal } from '../pki/seal.ts'
 import type { MachineFacts } from '../probe/machine.ts'
 
 const FACTORS_NEEDED = 3
@@ -28,6 +28,13 @@ export interface Protection {
   readonly factors: readonly string[]
   /** For the status: how the identity is protected, and why not better. */
   readonly note: string
+}
+
+interface Peeked {
+  readonly secret: string
+  readonly sealed: boolean
+  readonly about: string
+  readonly drifted: readonly Drift[]
 }
 
 export class Locker {
@@ -65,14 +72,13 @@ export class Locker {
    * @throws {Fault} SEAL_BROKEN naming the factors that changed; INVALID if the file was damaged.
    */
   async load(name: string): Promise<string | undefined> {
-    const text = await this.#state.read(name)
-    if (text === undefined) return undefined
-    const content = this.#parse(name, text)
-    if (content.sealed === undefined) {
-      if (this.protection.sealed) await this.save(name, content.about, content.plain!)
-      return content.plain
+    const found = await this.peek(name)
+    if (found === undefined) return undefined
+    const { secret, sealed, about, drifted } = found
+    if (!sealed) {
+      if (this.protection.sealed) await this.save(name, about, secret)
+      return secret
     }
-    const { secret, drifted } = await this.#unseal(name, content.about, content.sealed)
     for (const { factor, oldHash, newHash } of drifted) {
       this.#log.warn(
         { event: 'seal.drifted', factor, old: oldHash, new: newHash },
@@ -81,10 +87,20 @@ export class Locker {
     }
     // A factor that is merely not there now will be back; one with another value will not.
     if (drifted.some(({ newHash }) => newHash !== ABSENT)) {
-      await this.save(name, content.about, secret.toString())
+      await this.save(name, about, secret)
       this.#log.info({ event: 'seal.healed', file: name }, 'Identity sealed anew to the factors of now')
     }
-    return secret.toString()
+    return secret
+  }
+
+  /** As `load`, and changes nothing: for whoever only looks. */
+  async peek(name: string): Promise<Peeked | undefined> {
+    const text = await this.#state.read(name)
+    if (text === undefined) return undefined
+    const { about, plain, sealed } = this.#parse(name, text)
+    if (sealed === undefined) return { secret: plain!, sealed: false, about, drifted: [] }
+    const { secret, drifted } = await this.#unseal(name, about, sealed)
+    return { secret: secret.toString(), sealed: true, about, drifted }
   }
 
   async has(name: string): Promise<boolean> {

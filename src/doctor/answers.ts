@@ -1,0 +1,160 @@
+/**
+ * What an edge that has proved itself answers to strangers: its time, small and large requests, an upgrade. Nothing
+ * here says who we are, so nothing here disturbs a daemon that is connected.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import http from 'node:http'
+import type net from 'node:net'
+import type tls from 'node:tls'
+import { deadline, unlessAborted } from '../base/deadline.ts'
+import { asFault, Fault } from '../base/faults.ts'
+import { CONTROL_PATH } from '../link/control-dial.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import { hostPort } from '../link/egress.ts'
+import { anonymousContext } from '../link/tls-context.ts'
+import { startTls } from '../link/tls-session.ts'
+import { faultMessage } from '../wire/control.ts'
+import { ALPN_CONTROL } from '../wire/handover.ts'
+import type { AnswerFacts } from './facts.ts'
+
+export interface AnswerOptions {
+  readonly dial: () => Promise<net.Socket>
+  readonly signal: AbortSignal
+}
+
+const ANSWER_MS = 3000
+const RUNG_MS = 1500
+const MAX_BODY_BYTES = 4096
+/** A Date header has whole seconds, cut off; in the middle of them the error is smallest. */
+const HALF_SECOND_MS = 500
+/** Below the header limit of the edge, far above one packet. */
+const LARGE_BYTES = 12_000
+/** Sizes between what must pass everywhere and what Ethernet takes. */
+const RUNGS = [500, 1000, 1150, 1250, 1300, 1340, 1380, 1420, 1460] as const
+
+export async function lookAtAnswers(edge: EdgeAddress, o: AnswerOptions): Promise<AnswerFacts> {
+  const [small, large, upgraded] = await Promise.all([
+    askTime(edge, o).catch(asFault),
+    isAnswered(edge, LARGE_BYTES, ANSWER_MS, o),
+    askUpgrade(edge, o).catch(() => undefined),
+  ])
+  if (small instanceof Fault) return { fault: small, records: [] }
+  const rungs = large
+    ? [{ bytes: LARGE_BYTES, answered: true }]
+    : await Promise.all(
+        RUNGS.map(async (bytes) => ({ bytes, answered: await isAnswered(edge, bytes, RUNG_MS, o) })),
+      )
+  return { ...small, upgrade: upgraded, records: rungs }
+}
+
+async function askTime(
+  edge: EdgeAddress,
+  o: AnswerOptions,
+): Promise<Pick<AnswerFacts, 'slowMs' | 'slowWithinMs'>> {
+  const { headers, sentMs, tookMs } = await request(edge, {}, ANSWER_MS, o)
+  const dateMs = Date.parse(headers.date ?? '')
+  if (Number.isNaN(dateMs)) return {}
+  return {
+    slowMs: Math.round(dateMs + HALF_SECOND_MS - (sentMs + tookMs / 2)),
+    slowWithinMs: Math.round(HALF_SECOND_MS + tookMs / 2),
+  }
+}
+
+/** A request whose one TLS record has this size: it is answered once the whole of it has arrived. */
+async function isAnswered(
+  edge: EdgeAddress,
+  bytes: number,
+  timeoutMs: number,
+  o: AnswerOptions,
+): Promise<boolean> {
+  const bare = 120 + hostPort(edge).length
+  const padding = 'x'.repeat(Math.max(0, bytes - bare))
+  return request(edge, { 'x-padding': padding }, timeoutMs, o).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function askUpgrade(edge: EdgeAddress, o: AnswerOptions): Promise<AnswerFacts['upgrade']> {
+  const headers = {
+    connection: 'upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': randomBytes(16).toString('base64'),
+  }
+  const { status, body } = await request(edge, headers, ANSWER_MS, o)
+  return { status, body: body.slice(0, 200).replace(/[^\x20-\x7e]/g, '?'), ours: isFaultText(body) }
+}
+
+function isFaultText(body: string): boolean {
+  try {
+    return faultMessage.safeParse(JSON.parse(body)).success
+  } catch {
+    return false
+  }
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly body: string
+  /** Unix time. */
+  readonly sentMs: number
+  readonly tookMs: number
+}
+
+/** Over a connection of its own: the edge closes each after one answer to a stranger. */
+async function request(
+  edge: EdgeAddress,
+  headers: Record<string, string>,
+  timeoutMs: number,
+  o: AnswerOptions,
+): Promise<Answer> {
+  using limit = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer from ${hostPort(edge)}`, o.signal)
+  const tcp = await unlessAborted(o.dial(), limit)
+  const socket = await startTls(tcp, {
+    context: anonymousContext(),
+    alpn: ALPN_CONTROL,
+    servername: edge.host,
+    signal: limit,
+  })
+  try {
+    return await unlessAborted(exchange(socket, edge, headers), limit)
+  } finally {
+    socket.destroy()
+  }
+}
+
+function exchange(
+  socket: tls.TLSSocket,
+  edge: EdgeAddress,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const sentMs = Date.now()
+  const startedAt = performance.now()
+  const asking = http.request({
+    path: CONTROL_PATH,
+    headers: { host: hostPort(edge), ...headers },
+    createConnection: () => socket,
+  })
+  asking.on('error', reject)
+  asking.on('response', (response) => {
+    const tookMs = performance.now() - startedAt
+    const chunks: Buffer[] = []
+    let size = 0
+    response.on('error', reject)
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk)
+    })
+    response.on('end', () => {
+      const body = Buffer.concat(chunks).toString('latin1')
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body, sentMs, tookMs })
+    })
+  })
+  asking.end()
+  return promise
+}

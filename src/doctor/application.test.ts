@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CHECKS } from './checks/all.ts'
+import { diagnose } from './diagnose.ts'
+import { factsOf, tcp } from './facts.fixture.ts'
+import type { AppFacts, AppTarget } from './facts.ts'
+
+const TARGET: AppTarget = { host: 'hr.tcs.internal', port: 443, networks: ['10.20.9.0/24'] }
+const AT = { address: '10.20.9.40' }
+const HEALTHY: AppFacts = {
+  target: TARGET,
+  name: {
+    name: TARGET.host,
+    addresses: [AT.address],
+    tookMs: 3,
+    servers: [{ server: '10.20.0.53', said: 'NOERROR', addresses: [AT.address], ttlSeconds: 60 }],
+  },
+  attempts: [tcp('open', AT)],
+  neighbours: [],
+  tls: { names: 'DNS:hr.tcs.internal', subject: 'CN=hr', fits: true },
+  ping: { ...AT, throughBytes: 1500, saw: 'echoes up to 1500 bytes' },
+}
+const unresolved = (errno: string, said: string) => ({
+  name: {
+    name: TARGET.host,
+    addresses: [],
+    errno,
+    tookMs: 3,
+    servers: [{ server: '10.20.0.53', said, addresses: [] }],
+  },
+  attempts: [],
+})
+const named = (address: string, servers = HEALTHY.name.servers) => ({
+  name: { ...HEALTHY.name, addresses: [address], servers },
+})
+const outside = { server: '10.20.0.53', said: 'NOERROR', addresses: ['198.18.4.4'] }
+
+const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidence?: RegExp }[] = [
+  { name: 'all is well', app: {}, expected: [] },
+  {
+    name: 'NXDOMAIN',
+    app: unresolved('ENOTFOUND', 'NXDOMAIN'),
+    expected: ['dns APP_NAME_NXDOMAIN'],
+    evidence: /10\.20\.0\.53 said NXDOMAIN/,
+  },
+  {
+    name: 'SERVFAIL',
+    app: unresolved('EAI_AGAIN', 'SERVFAIL'),
+    expected: ['dns APP_RESOLVER_DOWN'],
+    evidence: /SERVFAIL/,
+  },
+  {
+    name: 'silence',
+    app: unresolved('timeout', 'timeout'),
+    expected: ['dns APP_RESOLVER_DOWN'],
+    evidence: /timeout/,
+  },
+  {
+    name: 'the outside view',
+    app: named('198.18.4.4', [outside]),
+    expected: ['dns APP_NAME_WRONG_VIEW'],
+    evidence: /198\.18\.4\.4/,
+  },
+  {
+    name: 'resolvers that disagree',
+    app: named('198.18.4.4', [outside, { server: '10.20.0.54', said: 'NOERROR', addresses: [AT.address] }]),
+    expected: ['dns APP_NAME_WRONG_VIEW'],
+    evidence: /name 10\.20\.0\.54 first/,
+  },
+  {
+    name: 'a sinkhole',
+    app: { ...named('0.0.0.0'), target: { ...TARGET, networks: [] } },
+    expected: ['dns ADDRESS_FORBIDDEN'],
+    evidence: /0\.0\.0\.0/,
+  },
+  {
+    name: 'nothing listens',
+    app: { attempts: [tcp('refused', AT)] },
+    expected: ['application APP_REFUSED'],
+    evidence: /ECONNREFUSED/,
+  },
+  {
+    name: 'another port',
+    app: { attempts: [tcp('refused', AT)], neighbours: [tcp('open', { ...AT, port: 8443 })] },
+    expected: ['application SEGMENT_PORT_MISMATCH'],
+    evidence: /10\.20\.9\.40:8443 connected/,
+  },
+  {
+    name: 'dropped, and another port is open',
+    app: {
+      attempts: [tcp('silent', AT)],
+      neighbours: [tcp('refused', AT), tcp('open', { ...AT, port: 8443 })],
+    },
+    expected: ['application SEGMENT_PORT_MISMATCH'],
+  },
+  {
+    name: 'dropped',
+    app: { attempts: [tcp('silent', AT)] },
+    expected: ['application APP_TIMEOUT'],
+    evidence: /no answer in 4 s/,
+  },
+  {
+    name: 'forbidden',
+    app: { attempts: [tcp('prohibited', AT)] },
+    expected: ['application APP_UNREACHABLE'],
+    evidence: /EHOSTUNREACH/,
+  },
+  {
+    name: 'no route',
+    app: { attempts: [tcp('unreachable', AT)] },
+    expected: ['application APP_UNREACHABLE'],
+    evidence: /ENETUNREACH/,
+  },
+  {
+    name: 'a certificate of another name',
+    app: { tls: { names: 'DNS:old.tcs.internal', subject: 'CN=old.tcs.internal', fits: false } },
+    expected: ['application APP_TLS_NAME'],
+    evidence: /DNS:old\.tcs\.internal/,
+  },
+  {
+    name: 'large packets lost in silence',
+    app: { ping: { ...AT, throughBytes: 1400, lostBytes: 1420, saw: 'echoes up to 1400 bytes' } },
+    expected: ['application PATH_MTU'],
+    evidence: /1400 bytes pass, 1420 are lost in silence/,
+  },
+  {
+    name: 'a narrow path that says so harms nobody',
+    app: {
+      ping: { ...AT, throughBytes: 1400, lostBytes: 1420, toldMtu: 1400, saw: 'message too long, mtu=1400' },
+    },
+    expected: [],
+  },
+]
+for (const { name, app, expected, evidence } of CASES) {
+  test(`application, ${name}: ${expected.join(', ') || 'healthy'}`, () => {
+    const facts = factsOf({ known: { app: { ...HEALTHY, ...app } }, patient: { app: app.target ?? TARGET } })
+    const { roots } = diagnose(CHECKS, facts)
+    assert.deepEqual(
+      roots.map(({ hop, verdict }) => `${hop} ${verdict.fault}`),
+      expected,
+    )
+    if (evidence) assert.match(JSON.stringify(roots[0]!.verdict), evidence)
+  })
+}
+
+test('the application is not looked at behind a resolver that this user cannot read', () => {
+  const facts = factsOf({
+    known: { app: { ...HEALTHY, ...unresolved('EAI_AGAIN', 'timeout') } },
+    patient: { app: TARGET },
+  })
+  const resolvers = { ...facts.known.resolvers!, is: 'denied' as const, errno: 'EACCES' }
+  const { roots } = diagnose(CHECKS, { ...facts, known: { ...facts.known, resolvers } })
+  assert.deepEqual(
+    roots.map(({ verdict }) => verdict.fault),
+    ['RESOLVER_UNREADABLE'],
+  )
+})

@@ -1,0 +1,103 @@
+import net from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import tls from 'node:tls'
+import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
+import { pingSizes } from '../probe/ping.ts'
+import { nameFits, presentedChain } from '../probe/presented-chain.ts'
+import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
+import type { AppFacts, AppTarget } from './facts.ts'
+
+const TCP_MS = 4000
+const NEIGHBOUR_MS = 2500
+const TLS_MS = 3000
+const HEAD_START_MS = 700
+const MAX_ADDRESSES = 4
+
+/** Ports where the same kind of application is found when it is not where one looks first. */
+const NEIGHBOURS: readonly (readonly number[])[] = [
+  [443, 8443, 9443, 4443],
+  [80, 8080, 8000, 8888, 3000],
+  [22, 2222],
+  [3389, 3390],
+  [5432, 5433, 6432],
+  [3306, 3307],
+  [1433, 1434],
+  [1521, 1522],
+  [6379, 6380],
+  [389, 636],
+]
+/** A ClientHello is only sent where TLS is usual: other programs log it as an attack. */
+const TLS_PORTS: ReadonlySet<number> = new Set([443, 8443, 9443, 4443, 636, 993, 995, 465, 5986, 6443])
+
+/** The last mile from here, as the connector goes it. Never throws. */
+export async function lookAtApplication(
+  target: AppTarget,
+  { servers }: ResolverFile,
+  signal: AbortSignal,
+): Promise<AppFacts> {
+  const name = await resolve(target.host, servers, signal)
+  const addresses = name.addresses.slice(0, MAX_ADDRESSES)
+  const [{ attempts, neighbours, tls: shown }, ping] = await Promise.all([
+    connect(target, addresses, signal),
+    addresses[0] === undefined ? undefined : pingSizes(addresses[0], signal),
+  ])
+  return { target, name, attempts, neighbours, tls: shown, ping }
+}
+
+async function resolve(host: string, servers: readonly string[], signal: AbortSignal): Promise<NameFacts> {
+  if (net.isIP(host) !== 0) return { name: host, addresses: [host], tookMs: 0, servers: [] }
+  return lookUp(host, servers, { signal })
+}
+
+async function connect(
+  target: AppTarget,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<Pick<AppFacts, 'attempts' | 'neighbours' | 'tls'>> {
+  const tryAll = (port: number, timeoutMs: number) =>
+    Promise.all(addresses.map((address) => tryTcp(address, port, { signal, timeoutMs })))
+  const all = tryAll(target.port, TCP_MS)
+  const soon = await Promise.race([all, wait(HEAD_START_MS, undefined, { signal })])
+  const open = soon?.find(({ is }) => is === 'open')
+  if (soon && open) return { attempts: soon, neighbours: [], tls: await certificateOf(target, open, signal) }
+  const others = await Promise.all(neighboursOf(target.port).map((port) => tryAll(port, NEIGHBOUR_MS)))
+  const attempts = await all
+  return { attempts, neighbours: attempts.some(({ is }) => is === 'open') ? [] : others.flat() }
+}
+
+function neighboursOf(port: number): number[] {
+  const families = NEIGHBOURS.filter((family) => family.includes(port))
+  return [...new Set(families.flat())].filter((other) => other !== port)
+}
+
+function certificateOf(
+  target: AppTarget,
+  { address, port }: TcpFacts,
+  signal: AbortSignal,
+): Promise<AppFacts['tls']> {
+  if (!TLS_PORTS.has(port)) return Promise.resolve(undefined)
+  return new Promise((done) => {
+    const late = AbortSignal.any([signal, AbortSignal.timeout(TLS_MS)])
+    const servername = net.isIP(target.host) === 0 ? target.host : ''
+    // Whether it is trusted is the affair of the programs that connect; the name is what nobody but us looks at first.
+    const socket = tls.connect({
+      host: address,
+      port,
+      servername,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+    })
+    const end = (found?: AppFacts['tls']) => {
+      late.removeEventListener('abort', stop)
+      socket.destroy()
+      done(found)
+    }
+    const stop = () => end()
+    late.addEventListener('abort', stop, { once: true })
+    socket.once('error', stop)
+    socket.once('secureConnect', () => {
+      const [leaf] = presentedChain(socket)
+      end(leaf && { names: leaf.names, subject: leaf.subject, fits: nameFits(socket, target.host) })
+    })
+  })
+}

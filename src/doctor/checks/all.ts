@@ -1,0 +1,42 @@
+import type { Check } from '../check.ts'
+import { appAddress, appMtu, appName, appPort, appTls } from './application.ts'
+import { clock } from './clock.ts'
+import { control, running } from './daemon.ts'
+import { edgeRecords, upgrade } from './edge-records.ts'
+import { edgeTcp } from './edge-tcp.ts'
+import { edgeCertificate, edgeTls } from './edge-tls.ts'
+import { certificate, provisioningKey, seal } from './identity.ts'
+import { descriptors, overload } from './load.ts'
+import { disk, resolverFile, securityPolicy, stateDirectory } from './machine.ts'
+import { edgeName, resolver } from './names.ts'
+import { proxy, proxySetting } from './proxy.ts'
+
+/** Every check, in the order of the path: of independent failures the first is the headline. */
+export const CHECKS: readonly Check[] = [
+  securityPolicy,
+  disk,
+  stateDirectory,
+  provisioningKey,
+  seal,
+  resolverFile,
+  resolver,
+  edgeName,
+  proxySetting,
+  proxy,
+  edgeTcp,
+  edgeTls,
+  clock,
+  edgeRecords,
+  upgrade,
+  edgeCertificate,
+  certificate,
+  descriptors,
+  control,
+  running,
+  appName,
+  appAddress,
+  appPort,
+  appTls,
+  appMtu,
+  overload,
+]

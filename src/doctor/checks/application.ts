@@ -1,0 +1,199 @@
+import net from 'node:net'
+import { hostPort } from '../../link/egress.ts'
+import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
+import type { AppFacts } from '../facts.ts'
+import { isSinkhole, isWithin } from './addresses.ts'
+import { answeredNo, resolverCause, resolverFix, serverText } from './names.ts'
+import { attemptText, mtuFix } from './words.ts'
+
+export const appName: Check = check({
+  name: 'app-name',
+  title: 'the name of the application',
+  hop: 'dns',
+  applies: ({ patient }) => patient.app !== undefined,
+  needs: ['app', 'resolvers'],
+  after: ['resolver-file', 'resolver'],
+  judge: ({ app, resolvers }) => {
+    const { name } = app
+    if (net.isIP(name.name) !== 0) return pass(name.name)
+    const verify = { run: `getent ahosts ${name.name}`, expect: 'STREAM' }
+    const seen = [...name.servers.map(serverText), `getaddrinfo: ${name.errno ?? name.addresses.join(', ')}`]
+    const expected = `an address for ${name.name}`
+    if (name.addresses.length > 0)
+      return wrongView(app, seen) ?? pass(`${name.name} is ${name.addresses.join(', ')}`)
+    if (!answeredNo(name)) {
+      return fail('APP_RESOLVER_DOWN', {
+        expected,
+        seen,
+        verify,
+        cause: resolverCause(name, resolvers),
+        fix: resolverFix(resolvers),
+      })
+    }
+    return fail('APP_NAME_NXDOMAIN', {
+      expected,
+      seen,
+      verify,
+      cause: `The resolver of this connector answers, and says that there is no ${name.name}.`,
+      fix: [
+        `add the record of ${name.name} to its zone`,
+        `or name a resolver that knows the zone in ${resolvers.path}`,
+        `dig +short ${name.name} @INTERNAL-RESOLVER`,
+      ],
+    })
+  },
+})
+
+/** An answer of the outside where the inside was meant: by the networks expected, or because resolvers disagree. */
+function wrongView({ name, target }: AppFacts, seen: string[]): Judged {
+  const { networks } = target
+  const outside = networks.length > 0 && !name.addresses.some((address) => isWithin(address, networks))
+  const knows = name.servers.find(
+    ({ addresses }) => networks.length > 0 && addresses.some((one) => isWithin(one, networks)),
+  )
+  if (!outside) return undefined
+  return fail('APP_NAME_WRONG_VIEW', {
+    expected: `an address of ${networks.join(', ')} for ${name.name}`,
+    seen,
+    cause: knows
+      ? `Only the resolver ${knows.server} gives the internal address, and another one is asked first.`
+      : 'The resolver of this connector gives an address of another view of the zone.',
+    fix: [
+      knows
+        ? `name ${knows.server} first in /etc/resolv.conf`
+        : 'name the resolver of the internal view in /etc/resolv.conf',
+    ],
+    verify: { run: `getent ahosts ${name.name}`, expect: `an address of ${networks.join(', ')}` },
+  })
+}
+
+export const appAddress: Check = check({
+  name: 'app-address',
+  title: 'the address of the application',
+  hop: 'dns',
+  applies: ({ patient }) => patient.app !== undefined,
+  needs: ['app'],
+  after: ['app-name'],
+  judge: ({ app: { name, target } }) => {
+    if (net.isIP(target.host) !== 0) return pass('given as an address')
+    const meant = (address: string) => target.networks.length > 0 && isWithin(address, target.networks)
+    const special = name.addresses.filter((address) => isSinkhole(address) && !meant(address))
+    if (special.length === 0) return pass('one that a segment may have')
+    return fail('ADDRESS_FORBIDDEN', {
+      hop: 'dns',
+      expected: `an address of the application's network for ${name.name}`,
+      seen: name.servers.map(serverText).concat(`getaddrinfo: ${name.addresses.join(', ')}`),
+      cause: `${special.join(', ')} is this machine itself or no machine at all; a connector does not connect there.`,
+      fix: [
+        `correct the record of ${name.name}`,
+        'or, if it is meant, add that network to the CIDRs of the segment',
+      ],
+      verify: { run: `getent ahosts ${name.name}`, expect: 'an address of the application' },
+    })
+  },
+})
+
+export const appPort: Check = check({
+  name: 'app-port',
+  title: 'TCP to the application',
+  hop: 'application',
+  applies: ({ patient }) => patient.app !== undefined,
+  needs: ['app'],
+  after: ['security-policy', 'app-address'],
+  judge: ({ app }) => {
+    const open = app.attempts.find(({ is }) => is === 'open')
+    if (open !== undefined) return pass(attemptText(open))
+    return app.attempts.length === 0 ? unknown('no address to try') : closed(app)
+  },
+})
+
+function closed({ attempts, neighbours, target }: AppFacts): Judged {
+  const where = hostPort(target)
+  const other = neighbours.find(({ is }) => is === 'open')
+  const seen = [...attempts.map(attemptText), ...(other ? [attemptText(other)] : [])]
+  const verify = { run: `nc -zv -w 4 ${target.host} ${target.port}`, expect: 'succeeded' }
+  const common = { expected: `a connection to ${where}`, seen, verify }
+  const [first] = attempts
+  if (other !== undefined) {
+    return fail('SEGMENT_PORT_MISMATCH', {
+      ...common,
+      cause: `Nothing answers on port ${target.port}, but the application answers on ${other.port}.`,
+      fix: [
+        `backstitch describe segment NAME, then declare port ${other.port} in it and apply`,
+        `or let the application listen on ${target.port}`,
+      ],
+      verify: { run: `nc -zv -w 4 ${target.host} ${other.port}`, expect: 'succeeded' },
+    })
+  }
+  if (attempts.some(({ is }) => is === 'refused')) {
+    return fail('APP_REFUSED', {
+      ...common,
+      cause: `The machine is there and refuses: nothing listens on port ${target.port}, or a firewall rejects.`,
+      fix: [`on the machine of the application: ss -ltn 'sport = :${target.port}'`, 'start the application'],
+    })
+  }
+  if (attempts.some(({ is }) => is === 'silent' || is === 'prohibited')) {
+    const forbidden = attempts.some(({ is }) => is === 'prohibited')
+    return fail(forbidden ? 'APP_UNREACHABLE' : 'APP_TIMEOUT', {
+      ...common,
+      cause: forbidden
+        ? 'Somebody on the way forbids the connection: a firewall that rejects.'
+        : 'The first packet gets no answer: a firewall drops it, or the machine is off.',
+      fix: [`allow TCP from this connector to ${first!.address} port ${target.port}`],
+    })
+  }
+  return fail('APP_UNREACHABLE', {
+    ...common,
+    cause: 'There is no way to this address from here.',
+    fix: [`ip route get ${first!.address}`],
+  })
+}
+
+export const appTls: Check = check({
+  name: 'app-tls',
+  title: 'the certificate name of the application',
+  hop: 'application',
+  applies: ({ patient }) => patient.app !== undefined,
+  needs: ['app'],
+  after: ['app-port'],
+  judge: ({ app: { tls, target } }) => {
+    if (tls === undefined) return undefined
+    if (tls.fits) return pass(`has ${target.host}`)
+    const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} -verify_hostname ${target.host} </dev/null`
+    return fail('APP_TLS_NAME', {
+      expected: `a certificate for ${target.host}`,
+      seen: [`subject=${tls.subject}`, `names: ${tls.names || 'none'}`],
+      cause: `The certificate that answers for ${target.host} does not have that name, so programs refuse it.`,
+      fix: [
+        `add ${target.host} to the certificate`,
+        'or use a name that it has, and declare that in the segment',
+      ],
+      verify: { run, expect: 'Verify return code: 0' },
+    })
+  },
+})
+
+export const appMtu: Check = check({
+  name: 'app-mtu',
+  title: 'large packets to the application',
+  hop: 'application',
+  applies: ({ patient }) => patient.app !== undefined,
+  needs: ['app'],
+  after: ['app-port'],
+  judge: ({ app: { ping } }) => {
+    if (ping === undefined) return undefined
+    const { throughBytes, lostBytes, toldMtu, address, saw } = ping
+    if (throughBytes === undefined) return unknown('the machine of the application answers no ping')
+    if (lostBytes === undefined) return pass(`${throughBytes} bytes pass`)
+    // Whoever is told the limit keeps to it; only a loss in silence stops transfers.
+    if (toldMtu !== undefined) return pass(`${toldMtu} bytes pass, and senders are told so`)
+    return fail('PATH_MTU', {
+      hop: 'application',
+      expected: `packets of 1500 bytes to ${address}, or to be told the limit`,
+      seen: [saw, `${throughBytes} bytes pass, ${lostBytes} are lost in silence`],
+      cause: `The way to the application loses packets over ${throughBytes} bytes without a word: large transfers stand still.`,
+      fix: mtuFix(throughBytes),
+      verify: { run: `ping -M do -c 1 -s ${throughBytes - 28} ${address}`, expect: '1 received' },
+    })
+  },
+})

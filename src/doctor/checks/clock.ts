@@ -1,0 +1,59 @@
+import { type Check, check, fail, pass, unknown } from '../check.ts'
+import type { FactTable } from '../facts.ts'
+import { span } from './words.ts'
+
+/** More than certificates and tickets bear for long; far less than what breaks them at once. */
+const MAX_SKEW_MS = 60_000
+
+/** The measure is the clock of an edge that proved itself; what the sync daemon says is believed where there is none. */
+export const clock: Check = check({
+  name: 'clock',
+  title: 'the clock of this machine',
+  hop: 'control',
+  needs: ['sync'],
+  uses: ['tls', 'answer'],
+  after: [],
+  judge: ({ sync, tls, answer }, { patient }) => {
+    const proved = tls !== undefined && tls.fault === undefined && tls.broken === undefined
+    const slowMs = (proved ? answer?.slowMs : undefined) ?? sync.slowMs
+    if (slowMs === undefined) return unknown(`no edge to compare with; ${sync.saw}`)
+    const by = proved && answer?.slowMs !== undefined ? `the edge ${patient.edge?.host}` : sync.by
+    const offset = `${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'} against ${by}`
+    if (Math.abs(slowMs) <= MAX_SKEW_MS) return pass(offset)
+    return fail('CLOCK_SKEW', {
+      hop: patient.role,
+      expected: `less than ${span(MAX_SKEW_MS)} between this clock and that of the edge`,
+      seen: [offset, precision(answer), sync.saw],
+      cause: cause(slowMs, sync),
+      fix: fixes(sync),
+      verify: verifyOf(sync),
+    })
+  },
+})
+
+function precision(answer: FactTable['answer'] | undefined): string {
+  if (answer?.slowWithinMs === undefined) return ''
+  return `corrected by half the round trip; good to ${answer.slowWithinMs} ms`
+}
+
+function cause(slowMs: number, sync: FactTable['sync']): string {
+  const off = `This clock is ${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'}, so certificates look ${slowMs >= 0 ? 'not yet valid' : 'ended'} here.`
+  if (sync.by === 'none') return `${off} No time synchronisation was found.`
+  return sync.synchronised === false ? `${off} Its time synchronisation has no source.` : off
+}
+
+function fixes(sync: FactTable['sync']): string[] {
+  if (sync.by === 'chronyc') {
+    return [
+      'name a reachable server in /etc/chrony.conf, then: systemctl restart chronyd',
+      'chronyc makestep',
+    ]
+  }
+  if (sync.by === 'timedatectl') return ['timedatectl set-ntp true']
+  return ['apt-get install chrony, or: dnf install chrony', 'chronyc makestep']
+}
+
+function verifyOf(sync: FactTable['sync']): { run: string; expect: string } {
+  if (sync.by === 'timedatectl') return { run: 'timedatectl', expect: 'System clock synchronized: yes' }
+  return { run: 'chronyc tracking', expect: 'Leap status     : Normal' }
+}

@@ -1,0 +1,115 @@
+import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
+import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
+import type { DaemonFacts, Facts } from '../facts.ts'
+import { unitOf, verifyConnected } from './words.ts'
+
+/** What this doctor looks at itself, on the same way and as the same user: its own look counts, not the last try. */
+const LOOKED_AT_HERE: ReadonlySet<string> = new Set([
+  'EDGE_NAME_NXDOMAIN',
+  'RESOLVER_UNREACHABLE',
+  'EGRESS_BLOCKED',
+  'EGRESS_REJECTED',
+  'EDGE_UNREACHABLE',
+  'TLS_INTERCEPTED',
+  'HANDSHAKE_TIMEOUT',
+  'PROXY_UNREACHABLE',
+  'PROXY_AUTH',
+  'PROXY_REFUSED',
+  'CLOCK_SKEW',
+  'KEY_MISSING',
+  'KEY_UNREADABLE',
+  'KEY_MALFORMED',
+])
+/** Checks that must have passed before the word of the daemon about what lies beyond them is believed. */
+const WAY = [
+  'provisioning-key',
+  'seal',
+  'proxy',
+  'edge-tcp',
+  'edge-tls',
+  'clock',
+  'edge-records',
+  'upgrade',
+  'certificate',
+]
+
+/** What only the control plane and the other side know reaches this machine through the daemon alone. */
+export const control: Check = check({
+  name: 'control',
+  title: 'what the control plane says',
+  hop: 'control',
+  needs: ['daemon'],
+  after: WAY,
+  judge: ({ daemon }, facts) => {
+    if (!daemon.answers) return unknown(`nobody to ask: no daemon answers at ${daemon.socket}`)
+    const { fault, state = 'unknown' } = daemon
+    if (fault === undefined) return pass(`the daemon is ${state}`)
+    if (LOOKED_AT_HERE.has(fault.code)) {
+      return unknown(`the daemon met ${fault.code} at its last try; the way was found open just now`)
+    }
+    return told(daemon, fault, facts)
+  },
+})
+
+function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { patient }: Facts): Judged {
+  const code = isFaultCode(fault.code) ? fault.code : 'INTERNAL'
+  return fail(code, {
+    hop: isHop(fault.hop) ? fault.hop : undefined,
+    expected: `a ${patient.role} that is connected`,
+    seen: [`the daemon (process ${daemon.pid}) is ${daemon.state}`, fault.detail],
+    cause: FAULTS[code].cause,
+    fix: [
+      FAULTS[code].fix
+        .replaceAll('KEYFILE', patient.keyFile ?? 'KEYFILE')
+        .replaceAll('STATE', patient.stateDir),
+    ],
+    verify: verifyConnected(patient),
+  })
+}
+
+function isHop(text: string): text is Hop {
+  return (HOPS as readonly string[]).includes(text)
+}
+
+/** After all that can keep it from running. */
+export const running: Check = check({
+  name: 'daemon',
+  title: 'the daemon',
+  hop: 'self',
+  needs: ['daemon'],
+  uses: ['identity'],
+  after: ['state-directory', 'proxy-setting', 'seal'],
+  judge: ({ daemon, identity }, { patient }) => {
+    if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}`)
+    const expected = daemon.unit !== undefined || identity?.stored
+    if (!expected) return unknown(`none answers at ${daemon.socket}, and none has ever enrolled here`)
+    return down(daemon, unitOf(patient.role))
+  },
+})
+
+function down({ socket, unit }: DaemonFacts, name: string): Failure {
+  const looping =
+    unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
+  const disabled = unit !== undefined && unit.enabled !== 'enabled' && unit.enabled !== 'static'
+  const start = unit === undefined ? 'start the daemon as it was installed' : `systemctl enable --now ${name}`
+  return fail('DAEMON_DOWN', {
+    expected: `a daemon that answers at ${socket}`,
+    seen: [
+      `nobody answers at ${socket}`,
+      unit === undefined
+        ? 'there is no systemd unit'
+        : `${unit.name}: ${unit.active}, ${unit.enabled}, ${unit.restarts} restarts, last exit ${unit.exitStatus}`,
+      unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
+    ],
+    cause: looping
+      ? 'It ends again and again; its last line says why.'
+      : disabled
+        ? 'It is not enabled, so nobody starts it.'
+        : 'It was stopped, or has ended, and nobody starts it again.',
+    fix: looping ? [`journalctl -u ${name} -n 50`, `systemctl restart ${name}`] : [start],
+    verify:
+      unit === undefined
+        ? { run: 'backstitch status', expect: 'process' }
+        : { run: `systemctl is-active ${name}`, expect: 'active' },
+  })
+}

@@ -1,0 +1,104 @@
+import { hostPort } from '../../link/egress.ts'
+import type { TcpFacts } from '../../probe/tcp.ts'
+import { type Check, check, type Failure, fail, pass } from '../check.ts'
+import type { Facts, TcpWay } from '../facts.ts'
+import { isProxied } from './proxy.ts'
+import { attemptText, edgeText, verifyConnected } from './words.ts'
+
+export const edgeTcp: Check = check({
+  name: 'edge-tcp',
+  title: 'TCP to the edge',
+  hop: 'edge',
+  needs: ['tcp'],
+  uses: ['denials'],
+  after: ['security-policy', 'edge-name', 'proxy-setting'],
+  applies: (facts) => !isProxied(facts),
+  judge: ({ tcp }, facts) => {
+    const open = tcp.attempts.find(({ is }) => is === 'open')
+    if (open !== undefined) return pass(attemptText(open))
+    return proxyRequired(tcp, facts) ?? portBlocked(tcp) ?? notReached(tcp, facts)
+  },
+})
+
+function proxyRequired(tcp: TcpWay, { patient }: Facts): Failure | undefined {
+  const proxy = tcp.proxies.find(({ takesUs }) => takesUs)
+  if (proxy === undefined) return undefined
+  const at = hostPort(proxy)
+  return fail('PROXY_REQUIRED', {
+    expected: `a connection to ${edgeText(patient)}`,
+    seen: [
+      ...tcp.attempts.map(attemptText),
+      'effective proxy: none',
+      `proxy ${at}, named by ${proxy.source}: ${proxy.saw}`,
+    ],
+    cause: `Straight connections do not get out of this network; the proxy ${at} would take us, and it is not set.`,
+    fix: [`echo '${at}' > ${patient.proxyFile}`],
+    verify: verifyConnected(patient),
+  })
+}
+
+function portBlocked(tcp: TcpWay): Failure | undefined {
+  const through = tcp.port443?.find(({ is }) => is === 'open')
+  if (through === undefined) return undefined
+  const { port } = tcp.attempts[0]!
+  return fail('CONTROL_PORT_BLOCKED', {
+    expected: `a connection to port ${port} of ${tcp.host}`,
+    seen: [...tcp.attempts.map(attemptText), attemptText(through)],
+    cause: `The firewall on the way lets port 443 of the edge out and stops port ${port}.`,
+    fix: [`allow outbound TCP from this machine to ${tcp.host} port ${port}`],
+    verify: { run: `nc -zv -w 4 ${tcp.host} ${port}`, expect: 'succeeded' },
+  })
+}
+
+function notReached(tcp: TcpWay, { patient, known }: Facts): Failure {
+  const has = (...kinds: TcpFacts['is'][]) => tcp.attempts.some(({ is }) => kinds.includes(is))
+  const { port } = tcp.attempts[0]!
+  const addresses = tcp.attempts.map(({ address }) => address).join(', ')
+  const common = {
+    expected: `a connection to ${edgeText(patient)}`,
+    seen: [...tcp.attempts.map(attemptText), ...reachable(tcp, known)],
+    verify: { run: `nc -zv -w 4 ${tcp.host} ${port}`, expect: 'succeeded' },
+  }
+  if (has('prohibited')) {
+    return fail('EGRESS_REJECTED', {
+      ...common,
+      cause: 'Somebody on the way forbids the connection: a firewall that rejects.',
+      fix: [`allow outbound TCP from this machine to ${addresses} port ${port}`],
+    })
+  }
+  if (has('refused')) {
+    return fail('EGRESS_REJECTED', {
+      ...common,
+      cause: `The connection is refused at once: no edge runs on port ${port} there, or a firewall rejects.`,
+      fix: [
+        `on the machine of the edge: ss -ltn 'sport = :${port}'`,
+        `allow outbound TCP from this machine to ${addresses} port ${port}`,
+      ],
+    })
+  }
+  if (has('silent')) {
+    return fail('EGRESS_BLOCKED', {
+      ...common,
+      cause: 'The first packet gets no answer at all: a firewall on the way drops it.',
+      fix: [
+        `allow outbound TCP from this machine to ${addresses} port ${port}`,
+        `or, if this network has a proxy: echo 'PROXY:PORT' > ${patient.proxyFile}`,
+      ],
+    })
+  }
+  return fail('EDGE_UNREACHABLE', {
+    ...common,
+    cause: 'There is no way to this address: no route from here, or nobody at its end.',
+    fix: [`ip route get ${tcp.attempts[0]!.address}`],
+  })
+}
+
+/** What does answer, so that "the network is down" is said only when it is. */
+function reachable(tcp: TcpWay, known: Facts['known']): string[] {
+  const servers =
+    known.edgeName?.servers.filter(({ said }) => said !== 'timeout' && !/^E[A-Z]/.test(said)) ?? []
+  const proxies = tcp.proxies.map(
+    ({ source, saw, ...at }) => `proxy ${hostPort(at)}, named by ${source}: ${saw}`,
+  )
+  return [...servers.map(({ server }) => `the resolver ${server} answers`), ...proxies]
+}

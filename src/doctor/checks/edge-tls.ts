@@ -1,0 +1,157 @@
+import { rfc3339 } from '../../base/clock.ts'
+import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
+import type { Facts, TlsFacts } from '../facts.ts'
+import { inspectionVendor } from './inspection-vendors.ts'
+import { edgeText, mtuFix, seconds, span, verifyConnected } from './words.ts'
+
+export const edgeTls: Check = check({
+  name: 'edge-tls',
+  title: 'TLS to the edge, against the pin',
+  hop: 'edge',
+  needs: ['tls'],
+  uses: ['ping'],
+  after: ['edge-tcp', 'proxy'],
+  judge: ({ tls, ping }, facts) => {
+    if (tls.broken !== undefined) return noHandshake(tls, ping, facts)
+    if (tls.fault?.code === 'TLS_INTERCEPTED') return portal(tls, facts) ?? intercepted(tls, facts)
+    if (tls.fault !== undefined) return stranger(tls, facts)
+    if (facts.patient.pin === undefined) return unknown('no pin is known: it stands in the provisioning key')
+    return pass(`the chain ends in the pinned tenant CA, ${tls.tookMs} ms`)
+  },
+})
+
+function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts): Failure {
+  const { patient } = facts
+  const portalFound = portal(tls, facts)
+  if (portalFound !== undefined) return portalFound
+  const expected = `a TLS handshake with ${edgeText(patient)}`
+  const verify = { run: `openssl s_client -connect ${edgeText(patient)} </dev/null`, expect: 'TLSv1.3' }
+  const fault = tls.broken!
+  if (fault.code === 'HANDSHAKE_TIMEOUT' && ping?.lostBytes !== undefined) return narrow(ping, facts, tls)
+  if (fault.code === 'HANDSHAKE_TIMEOUT') {
+    return fail('HANDSHAKE_TIMEOUT', {
+      expected,
+      seen: ['TCP connects', `no end of the handshake in ${seconds(tls.tookMs)}`, ping?.saw ?? ''],
+      cause:
+        'The connection opens, and then the handshake stands still: something on the way holds TLS back.',
+      fix: [`exempt ${edgeText(patient)} from TLS inspection and intrusion prevention`],
+      verify,
+    })
+  }
+  return fail('EDGE_UNREACHABLE', {
+    expected,
+    seen: ['TCP connects', fault.detail],
+    cause: 'The connection opens and is ended in the middle of the handshake.',
+    fix: [
+      `exempt ${edgeText(patient)} from TLS inspection and intrusion prevention`,
+      'look at the log of the edge',
+    ],
+    verify,
+  })
+}
+
+/** A wider packet than passes is lost without a word, so the certificate of the edge never arrives. */
+function narrow(ping: NonNullable<Facts['known']['ping']>, { patient }: Facts, tls: TlsFacts): Failure {
+  const through = ping.toldMtu ?? ping.throughBytes!
+  return fail('PATH_MTU', {
+    expected: `packets of 1500 bytes between this machine and ${edgeText(patient)}`,
+    seen: [
+      ping.saw,
+      `largest that passes ${through} bytes, ${ping.lostBytes} is lost`,
+      `no end of the handshake in ${seconds(tls.tookMs)}`,
+    ],
+    cause:
+      'Large packets are lost on the way, and the message that says so is lost too: the handshake stands still.',
+    fix: mtuFix(through),
+    verify: { run: `ping -M do -c 1 -s ${through - 28} ${ping.address}`, expect: '1 received' },
+  })
+}
+
+/** A page of the network took the connection: it speaks HTTP where TLS belongs, or leads elsewhere on port 80. */
+function portal({ plain, chain }: TlsFacts, { patient }: Facts): Failure | undefined {
+  if (plain === undefined) return undefined
+  const elsewhere = plain.location !== undefined && !plain.location.includes(`//${patient.edge?.host}`)
+  if (chain.length > 0 && !elsewhere && !/ 511 /.test(plain.firstLine)) return undefined
+  return fail('CAPTIVE_PORTAL', {
+    expected: `an edge at ${edgeText(patient)}`,
+    seen: [`plain HTTP is answered: ${plain.firstLine}`, plain.location ? `Location: ${plain.location}` : ''],
+    cause: 'A sign-in or block page of the network answers in place of the edge.',
+    fix: [
+      plain.location ? `sign in at ${plain.location}` : `look at http://${patient.edge?.host}/ in a browser`,
+      `or have ${edgeText(patient)} exempted from it`,
+    ],
+    verify: { run: `curl -sI http://${patient.edge?.host}/`, expect: 'no answer' },
+  })
+}
+
+function intercepted(tls: TlsFacts, { patient }: Facts): Failure {
+  const leaf = tls.chain[0]
+  const vendor = tls.chain.map(({ issuer }) => inspectionVendor(issuer)).find((name) => name !== undefined)
+  const edge = edgeText(patient)
+  const fingerprint = patient.pin?.toString('hex')
+  return fail('TLS_INTERCEPTED', {
+    expected: `a certificate chain that ends in the tenant CA${fingerprint ? `, SHA-256 ${fingerprint}` : ''}`,
+    seen:
+      leaf === undefined
+        ? ['no certificate was presented']
+        : [
+            `issuer=${leaf.issuer}`,
+            `subject=${leaf.subject}`,
+            `last of the chain: SHA-256 ${tls.chain.at(-1)!.sha256}`,
+            `trusted by other programs of this machine: ${tls.trustedBySystem ? 'yes' : 'no'}`,
+          ],
+    cause: `${whoResigns(tls, vendor)} The edge is pinned, so nothing was sent.`,
+    fix: [
+      `exempt ${edge} from TLS inspection${vendor ? ` in ${vendor}` : ` (issuer ${leaf?.issuer ?? 'unknown'})`}`,
+    ],
+    verify: {
+      run: `openssl s_client -connect ${edge} -alpn backstitch-control/1 </dev/null 2>/dev/null | openssl x509 -noout -issuer`,
+      expect: 'Backstitch intermediate',
+    },
+  })
+}
+
+function whoResigns(tls: TlsFacts, vendor: string | undefined): string {
+  if (vendor !== undefined) return `${vendor} on the way ends TLS and signs it again.`
+  if (tls.trustedBySystem)
+    return 'TLS is ended on the way and signed again by a CA that is installed on this machine.'
+  return 'Another server than the edge of this tenant answers, or TLS is ended on the way and signed again.'
+}
+
+function stranger(tls: TlsFacts, { patient }: Facts): Failure {
+  const { code, detail } = tls.fault!
+  return fail(code, {
+    hop: 'edge',
+    expected: `an edge at ${edgeText(patient)}`,
+    seen: [detail, ...tls.chain.slice(0, 1).map(({ subject }) => `subject=${subject}`)],
+    cause: 'The certificate is of the tenant CA, but not that of an edge.',
+    fix: [`correct the edge address, which comes from ${patient.edge?.source ?? 'the configuration'}`],
+    verify: verifyConnected(patient),
+  })
+}
+
+/** The edge's own certificate, by its own clock. */
+export const edgeCertificate: Check = check({
+  name: 'edge-certificate',
+  title: 'the certificate of the edge',
+  hop: 'edge',
+  needs: ['tls', 'answer'],
+  after: ['edge-tls', 'clock'],
+  judge: ({ tls, answer }, { nowMs }): Judged => {
+    const trueMs = nowMs + (answer.slowMs ?? 0)
+    const ended = tls.chain.find(({ notAfterMs }) => notAfterMs <= trueMs)
+    if (ended === undefined)
+      return tls.chain.length === 0 ? undefined : pass(`until ${rfc3339(tls.chain[0]!.notAfterMs)}`)
+    return fail('CERT_EXPIRED', {
+      hop: 'edge',
+      expected: 'certificates that have not ended',
+      seen: [
+        `subject=${ended.subject}`,
+        `not after ${rfc3339(ended.notAfterMs)}: ended ${span(trueMs - ended.notAfterMs)} ago`,
+      ],
+      cause: 'The edge presents a certificate that has ended: its renewal does not work.',
+      fix: ['on the machine of the edge: look at its log for certificate renewal, and restart it'],
+      verify: { run: 'openssl s_client -connect EDGE:PORT', expect: 'Verify return code: 0' },
+    })
+  },
+})

@@ -1,0 +1,123 @@
+import { rfc3339 } from '../../base/clock.ts'
+import type { Fault } from '../../base/faults.ts'
+import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
+import type { KeyFacts, Patient } from '../facts.ts'
+import { span, verifyConnected } from './words.ts'
+
+export const provisioningKey: Check = check({
+  name: 'provisioning-key',
+  title: 'the provisioning key',
+  hop: 'connector',
+  needs: ['identity'],
+  uses: ['key'],
+  after: ['security-policy'],
+  applies: ({ patient }) => patient.role === 'connector',
+  judge: ({ identity, key }) => {
+    if (identity.stored) return pass('not needed: this machine is enrolled')
+    if (key === undefined) return unknown('no key file is known')
+    return key.fault === undefined ? pass(`${key.file} holds a whole key`) : keyFailure(key, key.fault)
+  },
+})
+
+function keyFailure({ file }: KeyFacts, fault: Fault): Judged {
+  const { position, character, owner, mode, uid, errno } = fault.seen
+  const enrolled = { run: 'backstitch status', expect: '✓ 4 key exchanged for certificate' }
+  const common = { expected: `${file} holds one provisioning key`, seen: [fault.detail], verify: enrolled }
+  const replace = `backstitch key create --group GROUP > ${file}`
+  switch (fault.code) {
+    case 'KEY_MISSING':
+      return fail('KEY_MISSING', {
+        ...common,
+        cause: `This machine is not enrolled, and ${fault.detail}.`,
+        fix: [replace, `chmod 600 ${file}`],
+      })
+    case 'KEY_UNREADABLE':
+      return fail('KEY_UNREADABLE', {
+        ...common,
+        seen: [`${file}: ${errno} for uid ${uid}; owner uid ${owner}, mode ${mode}`],
+        cause: `The key file is there, but the service user (uid ${uid}) may not read it.`,
+        fix: [`chown ${uid} ${file}`, `chmod 600 ${file}`],
+        verify: { run: `stat -c '%u %a' ${file}`, expect: `${uid} 600` },
+      })
+    default:
+      return fail(fault.code, {
+        ...common,
+        seen: [
+          fault.detail,
+          position === undefined
+            ? ''
+            : `position ${position}${character === undefined ? '' : `, ${character}`}`,
+        ],
+        cause: 'The key was changed on its way into the file.',
+        fix: [replace],
+      })
+  }
+}
+
+export const seal: Check = check({
+  name: 'seal',
+  title: 'the stored identity',
+  hop: 'self',
+  needs: ['identity'],
+  after: ['security-policy', 'state-directory'],
+  judge: ({ identity }, { patient }) => {
+    if (identity.fault === undefined) {
+      if (!identity.stored) return patient.role === 'client' ? signedOut(patient) : pass('none yet')
+      const drift =
+        identity.drifted.length === 0 ? '' : `; changed without harm: ${identity.drifted.join(', ')}`
+      return pass(`${identity.id ?? 'stored'}${drift}`)
+    }
+    const { code, detail, seen } = identity.fault
+    const changed = Array.isArray(seen.changed) ? (seen.changed as string[]) : []
+    const broken = code === 'SEAL_BROKEN'
+    return fail(code, {
+      expected: broken
+        ? 'three of the four machine factors as they were at enrolment'
+        : 'a state file that can be read',
+      seen: [detail, ...changed],
+      cause: broken
+        ? 'This machine is not the one the identity was sealed on: a clone, or too many changes at once.'
+        : 'The file was damaged or changed by hand.',
+      fix: [
+        `mv ${patient.stateDir}/identity.json ${patient.stateDir}/identity.json.old`,
+        `backstitch key create --group GROUP > ${patient.keyFile ?? 'KEYFILE'}`,
+      ],
+      verify: { run: 'backstitch status', expect: '✓ 4 key exchanged for certificate' },
+    })
+  },
+})
+
+function signedOut(patient: Patient): Judged {
+  return fail('REAUTH_NEEDED', {
+    expected: `a signed-in user in ${patient.stateDir}`,
+    seen: [`${patient.stateDir}/profile.json does not exist`],
+    cause: 'Nobody has signed in on this device.',
+    fix: ['backstitch client login --edge EDGE:PORT --pin PIN --user NAME'],
+    verify: { run: 'backstitch client status', expect: 'certificate  until' },
+  })
+}
+
+/** By the clock of the edge where it is known: a wrong clock here must not make a certificate look ended. */
+export const certificate: Check = check({
+  name: 'certificate',
+  title: 'the certificate of this machine',
+  hop: 'self',
+  needs: ['identity'],
+  uses: ['answer'],
+  after: ['seal', 'clock'],
+  judge: ({ identity: { notAfterMs }, answer }, { nowMs, patient }) => {
+    if (notAfterMs === undefined) return undefined
+    const leftMs = notAfterMs - (nowMs + (answer?.slowMs ?? 0))
+    if (leftMs > 0) return pass(`until ${rfc3339(notAfterMs)}, ${span(leftMs)} left`)
+    const client = patient.role === 'client'
+    return fail(client ? 'REAUTH_NEEDED' : 'CERT_EXPIRED', {
+      expected: 'a certificate that has not ended',
+      seen: [`not after ${rfc3339(notAfterMs)}: ended ${span(leftMs)} ago`],
+      cause: 'It was not renewed in time: the machine was off or cut off for longer than its life.',
+      fix: client
+        ? ['backstitch client login --user NAME']
+        : [`backstitch key create --group GROUP > ${patient.keyFile ?? 'KEYFILE'}`],
+      verify: verifyConnected(patient),
+    })
+  },
+})

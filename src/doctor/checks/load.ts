@@ -1,0 +1,88 @@
+import { type Check, check, fail, pass } from '../check.ts'
+import type { FactTable } from '../facts.ts'
+import { unitOf } from './words.ts'
+
+const FULL = 0.95
+const MIN_MEMORY_SHARE = 0.04
+/** Share of the time that the daemon was ready to work and had no processor. */
+const WAITED = 0.4
+
+export const descriptors: Check = check({
+  name: 'descriptors',
+  title: 'file descriptors of the daemon',
+  hop: 'self',
+  needs: ['load'],
+  after: [],
+  judge: ({ load: { descriptors: found } }, { patient }) => {
+    if (found === undefined) return undefined
+    const { pid, open, limit } = found
+    if (open < limit * FULL) return pass(`${open} of ${limit} in process ${pid}`)
+    return fail('FD_EXHAUSTED', {
+      expected: `less than ${Math.floor(limit * FULL)} open descriptors`,
+      seen: [`process ${pid} has ${open} of ${limit} open`],
+      cause: 'Every session holds one, and there are none left: new sessions and new connections fail.',
+      fix: [
+        `systemctl edit ${unitOf(patient.role)}, with: LimitNOFILE=65536`,
+        `systemctl restart ${unitOf(patient.role)}`,
+      ],
+      verify: { run: `grep 'open files' /proc/$(pidof -s node)/limits`, expect: '65536' },
+    })
+  },
+})
+
+/** Slowness, not an outage: comes after everything that is one. */
+export const overload: Check = check({
+  name: 'load',
+  title: 'processor, memory and local ports',
+  hop: 'self',
+  needs: ['load'],
+  after: [],
+  judge: ({ load }) => {
+    const over = findings(load)
+    const summary = `load ${load.load1.toFixed(1)} on ${load.cpus} processors, ${percent(memoryFree(load))} of memory free`
+    if (over.length === 0) return pass(summary)
+    return fail('CONNECTOR_OVERLOADED', {
+      expected: 'a daemon that runs when it has work, some memory, local ports left',
+      seen: [...over.map(({ saw }) => saw), summary],
+      cause: over.map(({ cause }) => cause).join(' '),
+      fix: [
+        'add a connector to the group: backstitch key create --group GROUP',
+        'or give this machine more of what it lacks',
+        'top -b -n1 | head -15',
+      ],
+      verify: { run: 'top -b -n1 | head -5', expect: 'a processor use below 70 %' },
+    })
+  },
+})
+
+function findings(load: FactTable['load']): { saw: string; cause: string }[] {
+  const { cpus, load1, thread, localPorts } = load
+  const found: { saw: string; cause: string }[] = []
+  if (thread !== undefined && (thread.ran >= FULL || thread.waited >= WAITED)) {
+    found.push({
+      saw: `the daemon ran ${percent(thread.ran)} and waited for a processor ${percent(thread.waited)} of one second; load ${load1.toFixed(1)} on ${cpus}`,
+      cause:
+        thread.ran >= FULL
+          ? 'The daemon has more work than its processor can do.'
+          : 'Other work of this machine keeps the processors from the daemon.',
+    })
+  }
+  if (memoryFree(load) < MIN_MEMORY_SHARE) {
+    found.push({ saw: `${percent(memoryFree(load))} of memory left`, cause: 'Memory is used up.' })
+  }
+  if (localPorts !== undefined && localPorts.used >= localPorts.range * FULL) {
+    found.push({
+      saw: `${localPorts.used} of ${localPorts.range} local ports in use`,
+      cause: 'There are no local ports left for new connections.',
+    })
+  }
+  return found
+}
+
+function memoryFree({ memoryTotalBytes, memoryAvailableBytes }: FactTable['load']): number {
+  return memoryTotalBytes > 0 ? memoryAvailableBytes / memoryTotalBytes : 1
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}

@@ -1,0 +1,117 @@
+import type { Fault } from '../../base/faults.ts'
+import { egressFor, hostPort } from '../../link/egress.ts'
+import { type Check, check, fail, type Judged, pass } from '../check.ts'
+import type { Facts, FactTable, Patient } from '../facts.ts'
+import { edgeText, verifyConnected } from './words.ts'
+
+export const proxySetting: Check = check({
+  name: 'proxy-setting',
+  title: 'the outbound proxy setting',
+  hop: 'self',
+  needs: ['egress'],
+  after: [],
+  judge: ({ egress }, { patient }) => {
+    if ('fault' in egress) {
+      return fail('INVALID', {
+        hop: patient.role,
+        expected: 'no proxy setting, or [USER:PASSWORD@]HOST:PORT',
+        seen: [egress.fault.detail],
+        cause: 'The setting is there and cannot be used, so the daemon does not dial at all.',
+        fix: [
+          `correct the proxy that comes from ${egress.fault.seen.source ?? egress.fault.seen.file ?? 'the setting'}`,
+        ],
+        verify: { run: 'backstitch connector --explain-egress', expect: 'HTTP CONNECT through proxy' },
+      })
+    }
+    const proxy = proxyOf(egress, patient)
+    const from = egress.egress.source
+    return pass(proxy === undefined ? `none (${from})` : `${hostPort(proxy)}, set by ${from}`)
+  },
+})
+
+/** The proxy that the way to the edge leads through. */
+function proxyOf(egress: FactTable['egress'], { edge }: Patient) {
+  if ('fault' in egress) return undefined
+  return edge === undefined ? egress.egress.proxy : egressFor(egress.egress, edge.host)
+}
+
+/** Does the way to the edge lead through a proxy? Not while that is unknown. */
+export function isProxied({ known: { egress }, patient }: Facts): boolean {
+  return egress !== undefined && proxyOf(egress, patient) !== undefined
+}
+
+export const proxy: Check = check({
+  name: 'proxy',
+  title: 'the outbound proxy',
+  hop: 'edge',
+  needs: ['egress', 'dial'],
+  after: ['security-policy', 'resolver-file', 'proxy-setting'],
+  applies: isProxied,
+  judge: ({ egress, dial }, facts) => {
+    const used = proxyOf(egress, facts.patient)
+    if (used === undefined || 'fault' in egress) return undefined
+    const way = `${edgeText(facts.patient)} through ${hostPort(used)}`
+    if (dial.fault === undefined) return pass(`${way} in ${dial.tookMs} ms`)
+    return proxyFailure(dial.fault, { at: hostPort(used), source: egress.egress.source, facts })
+  },
+})
+
+interface Where {
+  readonly at: string
+  readonly source: string
+  readonly facts: Facts
+}
+
+function proxyFailure(fault: Fault, { at, source, facts: { patient } }: Where): Judged {
+  const { seen } = fault
+  const edge = edgeText(patient)
+  const setting = `proxy ${at}, set by ${source}`
+  const verify = verifyConnected(patient)
+  const common = { expected: `CONNECT ${edge} answered 200`, verify }
+  switch (fault.code) {
+    case 'PROXY_AUTH': {
+      const asks = Array.isArray(seen.asksFor) ? (seen.asksFor as string[]).join(', ') : ''
+      const basic = asks === '' || /basic/i.test(asks)
+      return fail('PROXY_AUTH', {
+        ...common,
+        seen: [setting, `status ${seen.status}`, asks === '' ? '' : `Proxy-Authenticate: ${asks}`],
+        cause: seen.credentialsSent
+          ? 'The proxy refuses the user and password that are set.'
+          : 'The proxy wants a user and a password, and none are set.',
+        fix: [
+          basic
+            ? `echo 'USER:PASSWORD@${at}' > ${patient.proxyFile}; chmod 600 ${patient.proxyFile}`
+            : `the proxy asks for ${asks}, only Basic is spoken: let it pass this machine to ${edge} without a sign-in`,
+        ],
+      })
+    }
+    case 'PROXY_REFUSED':
+      return fail('PROXY_REFUSED', {
+        ...common,
+        seen: [
+          setting,
+          seen.status === undefined ? fault.detail : `status ${seen.status}`,
+          seen.page ? `first line of its page: ${seen.page}` : '',
+        ],
+        cause: `The proxy is there and does not let this machine through to ${edge}.`,
+        fix: [`allow CONNECT to ${edge} on the proxy ${at}, without TLS inspection`],
+      })
+    case 'PROXY_UNREACHABLE':
+      return fail('PROXY_UNREACHABLE', {
+        ...common,
+        seen: [setting, ...attemptsOf(fault), fault.detail],
+        cause: `Nobody answers as a proxy at ${at}.`,
+        fix: [`nc -zv ${at.replace(/:(\d+)$/, ' $1')}`, `correct the proxy in ${source}, or remove it there`],
+      })
+    default:
+      return fail(fault.code, {
+        ...common,
+        seen: [setting, fault.detail, ...attemptsOf(fault)],
+        fix: [`look at the proxy ${at}`],
+      })
+  }
+}
+
+function attemptsOf({ seen }: Fault): string[] {
+  return Array.isArray(seen.attempts) ? [...(seen.attempts as string[])] : []
+}

@@ -1,0 +1,134 @@
+/**
+ * Looks at everything, side by side, the way the daemon goes: its dialer, its proxy setting, its resolver, its user.
+ *
+ * @module
+ */
+import path from 'node:path'
+import { asFault } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
+import { readStatus } from '../base/status-socket.ts'
+import { type EgressInput, readEgress } from '../link/egress.ts'
+import { lookAtClockSync } from '../probe/clock-sync.ts'
+import { lookAtDenials } from '../probe/denials.ts'
+import { lookAtDisk } from '../probe/disk.ts'
+import { lookAtFolder } from '../probe/file-access.ts'
+import { lookAtLoad } from '../probe/load.ts'
+import { lookAtResolvers, type ResolverFile } from '../probe/names.ts'
+import { lookAtUnit } from '../probe/unit.ts'
+import { lookAtApplication } from './application.ts'
+import { CHECKS } from './checks/all.ts'
+import { unitOf } from './checks/words.ts'
+import { type Diagnosis, diagnose } from './diagnose.ts'
+import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
+import { Gathering } from './gathering.ts'
+import { type Report, reportOf } from './report.ts'
+import { lookAtWay } from './way.ts'
+
+export interface ExamineOptions {
+  readonly patient: Patient
+  /** Looked at before, where that takes other rights or another part of the program than this one has. */
+  readonly given: Partial<Pick<FactTable, 'key' | 'identity' | 'denials'>>
+  readonly egress: EgressInput
+  readonly signal: AbortSignal
+  /** The daemon itself asks: its own socket has nothing to say that it does not know. */
+  readonly daemon?: DaemonFacts
+  /** Each time something more is known: the first certain verdict need not wait for the rest. */
+  readonly onProgress?: (diagnosis: Diagnosis) => void
+}
+
+const ALL_MS = 9500
+const STATUS_MS = 2000
+const ALWAYS: readonly FactName[] = [
+  'denials',
+  'disk',
+  'stateDir',
+  'resolvers',
+  'key',
+  'identity',
+  'egress',
+  'edgeName',
+  'tcp',
+  'dial',
+  'tls',
+  'answer',
+  'ping',
+  'sync',
+  'daemon',
+  'load',
+]
+/** What names us in a denial: the folder of the program, and its services. */
+export const OUR_NAMES = ['backstitch', path.resolve(import.meta.dirname, '..', '..')]
+
+/** @throws the reason of `o.signal`; what cannot be looked at is in the report. */
+export async function examine(o: ExamineOptions): Promise<Report> {
+  const { patient, signal } = o
+  const startedMs = Date.now()
+  const startedAt = performance.now()
+  const judge = () => diagnose(CHECKS, gathering.facts())
+  const awaited = patient.app === undefined ? ALWAYS : [...ALWAYS, 'app' as const]
+  const gathering = new Gathering(patient, awaited, () => o.onProgress?.(judge()))
+  const over = AbortSignal.any([signal, AbortSignal.timeout(ALL_MS)])
+  const late = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve(), { once: true }))
+  await Promise.race([lookEverywhere(gathering, o, over), late])
+  signal.throwIfAborted()
+  gathering.giveUp(`no answer within ${ALL_MS / 1000} s`)
+  return reportOf(judge(), {
+    run: newId('run'),
+    role: patient.role,
+    startedMs,
+    durationMs: performance.now() - startedAt,
+  })
+}
+
+async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSignal): Promise<void> {
+  const { patient, given } = o
+  const resolvers = lookAtResolvers()
+  await Promise.all([
+    g.look('denials', given.denials ? Promise.resolve(given.denials) : lookAtDenials(OUR_NAMES, signal)),
+    g.look('disk', lookAtDisk(patient.stateDir)),
+    g.look('stateDir', lookAtFolder(patient.stateDir)),
+    g.look('resolvers', resolvers),
+    g.look('key', Promise.resolve(given.key)),
+    g.look('identity', Promise.resolve(given.identity)),
+    g.look('sync', lookAtClockSync(signal)),
+    lookAtDaemon(g, o, signal),
+    lookAtWay(g, { patient, egress: readSetting(o.egress), resolvers, input: o.egress, signal }),
+    lookAtApp(g, patient, resolvers, signal),
+  ])
+}
+
+async function lookAtApp(
+  g: Gathering,
+  { app }: Patient,
+  resolvers: Promise<ResolverFile>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (app !== undefined) await g.look('app', lookAtApplication(app, await resolvers, signal))
+}
+
+async function readSetting(input: EgressInput): Promise<FactTable['egress']> {
+  return readEgress(input).then(
+    (egress) => ({ egress }),
+    (error: unknown) => ({ fault: asFault(error, 'INVALID') }),
+  )
+}
+
+async function lookAtDaemon(g: Gathering, o: ExamineOptions, signal: AbortSignal): Promise<void> {
+  const { patient } = o
+  const found = await g.look('daemon', o.daemon ? Promise.resolve(o.daemon) : askDaemon(patient, signal))
+  await g.look('load', lookAtLoad({ pid: found?.pid, signal }))
+}
+
+interface StatusDocument {
+  readonly pid?: number
+  readonly state?: string
+  readonly fault?: DaemonFacts['fault']
+}
+
+async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Promise<DaemonFacts> {
+  const socket = path.join(stateDir, 'status.sock')
+  const status = (await readStatus(socket, STATUS_MS)) as StatusDocument | undefined
+  if (status === undefined) return { socket, answers: false, unit: await lookAtUnit(unitOf(role), signal) }
+  const { pid, state, fault } = status
+  return { socket, answers: true, pid, state, fault }
+}

@@ -1,0 +1,138 @@
+/**
+ * The way to the edge, step by step, as the daemon takes it; and beside it what explains a step that failed.
+ *
+ * @module
+ */
+import net from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { asFault, type Fault } from '../base/faults.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import { dialEdge } from '../link/dial.ts'
+import { type Egress, type EgressInput, egressFor } from '../link/egress.ts'
+import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
+import { readNeighbour } from '../probe/next-hop.ts'
+import { pingSizes } from '../probe/ping.ts'
+import { findProxyHints, type ProxyHint } from '../probe/proxy-hints.ts'
+import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
+import { lookAtAnswers } from './answers.ts'
+import type { EgressFacts, Patient, TcpWay } from './facts.ts'
+import type { Gathering } from './gathering.ts'
+import { lookAtTls } from './tls-look.ts'
+
+export interface WayOptions {
+  readonly patient: Patient
+  readonly egress: Promise<EgressFacts>
+  readonly resolvers: Promise<ResolverFile>
+  readonly input: EgressInput
+  readonly signal: AbortSignal
+}
+
+const DIAL_MS = 4000
+const PROXY_MS = 3000
+/** After this long without a connection, what else there is gets tried beside it. */
+const HEAD_START_MS = 700
+const MAX_ADDRESSES = 6
+/** Where proxies usually listen, when the gateway itself is one. */
+const USUAL_PROXY_PORTS = [3128, 8080]
+
+export async function lookAtWay(g: Gathering, o: WayOptions): Promise<void> {
+  const { patient, signal } = o
+  const setting = await g.look('egress', o.egress)
+  const { edge } = patient
+  if (edge === undefined)
+    return g.miss('no edge is known', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping')
+  if (setting === undefined || 'fault' in setting) {
+    return g.miss('the proxy setting cannot be used', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping')
+  }
+  const { egress } = setting
+  const proxied = egressFor(egress, edge.host) !== undefined
+  if (proxied) g.miss('a proxy leads there', 'edgeName', 'tcp', 'ping')
+  const name = proxied ? undefined : await nameOf(g, edge, o)
+  const addresses = name?.addresses.slice(0, MAX_ADDRESSES) ?? []
+  if (!proxied && addresses.length === 0)
+    return g.miss('the edge has no address', 'tcp', 'dial', 'tls', 'answer', 'ping')
+  await Promise.all([
+    proxied ? undefined : g.look('tcp', straight(edge, addresses, o)),
+    proxied
+      ? undefined
+      : g.look('ping', pingSizes(addresses[0]!, signal), 'ping is not installed or not allowed'),
+    theWholeWay(g, edge, addresses[0], { patient, egress, signal }),
+  ])
+}
+
+async function nameOf(g: Gathering, edge: EdgeAddress, o: WayOptions): Promise<NameFacts | undefined> {
+  if (net.isIP(edge.host) !== 0) {
+    const itself = { name: edge.host, addresses: [edge.host], tookMs: 0, servers: [] }
+    return g.look('edgeName', Promise.resolve(itself))
+  }
+  const { servers } = await o.resolvers
+  return g.look('edgeName', lookUp(edge.host, servers, o))
+}
+
+async function theWholeWay(
+  g: Gathering,
+  edge: EdgeAddress,
+  address: string | undefined,
+  { patient, egress, signal }: { patient: Patient; egress: Egress; signal: AbortSignal },
+): Promise<void> {
+  const startedAt = performance.now()
+  const dial = () => dialEdge(edge, { egress, signal, timeoutMs: DIAL_MS })
+  let fault: Fault | undefined
+  const socket = await dial().catch((error: unknown) => {
+    fault = asFault(error)
+    return undefined
+  })
+  g.have('dial', { fault, tookMs: Math.round(performance.now() - startedAt) })
+  if (socket === undefined) return g.miss('there is no connection', 'tls', 'answer')
+  const tls = await g.look('tls', lookAtTls(socket, { edge, address, pin: patient.pin, signal }))
+  if (tls === undefined || tls.broken !== undefined || tls.fault !== undefined) {
+    return g.miss('no edge that proved itself', 'answer')
+  }
+  await g.look('answer', lookAtAnswers(edge, { dial, signal }))
+}
+
+/** Straight TCP to every address; and, where none stands soon, whatever tells a blocked port from a blocked network. */
+async function straight(edge: EdgeAddress, addresses: readonly string[], o: WayOptions): Promise<TcpWay> {
+  const { signal } = o
+  const all = Promise.all(
+    addresses.map((address) => tryTcp(address, edge.port, { signal, timeoutMs: DIAL_MS })),
+  )
+  const soon = await Promise.race([all, wait(HEAD_START_MS, undefined, { signal })])
+  if (soon?.some(({ is }) => is === 'open')) return { host: edge.host, attempts: soon, proxies: [] }
+  const [attempts, port443, proxies] = await Promise.all([
+    all,
+    edge.port === 443 ? undefined : try443(addresses, signal),
+    tryProxies(edge, addresses[0]!, o),
+  ])
+  return { host: edge.host, attempts, port443, proxies }
+}
+
+function try443(addresses: readonly string[], signal: AbortSignal): Promise<TcpFacts[]> {
+  return Promise.all(addresses.map((address) => tryTcp(address, 443, { signal, timeoutMs: PROXY_MS })))
+}
+
+/** Proxies that other programs here are told to use, and the gateway: would they take us there? */
+async function tryProxies(edge: EdgeAddress, address: string, o: WayOptions): Promise<TcpWay['proxies']> {
+  const hints = await findProxyHints(o.input.env)
+  const gateway = await readNeighbour(address)
+  const usual =
+    gateway === undefined || gateway.address === address
+      ? []
+      : USUAL_PROXY_PORTS.map((port): ProxyHint => ({ host: gateway.address, port, source: 'the gateway' }))
+  const tried = await Promise.all([...hints, ...usual].map((hint) => tryProxy(edge, hint, o.signal)))
+  // A gateway that is no proxy is no news.
+  return tried.filter(({ takesUs, source }) => takesUs || source !== 'the gateway')
+}
+
+async function tryProxy(edge: EdgeAddress, hint: ProxyHint, signal: AbortSignal) {
+  const egress: Egress = { proxy: hint, source: hint.source, noProxy: [] }
+  try {
+    const socket = await dialEdge(edge, { egress, signal, timeoutMs: PROXY_MS })
+    socket.destroy()
+    return { ...hint, takesUs: true, saw: 'CONNECT answered 200' }
+  } catch (error) {
+    const fault = asFault(error)
+    // One that wants a password would take us, too.
+    return { ...hint, takesUs: fault.code === 'PROXY_AUTH', saw: `${fault.code}: ${fault.detail}` }
+  }
+}

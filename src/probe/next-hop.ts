@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises'
+import net from 'node:net'
+
+export interface Neighbour {
+  /** The router, or the destination itself where it is on this network. */
+  readonly address: string
+  readonly answers: boolean
+}
+
+const ARP_COMPLETE = 0x2
+
+/** The first machine that a packet to `address` passes, as route and ARP tables of this moment say. IPv4 only. */
+export async function readNeighbour(address: string): Promise<Neighbour | undefined> {
+  if (!net.isIPv4(address)) return undefined
+  const routes = parseRoutes(await readFile('/proc/net/route', 'utf8').catch(() => ''))
+  const value = numberOf(address)
+  const best = routes
+    .filter(({ network, mask }) => (value & mask) >>> 0 === network)
+    .sort((a, b) => b.mask - a.mask || a.metric - b.metric)[0]
+  if (best === undefined) return undefined
+  const hop = best.gateway === 0 ? address : dotted(best.gateway)
+  const arp = await readFile('/proc/net/arp', 'utf8').catch(() => '')
+  const entry = arp
+    .split('\n')
+    .map((line) => line.split(/\s+/))
+    .find(([ip]) => ip === hop)
+  return { address: hop, answers: entry !== undefined && (Number(entry[2]) & ARP_COMPLETE) !== 0 }
+}
+
+interface Route {
+  readonly network: number
+  readonly mask: number
+  readonly gateway: number
+  readonly metric: number
+}
+
+/** Columns: Iface Destination Gateway Flags RefCnt Use Metric Mask…; addresses are hex in host byte order. */
+function parseRoutes(text: string): Route[] {
+  return text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns.length >= 8)
+    .map((c) => ({
+      network: swapped(c[1]!),
+      gateway: swapped(c[2]!),
+      metric: Number(c[6]),
+      mask: swapped(c[7]!),
+    }))
+}
+
+function swapped(hex: string): number {
+  return Buffer.from(hex, 'hex').readUInt32LE(0)
+}
+
+function numberOf(address: string): number {
+  return Buffer.from(address.split('.').map(Number)).readUInt32BE(0)
+}
+
+function dotted(value: number): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return [...bytes].join('.')
+}

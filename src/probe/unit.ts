@@ -1,0 +1,31 @@
+import { runProgram } from './run-program.ts'
+
+/** What systemd says of a service. */
+export interface UnitFacts {
+  readonly name: string
+  /** `active`, `inactive`, `failed`, `activating`… */
+  readonly active: string
+  readonly enabled: string
+  readonly restarts: number
+  /** Of the last main process. */
+  readonly exitStatus: number
+  readonly lastLine?: string
+}
+
+/** @returns `undefined` where there is no systemd, or no such unit. */
+export async function lookAtUnit(name: string, signal: AbortSignal): Promise<UnitFacts | undefined> {
+  const properties = 'LoadState,ActiveState,UnitFileState,NRestarts,ExecMainStatus'
+  const shown = await runProgram('systemctl', ['show', name, `--property=${properties}`], { signal })
+  if (shown?.status !== 0) return undefined
+  const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(shown.stdout)?.[1] ?? ''
+  if (value('LoadState') !== 'loaded') return undefined
+  const log = await runProgram('journalctl', ['-u', name, '-n', '1', '--no-pager', '-o', 'cat'], { signal })
+  return {
+    name,
+    active: value('ActiveState'),
+    enabled: value('UnitFileState'),
+    restarts: Number(value('NRestarts')) || 0,
+    exitStatus: Number(value('ExecMainStatus')) || 0,
+    lastLine: log?.stdout.trim().slice(0, 300) || undefined,
+  }
+}
