@@ -18,7 +18,7 @@ export interface Middlebox extends AsyncDisposable {
   readonly killed: number
   /** Connections that go through it now. */
   readonly open: number
-  /** Whether it looks at what it carries; what it carries already it judges by that, too. */
+  /** Whether it looks into the connections that come from here on. */
   strict: boolean
 }
 
@@ -35,6 +35,7 @@ export async function openMiddlebox(
   const listener = await listen((down) => {
     const up = net.connect({ ...to, allowHalfOpen: true, noDelay: true }).on('error', () => {})
     far.add(up)
+    const { strict } = box
     let dead = false
     const judge = () => {
       if (dead) return
@@ -46,16 +47,12 @@ export async function openMiddlebox(
     }
     relay(down, up, judge)
     relay(up, down, judge)
-    up.once('close', () => {
-      far.delete(up)
-      down.destroy()
-    })
-    down.once('close', () => (up.errored ? undefined : up.destroy()))
+    up.once('close', () => far.delete(up))
 
     function relay(from: net.Socket, onto: net.Socket, offend: () => void) {
       const records = new Records()
       from.on('data', (chunk: Buffer) => {
-        if (box.strict && !records.follow(chunk)) offend()
+        if (strict && !records.follow(chunk)) offend()
         if (dead) return
         if (!onto.write(chunk)) {
           from.pause()
@@ -63,7 +60,7 @@ export async function openMiddlebox(
         }
       })
       from.on('end', () => dead || onto.end())
-      from.on('error', () => dead || onto.resetAndDestroy())
+      from.on('error', () => onto.resetAndDestroy())
       from.resume()
     }
   })

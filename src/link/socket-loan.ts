@@ -13,7 +13,8 @@ export class SocketLoan extends Duplex {
   #socket: net.Socket | undefined
 
   constructor(socket: net.Socket) {
-    super({ allowHalfOpen: true })
+    // Not destroyed by itself when both directions have ended: TLS would lose what it has not handed on yet.
+    super({ allowHalfOpen: true, autoDestroy: false })
     this.#socket = socket
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
@@ -81,6 +82,8 @@ export class SocketLoan extends Duplex {
     this.destroy(error)
   }
   readonly #onClose = (): void => {
-    this.destroy()
+    const socket = this.#socket
+    // In order: both ends are told already, and what was read may still lie in here.
+    if (!(socket?.readableEnded && socket.writableFinished)) this.destroy()
   }
 }
