@@ -142,6 +142,7 @@ const ADDRESSES: { name: string; host: string; found: string[]; addressCidrs: st
       found: ['127.0.0.9'],
       addressCidrs: ['0.0.0.0/0'],
     },
+    { name: 'the connector itself, mapped', host: 'a', found: ['::ffff:10.0.0.5'], addressCidrs: [] },
     { name: 'the connector itself', host: 'a', found: ['10.0.0.5'], addressCidrs: ['10.0.0.0/8'] },
     {
       name: 'the connector itself, named',

@@ -97,9 +97,9 @@ export class Scope {
         ? undefined
         : '(a special address that the segment does not name)'
     }
-    if (own.has(address)) {
-      return this.#single.has(address) ? undefined : '(the connector itself)'
-    }
+    // A resolver may answer ::ffff:10.0.0.5, which is a way to 10.0.0.5.
+    const plain = canonicalHost(address)
+    if (own.has(plain)) return this.#single.has(plain) ? undefined : '(the connector itself)'
     return undefined
   }
 }

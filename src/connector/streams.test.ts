@@ -186,6 +186,27 @@ test('revocation cuts the live session and refuses the next, and leaves others a
   assert.equal(typeof stillThere, 'number')
 })
 
+test('a name that is bound anew is judged anew, and only what was judged is dialled', async (t) => {
+  let answer = ['127.0.0.1']
+  const inside = await application(t, (socket) => socket.end('inside'))
+  let reached = 0
+  const beside = net.createServer(() => reached++).listen(inside.port, '127.0.0.2')
+  await once(beside, 'listening')
+  t.after(() => beside.close())
+  const lookup = async () => answer.map((address) => ({ address }))
+  await using tunnel = await openTunnel({ lookup, keepMs: 0 })
+  const jws = await tunnel.grant({ addressCidrs: ['127.0.0.1/32'] })
+  const open = () => tunnel.open(jws, { port: inside.port })
+  assert.equal((await open().opened).address, '127.0.0.1')
+  for (const rebound of [['127.0.0.2'], ['::ffff:127.0.0.2'], ['169.254.169.254'], ['0.0.0.0'], ['::']]) {
+    answer = rebound
+    assert.equal((await open().closed).reason, 'ADDRESS_FORBIDDEN', `${rebound}`)
+  }
+  answer = ['127.0.0.2', '127.0.0.1', '::ffff:127.0.0.2']
+  assert.equal((await open().opened).address, '127.0.0.1')
+  assert.equal(reached, 0)
+})
+
 test('what resolving and dialling meet is named, and control is told of the application', async (t) => {
   const { server, port } = await application(t, () => {})
   await new Promise((resolve) => server.close(resolve))

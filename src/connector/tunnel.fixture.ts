@@ -51,7 +51,7 @@ export interface Opening {
 }
 
 export async function openTunnel(
-  o: { lookup?: ResolverOptions['lookup']; dialer?: DialerOptions; udpIdleMs?: number } = {},
+  o: Pick<ResolverOptions, 'lookup' | 'keepMs'> & { dialer?: DialerOptions; udpIdleMs?: number } = {},
 ): Promise<TunnelFixture> {
   const tenant = await TestTenant.create()
   const foreignKey = newSigningKey(Date.now())
@@ -81,7 +81,7 @@ export async function openTunnel(
     clock: systemClock,
     log: silentLog,
     authority: new GrantAuthority(),
-    resolver: new Resolver({ lookup: o.lookup }),
+    resolver: new Resolver({ lookup: o.lookup, keepMs: o.keepMs }),
     dialer: new Dialer(o.dialer),
     udp: new UdpFlows(o.udpIdleMs),
     reach: new Reach(),
