@@ -218,6 +218,15 @@ export const FAULTS = {
     fix: 'Exempt the edge address from TLS inspection; the issuer that was seen is named.',
     verify: 'openssl s_client -connect EDGE:PORT shows the tenant CA as issuer',
   },
+  RAW_PHASE_BLOCKED: {
+    hop: 'edge',
+    retry: true,
+    title: 'Something on the way to the edge lets only TLS records through',
+    cause:
+      'A middlebox ends a pipe when it goes on without its outer TLS. Halves from here stay inside it: slower, as secret.',
+    fix: 'Exempt the address and port of the edge from protocol inspection, on the firewall or proxy in between.',
+    verify: 'backstitch status shows the note no more; the path is tried again every 10 minutes',
+  },
   PROXY_REQUIRED: {
     hop: 'edge',
     scenario: 7,
