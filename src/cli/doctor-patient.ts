@@ -45,18 +45,20 @@ interface Places {
 }
 
 /**
- * Looks where connectors and clients keep their state. The first that is there is it.
+ * Where the state lies: as the flag says, as the configuration says, or in the first usual place that is there.
  *
- * @throws {Fault} DAEMON_DOWN if there is neither.
+ * @throws {Fault} DAEMON_DOWN if nothing of either role is there.
  */
-export async function findPlaces(role: PatientRole | undefined, state: string | undefined): Promise<Places> {
+export async function findPlaces(
+  role: PatientRole | undefined,
+  { state, config }: Pick<PatientFlags, 'state' | 'config'>,
+): Promise<Places> {
   if (state !== undefined) {
-    return {
-      role: role ?? ((await exists(path.join(state, 'profile.json'))) ? 'client' : 'connector'),
-      stateDir: path.resolve(state),
-    }
+    const found = role ?? ((await exists(path.join(state, 'profile.json'))) ? 'client' : 'connector')
+    return { role: found, stateDir: path.resolve(state) }
   }
   const usual: Places[] = [
+    ...(await configured(role, config)),
     { role: 'connector', stateDir: path.resolve('.backstitch/connector') },
     { role: 'connector', stateDir: '/var/lib/backstitch/connector' },
     { role: 'client', stateDir: path.resolve('.backstitch/client') },
@@ -69,6 +71,16 @@ export async function findPlaces(role: PatientRole | undefined, state: string | 
   throw new Fault('DAEMON_DOWN', 'neither a connector nor a client has ever run here', {
     seen: { looked: wanted.map(({ stateDir }) => stateDir) },
   })
+}
+
+/** A configuration that somebody named is whose state is meant. */
+async function configured(role: PatientRole | undefined, config: string | undefined): Promise<Places[]> {
+  const ofConnector = role === 'client' ? undefined : (config ?? process.env.BACKSTITCH_CONFIG)
+  if (ofConnector !== undefined) {
+    return [{ role: 'connector', stateDir: (await readConnectorConfig(ofConnector)).stateDir }]
+  }
+  const { stateDir } = await readClientConfig(config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
+  return stateDir === undefined ? [] : [{ role: 'client', stateDir }]
 }
 
 /**
@@ -91,7 +103,7 @@ async function admitConnector(
   flags: PatientFlags,
   denials?: DenialFacts,
 ): Promise<Admitted> {
-  const config = await readConnectorConfig(flags.config)
+  const config = await readConnectorConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const machine = await readMachine({ gathered: config.gatheredFile })
   await becomeOwnerOf(stateDir)
   const keyFile = flags.keyFile ?? config.keyFile
@@ -112,7 +124,7 @@ async function admitConnector(
 }
 
 async function admitClient(stateDir: string, flags: PatientFlags, denials?: DenialFacts): Promise<Admitted> {
-  const config = await readClientConfig(flags.config)
+  const config = await readClientConfig(flags.config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
   await becomeOwnerOf(stateDir)
   let identity: IdentityFacts = { stored: false, drifted: [] }
   const profile = await loadProfile(StateDir.at(stateDir, 'client')).catch((error: unknown) => {

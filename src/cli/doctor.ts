@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { rfc3339 } from '../base/clock.ts'
-import { asFault } from '../base/faults.ts'
+import { asFault, Fault } from '../base/faults.ts'
 import type { AppTarget, PatientRole } from '../doctor/facts.ts'
 import type { Report } from '../doctor/report.ts'
 import { faultJson, faultText } from './fault-report.ts'
@@ -20,6 +21,7 @@ interface DoctorFlags {
   readonly app?: { host: string; port: number }
   readonly network: string[]
   readonly watch?: boolean
+  readonly log?: string
 }
 
 const WATCH_MS = 10_000
@@ -53,6 +55,7 @@ export function addDoctor(program: Command): void {
         .argParser(collectCidr)
         .default([]),
     )
+    .option('--log <file>', 'look at a log or pasted output instead of this machine; - for standard input')
     .option('--watch', 'look again every 10 s and say what changed, until Ctrl-C')
     .addHelpText(
       'after',
@@ -60,6 +63,7 @@ export function addDoctor(program: Command): void {
         ['backstitch doctor', 'the role that runs on this machine'],
         ['sudo backstitch doctor connector', 'as its service user, and with what only root can read'],
         ['backstitch doctor connector --app hr.internal:443', 'the last mile, too'],
+        ['journalctl -u backstitch-connector | backstitch doctor --log -', 'a log, from anywhere'],
         ['backstitch doctor --json | jq .findings[0].code', 'for programs'],
       ),
     )
@@ -74,15 +78,43 @@ async function runDoctor(role: PatientRole | undefined, flags: DoctorFlags, comm
   using stop = untilStopped()
   const json = globals(command).json ?? false
   try {
-    process.exitCode = flags.watch
-      ? await watch(role, flags, stop.signal, json)
-      : await lookOnce(role, flags, stop.signal, json)
+    process.exitCode = await consult(role, flags, stop.signal, json)
   } catch (error) {
     if (stop.signal.aborted) return
     const fault = asFault(error)
     say(json ? JSON.stringify(faultJson(fault)) : faultText(fault))
     process.exitCode = COULD_NOT_LOOK
   }
+}
+
+function consult(
+  role: PatientRole | undefined,
+  flags: DoctorFlags,
+  signal: AbortSignal,
+  json: boolean,
+): Promise<number> {
+  if (flags.log !== undefined) return readLogOf(flags.log, flags.edge?.host, json)
+  return flags.watch ? watch(role, flags, signal, json) : lookOnce(role, flags, signal, json)
+}
+
+async function readLogOf(file: string, edgeHost: string | undefined, json: boolean): Promise<number> {
+  const { readLog, renderLogVerdict } = await import('../doctor/log/read-log.ts')
+  const { DOCTOR_EXIT } = await import('../doctor/report.ts')
+  const { text } = await import('node:stream/consumers')
+  const content = file === '-' ? await text(process.stdin) : await readText(file)
+  const verdict = readLog(content, { edgeHost })
+  print(json ? JSON.stringify(verdict, null, 2) : renderLogVerdict(verdict))
+  return DOCTOR_EXIT[verdict.is]
+}
+
+function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new Fault('INVALID', `the log ${file} cannot be read: ${cause.code}`, {
+      cause,
+      hop: 'client',
+      seen: { file, errno: cause.code ?? 'unknown' },
+    })
+  })
 }
 
 async function lookOnce(
@@ -147,7 +179,7 @@ async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, sign
   const { parsePin } = await import('../client/login.ts')
   const app: AppTarget | undefined = flags.app && { ...flags.app, networks: flags.network }
   const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
-  return admit(await findPlaces(role, flags.state), { ...flags, app, pin }, signal)
+  return admit(await findPlaces(role, flags), { ...flags, app, pin }, signal)
 }
 
 function collectCidr(text: string, before: string[]): string[] {
