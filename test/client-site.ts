@@ -12,7 +12,7 @@ import { Client } from '../src/client/client.ts'
 import { login } from '../src/client/login.ts'
 import { type ClientOptions, clientOptions } from '../src/client/options.ts'
 import { Connector } from '../src/connector/connector.ts'
-import { connectorOptions } from '../src/connector/options.ts'
+import { type ConnectorOptions, connectorOptions } from '../src/connector/options.ts'
 import { hashPassword } from '../src/control/password.ts'
 import { openSite, type Site } from './site.ts'
 
@@ -23,7 +23,7 @@ export interface ClientSite extends AsyncDisposable {
   readonly site: Site
   readonly clientDir: string
   /** Starts another connector of the group; resolves when sessions can go through it. */
-  connector(name: string): Promise<Daemon>
+  connector(name: string, over?: Partial<ConnectorOptions>): Promise<Daemon & { connector: Connector }>
   /** Starts a client with the profile of the user; resolves when it listens. */
   client(over?: Partial<ClientOptions>): Promise<Daemon & { client: Client }>
   options(over?: Partial<ClientOptions>): ClientOptions
@@ -132,7 +132,7 @@ export async function openClientSite({
     site,
     clientDir,
     options,
-    async connector(name) {
+    async connector(name, over) {
       const connector = new Connector({
         ...connectorOptions(
           {
@@ -143,10 +143,11 @@ export async function openClientSite({
           log,
         ),
         env,
+        ...over,
       })
       const daemon = run((signal) => connector.serve(signal))
       await until(() => connector.status().state === 'healthy')
-      return daemon
+      return { ...daemon, connector }
     },
     async client(over) {
       const client = new Client(options(over))

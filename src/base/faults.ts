@@ -223,7 +223,7 @@ export const FAULTS = {
     retry: true,
     title: 'Something on the way to the edge lets only TLS records through',
     cause:
-      'A middlebox ends a pipe when it goes on without its outer TLS. Halves from here stay inside it: slower, as secret.',
+      'A middlebox ends a pipe when it goes on without its outer TLS. Halves from here stay inside it: slower, still end-to-end.',
     fix: 'Exempt the address and port of the edge from protocol inspection, on the firewall or proxy in between.',
     verify: 'backstitch status shows the note no more; the path is tried again every 10 minutes',
   },

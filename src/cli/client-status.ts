@@ -1,5 +1,6 @@
 import type { ClientStatus } from '../client/status.ts'
 import { factsText } from './facts.ts'
+import { notesOf } from './notes.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { stateText, style, table } from './terminal.ts'
 
@@ -16,6 +17,7 @@ export function clientStatusText(status: ClientStatus): string {
       ['certificate', certificate && `until ${certificate.notAfter}`],
       ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
       ['local proxy', status.proxy ?? 'none'],
+      ...notesOf(status.notes),
       ['fault', fault && `${style('red', fault.code)} (${fault.hop}): ${fault.detail}`],
       [
         'sessions',
@@ -31,7 +33,7 @@ export function clientStatusText(status: ClientStatus): string {
       one.edge,
       String(one.streams),
       milliseconds(one.rttUs),
-      one.retired ? 'retired' : 'open',
+      `${one.retired ? 'retired' : 'open'}${one.wrapped ? ', wrapped' : ''}`,
     ])
     parts.push(table(['TUNNEL TO', 'THROUGH EDGE', 'SESSIONS', 'ROUND TRIP', 'STATE'], rows))
   }

@@ -1,5 +1,6 @@
 import type { ConnectorStatus } from '../connector/status.ts'
 import { factsText } from './facts.ts'
+import { notesOf } from './notes.ts'
 import { milliseconds } from './session-line.ts'
 import { stateText, style } from './terminal.ts'
 
@@ -17,6 +18,7 @@ export function connectorStatusText(status: ConnectorStatus): string {
     ['clock', status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`],
     ['sessions', `${status.sessions} in ${status.tunnels} tunnels`],
     ['healthy', status.startToHealthyMs && `${status.startToHealthyMs} ms after the start`],
+    ...notesOf(status.notes),
   ])
   const stages = status.stages.flatMap(({ stage, name, state, durationMs, fault }) => {
     const mark = state === 'failed' ? style('red', MARKS.failed) : MARKS[state]

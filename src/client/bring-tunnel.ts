@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts'
+import { asFault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Credentials } from '../link/credentials.ts'
 import type { Egress } from '../link/egress.ts'
-import { bringHalf } from '../link/handover.ts'
-import { tunnelAsClient } from '../link/tunnel.ts'
+import type { RawPhase } from '../link/raw-phase.ts'
+import { bringTunnelEnd } from '../link/tunnel-end.ts'
 import { Mux } from '../mux/mux.ts'
 import type { PipeTicket } from '../wire/control.ts'
 import { Tunnel } from './tunnel.ts'
@@ -12,8 +13,11 @@ import type { TunnelEvents } from './tunnels.ts'
 export interface BringTunnelOptions {
   readonly connector: string
   readonly pipe: PipeTicket
+  /** Another pipe to the same connector, for when the path broke this one and is known now. */
+  readonly another: () => Promise<PipeTicket>
   readonly credentials: Credentials
   readonly egress: Egress
+  readonly rawPhase: RawPhase
   readonly events: TunnelEvents
   readonly signal: AbortSignal
   readonly clock: Clock
@@ -22,10 +26,15 @@ export interface BringTunnelOptions {
 
 /** Brings this client's half of a pipe, and does the end-to-end handshake with the connector in it. */
 export async function bringTunnel(o: BringTunnelOptions): Promise<Tunnel> {
-  const { connector, pipe, credentials, egress, events, signal, clock, log } = o
-  const half = await bringHalf(pipe, { egress, credentials, signal })
-  const secured = await tunnelAsClient(half.socket, { credentials, peer: pipe.peer, signal })
-  const mux = new Mux(secured.socket, {
+  const { connector, credentials, egress, rawPhase, events, signal, clock, log } = o
+  const way = { egress, credentials, rawPhase, signal }
+  let { pipe } = o
+  const end = await bringTunnelEnd('client', pipe, way).catch(async (thrown: unknown) => {
+    if (asFault(thrown).code !== 'RAW_PHASE_BLOCKED') throw thrown
+    pipe = await o.another()
+    return bringTunnelEnd('client', pipe, way)
+  })
+  const mux = new Mux(end.socket, {
     role: 'client',
     log,
     onGoaway: (why) => events.goaway(why),
@@ -36,8 +45,9 @@ export async function bringTunnel(o: BringTunnelOptions): Promise<Tunnel> {
     edge: pipe.edge.id,
     pipe: pipe.pipe,
     ticketUs: pipe.ticketUs,
-    handoverUs: half.handoverUs,
-    innerTlsUs: secured.innerTlsUs,
+    handoverUs: end.handoverUs,
+    innerTlsUs: end.innerTlsUs,
+    wrapped: end.wrapped,
   }
   return new Tunnel(mux, facts, clock)
 }

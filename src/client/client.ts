@@ -6,6 +6,7 @@ import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
+import { RawPhase } from '../link/raw-phase.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import type { ControlMessage } from '../wire/control.ts'
 import { bringTunnel } from './bring-tunnel.ts'
@@ -41,6 +42,7 @@ export class Client {
   readonly #tunnels: Tunnels
   readonly #decisions: Decisions
   readonly #reports: SessionReports
+  readonly #rawPhase: RawPhase
   readonly #listening = Promise.withResolvers<void>()
   #uplink: Uplink | undefined
   #egress: Egress | undefined
@@ -59,6 +61,7 @@ export class Client {
     this.#grants = new GrantCache(clock)
     this.#decisions = new Decisions(log, clock)
     this.#reports = new SessionReports({ log })
+    this.#rawPhase = new RawPhase({ log, clock })
     this.#permits = new Permits({
       grants: this.#grants,
       log,
@@ -76,8 +79,10 @@ export class Client {
         return bringTunnel({
           connector,
           pipe,
+          another: () => this.#permits.wantPipe(connector, newId('ses', clock.nowMs())),
           credentials,
           egress: this.#egress!,
+          rawPhase: this.#rawPhase,
           events,
           signal,
           clock,
@@ -177,6 +182,7 @@ export class Client {
       return linking
     })
     parts.use(this.#reports)
+    parts.use(this.#rawPhase)
     parts.use(this.#tunnels)
     const tending = setInterval(() => void this.#tend(uplink), TEND_MS).unref()
     parts.defer(() => clearInterval(tending))
@@ -276,6 +282,7 @@ export class Client {
       opener: this.opener,
       reports: this.#reports,
       decisions: this.#decisions,
+      rawPhase: this.#rawPhase,
     })
   }
 }

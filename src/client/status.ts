@@ -2,6 +2,7 @@ import { type Clock, rfc3339 } from '../base/clock.ts'
 import { VERSION } from '../base/version.ts'
 import { type Egress, explainEgress } from '../link/egress.ts'
 import { faultToMessage } from '../link/fault-message.ts'
+import type { RawPhase } from '../link/raw-phase.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import type { Decision, Decisions } from './decisions.ts'
@@ -24,6 +25,8 @@ export interface ClientStatus {
   readonly egress?: string
   readonly clockSkewMs?: number
   readonly fault?: FaultMessage
+  /** What works all the same and somebody should know: RAW_PHASE_BLOCKED. */
+  readonly notes: readonly FaultMessage[]
   /** Where the local proxy listens, HOST:PORT. */
   readonly proxy?: string
   readonly forwards: readonly {
@@ -40,6 +43,8 @@ export interface ClientStatus {
     readonly queuedBytes: number
     readonly bytesPerSecond: number
     readonly retired: boolean
+    /** Inside its outer TLS: slower. */
+    readonly wrapped: boolean
   }[]
   readonly grants: readonly {
     readonly id: string
@@ -75,6 +80,7 @@ export interface ClientParts {
   readonly opener: Opener
   readonly reports: SessionReports
   readonly decisions: Decisions
+  readonly rawPhase: RawPhase
 }
 
 export function describeClient(parts: ClientParts): ClientStatus {
@@ -97,6 +103,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
     egress: egress && profile && explainEgress(egress, profile.edge).trimEnd(),
     clockSkewMs: uplink?.skewMs,
     fault: fault && faultToMessage(fault),
+    notes: parts.rawPhase.blocked.map(faultToMessage),
     proxy: parts.proxy,
     forwards: parts.forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
     tunnels: [...parts.tunnels].map(({ facts, sessions, mux, bytesPerSecond, retired }) => ({
@@ -108,6 +115,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
       queuedBytes: mux.queuedBytes,
       bytesPerSecond: Math.round(bytesPerSecond),
       retired,
+      wrapped: facts.wrapped,
     })),
     grants: [...parts.grants].map(({ granted, to, endUs }) => ({
       id: granted.grantId,

@@ -16,6 +16,8 @@ export interface TunnelFacts {
   readonly ticketUs: number
   readonly handoverUs: number
   readonly innerTlsUs: number
+  /** Our half stays inside its outer TLS: slower. */
+  readonly wrapped: boolean
 }
 
 /** Over this much waiting to be sent, a new session would wait behind it. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Fault } from '../base/faults.ts'
 import { watchCanary } from './canary-watch.ts'
 
-const RESULT = { handoverUs: 1, innerTlsUs: 1, pingUs: 1 }
+const RESULT = { handoverUs: 1, innerTlsUs: 1, pingUs: 1, wrapped: false }
 
 /** Flies canaries with these results, one after the other. */
 async function watched(results: boolean[]): Promise<{ heard: string[]; pausesMs: number[] }> {

@@ -5,15 +5,17 @@
  * @module
  */
 import { deadline } from '../base/deadline.ts'
-import { Fault } from '../base/faults.ts'
+import { asFault, Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
-import { type BringOptions, bringHalf } from '../link/handover.ts'
-import { type SecureTunnel, type TunnelOptions, tunnelAsClient, tunnelAsConnector } from '../link/tunnel.ts'
+import type { RawPhase, Way } from '../link/raw-phase.ts'
+import { bringTunnelEnd } from '../link/tunnel-end.ts'
 import { Mux } from '../mux/mux.ts'
 import type { AgentMessage, ControlMessage, PipeTicket } from '../wire/control.ts'
 
 const TICKET_MS = 5_000
 const CANARY_MS = 10_000
+/** Shorter, so that silence in the tunnel is found out about and not only given up. */
+const HANDSHAKE_MS = 7_000
 
 export interface CanaryResult {
   /** Dial, outer TLS and ticket of the slower half. */
@@ -22,9 +24,13 @@ export interface CanaryResult {
   readonly innerTlsUs: number
   /** One frame there and back. */
   readonly pingUs: number
+  /** It went inside its outer TLS, as tunnels of users do. */
+  readonly wrapped: boolean
 }
 
-export interface CanaryOptions extends BringOptions {
+export interface CanaryOptions extends Way {
+  readonly rawPhase: RawPhase
+  readonly signal: AbortSignal
   /** Asks control and resolves with the message of the same id. */
   readonly request: (message: AgentMessage & { id: string }, timeoutMs: number) => Promise<ControlMessage>
   /** Where the edge of a ticket is reached, if not where it says. */
@@ -33,22 +39,25 @@ export interface CanaryOptions extends BringOptions {
 
 /** @throws {Fault} of the first part of the path that failed, or TUNNEL_LOST if it was too slow. */
 export async function flyCanary(o: CanaryOptions): Promise<CanaryResult> {
+  try {
+    return await fly(o)
+  } catch (thrown) {
+    if (asFault(thrown).code !== 'RAW_PHASE_BLOCKED') throw thrown
+    return await fly(o) // by the way that is known now
+  }
+}
+
+async function fly(o: CanaryOptions): Promise<CanaryResult> {
   using limit = deadline(CANARY_MS, 'TUNNEL_LOST', 'the canary did not come through', o.signal)
   const reply = await o.request({ type: 'canary', id: newId('req') }, TICKET_MS)
   if (reply.type !== 'canary-pipe') {
     throw new Fault('PROTOCOL_ERROR', `the answer to canary was ${reply.type}`, { hop: 'control' })
   }
-  const { egress, credentials } = o
-  const half = async (
-    pipe: PipeTicket,
-    tunnel: (raw: Parameters<typeof tunnelAsClient>[0], o: TunnelOptions) => Promise<SecureTunnel>,
-  ) => {
-    const { socket, handoverUs } = await bringHalf(o.reroute(pipe), { egress, credentials, signal: limit })
-    return { handoverUs, ...(await tunnel(socket, { credentials, peer: pipe.peer, signal: limit })) }
-  }
+  const { egress, credentials, rawPhase } = o
+  const way = { egress, credentials, rawPhase, signal: limit, timeoutMs: HANDSHAKE_MS }
   const [client, connector] = await both(
-    half(reply.client, tunnelAsClient),
-    half(reply.connector, tunnelAsConnector),
+    bringTunnelEnd('client', o.reroute(reply.client), way),
+    bringTunnelEnd('connector', o.reroute(reply.connector), way),
   )
   await using near = new Mux(client.socket, { role: 'client' })
   await using far = new Mux(connector.socket, { role: 'connector' })
@@ -63,6 +72,7 @@ export async function flyCanary(o: CanaryOptions): Promise<CanaryResult> {
       handoverUs: Math.max(client.handoverUs, connector.handoverUs),
       innerTlsUs: client.innerTlsUs,
       pingUs,
+      wrapped: client.wrapped || connector.wrapped,
     }
   } finally {
     limit.removeEventListener('abort', stop)

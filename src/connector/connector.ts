@@ -5,6 +5,7 @@ import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
+import { faultToMessage } from '../link/fault-message.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import { type ConnectorState, stateOf } from './bring-up.ts'
 import { Control } from './control.ts'
@@ -47,7 +48,8 @@ export class Connector {
     this.#o = options
     this.#progress = new Progress(log, systemClock)
     this.#services = new Services(log)
-    this.#tunnels = new Tunnels({ services: this.#services, log })
+    const { rawPhase } = this.#services
+    this.#tunnels = new Tunnels({ services: this.#services, rawPhase, log })
   }
 
   /**
@@ -169,6 +171,7 @@ export class Connector {
       sessions: this.#services.active.count,
       sessionReportsWaiting: this.#services.reports.waiting,
       applicationsFailing: this.#services.reach.failing,
+      notes: this.#services.rawPhase.blocked.map(faultToMessage),
     })
   }
 

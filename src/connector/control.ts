@@ -200,7 +200,7 @@ export class Control {
   #startCanary(): void {
     this.#canary?.abort()
     this.#canary = new AbortController()
-    const { progress, onHealth, log, egress } = this.#o
+    const { progress, onHealth, log, egress, services } = this.#o
     if (progress.stages[6].is !== 'passed') progress.begin(6)
     void watchCanary(
       {
@@ -210,6 +210,7 @@ export class Control {
             reroute: (pipe) => this.#reroute(pipe),
             egress,
             credentials: this.#credentials,
+            rawPhase: services.rawPhase,
             signal,
           }),
         onHealthy: (result) => {

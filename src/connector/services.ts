@@ -1,4 +1,5 @@
 import type { Log } from '../base/log.ts'
+import { RawPhase } from '../link/raw-phase.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import { ActiveSessions } from './active-sessions.ts'
 import { Dialer } from './dialer.ts'
@@ -18,17 +19,19 @@ export class Services implements StreamServices, Disposable {
   readonly dialer = new Dialer()
   readonly udp = new UdpFlows()
   readonly reach = new Reach()
+  readonly rawPhase: RawPhase
   readonly reports: SessionReports
   readonly active: ActiveSessions
 
   constructor(log: Log) {
     this.log = log
+    this.rawPhase = new RawPhase({ log })
     this.reports = new SessionReports({ log })
     this.active = new ActiveSessions(this.clock, this.reports)
   }
 
   [Symbol.dispose](): void {
-    const { resolver, dialer, udp, reach, reports } = this
-    for (const part of [resolver, dialer, udp, reach, reports]) part[Symbol.dispose]()
+    const { resolver, dialer, udp, reach, rawPhase, reports } = this
+    for (const part of [resolver, dialer, udp, reach, rawPhase, reports]) part[Symbol.dispose]()
   }
 }

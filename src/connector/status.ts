@@ -16,7 +16,7 @@ export interface StageReport {
   readonly fault?: FaultMessage
 }
 
-/** Figures that go into the document as they are. */
+/** What goes into the document as it is. */
 interface Counts {
   readonly tunnels: number
   readonly sessions: number
@@ -27,6 +27,8 @@ interface Counts {
   /** How slow this clock is against control; nothing before control said its time. */
   readonly clockSkewMs?: number
   readonly startToHealthyMs?: number
+  /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED. */
+  readonly notes: readonly FaultMessage[]
 }
 
 /** The document that the status socket gives to whoever connects. */

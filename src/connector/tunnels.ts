@@ -8,8 +8,8 @@ import { asFault, type FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Credentials } from '../link/credentials.ts'
 import type { Egress } from '../link/egress.ts'
-import { bringHalf } from '../link/handover.ts'
-import { tunnelAsConnector } from '../link/tunnel.ts'
+import type { RawPhase } from '../link/raw-phase.ts'
+import { bringTunnelEnd } from '../link/tunnel-end.ts'
 import { Mux } from '../mux/mux.ts'
 import type { PipeTicket } from '../wire/control.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
@@ -19,6 +19,7 @@ const MAX_PENDING = 256
 
 export interface TunnelsOptions {
   readonly services: StreamServices
+  readonly rawPhase: RawPhase
   readonly log: Log
   /** Called when a tunnel came or went. */
   readonly onChange?: () => void
@@ -45,7 +46,7 @@ export class Tunnels {
     session: string,
     { egress, credentials }: { egress: Egress; credentials: Credentials },
   ): Promise<void> {
-    const { log, services, onChange } = this.#options
+    const { log, services, rawPhase, onChange } = this.#options
     const about = { pipe: pipe.pipe, session, edge: pipe.edge.id, peer: pipe.peer }
     if (this.#draining || this.#pending >= MAX_PENDING) {
       log.warn({ event: 'tunnel.refused', ...about, draining: this.#draining }, 'Ticket not followed')
@@ -54,12 +55,8 @@ export class Tunnels {
     this.#pending++
     try {
       const { signal } = this.#stop
-      const { socket: raw, handoverUs } = await bringHalf(pipe, { egress, credentials, signal })
-      const { socket, innerTlsUs, peer } = await tunnelAsConnector(raw, {
-        credentials,
-        peer: pipe.peer,
-        signal,
-      })
+      const way = { egress, credentials, rawPhase, signal }
+      const { socket, handoverUs, innerTlsUs, peer, wrapped } = await bringTunnelEnd('connector', pipe, way)
       const { tenant, id: connector } = credentials.identity
       const { id: device } = peer.identity
       const facts = {
@@ -88,7 +85,10 @@ export class Tunnels {
       })
       this.#open.add(mux)
       if (this.#draining) mux.goaway('CONNECTOR_DRAINING', 'the connector is stopping')
-      log.info({ event: 'tunnel.open', ...about, handoverUs, innerTlsUs }, `Tunnel to ${device} open`)
+      log.info(
+        { event: 'tunnel.open', ...about, handoverUs, innerTlsUs, wrapped },
+        `Tunnel to ${device} open`,
+      )
       onChange?.()
     } catch (error) {
       const fault = asFault(error)

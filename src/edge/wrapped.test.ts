@@ -3,11 +3,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
+import { silentLog } from '../base/log.ts'
 import { DIRECT } from '../link/egress.ts'
 import { bringHalf, type Half } from '../link/handover.ts'
 import { openMiddlebox } from '../link/middlebox.fixture.ts'
+import { RawPhase } from '../link/raw-phase.ts'
 import { readExactly } from '../link/read-exactly.ts'
 import { tunnelAsClient, tunnelAsConnector } from '../link/tunnel.ts'
+import { bringTunnelEnd } from '../link/tunnel-end.ts'
 import type { HalfMode } from '../wire/handover.ts'
 import { openTestEdge, type TestEdge } from './edge.fixture.ts'
 
@@ -86,7 +89,6 @@ for (const modes of COMBINATIONS) {
 
   test(`${title}: what comes before the other half is there waits for it, whole`, async () => {
     await using t = await openTestEdge()
-    await using box = await openMiddlebox(t.address)
     const early = randomBytes(4 << 20)
     const tickets = await t.tenant.pipe(t.address, t.client, t.connector)
     const bring = (side: 'client' | 'connector') =>
@@ -148,6 +150,16 @@ test('a reader that stands still holds the writer back through two wrapped halve
   far.end()
   near.resume()
   await until(() => t.edge.stats().connections === 0)
+})
+
+test('a far end that does not come is not blamed on the path', async () => {
+  await using t = await openTestEdge({ limits: { pairMs: 100 } })
+  using rawPhase = new RawPhase({ log: silentLog })
+  const { client } = await t.tenant.pipe(t.address, t.client, t.connector)
+  const way = { egress: DIRECT, credentials: t.client, rawPhase, signal }
+  await assert.rejects(bringTunnelEnd('client', client, way), { code: 'TUNNEL_LOST' })
+  assert.equal(rawPhase.mode(client.edge, way), 'raw')
+  assert.deepEqual([rawPhase.blocked, t.edge.stats().refused], [[], { PAIR_TIMEOUT: 1 }])
 })
 
 test('a wrapped half that nobody joins is closed', async () => {

@@ -26,6 +26,13 @@ const SETTLED_FOR_US = 60_000_000
 
 export type Way = Pick<BringOptions, 'egress' | 'credentials'>
 
+export interface RawPhaseOptions {
+  readonly log: Log
+  readonly clock?: Clock
+  /** How long a trial waits for the path, in milliseconds. */
+  readonly trialMs?: number
+}
+
 interface Finding {
   /** RAW_PHASE_BLOCKED, or nothing: the path is open, as far as is known. */
   readonly blocked: Fault | undefined
@@ -35,13 +42,15 @@ interface Finding {
 export class RawPhase implements Disposable {
   readonly #log: Log
   readonly #clock: Clock
+  readonly #trialMs: number | undefined
   readonly #findings = new Map<string, Finding>()
   readonly #trials = new Map<string, Promise<Fault | undefined>>()
   readonly #stop = new AbortController()
 
-  constructor(log: Log, clock: Clock = systemClock) {
+  constructor({ log, clock = systemClock, trialMs }: RawPhaseOptions) {
     this.#log = log
     this.#clock = clock
+    this.#trialMs = trialMs
   }
 
   /** RAW_PHASE_BLOCKED for each path where it holds: pipes work, and somebody should know. */
@@ -81,7 +90,8 @@ export class RawPhase implements Disposable {
 
   async #judge(path: string, edge: PipeTicket['edge'], way: Way): Promise<Fault | undefined> {
     const before = this.#findings.get(path)?.blocked
-    const o = { ...way, signal: this.#stop.signal }
+    const { egress, credentials } = way
+    const o = { egress, credentials, signal: this.#stop.signal, trialMs: this.#trialMs }
     try {
       const raw = await tryPath(edge, { ...o, mode: 'raw' })
       if (raw === undefined) return this.#keep(path, undefined, SETTLED_FOR_US)

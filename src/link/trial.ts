@@ -14,16 +14,20 @@ import { contextOf } from './tls-context.ts'
 import { startTls } from './tls-session.ts'
 import { verifyEdge } from './verify-edge.ts'
 
+/** For the handshake after the OK. */
 const TRIAL_MS = 5_000
 
 /**
  * @returns Nothing if the path carried it; else how it broke after the edge had said OK.
  * @throws {Fault} as bringHalf: it did not come to the trial.
  */
-export async function tryPath(edge: PipeTicket['edge'], o: BringOptions): Promise<Fault | undefined> {
-  const { credentials } = o
+export async function tryPath(
+  edge: PipeTicket['edge'],
+  o: BringOptions & { trialMs?: number },
+): Promise<Fault | undefined> {
+  const { credentials, trialMs = TRIAL_MS } = o
   const { socket } = await bringTrial(edge, o)
-  using limit = deadline(TRIAL_MS, 'HANDSHAKE_TIMEOUT', 'nothing came through', o.signal)
+  using limit = deadline(trialMs, 'HANDSHAKE_TIMEOUT', 'nothing came through', o.signal)
   try {
     const inner = await startTls(socket, {
       context: contextOf(credentials),
