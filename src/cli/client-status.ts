@@ -1,6 +1,7 @@
 import type { ClientStatus } from '../client/status.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
+import { outageText } from './outage-text.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { stateText, style, table } from './terminal.ts'
 
@@ -26,6 +27,8 @@ export function clientStatusText(status: ClientStatus): string {
       ],
     ]),
   ]
+  const outages = outageText(status.outages)
+  if (outages.length > 0) parts.push(outages.join('\n'))
   for (const { local, to, protocol } of forwards) parts.push(`forward ${local} leads to ${to}/${protocol}`)
   if (tunnels.length > 0) {
     const rows = tunnels.map((one) => [

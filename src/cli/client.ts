@@ -8,6 +8,7 @@ import type { ClientConfig, ClientOptions } from '../client/options.ts'
 import { clientStatusText } from './client-status.ts'
 import { examples, globals, parseHostPort, parsePort } from './globals.ts'
 import { readSecret } from './secret-input.ts'
+import { selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson, say } from './terminal.ts'
 
@@ -126,7 +127,8 @@ function addRun(client: Command): void {
       using stop = untilStopped()
       const { options } = await settings(flags, { listen: flags.listen, daemon: true })
       const { Client } = await import('../client/client.ts')
-      await new Client(options).serve(stop.signal)
+      const examine = selfExamine('client', options.stateDir, { config: flags.config, proxy: flags.proxy })
+      await new Client({ ...options, examine }).serve(stop.signal)
     })
 }
 

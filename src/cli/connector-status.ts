@@ -1,6 +1,7 @@
 import type { ConnectorStatus } from '../connector/status.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
+import { outageText } from './outage-text.ts'
 import { milliseconds } from './session-line.ts'
 import { stateText, style } from './terminal.ts'
 
@@ -27,5 +28,5 @@ export function connectorStatusText(status: ConnectorStatus): string {
       ? [line]
       : [line, `      ${style('red', fault.code)} (${fault.hop}): ${fault.detail}`]
   })
-  return `${facts}\n${stages.join('\n')}`
+  return [facts, ...stages, ...outageText(status.outages)].join('\n')
 }

@@ -4,6 +4,7 @@ import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
+import { selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
 
@@ -82,7 +83,9 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
   if (flags.gatherMachine) return gather(options, command)
   using stop = untilStopped()
   const { Connector } = await import('../connector/connector.ts')
-  await new Connector({ ...options, log: createLog('connector') }).serve(stop.signal)
+  const { keyFile, proxy, edge, stateDir } = options
+  const examine = selfExamine('connector', stateDir, { config: flags.config, keyFile, proxy, edge })
+  await new Connector({ ...options, examine, log: createLog('connector') }).serve(stop.signal)
 }
 
 /** The edge is that of the flag, the configuration, the identity or the key: the first there is. */

@@ -31,6 +31,8 @@ export interface PatientFlags {
   readonly edge?: EdgeAddress
   readonly pin?: Buffer
   readonly app?: AppTarget
+  /** A daemon looks as itself: it is the user that counts, and must stay it. */
+  readonly asThisUser?: boolean
 }
 
 export interface Admitted {
@@ -105,7 +107,7 @@ async function admitConnector(
 ): Promise<Admitted> {
   const config = await readConnectorConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const machine = await readMachine({ gathered: config.gatheredFile })
-  await becomeOwnerOf(stateDir)
+  if (!flags.asThisUser) await becomeOwnerOf(stateDir)
   const keyFile = flags.keyFile ?? config.keyFile
   const locker = new Locker(StateDir.at(stateDir, 'connector'), machine, silentLog)
   const { found, facts: identity } = await lookAtIdentity(locker)
@@ -125,7 +127,7 @@ async function admitConnector(
 
 async function admitClient(stateDir: string, flags: PatientFlags, denials?: DenialFacts): Promise<Admitted> {
   const config = await readClientConfig(flags.config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
-  await becomeOwnerOf(stateDir)
+  if (!flags.asThisUser) await becomeOwnerOf(stateDir)
   let identity: IdentityFacts = { stored: false, drifted: [] }
   const profile = await loadProfile(StateDir.at(stateDir, 'client')).catch((error: unknown) => {
     identity = { stored: true, drifted: [], fault: asFault(error, 'INVALID') }

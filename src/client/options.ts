@@ -9,6 +9,7 @@ import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { readConfig } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
+import type { Examine } from '../link/self-examination.ts'
 import { type ForwardSpec, parseForward } from './forward-spec.ts'
 import { parseListen } from './listen-address.ts'
 
@@ -49,6 +50,8 @@ export interface ClientOptions {
   /** False for a one-shot client that serves no other process: no status and control sockets. */
   readonly sockets: boolean
   readonly log: Log
+  /** Asked when the control connection does not come up; none: outages are recorded and not explained. */
+  readonly examine?: Examine
   readonly clock?: Clock
   readonly env?: NodeJS.ProcessEnv
 }

@@ -3,6 +3,7 @@ import { VERSION } from '../base/version.ts'
 import { type Egress, explainEgress } from '../link/egress.ts'
 import { faultToMessage } from '../link/fault-message.ts'
 import type { RawPhase } from '../link/raw-phase.ts'
+import type { OutageReport } from '../link/self-examination.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import type { Decision, Decisions } from './decisions.ts'
@@ -25,6 +26,8 @@ export interface ClientStatus {
   readonly egress?: string
   readonly clockSkewMs?: number
   readonly fault?: FaultMessage
+  /** What is wrong, for how long, what the doctor said; and what was wrong before. */
+  readonly outages?: OutageReport
   /** What works all the same and somebody should know: RAW_PHASE_BLOCKED. */
   readonly notes: readonly FaultMessage[]
   /** Where the local proxy listens, HOST:PORT. */
@@ -81,6 +84,7 @@ export interface ClientParts {
   readonly reports: SessionReports
   readonly decisions: Decisions
   readonly rawPhase: RawPhase
+  readonly outages?: OutageReport
 }
 
 export function describeClient(parts: ClientParts): ClientStatus {
@@ -103,6 +107,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
     egress: egress && profile && explainEgress(egress, profile.edge).trimEnd(),
     clockSkewMs: uplink?.skewMs,
     fault: fault && faultToMessage(fault),
+    outages: parts.outages,
     notes: parts.rawPhase.blocked.map(faultToMessage),
     proxy: parts.proxy,
     forwards: parts.forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),

@@ -6,6 +6,7 @@ import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
 import { faultToMessage } from '../link/fault-message.ts'
+import { SelfExamination } from '../link/self-examination.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import { type ConnectorState, stateOf } from './bring-up.ts'
 import { Control } from './control.ts'
@@ -13,6 +14,7 @@ import { finishEnrolment } from './enrol.ts'
 import { enrolUntilDone } from './enrolment.ts'
 import { type ConnectorIdentity, loadIdentity } from './identity.ts'
 import { Locker } from './locker.ts'
+import { writeMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
 import { Progress } from './progress.ts'
 import { Renewal } from './renewal.ts'
@@ -34,6 +36,7 @@ export class Connector {
   readonly #progress: Progress
   readonly #services: Services
   readonly #tunnels: Tunnels
+  #examination: SelfExamination | undefined
   #locker: Locker | undefined
   #identity: ConnectorIdentity | undefined
   #egress: Egress | undefined
@@ -64,7 +67,11 @@ export class Connector {
     const ending = new AbortController()
     try {
       const state = await StateDir.open(stateDir, 'connector')
-      await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.status())
+      const { examine } = this.#o
+      await using examination = await SelfExamination.open(state, { log, examine })
+      this.#examination = examination
+      await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
+      this.#progress.observe(examination)
       const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
       this.#locker = new Locker(state, machine, log)
       this.#identity = await loadIdentity(this.#locker)
@@ -171,7 +178,30 @@ export class Connector {
       sessions: this.#services.active.count,
       sessionReportsWaiting: this.#services.reports.waiting,
       applicationsFailing: this.#services.reach.failing,
+      outages: this.#examination?.report(),
       notes: this.#services.rawPhase.blocked.map(faultToMessage),
+    })
+  }
+
+  #document(): ConnectorStatus & { metrics: string } {
+    return { ...this.status(), metrics: this.metrics() }
+  }
+
+  /** Prometheus text. */
+  metrics(): string {
+    const { active, authority, reports, reach, rawPhase } = this.#services
+    return writeMetrics({
+      state: this.#state(),
+      stages: this.#progress.stages,
+      sessions: active.totals,
+      grants: authority.totals,
+      tunnels: this.#tunnels.totals,
+      sessionsOpen: active.count,
+      tunnelsOpen: this.#tunnels.count,
+      reportsWaiting: reports.waiting,
+      applicationsFailing: reach.failing,
+      rawPhaseBlocked: rawPhase.blocked.length,
+      notAfterMs: this.#identity?.notAfterMs,
     })
   }
 

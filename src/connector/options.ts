@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { readConfig } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
+import type { Examine } from '../link/self-examination.ts'
 
 const path = z.string().min(1).max(4096)
 
@@ -32,6 +33,8 @@ export interface ConnectorOptions extends ConnectorConfig {
   readonly log: Log
   /** What BACKSTITCH_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read from; process.env by default. */
   readonly env?: NodeJS.ProcessEnv
+  /** Asked when the connector cannot get up; none: outages are recorded and not explained. */
+  readonly examine?: Examine
   /** Where the files that tell machines apart are looked for; tests give a folder of their own. */
   readonly machineRoot?: string
 }

@@ -9,6 +9,14 @@ import type { StageReport } from './status.ts'
 /** A fault that repeats is said in full the first time, then once in this many. */
 const SAY_EVERY = 20
 
+const LAST_STAGE = 6
+
+/** Hears of each attempt that failed, and of each canary that came through. */
+export interface ProgressObserver {
+  failed(fault: Fault): void
+  up(): void
+}
+
 const NOTHING = { code: '', stage: 0, times: 0 }
 
 /** The bring-up as it happens: keeps the stages and says each in the log, with its duration. */
@@ -16,11 +24,17 @@ export class Progress {
   readonly #log: Log
   readonly #clock: Clock
   #stages: BringUp = COLD
+  #observer: ProgressObserver | undefined
   #repeated: { code: string; stage: number; times: number } = NOTHING
 
   constructor(log: Log, clock: Clock) {
     this.#log = log
     this.#clock = clock
+  }
+
+  /** Who else hears of it, from here on. */
+  observe(observer: ProgressObserver): void {
+    this.#observer = observer
   }
 
   get stages(): BringUp {
@@ -35,6 +49,7 @@ export class Progress {
   pass(stage: StageNumber, seen: Readonly<Record<string, unknown>> = {}): void {
     const before = this.#stages[stage].is
     this.#stages = next(this.#stages, { on: 'pass', stage, atUs: this.#clock.monotonicUs() })
+    if (stage === LAST_STAGE) this.#observer?.up()
     if (before === 'passed') return
     // While one fault repeats, the stages before it would be told at every attempt.
     const level = this.#repeated.times > 0 && stage < this.#repeated.stage ? 'debug' : 'info'
@@ -60,6 +75,7 @@ export class Progress {
 
   fail(stage: StageNumber, fault: Fault): void {
     this.#stages = next(this.#stages, { on: 'fail', stage, atUs: this.#clock.monotonicUs(), fault })
+    this.#observer?.failed(fault)
     const times = this.#repeated.code === fault.code ? this.#repeated.times + 1 : 1
     this.#repeated = { code: fault.code, stage, times }
     const durationMs = durationOf(this.#stages, stage)

@@ -2,6 +2,7 @@ import { rfc3339 } from '../base/clock.ts'
 import { VERSION } from '../base/version.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
 import { type Egress, explainEgress } from '../link/egress.ts'
+import type { OutageReport } from '../link/self-examination.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import type { ConnectorState, StageNumber } from './bring-up.ts'
 import type { ConnectorIdentity } from './identity.ts'
@@ -27,6 +28,8 @@ interface Counts {
   /** How slow this clock is against control; nothing before control said its time. */
   readonly clockSkewMs?: number
   readonly startToHealthyMs?: number
+  /** What is wrong, for how long, what the doctor said; and what was wrong before. */
+  readonly outages?: OutageReport
   /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED. */
   readonly notes: readonly FaultMessage[]
 }

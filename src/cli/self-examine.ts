@@ -1,0 +1,47 @@
+import path from 'node:path'
+import type { PatientRole } from '../doctor/facts.ts'
+import type { SelfVerdict } from '../link/outages.ts'
+import type { Examine } from '../link/self-examination.ts'
+import type { PatientFlags } from './doctor-patient.ts'
+
+/**
+ * The doctor for a daemon to ask: it looks at the very files, proxy and user of this process. Loaded when it is
+ * needed, which for most daemons is never.
+ *
+ * @param flags Those that the daemon was started with.
+ */
+export function selfExamine(role: PatientRole, stateDir: string, flags: PatientFlags): Examine {
+  return async (asking, signal) => {
+    const { admit } = await import('./doctor-patient.ts')
+    const { examine } = await import('../doctor/examine.ts')
+    const admitted = await admit(
+      { role, stateDir: path.resolve(stateDir) },
+      { ...flags, asThisUser: true },
+      signal,
+    )
+    const daemon = {
+      socket: path.join(stateDir, 'status.sock'),
+      answers: true,
+      pid: process.pid,
+      state: 'trying to connect',
+      fault: asking,
+    }
+    const report = await examine({ ...admitted, daemon, signal })
+    const { headline } = await import('../doctor/report.ts')
+    const { run, at, durationMs, outcome, findings } = report
+    const [root, ...beside] = findings
+    return {
+      run,
+      at,
+      durationMs,
+      outcome,
+      headline: headline(report),
+      code: root?.code,
+      hop: root?.hop,
+      seen: [...(root?.seen ?? [])],
+      fix: [...(root?.fix ?? [])],
+      verify: root?.verify,
+      also: beside.map(({ hop, code }) => `${hop} ${code}`),
+    } satisfies SelfVerdict
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The outages of one agent: when it lost its way, for how long, why, and what was seen. Kept in the state directory,
+ * so that a restart in the middle of one neither ends nor forgets it.
+ *
+ * @module
+ */
+import { z } from 'zod'
+import { asFault, FAULTS, type Fault, type FaultCode, HOPS } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import type { StateDir } from '../base/state-dir.ts'
+
+const FILE = 'outages.json'
+const MAX_PAST = 20
+/** Attempts are counted in memory and written this often; begin, verdict and end are written at once. */
+const WRITE_EVERY_MS = 60_000
+
+const code = z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])
+const hop = z.enum(HOPS)
+
+/** What the doctor said, short: the headline and what goes with it. */
+export const selfVerdict = z.object({
+  run: z.string(),
+  at: z.string(),
+  durationMs: z.number(),
+  outcome: z.enum(['healthy', 'fault', 'unknown']),
+  headline: z.string(),
+  code: code.optional(),
+  hop: hop.optional(),
+  seen: z.array(z.string()),
+  fix: z.array(z.string()),
+  verify: z.object({ run: z.string(), expect: z.string() }).optional(),
+  /** Other roots beside the first: `edge TLS_INTERCEPTED`. */
+  also: z.array(z.string()),
+})
+export type SelfVerdict = z.infer<typeof selfVerdict>
+
+const outage = z.object({
+  sinceMs: z.number(),
+  /** Absent while it lasts. */
+  endedMs: z.number().optional(),
+  attempts: z.number(),
+  /** Of the last attempt. */
+  code,
+  hop,
+  detail: z.string(),
+  verdict: selfVerdict.optional(),
+})
+export type Outage = z.infer<typeof outage>
+
+const file = z.object({
+  version: z.literal(1),
+  current: outage.optional(),
+  past: z.array(outage).max(MAX_PAST),
+})
+
+export class Outages {
+  readonly #state: StateDir
+  readonly #log: Log
+  readonly #nowMs: () => number
+  #current: Outage | undefined
+  #past: readonly Outage[]
+  #writing: Promise<void> = Promise.resolve()
+  #writtenMs = 0
+
+  /** A damaged file is begun anew: it is a record, and must not keep a daemon from starting. */
+  static async open(state: StateDir, o: { log: Log; nowMs?: () => number }): Promise<Outages> {
+    const text = await state.read(FILE)
+    let kept: z.infer<typeof file> = { version: 1, past: [] }
+    try {
+      if (text !== undefined) kept = file.parse(JSON.parse(text))
+    } catch (error) {
+      o.log.warn({ event: 'outages.damaged', file: state.file(FILE) }, asFault(error).message)
+    }
+    return new Outages(state, kept, o)
+  }
+
+  private constructor(
+    state: StateDir,
+    { current, past }: z.infer<typeof file>,
+    { log, nowMs = Date.now }: { log: Log; nowMs?: () => number },
+  ) {
+    this.#state = state
+    this.#current = current
+    this.#past = past
+    this.#log = log
+    this.#nowMs = nowMs
+  }
+
+  /** The one that lasts. */
+  get current(): Outage | undefined {
+    return this.#current
+  }
+
+  /** Those that have ended, newest first. */
+  get past(): readonly Outage[] {
+    return this.#past
+  }
+
+  /** One more attempt failed. */
+  failed(fault: Fault): void {
+    const { code, hop, detail } = fault
+    const before = this.#current ?? { sinceMs: this.#nowMs(), attempts: 0 }
+    this.#current = { ...before, attempts: before.attempts + 1, code, hop, detail }
+    if (before.attempts === 0 || this.#nowMs() - this.#writtenMs >= WRITE_EVERY_MS) this.#write()
+  }
+
+  explained(verdict: SelfVerdict): void {
+    if (this.#current === undefined) return
+    this.#current = { ...this.#current, verdict }
+    this.#write()
+  }
+
+  /** @returns The outage that this ends. */
+  ended(): Outage | undefined {
+    if (this.#current === undefined) return undefined
+    const over = { ...this.#current, endedMs: this.#nowMs() }
+    this.#current = undefined
+    this.#past = [over, ...this.#past].slice(0, MAX_PAST)
+    this.#write()
+    return over
+  }
+
+  /** Resolves when everything so far is on disk, or could not be. */
+  flush(): Promise<void> {
+    return this.#writing
+  }
+
+  #write(): void {
+    this.#writtenMs = this.#nowMs()
+    const content: z.infer<typeof file> = { version: 1, current: this.#current, past: [...this.#past] }
+    const text = `${JSON.stringify(content)}\n`
+    this.#writing = this.#writing
+      .then(() => this.#state.write(FILE, text))
+      .catch((error: unknown) => {
+        // A full disk may well be what the outage is about.
+        this.#log.debug({ event: 'outages.unwritten', code: asFault(error).code }, asFault(error).message)
+      })
+  }
+}
+
+/** The outages that a daemon left here, for whoever looks after it has ended. */
+export async function readOutages(state: StateDir): Promise<{ current?: Outage; past: readonly Outage[] }> {
+  try {
+    return file.parse(JSON.parse((await state.read(FILE)) ?? ''))
+  } catch {
+    return { past: [] }
+  }
+}

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { pino } from 'pino'
+import { Fault, type FaultCode } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import { StateDir } from '../base/state-dir.ts'
+import { readOutages, type SelfVerdict } from './outages.ts'
+import { type Examine, SelfExamination } from './self-examination.ts'
+
+const BLOCKED = new Fault('EGRESS_BLOCKED', 'edge:443 gave no answer')
+const VERDICT: SelfVerdict = {
+  run: 'run_1',
+  at: '2026-05-30T09:12:00.000Z',
+  durationMs: 4100,
+  outcome: 'fault',
+  headline: 'edge EGRESS_BLOCKED: a firewall drops it.',
+  code: 'EGRESS_BLOCKED',
+  hop: 'edge',
+  seen: ['203.0.113.7:443 no answer in 4 s'],
+  fix: ['allow it'],
+  verify: { run: 'nc', expect: 'succeeded' },
+  also: [],
+}
+
+/** A daemon's memory of outages in a folder of its own, with a clock that stands and a doctor that waits to answer. */
+async function open(t: TestContext, verdict: () => SelfVerdict = () => VERDICT) {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-outage-'))
+  t.after(() => rm(dir, { recursive: true, force: true }))
+  const state = StateDir.at(dir)
+  const lines: Record<string, unknown>[] = []
+  const log = pino({ level: 'debug' }, { write: (text: string) => void lines.push(JSON.parse(text)) }) as Log
+  const clock = { ms: 1_000_000 }
+  const asked: FaultCode[] = []
+  const start = async (examine?: Examine) => {
+    return { self: await SelfExamination.open(state, { log, nowMs: () => clock.ms, examine }) }
+  }
+  let answered = Promise.withResolvers<void>()
+  const doctor: Examine = async ({ code }) => {
+    asked.push(code)
+    answered.resolve()
+    return verdict()
+  }
+  /** Resolves when the doctor was asked once more, and what it said has been dealt with. */
+  const examined = async () => {
+    await answered.promise
+    await new Promise(setImmediate)
+    answered = Promise.withResolvers()
+  }
+  const said = (level: number) =>
+    lines.filter((line) => line.event === 'doctor.verdict' && line.level === level)
+  return { dir, state, lines, clock, asked, start, doctor, examined, said }
+}
+
+const ERROR = 50
+const DEBUG = 20
+
+test('one failure is a hiccup; the second asks the doctor, and one line says the verdict', async (t) => {
+  const { start, doctor, asked, examined, said } = await open(t)
+  const { self } = await start(doctor)
+  self.failed(BLOCKED)
+  assert.deepEqual(asked, [])
+  self.failed(BLOCKED)
+  await examined()
+  for (let i = 0; i < 50; i++) self.failed(BLOCKED)
+  assert.deepEqual(asked, ['EGRESS_BLOCKED'])
+  assert.deepEqual(
+    said(ERROR).map(({ code, hop, msg }) => [hop, code, msg]),
+    [['edge', 'EGRESS_BLOCKED', VERDICT.headline]],
+  )
+  assert.equal(self.report().current!.attempts, 52)
+  assert.equal(self.report().current!.verdict!.run, 'run_1')
+  await self[Symbol.asyncDispose]()
+})
+
+test('the same verdict again is counted and not said; another one is said', async (t) => {
+  let code: FaultCode = 'EGRESS_BLOCKED'
+  const { start, doctor, examined, said, clock } = await open(t, () => ({ ...VERDICT, code }))
+  const { self } = await start(doctor)
+  const twice = async () => {
+    self.failed(BLOCKED)
+    self.failed(BLOCKED)
+    await examined()
+    clock.ms += 600_000
+  }
+  await twice()
+  await twice()
+  assert.deepEqual([said(ERROR).length, said(DEBUG).length, self.report().repeats], [1, 1, 1])
+  code = 'TLS_INTERCEPTED'
+  await twice()
+  assert.deepEqual(
+    said(ERROR).map((line) => line.code),
+    ['EGRESS_BLOCKED', 'TLS_INTERCEPTED'],
+  )
+  await self[Symbol.asyncDispose]()
+})
+
+test('a symptom that changes is looked at again, but not at every attempt', async (t) => {
+  const { start, doctor, asked, examined, clock } = await open(t)
+  const { self } = await start(doctor)
+  const other = new Fault('EGRESS_REJECTED', 'refused')
+  self.failed(BLOCKED)
+  self.failed(BLOCKED)
+  await examined()
+  self.failed(other)
+  assert.equal(asked.length, 1)
+  clock.ms += 10_000
+  self.failed(other)
+  await examined()
+  assert.deepEqual(asked, ['EGRESS_BLOCKED', 'EGRESS_REJECTED'])
+  await self[Symbol.asyncDispose]()
+})
+
+test('back again: how long it was and why is one line, and the record keeps it', async (t) => {
+  const { start, doctor, examined, clock, lines } = await open(t)
+  const { self } = await start(doctor)
+  self.failed(BLOCKED)
+  self.failed(BLOCKED)
+  await examined()
+  clock.ms += 312_000
+  self.up()
+  self.up()
+  const back = lines.filter((line) => line.event === 'doctor.recovered')
+  assert.deepEqual(
+    back.map(({ durationMs, because }) => [durationMs, because]),
+    [[312_000, 'EGRESS_BLOCKED']],
+  )
+  assert.equal(self.report().current, undefined)
+  assert.equal(self.report().past[0]!.verdict!.code, 'EGRESS_BLOCKED')
+  await self[Symbol.asyncDispose]()
+})
+
+test('an outage outlives a restart: it goes on, and its verdict is known at once', async (t) => {
+  const { start, doctor, examined, clock, state } = await open(t)
+  const first = await start(doctor)
+  first.self.failed(BLOCKED)
+  first.self.failed(BLOCKED)
+  await examined()
+  await first.self[Symbol.asyncDispose]()
+  assert.equal((await readOutages(state)).current!.code, 'EGRESS_BLOCKED')
+
+  clock.ms += 60_000
+  const second = await start(doctor)
+  assert.equal(second.self.report().current!.verdict!.run, 'run_1')
+  second.self.failed(BLOCKED)
+  second.self.up()
+  const [over] = second.self.report().past
+  assert.deepEqual([over!.endedMs! - over!.sinceMs, over!.attempts], [60_000, 3])
+  await second.self[Symbol.asyncDispose]()
+  assert.equal((await readOutages(state)).past.length, 1)
+})
+
+test('the record is bounded, and a damaged one is begun anew', async (t) => {
+  const { start, dir, clock } = await open(t)
+  const { self } = await start()
+  for (let i = 0; i < 30; i++) {
+    self.failed(BLOCKED)
+    clock.ms += 1000
+    self.up()
+  }
+  await self[Symbol.asyncDispose]()
+  const file = path.join(dir, 'outages.json')
+  assert.equal(JSON.parse(await readFile(file, 'utf8')).past.length, 20)
+  await writeFile(file, '{ "version": 1, "past": [')
+  const again = await start()
+  assert.deepEqual(again.self.report().past, [])
+})
+
+test('a folder that cannot be written keeps nobody from being examined', async (t) => {
+  const { start, doctor, examined, said, dir } = await open(t)
+  const { self } = await start(doctor)
+  await rm(dir, { recursive: true })
+  self.failed(BLOCKED)
+  self.failed(BLOCKED)
+  await examined()
+  assert.equal(said(ERROR).length, 1)
+  await self[Symbol.asyncDispose]()
+})
+
+test('a daemon that stops does not wait for the doctor', async (t) => {
+  const { start } = await open(t)
+  const { self } = await start(
+    (_asking, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  )
+  self.failed(BLOCKED)
+  self.failed(BLOCKED)
+  await self[Symbol.asyncDispose]()
+})

@@ -1,0 +1,142 @@
+/**
+ * A daemon that cannot get up asks the doctor by itself, and says once what it is told.
+ *
+ *     failed → failed again → examined, one line in the log → … → up: how long it was, and why
+ *
+ * @module
+ */
+import type { Fault, FaultCode, Hop } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import type { StateDir } from '../base/state-dir.ts'
+import { type Outage, Outages, type SelfVerdict } from './outages.ts'
+
+/** The doctor, as a daemon knows it: given from outside, because nothing of a daemon depends on it. */
+export type Examine = (
+  asking: { readonly code: FaultCode; readonly hop: Hop; readonly detail: string },
+  signal: AbortSignal,
+) => Promise<SelfVerdict>
+
+export interface SelfExaminationOptions {
+  readonly log: Log
+  /** None: outages are recorded and not explained. */
+  readonly examine?: Examine
+  readonly nowMs?: () => number
+}
+
+/** One failure is a hiccup. */
+const EXAMINED_AT_ATTEMPT = 2
+/** The cause may change while the symptom stays. */
+const AGAIN_MS = 600_000
+/** A symptom that changes is a reason to look again, but not at every attempt. */
+const CHANGED_MS = 10_000
+
+/** The part of the status document that says what is wrong, for how long, and what was wrong before. */
+export interface OutageReport {
+  readonly current?: Outage
+  readonly past: readonly Outage[]
+  /** How often the verdict has been confirmed since it was logged. */
+  readonly repeats: number
+}
+
+export class SelfExamination implements AsyncDisposable {
+  readonly #o: SelfExaminationOptions
+  readonly #outages: Outages
+  readonly #stop = new AbortController()
+  readonly #nowMs: () => number
+  /** Since the start of this process. */
+  #attempts = 0
+  #asked: { readonly code: FaultCode; readonly atMs: number } | undefined
+  #said: string | undefined
+  #repeats = 0
+  #running: Promise<void> | undefined
+
+  /** With what earlier processes have left in the state directory. @throws {Fault} STATE_UNWRITABLE. */
+  static async open(state: StateDir, o: SelfExaminationOptions): Promise<SelfExamination> {
+    return new SelfExamination(await Outages.open(state, o), o)
+  }
+
+  private constructor(outages: Outages, o: SelfExaminationOptions) {
+    this.#outages = outages
+    this.#o = o
+    this.#nowMs = o.nowMs ?? Date.now
+  }
+
+  report(): OutageReport {
+    const { current, past } = this.#outages
+    return { current, past, repeats: this.#repeats }
+  }
+
+  /** An attempt to get up failed. */
+  failed(fault: Fault): void {
+    this.#attempts++
+    this.#outages.failed(fault)
+    if (this.#attempts >= EXAMINED_AT_ATTEMPT && this.#running === undefined && this.#isDue(fault)) {
+      this.#running = this.#ask(fault).finally(() => {
+        this.#running = undefined
+      })
+    }
+  }
+
+  /** All is well. */
+  up(): void {
+    this.#attempts = 0
+    this.#asked = undefined
+    this.#said = undefined
+    this.#repeats = 0
+    const over = this.#outages.ended()
+    // A hiccup is in the record; the log need not speak of it.
+    if (over === undefined || over.attempts < EXAMINED_AT_ATTEMPT) return
+    const { sinceMs, endedMs, attempts, verdict, code, hop } = over
+    const durationMs = endedMs! - sinceMs
+    const cause = verdict?.code === undefined ? { code, hop } : { code: verdict.code, hop: verdict.hop }
+    this.#o.log.info(
+      {
+        event: 'doctor.recovered',
+        durationMs,
+        attempts,
+        because: cause.code,
+        hop: cause.hop,
+        run: verdict?.run,
+      },
+      `Back after ${Math.round(durationMs / 1000)} s and ${attempts} attempts: it was ${cause.hop} ${cause.code}`,
+    )
+  }
+
+  #isDue({ code }: Fault): boolean {
+    if (this.#o.examine === undefined || this.#stop.signal.aborted) return false
+    if (this.#asked === undefined) return true
+    const sinceMs = this.#nowMs() - this.#asked.atMs
+    return sinceMs >= AGAIN_MS || (this.#asked.code !== code && sinceMs >= CHANGED_MS)
+  }
+
+  async #ask({ code, hop, detail }: Fault): Promise<void> {
+    const { examine, log } = this.#o
+    const { signal } = this.#stop
+    this.#asked = { code, atMs: this.#nowMs() }
+    try {
+      const verdict = await examine!({ code, hop, detail }, signal)
+      if (this.#outages.current === undefined) return // it came back meanwhile
+      this.#outages.explained(verdict)
+      this.#say(verdict)
+    } catch (error) {
+      if (signal.aborted) return
+      log.warn({ event: 'doctor.failed', err: error }, 'The doctor could not look')
+    }
+  }
+
+  /** A verdict is one line; the same again is a count. */
+  #say(verdict: SelfVerdict): void {
+    const { headline, ...fields } = verdict
+    const same = this.#said === `${verdict.hop} ${verdict.code}`
+    this.#said = `${verdict.hop} ${verdict.code}`
+    this.#repeats = same ? this.#repeats + 1 : 0
+    const level = same ? 'debug' : verdict.outcome === 'fault' ? 'error' : 'warn'
+    this.#o.log[level]({ event: 'doctor.verdict', ...fields, repeats: this.#repeats }, headline)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+    await this.#outages.flush()
+  }
+}
