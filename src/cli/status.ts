@@ -14,8 +14,11 @@ import { examples, globals } from './globals.ts'
 import { Rest } from './rest.ts'
 import { print, printJson, say, table } from './terminal.ts'
 
+/** What a daemon gives: its status, and its metrics as Prometheus text. */
+type Answer = (ConnectorStatus | ClientStatus) & { readonly metrics?: string }
+
 interface Found {
-  readonly daemons: (ConnectorStatus | ClientStatus)[]
+  readonly daemons: Answer[]
   readonly server?: { readonly url: string; readonly connectors: Row[] }
   readonly serverFault?: Fault
 }
@@ -25,17 +28,21 @@ export function addStatus(program: Command): void {
     .command('status')
     .description('What runs on this machine, and the control plane that the context names')
     .option('--state <dir>', 'look only at the daemon with this state directory')
+    .option('--metrics', 'figures of the daemons instead, as Prometheus text')
     .addHelpText(
       'after',
       examples(
         ['backstitch status', 'connector, client and control plane'],
         ['backstitch status --state /var/lib/backstitch/connector', 'one daemon: which stage is red'],
+        ['backstitch status --state DIR --metrics > DIR.prom', 'for the textfile collector of node_exporter'],
       ),
     )
-    .action(async (options: { state?: string }, command: Command) => {
+    .action(async (options: { state?: string; metrics?: boolean }, command: Command) => {
+      if (options.metrics) return print((await metricsOf(options.state)).trimEnd())
       const found = await look(options.state, globals(command).context)
       if (globals(command).json) {
-        printJson({ daemons: found.daemons, server: found.server ?? null })
+        const daemons = found.daemons.map(({ metrics: _text, ...status }) => status)
+        printJson({ daemons, server: found.server ?? null })
       } else print(foundText(found))
       if (found.serverFault !== undefined && found.daemons.length > 0) {
         say(`\ncontrol plane: ${found.serverFault.code}: ${found.serverFault.detail}`)
@@ -44,17 +51,8 @@ export function addStatus(program: Command): void {
 }
 
 async function look(state: string | undefined, context: string | undefined): Promise<Found> {
-  const folders =
-    state !== undefined
-      ? [path.resolve(state)]
-      : [
-          path.resolve('.backstitch/connector'),
-          path.resolve('.backstitch/client'),
-          '/var/lib/backstitch/connector',
-          clientDirs().state,
-        ]
-  const answers = await Promise.all(folders.map((folder) => readStatus(path.join(folder, 'status.sock'))))
-  const daemons = answers.filter((answer) => answer !== undefined) as Found['daemons']
+  const folders = foldersOf(state)
+  const daemons = await ask(folders)
   if (state !== undefined) {
     if (daemons.length === 0) throw silent(folders)
     return { daemons }
@@ -70,6 +68,28 @@ async function look(state: string | undefined, context: string | undefined): Pro
     if (daemons.length > 0) return { daemons, serverFault: fault }
     throw fault.code === 'CONTEXT_MISSING' && context === undefined ? silent(folders) : fault
   }
+}
+
+function foldersOf(state: string | undefined): string[] {
+  if (state !== undefined) return [path.resolve(state)]
+  return [
+    path.resolve('.backstitch/connector'),
+    path.resolve('.backstitch/client'),
+    '/var/lib/backstitch/connector',
+    clientDirs().state,
+  ]
+}
+
+async function ask(folders: readonly string[]): Promise<Answer[]> {
+  const answers = await Promise.all(folders.map((folder) => readStatus(path.join(folder, 'status.sock'))))
+  return answers.filter((answer) => answer !== undefined) as Answer[]
+}
+
+async function metricsOf(state: string | undefined): Promise<string> {
+  const folders = foldersOf(state)
+  const daemons = await ask(folders)
+  if (daemons.length === 0) throw silent(folders)
+  return daemons.map(({ metrics = '' }) => metrics).join('')
 }
 
 function silent(folders: string[]): Fault {

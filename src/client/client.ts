@@ -7,6 +7,7 @@ import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
 import { RawPhase } from '../link/raw-phase.ts'
+import { SelfExamination } from '../link/self-examination.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import type { ControlMessage } from '../wire/control.ts'
 import { bringTunnel } from './bring-tunnel.ts'
@@ -44,6 +45,7 @@ export class Client {
   readonly #reports: SessionReports
   readonly #rawPhase: RawPhase
   readonly #listening = Promise.withResolvers<void>()
+  #examination: SelfExamination | undefined
   #uplink: Uplink | undefined
   #egress: Egress | undefined
   #proxy: LocalProxy | undefined
@@ -151,7 +153,10 @@ export class Client {
   async #start(parts: AsyncDisposableStack): Promise<{ linking: Promise<void> }> {
     const { stateDir, log, posture, listen, forwards, proxy, proxyFile, env = process.env } = this.#o
     const state = await StateDir.open(stateDir, 'client')
-    if (this.#o.sockets) parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), () => this.status()))
+    if (this.#o.sockets) {
+      this.#examination = parts.use(await SelfExamination.open(state, { log, examine: this.#o.examine }))
+      parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document()))
+    }
     this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
     const uplink = new Uplink({
       state,
@@ -160,6 +165,7 @@ export class Client {
       clock: this.#clock,
       log,
       onUp: (welcome, renewed) => {
+        this.#examination?.up()
         this.#covered = welcome.covers ?? this.#covered
         if (renewed) {
           // Grants and tunnels are bound to the certificate before: sessions in them go on, new ones begin anew.
@@ -170,7 +176,10 @@ export class Client {
         if (this.#toWarm !== undefined) this.#warm(this.#toWarm)
         this.#reports.resume((message) => this.#uplink?.send(message))
       },
-      onDown: () => this.#reports.pause(),
+      onDown: (fault) => {
+        this.#examination?.failed(fault)
+        this.#reports.pause()
+      },
       onMessage: (message) => this.#onMessage(message),
     })
     this.#uplink = uplink
@@ -255,6 +264,10 @@ export class Client {
     return { hosts, cidrs: this.#covered.cidrs }
   }
 
+  #document(): ClientStatus & { metrics: string } {
+    return { ...this.status(), metrics: this.metrics() }
+  }
+
   /** Prometheus text; the local proxy serves it at /metrics. */
   metrics(): string {
     const notAfterMs = this.#uplink?.profile?.notAfterMs
@@ -265,6 +278,7 @@ export class Client {
       grants: this.#grants.size,
       controlUp: this.#uplink?.isUp ?? false,
       reportsWaiting: this.#reports.waiting,
+      rawPhaseBlocked: this.#rawPhase.blocked.length,
       certificateEnd: notAfterMs === undefined ? undefined : Math.round(notAfterMs / 1000),
     })
   }
@@ -283,6 +297,7 @@ export class Client {
       reports: this.#reports,
       decisions: this.#decisions,
       rawPhase: this.#rawPhase,
+      outages: this.#examination?.report(),
     })
   }
 }

@@ -8,7 +8,15 @@ test('every line is a comment or a sample, buckets add up, labels are fault code
   for (const us of [500, 1000, 1001, 20_000_000]) totals.opened(us)
   totals.fail('POLICY_DENIED')
   totals.fail('POLICY_DENIED')
-  const text = writeMetrics({ totals, open: 1, tunnels: 2, grants: 3, controlUp: true, reportsWaiting: 0 })
+  const text = writeMetrics({
+    totals,
+    open: 1,
+    tunnels: 2,
+    grants: 3,
+    controlUp: true,
+    reportsWaiting: 0,
+    rawPhaseBlocked: 0,
+  })
   for (const line of text.trimEnd().split('\n')) {
     assert.match(
       line,

@@ -1,10 +1,13 @@
 import type { Clock } from '../base/clock.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { CarriedGrant } from '../wire/control.ts'
+import { SessionTotals } from './metrics.ts'
 import type { Session } from './session.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
 export class ActiveSessions {
+  /** Of those that ended. */
+  readonly totals = new SessionTotals()
   readonly #clock: Clock
   readonly #reports: SessionReports
   readonly #byGrant = new Map<string, Set<Session>>()
@@ -28,6 +31,7 @@ export class ActiveSessions {
       session.cancel?.()
       this.#count--
       this.#forget(session)
+      this.totals.ended(session, end)
       this.#reports.closed(session, session.report('closed', end, this.#clock.nowMs()))
     })
   }

@@ -105,7 +105,15 @@ const IDENTITY: ReadonlySet<FaultCode> = new Set([
   'CERT_EXPIRED',
 ])
 
-export type ConnectorState = 'enrolling' | 'connected' | 'healthy' | 'degraded' | 'draining' | 'disconnected'
+export const CONNECTOR_STATES = [
+  'enrolling',
+  'connected',
+  'healthy',
+  'degraded',
+  'draining',
+  'disconnected',
+] as const
+export type ConnectorState = (typeof CONNECTOR_STATES)[number]
 
 /** Pure: the one state of architecture section 1 that these facts make. */
 export function stateOf(facts: {

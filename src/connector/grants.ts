@@ -7,6 +7,7 @@ import { asFault, Fault } from '../base/faults.ts'
 import { type Grant, verifyGrant } from '../pki/grant.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
 import { grantReference } from '../wire/open.ts'
+import { GrantTotals } from './metrics.ts'
 import { Scope } from './scope.ts'
 
 /** Grants one tunnel may hold; the oldest makes room. */
@@ -18,6 +19,8 @@ const REVOKED_KEEP_MS = 3_600_000
 
 /** What the control plane says about grants: replaced as a whole on each welcome, added to in between. */
 export class GrantAuthority {
+  /** Of all tunnels. */
+  readonly totals = new GrantTotals()
   #keys: VerifyKeys = new Map()
   readonly #revoked = new Map<string, number>()
 
@@ -74,7 +77,18 @@ export class TunnelGrants {
     const settle = (result: HeldGrant | Fault) => {
       if (this.#held.get(reference) === verified) this.#held.set(reference, result)
     }
-    verified.then(settle, (error: unknown) => settle(asFault(error, 'GRANT_INVALID')))
+    const { totals } = this.#authority
+    verified.then(
+      (held) => {
+        totals.verified++
+        settle(held)
+      },
+      (error: unknown) => {
+        const fault = asFault(error, 'GRANT_INVALID')
+        totals.refusedBy.add(fault.code)
+        settle(fault)
+      },
+    )
   }
 
   /**

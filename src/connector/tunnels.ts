@@ -12,6 +12,7 @@ import type { RawPhase } from '../link/raw-phase.ts'
 import { bringTunnelEnd } from '../link/tunnel-end.ts'
 import { Mux } from '../mux/mux.ts'
 import type { PipeTicket } from '../wire/control.ts'
+import { TunnelTotals } from './metrics.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
 
 /** Halves being brought at once: only control asks for them, this is against a defect there. */
@@ -26,6 +27,7 @@ export interface TunnelsOptions {
 }
 
 export class Tunnels {
+  readonly totals = new TunnelTotals()
   readonly #options: TunnelsOptions
   readonly #open = new Set<Mux>()
   readonly #stop = new AbortController()
@@ -84,6 +86,7 @@ export class Tunnels {
         },
       })
       this.#open.add(mux)
+      this.totals.opened++
       if (this.#draining) mux.goaway('CONNECTOR_DRAINING', 'the connector is stopping')
       log.info(
         { event: 'tunnel.open', ...about, handoverUs, innerTlsUs, wrapped },
@@ -92,6 +95,7 @@ export class Tunnels {
       onChange?.()
     } catch (error) {
       const fault = asFault(error)
+      this.totals.failedBy.add(fault.code)
       log.warn(
         { event: 'tunnel.failed', ...about, code: fault.code, hop: fault.hop, seen: fault.seen },
         `Tunnel for session ${session} failed: ${fault.message}`,

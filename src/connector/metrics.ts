@@ -1,0 +1,105 @@
+/**
+ * Figures of the connector as Prometheus text. Nobody can scrape a connector, which listens on nothing: the text is
+ * in the document of its status socket, and `backstitch status --metrics` prints it.
+ *
+ * @module
+ */
+import type { FaultCode } from '../base/faults.ts'
+import { Counts, Durations, MetricsText } from '../base/metrics-text.ts'
+import type { StreamEnd } from '../mux/options.ts'
+import { type BringUp, CONNECTOR_STATES, type ConnectorState, STAGE_NUMBERS } from './bring-up.ts'
+import type { Session } from './session.ts'
+
+/** Counted where sessions end. */
+export class SessionTotals {
+  bytesUp = 0
+  bytesDown = 0
+  readonly byOutcome = new Counts<StreamEnd['reason']>()
+  /** Of names that had to be asked for. */
+  readonly dns = new Durations()
+  readonly dial = new Durations()
+
+  ended({ dnsUs, connectUs, open }: Session, end: StreamEnd): void {
+    this.byOutcome.add(end.reason)
+    this.bytesUp += end.bytesIn
+    this.bytesDown += end.bytesOut
+    // A literal address and a name that is known cost nothing, and would hide what the rest costs.
+    if (dnsUs !== undefined && dnsUs > 0) this.dns.observe(dnsUs)
+    if (connectUs !== undefined && open.protocol === 'tcp') this.dial.observe(connectUs)
+  }
+}
+
+/** Counted where grants are verified. */
+export class GrantTotals {
+  verified = 0
+  readonly refusedBy = new Counts<FaultCode>()
+}
+
+/** Counted where halves are brought. */
+export class TunnelTotals {
+  opened = 0
+  readonly failedBy = new Counts<FaultCode>()
+}
+
+export interface ConnectorFigures {
+  readonly state: ConnectorState
+  readonly stages: BringUp
+  readonly sessions: SessionTotals
+  readonly grants: GrantTotals
+  readonly tunnels: TunnelTotals
+  readonly sessionsOpen: number
+  readonly tunnelsOpen: number
+  readonly reportsWaiting: number
+  readonly applicationsFailing: number
+  /** Paths to edges that let only TLS through. */
+  readonly rawPhaseBlocked: number
+  /** Unix milliseconds; absent before enrolment. */
+  readonly notAfterMs?: number
+}
+
+export function writeMetrics(figures: ConnectorFigures): string {
+  const { sessions, grants, tunnels, stages, notAfterMs } = figures
+  const text = new MetricsText('backstitch_connector')
+  text.oneOf('state', 'State of the connector', 'state', CONNECTOR_STATES, figures.state)
+  const passed = STAGE_NUMBERS.filter((stage) => stages[stage].is === 'passed').length
+  text.gauge('bring_up_stages_passed', 'Stages of the bring-up that are passed, of 6', passed)
+  text.gauge('sessions', 'Sessions open now', figures.sessionsOpen)
+  text.counter(
+    'sessions_total',
+    'Sessions ended: done, or by fault code',
+    sessions.byOutcome.samples('outcome'),
+  )
+  text.counter('session_bytes_total', 'Bytes of ended sessions: up is towards the application', [
+    ['{direction="up"}', sessions.bytesUp],
+    ['{direction="down"}', sessions.bytesDown],
+  ])
+  text.durations('dns_seconds', 'Names of applications asked for and answered', sessions.dns)
+  text.durations('dial_seconds', 'Connections to applications', sessions.dial)
+  text.gauge('applications_failing', 'Applications whose last dial failed', figures.applicationsFailing)
+  text.gauge('tunnels', 'Tunnels open now', figures.tunnelsOpen)
+  text.counter('tunnels_total', 'Tunnels opened', tunnels.opened)
+  text.counter(
+    'tunnels_failed_total',
+    'Tunnels that did not open, by fault code',
+    tunnels.failedBy.samples('code'),
+  )
+  text.counter('grants_verified_total', 'Grants that were good', grants.verified)
+  text.counter(
+    'grants_refused_total',
+    'Grants that were not, by fault code',
+    grants.refusedBy.samples('code'),
+  )
+  text.gauge(
+    'session_reports_waiting',
+    'Session records not yet sent to the control plane',
+    figures.reportsWaiting,
+  )
+  text.gauge(
+    'raw_phase_blocked',
+    'Paths to edges that let only TLS through: pipes there are wrapped',
+    figures.rawPhaseBlocked,
+  )
+  const end = notAfterMs === undefined ? undefined : Math.round(notAfterMs / 1000)
+  text.gauge('certificate_end_seconds', 'When the certificate ends, Unix time', end)
+  return text.toString()
+}
