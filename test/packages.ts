@@ -5,12 +5,15 @@
  * @module
  */
 export const PACKAGES = {
+  bind9: { program: 'named' },
   'bind9-dnsutils': { program: 'dig' },
   curl: { program: 'curl' },
   'dnsmasq-base': { program: 'dnsmasq' },
+  faketime: { program: 'faketime' },
   git: { program: 'git' },
   iperf3: { program: 'iperf3' },
   iproute2: { program: 'ip' },
+  'iputils-ping': { program: 'ping' },
   'netcat-openbsd': { program: 'nc' },
   nginx: { program: 'nginx' },
   nftables: { program: 'nft' },
@@ -18,6 +21,7 @@ export const PACKAGES = {
   'openssh-server': { program: 'sshd' },
   openssl: { program: 'openssl' },
   postgresql: { program: 'initdb' },
+  procps: { program: 'sysctl' },
   'redis-server': { program: 'redis-server' },
   'redis-tools': { program: 'redis-benchmark' },
   rsync: { program: 'rsync' },

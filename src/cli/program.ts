@@ -9,6 +9,7 @@ import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { examples } from './globals.ts'
 import { addKey } from './key.ts'
+import { addLab } from './lab.ts'
 import { addLogs } from './logs.ts'
 import { addResources } from './resources.ts'
 import { addServer } from './server.ts'
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
   addDoctor(program)
   addLogs(program)
   addAudit(program)
+  addLab(program)
   addCompletion(program)
   program.addHelpText(
     'after',

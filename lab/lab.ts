@@ -1,0 +1,210 @@
+/**
+ * The whole lab: machines, and on them the real server, connectors, client and application.
+ *
+ * @module
+ */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { LabConnector } from './connector.ts'
+import { type Daemon, until } from './daemon.ts'
+import { Firewall } from './firewall.ts'
+import { NODE, PROGRAM } from './paths.ts'
+import { HEALTHY, Resolver } from './resolver.ts'
+import { sweep } from './sweep.ts'
+import { ADDRESS, APP_NAME, APP_NETWORK, APP_PORT, EDGE_NAME, type Machines, wire } from './topology.ts'
+
+export const GROUP = 'dc1'
+const USER = 'ada'
+const PASSWORD = 'only for the lab, and only while it is up'
+const EDGE_PORT = 443
+const LOCAL_PROXY = '127.0.0.1:9180'
+
+export class Lab implements AsyncDisposable {
+  readonly dir: string
+  readonly machines: Machines
+  readonly resolver: Resolver
+  readonly firewall: Firewall
+  readonly connectors: { readonly a: LabConnector; readonly b: LabConnector }
+  /** With which connector-a enrolled: one use, and that is gone. */
+  spentKey = ''
+  #server: Daemon | undefined
+  #app: Daemon | undefined
+
+  /** Resolves when both connectors are healthy and the user reaches the application. Removes everything if that fails. */
+  static async up(say: (line: string) => void = () => {}): Promise<Lab> {
+    await sweep()
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'bslab-'))
+    chmodSync(dir, 0o755) // the service user must get to its own files
+    try {
+      say('wiring the machines')
+      const lab = new Lab(dir, await wire(`bslab-${process.pid}`, dir))
+      try {
+        await lab.#bringUp(say)
+        return lab
+      } catch (error) {
+        await lab[Symbol.asyncDispose]()
+        throw error
+      }
+    } catch (error) {
+      rmSync(dir, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  private constructor(dir: string, machines: Machines) {
+    this.dir = dir
+    this.machines = machines
+    this.resolver = new Resolver(machines.dns)
+    this.firewall = new Firewall(machines.fw)
+    for (const [at, machine] of Object.entries(machines).entries()) {
+      machine[1].etc('hosts', '127.0.0.1 localhost\n')
+      machine[1].etc('machine-id', `${String(at).padStart(2, '0').repeat(16)}\n`, 0o444)
+      machine[1].etc('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n')
+      machine[1].etc('resolv.conf', RESOLV_CONF)
+    }
+    for (const name of ['edge', 'user'] as const) {
+      machines[name].etc('hosts', `127.0.0.1 localhost\n${ADDRESS.edge} ${EDGE_NAME}\n`)
+    }
+    this.connectors = {
+      a: new LabConnector(machines['connector-a']),
+      b: new LabConnector(machines['connector-b']),
+    }
+  }
+
+  async #bringUp(say: (line: string) => void): Promise<void> {
+    say('server, resolver and application')
+    this.startApp()
+    await Promise.all([this.resolver.serve(HEALTHY), this.#startServer()])
+    await this.apply()
+    say('connectors and the user')
+    this.spentKey = await this.createKey()
+    this.connectors.a.key(this.spentKey)
+    this.connectors.b.key(await this.createKey())
+    for (const connector of [this.connectors.a, this.connectors.b]) connector.start()
+    await Promise.all([this.connectors.a.healthy(), this.connectors.b.healthy(), this.#startClient()])
+    await this.serves(20_000)
+    say('up: both connectors are healthy, and the user reaches the application')
+  }
+
+  startApp(port = APP_PORT): void {
+    const main = path.join(import.meta.dirname, 'application-main.ts')
+    this.#app = this.machines.app.start('app', [NODE, main, ADDRESS.app, String(port)])
+  }
+
+  async stopApp(): Promise<void> {
+    if (this.#app !== undefined) await this.machines.app.stop(this.#app, 'SIGKILL')
+  }
+
+  async #startServer(): Promise<void> {
+    const flags = ['--listen', `0.0.0.0:${EDGE_PORT}`, '--public-host', EDGE_NAME, '--drain', '0']
+    const state = path.join(this.machines.edge.dir, 'server')
+    const server = this.machines.edge.start('server', [
+      PROGRAM,
+      '--json',
+      'server',
+      '--state',
+      state,
+      ...flags,
+    ])
+    this.#server = server
+    await server.until(() => this.#pin() !== undefined, 'tell its pin', 30_000)
+  }
+
+  #pin(): string | undefined {
+    return /"pin": ?"([0-9a-f]+)"/.exec(this.#server?.text ?? '')?.[1]
+  }
+
+  /** A command of the operator. @throws {Error} with what it said. */
+  admin(...args: string[]): Promise<string> {
+    const context = path.join(this.machines.edge.dir, 'server', 'context.json')
+    return this.machines.edge.succeed(PROGRAM, '--context', context, ...args)
+  }
+
+  /** What the control plane thinks of each connector, by id. */
+  async connectorStates(): Promise<Map<string, string>> {
+    const rows = JSON.parse(await this.admin('--json', 'get', 'connectors')) as {
+      id: string
+      state: string
+    }[]
+    return new Map(rows.map(({ id, state }) => [id, state]))
+  }
+
+  /** What the client of the user says of itself, and of what it decided last. */
+  async clientStatus(): Promise<string> {
+    return (await this.machines.user.run(PROGRAM, ...this.#clientFlags, 'status')).stdout
+  }
+
+  async createKey(...flags: string[]): Promise<string> {
+    return this.admin('key', 'create', '--group', GROUP, ...flags)
+  }
+
+  /** @param segment What differs from the healthy declaration. */
+  async apply(segment: object = {}): Promise<void> {
+    const documents = [
+      { kind: 'connector-group', name: GROUP },
+      { kind: 'server-group', name: GROUP, connectorGroups: [GROUP] },
+      {
+        ...{ kind: 'segment', name: 'app', serverGroups: [GROUP] },
+        ...{ domains: [APP_NAME], tcp: [String(APP_PORT)], addressCidrs: [APP_NETWORK] },
+        ...segment,
+      },
+      { kind: 'user', name: USER, password: PASSWORD },
+      { kind: 'access-rule', name: 'all', order: 1, action: 'allow' },
+    ]
+    const text = documents.map((document) => JSON.stringify(document)).join('\n---\n')
+    await this.admin('apply', '-f', this.machines.edge.file('access.yaml', text, { uid: 0 }))
+  }
+
+  get #clientFlags(): readonly string[] {
+    const at = (name: string) => path.join(this.machines.user.dir, name)
+    return ['client', '--config', at('client.yaml'), '--state', at('state')]
+  }
+
+  async #startClient(): Promise<void> {
+    const { user } = this.machines
+    const at = (name: string) => path.join(user.dir, name)
+    user.file('client.yaml', JSON.stringify({ proxyFile: at('proxy') }), { uid: 0 })
+    const password = user.file('password', PASSWORD, { uid: 0 })
+    const client = [PROGRAM, ...this.#clientFlags] as const
+    const where = ['--edge', `${EDGE_NAME}:${EDGE_PORT}`, '--pin', this.#pin()!]
+    await user.succeed(...client, 'login', ...where, '--user', USER, '--password-file', password)
+    user.start('client', [...client, 'run', '--listen', LOCAL_PROXY])
+  }
+
+  /** One request of the user through client, edge and a connector. @returns What came, or nothing. */
+  async ask(pathname = '/', seconds = 8): Promise<string | undefined> {
+    const url = `http://${APP_NAME}:${APP_PORT}${pathname}`
+    const flags = ['-sS', '--max-time', String(seconds), '--socks5-hostname', LOCAL_PROXY]
+    const { code, stdout } = await this.machines.user.run('curl', ...flags, url)
+    return code === 0 ? stdout : undefined
+  }
+
+  /** @throws {Error} unless the user reaches the application within this time. */
+  serves(timeoutMs = 20_000): Promise<void> {
+    return until(
+      async () => (await this.ask())?.includes('app.dc1 answers') === true,
+      () => 'the user does not reach the application',
+      timeoutMs,
+    )
+  }
+
+  /** Everything as it was at the start, whatever a scenario did to it. Enrols nobody who still can connect. */
+  async repair(): Promise<void> {
+    await this.firewall.clear()
+    for (const machine of [this.machines['connector-a'], this.machines['connector-b']]) {
+      machine.etc('resolv.conf', RESOLV_CONF)
+    }
+    await this.resolver.serve(HEALTHY)
+    await Promise.all([this.connectors.a.healthy(), this.connectors.b.healthy()])
+    await this.serves()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(Object.values(this.machines).map((machine) => machine.halt()))
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+}
+
+/** Short times: a person who waits for a resolver learns nothing. */
+export const RESOLV_CONF = `nameserver ${ADDRESS.dns}\noptions timeout:1 attempts:2\n`

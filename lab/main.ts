@@ -1,0 +1,116 @@
+/**
+ * The lab: `backstitch lab`. Real parts in network namespaces, broken one way at a time.
+ *
+ * @module
+ */
+import { writeFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { missingHere } from './requirements.ts'
+import { type Chosen, choose, SCENARIOS } from './scenarios/all.ts'
+
+const EXIT_FAILED = 1
+const EXIT_CANNOT = 2
+const EXIT_USAGE = 64
+
+const program = new Command('backstitch lab')
+  .description('Real parts in network namespaces, broken one way at a time: what does the doctor say?')
+  .showHelpAfterError()
+  .exitOverride()
+
+program.command('list').description('Every scenario and variant').action(list)
+program
+  .command('run')
+  .description('Break it, wait until the system notices, ask the doctor, do what it prints, verify')
+  .argument('[scenarios...]', 'SCN-05 or SCN-05:drop, one or more')
+  .option('--all', 'every scenario there is')
+  .option('--report <file>', 'write the results as JSON')
+  .action(run)
+program.command('up').description('A lab to play with, until Ctrl-C').action(up)
+for (const [name, does] of Object.entries({
+  status: 'What runs in the lab that is up, and what is broken',
+  down: 'End the lab that is up, and remove what killed ones left behind',
+  fix: 'Repair what `break` broke',
+})) {
+  program
+    .command(name)
+    .description(does)
+    .action(() => tell({ do: name }))
+}
+program
+  .command('break')
+  .description('Break the lab that is up')
+  .argument('<scenario>', 'SCN-05:drop')
+  .action((scenario: string) => tell({ do: 'break', scenario }))
+program
+  .command('drill')
+  .description('Something breaks at random, and you say what it is')
+  .action(async () => {
+    demand()
+    const { drill } = await import('./drill.ts')
+    await drill()
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
+  else {
+    console.error((error as Error).message)
+    process.exitCode ||= EXIT_FAILED
+  }
+}
+
+function list(): void {
+  for (const { id, title, story, variants } of SCENARIOS) {
+    console.log(`${id}  ${title}\n\n${story.replaceAll(/^/gm, '    ')}\n`)
+    for (const { name, does, hop, code } of variants) {
+      console.log(`    ${`${id}:${name}`.padEnd(24)} ${does}\n${''.padEnd(29)}→ ${hop} ${code}`)
+    }
+    console.log('')
+  }
+}
+
+async function run(what: string[], { all, report }: { all?: boolean; report?: string }): Promise<void> {
+  const chosen = wanted(what, all ?? false)
+  demand()
+  const { runAll } = await import('./run-all.ts')
+  const { tableText } = await import('./table.ts')
+  const results = await runAll(chosen, (line) => console.error(line))
+  console.log(tableText(results))
+  if (report !== undefined) writeFileSync(report, `${JSON.stringify(results, undefined, 2)}\n`)
+  if (results.length < chosen.length || results.some(({ cured }) => !cured)) process.exitCode = EXIT_FAILED
+}
+
+function wanted(what: readonly string[], all: boolean): Chosen[] {
+  if (what.length === 0 && !all) throw usage('name a scenario, or say --all')
+  if (all) return choose()
+  return what.flatMap((name) => {
+    const chosen = choose(name)
+    if (chosen.length === 0) throw usage(`there is no ${name}: backstitch lab list`)
+    return chosen
+  })
+}
+
+function usage(message: string): Error {
+  process.exitCode = EXIT_USAGE
+  return new Error(message)
+}
+
+async function up(): Promise<void> {
+  demand()
+  const { hold } = await import('./hold.ts')
+  await hold((line) => console.log(line))
+}
+
+async function tell(order: { do: string; scenario?: string }): Promise<void> {
+  if (order.scenario !== undefined) wanted([order.scenario], false)
+  const { sendOrder } = await import('./orders.ts')
+  process.exitCode = (await sendOrder(order, (text) => process.stdout.write(text))) ? 0 : EXIT_FAILED
+}
+
+function demand(): void {
+  const missing = missingHere()
+  if (missing.length === 0) return
+  process.exitCode = EXIT_CANNOT
+  throw new Error(`the lab cannot run here:\n${missing.map((line) => `  ${line}`).join('\n')}`)
+}

@@ -1,0 +1,117 @@
+/**
+ * One variant from healthy to healthy: broken, noticed, named, cured by what was printed, verified.
+ *
+ * @module
+ */
+import { until } from './daemon.ts'
+import { type Consultation, consult, faultsOf } from './doctor.ts'
+import type { Lab } from './lab.ts'
+import { nameOf, patientOf, type Since, type Variant } from './scenario.ts'
+import type { Chosen } from './scenarios/all.ts'
+
+const NOTICE_MS = 30_000
+const VERIFY_MS = 20_000
+const HEALTHY_MS = 60_000
+/** A client finds out within this that a tunnel leads nowhere, and goes to the other connector of the group. */
+const _PEER_MS = 30_000
+
+export interface Result {
+  readonly scenario: string
+  readonly variant: string
+  /** From the break until the system said so by itself. */
+  readonly noticedMs?: number
+  /** How long `backstitch doctor` took. */
+  readonly verdictMs?: number
+  /** Its first line. */
+  readonly verdict?: string
+  readonly cured: boolean
+  /** From the cure until the connector was healthy, without a restart. */
+  readonly recoveredMs?: number
+  readonly problems: readonly string[]
+}
+
+/** Never throws: what went wrong is in the result, and the lab is healthy again or says that it is not. */
+export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promise<Result> {
+  const problems: string[] = []
+  const timed: { noticedMs?: number; verdictMs?: number; verdict?: string; recoveredMs?: number } = {}
+  let cured = false
+  try {
+    const since = marks(lab)
+    const brokenAt = performance.now()
+    await variant.inject(lab)
+    await noticed(lab, variant, since)
+    timed.noticedMs = Math.round(performance.now() - brokenAt)
+    const patient = patientOf(lab, variant)
+    const said = await consult(patient, variant.app)
+    timed.verdictMs = said.tookMs
+    timed.verdict = said.firstLine
+    problems.push(...faultsOf(said, variant))
+    if (!variant.cutsAll && (await lab.ask()) === undefined)
+      problems.push('the other connector did not serve')
+    const [finding] = said.findings
+    if (finding !== undefined && problems.length === 0) {
+      const curedAt = performance.now()
+      await variant.cure(lab, finding)
+      await patient.healthy(HEALTHY_MS)
+      timed.recoveredMs = Math.round(performance.now() - curedAt)
+      if (variant.verifyInstead === undefined) await verified(lab, variant, said)
+      problems.push(...(await stillIll(lab, variant)))
+      await lab.serves()
+      cured = problems.length === 0
+    }
+  } catch (error) {
+    problems.push((error as Error).message)
+  }
+  try {
+    await variant.restore?.(lab)
+    await lab.repair()
+  } catch (error) {
+    cured = false
+    problems.push(`the lab is not healthy after ${nameOf(scenario, variant)}: ${(error as Error).message}`)
+  }
+  return { scenario: scenario.id, variant: variant.name, ...timed, cured, problems }
+}
+
+/** Where the logs stand now. */
+export function marks(lab: Lab): Since {
+  const { a, b } = lab.connectors
+  const at = new Map([a, b].map((connector) => [connector, connector.daemon.mark()]))
+  return { faults: (connector) => connector.faults(at.get(connector)!) }
+}
+
+/** Resolves when the system has said by itself what is wrong. @throws {Error} when it does not in time. */
+export async function noticed(lab: Lab, variant: Variant, since: Since): Promise<void> {
+  const patient = patientOf(lab, variant)
+  const byItself = () => since.faults(patient).some(({ code }) => code === variant.code)
+  await until(
+    async () => (variant.noticed ? variant.noticed(lab, since) : byItself()),
+    () => {
+      const codes = [...new Set(since.faults(patient).map(({ code }) => code))]
+      return `the system did not say ${variant.code} by itself; it said ${codes.join(', ') || 'nothing'}`
+    },
+    variant.noticeMs ?? NOTICE_MS,
+  )
+}
+
+/** Runs the printed command until it shows the printed line. */
+async function verified(lab: Lab, variant: Variant, { findings }: Consultation): Promise<void> {
+  const { run, expect } = findings[0]!.verify
+  const { machine, stateDir } = patientOf(lab, variant)
+  // The state of the lab is not where an installation has it, so the command must be told.
+  const command = /^backstitch status$/.test(run) ? `${run} --state ${stateDir}` : run
+  let shown = ''
+  await until(
+    async () => {
+      const { stdout, stderr } = await machine.shell(command)
+      shown = `${stdout}${stderr}`
+      return shown.includes(expect)
+    },
+    () => `"${command}" does not show "${expect}":\n${shown}`,
+    VERIFY_MS,
+  )
+}
+
+async function stillIll(lab: Lab, variant: Variant): Promise<string[]> {
+  const { outcome, firstLine } = await consult(patientOf(lab, variant), variant.app)
+  return outcome === 'healthy' ? [] : [`after the cure the doctor says: ${firstLine}`]
+}

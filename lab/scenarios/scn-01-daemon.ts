@@ -1,0 +1,26 @@
+import type { Scenario } from '../scenario.ts'
+
+export const daemon: Scenario = {
+  id: 'SCN-01',
+  title: 'The connector is not running',
+  story: `The machine of connector-a ran short of memory at night and the kernel chose the largest process. Nobody had
+enabled a supervisor, so it stays down. In the morning the list of connectors shows one that is gone; the machine answers
+ping, the network is fine, and the first suspect is, as ever, the firewall.`,
+  variants: [
+    {
+      name: 'kill',
+      does: 'the process of connector-a is killed',
+      hints: ['the machine is there', 'the way to the edge is open', 'who should have dialled?'],
+      hop: 'connector',
+      code: 'DAEMON_DOWN',
+      seen: [/nobody answers at \S+status\.sock/],
+      inject: (lab) => lab.connectors.a.stop('SIGKILL'),
+      // What is dead says nothing: the control plane says it.
+      noticed: async (lab) => (await lab.connectorStates()).get(lab.connectors.a.id!) === 'disconnected',
+      cure: async (lab) => lab.connectors.a.start(), // "start the daemon as it was installed"
+      restore: async (lab) => {
+        if (!lab.connectors.a.runs) lab.connectors.a.start()
+      },
+    },
+  ],
+}

@@ -1,0 +1,144 @@
+import { printed, replaceKey } from '../cures.ts'
+import type { Finding } from '../doctor.ts'
+import { GROUP, type Lab } from '../lab.ts'
+import type { Scenario, Variant } from '../scenario.ts'
+
+/** connector-a is a new machine, with this in its key file. */
+function variant(
+  o: Omit<Variant, 'inject' | 'hints' | 'cure'> &
+    Partial<Pick<Variant, 'cure'>> & { hint: string; key: (lab: Lab, key: string) => Promise<void> },
+): Variant {
+  const { key, hint, ...rest } = o
+  return {
+    cure: (lab, finding) => replaceKey(lab, lab.connectors.a, finding),
+    ...rest,
+    hints: [
+      'connector-a is a new machine that never enrolled',
+      'the network is fine: connector-b works',
+      hint,
+    ],
+    async inject(lab) {
+      const { a } = lab.connectors
+      await a.wipe()
+      a.key('') // so that nothing of an earlier enrolment is left
+      await key(lab, await lab.createKey())
+      a.start()
+      await a.daemon.until(
+        async () => (await a.status()) !== undefined,
+        'answer on its status socket',
+        20_000,
+      )
+    },
+    async restore(lab) {
+      const { a } = lab.connectors
+      if ((await a.status())?.state === 'healthy') return
+      await a.wipe()
+      a.key(await lab.createKey())
+      a.start()
+    },
+  }
+}
+
+/** "backstitch key create --group GROUP", or "create a new one": the operator does. */
+async function newKey(lab: Lab, finding: Finding): Promise<void> {
+  printed(finding, /key create --group GROUP|create a new one|Create a key on this control plane/)
+  lab.connectors.a.key(await lab.createKey())
+}
+
+const put = (change: (key: string) => string) => async (lab: Lab, key: string) =>
+  lab.connectors.a.key(change(key))
+
+export const key: Scenario = {
+  id: 'SCN-02',
+  title: 'The provisioning key does not open the door',
+  story: `connector-a was installed this morning from a wiki page, by somebody in a hurry. The key went from a browser into
+a chat, from the chat into an editor, and from there into a file. Somewhere on that way it stopped being a key, or it was
+one that somebody else had already used up.`,
+  variants: [
+    variant({
+      name: 'missing',
+      does: 'there is no key file',
+      hint: 'look at the files',
+      hop: 'connector',
+      code: 'KEY_MISSING',
+      seen: [/there is no \S+provision_key/],
+      key: async (lab) => void (await lab.machines['connector-a'].succeed('rm', lab.connectors.a.keyFile)),
+    }),
+    variant({
+      name: 'unreadable',
+      does: 'the key file belongs to root, mode 0600',
+      hint: 'be the service user, and look at the file',
+      hop: 'connector',
+      code: 'KEY_UNREADABLE',
+      seen: [/EACCES for uid 65534; owner uid 0, mode 0600/],
+      key: async (lab, text) => lab.connectors.a.key(text, { uid: 0 }),
+      async cure(lab, finding) {
+        for (const command of finding.fix) await lab.machines['connector-a'].succeed('bash', '-c', command)
+      },
+      verifyInstead: 'the file is removed as soon as the connector has enrolled',
+    }),
+    variant({
+      name: 'quotes',
+      does: 'an editor put typographic quotes around the key',
+      hint: 'look at the bytes of the file',
+      hop: 'connector',
+      code: 'KEY_MALFORMED',
+      seen: [/position 1, .*U\+201C/],
+      key: put((text) => `“${text.trim()}”\n`),
+    }),
+    variant({
+      name: 'bom',
+      does: 'an editor put a byte order mark before the key',
+      hint: 'look at the bytes of the file',
+      hop: 'connector',
+      code: 'KEY_MALFORMED',
+      seen: [/position 1, .*U\+FEFF/],
+      key: put((text) => `\uFEFF${text}`),
+    }),
+    variant({
+      name: 'spaces',
+      does: 'the chat broke the key with a space',
+      hint: 'look at the bytes of the file',
+      hop: 'connector',
+      code: 'KEY_MALFORMED',
+      seen: [/position 30, .*U\+0020/],
+      key: put((text) => `${text.slice(0, 29)} ${text.slice(29)}`),
+    }),
+    variant({
+      name: 'exhausted',
+      does: 'the key has been used by another connector',
+      hint: 'ask the control plane about the key',
+      hop: 'control',
+      cure: newKey,
+      code: 'KEY_EXHAUSTED',
+      seen: [/1/],
+      key: async (lab) => lab.connectors.a.key(lab.spentKey),
+    }),
+    variant({
+      name: 'expired',
+      does: 'the key was good for a second, and that was before lunch',
+      hint: 'ask the control plane about the key',
+      hop: 'control',
+      cure: newKey,
+      code: 'KEY_EXPIRED',
+      seen: [/expired|ended/],
+      key: async (lab) => {
+        lab.connectors.a.key(await lab.createKey('--expires', '1s'))
+        await new Promise((resolve) => setTimeout(resolve, 1100))
+      },
+    }),
+    variant({
+      name: 'deleted',
+      does: 'an admin deleted the key',
+      hint: 'ask the control plane about the key',
+      hop: 'control',
+      cure: newKey,
+      code: 'KEY_UNKNOWN',
+      seen: [/is enrolling|key|KEY/],
+      key: async (lab) => {
+        lab.connectors.a.key(await lab.createKey('--name', `${GROUP}-deleted`))
+        await lab.admin('delete', 'key', `${GROUP}-deleted`)
+      },
+    }),
+  ],
+}

@@ -1,0 +1,105 @@
+import { blink, runPrinted } from '../cures.ts'
+import { RESOLV_CONF } from '../lab.ts'
+import { HEALTHY } from '../resolver.ts'
+import type { Scenario } from '../scenario.ts'
+import { ADDRESS, APP_NAME, EDGE_NAME } from '../topology.ts'
+
+const BROKEN_ZONE = `zone "example.net" { type master; file "missing.zone"; };
+zone "example.com" { type master; file "example.com.zone"; };\n`
+const APP_ZONE = `$TTL 5
+@ SOA dns.example.com. root.example.com. 1 60 60 600 1
+@ NS dns.example.com.
+dns A ${ADDRESS.dns}
+app.dc1 A ${ADDRESS.app}\n`
+
+export const names: Scenario = {
+  id: 'SCN-04',
+  title: 'The name of the edge leads nowhere',
+  story: `Nobody touched the connectors. The people who run DNS had a quiet week: an old zone was tidied, a filter list was
+updated, a hardening script set file modes. Connections that stand go on standing. Then the uplink blinks for a second,
+and connector-a, which has to find the edge again, does not come back.`,
+  variants: [
+    {
+      name: 'nxdomain',
+      does: `the zone no longer has ${EDGE_NAME}`,
+      hints: ['the resolver answers', 'other names resolve', 'ask it for the name of the edge'],
+      hop: 'edge',
+      code: 'EDGE_NAME_NXDOMAIN',
+      seen: [/10\.1\.1\.53 said NXDOMAIN/, /getaddrinfo: ENOTFOUND/],
+      async inject(lab) {
+        await lab.resolver.serve({ [APP_NAME]: ADDRESS.app })
+        await blink(lab, lab.connectors.a)
+      },
+      cure: (lab) => lab.resolver.serve(HEALTHY), // "add an address record for … to the zone"
+    },
+    {
+      name: 'servfail',
+      does: 'the resolver cannot load the zone of the edge and answers SERVFAIL',
+      hints: ['the resolver answers', 'other zones resolve', 'it is not the name: it is the whole zone'],
+      hop: 'edge',
+      code: 'RESOLVER_UNREACHABLE',
+      seen: [/10\.1\.1\.53 said SERVFAIL/, /getaddrinfo: EAI_AGAIN/],
+      async inject(lab) {
+        await lab.resolver.serveBind(BROKEN_ZONE, { 'example.com.zone': APP_ZONE })
+        await blink(lab, lab.connectors.a)
+      },
+      cure: (lab) => lab.resolver.serve(HEALTHY), // "repair the resolver"
+    },
+    {
+      name: 'timeout',
+      does: 'the resolver hears nothing from connector-a any more',
+      hints: ['no name resolves on connector-a', 'connector-b resolves', 'port 53 is silent'],
+      hop: 'edge',
+      code: 'RESOLVER_UNREACHABLE',
+      seen: [/10\.1\.1\.53 said timeout/],
+      noticeMs: 45_000,
+      async inject(lab) {
+        await lab.machines.dns.shell('nft -f -', { input: DEAF })
+        await blink(lab, lab.connectors.a)
+      },
+      cure: async (lab) => void (await lab.machines.dns.run('nft', 'delete table ip deaf')),
+      restore: async (lab) => void (await lab.machines.dns.run('nft', 'delete table ip deaf')),
+    },
+    {
+      name: 'sinkhole',
+      does: `a DNS filter answers 0.0.0.0 for ${EDGE_NAME}`,
+      hints: ['the name resolves', 'no machine has that address', 'somebody filters DNS'],
+      hop: 'edge',
+      code: 'EDGE_NAME_HIJACKED',
+      seen: [/10\.1\.1\.53 said 0\.0\.0\.0/],
+      noticed: (lab, since) =>
+        since
+          .faults(lab.connectors.a)
+          .some(({ code }) => code === 'EDGE_NAME_HIJACKED' || code === 'EGRESS_REJECTED'),
+      async inject(lab) {
+        await lab.resolver.serve({ ...HEALTHY, [EDGE_NAME]: '0.0.0.0' })
+        await blink(lab, lab.connectors.a)
+      },
+      cure: (lab) => lab.resolver.serve(HEALTHY), // "exempt … in the DNS filter"
+      verifyInstead: 'the expected line names the edge by its name',
+    },
+    {
+      name: 'chmod',
+      does: 'a hardening script made /etc/resolv.conf of connector-a readable by root alone',
+      hints: ['root sees no problem', 'the resolver is well', 'be the service user, and look at the file'],
+      hop: 'connector',
+      code: 'RESOLVER_UNREADABLE',
+      seen: [/\/etc\/resolv\.conf: EACCES for uid 65534; owner uid 0, mode 0600/],
+      noticed: (lab, since) => since.faults(lab.connectors.a).length > 1,
+      async inject(lab) {
+        lab.machines['connector-a'].etc('resolv.conf', RESOLV_CONF, 0o600)
+        await blink(lab, lab.connectors.a)
+      },
+      cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^chmod 644 .*$/),
+      verifyInstead: 'there is no sudo in the lab',
+    },
+  ],
+}
+
+const DEAF = `table ip deaf {
+  chain input {
+    type filter hook input priority 0;
+    ip saddr ${ADDRESS['connector-a']} udp dport 53 drop
+    ip saddr ${ADDRESS['connector-a']} tcp dport 53 drop
+  }
+}\n`

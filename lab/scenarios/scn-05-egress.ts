@@ -1,0 +1,51 @@
+import { allowPrinted } from '../cures.ts'
+import type { Scenario, Variant } from '../scenario.ts'
+import { ADDRESS } from '../topology.ts'
+
+const TO_EDGE = `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge}`
+
+/** Whatever the rule does, the cure is the same: the firewall team allows what the verdict names. */
+function variant(o: Omit<Variant, 'inject' | 'cure' | 'hop'> & { rule: string }): Variant {
+  const { rule, ...rest } = o
+  return {
+    ...rest,
+    hop: 'edge',
+    inject: (lab) => lab.firewall.block(`${TO_EDGE} ${rule}`),
+    cure: allowPrinted,
+  }
+}
+
+export const egress: Scenario = {
+  id: 'SCN-05',
+  title: 'The firewall does not let the connector out',
+  story: `On Tuesday evening the network team replaced "any to any" by a list. The list came from a spreadsheet, and
+connector-a was racked after the spreadsheet was made. Its neighbour connector-b is on the list and works. The
+application team hears of it on Wednesday, when somebody patches connector-b and there is nobody left.`,
+  variants: [
+    variant({
+      name: 'drop',
+      does: 'packets from connector-a to port 443 of the edge vanish',
+      hints: [
+        'connector-b beside it works',
+        'the name of the edge resolves',
+        'look at what answers to a SYN: nothing does',
+      ],
+      code: 'EGRESS_BLOCKED',
+      seen: [/198\.51\.100\.10:443 no answer in \d/, /the resolver 10\.1\.1\.53 answers/],
+      rule: 'tcp dport 443 drop',
+      noticeMs: 45_000,
+    }),
+    variant({
+      name: 'reset',
+      does: 'a firewall answers every SYN of connector-a with a RST',
+      hints: [
+        'connector-b beside it works',
+        'the answer comes at once',
+        'it is a refusal, and the edge did not send it',
+      ],
+      code: 'EGRESS_REJECTED',
+      seen: [/198\.51\.100\.10:443 ECONNREFUSED after \d+ ms/],
+      rule: 'tcp dport 443 reject with tcp reset',
+    }),
+  ],
+}

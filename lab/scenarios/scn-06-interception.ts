@@ -1,0 +1,97 @@
+import path from 'node:path'
+import { blink, printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Lab } from '../lab.ts'
+import { NODE } from '../paths.ts'
+import type { Scenario } from '../scenario.ts'
+import { ADDRESS, EDGE_NAME } from '../topology.ts'
+
+const PORT = 9443
+const FROM_A = `ip saddr ${ADDRESS['connector-a']} tcp dport 443`
+const running = new WeakMap<Lab, Daemon>()
+
+/** A CA as an appliance makes it, and a certificate for the edge signed by it. @returns their folder. */
+async function resign(lab: Lab): Promise<{ certificate: string; key: string }> {
+  const { dir } = lab.machines.fw
+  const at = (name: string) => path.join(dir, name)
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const openssl = (...args: string[]) => lab.machines.fw.succeed('openssl', ...args)
+  await openssl(
+    ...['req', '-x509', ...newKey, '-days', '30', '-subj', '/O=FortiGate/CN=Fortinet_CA_SSL'],
+    ...['-keyout', at('ca.key'), '-out', at('ca.crt')],
+  )
+  await openssl(
+    ...['req', '-x509', ...newKey, '-days', '30', '-subj', `/CN=${EDGE_NAME}`, '-keyout', at('edge.key')],
+    ...['-addext', `subjectAltName=DNS:${EDGE_NAME}`, '-CA', at('ca.crt'), '-CAkey', at('ca.key')],
+    ...['-out', at('leaf.crt')],
+  )
+  await lab.machines.fw.succeed('bash', '-c', `cat ${at('leaf.crt')} ${at('ca.crt')} > ${at('chain.crt')}`)
+  return { certificate: at('chain.crt'), key: at('edge.key') }
+}
+
+async function end(lab: Lab): Promise<void> {
+  await lab.firewall.clear()
+  const daemon = running.get(lab)
+  if (daemon !== undefined) await lab.machines.fw.stop(daemon, 'SIGKILL')
+}
+
+export const interception: Scenario = {
+  id: 'SCN-06',
+  title: 'Somebody on the way opens TLS',
+  story: `The new firewall inspects TLS. Every machine of the company trusts its CA, browsers notice nothing, and the
+project is called a success. connector-a trusts one CA only, that of its tenant, and says that something it has never
+seen answers in place of the edge.`,
+  variants: [
+    {
+      name: 'resigned',
+      does: 'a gateway ends the TLS of connector-a and signs it again with a CA of its own',
+      hints: ['TCP connects', 'a browser would see nothing', 'who signed the certificate that is presented?'],
+      hop: 'edge',
+      code: 'TLS_INTERCEPTED',
+      seen: [/issuer=.*Fortinet_CA_SSL/, /subject=.*edge\.example\.net/],
+      async inject(lab) {
+        const { certificate, key } = await resign(lab)
+        const main = path.join(import.meta.dirname, '..', 'interceptor-main.ts')
+        const command = [NODE, main, String(PORT), certificate, key, ADDRESS.edge, '443']
+        running.set(lab, lab.machines.fw.start('interceptor', command))
+        await lab.firewall.redirect(FROM_A, PORT)
+        await blink(lab, lab.connectors.a)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^exempt edge\.example\.net:443 from TLS inspection in .*Forti/)
+        await lab.firewall.clear()
+      },
+      restore: end,
+    },
+    {
+      name: 'portal',
+      does: 'a guest network answers every port with its sign-in page',
+      hints: ['TCP connects', 'what answers speaks no TLS', 'ask it in plain HTTP'],
+      hop: 'edge',
+      code: 'CAPTIVE_PORTAL',
+      seen: [/HTTP\/1\.1 302/, /Location: http:\/\/login\.guest-network\.example\//],
+      noticed: (lab, since) =>
+        since.faults(lab.connectors.a).some(({ code }) => code !== undefined && NO_TLS.includes(code)),
+      async inject(lab) {
+        const main = path.join(import.meta.dirname, '..', 'portal-main.ts')
+        running.set(lab, lab.machines.fw.start('portal', [NODE, main, String(PORT)]))
+        await lab.firewall.redirect(`ip saddr ${ADDRESS['connector-a']} tcp dport { 80, 443 }`, PORT)
+        await blink(lab, lab.connectors.a)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^or have edge\.example\.net:443 exempted from it$/)
+        await lab.firewall.clear()
+      },
+      verifyInstead: 'the edge answers nothing at all on port 80',
+      restore: end,
+    },
+  ],
+}
+
+/** What a dial sees of a page where TLS belongs. */
+const NO_TLS: readonly string[] = [
+  'CAPTIVE_PORTAL',
+  'EDGE_UNREACHABLE',
+  'HANDSHAKE_TIMEOUT',
+  'TLS_INTERCEPTED',
+]

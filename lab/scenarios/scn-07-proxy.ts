@@ -1,0 +1,114 @@
+import { blink, printed, runPrinted } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Lab } from '../lab.ts'
+import type { Scenario, Variant } from '../scenario.ts'
+import { ADDRESS } from '../topology.ts'
+
+const PORT = 3128
+const AT = `${ADDRESS.proxy}:${PORT}`
+const FROM_A = `ip saddr ${ADDRESS['connector-a']} ip daddr 198.51.100.0/24`
+const running = new WeakMap<Lab, Daemon>()
+
+async function startProxy(lab: Lab, ...lines: string[]): Promise<void> {
+  const { proxy } = lab.machines
+  const config = [`Port ${PORT}`, `Listen ${ADDRESS.proxy}`, 'Timeout 60', 'MaxClients 20', ...lines]
+  const file = proxy.file('tinyproxy.conf', `${config.join('\n')}\n`, { mode: 0o644 })
+  const daemon = proxy.start('tinyproxy', ['tinyproxy', '-d', '-c', file])
+  running.set(lab, daemon)
+  const listens = async () => (await proxy.run('ss', '-Hltn', `sport = :${PORT}`)).stdout !== ''
+  await daemon.until(listens, 'listen', 10_000)
+}
+
+/** From now on connector-a gets out through the proxy or not at all. */
+async function wallIn(lab: Lab): Promise<void> {
+  await lab.firewall.block(`${FROM_A} drop`)
+  await blink(lab, lab.connectors.a)
+}
+
+async function end(lab: Lab): Promise<void> {
+  await lab.firewall.clear()
+  delete lab.machines['connector-a'].env.http_proxy
+  await lab.machines['connector-a'].succeed('rm', '-f', lab.connectors.a.proxyFile)
+  await lab.connectors.a.healthy()
+  const daemon = running.get(lab)
+  if (daemon !== undefined) await lab.machines.proxy.stop(daemon, 'SIGKILL')
+}
+
+function variant(o: Omit<Variant, 'hop' | 'restore'>): Variant {
+  return { hop: 'edge', noticeMs: 60_000, restore: end, ...o }
+}
+
+export const proxy: Scenario = {
+  id: 'SCN-07',
+  title: 'The only way out is a proxy',
+  story: `"Servers do not talk to the internet" was written into the policy years ago and enforced last weekend. There is
+a proxy; package managers know it, because somebody told them. Nobody told connector-a, or told it wrong.`,
+  variants: [
+    variant({
+      name: 'required',
+      does: 'only the proxy gets out, and connector-a does not know of it',
+      hints: ['straight connections get no answer', 'apt still works', 'env | grep -i proxy'],
+      code: 'PROXY_REQUIRED',
+      seen: [/effective proxy: none/, /proxy 10\.1\.1\.28:3128, named by environment http_proxy/],
+      noticed: (lab, since) =>
+        since
+          .faults(lab.connectors.a)
+          .some(({ code }) => code === 'EGRESS_BLOCKED' || code === 'PROXY_REQUIRED'),
+      async inject(lab) {
+        await startProxy(lab)
+        lab.machines['connector-a'].env.http_proxy = `http://${AT}`
+        await wallIn(lab)
+      },
+      cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^echo '10\.1\.1\.28:3128' > \S+$/),
+    }),
+    variant({
+      name: 'auth',
+      does: 'the proxy wants a user and a password, and connector-a has none',
+      hints: ['the proxy answers', 'it does not answer 200', 'it wants to know who asks'],
+      code: 'PROXY_AUTH',
+      seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /status 40[17]/],
+      async inject(lab) {
+        await startProxy(lab, 'BasicAuth connector correct-horse')
+        lab.connectors.a.proxy(AT)
+        await wallIn(lab)
+      },
+      cure: (lab, finding) =>
+        runPrinted(lab.connectors.a, finding, /^echo 'USER:PASSWORD@.*$/, {
+          'USER:PASSWORD': 'connector:correct-horse',
+        }),
+    }),
+    variant({
+      name: 'refused',
+      does: 'the proxy lets nobody through to port 443',
+      hints: ['the proxy answers', 'it does not answer 200', 'it knows who asks, and says no'],
+      code: 'PROXY_REFUSED',
+      seen: [/status 403/],
+      async inject(lab) {
+        await startProxy(lab, 'ConnectPort 563')
+        lab.connectors.a.proxy(AT)
+        await wallIn(lab)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^allow CONNECT to edge\.example\.net:443 on the proxy/)
+        await lab.machines.proxy.stop(running.get(lab)!, 'SIGKILL')
+        await startProxy(lab, 'ConnectPort 443')
+      },
+    }),
+    variant({
+      name: 'gone',
+      does: 'the proxy that is set is switched off',
+      hints: ['somebody set a proxy', 'does it answer?', 'nc -zv 10.1.1.28 3128'],
+      code: 'PROXY_UNREACHABLE',
+      seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/],
+      async inject(lab) {
+        lab.connectors.a.proxy(AT)
+        await wallIn(lab)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^correct the proxy in file \S+, or remove it there$/)
+        await lab.machines['connector-a'].succeed('rm', '-f', lab.connectors.a.proxyFile)
+        await lab.firewall.clear()
+      },
+    }),
+  ],
+}

@@ -1,0 +1,76 @@
+import { printed } from '../cures.ts'
+import type { Lab } from '../lab.ts'
+import type { Scenario, Variant } from '../scenario.ts'
+import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
+
+/** The user tries until a connector has said that it cannot get there. */
+export async function connectorSaysSo(lab: Lab): Promise<boolean> {
+  await lab.ask('/', 6)
+  const states = await Promise.all([lab.connectors.a.status(), lab.connectors.b.status()])
+  return states.some((status) => status?.state === 'degraded')
+}
+
+function variant(o: Omit<Variant, 'app' | 'cutsAll' | 'noticed'>): Variant {
+  return {
+    app: `${APP_NAME}:${APP_PORT}`,
+    cutsAll: true,
+    noticed: connectorSaysSo,
+    noticeMs: 60_000,
+    ...o,
+  }
+}
+
+async function restart(lab: Lab): Promise<void> {
+  await lab.stopApp()
+  lab.startApp()
+}
+
+export const application: Scenario = {
+  id: 'SCN-14',
+  title: 'The connectors are well, the application is not reached',
+  story: `"The VPN is broken again", says the ticket. Every connector is green, every tunnel stands, other applications
+work. What is left is the last mile: from the connector to the machine of the application, and that mile belongs to
+somebody else.`,
+  variants: [
+    variant({
+      name: 'port',
+      does: 'after an upgrade the application listens on 8000 instead of 8080',
+      hints: ['the machine of the application is there', 'it refuses', 'try the ports beside it'],
+      hop: 'application',
+      code: 'SEGMENT_PORT_MISMATCH',
+      seen: [/10\.1\.9\.80:8080 ECONNREFUSED/, /10\.1\.9\.80:8000 connected/],
+      async inject(lab) {
+        await lab.stopApp()
+        lab.startApp(8000)
+      },
+      cure: restart, // "or let the application listen on 8080"
+      verifyInstead: 'it holds for the first way of the fix; the second was taken',
+      restore: restart,
+    }),
+    variant({
+      name: 'refused',
+      does: 'the application is stopped',
+      hints: ['the machine of the application is there', 'it refuses', 'nothing listens'],
+      hop: 'application',
+      code: 'APP_REFUSED',
+      seen: [/10\.1\.9\.80:8080 ECONNREFUSED/],
+      inject: (lab) => lab.stopApp(),
+      cure: async (lab) => lab.startApp(), // "start the application"
+      restore: restart,
+    }),
+    variant({
+      name: 'timeout',
+      does: 'a firewall drops what the connectors send to the application',
+      hints: ['the name of the application resolves', 'nobody refuses', 'nobody answers, either'],
+      hop: 'application',
+      code: 'APP_TIMEOUT',
+      seen: [/10\.1\.9\.80:8080 no answer in/],
+      inject: (lab) =>
+        lab.firewall.block(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} drop`),
+      async cure(lab, finding) {
+        printed(finding, /^allow TCP from this connector to 10\.1\.9\.80 port 8080$/)
+        await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} accept`)
+      },
+    }),
+  ],
+}

@@ -1,0 +1,43 @@
+import type { Result } from './run-scenario.ts'
+
+const HEAD = ['scenario', 'variant', 'noticed', 'verdict', 'recovered', 'cured', 'first line']
+
+/** The results for people: one row each, what went wrong under it. */
+export function tableText(results: readonly Result[]): string {
+  const rows = results.map((one) => [
+    one.scenario,
+    one.variant,
+    seconds(one.noticedMs),
+    seconds(one.verdictMs),
+    seconds(one.recoveredMs),
+    one.cured ? 'yes' : 'NO',
+    one.verdict ?? '',
+  ])
+  const widths = HEAD.map((head, at) => Math.max(head.length, ...rows.map((row) => row[at]!.length)))
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at]!))
+      .join('  ')
+      .trimEnd()
+  const body = results.flatMap((one, at) => [
+    line(rows[at]!),
+    ...one.problems.flatMap((problem) => problem.split('\n').map((text) => `    ${text}`)),
+  ])
+  return [line(HEAD), ...body, '', summary(results)].join('\n')
+}
+
+function summary(results: readonly Result[]): string {
+  const took = results
+    .flatMap(({ verdictMs }) => (verdictMs === undefined ? [] : [verdictMs]))
+    .sort((a, b) => a - b)
+  const cured = results.filter((one) => one.cured).length
+  const times =
+    took.length === 0
+      ? ''
+      : `; time to verdict: median ${seconds(took[Math.floor(took.length / 2)])}, worst ${seconds(took.at(-1))}`
+  return `${cured} of ${results.length} cured${times}`
+}
+
+export function seconds(ms: number | undefined): string {
+  return ms === undefined ? '-' : `${(ms / 1000).toFixed(1)} s`
+}

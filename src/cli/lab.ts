@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import type { Command } from 'commander'
+import { examples } from './globals.ts'
+
+/** The lab starts this program many times over, so it stands beside it, in processes of its own. */
+const MAIN = path.join(import.meta.dirname, '..', '..', 'lab', 'main.ts')
+
+export function addLab(program: Command): void {
+  program
+    .command('lab')
+    .description('Real parts in network namespaces, broken one way at a time; as root')
+    .argument('[arguments...]', 'list, run, up, status, break, fix, down, drill')
+    .helpOption(false)
+    .allowUnknownOption()
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch lab list', 'the stories'],
+        ['backstitch lab run SCN-05:drop', 'break, notice, diagnose, cure, verify'],
+        ['backstitch lab drill', 'you are the doctor'],
+      ),
+    )
+    .action(async (passed: string[]) => {
+      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...passed], {
+        stdio: 'inherit',
+      })
+      // Ctrl-C reaches both; the lab needs a moment to remove what it made.
+      const wait = () => {}
+      const end = () => child.kill('SIGTERM')
+      process.on('SIGINT', wait).on('SIGTERM', end)
+      const [code] = (await once(child, 'exit')) as [number | null]
+      process.off('SIGINT', wait).off('SIGTERM', end)
+      process.exitCode = code ?? 1
+    })
+}
