@@ -284,6 +284,7 @@ test('a second daemon on one state directory is refused and named', async (t) =>
     return true
   })
   assert.equal(first.connector.status().state, 'healthy')
+  await first.stop() // before its folder goes
 })
 
 /** A machine as far as its factors go. */
