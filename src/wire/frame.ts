@@ -49,13 +49,6 @@ const OF_TUNNEL: ReadonlySet<number> = new Set([
   FrameType.GOAWAY,
 ])
 
-export interface FrameHeader {
-  readonly type: FrameType
-  readonly fin: boolean
-  readonly length: number
-  readonly stream: number
-}
-
 /** Writes a header at `offset`; the payload of `length` bytes follows it in the same buffer. */
 export function writeHeader(
   into: Buffer,
