@@ -1,6 +1,7 @@
 /** What a connector and a client count, as `backstitch status --metrics` prints it from their status sockets. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { globSync, readFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -24,6 +25,21 @@ async function metricsOf(stateDir: string): Promise<Map<string, number>> {
   }
   return samples
 }
+
+test('docs/operations.md tells every metric there is, and none that is not', () => {
+  const root = path.resolve(import.meta.dirname, '..')
+  const names = new Set<string>()
+  for (const file of globSync('src/**/metrics.ts', { cwd: root })) {
+    const text = readFileSync(path.join(root, file), 'utf8')
+    const prefix = /new MetricsText\('(\w+)'\)/.exec(text)?.[1]
+    const calls = /text\.(?:gauge|counter|durations|oneOf)\(\s*'(\w+)'/g
+    for (const [, name] of text.matchAll(calls)) names.add(`${prefix}_${name}`)
+    if (prefix === undefined) for (const [, name] of text.matchAll(/'(backstitch_\w+)'/g)) names.add(name!)
+  }
+  assert.ok(names.size > 30)
+  const told = readFileSync(path.join(root, 'docs/operations.md'), 'utf8').match(/backstitch_\w+/g)
+  assert.deepEqual([...new Set(told)].sort(), [...names].sort())
+})
 
 test('sessions, their outcomes, bytes and times, tunnels and grants of connector and client are counted', async (t) => {
   const site = await openClientSite()

@@ -41,6 +41,8 @@ const DEPENDS_ON: Readonly<Partial<Record<FaultCode, readonly FaultCode[]>>> = {
     'CERT_EXPIRED',
     'MAC_DENIED',
   ],
+  PAIR_TIMEOUT: ['RAW_PHASE_BLOCKED'],
+  TUNNEL_LOST: ['RAW_PHASE_BLOCKED'],
   CERT_EXPIRED: ['CLOCK_SKEW'],
   FLAPPING: [
     'CLOCK_SKEW',
