@@ -14,6 +14,7 @@ interface Status {
   readonly state: string
   readonly pid: number
   readonly id?: string
+  readonly clockSkewMs?: number
   readonly stages: readonly { stage: number; state: string; fault?: { code: string; hop: string } }[]
 }
 

@@ -6,9 +6,11 @@ import { names } from './scn-04-names.ts'
 import { egress } from './scn-05-egress.ts'
 import { interception } from './scn-06-interception.ts'
 import { proxy } from './scn-07-proxy.ts'
+import { clock } from './scn-09-clock.ts'
 import { appName } from './scn-13-app-name.ts'
 import { application } from './scn-14-application.ts'
 import { mtu } from './scn-15-mtu.ts'
+import { group } from './scn-16-group.ts'
 
 export const SCENARIOS: readonly Scenario[] = [
   daemon,
@@ -18,9 +20,11 @@ export const SCENARIOS: readonly Scenario[] = [
   egress,
   interception,
   proxy,
+  clock,
   appName,
   application,
   mtu,
+  group,
 ]
 
 export interface Chosen {

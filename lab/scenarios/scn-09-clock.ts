@@ -1,0 +1,85 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { printed } from '../cures.ts'
+import type { Lab } from '../lab.ts'
+import { faketimeLibrary } from '../requirements.ts'
+import type { Scenario, Variant } from '../scenario.ts'
+
+const OFFSET_FILE = 'clock'
+const NOTABLE_MS = 60_000
+
+/** Every program of the machine believes this clock; what counts time between events goes on as it was. */
+async function setClock(lab: Lab, offset: string): Promise<void> {
+  const { a } = lab.connectors
+  const file = path.join(a.machine.dir, OFFSET_FILE)
+  writeFileSync(file, `${offset}\n`, { mode: 0o644 })
+  a.machine.preload = [
+    `LD_PRELOAD=${faketimeLibrary()}`,
+    `FAKETIME_TIMESTAMP_FILE=${file}`,
+    'FAKETIME_NO_CACHE=1',
+    'FAKETIME_DONT_FAKE_MONOTONIC=1',
+  ]
+  await a.stop()
+  a.start()
+}
+
+async function end(lab: Lab): Promise<void> {
+  const { a } = lab.connectors
+  a.machine.preload = []
+  await a.stop()
+  a.start()
+}
+
+function variant(o: Pick<Variant, 'name' | 'does' | 'seen'> & { offset: string }): Variant {
+  const { offset, ...rest } = o
+  return {
+    ...rest,
+    hints: [
+      'the network is fine',
+      'certificates have a first and a last moment',
+      'compare date with connector-b',
+    ],
+    hop: 'connector',
+    code: 'CLOCK_SKEW',
+    noticed: async (lab, since) => {
+      const { a } = lab.connectors
+      if (since.faults(a).some(({ code }) => code === 'CLOCK_SKEW' || code === 'CERT_EXPIRED')) return true
+      // Certificates may bear it: then the status says how far the clock is off.
+      return Math.abs((await a.status())?.clockSkewMs ?? 0) > NOTABLE_MS
+    },
+    inject: (lab) => setClock(lab, offset),
+    async cure(lab, finding) {
+      printed(finding, /^chronyc makestep$/)
+      writeFileSync(path.join(lab.connectors.a.machine.dir, OFFSET_FILE), '+0\n')
+    },
+    verifyInstead: 'chrony cannot step the clock of one machine of the lab',
+    restore: end,
+  }
+}
+
+export const clock: Scenario = {
+  id: 'SCN-09',
+  title: 'The clock is wrong, and it looks like everything else',
+  story: `The hypervisor was restored from a snapshot, and connector-a woke up in another time. Certificates that are valid
+look ended, or not yet begun. The messages speak of TLS, so the firewall team is asked, and finds nothing.`,
+  variants: [
+    variant({
+      name: 'slow',
+      does: 'the clock of connector-a is an hour slow',
+      offset: '-3600',
+      seen: [/60 min slow against/],
+    }),
+    variant({
+      name: 'fast',
+      does: 'the clock of connector-a is two days fast',
+      offset: '+2d',
+      seen: [/(48 hours|2 days) fast against/],
+    }),
+    variant({
+      name: 'year',
+      does: 'the clock of connector-a is a year fast',
+      offset: '+1y',
+      seen: [/365 days fast against/],
+    }),
+  ],
+}
