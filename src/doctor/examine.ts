@@ -4,10 +4,13 @@
  * @module
  */
 import path from 'node:path'
+import { rfc3339 } from '../base/clock.ts'
 import { asFault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { StateDir } from '../base/state-dir.ts'
 import { readStatus } from '../base/status-socket.ts'
 import { type EgressInput, readEgress } from '../link/egress.ts'
+import { readOutages } from '../link/outages.ts'
 import { lookAtClockSync } from '../probe/clock-sync.ts'
 import { lookAtDenials } from '../probe/denials.ts'
 import { lookAtDisk } from '../probe/disk.ts'
@@ -128,7 +131,11 @@ interface StatusDocument {
 async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Promise<DaemonFacts> {
   const socket = path.join(stateDir, 'status.sock')
   const status = (await readStatus(socket, STATUS_MS)) as StatusDocument | undefined
-  if (status === undefined) return { socket, answers: false, unit: await lookAtUnit(unitOf(role), signal) }
+  if (status === undefined) {
+    const { current } = await readOutages(StateDir.at(stateDir))
+    const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
+    return { socket, answers: false, unit: await lookAtUnit(unitOf(role), signal), lastOutage }
+  }
   const { pid, state, fault } = status
   return { socket, answers: true, pid, state, fault }
 }

@@ -69,6 +69,8 @@ export interface DaemonFacts {
   readonly state?: string
   readonly fault?: { readonly code: string; readonly hop: string; readonly detail: string }
   readonly unit?: UnitFacts
+  /** What it met last, by its record, where it does not answer: `edge EGRESS_BLOCKED since 2026-…`. */
+  readonly lastOutage?: string
 }
 
 export type EgressFacts = { readonly egress: Egress } | { readonly fault: Fault }

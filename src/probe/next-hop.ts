@@ -11,7 +11,7 @@ const ARP_COMPLETE = 0x2
 
 /** The first machine that a packet to `address` passes, as route and ARP tables of this moment say. IPv4 only. */
 export async function readNeighbour(address: string): Promise<Neighbour | undefined> {
-  if (!net.isIPv4(address)) return undefined
+  if (!net.isIPv4(address) || address.startsWith('127.')) return undefined
   const routes = parseRoutes(await readFile('/proc/net/route', 'utf8').catch(() => ''))
   const value = numberOf(address)
   const best = routes

@@ -87,7 +87,7 @@ export const running: Check = check({
   },
 })
 
-function down({ socket, unit }: DaemonFacts, name: string): Failure {
+function down({ socket, unit, lastOutage }: DaemonFacts, name: string): Failure {
   const looping =
     unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
   const disabled = unit !== undefined && unit.enabled !== 'enabled' && unit.enabled !== 'static'
@@ -99,6 +99,7 @@ function down({ socket, unit }: DaemonFacts, name: string): Failure {
       unit === undefined
         ? 'there is no systemd unit'
         : `${unit.name}: ${unit.active}, ${unit.enabled}, ${unit.restarts} restarts, last exit ${unit.exitStatus}`,
+      lastOutage ? `when it was last heard of: ${lastOutage}` : '',
       unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
     ],
     cause: looping
