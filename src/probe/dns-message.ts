@@ -57,6 +57,7 @@ export function decodeAnswer(message: Buffer, id: number): DnsAnswer | undefined
       const address = addressOf(type, data)
       if (address !== undefined) addresses.push({ address, ttlSeconds: message.readUInt32BE(at + 4) })
       at += 10 + length
+      if (at > message.length) return undefined
     }
     return { rcode, addresses }
   } catch {
