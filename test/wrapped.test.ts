@@ -1,13 +1,15 @@
 /** A middlebox that lets only TLS records through, on the way of the client, of the connector, and of both. */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { systemClock } from '../src/base/clock.ts'
 import { parseForward } from '../src/client/forward-spec.ts'
 import { openMiddlebox } from '../src/link/middlebox.fixture.ts'
 import { openClientSite, until } from './client-site.ts'
-import { readAll, serveTcp } from './client-traffic.ts'
+import { readAll, serveEcho, serveTcp } from './client-traffic.ts'
 
 /** The middlebox in front of the edge, and the proxy that leads through it. */
 async function openPath(t: TestContext, edge: { port: number }) {
@@ -85,3 +87,34 @@ for (const where of ['client', 'connector', 'both'] as const) {
     assert.ok(box.killed > 0, 'the middlebox was met')
   })
 }
+
+test('a client whose middlebox is gone notices within ten minutes, and its tunnels are raw again', async (t) => {
+  const site = await openClientSite()
+  t.after(() => site[Symbol.asyncDispose]())
+  const { box, proxy } = await openPath(t, site.site.edge)
+  await site.connector('connector')
+  await site.signIn()
+  const echo = await serveEcho()
+  t.after(() => echo[Symbol.asyncDispose]())
+  let laterUs = 0
+  const clock = { ...systemClock, monotonicUs: () => systemClock.monotonicUs() + laterUs }
+  const forwards = [parseForward(`127.0.0.1:0 localhost:${echo.port}`)]
+  const { client } = await site.client({ forwards, proxy, clock })
+  await until(() => client.status().state === 'connected')
+  const [host, port] = client.status().forwards[0]!.local.split(':')
+  const dial = () => net.connect({ host: host!, port: Number(port), allowHalfOpen: true })
+  const held = dial()
+  held.write('a session that goes on')
+  await once(held, 'data')
+  assert.ok(client.status().tunnels.every(({ wrapped }) => wrapped))
+
+  box.strict = false
+  laterUs = 600_000_000
+  await until(() => client.status().notes.length === 0)
+  const after = dial()
+  after.end('raw again')
+  assert.equal(String(await readAll(after)), 'raw again')
+  held.end('still here')
+  assert.equal(String(await readAll(held)), 'still here')
+  await until(() => client.status().tunnels.every(({ wrapped }) => !wrapped))
+})

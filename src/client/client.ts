@@ -1,5 +1,4 @@
-import type { Clock } from '../base/clock.ts'
-import { systemClock } from '../base/clock.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { StateDir } from '../base/state-dir.ts'
@@ -18,12 +17,12 @@ import type { Destination } from './destination.ts'
 import { type Forward, openForward } from './forward-listener.ts'
 import { GrantCache } from './grants.ts'
 import { LocalProxy } from './local-proxy.ts'
-import { writeMetrics } from './metrics.ts'
+import { metricsOf } from './metrics.ts'
 import { Opener } from './open-session.ts'
 import type { ClientOptions } from './options.ts'
 import type { Covered } from './pac.ts'
 import { Permits } from './permits.ts'
-import { type ClientStatus, describeClient } from './status.ts'
+import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
 import { Tunnels } from './tunnels.ts'
 import { untilAborted } from './until-aborted.ts'
 import { Uplink } from './uplink.ts'
@@ -63,7 +62,8 @@ export class Client {
     this.#grants = new GrantCache(clock)
     this.#decisions = new Decisions(log, clock)
     this.#reports = new SessionReports({ log })
-    this.#rawPhase = new RawPhase({ log, clock })
+    const onOpen = () => this.#tunnels.retire(({ facts }) => facts.wrapped)
+    this.#rawPhase = new RawPhase({ log, clock, onOpen })
     this.#permits = new Permits({
       grants: this.#grants,
       log,
@@ -155,7 +155,12 @@ export class Client {
     const state = await StateDir.open(stateDir, 'client')
     if (this.#o.sockets) {
       this.#examination = parts.use(await SelfExamination.open(state, { log, examine: this.#o.examine }))
-      parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document()))
+      parts.use(
+        await StatusSocket.open(state.file(STATUS_SOCKET), () => ({
+          ...this.status(),
+          metrics: this.metrics(),
+        })),
+      )
     }
     this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
     const uplink = new Uplink({
@@ -170,7 +175,7 @@ export class Client {
         if (renewed) {
           // Grants and tunnels are bound to the certificate before: sessions in them go on, new ones begin anew.
           this.#grants.clear()
-          this.#tunnels.retireAll()
+          this.#tunnels.retire()
         }
         this.#revoke(welcome.revoked, 'revoked while the control connection was down')
         if (this.#toWarm !== undefined) this.#warm(this.#toWarm)
@@ -215,7 +220,9 @@ export class Client {
   }
 
   async #tend(uplink: Uplink): Promise<void> {
-    if (uplink.isUp) await Promise.all([this.#permits.renewDue(), uplink.renewIfDue()])
+    if (!uplink.isUp) return
+    this.#rawPhase.lookAgain(() => uplink.credentials()).catch(() => {}) // signed out: told elsewhere
+    await Promise.all([this.#permits.renewDue(), uplink.renewIfDue()])
   }
 
   #onMessage(message: ControlMessage): void {
@@ -264,27 +271,17 @@ export class Client {
     return { hosts, cidrs: this.#covered.cidrs }
   }
 
-  #document(): ClientStatus & { metrics: string } {
-    return { ...this.status(), metrics: this.metrics() }
-  }
-
   /** Prometheus text; the local proxy serves it at /metrics. */
   metrics(): string {
-    const notAfterMs = this.#uplink?.profile?.notAfterMs
-    return writeMetrics({
-      totals: this.opener.totals,
-      open: this.opener.live.size,
-      tunnels: [...this.#tunnels.all()].length,
-      grants: this.#grants.size,
-      controlUp: this.#uplink?.isUp ?? false,
-      reportsWaiting: this.#reports.waiting,
-      rawPhaseBlocked: this.#rawPhase.blocked.length,
-      certificateEnd: notAfterMs === undefined ? undefined : Math.round(notAfterMs / 1000),
-    })
+    return metricsOf(this.#parts())
   }
 
   status(): ClientStatus {
-    return describeClient({
+    return describeClient(this.#parts())
+  }
+
+  #parts(): ClientParts {
+    return {
       startedMs: this.#startedMs,
       clock: this.#clock,
       uplink: this.#uplink,
@@ -298,6 +295,6 @@ export class Client {
       decisions: this.#decisions,
       rawPhase: this.#rawPhase,
       outages: this.#examination?.report(),
-    })
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { FaultCode } from '../base/faults.ts'
 import { Counts, Durations, MetricsText } from '../base/metrics-text.ts'
+import type { ClientParts } from './status.ts'
 
 /** Counted by the opener of sessions. */
 export class SessionTotals {
@@ -21,24 +22,13 @@ export class SessionTotals {
   }
 }
 
-export interface ClientFigures {
-  readonly totals: SessionTotals
-  readonly open: number
-  readonly tunnels: number
-  readonly grants: number
-  readonly controlUp: boolean
-  readonly reportsWaiting: number
-  /** Paths to edges that let only TLS through. */
-  readonly rawPhaseBlocked: number
-  /** Unix seconds; absent when nobody has signed in. */
-  readonly certificateEnd?: number
-}
-
-export function writeMetrics(figures: ClientFigures): string {
-  const { totals } = figures
+/** Prometheus text. */
+export function metricsOf({ uplink, opener, tunnels, grants, reports, rawPhase }: ClientParts): string {
+  const { totals } = opener
+  const notAfterMs = uplink?.profile?.notAfterMs
   const text = new MetricsText('backstitch_client')
-  text.gauge('control_up', 'Is the control connection up', figures.controlUp ? 1 : 0)
-  text.gauge('sessions', 'Sessions open now', figures.open)
+  text.gauge('control_up', 'Is the control connection up', uplink?.isUp ? 1 : 0)
+  text.gauge('sessions', 'Sessions open now', opener.live.size)
   text.counter('sessions_total', 'Sessions asked for', totals.total)
   text.counter(
     'sessions_failed_total',
@@ -50,18 +40,15 @@ export function writeMetrics(figures: ClientFigures): string {
     ['{direction="down"}', totals.bytesDown],
   ])
   text.durations('session_setup_seconds', 'What the user waited for a session', totals.setup)
-  text.gauge('tunnels', 'Tunnels open now', figures.tunnels)
-  text.gauge('grants', 'Grants held', figures.grants)
-  text.gauge(
-    'session_reports_waiting',
-    'Session records not yet sent to the control plane',
-    figures.reportsWaiting,
-  )
+  text.gauge('tunnels', 'Tunnels open now', [...tunnels].length)
+  text.gauge('grants', 'Grants held', [...grants].length)
+  text.gauge('session_reports_waiting', 'Session records not yet sent to the control plane', reports.waiting)
   text.gauge(
     'raw_phase_blocked',
     'Paths to edges that let only TLS through: pipes there are wrapped',
-    figures.rawPhaseBlocked,
+    rawPhase.blocked.length,
   )
-  text.gauge('certificate_end_seconds', 'When the device certificate ends, Unix time', figures.certificateEnd)
+  const end = notAfterMs === undefined ? undefined : Math.round(notAfterMs / 1000)
+  text.gauge('certificate_end_seconds', 'When the device certificate ends, Unix time', end)
   return text.toString()
 }

@@ -116,8 +116,8 @@ export class Tunnels implements AsyncDisposable {
   }
 
   /** Those open go on with what they carry; new sessions get new tunnels. */
-  retireAll(): void {
-    for (const tunnel of this.all()) tunnel.retired = true
+  retire(which: (tunnel: Tunnel) => boolean = () => true): void {
+    for (const tunnel of this.all()) if (which(tunnel)) tunnel.retired = true
     this.#tend()
   }
 

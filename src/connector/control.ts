@@ -237,6 +237,7 @@ export class Control {
   #tick(): void {
     this.#tellStatus()
     this.#tellEnded()
+    void this.#o.services.rawPhase.lookAgain(() => this.#credentials)
     const { jumpMs } = this.#o.services.clock
     if (Math.abs(jumpMs) > JUMP_MS) {
       this.#o.log.warn(

@@ -4,7 +4,7 @@ import { silentLog } from '../base/log.ts'
 import { DIRECT } from './egress.ts'
 import { listen } from './listen.fixture.ts'
 import { openMiddlebox } from './middlebox.fixture.ts'
-import { RawPhase } from './raw-phase.ts'
+import { RawPhase, type RawPhaseOptions } from './raw-phase.ts'
 import { receiveHalf } from './receive-half.ts'
 import { TestTenant } from './tenant.fixture.ts'
 
@@ -34,9 +34,9 @@ async function openReceiver(o: { crash?: boolean } = {}) {
   return Object.assign(listener, { seen, address: { id: 'edg_1', host: listener.host, port: listener.port } })
 }
 
-function rawPhase(trialMs?: number) {
+function rawPhase(o: Partial<RawPhaseOptions> = {}) {
   const clock = { us: 0, nowMs: () => Date.now(), monotonicUs: () => clock.us }
-  return { raw: new RawPhase({ log: silentLog, clock, trialMs }), clock }
+  return { raw: new RawPhase({ log: silentLog, clock, ...o }), clock }
 }
 
 test('on an open path a broken pipe is not blamed on it, and one trial a minute is enough to say so', async () => {
@@ -58,7 +58,8 @@ for (const kill of ['reset', 'swallow'] as const) {
   test(`a middlebox that answers raw bytes with ${kill} is found out, and found gone after ten minutes`, async () => {
     await using receiver = await openReceiver()
     await using box = await openMiddlebox(receiver, { kill })
-    const { raw, clock } = rawPhase(500)
+    let opened = 0
+    const { raw, clock } = rawPhase({ trialMs: 500, onOpen: () => void opened++ })
     using _raw = raw
     const at = { ...receiver.address, port: box.port }
     assert.equal(raw.mode(at, way), 'raw')
@@ -69,16 +70,22 @@ for (const kill of ['reset', 'swallow'] as const) {
     assert.deepEqual([raw.mode(at, way), raw.blocked, box.killed], ['wrapped', [fault], 1])
     assert.equal(raw.mode(receiver.address, way), 'raw', 'another path to the same edge is another matter')
 
+    await raw.lookAgain(() => credentials)
+    assert.equal(box.killed, 1, 'not before its time')
     clock.us += 10 * MINUTE_US
-    assert.equal(raw.mode(at, way), 'wrapped')
-    await raw.examine(at, way)
-    assert.deepEqual([raw.mode(at, way), box.killed], ['wrapped', 2], 'tried again, and still there')
+    await raw.lookAgain(() => credentials)
+    assert.deepEqual(
+      [raw.mode(at, way), box.killed, opened],
+      ['wrapped', 2, 0],
+      'tried again, and still there',
+    )
 
     box.strict = false
     clock.us += 10 * MINUTE_US
+    const looked = raw.lookAgain(() => credentials)
     assert.equal(raw.mode(at, way), 'wrapped', 'a half that goes now does not wait for the trial')
-    await raw.examine(at, way)
-    assert.deepEqual([raw.mode(at, way), raw.blocked], ['raw', []])
+    await looked
+    assert.deepEqual([raw.mode(at, way), raw.blocked, opened], ['raw', [], 1])
   })
 }
 

@@ -15,7 +15,8 @@ import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { PipeTicket } from '../wire/control.ts'
 import type { HalfMode } from '../wire/handover.ts'
-import { egressFor, hostPort } from './egress.ts'
+import type { Credentials } from './credentials.ts'
+import { type Egress, egressFor, hostPort } from './egress.ts'
 import type { BringOptions } from './handover.ts'
 import { tryPath } from './trial.ts'
 
@@ -31,26 +32,28 @@ export interface RawPhaseOptions {
   readonly clock?: Clock
   /** How long a trial waits for the path, in milliseconds. */
   readonly trialMs?: number
+  /** A path lets raw halves through again. */
+  readonly onOpen?: () => void
 }
 
 interface Finding {
+  readonly edge: PipeTicket['edge']
+  readonly egress: Egress
   /** RAW_PHASE_BLOCKED, or nothing: the path is open, as far as is known. */
   readonly blocked: Fault | undefined
   readonly untilUs: number
 }
 
 export class RawPhase implements Disposable {
-  readonly #log: Log
+  readonly #o: RawPhaseOptions
   readonly #clock: Clock
-  readonly #trialMs: number | undefined
   readonly #findings = new Map<string, Finding>()
   readonly #trials = new Map<string, Promise<Fault | undefined>>()
   readonly #stop = new AbortController()
 
-  constructor({ log, clock = systemClock, trialMs }: RawPhaseOptions) {
-    this.#log = log
-    this.#clock = clock
-    this.#trialMs = trialMs
+  constructor(options: RawPhaseOptions) {
+    this.#o = options
+    this.#clock = options.clock ?? systemClock
   }
 
   /** RAW_PHASE_BLOCKED for each path where it holds: pipes work, and somebody should know. */
@@ -58,17 +61,27 @@ export class RawPhase implements Disposable {
     return [...this.#findings.values()].flatMap(({ blocked }) => (blocked === undefined ? [] : [blocked]))
   }
 
-  /** How a half is to be brought now. An old finding is looked into again, while this half goes by it. */
-  mode(edge: PipeTicket['edge'], way: Way): HalfMode {
-    const found = this.#findings.get(pathOf(edge, way))
-    if (found?.blocked === undefined) return 'raw'
-    if (found.untilUs <= this.#clock.monotonicUs()) void this.#try(edge, way)
-    return 'wrapped'
+  /** How a half is to be brought now. */
+  mode(edge: PipeTicket['edge'], { egress }: Pick<Way, 'egress'>): HalfMode {
+    return this.#findings.get(pathOf(edge, egress))?.blocked === undefined ? 'raw' : 'wrapped'
+  }
+
+  /**
+   * Tries blocked paths again that are due. Call it now and then; halves go by the finding of before meanwhile.
+   *
+   * @throws what `credentials` throws; it is asked only when something is due.
+   */
+  async lookAgain(credentials: () => Credentials): Promise<void> {
+    const nowUs = this.#clock.monotonicUs()
+    const due = [...this.#findings.values()].filter(
+      (one) => one.blocked !== undefined && one.untilUs <= nowUs,
+    )
+    await Promise.all(due.map(({ edge, egress }) => this.#try(edge, { egress, credentials: credentials() })))
   }
 
   /** A raw pipe broke after its handover. @returns RAW_PHASE_BLOCKED if that was the path; never rejects. */
   async examine(edge: PipeTicket['edge'], way: Way): Promise<Fault | undefined> {
-    const found = this.#findings.get(pathOf(edge, way))
+    const found = this.#findings.get(pathOf(edge, way.egress))
     const settled = found !== undefined && found.untilUs > this.#clock.monotonicUs()
     return settled ? found.blocked : this.#try(edge, way)
   }
@@ -79,7 +92,7 @@ export class RawPhase implements Disposable {
 
   /** One trial at a time for each path, however many pipes broke. */
   #try(edge: PipeTicket['edge'], way: Way): Promise<Fault | undefined> {
-    const path = pathOf(edge, way)
+    const path = pathOf(edge, way.egress)
     let trial = this.#trials.get(path)
     if (trial === undefined) {
       trial = this.#judge(path, edge, way).finally(() => this.#trials.delete(path))
@@ -91,36 +104,42 @@ export class RawPhase implements Disposable {
   async #judge(path: string, edge: PipeTicket['edge'], way: Way): Promise<Fault | undefined> {
     const before = this.#findings.get(path)?.blocked
     const { egress, credentials } = way
-    const o = { egress, credentials, signal: this.#stop.signal, trialMs: this.#trialMs }
+    const { trialMs } = this.#o
+    const o = { egress, credentials, signal: this.#stop.signal, trialMs }
+    const keep = (blocked: Fault | undefined, forUs: number) =>
+      this.#keep(path, { edge, egress, blocked, untilUs: this.#clock.monotonicUs() + forUs })
     try {
       const raw = await tryPath(edge, { ...o, mode: 'raw' })
-      if (raw === undefined) return this.#keep(path, undefined, SETTLED_FOR_US)
+      if (raw === undefined) return keep(undefined, SETTLED_FOR_US)
       const wrapped = await tryPath(edge, { ...o, mode: 'wrapped' })
-      if (wrapped === undefined) return this.#keep(path, blockedBy(path, raw), BLOCKED_FOR_US)
+      if (wrapped === undefined) return keep(blockedBy(path, raw), BLOCKED_FOR_US)
     } catch (thrown) {
       if (this.#stop.signal.aborted) return before
       const { code, detail } = asFault(thrown)
-      this.#log.debug({ event: 'raw-phase.untried', path, code }, detail)
+      this.#o.log.debug({ event: 'raw-phase.untried', path, code }, detail)
     }
     // Neither came through, or not even the handover: that is another fault, and nothing new about this one.
-    return this.#keep(path, before, SETTLED_FOR_US)
+    return keep(before, SETTLED_FOR_US)
   }
 
-  #keep(path: string, blocked: Fault | undefined, forUs: number): Fault | undefined {
+  #keep(path: string, finding: Finding): Fault | undefined {
+    const { log, onOpen } = this.#o
+    const { blocked } = finding
     const before = this.#findings.get(path)?.blocked
-    this.#findings.set(path, { blocked, untilUs: this.#clock.monotonicUs() + forUs })
+    this.#findings.set(path, finding)
     if (blocked !== undefined && before === undefined) {
       const { code, hop, seen, message } = blocked
-      this.#log.warn({ event: 'raw-phase.blocked', path, code, hop, seen }, message)
+      log.warn({ event: 'raw-phase.blocked', path, code, hop, seen }, message)
     }
     if (blocked === undefined && before !== undefined) {
-      this.#log.info({ event: 'raw-phase.open', path }, `Pipes to ${path} are raw again`)
+      log.info({ event: 'raw-phase.open', path }, `Pipes to ${path} are raw again`)
+      onOpen?.()
     }
     return blocked
   }
 }
 
-function pathOf(edge: PipeTicket['edge'], { egress }: Way): string {
+function pathOf(edge: PipeTicket['edge'], egress: Egress): string {
   const proxy = egressFor(egress, edge.host)
   return proxy === undefined ? hostPort(edge) : `${hostPort(edge)} through proxy ${hostPort(proxy)}`
 }
