@@ -81,8 +81,9 @@ export const running: Check = check({
   after: ['state-directory', 'proxy-setting', 'seal'],
   judge: ({ daemon, identity }, { patient }) => {
     if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}`)
-    const expected = daemon.unit !== undefined || identity?.stored
-    if (!expected) return unknown(`none answers at ${daemon.socket}, and none has ever enrolled here`)
+    // A client may well run only while a command does.
+    const expected = daemon.unit !== undefined || (identity?.stored && patient.role === 'connector')
+    if (!expected) return unknown(`none answers at ${daemon.socket}, and none has to run here`)
     return down(daemon, unitOf(patient.role))
   },
 })
