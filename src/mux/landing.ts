@@ -27,6 +27,8 @@ export interface LandingOwner {
 
 /** The private part of a net.Socket that reads into a given buffer. */
 interface Handle {
+  /** Does it read, ahead of what was asked for? */
+  reading: boolean
   useUserBuffer(buffer: Buffer): void
 }
 type Fields = Record<symbol, unknown> & { _handle?: Partial<Handle> | null }
@@ -61,9 +63,10 @@ export class Landing {
     this.buffer = buffer
     this.#socket = socket
     this.#owner = owner
-    socket.removeAllListeners('data')
-    socket.removeAllListeners('readable')
-    socket.pause()
+    for (const event of ['data', 'readable']) {
+      if (socket.listenerCount(event) > 0) socket.removeAllListeners(event)
+    }
+    if (socket.readableFlowing !== false) socket.pause()
     socket.once('end', () => this.#end())
     this.#handle = direct ? this.#takeOver() : undefined
   }
@@ -83,7 +86,7 @@ export class Landing {
     fields[FIELDS.generator] = () => this.buffer
     fields[FIELDS.callback] = (bytes: number, buffer: Buffer) => this.#owner.landed(buffer, bytes)
     handle.useUserBuffer(this.buffer)
-    socket.pause() // it may be reading ahead: nothing may land before start()
+    if (handle.reading) socket.pause() // nothing may land before start()
     return handle as Handle
   }
 
@@ -95,8 +98,7 @@ export class Landing {
     else if (!this.#handle) {
       if (socket.listenerCount('data') === 0) socket.on('data', (chunk: Buffer) => this.#copyIn(chunk))
       socket.resume()
-    } else if (socket.readableFlowing) socket.read(0)
-    else socket.resume()
+    } else socket.read(0) // starts the handle; a socket that flows has more to do for each start
   }
 
   /** Hands on what the socket had read before it was taken over. @returns whether to go on. */
@@ -130,7 +132,7 @@ export class Landing {
       at += bytes
       if (!this.#owner.landed(buffer, bytes)) {
         if (at < chunk.length) this.#rest = chunk.subarray(at)
-        if (!this.#handle) this.#socket.pause()
+        this.#socket.pause() // read() may have started it: what comes now must not overtake the rest
         return false
       }
     }

@@ -103,7 +103,7 @@ export class Outbox {
   }
 
   /** A frame copied from `payload`, now: DATA, with `lane`, or DATAGRAM, which is dropped when the tunnel is slow. */
-  small(lane: Lane, type: FrameType, payload: Uint8Array, bytes: number, fin: boolean): void {
+  small(lane: Lane, type: FrameType, payload: Buffer, bytes: number, fin: boolean): void {
     if (this.#closed) return
     const end = HEADER_BYTES + bytes
     let batch = this.#batches.at(-1)
@@ -113,7 +113,7 @@ export class Outbox {
     }
     const at = HEADROOM_BYTES + batch.used
     writeHeader(batch.bytes, at, type, fin, bytes, lane.stream)
-    batch.bytes.set(bytes === payload.length ? payload : payload.subarray(0, bytes), at + HEADER_BYTES)
+    payload.copy(batch.bytes, at + HEADER_BYTES, 0, bytes)
     batch.used += end
     lane.batch = this.#batchNumber + this.#batches.length - 1
     this.queuedBytes += end

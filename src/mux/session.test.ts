@@ -151,6 +151,20 @@ test('what a local socket had read before it was attached is not lost', async ()
   assert.ok((await readAll(app)).equals(Buffer.concat([Buffer.from('head'), pattern(100_000)])))
 })
 
+test('more than a window that a local socket had read is not overtaken by what comes after', async () => {
+  await using tunnel = await TunnelPair.open()
+  const { near, far } = await tunnel.stream()
+  const [user, local] = await socketPair()
+  local.unshift(pattern(600_000))
+  user.end(pattern(300_000, 2))
+  near.attach(local)
+  await tunnel.client.ping()
+  await tunnel.client.ping()
+  const [app, remote] = await socketPair()
+  far.attach(remote)
+  assert.ok((await readAll(app)).equals(Buffer.concat([pattern(600_000), pattern(300_000, 2)])))
+})
+
 test('a stream that is no socket (stdio) is carried too', async () => {
   await using tunnel = await TunnelPair.open()
   const { near, far } = await tunnel.stream()
