@@ -37,6 +37,7 @@ export class StreamReceiver {
   readonly #pinned: Slab[] = []
   #marked = 0
   #marking = false
+  #onReached: (() => void) | undefined
   /** Other streams may keep a chunk after they have called it written: they get copies. */
   #pins = false
   #ending = false
@@ -174,10 +175,11 @@ export class StreamReceiver {
   #mark(): void {
     this.#marking = true
     this.#marked = this.#pinned.length
-    this.#socket!.write(NOTHING, this.#reached)
+    this.#onReached ??= () => this.#reached()
+    this.#socket!.write(NOTHING, this.#onReached)
   }
 
-  readonly #reached = (): void => {
+  #reached(): void {
     this.#marking = false
     const over = this.#over || this.#socket!.destroyed || this.#socket!.writableFinished
     for (const slab of this.#pinned.splice(0, over ? Infinity : this.#marked)) slab.letGo()
