@@ -40,7 +40,8 @@ export async function openSite({
 } = {}): Promise<Site> {
   await using stack = new AsyncDisposableStack()
   const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-site-'))
-  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  // A daemon that outlives the site by a moment writes down its outage meanwhile.
+  stack.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
   const host = '127.0.0.1'
   const server = stack.use(
     await EmbeddedServer.open({
