@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type net from 'node:net'
 import { Fault } from '../base/faults.ts'
+import { portHolder } from '../probe/port-holder.ts'
 import { type ListenAddress, showAddress } from './listen-address.ts'
 
 /**
@@ -27,7 +28,12 @@ export async function listen(server: net.Server, at: ListenAddress): Promise<Lis
 export function listenFailed(at: ListenAddress, error: unknown): Fault {
   const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
   const address = showAddress(at.host, at.port)
-  return new Fault('LISTEN_FAILED', `${address}: ${errno}`, { cause: error, seen: { address, errno } })
+  const heldBy = errno === 'EADDRINUSE' ? portHolder(at.port) : undefined
+  const detail = heldBy === undefined ? errno : `${errno}, held by ${heldBy}`
+  return new Fault('LISTEN_FAILED', `${address}: ${detail}`, {
+    cause: error,
+    seen: { address, errno, ...(heldBy && { heldBy }) },
+  })
 }
 
 /** Stops listening; sessions that came through it are ended by their streams. */

@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { ControlPort } from '../link/control-port.ts'
 import type { Credentials } from '../link/credentials.ts'
 import type { Peer } from '../pki/verify.ts'
+import { portHolder } from '../probe/port-holder.ts'
 import { Admission, type Visit } from './admission.ts'
 import { AgentServer } from './agent-server.ts'
 import { Dispatch } from './dispatch.ts'
@@ -74,10 +75,12 @@ export class Edge implements AsyncDisposable {
     } catch (cause) {
       await edge[Symbol.asyncDispose]()
       const errno = (cause as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
-      throw new Fault('LISTEN_FAILED', `${host}:${port}: ${errno}`, {
+      const heldBy = errno === 'EADDRINUSE' ? portHolder(port) : undefined
+      const detail = heldBy === undefined ? errno : `${errno}, held by ${heldBy}`
+      throw new Fault('LISTEN_FAILED', `${host}:${port}: ${detail}`, {
         hop: 'edge',
         cause,
-        seen: { host, port, errno },
+        seen: { host, port, errno, ...(heldBy && { heldBy }) },
       })
     }
     return edge

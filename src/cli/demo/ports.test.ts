@@ -5,8 +5,9 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { portHolder } from '../../probe/port-holder.ts'
 import { takeLock } from './lock.ts'
-import { freePort, portHolder } from './ports.ts'
+import { freePort } from './ports.ts'
 import { openWire } from './wire.ts'
 
 async function listening(server: net.Server): Promise<number> {

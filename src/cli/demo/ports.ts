@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import net from 'node:net'
+import { portHolder } from '../../probe/port-holder.ts'
 
 const TRIES = 50
 
@@ -22,52 +22,5 @@ async function isFree(host: string, port: number): Promise<boolean> {
     return false
   } finally {
     server.close()
-  }
-}
-
-const LISTENING = '0A'
-
-/** `NAME (process PID)` of the process that listens on `port`; undefined if it cannot be seen from here. */
-export function portHolder(port: number): string | undefined {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  const inodes = new Set<string>()
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of read(table).split('\n').slice(1)) {
-      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/)
-      if (state === LISTENING && local?.endsWith(`:${hex}`) && inode !== undefined)
-        inodes.add(`socket:[${inode}]`)
-    }
-  }
-  for (const pid of list('/proc').filter((name) => /^\d+$/.test(name))) {
-    for (const fd of list(`/proc/${pid}/fd`)) {
-      if (inodes.has(link(`/proc/${pid}/fd/${fd}`)))
-        return `${read(`/proc/${pid}/comm`).trim()} (process ${pid})`
-    }
-  }
-  return undefined
-}
-
-// Processes come and go, and those of other people may not be looked into.
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
-}
-
-function link(file: string): string {
-  try {
-    return readlinkSync(file)
-  } catch {
-    return ''
   }
 }
