@@ -1,0 +1,261 @@
+/**
+ * One way each for a machine to be ill, as changes to the facts of a healthy one.
+ *
+ * @module
+ */
+import { type Change, changed, faultOf, NO_WAY, NOW_MS, PATIENT, tcp } from './facts.fixture.ts'
+
+const HOUR_MS = 3_600_000
+
+export const ILL = {
+  denied: {
+    known: {
+      denials: { enforcing: 'selinux', lines: ['avc:  denied { name_connect } comm="node" dest=443'] },
+    },
+  },
+  diskFull: {
+    known: {
+      disk: { path: '/var', freeBytes: 0, totalBytes: 9e9 },
+      stateDir: changed('stateDir', { writable: false, errno: 'ENOSPC' }),
+    },
+  },
+  stateUnwritable: {
+    known: { stateDir: changed('stateDir', { writable: false, errno: 'EACCES', owner: 0 }) },
+  },
+  keyMissing: {
+    known: {
+      identity: { stored: false, drifted: [] },
+      key: { file: PATIENT.keyFile!, fault: faultOf('KEY_MISSING', `there is no ${PATIENT.keyFile}`) },
+    },
+  },
+  keyMalformed: {
+    known: {
+      identity: { stored: false, drifted: [] },
+      key: {
+        file: PATIENT.keyFile!,
+        fault: faultOf('KEY_MALFORMED', 'foreign character: U+201C', {
+          seen: { position: 1, character: 'U+201C' },
+        }),
+      },
+    },
+  },
+  keyUnreadable: {
+    known: {
+      identity: { stored: false, drifted: [] },
+      key: {
+        file: PATIENT.keyFile!,
+        fault: faultOf('KEY_UNREADABLE', 'EACCES', {
+          seen: { errno: 'EACCES', uid: 990, owner: 0, mode: '0600' },
+        }),
+      },
+    },
+  },
+  sealBroken: {
+    known: {
+      identity: {
+        stored: true,
+        drifted: [],
+        fault: faultOf('SEAL_BROKEN', '2 factors match, 3 are needed', { seen: { changed: ['mac aa→bb'] } }),
+      },
+    },
+  },
+  resolverUnreadable: {
+    known: {
+      resolvers: changed('resolvers', { is: 'denied', errno: 'EACCES', mode: '0600', servers: [] }),
+      edgeName: changed('edgeName', { addresses: [], errno: 'EAI_AGAIN', servers: [] }),
+    },
+    without: ['tcp', 'dial', ...NO_WAY],
+  },
+  resolverSilent: {
+    known: {
+      edgeName: changed('edgeName', {
+        addresses: [],
+        errno: 'timeout',
+        servers: [{ server: '10.20.0.53', said: 'timeout', addresses: [] }],
+      }),
+    },
+    without: ['tcp', 'dial', ...NO_WAY],
+  },
+  resolverServfail: {
+    known: {
+      edgeName: changed('edgeName', {
+        addresses: [],
+        errno: 'EAI_AGAIN',
+        servers: [{ server: '10.20.0.53', said: 'SERVFAIL', addresses: [] }],
+      }),
+    },
+    without: ['tcp', 'dial', ...NO_WAY],
+  },
+  nxdomain: {
+    known: {
+      edgeName: changed('edgeName', {
+        addresses: [],
+        errno: 'ENOTFOUND',
+        servers: [{ server: '10.20.0.53', said: 'NXDOMAIN', addresses: [] }],
+      }),
+    },
+    without: ['tcp', 'dial', ...NO_WAY],
+  },
+  sinkhole: {
+    known: {
+      edgeName: changed('edgeName', { addresses: ['0.0.0.0'] }),
+      tcp: { host: 'edge.example.com', attempts: [tcp('refused', { address: '0.0.0.0' })], proxies: [] },
+    },
+    without: NO_WAY,
+  },
+  blocked: {
+    known: {
+      tcp: { host: 'edge.example.com', attempts: [tcp('silent')], proxies: [] },
+      dial: { fault: faultOf('EGRESS_BLOCKED', 'x'), tookMs: 4000 },
+    },
+    without: NO_WAY,
+  },
+  rejected: {
+    known: { tcp: { host: 'edge.example.com', attempts: [tcp('refused')], proxies: [] } },
+    without: NO_WAY,
+  },
+  prohibited: {
+    known: { tcp: { host: 'edge.example.com', attempts: [tcp('prohibited')], proxies: [] } },
+    without: NO_WAY,
+  },
+  noRoute: {
+    known: { tcp: { host: 'edge.example.com', attempts: [tcp('unreachable')], proxies: [] } },
+    without: NO_WAY,
+  },
+  only443: {
+    known: {
+      tcp: {
+        host: 'edge.example.com',
+        attempts: [tcp('silent', { port: 9000 })],
+        port443: [tcp('open')],
+        proxies: [],
+      },
+    },
+    without: NO_WAY,
+    patient: { edge: { host: 'edge.example.com', port: 9000, source: 'the configuration' } },
+  },
+  proxyRequired: {
+    known: {
+      tcp: {
+        host: 'edge.example.com',
+        attempts: [tcp('silent')],
+        proxies: [
+          {
+            host: '10.20.1.8',
+            port: 8080,
+            source: 'file /etc/environment',
+            takesUs: true,
+            saw: 'CONNECT answered 200',
+          },
+        ],
+      },
+    },
+    without: NO_WAY,
+  },
+  proxyAuth: {
+    known: {
+      egress: {
+        egress: {
+          proxy: { host: '10.20.1.8', port: 8080 },
+          source: 'file /etc/backstitch/proxy',
+          noProxy: [],
+        },
+      },
+      dial: {
+        fault: faultOf('PROXY_AUTH', 'asks', {
+          seen: {
+            status: '407 Authentication Required',
+            asksFor: ['Basic realm="x"'],
+            credentialsSent: false,
+          },
+        }),
+        tookMs: 9,
+      },
+    },
+    without: ['tcp', 'edgeName', ...NO_WAY],
+  },
+  intercepted: {
+    known: {
+      tls: changed('tls', {
+        chain: [
+          {
+            ...changed('tls', {}).chain[0]!,
+            issuer: 'CN=Corporate-SSL-Inspection-CA, O=TCS-Proxy',
+            subject: 'CN=edge.example.com',
+          },
+        ],
+        trustedBySystem: true,
+        fault: faultOf('TLS_INTERCEPTED', 'the chain does not end in the pinned tenant CA'),
+      }),
+    },
+    without: ['answer'],
+  },
+  portal: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        broken: faultOf('EDGE_UNREACHABLE', 'EPROTO'),
+        plain: { firstLine: 'HTTP/1.1 302 Found', location: 'http://login.hotel.example/' },
+      }),
+    },
+    without: ['answer'],
+  },
+  handshakeStalls: {
+    known: { tls: changed('tls', { chain: [], broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }) },
+    without: ['answer'],
+  },
+  narrowHandshake: {
+    known: {
+      tls: changed('tls', { chain: [], broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }),
+      ping: { address: '203.0.113.7', throughBytes: 1400, lostBytes: 1420, saw: 'echoes up to 1400 bytes' },
+    },
+    without: ['answer'],
+  },
+  narrowRecords: {
+    known: {
+      answer: changed('answer', {
+        records: [
+          { bytes: 1200, answered: true },
+          { bytes: 1400, answered: false },
+        ],
+      }),
+    },
+  },
+  upgradeStripped: {
+    known: { answer: changed('answer', { upgrade: { status: 400, ours: false, body: 'Bad Request' } }) },
+  },
+  clockSlow: {
+    known: {
+      answer: changed('answer', { slowMs: 312_000 }),
+      sync: { by: 'chronyc', synchronised: false, slowMs: 312_400, saw: 'Leap status : Not synchronised' },
+    },
+  },
+  clockFastPastTheCertificate: {
+    // This clock runs a year ahead: by itself the certificate has ended, by the edge's clock it has not.
+    known: {
+      answer: changed('answer', { slowMs: -365 * 24 * HOUR_MS }),
+      identity: { stored: true, drifted: [], notAfterMs: NOW_MS - 360 * 24 * HOUR_MS },
+    },
+  },
+  certificateEnded: { known: { identity: { stored: true, drifted: [], notAfterMs: NOW_MS - HOUR_MS } } },
+  keyExpiredAtControl: {
+    known: {
+      daemon: changed('daemon', {
+        state: 'enrolling',
+        fault: { code: 'KEY_EXPIRED', hop: 'control', detail: 'ended yesterday' },
+      }),
+    },
+  },
+  cloned: {
+    known: {
+      daemon: changed('daemon', {
+        state: 'disconnected',
+        fault: { code: 'IDENTITY_CLONED', hop: 'control', detail: 'generation 3, 10.0.0.5 and 10.0.0.9' },
+      }),
+    },
+  },
+  descriptors: { known: { load: changed('load', { descriptors: { pid: 2041, open: 1020, limit: 1024 } }) } },
+  overloaded: { known: { load: changed('load', { thread: { ran: 0.98, waited: 0.01 }, load1: 7.8 }) } },
+  down: { known: { daemon: { socket: '/x/status.sock', answers: false } } },
+} as const satisfies Record<string, Change>
+export type Illness = keyof typeof ILL
