@@ -19,16 +19,17 @@ export async function listen(server: net.Server, at: ListenAddress): Promise<Lis
     server.listen(at.port, at.host)
     await once(server, 'listening')
   } catch (error) {
-    throw listenFailed(at, error)
+    throw listenFailed(at, error, portHolder(at.port))
   }
   const { address, port } = server.address() as net.AddressInfo
   return { host: address, port }
 }
 
-export function listenFailed(at: ListenAddress, error: unknown): Fault {
+/** @param holder The process that has the port, if that is why. */
+export function listenFailed(at: ListenAddress, error: unknown, holder?: string): Fault {
   const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
   const address = showAddress(at.host, at.port)
-  const heldBy = errno === 'EADDRINUSE' ? portHolder(at.port) : undefined
+  const heldBy = errno === 'EADDRINUSE' ? holder : undefined
   const detail = heldBy === undefined ? errno : `${errno}, held by ${heldBy}`
   return new Fault('LISTEN_FAILED', `${address}: ${detail}`, {
     cause: error,

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 const LISTENING = '0A'
 
-/** `NAME (process PID)` of the process that listens on `port`; undefined if it cannot be seen from here. */
+/** `NAME (process PID)` of the process that listens on the TCP `port`; undefined if it cannot be seen from here. */
 export function portHolder(port: number): string | undefined {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   const inodes = new Set<string>()
