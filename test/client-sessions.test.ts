@@ -71,7 +71,7 @@ test('a forward carries 40 MB each way unchanged, through half-closes, and contr
   const store = site.site.control.store
   await until(async () =>
     (await store.sessions.list({ limit: 10 })).items.some(
-      (one) => one.state === 'closed' && one.times.innerTlsUs !== undefined,
+      ({ sides }) => sides.client?.state === 'closed' && sides.connector?.state === 'closed',
     ),
   )
   const [record] = (await store.sessions.list({ limit: 10 })).items
