@@ -1,0 +1,17 @@
+/** The places a connection can fail, in the order a byte meets them. */
+export const HOPS = ['client', 'edge', 'control', 'connector', 'dns', 'application'] as const
+export type Hop = (typeof HOPS)[number]
+
+/** What the table says of one code. */
+export interface FaultRow {
+  /** The hop that owns the failure. */
+  readonly hop: Hop
+  /** Number of the story in docs/faults.md that this belongs to; faults without one need no story. */
+  readonly scenario?: number
+  /** Can trying again help, with nothing changed by a person? */
+  readonly retry: boolean
+  readonly title: string
+  readonly cause: string
+  readonly fix: string
+  readonly verify: string
+}
