@@ -1,0 +1,85 @@
+/** What agents send to the control plane. */
+import { z } from 'zod'
+import { sessionReport } from './session-report.ts'
+import { faultMessage, host, id, microseconds, pem, port, protocol, unixMs } from './values.ts'
+
+/** Session reports in one message: at their largest they stay within MAX_MESSAGE_BYTES. */
+export const MAX_SESSION_REPORTS = 64
+/** As many entries of `carries` in one message, for the same reason. */
+export const MAX_CARRIED = 256
+
+const hello = z.strictObject({
+  type: z.literal('hello'),
+  version: z.number().int(),
+  program: z.string().max(64),
+  role: z.enum(['connector', 'client']),
+  timeMs: unixMs,
+  host: z.string().max(253),
+  posture: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])).optional(),
+})
+const authorize = z.strictObject({
+  type: z.literal('authorize'),
+  id,
+  session: id,
+  host,
+  port,
+  protocol,
+  /** Ask for a pipe to the connector chosen, unless it is one of `have`. */
+  wantPipe: z.boolean(),
+  /** Connectors this client has a tunnel to: a pipe to one of them would be of no use. */
+  have: z.array(id).max(64).optional(),
+})
+/** Another pipe to a connector the client holds a grant for, without asking policy again. */
+const wantPipe = z.strictObject({ type: z.literal('want-pipe'), id, connector: id, session: id })
+const renew = z.strictObject({ type: z.literal('renew'), id, csr: pem })
+/** One record per session end (and per session that lives long enough to be seen open), many to a message. */
+const session = z.strictObject({
+  type: z.literal('session'),
+  reports: z.array(sessionReport).min(1).max(MAX_SESSION_REPORTS),
+})
+/** What a connector is and does, every 30 s and on change. */
+const status = z.strictObject({
+  type: z.literal('status'),
+  state: z.enum(['connected', 'healthy', 'degraded', 'draining']),
+  sessions: z.number().int().min(0),
+  tunnels: z.number().int().min(0),
+  cpuPercent: z.number().min(0),
+  rssBytes: z.number().int().min(0),
+  rttUs: microseconds.optional(),
+})
+/** A connector tells of one application it dialled: eligibility follows the application, not the tunnel. */
+const reach = z.strictObject({
+  type: z.literal('reach'),
+  segment: id,
+  host,
+  port,
+  ok: z.boolean(),
+  fault: faultMessage.optional(),
+})
+/**
+ * Sessions of a connector go on when their grant has ended; policy is asked about them as before, so that taking a
+ * permission away cuts long sessions, too. One entry for each grant, protocol and port; told every 30 s.
+ */
+const carries = z.strictObject({
+  type: z.literal('carries'),
+  ended: z
+    .array(z.strictObject({ grant: id, user: id, device: id, segment: id, rule: id, protocol, host, port }))
+    .min(1)
+    .max(MAX_CARRIED),
+})
+/** A connector asks for tickets to a pipe with itself: the canary through the data path. */
+const canary = z.strictObject({ type: z.literal('canary'), id })
+
+export const agentMessage = z.discriminatedUnion('type', [
+  hello,
+  authorize,
+  wantPipe,
+  renew,
+  session,
+  status,
+  reach,
+  carries,
+  canary,
+])
+export type AgentMessage = z.infer<typeof agentMessage>
+export type CarriedGrant = z.infer<typeof carries>['ended'][number]

@@ -1,0 +1,104 @@
+/** What the control plane sends to agents. */
+import { z } from 'zod'
+import { faultMessage, host, id, jws, microseconds, pem, port, unixMs } from './values.ts'
+
+const signingKey = z.strictObject({
+  kid: id,
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: z.string().max(64),
+})
+
+/** Where to bring a half of a pipe, and the permission to. */
+export const pipeTicket = z.strictObject({
+  pipe: id,
+  edge: z.strictObject({ id, host, port }),
+  ticket: jws,
+  /** Identity URI that must be at the other end of the end-to-end TLS session. */
+  peer: z.string().max(256),
+  ticketUs: microseconds,
+})
+export type PipeTicket = z.infer<typeof pipeTicket>
+
+const welcome = z.strictObject({
+  type: z.literal('welcome'),
+  agent: id,
+  tenant: id,
+  serverTimeMs: unixMs,
+  edge: z.strictObject({ id, host, port }),
+  /** Keys that grants are signed with, newest first. */
+  grantKeys: z.array(signingKey).max(8),
+  /** Ids of grants revoked and not yet expired. */
+  revoked: z.array(id).max(10_000),
+  /** To clients: host patterns and networks this user may reach now, for the PAC file. A hint; policy decides per session. */
+  covers: z
+    .strictObject({
+      hosts: z.array(z.string().max(253)).max(2000),
+      cidrs: z.array(z.string().max(49)).max(2000),
+    })
+    .optional(),
+})
+const granted = z.strictObject({
+  type: z.literal('granted'),
+  id,
+  grant: jws,
+  grantId: id,
+  expiresMs: unixMs,
+  segment: id,
+  segmentName: z.string(),
+  rule: id,
+  connector: id,
+  /** Hosts and ports of this grant, so that the client knows what it covers without asking again. */
+  covers: z.strictObject({
+    hosts: z.array(z.string().max(253)).max(256),
+    cidrs: z.array(z.string().max(49)).max(256),
+    tcp: z.array(z.tuple([port, port])).max(64),
+    udp: z.array(z.tuple([port, port])).max(64),
+  }),
+  /** Present when a pipe was asked for. */
+  pipe: pipeTicket.optional(),
+  policyUs: microseconds,
+  selectionUs: microseconds,
+  because: z.string().max(1024),
+})
+const denied = z.strictObject({ type: z.literal('denied'), id, denial: id, fault: faultMessage })
+const pipeReady = z.strictObject({ type: z.literal('pipe'), id, pipe: pipeTicket })
+const renewed = z.strictObject({
+  type: z.literal('renewed'),
+  id,
+  certificate: pem,
+  notAfterMs: unixMs,
+  generation: z.number().int().min(0),
+})
+const ticket = z.strictObject({ type: z.literal('ticket'), pipe: pipeTicket, session: id })
+const revoke = z.strictObject({
+  type: z.literal('revoke'),
+  grants: z.array(id).max(10_000),
+  detail: z.string().max(256),
+})
+const grantKeys = z.strictObject({ type: z.literal('grant-keys'), keys: z.array(signingKey).max(8) })
+/** Both halves of the canary pipe; the connector brings them itself. */
+const canaryPipe = z.strictObject({
+  type: z.literal('canary-pipe'),
+  id,
+  client: pipeTicket,
+  connector: pipeTicket,
+})
+const failed = z.strictObject({ type: z.literal('failed'), id, fault: faultMessage })
+/** The control plane ends the connection and says why. */
+const goodbye = z.strictObject({ type: z.literal('goodbye'), fault: faultMessage })
+
+export const controlMessage = z.discriminatedUnion('type', [
+  welcome,
+  granted,
+  denied,
+  pipeReady,
+  renewed,
+  ticket,
+  revoke,
+  grantKeys,
+  canaryPipe,
+  failed,
+  goodbye,
+])
+export type ControlMessage = z.infer<typeof controlMessage>

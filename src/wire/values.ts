@@ -1,0 +1,22 @@
+/** Values that messages are made of, with their limits. */
+import { z } from 'zod'
+import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
+
+export const id = z.string().min(1).max(64)
+export const faultCode = z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])
+export const pem = z.string().max(16_384)
+export const jws = z.string().max(12_000)
+export const microseconds = z.number().int().min(0)
+export const host = z.string().min(1).max(253)
+export const port = z.number().int().min(1).max(65_535)
+export const protocol = z.enum(['tcp', 'udp'])
+export const unixMs = z.number().int().positive()
+
+/** A fault as it travels: the same fields as Fault. */
+export const faultMessage = z.strictObject({
+  code: faultCode,
+  hop: z.enum(HOPS),
+  detail: z.string().max(2048),
+  seen: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])).optional(),
+})
+export type FaultMessage = z.infer<typeof faultMessage>
