@@ -1,5 +1,6 @@
 /** What agents send to the control plane. */
 import { z } from 'zod'
+import { edgeStatus, edgesSeen } from './edges.ts'
 import { sessionReport } from './session-report.ts'
 import { faultMessage, host, id, microseconds, pem, port, protocol, unixMs } from './values.ts'
 
@@ -12,7 +13,7 @@ const hello = z.strictObject({
   type: z.literal('hello'),
   version: z.number().int(),
   program: z.string().max(64),
-  role: z.enum(['connector', 'client']),
+  role: z.enum(['connector', 'client', 'edge']),
   timeMs: unixMs,
   host: z.string().max(253),
   posture: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])).optional(),
@@ -80,6 +81,8 @@ export const agentMessage = z.discriminatedUnion('type', [
   reach,
   carries,
   canary,
+  edgesSeen,
+  edgeStatus,
 ])
 export type AgentMessage = z.infer<typeof agentMessage>
 export type CarriedGrant = z.infer<typeof carries>['ended'][number]

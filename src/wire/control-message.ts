@@ -1,13 +1,7 @@
 /** What the control plane sends to agents. */
 import { z } from 'zod'
-import { faultMessage, host, id, jws, microseconds, pem, port, unixMs } from './values.ts'
-
-const signingKey = z.strictObject({
-  kid: id,
-  kty: z.literal('OKP'),
-  crv: z.literal('Ed25519'),
-  x: z.string().max(64),
-})
+import { edgeState, edgesKnown, knownEdge, MAX_EDGES } from './edges.ts'
+import { faultMessage, host, id, jws, microseconds, pem, port, signingKey, unixMs } from './values.ts'
 
 /** Where to bring a half of a pipe, and the permission to. */
 export const pipeTicket = z.strictObject({
@@ -25,7 +19,12 @@ const welcome = z.strictObject({
   agent: id,
   tenant: id,
   serverTimeMs: unixMs,
+  /** The edge that this connection came through. */
   edge: z.strictObject({ id, host, port }),
+  /** Edges that can be used now; none where control does not say. */
+  edges: z.array(knownEdge).max(MAX_EDGES).optional(),
+  /** Of the agent, where it is known: for a connector that of its group. */
+  region: z.string().max(64).optional(),
   /** Keys that grants are signed with, newest first. */
   grantKeys: z.array(signingKey).max(8),
   /** Ids of grants revoked and not yet expired. */
@@ -100,5 +99,7 @@ export const controlMessage = z.discriminatedUnion('type', [
   canaryPipe,
   failed,
   goodbye,
+  edgesKnown,
+  edgeState,
 ])
 export type ControlMessage = z.infer<typeof controlMessage>

@@ -37,6 +37,10 @@ const REPORT = {
   closeReason: 'done',
   closeHop: 'client',
 }
+const EDGE = {
+  ...{ id: 'edg_1', name: 'fra', region: 'eu', host: 'fra.example', port: 443 },
+  ...{ addresses: ['192.0.2.1'], controlPort: 8443 },
+}
 const KEY = { kid: 'k1', kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43) }
 
 /** One whole example of everything that may come over the wire as JSON. */
@@ -80,11 +84,20 @@ const EXAMPLES: { name: string; schema: z.ZodType; value: Record<string, unknown
       ],
     },
     { type: 'canary', id: 'req_1' },
+    {
+      type: 'edges',
+      seen: [
+        { edge: 'edg_1', rttUs: 9 },
+        { edge: 'edg_2', fault: FAULT },
+      ],
+    },
+    { type: 'edge-status', state: 'serving', pipes: 1, connections: 2, relayed: 3 },
   ].map((value) => ({ name: `agent ${value.type}`, schema: agentMessage, value })),
   ...[
     {
       ...{ type: 'welcome', agent: 'con_1', tenant: 't', serverTimeMs: NOW, edge: PIPE.edge },
       ...{ grantKeys: [KEY], revoked: ['grt_1'], covers: { hosts: ['*.a'], cidrs: [] } },
+      ...{ edges: [EDGE], region: 'eu' },
     },
     {
       ...{ type: 'granted', id: 'req_1', grant: 'a.b.c', grantId: 'grt_1', expiresMs: NOW },
@@ -101,6 +114,8 @@ const EXAMPLES: { name: string; schema: z.ZodType; value: Record<string, unknown
     { type: 'canary-pipe', id: 'req_1', client: PIPE, connector: PIPE },
     { type: 'failed', id: 'req_1', fault: FAULT },
     { type: 'goodbye', fault: FAULT },
+    { type: 'edges', edges: [EDGE] },
+    { type: 'edge-state', whole: true, ticketKeys: [KEY], revoked: ['0a'], ended: ['con_1'] },
   ].map((value) => ({ name: `control ${value.type}`, schema: controlMessage, value })),
 ]
 

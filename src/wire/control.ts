@@ -17,6 +17,7 @@ export {
   MAX_SESSION_REPORTS,
 } from './agent-message.ts'
 export { type ControlMessage, controlMessage, type PipeTicket } from './control-message.ts'
+export { type KnownEdge, MAX_EDGES, MAX_STATE_IDS, type SeenEdge } from './edges.ts'
 export {
   type CertificateReply,
   certificateReply,

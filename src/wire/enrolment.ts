@@ -9,6 +9,8 @@ import { id, pem, unixMs } from './values.ts'
 /** POST /enrol, by a connector whose key file holds a provisioning key. */
 export const enrolRequest = z.strictObject({
   version: z.number().int(),
+  /** Who asks; a connector where it is not said. */
+  role: z.enum(['connector', 'edge']).optional(),
   /** Provisioning key secret, base64url. */
   secret: z.string().max(128),
   csr: pem,

@@ -12,6 +12,14 @@ export const port = z.number().int().min(1).max(65_535)
 export const protocol = z.enum(['tcp', 'udp'])
 export const unixMs = z.number().int().positive()
 
+/** The public half of a key that grants or tickets are signed with. */
+export const signingKey = z.strictObject({
+  kid: id,
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: z.string().max(64),
+})
+
 /** A fault as it travels: the same fields as Fault. */
 export const faultMessage = z.strictObject({
   code: faultCode,

@@ -1,0 +1,64 @@
+/** Edges as they travel: who there is, who reaches which, and what a remote edge has to know. */
+import { z } from 'zod'
+import { faultMessage, host, id, microseconds, port, signingKey } from './values.ts'
+
+export const MAX_EDGES = 64
+/** Serials or ids in one `edge-state`: at their longest they stay within MAX_MESSAGE_BYTES. */
+export const MAX_STATE_IDS = 1500
+
+/** An edge that agents may use now. */
+export const knownEdge = z.strictObject({
+  id,
+  name: z.string().max(128),
+  /** Empty: not said. */
+  region: z.string().max(64),
+  host,
+  port,
+  /** Fixed addresses; none: the name is resolved. */
+  addresses: z.array(z.string().max(45)).max(16).optional(),
+  /** A second port for control connections only. */
+  controlPort: port.optional(),
+})
+export type KnownEdge = z.infer<typeof knownEdge>
+
+/** How far an edge is from an agent: no time means not reached, and the fault says why. */
+export const seenEdge = z.strictObject({
+  edge: id,
+  rttUs: microseconds.optional(),
+  fault: faultMessage.optional(),
+})
+export type SeenEdge = z.infer<typeof seenEdge>
+
+/** Agents tell after every welcome, every 60 s and on change. Replaces what was told before. */
+export const edgesSeen = z.strictObject({
+  type: z.literal('edges'),
+  seen: z.array(seenEdge).max(MAX_EDGES),
+})
+
+/** A remote edge tells after every welcome, every 30 s and on change. */
+export const edgeStatus = z.strictObject({
+  type: z.literal('edge-status'),
+  state: z.enum(['serving', 'draining']),
+  pipes: z.number().int().min(0),
+  connections: z.number().int().min(0),
+  /** Connections that it passes on to the home edge. */
+  relayed: z.number().int().min(0),
+})
+
+/** To agents, when the list of the welcome has changed. */
+export const edgesKnown = z.strictObject({
+  type: z.literal('edges'),
+  edges: z.array(knownEdge).max(MAX_EDGES),
+})
+
+/** To remote edges, behind every welcome and on change: what tickets are verified with, and who is shut out. */
+export const edgeState = z.strictObject({
+  type: z.literal('edge-state'),
+  /** Replaces what was known; else `revoked` is added to it. */
+  whole: z.boolean(),
+  ticketKeys: z.array(signingKey).max(8),
+  /** Serials of revoked certificates. */
+  revoked: z.array(z.string().max(64)).max(MAX_STATE_IDS),
+  /** Agents whose pipes are to be cut now. */
+  ended: z.array(id).max(MAX_STATE_IDS),
+})
