@@ -35,6 +35,7 @@ await using _edge = await Edge.open({
     http: (_request, response) => response.writeHead(404).end(),
     ticketKeys: () => keys,
     isRevoked: () => false,
+    admitsEdge: () => false,
   },
   log: createLog('edge', { level: 'error' }),
 })

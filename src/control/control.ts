@@ -45,7 +45,7 @@ export class Control implements ControlPort, AsyncDisposable {
 
   private constructor(parts: Parts) {
     this.#parts = parts
-    const { store, presence, clock, log, revokedSerials, edge, registry, vault } = parts
+    const { store, presence, clock, log, revokedSerials, edges, home, news, registry, vault } = parts
     this.#owned.use(store)
     this.#hub = this.#owned.adopt(
       new Hub({ store, presence, clock, log, handlers: agentHandlers(parts) }),
@@ -53,17 +53,18 @@ export class Control implements ControlPort, AsyncDisposable {
     )
     this.#rest = createRestApp({
       ...{ store, clock, log, registry, vault, version: VERSION, presence: livePresence(presence) },
-      hosts: () => [edge.host],
+      hosts: () => [home.host, ...edges.list().map(({ host }) => host)],
       formatKey: (secret) =>
-        formatProvisioningKey({ edgeHost: edge.host, edgePort: edge.port, secret, pin: parts.authority.pin }),
+        formatProvisioningKey({ edgeHost: home.host, edgePort: home.port, secret, pin: parts.authority.pin }),
       notReady: () =>
-        edge.port === 0 ? new Fault('CONTROL_STARTING', 'the edge does not listen yet') : undefined,
+        home.port === 0 ? new Fault('CONTROL_STARTING', 'the edge does not listen yet') : undefined,
     })
     this.#owned.use(store.bus.subscribe('policy', () => this.#reevaluate()))
     this.#owned.use(store.bus.subscribe('identity', (changed) => void this.#identityChanged(changed)))
     this.#owned.use(
       store.bus.subscribe('revoked', ({ serials }) => {
         for (const serial of serials) revokedSerials.add(serial)
+        news.revoked(serials)
       }),
     )
     this.#every(REEVALUATE_MS, () => this.#reevaluate())
@@ -91,16 +92,18 @@ export class Control implements ControlPort, AsyncDisposable {
     return this.#parts.presence
   }
 
-  enrol(body: EnrolRequest, from: string): Promise<CertificateReply> {
-    return enrol(this.#parts, body, from)
+  async enrol(body: EnrolRequest, from: string): Promise<CertificateReply> {
+    const reply = await enrol(this.#parts, body, from)
+    if (body.role === 'edge') await this.#edgesChanged()
+    return reply
   }
 
   login(body: LoginRequest, from: string): Promise<CertificateReply> {
     return signIn(this.#parts, body, from)
   }
 
-  attach(channel: ControlEnd, peer: Peer, from: string): void {
-    this.#hub.attach(channel, peer, from)
+  attach(channel: ControlEnd, peer: Peer, from: string, via = this.edgeId): void {
+    this.#hub.attach(channel, peer, { from, via })
   }
 
   http(request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -115,26 +118,33 @@ export class Control implements ControlPort, AsyncDisposable {
     return this.#parts.revokedSerials.has(serial)
   }
 
+  admitsEdge(id: string): boolean {
+    return this.#parts.edges.admits(id)
+  }
+
   /** An owner's token, made on the first run only: show it once, it is not kept in clear. */
   get firstToken(): string | undefined {
     return this.#parts.firstToken
   }
 
   get edgeId(): string {
-    return this.#parts.edge.id
+    return this.#parts.home.id
   }
 
   /** Agents are sent to this port from now on. */
   async edgeListens(port: number): Promise<void> {
-    const { edge, store } = this.#parts
-    edge.port = port
-    const spec = { description: 'in the process of the control plane', enabled: true, host: edge.host, port }
-    await store.objects.put({ kind: 'edge', id: edge.id, name: EMBEDDED_EDGE, spec })
+    const { home, store } = this.#parts
+    home.port = port
+    const before = (await store.objects.find('edge', home.id))?.spec
+    const { description = 'in the process of the control plane', region = '', addresses = [] } = before ?? {}
+    const spec = { description, enabled: true, host: home.host, port, region, addresses }
+    await store.objects.put({ kind: 'edge', id: home.id, name: EMBEDDED_EDGE, spec })
+    await this.#edgesChanged()
   }
 
   /** For the edge in this process. `names` are DNS names and addresses it is reached by. */
   edgeCredentials(names: string[]): Promise<Credentials> {
-    return edgeCredentials(this.#parts.tenantParts, { id: this.#parts.edge.id, names }, this.#parts.clock)
+    return edgeCredentials(this.#parts.tenantParts, { id: this.edgeId, names }, this.#parts.clock)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -171,6 +181,7 @@ export class Control implements ControlPort, AsyncDisposable {
     const { store, presence, log } = this.#parts
     try {
       if (kind === 'user') return
+      if (kind === 'edge') return await this.#edgesChanged()
       const record = await (kind === 'connector' ? store.connectors : store.devices).byId(id)
       if (record?.enabled === true) return
       const fault = new Fault(
@@ -183,6 +194,7 @@ export class Control implements ControlPort, AsyncDisposable {
         sayGoodbye(channel, fault)
       }
       this.onIdentityEnded?.(id)
+      this.#parts.news.ended(id)
     } catch (error) {
       log.error(
         { event: 'identity.cut-failed', id, err: error },
@@ -191,12 +203,25 @@ export class Control implements ControlPort, AsyncDisposable {
     }
   }
 
+  /** An edge was enrolled, changed or deleted: one that is no more loses its connection. */
+  async #edgesChanged(): Promise<void> {
+    const { edges, presence, news } = this.#parts
+    await edges.refresh()
+    for (const { peer, channel } of presence.edges()) {
+      const { id } = peer.identity
+      if (edges.admits(id)) continue
+      sayGoodbye(channel, new Fault('IDENTITY_REVOKED', `edge ${id} was disabled or deleted`))
+      this.onIdentityEnded?.(id)
+    }
+    news.listChanged()
+  }
+
   async #keepHouse(): Promise<void> {
     const { store, clock, log, grantKeys, ticketKeys, presence } = this.#parts
     try {
       await store.revocations.sweep(clock.nowMs())
       await store.sessions.sweep(clock.nowMs() - KEEP_SESSIONS_MS)
-      await ticketKeys.rotate()
+      if (await ticketKeys.rotate()) this.#parts.news.keysChanged()
       if (await grantKeys.rotate()) {
         for (const { channel } of presence.connectors()) {
           channel.send({ type: 'grant-keys', keys: grantKeys.published })

@@ -7,6 +7,8 @@ import type { Log } from '../base/log.ts'
 import { loadMasterKey } from '../pki/master-key.ts'
 import { Vault } from '../pki/vault.ts'
 import { openStore, type Store } from '../store/store.ts'
+import { EdgeNews } from './agents/edge-news.ts'
+import { Edges, type HomeEdge } from './agents/edges.ts'
 import type { HandlerDeps } from './agents/handlers.ts'
 import { LiveGrants } from './agents/live-grants.ts'
 import { Presence } from './agents/presence.ts'
@@ -32,6 +34,8 @@ export interface ControlOptions {
 /** Everything the control plane consists of, opened. Whoever has it owns `store`. */
 export interface Parts extends HandlerDeps {
   readonly tenantParts: Tenant
+  /** The edge in this process. */
+  readonly home: HomeEdge
   readonly vault: Vault
   readonly registry: Registry
   readonly firstToken: string | undefined
@@ -63,17 +67,20 @@ export async function openParts({
     const policy = cachedPolicy(store)
     const live = new LiveGrants()
     for (const grant of await store.revocations.live(clock.nowMs())) live.add(grant)
+    const home = { ...edge, id: await embeddedEdge(store), port: 0 }
+    const presence = new Presence()
+    const edges = new Edges({ store, presence, home })
+    await edges.refresh()
+    const ticketKeys = await Keyring.open('ticket', tenantParts.secrets, clock)
+    const revokedSerials = new Set(await store.revocations.serials(clock.nowMs()))
     return {
-      ...{ store, log, clock, live, policy, tenantParts },
-      edge: { ...edge, id: await embeddedEdge(store), port: 0 },
+      ...{ store, log, clock, live, policy, tenantParts, home, presence, edges, ticketKeys, revokedSerials },
+      news: new EdgeNews({ presence, edges, ticketKeys, revokedSerials }),
       ...{ vault, registry, firstToken: await createFirstToken(store) },
-      presence: new Presence(),
       tenant: tenantParts.id,
       authority: tenantParts.authority,
       grantKeys: await Keyring.open('grant', tenantParts.secrets, clock),
-      ticketKeys: await Keyring.open('ticket', tenantParts.secrets, clock),
       authenticator: authenticator?.({ store, clock }) ?? new LocalAuthenticator({ store, clock }),
-      revokedSerials: new Set(await store.revocations.serials(clock.nowMs())),
     }
   } catch (error) {
     await store[Symbol.asyncDispose]()

@@ -46,6 +46,7 @@ export async function openTestEdge(
     http: (_request: http.IncomingMessage, response: http.ServerResponse) => response.end('hello, people\n'),
     ticketKeys: () => tenant.ticketKeys,
     isRevoked: (serial) => revoked.has(serial),
+    admitsEdge: () => false,
     ...o.port,
   }
   const { port: _port, tenant: _tenant, welcome: _welcome, ...options } = o

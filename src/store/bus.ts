@@ -8,8 +8,8 @@
 export interface BusMessages {
   /** Objects, devices or users changed so that decisions may differ. */
   policy: { readonly version: number; readonly changed: readonly string[] }
-  /** A connector, device or user was changed by an admin: its live connections may have to end. */
-  identity: { readonly kind: 'connector' | 'client-device' | 'user'; readonly id: string }
+  /** A connector, device, user or edge was changed by an admin: its live connections may have to end. */
+  identity: { readonly kind: 'connector' | 'client-device' | 'user' | 'edge'; readonly id: string }
   /** A grant or certificate was revoked. */
   revoked: { readonly grants: readonly string[]; readonly serials: readonly string[] }
   /** A session was opened, changed or closed; one message per batch. */

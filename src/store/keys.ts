@@ -10,7 +10,10 @@ import { setUses } from './uses.ts'
 export interface KeyRecord {
   readonly id: string
   readonly name: string
+  /** Empty for a key that enrols an edge. */
   readonly groupId: string
+  /** The edge that enrols with it. */
+  readonly edgeId?: string
   readonly uses: number
   readonly maxUses: number
   readonly expiresMs: number
@@ -24,7 +27,8 @@ export interface KeyRecord {
 export interface KeyUse {
   readonly keyId: string
   readonly groupId: string
-  /** The connector that already has this public key. Through the same key it cost no further use. */
+  readonly edgeId?: string
+  /** The connector or edge that already has this public key. Through the same key it cost no further use. */
   readonly already?: string
 }
 
@@ -35,10 +39,12 @@ export class ProvisioningKeys {
     this.#scope = scope
   }
 
-  /** @throws {Fault} CONFLICT if the name is taken; NOT_FOUND if there is no such group. */
+  /** @throws {Fault} CONFLICT if the name is taken; NOT_FOUND if there is no such group or edge. */
   async create(o: {
     name: string
-    groupId: string
+    /** What enrols with it: connectors of a group, or one edge. */
+    groupId?: string
+    edgeId?: string
     /** `hashKeySecret` of the secret. */
     secretHash: string
     maxUses: number
@@ -49,15 +55,22 @@ export class ProvisioningKeys {
       if ((await findRow(scope, o.name)) !== undefined) {
         throw new Fault('CONFLICT', `a provisioning key is already called ${o.name}`)
       }
-      const group = await scope.db
+      const { groupId = '', edgeId, ...rest } = o
+      const to =
+        edgeId === undefined
+          ? ({ kind: 'connector-group', id: groupId } as const)
+          : ({ kind: 'edge', id: edgeId } as const)
+      const found = await scope.db
         .selectFrom('object')
         .select('id')
-        .where('kind', '=', 'connector-group')
-        .where('id', '=', o.groupId)
+        .where('kind', '=', to.kind)
+        .where('id', '=', to.id)
         .executeTakeFirst()
-      if (group === undefined) throw notFound('connector-group', o.groupId)
+      if (found === undefined) throw notFound(to.kind, to.id)
       const row: Tables['provisioningKey'] = {
-        ...o,
+        ...rest,
+        groupId,
+        edgeId: edgeId ?? null,
         id: newId('key', nowMs),
         uses: 0,
         revoked: 0,
@@ -67,7 +80,7 @@ export class ProvisioningKeys {
       }
       await scope.db.insertInto('provisioningKey').values(row).execute()
       const from = { kind: 'provisioning-key', id: row.id } as const
-      await setUses(scope, from, [{ kind: 'connector-group', id: o.groupId }])
+      await setUses(scope, from, [to])
       return fromRow(row)
     })
   }
@@ -93,11 +106,12 @@ export class ProvisioningKeys {
         throw new Fault('KEY_EXPIRED', `key ${key.name} (${key.id}) ended at ${at}`, seenOf(key))
       }
       const same = await db
-        .selectFrom('connector')
+        .selectFrom(key.edgeId === null ? 'connector' : 'edgeIdentity')
         .select(['id', 'keyId'])
         .where('publicKeyHash', '=', publicKeyHash)
         .executeTakeFirst()
-      const use: KeyUse = { keyId: key.id, groupId: key.groupId, already: same?.id }
+      const { id: keyId, groupId, edgeId } = key
+      const use: KeyUse = { keyId, groupId, edgeId: edgeId ?? undefined, already: same?.id }
       if (same?.keyId === key.id) return use
       const taken = await db
         .updateTable('provisioningKey')
@@ -176,14 +190,14 @@ function findRow(scope: Scope, idOrName: string) {
 }
 
 function fromRow({ secretHash: _, ...row }: Tables['provisioningKey']): KeyRecord {
-  return { ...row, revoked: row.revoked === 1 }
+  return { ...row, edgeId: row.edgeId ?? undefined, revoked: row.revoked === 1 }
 }
 
 function seenOf(key: Tables['provisioningKey']) {
   return {
     seen: {
       key: key.id,
-      group: key.groupId,
+      ...(key.edgeId === null ? { group: key.groupId } : { edge: key.edgeId }),
       uses: key.uses,
       maxUses: key.maxUses,
       expires: new Date(key.expiresMs).toISOString(),

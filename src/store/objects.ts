@@ -4,6 +4,7 @@ import { mapReferences, referencesOf } from '../api/references.ts'
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { nearest } from '../base/nearest.ts'
+import { endEdgeIdentity } from './edge-identities.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
@@ -126,7 +127,7 @@ export class Objects {
           .execute()
       }
       scope.touch(kind, row.id, { policy: OBJECT_KINDS[kind].policy })
-      if (kind === 'user') scope.publish('identity', { kind: 'user', id: row.id })
+      if (kind === 'user' || kind === 'edge') scope.publish('identity', { kind, id: row.id })
       return fromRow<K>(row)
     })
   }
@@ -145,6 +146,10 @@ export class Objects {
       }
       await scope.db.deleteFrom('reference').where('fromId', '=', row.id).execute()
       await scope.db.deleteFrom('object').where('id', '=', row.id).execute()
+      if (kind === 'edge') {
+        await endEdgeIdentity(scope, row.id, 'the edge was deleted')
+        scope.publish('identity', { kind, id: row.id })
+      }
       if (kind === 'user') {
         await scope.db.deleteFrom('password').where('userId', '=', row.id).execute()
         scope.publish('identity', { kind: 'user', id: row.id })

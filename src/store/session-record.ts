@@ -17,6 +17,9 @@ export interface SessionFacts {
   readonly grant?: string
   /** Why this connector was chosen. */
   readonly because?: string
+  readonly edgeName?: string
+  /** Why the pipe went over this edge. */
+  readonly edgeBecause?: string
   /** As the control plane measured them. */
   readonly times?: SessionTimes
 }

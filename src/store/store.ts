@@ -17,6 +17,7 @@ import { Audit } from './audit.ts'
 import { type Bus, type BusMessages, localBus, type Topic } from './bus.ts'
 import { Connectors } from './connectors.ts'
 import { Devices } from './devices.ts'
+import { EdgeIdentities } from './edge-identities.ts'
 import { Idempotency } from './idempotency.ts'
 import { ProvisioningKeys } from './keys.ts'
 import { migrate, type SchemaState, schemaState } from './migrate.ts'
@@ -36,6 +37,7 @@ export interface Repositories {
   readonly keys: ProvisioningKeys
   readonly connectors: Connectors
   readonly devices: Devices
+  readonly edges: EdgeIdentities
   readonly passwords: Passwords
   readonly audit: Audit
   readonly secrets: Secrets
@@ -178,6 +180,7 @@ function repositories(scope: Scope): Repositories {
     keys: new ProvisioningKeys(scope),
     connectors: new Connectors(scope),
     devices: new Devices(scope),
+    edges: new EdgeIdentities(scope),
     passwords: new Passwords(scope),
     audit: new Audit(scope),
     secrets: new Secrets(scope),

@@ -24,7 +24,9 @@ export interface Tables {
   provisioningKey: {
     id: string
     name: string
+    /** Empty for a key that enrols an edge. */
     groupId: string
+    edgeId: string | null
     secretHash: string
     uses: number
     maxUses: number
@@ -94,6 +96,19 @@ export interface Tables {
     record: string
     /** Grows with every change of any session: where a follower stands. */
     revision: number
+  }
+  edgeIdentity: {
+    id: string
+    keyId: string | null
+    publicKeyHash: string
+    thumbprint: string
+    serial: string
+    generation: number
+    host: string
+    enrolledMs: number
+    notAfterMs: number
+    lastAddress: string | null
+    lastSeenMs: number | null
   }
   secret: { name: string; sealed: string; updatedMs: number }
   token: {

@@ -39,7 +39,7 @@ const REPORT = {
 }
 const EDGE = {
   ...{ id: 'edg_1', name: 'fra', region: 'eu', host: 'fra.example', port: 443 },
-  ...{ addresses: ['192.0.2.1'], controlPort: 8443 },
+  ...{ addresses: ['192.0.2.1'], controlPort: 8443, out: 'away' },
 }
 const KEY = { kid: 'k1', kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43) }
 

@@ -18,6 +18,8 @@ export const knownEdge = z.strictObject({
   addresses: z.array(z.string().max(45)).max(16).optional(),
   /** A second port for control connections only. */
   controlPort: port.optional(),
+  /** It takes nobody now: it drains, or is not connected to the control plane. */
+  out: z.enum(['draining', 'away']).optional(),
 })
 export type KnownEdge = z.infer<typeof knownEdge>
 

@@ -174,6 +174,15 @@ export const CONTROL_FAULTS = {
     fix: 'Raise the limit of the key, or create a new one.',
     verify: 'the log shows "Successfully enrolled"',
   },
+  KEY_WRONG_GROUP: {
+    hop: 'control',
+    scenario: 2,
+    retry: false,
+    title: 'The provisioning key is for something else',
+    cause: 'A key enrols into the one group, or as the one edge, that it was made for.',
+    fix: 'Create a key for what this machine is to be, and put it in place of this one.',
+    verify: 'the log shows "Successfully enrolled"',
+  },
   KEY_REVOKED: {
     hop: 'control',
     scenario: 2,

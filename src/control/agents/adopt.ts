@@ -1,8 +1,7 @@
 import { Fault } from '../../base/faults.ts'
 import type { Peer } from '../../pki/verify.ts'
-import type { ConnectorRecord } from '../../store/connectors.ts'
-import type { DeviceRecord } from '../../store/devices.ts'
 import type { Store } from '../../store/store.ts'
+import { type AgentRecord, holdCertificate } from './records.ts'
 
 /**
  * Which certificate an identity holds is settled by what it presents: a newer one than is known was renewed, and
@@ -14,7 +13,7 @@ import type { Store } from '../../store/store.ts'
 export async function adoptCertificate(
   store: Store,
   peer: Peer,
-  record: ConnectorRecord | DeviceRecord,
+  record: AgentRecord,
   from: string,
 ): Promise<void> {
   if (peer.thumbprint === record.thumbprint) return
@@ -31,9 +30,8 @@ export async function adoptCertificate(
   }
   const { thumbprint, serial, notAfterMs } = peer
   await store.transaction(async (tx) => {
-    const records = role === 'connector' ? tx.connectors : tx.devices
     const generation = record.generation + 1
-    await records.update(id, { thumbprint, serial, notAfterMs, generation })
+    await holdCertificate(tx, peer.identity, { thumbprint, serial, notAfterMs, generation })
     await tx.audit.append({
       actor: `${role} ${id}`,
       action: 'certificate.adopt',

@@ -10,6 +10,7 @@ import { csrPublicKeyHash } from '../../pki/csr.ts'
 import type { Identity, Role } from '../../pki/identity.ts'
 import type { Store } from '../../store/store.ts'
 import type { CertificateReply, ControlMessage } from '../../wire/control.ts'
+import { agentRecord } from './records.ts'
 
 const DAY_MS = 86_400_000
 /** A connector may be off for a weekend; a person signs in every day. Agents renew at 2/3. */
@@ -68,12 +69,12 @@ export async function renew(
   message: { id: string; csr: string },
 ): Promise<ControlMessage> {
   const { store } = deps
-  const record = await (identity.role === 'connector' ? store.connectors : store.devices).byId(identity.id)
+  const record = await agentRecord(store, identity)
   if (record === undefined || !record.enabled) throw revoked(identity, record?.name)
   if ((await csrPublicKeyHash(message.csr)) !== record.publicKeyHash) {
     throw new Fault('INVALID', 'a renewal must be for the key that was enrolled', { hop: 'control' })
   }
-  const issued = await issueFor(deps, identity, message.csr)
+  const issued = await issueFor(deps, identity, message.csr, record.names)
   await store.audit.append({
     actor: `${identity.role} ${identity.id}`,
     action: 'certificate.renew',

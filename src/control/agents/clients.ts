@@ -11,7 +11,7 @@ import type { PolicySnapshot } from '../snapshot.ts'
 import { choose, permit } from './authorize.ts'
 import { issueGrant } from './grants.ts'
 import type { LiveGrants } from './live-grants.ts'
-import { createPipe, type EdgeForPipe } from './pipes.ts'
+import { type PipeDeps, pipeBetween } from './pipes.ts'
 import type { Connected, Presence } from './presence.ts'
 
 type Authorize = Extract<AgentMessage, { type: 'authorize' }>
@@ -20,18 +20,17 @@ type WantPipe = Extract<AgentMessage, { type: 'want-pipe' }>
 /** What a device looks like to rules that ask for the kind of client. */
 export const CLIENT_KIND = 'client'
 
-export interface ClientDeps {
+export interface ClientDeps extends PipeDeps {
   readonly store: Store
   readonly presence: Presence
   readonly live: LiveGrants
   readonly grantKeys: Keyring
-  readonly ticketKeys: Keyring
   readonly policy: () => Promise<PolicySnapshot>
-  readonly tenant: string
-  readonly edge: EdgeForPipe
   readonly clock: Clock
   readonly log: Log
 }
+
+const MAX_BECAUSE = 1024
 
 /** Answers clients: may I reach this, and by which way? */
 export class Clients {
@@ -99,10 +98,12 @@ export class Clients {
         rule: grant.rule,
         connector: grant.connector,
         covers: { hosts: grant.hosts, cidrs: grant.cidrs, tcp: grant.tcp, udp: grant.udp },
-        pipe,
+        pipe: pipe?.ticket,
         policyUs,
         selectionUs,
-        because: `rule ${permitted.rule.name}; ${selection.because}`,
+        because: [`rule ${permitted.rule.name}`, selection.because, ...(pipe ? [pipe.because] : [])]
+          .join('; ')
+          .slice(0, MAX_BECAUSE),
       }
     } catch (error) {
       const fault = asFault(error)
@@ -137,20 +138,23 @@ export class Clients {
     if (!live.between(client.peer.identity.id, asked.connector, clock.nowMs())) {
       throw new Fault('GRANT_EXPIRED', `no grant of this device leads to connector ${asked.connector}`)
     }
-    return { type: 'pipe', id: asked.id, pipe: await this.#pipe(client, asked.connector, asked.session) }
+    const { ticket } = await this.#pipe(client, asked.connector, asked.session)
+    return { type: 'pipe', id: asked.id, pipe: ticket }
   }
 
   /** Tells the connector to come, and gives the client its half. */
-  async #pipe(client: Connected, connectorId: string, session: string): Promise<PipeTicket> {
-    const { presence, ticketKeys, tenant, edge, clock } = this.#deps
-    const connector = presence.connector(connectorId)
+  async #pipe(
+    client: Connected,
+    connectorId: string,
+    session: string,
+  ): Promise<{ ticket: PipeTicket; because: string }> {
+    const connector = this.#deps.presence.connector(connectorId)
     if (connector === undefined) {
       throw new Fault('NO_HEALTHY_CONNECTOR', `connector ${connectorId} is no longer connected`)
     }
-    const ends = { client: client.peer.identity, connector: connector.peer.identity, session }
-    const pipe = await createPipe(ends, { tenant, edge, key: ticketKeys.signing, clock })
+    const pipe = await pipeBetween(this.#deps, client, connector, session)
     connector.channel.send({ type: 'ticket', pipe: pipe.connector, session })
-    return pipe.client
+    return { ticket: pipe.client, because: pipe.because }
   }
 
   #candidates(

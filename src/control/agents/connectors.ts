@@ -1,8 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
-import type { Keyring } from '../keyring.ts'
 import type { LiveGrants } from './live-grants.ts'
-import { createPipe, type EdgeForPipe } from './pipes.ts'
+import { type PipeDeps, pipeBetween } from './pipes.ts'
 import type { Connected, Presence } from './presence.ts'
 
 type Status = Extract<AgentMessage, { type: 'status' }>
@@ -10,12 +9,9 @@ type Reach = Extract<AgentMessage, { type: 'reach' }>
 type Carries = Extract<AgentMessage, { type: 'carries' }>
 type Canary = Extract<AgentMessage, { type: 'canary' }>
 
-export interface ConnectorDeps {
+export interface ConnectorDeps extends PipeDeps {
   readonly presence: Presence
   readonly live: LiveGrants
-  readonly ticketKeys: Keyring
-  readonly tenant: string
-  readonly edge: EdgeForPipe
   readonly clock: Clock
 }
 
@@ -43,10 +39,7 @@ export class Connectors {
 
   /** A pipe of the connector with itself: proves the data path without an application. */
   async canary(connector: Connected, asked: Canary): Promise<ControlMessage> {
-    const { ticketKeys, tenant, edge, clock } = this.#deps
-    const self = connector.peer.identity
-    const ends = { client: self, connector: self, session: asked.id }
-    const pipe = await createPipe(ends, { tenant, edge, key: ticketKeys.signing, clock })
-    return { type: 'canary-pipe', id: asked.id, ...pipe }
+    const pipe = await pipeBetween(this.#deps, connector, connector, asked.id)
+    return { type: 'canary-pipe', id: asked.id, client: pipe.client, connector: pipe.connector }
   }
 }

@@ -7,6 +7,7 @@ import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import type { Store } from '../../store/store.ts'
 import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
 import { issueFor, replyOf } from './certify.ts'
+import { enrolEdge, requireKeyFor } from './enrol-edge.ts'
 
 export interface EnrolDeps {
   readonly store: Store
@@ -16,12 +17,12 @@ export interface EnrolDeps {
 }
 
 /**
- * Exchanges a provisioning key for the certificate of a new connector.
+ * Exchanges a provisioning key for the certificate of a new connector, or of the edge that the key is for.
  *
  * The use of the key, the connector and the audit record are one transaction: whatever crashes, a use is never
  * spent without a connector. The same public key gets the same connector again, and spends nothing.
  *
- * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED, IDENTITY_REVOKED, INVALID (the CSR).
+ * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED, KEY_WRONG_GROUP, IDENTITY_REVOKED, INVALID (the CSR).
  */
 export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): Promise<CertificateReply> {
   const { store, tenant, clock } = deps
@@ -29,6 +30,9 @@ export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): 
   const secretHash = hashKeySecret(body.secret)
   return store.transaction(async (tx) => {
     const use = await tx.keys.consume(secretHash, publicKeyHash, clock.nowMs())
+    requireKeyFor(body.role ?? 'connector', use)
+    const { edgeId, keyId } = use
+    if (edgeId !== undefined) return enrolEdge(deps, tx, { edgeId, keyId, publicKeyHash, body, from })
     const before = use.already === undefined ? undefined : await tx.connectors.byId(use.already)
     if (before !== undefined && !before.enabled) {
       throw new Fault('IDENTITY_REVOKED', `connector ${before.name} (${before.id}) is disabled`)

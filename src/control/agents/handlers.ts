@@ -4,12 +4,15 @@ import { permit } from './authorize.ts'
 import { type CertifyDeps, renew } from './certify.ts'
 import { CLIENT_KIND, type ClientDeps, Clients } from './clients.ts'
 import { Connectors } from './connectors.ts'
+import type { EdgeNews } from './edge-news.ts'
 import type { AfterHello, AgentHandlers } from './hub.ts'
 import type { Connected } from './presence.ts'
 import { revocation } from './reevaluate.ts'
 import { ownReport, sessionFacts } from './session-facts.ts'
 
-export type HandlerDeps = ClientDeps & CertifyDeps
+export interface HandlerDeps extends ClientDeps, CertifyDeps {
+  readonly news: EdgeNews
+}
 
 const MAX_COVERS = 2000
 /** Text of what a client may reach: a hint must not make the welcome too long to be taken. */
@@ -29,6 +32,14 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
         await takeReports(deps, connected, message)
         return undefined
       }
+      if (role === 'edge') {
+        if (message.type === 'edge-status') {
+          if (deps.edges.status(connected, message)) deps.news.listChanged()
+          return undefined
+        }
+        throw new Fault('PROTOCOL_ERROR', `an edge sent ${message.type}`)
+      }
+      if (message.type === 'edges') return void deps.edges.seen(connected, message)
       if (role === 'client') {
         if (message.type === 'authorize') return clients.authorize(connected, message)
         if (message.type === 'want-pipe') return clients.wantPipe(connected, message)
@@ -45,7 +56,9 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
       const { role, id } = connected.peer.identity
       const why = fault === undefined ? 'orderly' : fault.message
       deps.log.info({ event: 'agent.left', agent: id, code: fault?.code }, `${role} ${id} left: ${why}`)
-      const records = role === 'connector' ? deps.store.connectors : deps.store.devices
+      if (role === 'edge') deps.news.listChanged()
+      const { connectors, devices, edges } = deps.store
+      const records = { connector: connectors, client: devices, edge: edges }[role]
       records.seen(id, { address: connected.from, atMs: deps.clock.nowMs() }).catch((error: unknown) => {
         deps.log.warn({ event: 'agent.seen-lost', agent: id, err: error }, 'the time of leaving was not kept')
       })
@@ -57,6 +70,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
 async function welcome(deps: HandlerDeps, connected: Connected): Promise<ControlMessage[]> {
   const { role, id } = connected.peer.identity
   const nowMs = deps.clock.nowMs()
+  if (role === 'edge') deps.news.listChanged()
   const revoked = await deps.store.revocations.grants(id, nowMs)
   const [first, ...more] = revocation(revoked, 'revoked before this connection')
   const state: ControlMessage = {
@@ -64,12 +78,13 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
     agent: id,
     tenant: deps.tenant,
     serverTimeMs: nowMs,
-    edge: deps.edge,
+    edge: deps.edges.via(connected.via),
+    edges: role === 'edge' ? undefined : deps.edges.list(),
     grantKeys: deps.grantKeys.published,
     revoked: first?.grants ?? [],
     covers: role === 'client' ? await covers(deps, connected) : undefined,
   }
-  return [state, ...more]
+  return [state, ...more, ...(role === 'edge' ? deps.news.wholeState() : [])]
 }
 
 /** Hosts and networks that policy would let this device reach now: a hint for its PAC file. */
@@ -123,7 +138,7 @@ async function takeReports(
   connected: Connected,
   { reports }: Extract<AfterHello, { type: 'session' }>,
 ): Promise<void> {
-  const factsOf = sessionFacts(connected, await deps.policy())
+  const factsOf = sessionFacts(connected, await deps.policy(), deps.edges)
   // Waited for: an agent that reports faster than the store writes has to wait, too.
   await Promise.all(
     reports.map(async (raw) => {

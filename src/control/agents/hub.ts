@@ -10,6 +10,7 @@ import { adoptCertificate, cloned } from './adopt.ts'
 import { revoked } from './certify.ts'
 import { InTurn } from './in-turn.ts'
 import type { Connected, Presence } from './presence.ts'
+import { agentRecord } from './records.ts'
 
 type Hello = Extract<AgentMessage, { type: 'hello' }>
 export type AfterHello = Exclude<AgentMessage, Hello>
@@ -22,6 +23,9 @@ export interface AgentHandlers {
   handle(connected: Connected, message: AfterHello): Promise<ControlMessage | undefined>
   left(connected: Connected, fault: Fault | undefined): void
 }
+
+/** Where a connection came from: the address of the peer, and the edge it came in by. */
+export type Place = Pick<Connected, 'from' | 'via'>
 
 export interface HubDeps {
   readonly store: Store
@@ -49,7 +53,8 @@ export class Hub {
     this.#deps = deps
   }
 
-  attach(channel: ControlEnd, peer: Peer, from: string): void {
+  /** @param via The edge that the connection came in by. */
+  attach(channel: ControlEnd, peer: Peer, { from, via }: Place): void {
     this.#open.add(channel)
     const timer = setTimeout(
       () => sayGoodbye(channel, new Fault('HANDSHAKE_TIMEOUT', 'no hello came')),
@@ -66,7 +71,7 @@ export class Hub {
         return
       }
       channel.onMessage = undefined // What comes while the hello is judged waits in the channel.
-      this.#greet(channel, peer, from, message).catch((error) => {
+      this.#greet(channel, peer, { from, via }, message).catch((error) => {
         const fault = asFault(error)
         this.#deps.log.warn(
           { event: 'agent.refused', agent: peer.identity.id, from, code: fault.code, seen: fault.seen },
@@ -84,7 +89,7 @@ export class Hub {
     await Promise.all(channels.map((channel) => channel.closed))
   }
 
-  async #greet(channel: ControlEnd, peer: Peer, from: string, hello: Hello): Promise<void> {
+  async #greet(channel: ControlEnd, peer: Peer, { from, via }: Place, hello: Hello): Promise<void> {
     const { store, presence, handlers, clock, log } = this.#deps
     const { id, role } = peer.identity
     if (hello.version !== PROTOCOL_VERSION) {
@@ -93,7 +98,7 @@ export class Hub {
     }
     if (hello.role !== role)
       throw new Fault('PROTOCOL_ERROR', `the certificate says ${role}, the hello ${hello.role}`)
-    const record = await (role === 'connector' ? store.connectors : store.devices).byId(id)
+    const record = await agentRecord(store, peer.identity)
     if (record === undefined || !record.enabled) throw revoked(peer.identity, record?.name)
     await adoptCertificate(store, peer, record, from)
     const skewMs = hello.timeMs - clock.nowMs()
@@ -107,10 +112,11 @@ export class Hub {
       peer,
       channel,
       from,
+      via,
       hostName: hello.host,
       program: hello.program,
       sinceMs: clock.nowMs(),
-      device: 'userId' in record ? record : undefined,
+      device: record.userId === undefined ? undefined : { name: record.name, userId: record.userId },
       posture: hello.posture ?? {},
       state: 'connected',
       sessions: 0,
@@ -118,12 +124,13 @@ export class Hub {
       cpuPercent: 0,
       rssBytes: 0,
       rttUs: 0,
+      edges: new Map(),
     }
-    if (role === 'connector') {
-      for (let before = presence.connector(id); before; before = presence.connector(id)) {
-        await this.#replace(before, from)
-      }
-      presence.addConnector(connected)
+    if (role !== 'client') {
+      const there = () => (role === 'connector' ? presence.connector(id) : presence.edge(id))
+      for (let before = there(); before; before = there()) await this.#replace(before, from)
+      if (role === 'connector') presence.addConnector(connected)
+      else presence.addEdge(connected)
     } else {
       if (presence.clients(id).size >= CLIENT_CONNECTIONS) {
         throw new Fault('EDGE_BUSY', `device ${id} has ${CLIENT_CONNECTIONS} control connections`, {

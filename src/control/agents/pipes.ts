@@ -4,19 +4,15 @@ import { type Identity, identityUri } from '../../pki/identity.ts'
 import type { SigningKey } from '../../pki/signing-keys.ts'
 import { signTicket, TICKET_LIFE_MS } from '../../pki/ticket.ts'
 import type { PipeTicket } from '../../wire/control.ts'
+import type { Keyring } from '../keyring.ts'
+import type { EdgeForPipe, Edges } from './edges.ts'
+import type { Connected } from './presence.ts'
 
 export interface PipeEnds {
   /** Who is the TLS client inside the pipe. */
   readonly client: Identity
   readonly connector: Identity
   readonly session: string
-}
-
-/** Where halves are brought to. The port is known once the edge listens. */
-export interface EdgeForPipe {
-  readonly id: string
-  readonly host: string
-  port: number
 }
 
 /**
@@ -44,9 +40,35 @@ export async function createPipe(
       expiresMs: nowMs + TICKET_LIFE_MS,
     })
   const [client, connector] = await Promise.all([sign('client'), sign('connector')])
-  const shared = { pipe, edge: { ...o.edge }, ticketUs: Math.max(0, o.clock.monotonicUs() - startUs) }
+  const shared = { pipe, edge: o.edge, ticketUs: Math.max(0, o.clock.monotonicUs() - startUs) }
   return {
     client: { ...shared, ticket: client, peer: uri.connector },
     connector: { ...shared, ticket: connector, peer: uri.client },
   }
+}
+
+export interface PipeDeps {
+  readonly edges: Edges
+  readonly ticketKeys: Keyring
+  readonly tenant: string
+  readonly clock: Clock
+}
+
+/**
+ * A pipe between two agents that are connected, at the edge that is best for both.
+ *
+ * @throws {Fault} EDGE_DRAINING.
+ */
+export async function pipeBetween(
+  deps: PipeDeps,
+  client: Connected,
+  connector: Connected,
+  session: string,
+): Promise<{ client: PipeTicket; connector: PipeTicket; because: string }> {
+  const { edges, ticketKeys, tenant, clock } = deps
+  const { edge, because } = edges.choose(client, connector)
+  const ends = { client: client.peer.identity, connector: connector.peer.identity, session }
+  const pipe = await createPipe(ends, { tenant, edge, key: ticketKeys.signing, clock })
+  edges.remember(pipe.client.pipe, edge.id, because)
+  return { ...pipe, because }
 }

@@ -1,5 +1,6 @@
 import type { ControlEnd } from '../../link/control-channel.ts'
 import type { Peer } from '../../pki/verify.ts'
+import type { Reachability } from '../../policy/edge-choice.ts'
 import type { ConnectorState } from '../../policy/select.ts'
 
 /** One control connection of one agent that has said hello. */
@@ -8,6 +9,8 @@ export interface Connected {
   readonly channel: ControlEnd
   /** Address it came from. */
   readonly from: string
+  /** The edge it came in by. */
+  readonly via: string
   readonly hostName: string
   readonly program: string
   readonly sinceMs: number
@@ -21,6 +24,8 @@ export interface Connected {
   cpuPercent: number
   rssBytes: number
   rttUs: number
+  /** What it last told of edges, by id; empty until it has. */
+  edges: Reachability
 }
 
 interface Application {
@@ -36,6 +41,7 @@ const MAX_UNREACHABLE = 20_000
 export class Presence {
   readonly #connectors = new Map<string, Connected>()
   readonly #clients = new Map<string, Set<Connected>>()
+  readonly #edges = new Map<string, Connected>()
   /** `connector host port` → what it met there last, when it failed. */
   readonly #unreachable = new Map<string, { code: string; untilMs: number }>()
 
@@ -45,6 +51,15 @@ export class Presence {
 
   connectors(): Iterable<Connected> {
     return this.#connectors.values()
+  }
+
+  /** A remote edge. */
+  edge(id: string): Connected | undefined {
+    return this.#edges.get(id)
+  }
+
+  edges(): Iterable<Connected> {
+    return this.#edges.values()
   }
 
   /** Control connections of a device: its daemon, and a short-lived one per command. */
@@ -61,6 +76,11 @@ export class Presence {
     this.#connectors.set(connected.peer.identity.id, connected)
   }
 
+  /** As addConnector. */
+  addEdge(connected: Connected): void {
+    this.#edges.set(connected.peer.identity.id, connected)
+  }
+
   addClient(connected: Connected): void {
     const id = connected.peer.identity.id
     const set = this.#clients.get(id) ?? new Set()
@@ -69,8 +89,9 @@ export class Presence {
 
   remove(connected: Connected): void {
     const { role, id } = connected.peer.identity
-    if (role === 'connector') {
-      if (this.#connectors.get(id) === connected) this.#connectors.delete(id)
+    if (role !== 'client') {
+      const all = role === 'connector' ? this.#connectors : this.#edges
+      if (all.get(id) === connected) all.delete(id)
       return
     }
     const set = this.#clients.get(id)

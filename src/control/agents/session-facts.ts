@@ -1,6 +1,7 @@
 import type { SessionFacts } from '../../store/session-record.ts'
 import type { SessionReport } from '../../wire/control.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import type { Edges } from './edges.ts'
 import type { Connected } from './presence.ts'
 
 /** The report with the reporter's proven identity in it: an agent speaks for nobody else. */
@@ -18,6 +19,7 @@ export function ownReport(connected: Connected, report: SessionReport): SessionR
 export function sessionFacts(
   connected: Connected,
   policy: PolicySnapshot,
+  edges: Pick<Edges, 'reasonFor'>,
 ): (report: SessionReport) => SessionFacts {
   const known = new Map<string, SessionFacts>()
   const { device } = connected
@@ -26,7 +28,7 @@ export function sessionFacts(
     userName: policy.users.get(device.userId)?.name,
     deviceName: device.name,
   }
-  return ({ segment: segmentId, rule, connector }) => {
+  const named = ({ segment: segmentId, rule, connector }: SessionReport): SessionFacts => {
     const key = `${segmentId} ${rule} ${connector}`
     const before = known.get(key)
     if (before !== undefined) return before
@@ -41,4 +43,5 @@ export function sessionFacts(
     known.set(key, facts)
     return facts
   }
+  return (report) => ({ ...named(report), ...edges.reasonFor(report.pipe) })
 }

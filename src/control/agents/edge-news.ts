@@ -1,0 +1,79 @@
+/**
+ * What agents and remote edges are told when edges come, go or change, and when somebody is shut out.
+ *
+ * @module
+ */
+import { type ControlMessage, MAX_STATE_IDS } from '../../wire/control.ts'
+import type { Keyring } from '../keyring.ts'
+import type { Edges } from './edges.ts'
+import type { Presence } from './presence.ts'
+
+type EdgeState = Extract<ControlMessage, { type: 'edge-state' }>
+
+export interface EdgeNewsDeps {
+  readonly presence: Presence
+  readonly edges: Edges
+  readonly ticketKeys: Keyring
+  readonly revokedSerials: ReadonlySet<string>
+}
+
+export class EdgeNews {
+  readonly #deps: EdgeNewsDeps
+  #told = ''
+
+  constructor(deps: EdgeNewsDeps) {
+    this.#deps = deps
+  }
+
+  /** Tells every agent of the edges there are, if that changed. */
+  listChanged(): void {
+    const { presence, edges } = this.#deps
+    const message: ControlMessage = { type: 'edges', edges: edges.list() }
+    const text = JSON.stringify(message)
+    if (text === this.#told) return
+    this.#told = text
+    for (const { channel } of presence.connectors()) channel.send(message)
+    for (const { channel } of presence.allClients()) channel.send(message)
+  }
+
+  /** Everything a remote edge has to know: behind its welcome. */
+  wholeState(): EdgeState[] {
+    const { ticketKeys, revokedSerials } = this.#deps
+    const ticketKeysNow = ticketKeys.published
+    const serials = [...revokedSerials]
+    const messages: EdgeState[] = []
+    for (let at = 0; at === 0 || at < serials.length; at += MAX_STATE_IDS) {
+      const revoked = serials.slice(at, at + MAX_STATE_IDS)
+      messages.push({ type: 'edge-state', whole: at === 0, ticketKeys: ticketKeysNow, revoked, ended: [] })
+    }
+    return messages
+  }
+
+  keysChanged(): void {
+    this.#tell({})
+  }
+
+  revoked(serials: readonly string[]): void {
+    for (let at = 0; at < serials.length; at += MAX_STATE_IDS) {
+      this.#tell({ revoked: serials.slice(at, at + MAX_STATE_IDS) })
+    }
+  }
+
+  /** Pipes of this agent are to be cut wherever they are. */
+  ended(id: string): void {
+    this.#tell({ ended: [id] })
+  }
+
+  #tell(news: Partial<Pick<EdgeState, 'revoked' | 'ended'>>): void {
+    const { presence, ticketKeys } = this.#deps
+    const message: EdgeState = {
+      type: 'edge-state',
+      whole: false,
+      ticketKeys: ticketKeys.published,
+      revoked: [],
+      ended: [],
+      ...news,
+    }
+    for (const { channel } of presence.edges()) channel.send(message)
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The edges there are: the home edge in this process, and those that run as processes of their own and are connected.
+ * Which of them carries a pipe is decided in policy/edge-choice.ts.
+ *
+ * @module
+ */
+import { Fault } from '../../base/faults.ts'
+import { chooseEdge, type EdgeCandidate } from '../../policy/edge-choice.ts'
+import type { Store } from '../../store/store.ts'
+import type { AgentMessage, KnownEdge, PipeTicket } from '../../wire/control.ts'
+import type { Connected, Presence } from './presence.ts'
+
+type EdgesSeen = Extract<AgentMessage, { type: 'edges' }>
+type EdgeStatus = Extract<AgentMessage, { type: 'edge-status' }>
+
+/** Where halves are brought to. */
+export type EdgeForPipe = PipeTicket['edge']
+
+/** The edge in this process. The port is known once it listens. */
+export interface HomeEdge {
+  readonly id: string
+  readonly host: string
+  port: number
+}
+
+/** As many pipes are remembered with the reason for their edge as sessions are likely to be reported of. */
+const MAX_REASONS = 10_000
+
+export interface EdgesDeps {
+  readonly store: Pick<Store, 'objects' | 'edges'>
+  readonly presence: Presence
+  readonly home: HomeEdge
+}
+
+export class Edges {
+  readonly #deps: EdgesDeps
+  /** Enabled, and enrolled where it is not the home edge. In order of name, the home edge first. */
+  #registered: readonly KnownEdge[] = []
+  readonly #because = new Map<string, { edgeName: string; edgeBecause: string }>()
+
+  constructor(deps: EdgesDeps) {
+    this.#deps = deps
+  }
+
+  /** Reads what is registered. */
+  async refresh(): Promise<void> {
+    const { store, home } = this.#deps
+    const found: KnownEdge[] = []
+    for (const { id, name, spec } of await store.objects.all('edge')) {
+      const { host, port, region, addresses, enabled } = spec
+      const edge = { id, name, region, host, port, ...(addresses.length > 0 && { addresses }) }
+      if (id === home.id) found.unshift(edge)
+      else if (enabled && (await store.edges.byId(id)) !== undefined) found.push(edge)
+    }
+    this.#registered = found
+  }
+
+  /** For agents: every edge, and which of them takes nobody now. */
+  list(): KnownEdge[] {
+    return this.#registered.map((edge) => {
+      const out = this.#out(edge.id)
+      return out === undefined ? edge : { ...edge, out }
+    })
+  }
+
+  /** May a remote edge of this id pass connections on to here? */
+  admits(id: string): boolean {
+    return id !== this.#deps.home.id && this.#registered.some((edge) => edge.id === id)
+  }
+
+  nameOf(id: string): string {
+    return this.#registered.find((edge) => edge.id === id)?.name ?? id
+  }
+
+  /** Where a connection came in. */
+  via(id: string): EdgeForPipe {
+    const edge = this.#registered.find((one) => one.id === id) ?? this.#deps.home
+    return { id: edge.id, host: edge.host, port: edge.port }
+  }
+
+  /** What an agent has measured. */
+  seen(agent: Connected, { seen }: EdgesSeen): void {
+    agent.edges = new Map(
+      seen.map(({ edge, rttUs, fault }) => [
+        edge,
+        { rttUs, code: rttUs === undefined ? fault?.code : undefined },
+      ]),
+    )
+  }
+
+  /** @returns whether agents should hear of it. */
+  status(edge: Connected, { state, pipes }: EdgeStatus): boolean {
+    const before = edge.state
+    edge.state = state === 'draining' ? 'draining' : 'healthy'
+    edge.tunnels = pipes
+    return (before === 'draining') !== (edge.state === 'draining')
+  }
+
+  /**
+   * The edge for a pipe between two agents.
+   *
+   * @throws {Fault} EDGE_DRAINING if no edge takes pipes now.
+   */
+  choose(client: Connected, connector: Connected): { edge: EdgeForPipe; because: string } {
+    const candidates = this.#registered.map(
+      ({ id, name }): EdgeCandidate => ({ id, name, out: this.#out(id) }),
+    )
+    if (candidates.length === 0) candidates.push({ id: this.#deps.home.id, name: 'embedded' })
+    const { chosen, because } = chooseEdge(candidates, client.edges, connector.edges)
+    if (chosen === undefined) throw new Fault('EDGE_DRAINING', because)
+    return { edge: this.via(chosen), because }
+  }
+
+  /** Remembers why a pipe goes where it goes, for the records of its sessions. */
+  remember(pipe: string, edgeId: string, edgeBecause: string): void {
+    this.#because.set(pipe, { edgeName: this.nameOf(edgeId), edgeBecause })
+    if (this.#because.size > MAX_REASONS) this.#because.delete(this.#because.keys().next().value!)
+  }
+
+  reasonFor(pipe: string | undefined): { edgeName: string; edgeBecause: string } | undefined {
+    return pipe === undefined ? undefined : this.#because.get(pipe)
+  }
+
+  #out(id: string): 'away' | 'draining' | undefined {
+    if (id === this.#deps.home.id) return undefined
+    const edge = this.#deps.presence.edge(id)
+    if (edge === undefined) return 'away'
+    return edge.state === 'draining' ? 'draining' : undefined
+  }
+}
