@@ -57,7 +57,7 @@ export async function openSite({
   const group = await control.store.objects.put({
     kind: 'connector-group',
     name: 'test-group',
-    spec: { description: '', enabled: true, location: '' },
+    spec: { description: '', enabled: true, location: '', region: '', connectorKind: 'app' },
   })
 
   let made = 0

@@ -13,6 +13,8 @@ import {
   connectorGroupSpec,
   type EdgeSpec,
   edgeSpec,
+  type InternetRuleSpec,
+  internetRuleSpec,
   type PostureFactSpec,
   postureFactSpec,
   type SegmentGroupSpec,
@@ -40,6 +42,7 @@ export interface ObjectSpecs {
   user: UserSpec
   'posture-fact': PostureFactSpec
   'access-rule': AccessRuleSpec
+  'internet-rule': InternetRuleSpec
   edge: EdgeSpec
 }
 export type ObjectKind = keyof ObjectSpecs
@@ -154,6 +157,15 @@ export const OBJECT_KINDS: { readonly [K in ObjectKind]: ObjectKindRow<K> } = {
       'conditions.segments': 'segment',
       'conditions.segmentGroups': 'segment-group',
     },
+    policy: true,
+  },
+  'internet-rule': {
+    plural: 'internet-rules',
+    aliases: ['ir', 'bypass'],
+    title: 'internet rule',
+    prefix: 'obj',
+    spec: internetRuleSpec,
+    references: {},
     policy: true,
   },
   edge: {

@@ -24,12 +24,20 @@ import {
 
 const enabled = z.boolean().default(true)
 
+/** Only App Connectors carry sessions to private applications. */
+export const CONNECTOR_KINDS = ['app', 'branch', 'cloud'] as const
+export type ConnectorKind = (typeof CONNECTOR_KINDS)[number]
+
 /** Unit of availability and routing boundary: one per failure domain. */
 export const connectorGroupSpec = z.strictObject({
   description,
   enabled,
   /** Where it stands, for people: "Frankfurt, rack 12". */
   location: z.string().max(256).default(''),
+  /** The region it stands in, as edges name theirs: members of one group share it. */
+  region: z.string().max(64).default(''),
+  /** What its members are: App Connectors in front of private applications, or those of a branch or a cloud. */
+  connectorKind: z.enum(CONNECTOR_KINDS).default('app'),
 })
 
 /** One application server, for server groups that list theirs: names then resolve to these addresses or not at all. */
@@ -168,8 +176,33 @@ export const accessRuleSpec = z.strictObject({
   conditions: conditions.default({}),
 })
 
+/** Names that clients send straight to the internet, without a tunnel. A private segment as specific as it wins. */
+export const internetRuleSpec = z.strictObject({
+  description,
+  enabled,
+  domains: z
+    .array(domain)
+    .min(1, 'an internet rule names at least one domain')
+    .max(256)
+    .overwrite((list) => [...new Set(list)]),
+  action: z.literal('bypass').default('bypass'),
+})
+
 /** A service edge: where agents bring their halves of a tunnel. */
-export const edgeSpec = z.strictObject({ description, enabled, host: hostOrAddress, port: portNumber })
+export const edgeSpec = z.strictObject({
+  description,
+  enabled,
+  host: hostOrAddress,
+  port: portNumber,
+  /** Where it stands. Agents that are said to be in the same region should be at it. */
+  region: z.string().max(64).default(''),
+  /** Fixed addresses that agents connect to; none: they resolve the host. */
+  addresses: z
+    .array(ipAddress)
+    .max(16)
+    .default([])
+    .overwrite((list) => [...new Set(list)]),
+})
 
 export type ConnectorGroupSpec = z.infer<typeof connectorGroupSpec>
 export type ServerSpec = z.infer<typeof serverSpec>
@@ -180,4 +213,5 @@ export type UserSpec = z.infer<typeof userSpec>
 export type UserGroupSpec = z.infer<typeof userGroupSpec>
 export type PostureFactSpec = z.infer<typeof postureFactSpec>
 export type AccessRuleSpec = z.infer<typeof accessRuleSpec>
+export type InternetRuleSpec = z.infer<typeof internetRuleSpec>
 export type EdgeSpec = z.infer<typeof edgeSpec>

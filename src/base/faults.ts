@@ -9,6 +9,7 @@
 
 import { APPLICATION_FAULTS } from './fault-table/application.ts'
 import { CLIENT_FAULTS } from './fault-table/client.ts'
+import { CONFIGURATION_FAULTS } from './fault-table/configuration.ts'
 import { CONNECTOR_FAULTS } from './fault-table/connector.ts'
 import { CONTROL_FAULTS } from './fault-table/control.ts'
 import { DNS_FAULTS } from './fault-table/dns.ts'
@@ -21,6 +22,7 @@ export const FAULTS = {
   ...CLIENT_FAULTS,
   ...EDGE_FAULTS,
   ...CONTROL_FAULTS,
+  ...CONFIGURATION_FAULTS,
   ...CONNECTOR_FAULTS,
   ...DNS_FAULTS,
   ...APPLICATION_FAULTS,

@@ -17,7 +17,14 @@ const named = (row: Row, id: string | undefined) => (id === undefined ? undefine
 const namedList = (row: Row, ids: string[] | undefined) => list(ids?.map((id) => named(row, id)))
 
 const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
-  'connector-group': [name, enabled, ['LOCATION', (row) => row.location], description],
+  'connector-group': [
+    name,
+    enabled,
+    ['KIND', (row) => row.connectorKind],
+    ['REGION', (row) => row.region],
+    ['LOCATION', (row) => row.location],
+    description,
+  ],
   server: [name, enabled, ['ADDRESS', (row) => row.address], description],
   'server-group': [
     name,
@@ -44,6 +51,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
     ['ACTION', (row) => row.action],
     ['CONDITIONS', (row) => list(Object.keys(row.conditions ?? {}))],
   ],
+  'internet-rule': [name, enabled, ['ACTION', (row) => row.action], ['DOMAINS', (row) => list(row.domains)]],
   edge: [name, enabled, ['ADDRESS', (row) => `${row.host}:${row.port}`]],
   'provisioning-key': [
     name,

@@ -11,7 +11,11 @@ const NOW = Date.UTC(2026, 10, 21, 12, 0)
 /** One user, one wiki on 443, one database on 5432 that only managed devices reach, one segment with no way to it. */
 async function declare(store: Store): Promise<{ policy: PolicySnapshot; user: string }> {
   const put = store.objects.put.bind(store.objects)
-  await put({ kind: 'connector-group', name: 'dc1', spec: { description: '', enabled: true, location: '' } })
+  await put({
+    kind: 'connector-group',
+    name: 'dc1',
+    spec: { description: '', enabled: true, location: '', region: '', connectorKind: 'app' },
+  })
   const group = { description: '', enabled: true, dynamicDiscovery: true, servers: [] }
   await put({ kind: 'server-group', name: 'dc1-servers', spec: { ...group, connectorGroups: ['dc1'] } })
   const segment = {

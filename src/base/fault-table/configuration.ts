@@ -1,0 +1,88 @@
+import type { FaultRow } from './row.ts'
+
+/** What is wrong with what was declared. Lint says it before a user meets it; where policy meets it, it refuses. */
+export const CONFIGURATION_FAULTS = {
+  GROUP_SINGLE_MEMBER: {
+    hop: 'control',
+    scenario: 16,
+    retry: false,
+    title: 'The connector group has one member',
+    cause: 'Nothing takes over when that connector is upgraded, restarted or lost.',
+    fix: 'backstitch key create --group GROUP, then enrol a second connector on another machine of the site.',
+    verify: 'backstitch lint no longer names the group',
+  },
+  GROUP_SPANS_SITES: {
+    hop: 'control',
+    retry: false,
+    title: 'The members of the connector group stand at distant sites',
+    cause: 'Members of one group are taken for equals, so users are sent across sites by the load alone.',
+    fix: 'Make one connector group for each site, and enrol each connector with a key of its own site.',
+    verify: 'backstitch lint no longer names the group',
+  },
+  WRONG_CONNECTOR_KIND: {
+    hop: 'control',
+    retry: false,
+    title: 'This kind of connector does not serve private applications',
+    cause:
+      'The connector group is one of branch or cloud connectors; only App Connectors carry these sessions.',
+    fix: 'Use a key of a connector group whose connectorKind is app, and name such a group in the server group.',
+    verify: 'backstitch describe connector-group NAME shows connectorKind app',
+  },
+  NAME_IN_TWO_LANES: {
+    hop: 'control',
+    scenario: 15,
+    retry: false,
+    title: 'A name is both a private application and sent to the internet',
+    cause: 'An application segment and an internet rule claim the same name; the private segment wins.',
+    fix: 'Take the name out of the internet rule, or out of the segment.',
+    verify: 'backstitch lint no longer names either',
+  },
+  LINT_NAME_IN_TWO_SEGMENTS: {
+    hop: 'control',
+    retry: false,
+    title: 'Two segments claim the same destination and port',
+    cause: 'Both name it exactly alike, so the older one decides and the other is never asked.',
+    fix: 'Leave the destination in one of them, or give them different ports.',
+    verify: 'backstitch lint no longer names either',
+  },
+  LINT_PORT_HIDDEN: {
+    hop: 'control',
+    retry: false,
+    title: 'A more specific segment hides a port of a wider one',
+    cause: 'The most specific segment decides alone; it does not list a port that the wider one does.',
+    fix: 'Add the port to the more specific segment, or take the name out of it.',
+    verify: 'backstitch lint no longer names the segment',
+  },
+  LINT_FAILOVER_EMPTY: {
+    hop: 'control',
+    retry: false,
+    title: 'A failover group has no member that could take over',
+    cause: 'No connector is enrolled in it, or all of them are disabled, or the group is.',
+    fix: 'Enrol a connector in the group, or take the group out of failoverConnectorGroups.',
+    verify: 'backstitch lint no longer names the server group',
+  },
+  LINT_RULE_SHADOWED: {
+    hop: 'control',
+    retry: false,
+    title: 'An earlier rule decides everything this rule could',
+    cause: 'Rules are asked by order and the first that matches decides; this one is never the first.',
+    fix: 'Give it a lower order than the rule that is named, or delete it.',
+    verify: 'backstitch lint no longer names the rule',
+  },
+  LINT_RULE_NEVER_MATCHES: {
+    hop: 'control',
+    retry: false,
+    title: 'The rule can match nobody',
+    cause: 'One of its conditions cannot hold: its list is empty, or all that it names is disabled.',
+    fix: 'Correct the condition that is named, or disable or delete the rule.',
+    verify: 'backstitch lint no longer names the rule',
+  },
+  LINT_PROBES_TOO_MANY: {
+    hop: 'control',
+    retry: false,
+    title: 'More destinations are checked without pause than connectors can check',
+    cause: 'Continuous health checks of all segments behind one group share the budget of its members.',
+    fix: 'Set health to onAccess on segments that can wait, or enrol more connectors.',
+    verify: 'backstitch lint no longer names the group',
+  },
+} as const satisfies Record<string, FaultRow>
