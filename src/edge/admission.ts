@@ -10,6 +10,8 @@ interface Count {
 export interface Visit {
   /** The handshake is over: the connection no longer counts as unfinished. */
   settled(): void
+  /** It is really from this address: it counts there from now on. @returns false when that is at a limit. */
+  isFrom(address: string): boolean
   /** The connection is gone. Call once. */
   left(): void
 }
@@ -37,6 +39,20 @@ export class Admission {
 
   /** @returns undefined when the address, or the edge, is at a limit. */
   enter(address: string): Visit | undefined {
+    let place = this.#place(address)
+    if (place === undefined) return undefined
+    return {
+      settled: () => place?.settled(),
+      left: () => place?.left(),
+      isFrom: (other) => {
+        place?.left()
+        place = this.#place(other)
+        return place !== undefined
+      },
+    }
+  }
+
+  #place(address: string): Pick<Visit, 'settled' | 'left'> | undefined {
     const key = addressKey(address)
     const count = this.#byAddress.get(key) ?? { connections: 0, handshakes: 0 }
     const { connections, connectionsPerAddress, handshakesPerAddress } = this.#limits

@@ -19,8 +19,8 @@ import { type CertificateReply, enrolRequest, loginRequest } from '../wire/contr
 import { httpServer } from './http-server.ts'
 import { readBody } from './read-body.ts'
 
-/** Who a connection is from: nobody yet, a proved agent, or one whose certificate was refused. */
-export type Caller = { readonly peer?: Peer; readonly fault?: Fault }
+/** Who a connection is from: nobody yet, a proved agent, or one whose certificate was refused. `via`: a remote edge. */
+export type Caller = { readonly peer?: Peer; readonly fault?: Fault; readonly via?: string }
 
 const REQUEST_MS = 20_000
 
@@ -95,7 +95,7 @@ export class AgentServer {
   #upgrade(request: http.IncomingMessage, socket: tls.TLSSocket, head: Buffer): void {
     const { control } = this.#o
     try {
-      const { peer, fault } = this.#o.callerOf(socket)
+      const { peer, fault, via } = this.#o.callerOf(socket)
       if (fault) throw fault
       if (peer === undefined) throw new Fault('PEER_REFUSED', 'a client certificate is needed here')
       if (request.url !== CONTROL_PATH) throw notHere(request)
@@ -103,7 +103,7 @@ export class AgentServer {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         this.#attached++
         webSocket.once('close', () => this.#attached--)
-        control.attach(controlEnd(webSocket), peer, from)
+        control.attach(controlEnd(webSocket), peer, from, via)
       })
     } catch (thrown) {
       this.#refuse(thrown, socket, (status, body) => {

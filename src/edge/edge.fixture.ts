@@ -25,7 +25,7 @@ export interface TestEdge extends AsyncDisposable {
   readonly client: Credentials
   readonly connector: Credentials
   readonly revoked: Set<string>
-  readonly attached: { channel: ControlEnd; peer: Peer; from: string }[]
+  readonly attached: { channel: ControlEnd; peer: Peer; from: string; via?: string }[]
 }
 
 export async function openTestEdge(
@@ -39,8 +39,8 @@ export async function openTestEdge(
     rootPem: tenant.authority.rootPem,
     enrol: (body) => certify(tenant, 'connector', body.csr),
     login: (body) => certify(tenant, 'client', body.csr),
-    attach: (channel, peer, from) => {
-      attached.push({ channel, peer, from })
+    attach: (channel, peer, from, via) => {
+      attached.push({ channel, peer, from, via })
       if (o.welcome) greet(channel, peer, o.welcome)
     },
     http: (_request: http.IncomingMessage, response: http.ServerResponse) => response.end('hello, people\n'),

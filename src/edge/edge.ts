@@ -1,37 +1,49 @@
 import { once } from 'node:events'
-import type http from 'node:http'
 import net from 'node:net'
 import { Registry } from 'prom-client'
 import { deadline } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import type { ControlPort } from '../link/control-port.ts'
+import type { ControlPort, EdgeAuthority } from '../link/control-port.ts'
 import type { Credentials } from '../link/credentials.ts'
 import type { Peer } from '../pki/verify.ts'
 import { portHolder } from '../probe/port-holder.ts'
 import { Admission, type Visit } from './admission.ts'
-import { AgentServer } from './agent-server.ts'
 import { Dispatch } from './dispatch.ts'
-import { httpServer } from './http-server.ts'
+import type { Front } from './front.ts'
+import { HomeFront } from './home-front.ts'
 import { DEFAULT_LIMITS, type EdgeLimits } from './limits.ts'
 import { EdgeMetrics } from './metrics.ts'
 import { createPublicCertificate, fingerprintOf, type PublicCertificate } from './public-certificate.ts'
+import { RelayFront, type RelayFrontOptions } from './relay-front.ts'
 import { Rendezvous } from './rendezvous.ts'
 
 const KEEP_ALIVE_MS = 60_000
 
-export interface EdgeOptions {
+interface AnyEdgeOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly edgeId: string
   /** Identity of role `edge`. */
   readonly credentials: Credentials
-  /** Self-signed and made here, for this run, when absent; `fingerprint` names it. */
-  readonly publicCertificate?: PublicCertificate
-  readonly control: ControlPort
   readonly log: Log
   readonly limits?: Partial<EdgeLimits>
   readonly registry?: Registry
 }
+
+/** The edge beside the control plane. */
+interface HomeEdgeOptions extends AnyEdgeOptions {
+  /** Self-signed and made here, for this run, when absent; `fingerprint` names it. */
+  readonly publicCertificate?: PublicCertificate
+  readonly control: ControlPort
+}
+
+/** An edge that passes on to it what is not a half of a pipe. */
+interface RemoteEdgeOptions extends AnyEdgeOptions {
+  readonly authority: EdgeAuthority
+  readonly home: Pick<RelayFrontOptions, 'home' | 'egress'>
+}
+
+export type EdgeOptions = HomeEdgeOptions | RemoteEdgeOptions
 
 export interface EdgeStats {
   readonly connections: number
@@ -39,8 +51,10 @@ export interface EdgeStats {
   /** Pipes that wait for their other half. */
   readonly waiting: number
   readonly pipes: number
-  /** Control connections of agents. */
+  /** Control connections of agents that end here. */
   readonly control: number
+  /** Connections passed on to the home edge, or taken from remote edges. */
+  readonly relayed: number
   /** By fault code. */
   readonly refused: Readonly<Record<string, number>>
   readonly draining: boolean
@@ -57,18 +71,17 @@ export class Edge implements AsyncDisposable {
   readonly #admission: Admission
   readonly #metrics: EdgeMetrics
   readonly #rendezvous: Rendezvous
-  readonly #agents: AgentServer
-  readonly #people: http.Server
+  readonly #front: Front
   readonly #dispatch: Dispatch
   readonly #sockets = new Set<net.Socket>()
-  /** SHA-256 of the public certificate, hex with colons, as browsers show it. */
+  #credentials: Credentials
+  /** SHA-256 of the public certificate, hex with colons, as browsers show it; a remote edge shows none. */
   readonly fingerprint: string
   #draining = false
 
   static async open(options: EdgeOptions): Promise<Edge> {
     const { host, port } = options.listen
-    const shown = options.publicCertificate ?? (await createPublicCertificate([nameFor(host)], Date.now()))
-    const edge = new Edge(options, shown)
+    const edge = new Edge(options, 'control' in options ? await shownBy(options) : undefined)
     edge.#listener.listen({ host, port, backlog: 4096 })
     try {
       await once(edge.#listener, 'listening')
@@ -86,38 +99,37 @@ export class Edge implements AsyncDisposable {
     return edge
   }
 
-  private constructor(options: EdgeOptions, shown: PublicCertificate) {
-    const { control, log, registry = new Registry() } = options
+  private constructor(options: EdgeOptions, shown: PublicCertificate | undefined) {
+    const { log, registry = new Registry() } = options
     this.#o = options
+    this.#credentials = options.credentials
+    const credentials = () => this.#credentials
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     const { headersMs } = this.#limits
-    this.fingerprint = fingerprintOf(shown)
+    this.fingerprint = shown === undefined ? '' : fingerprintOf(shown)
     this.#admission = new Admission(this.#limits)
     this.#metrics = new EdgeMetrics(registry, {
       connections: () => this.#admission.connections,
       handshakes: () => this.#admission.handshakes,
       waiting: () => this.#rendezvous.waiting,
       pipes: () => this.#rendezvous.pipes,
-      control: () => this.#agents.attached,
+      control: () => this.#front.attached,
+      relayed: () => this.#front.relayed,
     })
     this.#rendezvous = new Rendezvous({ pairMs: this.#limits.pairMs, log, metrics: this.#metrics })
-    this.#agents = new AgentServer({
-      headersMs,
-      control,
-      log,
-      callerOf: (socket) => this.#dispatch.callerOf(socket),
-      refused: (code) => this.#metrics.refused(code),
-    })
-    this.#people = httpServer({ headersMs, requestMs: 60_000 }, log, (request, response) => {
-      control.http(request, response)
-    })
+    const metrics = this.#metrics
+    this.#front =
+      'control' in options
+        ? new HomeFront({
+            ...{ credentials, control: options.control, headersMs, log, metrics },
+            publicCertificate: shown!,
+          })
+        : new RelayFront({ ...options.home, credentials, log })
     this.#dispatch = new Dispatch({
-      credentials: options.credentials,
-      publicCertificate: shown,
-      control,
+      credentials,
+      authority: 'control' in options ? options.control : options.authority,
       rendezvous: this.#rendezvous,
-      agents: this.#agents,
-      people: this.#people,
+      front: this.#front,
     })
     this.#listener = net.createServer(
       {
@@ -141,7 +153,8 @@ export class Edge implements AsyncDisposable {
       handshaking: this.#admission.handshakes,
       waiting: this.#rendezvous.waiting,
       pipes: this.#rendezvous.pipes,
-      control: this.#agents.attached,
+      control: this.#front.attached,
+      relayed: this.#front.relayed,
       refused: this.#metrics.refusedByCode,
       draining: this.#draining,
     }
@@ -149,7 +162,7 @@ export class Edge implements AsyncDisposable {
 
   /** The tenant certificate was renewed: handshakes from here on use it. */
   renew(credentials: Credentials): void {
-    this.#dispatch.credentials = credentials
+    this.#credentials = credentials
   }
 
   /** Takes no new pipes; resolves when the live ones ended, or `deadlineMs` passed and they were closed. */
@@ -157,6 +170,7 @@ export class Edge implements AsyncDisposable {
     this.#draining = true
     this.#o.log.info({ event: 'edge.draining', pipes: this.#rendezvous.pipes, deadlineMs }, 'draining')
     const { promise: late, resolve } = Promise.withResolvers<void>()
+    this.#front.drain()
     const timer = setTimeout(resolve, deadlineMs)
     const drained = this.#rendezvous.drained()
     await Promise.race([drained, late])
@@ -168,14 +182,13 @@ export class Edge implements AsyncDisposable {
 
   /** Closes the pipes and control connections of matching peers. @returns how many. */
   revoke(matches: (peer: Peer) => boolean): number {
-    return this.#dispatch.cut(matches) + this.#rendezvous.cut(matches)
+    return this.#front.cut(matches) + this.#rendezvous.cut(matches)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.#listener.listening ? once(this.#listener, 'close') : undefined
     this.#listener.close()
-    this.#agents.close()
-    this.#people.close(() => {})
+    this.#front.close()
     this.#rendezvous.cut(() => true)
     const gone = [...this.#sockets].map((socket) => once(socket, 'close'))
     for (const socket of this.#sockets) socket.destroy()
@@ -211,10 +224,17 @@ export class Edge implements AsyncDisposable {
     const started = performance.now()
     const { handshakeMs } = this.#limits
     using limit = deadline(handshakeMs, 'HANDSHAKE_TIMEOUT', 'a peer did not finish its handshake')
-    const kind = await this.#dispatch.take(socket, limit)
+    const kind = await this.#dispatch.take(socket, { visit, signal: limit })
     visit.settled()
     this.#metrics.handshakeDone(kind, performance.now() - started)
   }
+}
+
+function shownBy({
+  publicCertificate,
+  listen,
+}: HomeEdgeOptions): PublicCertificate | Promise<PublicCertificate> {
+  return publicCertificate ?? createPublicCertificate([nameFor(listen.host)], Date.now())
 }
 
 function nameFor(host: string): string {

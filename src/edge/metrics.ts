@@ -4,7 +4,7 @@ import type { HalfMode } from '../wire/handover.ts'
 import type { StitchEnd } from './stitch.ts'
 
 /** What a connection came for. */
-export const KINDS = ['https', 'control', 'pipe'] as const
+export const KINDS = ['https', 'control', 'pipe', 'relay'] as const
 export type Kind = (typeof KINDS)[number]
 
 export interface EdgeGauges {
@@ -13,6 +13,7 @@ export interface EdgeGauges {
   readonly waiting: () => number
   readonly pipes: () => number
   readonly control: () => number
+  readonly relayed: () => number
 }
 
 /** Counters of one edge. Labels are fault codes and kinds: a closed list, whatever peers send. */
@@ -45,6 +46,11 @@ export class EdgeMetrics {
     gauge('backstitch_edge_pipes', 'Pipes joined now', gauges.pipes)
     gauge('backstitch_edge_pipes_waiting', 'Pipes that wait for their other half', gauges.waiting)
     gauge('backstitch_edge_control_connections', 'Control connections of agents', gauges.control)
+    gauge(
+      'backstitch_edge_relays',
+      'Connections passed on to the home edge, or taken from remote edges',
+      gauges.relayed,
+    )
     this.#refusedTotal = new Counter({
       name: 'backstitch_edge_refused_total',
       help: 'Connections and halves refused, by fault code',

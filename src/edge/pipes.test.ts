@@ -49,6 +49,7 @@ test('two halves become one pipe, whichever comes first, and its end is counted'
     waiting: 0,
     pipes: 0,
     control: 0,
+    relayed: 0,
     refused: {},
     draining: false,
   })

@@ -11,6 +11,8 @@ export const enrolRequest = z.strictObject({
   version: z.number().int(),
   /** Who asks; a connector where it is not said. */
   role: z.enum(['connector', 'edge']).optional(),
+  /** Connector group, by name or id, that the machine is meant for: a key of another one is refused. */
+  group: z.string().min(1).max(128).optional(),
   /** Provisioning key secret, base64url. */
   secret: z.string().max(128),
   csr: pem,
