@@ -12,6 +12,7 @@ interface ConnectorFlags {
   readonly config: string
   readonly state?: string
   readonly keyFile?: string
+  readonly group?: string
   readonly proxy?: string
   readonly edge?: { host: string; port: number }
   readonly drain?: number
@@ -34,6 +35,11 @@ export function addConnector(program: Command): void {
     .addOption(
       new Option('--key-file <file>', 'provisioning key, read only while this machine is not enrolled').env(
         'BACKSTITCH_KEY_FILE',
+      ),
+    )
+    .addOption(
+      new Option('--group <group>', 'connector group this machine is for: no key of another is accepted').env(
+        'BACKSTITCH_GROUP',
       ),
     )
     .option('--proxy <host:port>', 'outbound proxy for edge traffic; credentials go into the proxy file')
@@ -70,6 +76,7 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
     ...config,
     stateDir: flags.state ?? config.stateDir,
     keyFile: flags.keyFile ?? config.keyFile,
+    group: flags.group ?? config.group,
     proxy: flags.proxy ?? config.proxy,
     edge: flags.edge ?? config.edge,
     drainSeconds: flags.drain ?? config.drainSeconds,

@@ -103,6 +103,7 @@ export class Connector {
         this.#progress.begin(4)
         const enrolled = await enrolUntilDone(locker, {
           keyFile: this.#o.keyFile,
+          group: this.#o.group,
           proxyFile: this.#o.proxyFile,
           edge: this.#o.edge,
           egress: () => this.#readEgress(),

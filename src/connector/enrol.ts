@@ -18,12 +18,12 @@ import { PROGRAM, VERSION } from '../base/version.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
 import type { DialStep } from '../link/dial.ts'
 import type { Egress } from '../link/egress.ts'
+import { readKeyFile, removeKeyFile } from '../link/key-file.ts'
 import { postEnrol } from '../link/requests.ts'
 import { createKeyAndCsr } from '../pki/csr.ts'
 import { fingerprintOf, type MachineFacts } from '../probe/machine.ts'
 import { PROTOCOL_VERSION } from '../wire/control.ts'
 import { acceptCertificate, type ConnectorIdentity, saveIdentity } from './identity.ts'
-import { readKeyFile, removeKeyFile } from './key-file.ts'
 import type { Locker } from './locker.ts'
 
 const PENDING_FILE = 'enrolment.json'
@@ -31,6 +31,8 @@ const pendingKey = z.strictObject({ keyPem: z.string(), csrPem: z.string() })
 
 export interface EnrolOptions {
   readonly keyFile: string
+  /** Connector group that this machine is meant for; none: that of whatever key it has. */
+  readonly group?: string
   /** The identity whose certificate has ended: asked for again with its own key, it stays the same connector. */
   readonly ended?: ConnectorIdentity
   /** Instead of the edge that the key names. */
@@ -62,6 +64,7 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
     {
       version: PROTOCOL_VERSION,
       secret: key.secret,
+      group: o.group,
       csr: pair.csrPem,
       host: {
         name: os.hostname().slice(0, 253),

@@ -9,6 +9,8 @@ const path = z.string().min(1).max(4096)
 export const connectorConfig = z.strictObject({
   /** Provisioning key, read only while this machine is not enrolled. */
   keyFile: path.default('/etc/backstitch/provision_key'),
+  /** Connector group that this machine is meant for: it does not enrol with a key of another one. */
+  group: z.string().min(1).max(128).optional(),
   /** Identity, seal, status socket. Must survive a restart. */
   stateDir: path.default('/var/lib/backstitch/connector'),
   /** Machine factors that only root may read, written by a privileged step before the start. */

@@ -1,4 +1,5 @@
 import { parsePorts } from '../api/fields.ts'
+import type { ConnectorKind } from '../api/specs.ts'
 import type { PolicyRule } from '../policy/rule.ts'
 import type { PolicySegment, PortRange } from '../policy/segment.ts'
 import type { ConnectorRecord } from '../store/connectors.ts'
@@ -11,6 +12,13 @@ export interface PolicyUser {
   readonly groups: readonly string[]
 }
 
+/** A connector group behind a segment whose members do not serve private applications. */
+export interface WrongKind {
+  readonly id: string
+  readonly name: string
+  readonly kind: Exclude<ConnectorKind, 'app'>
+}
+
 /** Everything a decision rests on, as of one policy version. */
 export interface PolicySnapshot {
   readonly version: number
@@ -20,6 +28,8 @@ export interface PolicySnapshot {
   readonly users: ReadonlyMap<string, PolicyUser>
   /** Ids of the enabled connector groups behind a segment. */
   connectorGroupsOf(segment: PolicySegment): string[]
+  /** Which of these groups hold no App Connectors, and what they hold. */
+  wrongKinds(groups: readonly string[]): WrongKind[]
   /** Connectors of these groups, the disabled too. */
   members(groups: readonly string[]): ConnectorRecord[]
 }
@@ -73,6 +83,9 @@ async function read(tx: Repositories): Promise<PolicySnapshot> {
       { name, enabled: spec.enabled, groups: spec.groups },
     ]),
   )
+  const wrong = groups.flatMap(({ id, name, spec: { connectorKind: kind } }): WrongKind[] =>
+    kind === 'app' ? [] : [{ id, name, kind }],
+  )
   const members = Map.groupBy(await tx.connectors.all(), (connector) => connector.groupId)
   return {
     version,
@@ -82,6 +95,7 @@ async function read(tx: Repositories): Promise<PolicySnapshot> {
     connectorGroupsOf: (segment) => [
       ...new Set(segment.serverGroups.flatMap((id) => behind.get(id)?.connectorGroups ?? [])),
     ],
+    wrongKinds: (ids) => wrong.filter(({ id }) => ids.includes(id)),
     members: (ids) => ids.flatMap((id) => members.get(id) ?? []),
   }
 }

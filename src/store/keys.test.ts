@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OBJECT_KINDS } from '../api/kinds.ts'
+import type { Fault } from '../base/faults.ts'
 import { openStore, type Store } from './store.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 1)
@@ -78,11 +79,35 @@ for (const { name, secret = 'secret', nowMs = NOW_MS, revoke = false, code } of 
   })
 }
 
+test('a key that was deleted is revoked, not unknown: when and by whom is said', async () => {
+  await using store = await withKey(1)
+  const { id } = await store.keys.get('k')
+  await store.keys.delete('k', { by: 'token ada (tok_1)' })
+  await assert.rejects(store.keys.consume('secret', 'mine', NOW_MS), (fault: Fault) => {
+    assert.equal(fault.code, 'KEY_REVOKED')
+    assert.equal(fault.seen.key, id)
+    assert.equal(fault.seen.by, 'token ada (tok_1)')
+    assert.match(String(fault.seen.deleted), /^\d{4}-\d\d-\d\dT/)
+    return true
+  })
+  // The name is free again, and a key of the same name is another key.
+  const { id: group } = await store.objects.get('connector-group', 'dc1')
+  await store.keys.create({
+    name: 'k',
+    groupId: group,
+    secretHash: 'anew',
+    maxUses: 1,
+    expiresMs: NOW_MS + 60_000,
+  })
+  await store.keys.consume('anew', 'mine', NOW_MS)
+  await assert.rejects(store.keys.consume('secret', 'other', NOW_MS), { code: 'KEY_REVOKED' })
+})
+
 test('a group with keys or connectors is not deleted', async () => {
   await using store = await withKey(1)
   await enrol(store, 'mine')
   await assert.rejects(store.objects.delete('connector-group', 'dc1'), { code: 'IN_USE' })
-  await store.keys.delete('k')
+  await store.keys.delete('k', { by: 'ada' })
   await assert.rejects(store.objects.delete('connector-group', 'dc1'), { code: 'IN_USE' })
   await store.connectors.delete('web1')
   await store.objects.delete('connector-group', 'dc1')

@@ -1,5 +1,6 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { rememberDeleted, whyNoKey } from './deleted-keys.ts'
 import { checkVersion, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
@@ -93,13 +94,14 @@ export class ProvisioningKeys {
    * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED.
    */
   async consume(secretHash: string, publicKeyHash: string, nowMs: number): Promise<KeyUse> {
-    return this.#scope.atomically(async ({ db }) => {
+    return this.#scope.atomically(async (scope) => {
+      const { db } = scope
       const key = await db
         .selectFrom('provisioningKey')
         .selectAll()
         .where('secretHash', '=', secretHash)
         .executeTakeFirst()
-      if (key === undefined) throw new Fault('KEY_UNKNOWN', 'no provisioning key has this secret')
+      if (key === undefined) throw await whyNoKey(scope, secretHash)
       if (key.revoked === 1) throw new Fault('KEY_REVOKED', `key ${key.name} (${key.id})`, seenOf(key))
       if (key.expiresMs <= nowMs) {
         const at = new Date(key.expiresMs).toISOString()
@@ -169,13 +171,18 @@ export class ProvisioningKeys {
     })
   }
 
-  /** Connectors that were enrolled with it stay. @throws {Fault} NOT_FOUND, PRECONDITION_FAILED. */
-  async delete(idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
+  /**
+   * Connectors that were enrolled with it stay. Whoever still comes with it hears that it was revoked.
+   *
+   * @throws {Fault} NOT_FOUND, PRECONDITION_FAILED.
+   */
+  async delete(idOrName: string, o: { by: string; expectVersion?: number }): Promise<void> {
     await this.#scope.atomically(async (scope) => {
       const row = await findRow(scope, idOrName)
       if (row === undefined) throw notFound('provisioning-key', idOrName)
       checkVersion('provisioning-key', idOrName, row.version, o.expectVersion)
       await setUses(scope, { kind: 'provisioning-key', id: row.id }, [])
+      await rememberDeleted(scope, row, o.by)
       await scope.db.deleteFrom('provisioningKey').where('id', '=', row.id).execute()
     })
   }

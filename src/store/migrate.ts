@@ -6,6 +6,7 @@ import { Fault } from '../base/faults.ts'
 import { up as start } from './migrations/0001-start.ts'
 import { up as grantPorts } from './migrations/0002-grant-ports.ts'
 import { up as edges } from './migrations/0003-edges.ts'
+import { up as deletedKeys } from './migrations/0006-deleted-keys.ts'
 import type { Tables } from './tables.ts'
 
 /** In order; a migration that was released never changes. */
@@ -13,6 +14,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-start': { up: start as Migration['up'] },
   '0002-grant-ports': { up: grantPorts as Migration['up'] },
   '0003-edges': { up: edges as Migration['up'] },
+  '0006-deleted-keys': { up: deletedKeys as Migration['up'] },
 }
 
 const MIGRATION_TABLE = 'schema_migration'

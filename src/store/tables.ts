@@ -36,6 +36,8 @@ export interface Tables {
     createdMs: number
     updatedMs: number
   }
+  /** Keys that are gone, by what remains of them. */
+  deletedKey: { secretHash: string; id: string; name: string; deletedBy: string; deletedMs: number }
   connector: {
     id: string
     name: string

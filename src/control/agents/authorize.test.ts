@@ -154,3 +154,36 @@ test('a segment without a way, and a group without a healthy member, are told ap
   assert.equal(chosen.chosen.id, 'd', 'the one with fewest sessions')
   assert.equal(chosen.excluded.length, 3)
 })
+
+test('a branch connector is not asked for a private application', async () => {
+  await using store = await openStore({ file: ':memory:' })
+  await declare(store)
+  const dc1 = await store.objects.get('connector-group', 'dc1')
+  const held = { thumbprint: 't', serial: '1', notAfterMs: NOW, generation: 1, fingerprint: {} }
+  const host = { name: 'box1', platform: 'linux', program: 'test' }
+  await store.connectors.create({ ...held, host, groupId: dc1.id, publicKeyHash: 'p' })
+  await store.objects.put({ ...dc1, spec: { ...dc1.spec, connectorKind: 'branch' } })
+  const asks = (policy: PolicySnapshot) => {
+    const wiki = policy.segments.find((segment) => segment.name === 'wiki')!
+    return choose(policy, wiki, (groups) =>
+      policy
+        .members(groups)
+        .map(({ id, name, groupId }) => ({ id, name, group: groupId, state: 'healthy', sessions: 0 })),
+    )
+  }
+  const only = await loadPolicy(store)
+  assert.throws(() => asks(only), { code: 'WRONG_CONNECTOR_KIND', detail: /dc1 is for branch connectors/ })
+
+  const { spec } = await store.objects.put({ ...dc1, name: 'dc2', id: undefined, spec: { ...dc1.spec } })
+  const dc2 = await store.objects.get('connector-group', 'dc2')
+  assert.equal(spec.connectorKind, 'app')
+  const second = await store.connectors.create({ ...held, host, groupId: dc2.id, publicKeyHash: 'q' })
+  const servers = await store.objects.get('server-group', 'dc1-servers')
+  await store.objects.put({ ...servers, spec: { ...servers.spec, connectorGroups: [dc1.id, dc2.id] } })
+  const selection = asks(await loadPolicy(store))
+  assert.equal(selection.chosen.id, second.id)
+  assert.deepEqual(
+    selection.excluded.map(({ name, because }) => `${name}: ${because}`),
+    ['box1: its group dc1 is for branch connectors'],
+  )
+})

@@ -10,7 +10,7 @@ import { canonicalHost } from '../../policy/destination.ts'
 import type { PolicyRule, PostureValue } from '../../policy/rule.ts'
 import { findSegment, type PolicySegment } from '../../policy/segment.ts'
 import { type Candidate, type Selection, selectConnector } from '../../policy/select.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
+import type { PolicySnapshot, WrongKind } from '../snapshot.ts'
 
 export interface Asked {
   readonly user: string
@@ -76,7 +76,7 @@ export function permit(policy: PolicySnapshot, asked: Asked): Permitted {
  * Which connector serves the segment now?
  *
  * @param candidates Members of the groups behind the segment, with what is known of each.
- * @throws {Fault} SEGMENT_UNMAPPED, NO_HEALTHY_CONNECTOR with the reason of every member.
+ * @throws {Fault} SEGMENT_UNMAPPED, WRONG_CONNECTOR_KIND, NO_HEALTHY_CONNECTOR with the reason of every member.
  */
 export function choose(
   policy: PolicySnapshot,
@@ -93,18 +93,33 @@ export function choose(
       seen: { segment: segment.name },
     })
   }
-  const members = candidates(groups)
+  const wrongKinds = policy.wrongKinds(groups)
+  if (wrongKinds.length === groups.length) throw wrongKind(segment, wrongKinds)
+  const others = wrongKinds.flatMap(({ id, name, kind }) => {
+    const because = `its group ${name} is for ${kind} connectors`
+    return policy.members([id]).map((member) => ({ id: member.id, name: member.name, because }))
+  })
+  const members = candidates(groups.filter((group) => !wrongKinds.some(({ id }) => id === group)))
   let selection = selectConnector(members)
   // Where no other member reaches it either, trying again is right: the answer is then the application's own.
   if (selection.chosen === undefined) {
     selection = selectConnector(members.map((member) => ({ ...member, unreachable: undefined })))
   }
+  const excluded = [...selection.excluded, ...others]
   if (selection.chosen === undefined) {
-    const reasons = selection.excluded.map((member) => `${member.name}: ${member.because}`)
+    const reasons = excluded.map((member) => `${member.name}: ${member.because}`)
     const detail = reasons.length === 0 ? 'its connector groups have no member' : reasons.join('; ')
     throw new Fault('NO_HEALTHY_CONNECTOR', `segment ${segment.name}: ${detail}`, {
       seen: { segment: segment.name, members: reasons },
     })
   }
-  return { ...selection, chosen: selection.chosen }
+  return { ...selection, excluded, chosen: selection.chosen }
+}
+
+/** Branch and cloud connectors carry other traffic: none of them dials a private application. */
+function wrongKind(segment: PolicySegment, groups: readonly WrongKind[]): Fault {
+  const named = groups.map(({ name, kind }) => `group ${name} is for ${kind} connectors`)
+  return new Fault('WRONG_CONNECTOR_KIND', `segment ${segment.name}: ${named.join('; ')}`, {
+    seen: { segment: segment.name, groups: named },
+  })
 }

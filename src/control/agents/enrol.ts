@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.ts'
 import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
 import { issueFor, replyOf } from './certify.ts'
 import { enrolEdge, requireKeyFor } from './enrol-edge.ts'
+import { groupFor } from './enrol-group.ts'
 
 export interface EnrolDeps {
   readonly store: Store
@@ -22,7 +23,8 @@ export interface EnrolDeps {
  * The use of the key, the connector and the audit record are one transaction: whatever crashes, a use is never
  * spent without a connector. The same public key gets the same connector again, and spends nothing.
  *
- * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED, KEY_WRONG_GROUP, IDENTITY_REVOKED, INVALID (the CSR).
+ * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED, KEY_WRONG_GROUP, WRONG_CONNECTOR_KIND,
+ *   IDENTITY_REVOKED, INVALID (the CSR).
  */
 export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): Promise<CertificateReply> {
   const { store, tenant, clock } = deps
@@ -37,6 +39,7 @@ export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): 
     if (before !== undefined && !before.enabled) {
       throw new Fault('IDENTITY_REVOKED', `connector ${before.name} (${before.id}) is disabled`)
     }
+    const groupId = await groupFor(tx, use, body.group, before)
     const id = before?.id ?? newId('con', clock.nowMs())
     const issued = await issueFor(deps, { tenant, role: 'connector', id }, body.csr)
     const held = {
@@ -46,7 +49,7 @@ export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): 
       generation: (before?.generation ?? 0) + 1,
     }
     const told = {
-      groupId: use.groupId,
+      groupId,
       keyId: use.keyId,
       publicKeyHash,
       fingerprint: body.fingerprint,
@@ -60,7 +63,7 @@ export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): 
       actor: `key ${use.keyId}`,
       action: before === undefined ? 'connector.enrol' : 'connector.enrol-again',
       object: `connector ${id}`,
-      detail: { name: record.name, group: use.groupId, from, serial: issued.serial, host: body.host.name },
+      detail: { name: record.name, group: groupId, from, serial: issued.serial, host: body.host.name },
     })
     return replyOf(deps, id, issued, held.generation)
   })

@@ -7,7 +7,7 @@ import {
   provisioningKeyPatch,
 } from '../../api/records.ts'
 import { hashKeySecret } from '../../pki/provisioning-key.ts'
-import type { RestDeps } from './deps.ts'
+import { actorOf, type RestDeps } from './deps.ts'
 import { keyResource } from './present.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
 import { etagOf, expectedVersion, write } from './write.ts'
@@ -156,7 +156,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       const expectVersion = expectedVersion(c)
       return write(c, deps, async (tx) => {
         const { id, name } = await tx.keys.get(params.id)
-        await tx.keys.delete(id, { expectVersion })
+        await tx.keys.delete(id, { expectVersion, by: actorOf(c.get('caller')) })
         const entry = {
           action: 'provisioning-key.delete',
           object: `provisioning-key ${id}`,

@@ -1,0 +1,40 @@
+/**
+ * What became of provisioning keys that are gone. A machine that comes with one is told that it was deleted, when and
+ * by whom; without this it would hear that its key is of another control plane, and a person would look there.
+ *
+ * @module
+ */
+import { rfc3339 } from '../base/clock.ts'
+import { Fault } from '../base/faults.ts'
+import type { Scope } from './scope.ts'
+import type { Tables } from './tables.ts'
+
+/** A key that turns up after this long is as good as unknown. */
+const KEEP_MS = 400 * 86_400_000
+
+export async function rememberDeleted(
+  scope: Scope,
+  { secretHash, id, name }: Tables['provisioningKey'],
+  deletedBy: string,
+): Promise<void> {
+  const deletedMs = scope.clock.nowMs()
+  await scope.db
+    .deleteFrom('deletedKey')
+    .where('deletedMs', '<', deletedMs - KEEP_MS)
+    .execute()
+  await scope.db.insertInto('deletedKey').values({ secretHash, id, name, deletedBy, deletedMs }).execute()
+}
+
+/** Why no key has this secret: KEY_REVOKED if there was one, else KEY_UNKNOWN. */
+export async function whyNoKey(scope: Scope, secretHash: string): Promise<Fault> {
+  const gone = await scope.db
+    .selectFrom('deletedKey')
+    .selectAll()
+    .where('secretHash', '=', secretHash)
+    .executeTakeFirst()
+  if (gone === undefined) return new Fault('KEY_UNKNOWN', 'no provisioning key has this secret')
+  const at = rfc3339(gone.deletedMs)
+  return new Fault('KEY_REVOKED', `key ${gone.name} (${gone.id}) was deleted at ${at} by ${gone.deletedBy}`, {
+    seen: { key: gone.id, deleted: at, by: gone.deletedBy },
+  })
+}
