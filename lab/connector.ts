@@ -24,6 +24,8 @@ export class LabConnector {
   readonly keyFile: string
   readonly proxyFile: string
   readonly configFile: string
+  /** Command before the program, as root: `prlimit --nofile=64`, or the `within` of a cgroup. For the next start. */
+  within: readonly string[] = []
   /** By which the control plane knows it, as it last said. */
   id: string | undefined
   #daemon: Daemon | undefined
@@ -54,9 +56,7 @@ export class LabConnector {
   start(env: NodeJS.ProcessEnv = {}): void {
     const append = existsSync(path.join(this.machine.dir, 'connector.log'))
     this.#daemon = this.machine.start('connector', [PROGRAM, 'connector', '--config', this.configFile], {
-      user: true,
-      env,
-      append,
+      ...{ user: true, env, append, within: this.within },
     })
   }
 

@@ -6,6 +6,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { Cables } from './cables.ts'
 import { LabConnector } from './connector.ts'
 import { type Daemon, until } from './daemon.ts'
 import { Firewall } from './firewall.ts'
@@ -13,6 +14,9 @@ import { NODE, PROGRAM } from './paths.ts'
 import { HEALTHY, Resolver } from './resolver.ts'
 import { sweep } from './sweep.ts'
 import { ADDRESS, APP_NAME, APP_NETWORK, APP_PORT, EDGE_NAME, type Machines, wire } from './topology.ts'
+
+/** Several may be up at once in one process. */
+let made = 0
 
 export const GROUP = 'dc1'
 const USER = 'ada'
@@ -25,6 +29,7 @@ export class Lab implements AsyncDisposable {
   readonly machines: Machines
   readonly resolver: Resolver
   readonly firewall: Firewall
+  readonly cables: Cables
   readonly connectors: { readonly a: LabConnector; readonly b: LabConnector }
   /** With which connector-a enrolled: one use, and that is gone. */
   spentKey = ''
@@ -38,7 +43,7 @@ export class Lab implements AsyncDisposable {
     chmodSync(dir, 0o755) // the service user must get to its own files
     try {
       say('wiring the machines')
-      const lab = new Lab(dir, await wire(`bslab-${process.pid}`, dir))
+      const lab = new Lab(dir, await wire(`bslab-${process.pid}-${++made}`, dir))
       try {
         await lab.#bringUp(say)
         return lab
@@ -57,6 +62,7 @@ export class Lab implements AsyncDisposable {
     this.machines = machines
     this.resolver = new Resolver(machines.dns)
     this.firewall = new Firewall(machines.fw)
+    this.cables = new Cables(machines)
     for (const [at, machine] of Object.entries(machines).entries()) {
       machine[1].etc('hosts', '127.0.0.1 localhost\n')
       machine[1].etc('machine-id', `${String(at).padStart(2, '0').repeat(16)}\n`, 0o444)
@@ -191,7 +197,7 @@ export class Lab implements AsyncDisposable {
 
   /** Everything as it was at the start, whatever a scenario did to it. Enrols nobody who still can connect. */
   async repair(): Promise<void> {
-    await this.firewall.clear()
+    await Promise.all([this.firewall.clear(), this.cables.clear()])
     for (const machine of [this.machines['connector-a'], this.machines['connector-b']]) {
       machine.etc('resolv.conf', RESOLV_CONF)
     }

@@ -32,6 +32,9 @@ const CLEAN_ENV: NodeJS.ProcessEnv = {
   ...{ NODE_OPTIONS: undefined, NODE_TEST_CONTEXT: undefined },
 }
 
+/** Whatever becomes of the lab, nothing it started outlives it. */
+const MORTAL = ['setpriv', '--pdeathsig', 'KILL']
+
 export class Machine {
   readonly name: string
   readonly namespace: string
@@ -104,13 +107,12 @@ export class Machine {
   start(
     name: string,
     command: readonly string[],
-    o: Partial<DaemonOptions> & { user?: boolean } = {},
+    o: Partial<DaemonOptions> & { user?: boolean; within?: readonly string[] } = {},
   ): Daemon {
     const user = o.user ? [`--reuid=${SERVICE_UID}`, `--regid=${SERVICE_UID}`, '--clear-groups'] : []
     const daemon = new Daemon({
       name: `${this.name}/${name}`,
-      // Whatever becomes of the lab, nothing it started outlives it.
-      command: this.#inside(['setpriv', ...user, '--pdeathsig', 'KILL', 'env', ...this.preload, ...command]),
+      command: this.#inside([...(o.within ?? []), ...MORTAL, ...user, 'env', ...this.preload, ...command]),
       logFile: path.join(this.dir, `${name}.log`),
       env: { ...this.env, ...o.env },
       append: o.append,

@@ -12,6 +12,7 @@ export const LAB_PACKAGES = {
   bind9: 'named',
   curl: 'curl',
   'dnsmasq-base': 'dnsmasq',
+  e2fsprogs: 'mkfs.ext4',
   faketime: 'faketime',
   iproute2: 'ip',
   'iputils-ping': 'ping',
@@ -19,6 +20,8 @@ export const LAB_PACKAGES = {
   nftables: 'nft',
   openssl: 'openssl',
   procps: 'sysctl',
+  socat: 'socat',
+  'squid-openssl': 'squid',
   tinyproxy: 'tinyproxy',
   'util-linux': 'setpriv',
 } as const satisfies Readonly<Record<string, string>>

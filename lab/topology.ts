@@ -2,7 +2,7 @@
  * The plan of the lab: which machines there are, how they are wired, and what their addresses are.
  *
  *     user ─┐
- *           inet ── edge                     198.51.100.0/24, the outside
+ *           inet ── edge, edge2              198.51.100.0/24, the outside
  *     fw ───┘ │
  *       ├── site: dns, proxy, connector-a, connector-b      10.1.1.0/24
  *       └── rack: app                                       10.1.9.0/24
@@ -15,6 +15,7 @@ import { succeed } from './program.ts'
 export const MACHINES = [
   'inet',
   'edge',
+  'edge2',
   'user',
   'fw',
   'dns',
@@ -28,6 +29,7 @@ export type Machines = Readonly<Record<MachineName, Machine>>
 
 export const ADDRESS = {
   edge: '198.51.100.10',
+  edge2: '198.51.100.20',
   user: '198.51.100.30',
   fwOutside: '198.51.100.2',
   fwSite: '10.1.1.1',
@@ -40,9 +42,26 @@ export const ADDRESS = {
 } as const
 
 export const EDGE_NAME = 'edge.example.net'
+export const EDGE2_NAME = 'edge2.example.net'
 export const APP_NAME = 'app.dc1.example.com'
 export const APP_PORT = 8080
 export const APP_NETWORK = '10.1.9.0/24'
+
+/** From which bridge each machine hangs, and by what: the port of the bridge is `p-` and the name of the machine. */
+export const CABLES = {
+  edge: { at: 'inet', bridge: 'inet0', device: 'eth0' },
+  edge2: { at: 'inet', bridge: 'inet0', device: 'eth0' },
+  user: { at: 'inet', bridge: 'inet0', device: 'eth0' },
+  fw: { at: 'inet', bridge: 'inet0', device: 'wan' },
+  dns: { at: 'fw', bridge: 'site0', device: 'eth0' },
+  proxy: { at: 'fw', bridge: 'site0', device: 'eth0' },
+  'connector-a': { at: 'fw', bridge: 'site0', device: 'eth0' },
+  'connector-b': { at: 'fw', bridge: 'site0', device: 'eth0' },
+  app: { at: 'fw', bridge: 'rack0', device: 'eth0' },
+} as const satisfies Readonly<
+  Partial<Record<MachineName, { at: MachineName; bridge: string; device: string }>>
+>
+export type CableName = keyof typeof CABLES
 
 /** Out through the firewall as its own address, in only as an answer. What scenarios add goes into the chain `broken`. */
 export const FIREWALL = `
@@ -81,16 +100,13 @@ export async function wire(prefix: string, dir: string): Promise<Machines> {
 async function connect(m: Machines): Promise<void> {
   await bridge(m.inet, 'inet0')
   await bridge(m.fw, 'site0', `${ADDRESS.fwSite}/24`)
-  await port(m.inet, 'inet0', { to: m.edge, as: 'eth0', address: ADDRESS.edge })
-  await port(m.inet, 'inet0', { to: m.user, as: 'eth0', address: ADDRESS.user })
-  await port(m.inet, 'inet0', { to: m.fw, as: 'wan', address: ADDRESS.fwOutside })
+  await bridge(m.fw, 'rack0', `${ADDRESS.fwRack}/24`)
+  for (const name of Object.keys(CABLES) as CableName[]) {
+    await plugIn(m, name, name === 'fw' ? ADDRESS.fwOutside : ADDRESS[name])
+  }
   for (const name of ['dns', 'proxy', 'connector-a', 'connector-b'] as const) {
-    await port(m.fw, 'site0', { to: m[name], as: 'eth0', address: ADDRESS[name] })
     await m[name].succeed('ip', 'route', 'add', 'default', 'via', ADDRESS.fwSite)
   }
-  await pair(m.fw, 'rack0', m.app, 'eth0')
-  await up(m.fw, 'rack0', ADDRESS.fwRack)
-  await up(m.app, 'eth0', ADDRESS.app)
   await m.app.succeed('ip', 'route', 'add', 'default', 'via', ADDRESS.fwRack)
   await m.fw.succeed('sysctl', '-qw', 'net.ipv4.ip_forward=1')
   await m.fw.shell('nft -f -', { input: FIREWALL })
@@ -102,24 +118,12 @@ async function bridge(machine: Machine, name: string, address?: string): Promise
   if (address !== undefined) await machine.succeed('ip', 'address', 'add', address, 'dev', name)
 }
 
-/** A cable from a machine to a bridge on another. */
-async function port(
-  at: Machine,
-  bridgeName: string,
-  { to, as, address }: { to: Machine; as: string; address: string },
-): Promise<void> {
-  const plug = `p-${to.name}`
-  await pair(at, plug, to, as)
-  await at.succeed('ip', 'link', 'set', plug, 'master', bridgeName, 'up')
-  await up(to, as, address)
-}
-
-async function pair(a: Machine, aName: string, b: Machine, bName: string): Promise<void> {
-  const peer = ['type', 'veth', 'peer', 'name', bName, 'netns', b.namespace]
-  await succeed(['ip', 'link', 'add', aName, 'netns', a.namespace, ...peer])
-}
-
-async function up(machine: Machine, name: string, address: string): Promise<void> {
-  await machine.succeed('ip', 'address', 'add', `${address}/24`, 'dev', name)
-  await machine.succeed('ip', 'link', 'set', name, 'up')
+async function plugIn(m: Machines, name: CableName, address: string): Promise<void> {
+  const { at, bridge: to, device } = CABLES[name]
+  const plug = `p-${name}`
+  const peer = ['type', 'veth', 'peer', 'name', device, 'netns', m[name].namespace]
+  await succeed(['ip', 'link', 'add', plug, 'netns', m[at].namespace, ...peer])
+  await m[at].succeed('ip', 'link', 'set', plug, 'master', to, 'up')
+  await m[name].succeed('ip', 'address', 'add', `${address}/24`, 'dev', device)
+  await m[name].succeed('ip', 'link', 'set', device, 'up')
 }

@@ -1,0 +1,85 @@
+/**
+ * Limits of memory and processor for programs of the lab, by the kernel: cgroup v1 or v2, whichever is mounted.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { until } from './daemon.ts'
+
+export interface CgroupLimits {
+  readonly memoryBytes?: number
+  /** Of one processor: 50 is half of one, 200 two. */
+  readonly cpuPercent?: number
+}
+
+const ROOT = '/sys/fs/cgroup'
+const PERIOD_US = 100_000
+const V2 = existsSync(path.join(ROOT, 'cgroup.controllers'))
+/** Who is left in it was killed a moment ago. */
+const EMPTY_MS = 5000
+
+export class Cgroup implements AsyncDisposable {
+  readonly #folders: readonly string[]
+
+  /** @param name One of its own for each lab: `${machine.namespace}`. */
+  constructor(name: string, limits: CgroupLimits) {
+    this.#folders = (V2 ? [''] : ['memory', 'cpu']).map((controller) => path.join(ROOT, controller, name))
+    if (V2) writeFileSync(path.join(ROOT, 'cgroup.subtree_control'), '+memory +cpu')
+    for (const folder of this.#folders) mkdirSync(folder, { recursive: true })
+    this.set(limits)
+  }
+
+  /** Holds at once for all who are in it. */
+  set({ memoryBytes, cpuPercent }: CgroupLimits): void {
+    const quotaUs = cpuPercent === undefined ? undefined : Math.round((cpuPercent * PERIOD_US) / 100)
+    const [memory, cpu = memory] = this.#folders as [string, string?]
+    const write = (folder: string, name: string, value: string | number) =>
+      writeFileSync(path.join(folder, name), String(value))
+    if (V2) {
+      write(memory, 'memory.max', memoryBytes ?? 'max')
+      write(memory, 'cpu.max', `${quotaUs ?? 'max'} ${PERIOD_US}`)
+    } else {
+      write(memory, 'memory.limit_in_bytes', memoryBytes ?? -1)
+      write(cpu!, 'cpu.cfs_period_us', PERIOD_US)
+      write(cpu!, 'cpu.cfs_quota_us', quotaUs ?? -1)
+    }
+  }
+
+  /** A process that runs already. Its children of before stay where they are. */
+  add(pid: number): void {
+    for (const folder of this.#folders) writeFileSync(path.join(folder, 'cgroup.procs'), String(pid))
+  }
+
+  /** For `LabConnector.within`: the program is in it from its first moment. */
+  get within(): readonly string[] {
+    const files = this.#folders.map((folder) => path.join(folder, 'cgroup.procs'))
+    const enter = files.map((file) => `echo $$ > ${file}`).join(' && ')
+    return ['sh', '-c', `${enter} && exec "$@"`, 'within']
+  }
+
+  /** Moves out who is still in it, and removes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#folders.map(leaveAndRemove))
+  }
+}
+
+async function leaveAndRemove(folder: string): Promise<void> {
+  await until(
+    () => {
+      try {
+        for (const pid of readFileSync(path.join(folder, 'cgroup.procs'), 'utf8')
+          .split('\n')
+          .filter(Boolean)) {
+          writeFileSync(path.join(folder, '..', 'cgroup.procs'), pid)
+        }
+        rmdirSync(folder)
+        return true
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code === 'ENOENT'
+      }
+    },
+    () => `${folder} cannot be removed`,
+    EMPTY_MS,
+  )
+}
