@@ -28,7 +28,10 @@ export const provisioningKey = z
   .object({
     kind: z.literal('provisioning-key'),
     ...base,
-    group: z.string(),
+    /** Of a key for connectors. */
+    group: z.string().optional(),
+    /** Of a key for an edge. */
+    edge: z.string().optional(),
     names,
     uses: z.number().int().min(0),
     maxUses: z.number().int().min(1),
@@ -44,10 +47,16 @@ export const provisioningKeyInput = z
   .strictObject({
     name,
     /** Connector group that connectors enrolled with it join. */
-    group: reference,
+    group: reference.optional(),
+    /** Or the edge that enrols with it. */
+    edge: reference.optional(),
     maxUses: maxUses.default(1),
     /** By default 24 hours from now. */
     expiresAt: timestamp.optional(),
+  })
+  .refine(({ group, edge }) => (group === undefined) !== (edge === undefined), {
+    path: ['group'],
+    message: 'a key is for connectors of one group, or for one edge: give exactly one of group and edge',
   })
   .meta({ id: 'ProvisioningKeyInput' })
 

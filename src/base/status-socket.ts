@@ -19,6 +19,7 @@ export class StatusSocket implements AsyncDisposable {
   readonly #server: net.Server
   readonly #readers = new Set<net.Socket>()
 
+  /** @param document What it gives; one that cannot be made gives nothing. */
   private constructor(document: () => unknown) {
     this.#server = net.createServer((reader) => {
       this.#readers.add(reader)
@@ -26,7 +27,10 @@ export class StatusSocket implements AsyncDisposable {
       reader.on('error', () => {}) // it went away before the end: its loss
       reader.setTimeout(READER_MS, () => reader.destroy())
       reader.resume()
-      reader.end(`${JSON.stringify(document())}\n`)
+      Promise.resolve(document()).then(
+        (told) => reader.end(`${JSON.stringify(told)}\n`),
+        () => reader.destroy(),
+      )
     })
     this.#server.maxConnections = MAX_READERS
   }

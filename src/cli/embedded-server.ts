@@ -19,7 +19,7 @@ export interface EmbeddedServerOptions {
   readonly clock?: Clock
 }
 
-/** The edge certificate lives 30 days; this is how often a fresh one takes its place. */
+/** The edge certificate lives 21 days; this is how often a fresh one takes its place. */
 const RENEW_EDGE_MS = 7 * 86_400_000
 
 /** Control plane and one edge in one process, on embedded defaults. In hand, both serve. */

@@ -7,7 +7,8 @@ import { examples, globals, parseCount, parseDuration, restFor } from './globals
 import { print, printJson, say } from './terminal.ts'
 
 interface KeyOptions {
-  readonly group: string
+  readonly group?: string
+  readonly edge?: string
   readonly uses: number
   readonly expires: number
   readonly name?: string
@@ -28,7 +29,8 @@ export function addKey(program: Command): void {
   key
     .command('create')
     .description('Create a provisioning key and print it, this once')
-    .requiredOption('--group <group>', 'connector group that connectors enrolled with it join')
+    .option('--group <group>', 'connector group that connectors enrolled with it join')
+    .option('--edge <edge>', 'or the edge, already registered, that enrols with it')
     .option('--uses <n>', 'how many connectors may enrol with it', parseCount, 1)
     .option('--expires <duration>', 'how long it can be used: 90s, 30m, 24h, 7d', parseDuration, 86_400_000)
     .option('--name <name>', 'what the key is called (default: made up)')
@@ -37,13 +39,17 @@ export function addKey(program: Command): void {
       examples(
         ['backstitch key create --group dc1 > provision_key', 'one connector, 24 hours'],
         ['backstitch key create --group dc1 --uses 2 --expires 7d', 'two connectors, a week'],
+        ['backstitch key create --edge fra > provision_key', 'the edge fra, 24 hours'],
       ),
     )
-    .action(async ({ group, uses, expires, name }: KeyOptions, command: Command) => {
+    .action(async ({ group, edge, uses, expires, name }: KeyOptions, command: Command) => {
+      if ((group === undefined) === (edge === undefined)) {
+        command.error('error: a key is for a connector group or for an edge: give --group or --edge')
+      }
       const rest = await restFor(command)
       const body = {
-        name: name ?? `${group}-${newId('key').slice(-8)}`,
-        group,
+        name: name ?? `${edge ?? group}-${newId('key').slice(-8)}`,
+        ...(edge === undefined ? { group } : { edge }),
         maxUses: uses,
         expiresAt: rfc3339(Date.now() + expires),
       }
@@ -52,7 +58,7 @@ export function addKey(program: Command): void {
       if (globals(command).json) return printJson(made)
       // Only the key on stdout, so that it can go into a file as it is.
       say(
-        `Key ${made.name} for group ${group}: ${uses} ${uses === 1 ? 'use' : 'uses'}, until ${made.expiresAt}`,
+        `Key ${made.name} for ${edge === undefined ? `group ${group}` : `edge ${edge}`}: ${uses} ${uses === 1 ? 'use' : 'uses'}, until ${made.expiresAt}`,
       )
       print(made.key)
     })

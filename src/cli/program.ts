@@ -7,6 +7,7 @@ import { addCompletion } from './completion.ts'
 import { addConnector } from './connector.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
+import { addEdge } from './edge.ts'
 import { examples } from './globals.ts'
 import { addKey } from './key.ts'
 import { addLab } from './lab.ts'
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
     .exitOverride()
   program.commandsGroup('Roles:')
   addServer(program)
+  addEdge(program)
   addConnector(program)
   addClient(program)
   addDemo(program)

@@ -5,17 +5,19 @@ import { readStatus } from '../base/status-socket.ts'
 import { clientDirs } from '../client/options.ts'
 import type { ClientStatus } from '../client/status.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
+import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { clientStatusText } from './client-status.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { connectorStatusText } from './connector-status.ts'
 import { findContext } from './context.ts'
+import { edgeStatusText } from './edge-status.ts'
 import { factsText } from './facts.ts'
 import { examples, globals } from './globals.ts'
 import { Rest } from './rest.ts'
 import { print, printJson, say, table } from './terminal.ts'
 
 /** What a daemon gives: its status, and its metrics as Prometheus text. */
-type Answer = (ConnectorStatus | ClientStatus) & { readonly metrics?: string }
+type Answer = (ConnectorStatus | ClientStatus | EdgeDaemonStatus) & { readonly metrics?: string }
 
 interface Found {
   readonly daemons: Answer[]
@@ -76,6 +78,7 @@ function foldersOf(state: string | undefined): string[] {
     path.resolve('.backstitch/connector'),
     path.resolve('.backstitch/client'),
     '/var/lib/backstitch/connector',
+    '/var/lib/backstitch/edge',
     clientDirs().state,
   ]
 }
@@ -97,9 +100,10 @@ function silent(folders: string[]): Fault {
 }
 
 function foundText({ daemons, server }: Found): string {
-  const parts = daemons.map((daemon) =>
-    daemon.role === 'connector' ? connectorStatusText(daemon) : clientStatusText(daemon),
-  )
+  const parts = daemons.map((daemon) => {
+    if (daemon.role === 'connector') return connectorStatusText(daemon)
+    return daemon.role === 'edge' ? edgeStatusText(daemon) : clientStatusText(daemon)
+  })
   if (server !== undefined) {
     const { url, connectors } = server
     parts.push(factsText([['control plane', url]]))

@@ -1,8 +1,6 @@
-import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
-import { Fault } from '../base/faults.ts'
+import { requireOwnCertificate } from '../link/accept-certificate.ts'
 import type { Credentials, EdgeAddress } from '../link/credentials.ts'
-import { parseIdentityUri } from '../pki/identity.ts'
 import type { Drift } from '../pki/seal.ts'
 import type { CertificateReply } from '../wire/control.ts'
 import type { Locker } from './locker.ts'
@@ -71,20 +69,7 @@ export function acceptCertificate(
   reply: Pick<CertificateReply, 'id' | 'tenant' | 'certificate' | 'root' | 'notAfterMs' | 'generation'>,
   o: { keyPem: string; csrPem: string; edge: EdgeAddress; nowMs: number; pin?: Buffer },
 ): ConnectorIdentity {
-  const leaf = new X509Certificate(reply.certificate)
-  const refuse = (what: string) =>
-    new Fault('PROTOCOL_ERROR', `the certificate that was issued ${what}`, { hop: 'control' })
-  const ours = createPublicKey(createPrivateKey(o.keyPem)).export({ type: 'spki', format: 'der' })
-  if (!ours.equals(leaf.publicKey.export({ type: 'spki', format: 'der' }))) throw refuse('is for another key')
-  const uri = /URI:([^,\s]+)/.exec(leaf.subjectAltName ?? '')?.[1] ?? ''
-  const named = parseIdentityUri(uri)
-  if (named.id !== reply.id || named.tenant !== reply.tenant || named.role !== 'connector') {
-    throw refuse(`names ${uri}`)
-  }
-  if (o.pin !== undefined) {
-    const root = new X509Certificate(reply.root).fingerprint256.replaceAll(':', '').toLowerCase()
-    if (root !== o.pin.toString('hex')) throw refuse('comes with another root than the key names')
-  }
+  requireOwnCertificate(reply, { role: 'connector', keyPem: o.keyPem, pin: o.pin })
   return {
     id: reply.id,
     tenant: reply.tenant,

@@ -9,7 +9,6 @@
  *
  * @module
  */
-import net from 'node:net'
 
 export const ALPN_RELAY = 'backstitch-relay/1'
 export const RELAY_VERSION = 1
@@ -48,7 +47,7 @@ export function decodeRelayRest(rest: Buffer): PeerAddress {
 
 function addressBytes(address: string): Buffer {
   const plain = address.split('%')[0]!
-  if (net.isIPv4(plain)) return Buffer.from(plain.split('.').map(Number))
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(plain)) return Buffer.from(plain.split('.').map(Number))
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
   if (mapped !== undefined) return addressBytes(mapped)
   // URL writes every IPv6 address in one form, without dots.

@@ -13,8 +13,11 @@ import type { CertificateReply, ControlMessage } from '../../wire/control.ts'
 import { agentRecord } from './records.ts'
 
 const DAY_MS = 86_400_000
-/** A connector may be off for a weekend; a person signs in every day. Agents renew at 2/3. */
-const LIFE_MS: Record<Role, number> = { connector: 7 * DAY_MS, client: DAY_MS, edge: 30 * DAY_MS }
+/**
+ * A connector may be off for a weekend; a person signs in every day. Agents renew at 2/3. Under the 24 days that a
+ * timer can wait: the end of a certificate is one.
+ */
+const LIFE_MS: Record<Role, number> = { connector: 7 * DAY_MS, client: DAY_MS, edge: 21 * DAY_MS }
 
 export interface CertifyDeps {
   readonly store: Store

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { z } from 'zod'
 import { InvalidFault } from '../../api/invalid.ts'
 import {
   provisioningKey,
@@ -7,6 +8,8 @@ import {
   provisioningKeyPatch,
 } from '../../api/records.ts'
 import { hashKeySecret } from '../../pki/provisioning-key.ts'
+import type { StoredObject } from '../../store/objects.ts'
+import type { Repositories } from '../../store/store.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import { keyResource } from './present.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
@@ -52,22 +55,19 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       body: provisioningKeyInput,
       gives: { status: 201, schema: provisioningKeyCreated },
     },
-    async (c, { body }) => {
-      const { name, group, maxUses, expiresAt } = body
+    async (c, { body: wanted }) => {
+      const { name, maxUses, expiresAt } = wanted
       const nowMs = clock.nowMs()
       const expiresMs = expiresAt === undefined ? nowMs + DEFAULT_LIFE_MS : Date.parse(expiresAt)
       if (expiresMs <= nowMs) {
         throw new InvalidFault([{ pointer: '/expiresAt', detail: 'expected a time in the future' }])
       }
       return write(c, deps, async (tx) => {
-        const found = await tx.objects.find('connector-group', group)
-        if (found === undefined) {
-          throw new InvalidFault([{ pointer: '/group', detail: `there is no connector group "${group}"` }])
-        }
+        const { kind, name: of, id } = await meantBy(tx, wanted)
         const secret = randomBytes(SECRET_BYTES).toString('base64url')
         const record = await tx.keys.create({
           name,
-          groupId: found.id,
+          ...(kind === 'edge' ? { edgeId: id } : { groupId: id }),
           secretHash: hashKeySecret(secret),
           maxUses,
           expiresMs,
@@ -78,7 +78,8 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
           etag: etagOf(record.version),
           'cache-control': 'no-store',
         }
-        const detail = { name, group: found.name, maxUses, expiresAt: new Date(expiresMs).toISOString() }
+        const to = kind === 'edge' ? { edge: of } : { group: of }
+        const detail = { name, ...to, maxUses, expiresAt: new Date(expiresMs).toISOString() }
         return {
           status: 201,
           body,
@@ -166,4 +167,17 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       })
     },
   )
+}
+
+/** What enrols with a new key. @throws {InvalidFault} naming what is not there. */
+async function meantBy(
+  tx: Repositories,
+  { group, edge }: z.infer<typeof provisioningKeyInput>,
+): Promise<StoredObject<'connector-group' | 'edge'>> {
+  const kind = edge === undefined ? ('connector-group' as const) : ('edge' as const)
+  const called = edge ?? group ?? ''
+  const found = await tx.objects.find(kind, called)
+  if (found !== undefined) return found
+  const [pointer, title] = kind === 'edge' ? ['/edge', 'edge'] : ['/group', 'connector group']
+  throw new InvalidFault([{ pointer, detail: `there is no ${title} "${called}"` }])
 }

@@ -67,8 +67,9 @@ export async function keyResource(
   return {
     kind: 'provisioning-key',
     ...envelope(key),
-    group: key.groupId,
-    names: await nameOf(tx, 'connector-group', key.groupId),
+    ...(key.edgeId === undefined
+      ? { group: key.groupId, names: await nameOf(tx, 'connector-group', key.groupId) }
+      : { edge: key.edgeId, names: await nameOf(tx, 'edge', key.edgeId) }),
     uses: key.uses,
     maxUses: key.maxUses,
     expiresAt: rfc3339(key.expiresMs),

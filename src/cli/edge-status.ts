@@ -1,0 +1,23 @@
+import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
+import { factsText } from './facts.ts'
+import { notesOf } from './notes.ts'
+import { outageText } from './outage-text.ts'
+import { milliseconds } from './session-line.ts'
+import { stateText, style } from './terminal.ts'
+
+/** What a remote edge says of itself, for people. */
+export function edgeStatusText(status: EdgeDaemonStatus): string {
+  const { edge: home, certificate, listen, stats, fault } = status
+  const facts = factsText([
+    ['edge', `${stateText(status.state)}, version ${status.version}, process ${status.pid}`],
+    ['id', status.id],
+    ['listens', listen && `${listen.host}:${listen.port}`],
+    ['certificate', certificate && `until ${certificate.notAfter}`],
+    ['server', home && `${home.host}:${home.port}${home.rttUs ? `, ${milliseconds(home.rttUs)} away` : ''}`],
+    ['carries', stats && `${stats.pipes} pipes, ${stats.relayed} connections passed on to the server`],
+    ['clock', status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`],
+    ['fault', fault && `${style('red', fault.code)} (${fault.hop}): ${fault.detail}`],
+    ...notesOf(status.notes),
+  ])
+  return [facts, ...outageText(status.outages)].join('\n')
+}

@@ -1,0 +1,79 @@
+import { type Command, Option } from 'commander'
+import { Fault } from '../base/faults.ts'
+import { createLog } from '../base/log.ts'
+import { examples, parseHostPort, parseSeconds } from './globals.ts'
+import { untilStopped } from './signals.ts'
+
+interface EdgeFlags {
+  readonly config: string
+  readonly state?: string
+  readonly keyFile?: string
+  readonly listen?: { host: string; port: number }
+  readonly home?: { host: string; port: number }
+  readonly proxy?: string
+  readonly drain?: number
+}
+
+export function addEdge(program: Command): void {
+  program
+    .command('edge')
+    .description('Run one more service edge: joins tunnels near the agents, passes the rest on to the server')
+    .addOption(
+      new Option('--config <file>', 'YAML configuration')
+        .env('BACKSTITCH_EDGE_CONFIG')
+        .default('/etc/backstitch/edge.yaml'),
+    )
+    .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
+    .addOption(
+      new Option('--key-file <file>', 'key made for this edge, read only while it is not enrolled').env(
+        'BACKSTITCH_KEY_FILE',
+      ),
+    )
+    .addOption(
+      new Option('--listen <host:port>', 'where it listens')
+        .env('BACKSTITCH_LISTEN')
+        .argParser(parseHostPort),
+    )
+    .addOption(
+      new Option('--home <host:port>', 'server to use instead of the one that the key names').argParser(
+        parseHostPort,
+      ),
+    )
+    .option('--proxy <host:port>', 'outbound proxy towards the server; credentials go into the proxy file')
+    .addOption(
+      new Option('--drain <seconds>', 'how long open tunnels may go on after a stop').argParser(parseSeconds),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch key create --edge fra > provision_key', 'on the server, once the edge is registered'],
+        ['backstitch edge', 'enrols with /etc/backstitch/provision_key, listens on port 443'],
+        ['backstitch edge --state ./edge --key-file ./key --listen 127.0.0.1:8444', 'try it without root'],
+      ),
+    )
+    .action(runEdge)
+}
+
+async function runEdge(flags: EdgeFlags): Promise<void> {
+  const { readEdgeConfig } = await import('../edge/edge-options.ts')
+  const config = await readEdgeConfig(flags.config)
+  const proxy = flags.proxy ?? config.proxy
+  if (proxy?.includes('@')) {
+    throw new Fault('INVALID', 'a proxy password must not stand in a command line: use the proxy file', {
+      hop: 'edge',
+    })
+  }
+  using stop = untilStopped()
+  const { RemoteEdge } = await import('../edge/remote-edge.ts')
+  const edge = new RemoteEdge({
+    ...config,
+    stateDir: flags.state ?? config.stateDir,
+    keyFile: flags.keyFile ?? config.keyFile,
+    listen: flags.listen ?? parseHostPort(config.listen),
+    home: flags.home ?? config.home,
+    proxy,
+    drainSeconds: flags.drain ?? config.drainSeconds,
+    log: createLog('edge'),
+  })
+  await edge.serve(stop.signal)
+}

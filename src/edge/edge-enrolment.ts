@@ -1,0 +1,105 @@
+import os from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs } from '../base/backoff.ts'
+import { asFault, FAULTS } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import type { StateDir } from '../base/state-dir.ts'
+import { PROGRAM } from '../base/version.ts'
+import { requireOwnCertificate } from '../link/accept-certificate.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import type { Egress } from '../link/egress.ts'
+import { readKeyFile, removeKeyFile } from '../link/key-file.ts'
+import { postEnrol } from '../link/requests.ts'
+import { createKeyAndCsr } from '../pki/csr.ts'
+import { PROTOCOL_VERSION } from '../wire/control.ts'
+import {
+  dropPending,
+  type KeyPair,
+  loadPending,
+  type RemoteEdgeIdentity,
+  saveIdentity,
+  savePending,
+} from './edge-identity.ts'
+
+export interface EnrolEdgeOptions {
+  readonly keyFile: string
+  /** Instead of the home edge that the key names. */
+  readonly home?: EdgeAddress
+  /** The pair of an identity whose certificate has ended. */
+  readonly ended?: KeyPair
+  readonly egress: Egress
+  readonly log: Log
+  readonly signal: AbortSignal
+  readonly onFailed: (fault: ReturnType<typeof asFault>) => void
+}
+
+const RETRY = { baseMs: 1000, capMs: 30_000 }
+/** A fault that only a person can repair is tried again at this pace. */
+const HOPELESS_MS = 10_000
+
+/** Enrols, however often it takes. @throws the reason of `o.signal`; nothing else. */
+export async function enrolUntilDone(state: StateDir, o: EnrolEdgeOptions): Promise<RemoteEdgeIdentity> {
+  let said = ''
+  for (let attempt = 0; ; attempt++) {
+    o.signal.throwIfAborted()
+    try {
+      return await enrol(state, o)
+    } catch (error) {
+      o.signal.throwIfAborted()
+      const fault = asFault(error)
+      const { code, hop, seen } = fault
+      o.onFailed(fault)
+      const level = said === code ? 'debug' : 'error'
+      said = code
+      o.log[level]({ event: 'edge.enrol-failed', code, hop, seen, fix: FAULTS[code].fix }, fault.message)
+      const waitMs = fault.retry ? Math.max(RETRY.baseMs, backoffMs(attempt, RETRY)) : HOPELESS_MS
+      await sleep(waitMs, undefined, { signal: o.signal })
+    }
+  }
+}
+
+async function enrol(state: StateDir, o: EnrolEdgeOptions): Promise<RemoteEdgeIdentity> {
+  const key = await readKeyFile(o.keyFile, o.log)
+  const home = o.home ?? { host: key.edgeHost, port: key.edgePort }
+  const pair = o.ended ?? (await pendingPair(state))
+  const body = {
+    version: PROTOCOL_VERSION,
+    role: 'edge' as const,
+    secret: key.secret,
+    csr: pair.csrPem,
+    host: {
+      name: os.hostname().slice(0, 253),
+      platform: `${os.type()} ${os.release()} ${os.arch()}`.slice(0, 128),
+      program: PROGRAM,
+    },
+    fingerprint: {},
+    timeMs: Date.now(),
+  }
+  const reply = await postEnrol(home, key.pin, body, { egress: o.egress, signal: o.signal })
+  requireOwnCertificate(reply, { role: 'edge', keyPem: pair.keyPem, pin: key.pin })
+  const identity: RemoteEdgeIdentity = {
+    id: reply.id,
+    tenant: reply.tenant,
+    keyPem: pair.keyPem,
+    csrPem: pair.csrPem,
+    certificate: reply.certificate,
+    rootPem: reply.root,
+    notAfterMs: reply.notAfterMs,
+    receivedMs: Date.now(),
+    generation: reply.generation,
+    home: { host: home.host, port: home.port },
+  }
+  await saveIdentity(state, identity)
+  await removeKeyFile(o.keyFile, o.log)
+  await dropPending(state)
+  o.log.info({ event: 'edge.enrolled', edge: identity.id }, `Successfully enrolled. Edge ID ${identity.id}`)
+  return identity
+}
+
+async function pendingPair(state: StateDir): Promise<KeyPair> {
+  const stored = await loadPending(state)
+  if (stored !== undefined) return stored
+  const pair = await createKeyAndCsr(os.hostname().slice(0, 64))
+  await savePending(state, pair)
+  return pair
+}

@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import { readConfig } from '../base/config.ts'
+import type { Log } from '../base/log.ts'
+import type { Examine } from '../link/self-examination.ts'
+
+const path = z.string().min(1).max(4096)
+
+/** /etc/backstitch/edge.yaml. Every key has a default: an empty or absent file is a whole configuration. */
+const edgeConfig = z.strictObject({
+  /** Provisioning key made for this edge, read only while it is not enrolled. */
+  keyFile: path.default('/etc/backstitch/provision_key'),
+  /** Identity and status socket. Must survive a restart. */
+  stateDir: path.default('/var/lib/backstitch/edge'),
+  /** Where it listens; agents come to the host and port that are registered for it. */
+  listen: z.string().min(3).max(300).default('0.0.0.0:443'),
+  /** Home edge to use instead of the one that the key names. */
+  home: z
+    .strictObject({
+      host: z.string().min(1).max(253),
+      port: z.number().int().min(1).max(65_535).default(443),
+    })
+    .optional(),
+  /** Outbound proxy towards the home edge, HOST:PORT; before environment and proxyFile. */
+  proxy: z.string().min(1).max(512).optional(),
+  proxyFile: path.default('/etc/backstitch/proxy'),
+  /** How long open tunnels may go on after a stop was asked for, in seconds. */
+  drainSeconds: z.number().int().min(0).max(3600).default(10),
+})
+export type EdgeConfig = z.output<typeof edgeConfig>
+
+export interface RemoteEdgeOptions extends Omit<EdgeConfig, 'listen'> {
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly log: Log
+  readonly env?: NodeJS.ProcessEnv
+  /** Asked when the control connection does not come up; none: outages are recorded and not explained. */
+  readonly examine?: Examine
+}
+
+export const DEFAULT_EDGE_CONFIG = '/etc/backstitch/edge.yaml'
+
+/** @throws {Fault} INVALID with file:line:column. An absent file is the defaults. */
+export async function readEdgeConfig(file = DEFAULT_EDGE_CONFIG): Promise<EdgeConfig> {
+  return (await readConfig(file, { schema: edgeConfig, hop: 'edge' })) ?? edgeConfig.parse({})
+}
