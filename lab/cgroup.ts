@@ -15,6 +15,7 @@ export interface CgroupLimits {
 
 const ROOT = '/sys/fs/cgroup'
 const PERIOD_US = 100_000
+const V1 = ['memory', 'cpu'] as const
 const V2 = existsSync(path.join(ROOT, 'cgroup.controllers'))
 /** Who is left in it was killed a moment ago. */
 const EMPTY_MS = 5000
@@ -24,7 +25,7 @@ export class Cgroup implements AsyncDisposable {
 
   /** @param name One of its own for each lab: `${machine.namespace}`. */
   constructor(name: string, limits: CgroupLimits) {
-    this.#folders = (V2 ? [''] : ['memory', 'cpu']).map((controller) => path.join(ROOT, controller, name))
+    this.#folders = (V2 ? [''] : V1).map((controller) => path.join(ROOT, controller, name))
     if (V2) writeFileSync(path.join(ROOT, 'cgroup.subtree_control'), '+memory +cpu')
     for (const folder of this.#folders) mkdirSync(folder, { recursive: true })
     this.set(limits)
@@ -51,11 +52,20 @@ export class Cgroup implements AsyncDisposable {
     for (const folder of this.#folders) writeFileSync(path.join(folder, 'cgroup.procs'), String(pid))
   }
 
-  /** For `LabConnector.within`: the program is in it from its first moment. */
+  /** For `LabConnector.within`: the program is in it from its first moment, and sees it where services look for it. */
   get within(): readonly string[] {
-    const files = this.#folders.map((folder) => path.join(folder, 'cgroup.procs'))
-    const enter = files.map((file) => `echo $$ > ${file}`).join(' && ')
-    return ['sh', '-c', `${enter} && exec "$@"`, 'within']
+    // A network namespace brings a /sys of its own, without these mounts.
+    const mounts = V2
+      ? [`mount -t cgroup2 cgroup ${ROOT}`]
+      : [
+          `mount -t tmpfs cgroup ${ROOT}`,
+          ...V1.flatMap((name) => [
+            `mkdir ${ROOT}/${name}`,
+            `mount -t cgroup -o ${name} cgroup ${ROOT}/${name}`,
+          ]),
+        ]
+    const enter = this.#folders.map((folder) => `echo $$ > ${path.join(folder, 'cgroup.procs')}`)
+    return ['sh', '-c', `${[...mounts, ...enter].join(' && ')} && exec "$@"`, 'within']
   }
 
   /** Moves out who is still in it, and removes it. */

@@ -12,7 +12,7 @@ import { type Daemon, until } from './daemon.ts'
 import { Firewall } from './firewall.ts'
 import { NODE, PROGRAM } from './paths.ts'
 import { HEALTHY, Resolver } from './resolver.ts'
-import { sweep } from './sweep.ts'
+import { sweep, unmountBelow } from './sweep.ts'
 import { ADDRESS, APP_NAME, APP_NETWORK, APP_PORT, EDGE_NAME, type Machines, wire } from './topology.ts'
 
 /** Several may be up at once in one process. */
@@ -208,6 +208,7 @@ export class Lab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(Object.values(this.machines).map((machine) => machine.halt()))
+    await unmountBelow(this.dir)
     rmSync(this.dir, { recursive: true, force: true })
   }
 }

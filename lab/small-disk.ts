@@ -26,8 +26,8 @@ export class SmallDisk implements AsyncDisposable {
     writeFileSync(disk.#image, '')
     truncateSync(disk.#image, o.bytes)
     const inodes = o.inodes === undefined ? [] : ['-N', String(o.inodes)]
-    // Root keeps nothing back for itself, and no block goes to a journal.
-    await succeed(['mkfs.ext4', '-q', '-m', '0', '-O', '^has_journal', ...inodes, disk.#image])
+    // Root keeps nothing back for itself, and no block goes to a journal or is kept for extents.
+    await succeed(['mkfs.ext4', '-q', '-m', '0', '-O', '^has_journal,^extent,^64bit', ...inodes, disk.#image])
     const before = `${folder}.before`
     cpSync(folder, before, { recursive: true, preserveTimestamps: true, filter: isFile })
     await succeed(['mount', '-o', 'loop', disk.#image, folder])
@@ -48,13 +48,15 @@ export class SmallDisk implements AsyncDisposable {
 
   /** A file that takes every block that is left. */
   async fill(): Promise<void> {
-    await succeed(['sh', '-c', `cat /dev/zero > ${this.#filler} 2>/dev/null; test -s ${this.#filler}`])
+    // In large pieces first, then what is too little for those.
+    const zeros = (size: string) => `dd if=/dev/zero bs=${size} status=none >> ${this.#filler}`
+    await succeed(['sh', '-c', `${zeros('64k')}; ${zeros('1k')}; test -s ${this.#filler}`])
   }
 
   /** Files until no inode is left. */
   async fillInodes(): Promise<void> {
     mkdirSync(this.#filler)
-    await succeed(['sh', '-c', `i=0; while : > ${this.#filler}/$i; do i=$((i+1)); done 2>/dev/null; true`])
+    await succeed(['sh', '-c', `i=0; while true > ${this.#filler}/$i; do i=$((i+1)); done 2>/dev/null; true`])
   }
 
   free(): void {

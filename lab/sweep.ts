@@ -13,6 +13,14 @@ export async function sweep(): Promise<void> {
   }
 }
 
+/** Small disks that a scenario did not get to put away. */
+export async function unmountBelow(folder: string): Promise<void> {
+  const mounted = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .flatMap((line) => line.split(' ')[1] ?? [])
+  for (const one of mounted) if (one.startsWith(`${folder}/`)) await finish(['umount', '--lazy', one])
+}
+
 function isLab(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lab')
