@@ -1,6 +1,9 @@
 /** What agents send to the control plane. */
 import { z } from 'zod'
+import { diagnosis } from './diagnosis.ts'
 import { edgeStatus, edgesSeen } from './edges.ts'
+import { agedSample, figures, MAX_SAMPLES, sessionsBy } from './figures.ts'
+import { outages } from './outages.ts'
 import { sessionReport } from './session-report.ts'
 import { faultMessage, host, id, microseconds, pem, port, protocol, unixMs } from './values.ts'
 
@@ -86,3 +89,5 @@ export const agentMessage = z.discriminatedUnion('type', [
 ])
 export type AgentMessage = z.infer<typeof agentMessage>
 export type CarriedGrant = z.infer<typeof carries>['ended'][number]
+  diagnosis,
+  outages,

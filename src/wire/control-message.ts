@@ -1,6 +1,9 @@
 /** What the control plane sends to agents. */
 import { z } from 'zod'
+import { diagnose } from './diagnosis.ts'
 import { edgeState, edgesKnown, knownEdge, MAX_EDGES } from './edges.ts'
+import { probe } from './figures.ts'
+import { outagesKept } from './outages.ts'
 import { faultMessage, host, id, jws, microseconds, pem, port, signingKey, unixMs } from './values.ts'
 
 /** Where to bring a half of a pipe, and the permission to. */
@@ -101,5 +104,8 @@ export const controlMessage = z.discriminatedUnion('type', [
   goodbye,
   edgesKnown,
   edgeState,
+  diagnose,
+  outagesKept,
+  probe,
 ])
 export type ControlMessage = z.infer<typeof controlMessage>

@@ -17,6 +17,15 @@ export {
   MAX_SESSION_REPORTS,
 } from './agent-message.ts'
 export { type ControlMessage, controlMessage, type PipeTicket } from './control-message.ts'
+export {
+  type DiagnosisFinding,
+  type DiagnosisMessage,
+  type DiagnosisReport,
+  type DiagnosisStep,
+  type DiagnosisTarget,
+  MAX_LINE_CHARS,
+  MAX_LINES,
+} from './diagnosis.ts'
 export { type KnownEdge, MAX_EDGES, MAX_STATE_IDS, type SeenEdge } from './edges.ts'
 export {
   type CertificateReply,
@@ -26,6 +35,8 @@ export {
   type LoginRequest,
   loginRequest,
 } from './enrolment.ts'
+export { MAX_PROBES, MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
+export { MAX_OUTAGES, type OutageRecord } from './outages.ts'
 export { type SessionReport, type SessionTimes, sessionReport, sessionTimes } from './session-report.ts'
 export { type FaultMessage, faultMessage } from './values.ts'
 
