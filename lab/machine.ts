@@ -127,7 +127,7 @@ export class Machine {
   }
 
   async halt(): Promise<void> {
-    await Promise.all([...this.#running].map((daemon) => this.stop(daemon)))
+    await Promise.all([...this.#running].map((daemon) => this.stop(daemon, 'SIGKILL')))
     await finish(['ip', 'netns', 'del', this.namespace])
     rmSync(this.etcDir, { recursive: true, force: true })
   }

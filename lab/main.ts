@@ -4,10 +4,13 @@
  * @module
  */
 import { writeFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { availableParallelism } from 'node:os'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { missingHere } from './requirements.ts'
 import { type Chosen, choose, SCENARIOS } from './scenarios/all.ts'
 
+/** Much of a run is waiting; what is not shares the processors. */
+const LABS_AT_ONCE = Math.max(1, availableParallelism() + 1)
 const EXIT_FAILED = 1
 const EXIT_CANNOT = 2
 const EXIT_USAGE = 64
@@ -23,6 +26,7 @@ program
   .description('Break it, wait until the system notices, ask the doctor, do what it prints, verify')
   .argument('[scenarios...]', 'SCN-05 or SCN-05:drop, one or more')
   .option('--all', 'every scenario there is')
+  .option('--at-once <labs>', 'so many labs side by side', positive, LABS_AT_ONCE)
   .option('--report <file>', 'write the results as JSON')
   .action(run)
 program.command('up').description('A lab to play with, until Ctrl-C').action(up)
@@ -70,12 +74,15 @@ function list(): void {
   }
 }
 
-async function run(what: string[], { all, report }: { all?: boolean; report?: string }): Promise<void> {
+async function run(
+  what: string[],
+  { all, report, atOnce }: { all?: boolean; report?: string; atOnce: number },
+): Promise<void> {
   const chosen = wanted(what, all ?? false)
   demand()
   const { runAll } = await import('./run-all.ts')
   const { tableText } = await import('./table.ts')
-  const results = await runAll(chosen, (line) => console.error(line))
+  const results = await runAll(chosen, { atOnce, say: (line) => console.error(line) })
   console.log(tableText(results))
   if (report !== undefined) writeFileSync(report, `${JSON.stringify(results, undefined, 2)}\n`)
   if (results.length < chosen.length || results.some(({ cured }) => !cured)) process.exitCode = EXIT_FAILED
@@ -89,6 +96,12 @@ function wanted(what: readonly string[], all: boolean): Chosen[] {
     if (chosen.length === 0) throw usage(`there is no ${name}: backstitch lab list`)
     return chosen
   })
+}
+
+function positive(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Expected a number from 1 on.')
+  return count
 }
 
 function usage(message: string): Error {

@@ -5,23 +5,53 @@ import { nameOf } from './scenario.ts'
 import type { Chosen } from './scenarios/all.ts'
 import { seconds } from './table.ts'
 
-/** One after another in one lab; a lab that a failure left ill is replaced. Ends early when interrupted. */
-export async function runAll(chosen: readonly Chosen[], say: (line: string) => void): Promise<Result[]> {
+type Say = (line: string) => void
+
+/**
+ * Several labs side by side, each with variants one after another; those that want the machine for themselves come
+ * last. Results are in the order of the variants. Ends early when interrupted.
+ */
+export async function runAll(
+  chosen: readonly Chosen[],
+  { atOnce, say }: { atOnce: number; say: Say },
+): Promise<Result[]> {
   using stop = untilInterrupted()
-  const results: Result[] = []
+  const results = new Map<Chosen, Result>()
+  const [alone, others] = [true, false].map((wanted) =>
+    chosen.filter(({ variant }) => (variant.alone ?? false) === wanted),
+  ) as [Chosen[], Chosen[]]
+  const go = async (queue: Chosen[], labs: number) => {
+    const counted = { of: chosen.length, results }
+    const workers = Array.from({ length: Math.min(labs, queue.length) }, () =>
+      work(queue, { stop, say, ...counted }),
+    )
+    const failed = (await Promise.allSettled(workers)).find((one) => one.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+  await go(others, atOnce)
+  await go(alone, 1)
+  return chosen.flatMap((one) => results.get(one) ?? [])
+}
+
+interface Work {
+  readonly stop: ReturnType<typeof untilInterrupted>
+  readonly say: Say
+  readonly results: Map<Chosen, Result>
+  readonly of: number
+}
+
+/** One lab; one that a failure left ill is replaced. */
+async function work(queue: Chosen[], { stop, say, results, of }: Work): Promise<void> {
   let lab: Lab | undefined
   try {
-    for (const one of chosen) {
-      if (stop.signal.aborted) break
+    for (let one = queue.shift(); one !== undefined && !stop.signal.aborted; one = queue.shift()) {
       lab ??= await Lab.up(say)
       const name = nameOf(one.scenario, one.variant)
       say(`${name}: ${one.variant.does}`)
       const result = await Promise.race([runVariant(lab, one), stop.now])
       if (result === undefined) break
-      results.push(result)
-      say(
-        `${name}: ${result.cured ? `cured, noticed after ${seconds(result.noticedMs)}` : result.problems.join('\n')}`,
-      )
+      results.set(one, result)
+      say(`${name} (${results.size} of ${of}): ${outcome(result)}`)
       if (!result.cured) {
         await lab[Symbol.asyncDispose]()
         lab = undefined
@@ -30,5 +60,9 @@ export async function runAll(chosen: readonly Chosen[], say: (line: string) => v
   } finally {
     await lab?.[Symbol.asyncDispose]()
   }
-  return results
+}
+
+function outcome({ cured, noticedMs, verdictMs, problems }: Result): string {
+  if (!cured) return problems.join('\n')
+  return `cured; noticed after ${seconds(noticedMs)}, verdict in ${seconds(verdictMs)}`
 }

@@ -27,15 +27,20 @@ export function tableText(results: readonly Result[]): string {
 }
 
 function summary(results: readonly Result[]): string {
-  const took = results
-    .flatMap(({ verdictMs }) => (verdictMs === undefined ? [] : [verdictMs]))
-    .sort((a, b) => a - b)
   const cured = results.filter((one) => one.cured).length
-  const times =
-    took.length === 0
-      ? ''
-      : `; time to verdict: median ${seconds(took[Math.floor(took.length / 2)])}, worst ${seconds(took.at(-1))}`
-  return `${cured} of ${results.length} cured${times}`
+  const noticed = spread('time to notice', results, ({ noticedMs }) => noticedMs)
+  const verdict = spread('time to verdict', results, ({ verdictMs }) => verdictMs)
+  return [`${cured} of ${results.length} cured`, ...noticed, ...verdict].join('; ')
+}
+
+function spread(
+  what: string,
+  results: readonly Result[],
+  timeOf: (result: Result) => number | undefined,
+): string[] {
+  const took = results.flatMap((one) => timeOf(one) ?? []).sort((a, b) => a - b)
+  if (took.length === 0) return []
+  return [`${what}: median ${seconds(took[Math.floor(took.length / 2)])}, worst ${seconds(took.at(-1))}`]
 }
 
 export function seconds(ms: number | undefined): string {
