@@ -82,7 +82,7 @@ function isV4Mapped(bytes: Uint8Array): boolean {
   return bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff
 }
 
-function masked(bytes: AddressBytes, prefix: number): AddressBytes {
+export function masked(bytes: AddressBytes, prefix: number): AddressBytes {
   return bytes.map((byte, i) => {
     const bits = Math.min(8, Math.max(0, prefix - 8 * i))
     return byte & (0xff << (8 - bits))

@@ -1,0 +1,80 @@
+/** Connector groups: who takes over, whether they are equals, whether they are of the right kind. */
+import type { LintFinding } from '../../api/lint.ts'
+import type { StoredObject } from '../../store/objects.ts'
+import type { LintFacts } from './facts.ts'
+import { about, count, finding, namesOf } from './finding.ts'
+import type { Topology } from './topology.ts'
+
+type Group = StoredObject<'connector-group'>
+
+/** Only groups that carry something: one that no segment leads to harms nobody. */
+export function* lonelyGroups({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
+  for (const group of declared['connector-group']) {
+    if (!group.spec.enabled || group.spec.connectorKind !== 'app') continue
+    const segments = topology.segmentsBehind(group.id)
+    const members = topology.members(group.id)
+    if (segments.length === 0 || members.length > 1) continue
+    const object = about('connector-group', group)
+    const served = `${count(segments.length, 'segment')} (${namesOf(segments.map(({ name }) => name))})`
+    if (members.length === 0) {
+      yield finding('NO_HEALTHY_CONNECTOR', object, {
+        reason: 'no enabled connector is enrolled in it',
+        consequence: `it serves nobody: ${served} rests on it`,
+        fix: `backstitch key create --group ${group.name}, then enrol two connectors with it`,
+        others: segments.map((segment) => about('segment', segment)),
+      })
+      continue
+    }
+    const { record } = members[0]!
+    yield finding('GROUP_SINGLE_MEMBER', object, {
+      reason: `${record.name} is its only enabled connector`,
+      consequence: `while that is upgraded, restarted or lost, nobody reaches ${served}`,
+      fix: `backstitch key create --group ${group.name}, then enrol a second connector on another machine of the site`,
+      others: [about('connector', record), ...segments.map((segment) => about('segment', segment))],
+    })
+  }
+}
+
+/** Server groups that name connectors which do not serve applications. */
+export function* wrongKinds({ declared }: LintFacts): Generator<LintFinding> {
+  const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
+  for (const serverGroup of declared['server-group']) {
+    for (const group of connectorGroupsOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {
+      if (group.spec.connectorKind === 'app') continue
+      yield finding('WRONG_CONNECTOR_KIND', about('server-group', serverGroup), {
+        reason: `it names connector group ${group.name}, which is for ${group.spec.connectorKind} connectors`,
+        consequence: 'members of that group are never chosen for a private application',
+        others: [about('connector-group', group)],
+      })
+    }
+  }
+}
+
+/** A tier that is there for the day the first one is lost, and could not take over on that day. */
+export function* emptyFailover({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
+  const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
+  for (const serverGroup of declared['server-group']) {
+    for (const group of failoverOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {
+      const why = whyEmpty(group, topology)
+      if (why === undefined) continue
+      yield finding('LINT_FAILOVER_EMPTY', about('server-group', serverGroup), {
+        reason: `failover group ${group.name} ${why}`,
+        consequence: 'when the groups before it are lost, nobody takes over',
+        others: [about('connector-group', group)],
+      })
+    }
+  }
+}
+
+function whyEmpty(group: Group, topology: Topology): string | undefined {
+  if (!group.spec.enabled) return 'is disabled'
+  return topology.members(group.id).length === 0 ? 'has no enabled connector' : undefined
+}
+
+function failoverOf({ spec }: StoredObject<'server-group'>): readonly string[] {
+  return 'failoverConnectorGroups' in spec ? (spec.failoverConnectorGroups as readonly string[]) : []
+}
+
+function connectorGroupsOf(serverGroup: StoredObject<'server-group'>): readonly string[] {
+  return [...serverGroup.spec.connectorGroups, ...failoverOf(serverGroup)]
+}

@@ -1,0 +1,22 @@
+/** The two lanes: what goes through a tunnel, and what clients send straight to the internet. */
+import type { LintFinding } from '../../api/lint.ts'
+import type { Claims } from './claims.ts'
+import type { LintFacts } from './facts.ts'
+import { about, finding, namesOf } from './finding.ts'
+
+export function* twoLanes({ declared }: LintFacts, claims: Claims): Generator<LintFinding> {
+  for (const rule of declared['internet-rule']) {
+    if (!rule.spec.enabled) continue
+    const names = rule.spec.domains.filter((name) => claims.all.has(name))
+    if (names.length === 0) continue
+    const owners = new Map(
+      names.flatMap((name) => claims.all.get(name)!.segments).map((segment) => [segment.id, segment]),
+    )
+    const segments = [...owners.values()]
+    yield finding('NAME_IN_TWO_LANES', about('internet-rule', rule), {
+      reason: `segment ${namesOf(segments.map(({ name }) => name))} claims ${namesOf(names)}, too`,
+      consequence: 'the private segment wins: clients send nothing for those names straight to the internet',
+      others: segments.map((segment) => about('segment', segment)),
+    })
+  }
+}

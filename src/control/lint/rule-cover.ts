@@ -1,0 +1,36 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { AccessRuleSpec } from '../../api/specs.ts'
+import type { Populations } from './populations.ts'
+
+type Conditions = AccessRuleSpec['conditions']
+
+/**
+ * Does `wide` hold whenever `narrow` does? Groups are compared as they are named, so that a group which is small today
+ * makes no finding; a user or segment that is listed one by one is looked for in the groups.
+ */
+export function covers(
+  wide: Conditions,
+  narrow: Conditions,
+  { usersOf, segmentsOf }: Pick<Populations, 'usersOf' | 'segmentsOf'>,
+): boolean {
+  const inGroups = (ids: readonly string[] | undefined, groups: readonly string[], of: typeof usersOf) =>
+    ids?.every((id) => groups.some((group) => of(group).has(id))) ?? false
+  const { users, userGroups, segments, segmentGroups, posture, time } = wide
+  return (
+    within(narrow.users, users) &&
+    within(narrow.devices, wide.devices) &&
+    within(narrow.clientKinds, wide.clientKinds) &&
+    within(narrow.segments, segments) &&
+    (within(narrow.userGroups, userGroups) || inGroups(narrow.users, userGroups ?? [], usersOf)) &&
+    (within(narrow.segmentGroups, segmentGroups) ||
+      inGroups(narrow.segments, segmentGroups ?? [], segmentsOf)) &&
+    (posture ?? []).every((fact) => (narrow.posture ?? []).some((other) => isDeepStrictEqual(fact, other))) &&
+    (time === undefined || isDeepStrictEqual(time, narrow.time))
+  )
+}
+
+/** A condition that is absent holds for all; one that is there must be narrower on the other side. */
+function within(narrow: readonly string[] | undefined, wide: readonly string[] | undefined): boolean {
+  if (wide === undefined) return true
+  return narrow?.every((id) => wide.includes(id)) ?? false
+}

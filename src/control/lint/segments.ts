@@ -1,0 +1,100 @@
+/** Segments: does each lead anywhere, and is what it lists what users get? */
+import type { LintFinding } from '../../api/lint.ts'
+import { both, type Claim, type Claims, minus, portsOf, portsText, type Segment } from './claims.ts'
+import { about, finding, namesOf } from './finding.ts'
+import type { Topology } from './topology.ts'
+
+const PROTOCOLS = ['tcp', 'udp'] as const
+
+export function* unmapped(topology: Topology): Generator<LintFinding> {
+  for (const segment of topology.segments) {
+    const reason = whyUnmapped(segment, topology)
+    if (reason === undefined) continue
+    yield finding('SEGMENT_UNMAPPED', about('segment', segment), {
+      reason,
+      consequence: 'users whom policy allows in get SEGMENT_UNMAPPED',
+      others: segment.spec.serverGroups.flatMap((id) => {
+        const group = topology.serverGroup(id)
+        return group === undefined ? [] : about('server-group', group)
+      }),
+    })
+  }
+}
+
+function whyUnmapped(segment: Segment, topology: Topology): string | undefined {
+  const { serverGroups } = segment.spec
+  if (serverGroups.length === 0) return 'it has no server group'
+  if (topology.groupsOf(segment).some(({ spec }) => spec.enabled)) return undefined
+  const named = serverGroups.flatMap((id) => topology.serverGroup(id) ?? [])
+  const reasons = named.map(({ name, spec }) => {
+    if (!spec.enabled) return `server group ${name} is disabled`
+    if (spec.connectorGroups.length === 0) return `server group ${name} has no connector group`
+    return `every connector group of server group ${name} is disabled`
+  })
+  return namesOf(reasons)
+}
+
+/** Names and networks that two segments claim exactly alike, for the same port: only the older of them is asked. */
+export function* claimedTwice(claims: Claims): Generator<LintFinding> {
+  const pairs = new Map<string, { winner: Segment; loser: Segment; at: string[] }>()
+  for (const { pattern, segments } of claims.all.values()) {
+    const [winner, ...losers] = byId(segments)
+    for (const loser of losers) {
+      const ports = PROTOCOLS.flatMap((protocol) => {
+        const common = both(portsOf([winner!], protocol), portsOf([loser], protocol))
+        return common.length === 0 ? [] : portsText(protocol, common)
+      })
+      if (ports.length === 0) continue
+      const key = `${winner!.id} ${loser.id}`
+      const pair = pairs.get(key) ?? { winner: winner!, loser, at: [] }
+      pair.at.push(`${pattern} ${ports.join(' ')}`)
+      pairs.set(key, pair)
+    }
+  }
+  for (const { winner, loser, at } of pairs.values()) {
+    yield finding('LINT_NAME_IN_TWO_SEGMENTS', about('segment', loser), {
+      reason: `segment ${winner.name} claims ${namesOf(at)}, too`,
+      consequence: `${winner.name} decides there, with its rules and connectors; ${loser.name} is never asked`,
+      others: [about('segment', winner)],
+    })
+  }
+}
+
+function byId(segments: readonly Segment[]): Segment[] {
+  return [...segments].sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** Ports that a wider segment lists, and that nobody reaches where a more specific one claims the name. */
+export function* hiddenPorts(claims: Claims): Generator<LintFinding> {
+  const pairs = new Map<string, { narrow: Segment; wide: Segment; within: string; at: string[] }>()
+  for (const claim of claims.all.values()) {
+    const hidden = claims.wider(claim.pattern).map((wide) => hiddenBy(claim, wide))
+    // The nearest wider claim that loses something: those beyond it are hidden by it already.
+    const first = hidden.find((one) => one !== undefined)
+    if (first === undefined) continue
+    const narrow = byId(claim.segments)[0]!
+    const key = `${narrow.id} ${first.wide.id} ${first.within}`
+    const pair = pairs.get(key) ?? { ...first, narrow, at: [] }
+    pair.at.push(claim.pattern)
+    pairs.set(key, pair)
+  }
+  for (const { narrow, wide, within, at } of pairs.values()) {
+    yield finding('LINT_PORT_HIDDEN', about('segment', narrow), {
+      reason: `it claims ${namesOf(at)} without ports that segment ${wide.name} lists for ${within}`,
+      consequence:
+        'users get CLIENT_WRONG_PORT on those ports there: the more specific segment decides alone',
+      others: [about('segment', wide)],
+    })
+  }
+}
+
+/** Whoever named the same thing in both knows what they did. */
+function hiddenBy(claim: Claim, wide: Claim): { wide: Segment; within: string } | undefined {
+  const other = byId(wide.segments).find((segment) => !claim.segments.includes(segment))
+  if (other === undefined) return undefined
+  const ports = PROTOCOLS.flatMap((protocol) => {
+    const hidden = minus(portsOf(wide.segments, protocol), portsOf(claim.segments, protocol))
+    return hidden.length === 0 ? [] : portsText(protocol, hidden)
+  })
+  return ports.length === 0 ? undefined : { wide: other, within: `${wide.pattern}: ${ports.join('; ')}` }
+}
