@@ -122,6 +122,11 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     for (const message of early) handler(message)
   }
 
+  /** No answer is waited for. */
+  get isIdle(): boolean {
+    return this.#waiting.size === 0
+  }
+
   /** Last ping round trip, in microseconds; 0 before the first. */
   get rttUs(): number {
     return this.#heartbeat.rttUs

@@ -29,7 +29,12 @@ export type LinkState =
   | { readonly is: 'closed' }
 
 export interface ControlLinkOptions {
-  readonly edge: EdgeAddress
+  /** Asked at every dial: there may be several. */
+  readonly edge: EdgeAddress | (() => EdgeAddress)
+  /** For each step of a dial, in milliseconds; undefined: as dialControl does by itself. */
+  readonly timeoutMs?: () => number | undefined
+  /** The dial failed, or the connection was lost: is there another edge that is to be tried at once? */
+  readonly elsewhere?: (fault: Fault) => boolean
   readonly egress: Egress
   readonly log: Log
   /** Asked at every dial, so that a renewed certificate is used from the next one on. */
@@ -37,8 +42,8 @@ export interface ControlLinkOptions {
   readonly hello: () => Hello
   /** The full state: replaces what was known before. `skewMs` is positive when this clock is slow. */
   readonly onUp?: (welcome: Welcome, skewMs: number) => void
-  /** The connection was lost, or an attempt failed: called once for each. */
-  readonly onDown?: (fault: Fault) => void
+  /** The connection was lost, or an attempt failed: called once for each. `redialling`: it was given up here. */
+  readonly onDown?: (fault: Fault, redialling: boolean) => void
   readonly onMessage?: (message: ControlMessage) => void
   /** How far the attempt under way has come. */
   readonly onStep?: (step: DialStep) => void
@@ -92,21 +97,24 @@ export class ControlLink {
       this.#state = { is: 'dialing', attempt }
       const { fault, upMs } = await this.#once(signal)
       if (signal.aborted) break
-      attempt = upMs >= STABLE_MS ? 0 : attempt + 1
+      const redialling = this.#hurry.signal.aborted
+      const elsewhere = !redialling && (this.#o.elsewhere?.(fault) ?? false)
+      attempt = elsewhere || upMs >= STABLE_MS ? 0 : attempt + 1
       this.#state = { is: 'waiting', attempt, because: fault }
-      this.#o.log.warn(
+      this.#o.log[redialling ? 'info' : 'warn'](
         { event: 'control.down', code: fault.code, hop: fault.hop, seen: fault.seen, attempt, upMs },
         fault.detail,
       )
-      this.#o.onDown?.(fault)
-      await this.#pause(fault, attempt, signal)
+      this.#o.onDown?.(fault, redialling)
+      await this.#pause(elsewhere ? 0 : pauseFor(fault, attempt), signal)
     }
     this.#state = { is: 'closed' }
   }
 
   /** One connection from dial to loss, and how long it stood. */
   async #once(signal: AbortSignal): Promise<{ fault: Fault; upMs: number }> {
-    const { edge, egress, log, channel: channelOptions } = this.#o
+    const { egress, log, channel: channelOptions } = this.#o
+    const edge = typeof this.#o.edge === 'function' ? this.#o.edge() : this.#o.edge
     let upAt: number | undefined
     const upMs = () => (upAt === undefined ? 0 : Math.round(performance.now() - upAt))
     try {
@@ -115,6 +123,7 @@ export class ControlLink {
         credentials: this.#o.credentials(),
         hello: this.#o.hello(),
         signal,
+        timeoutMs: this.#o.timeoutMs?.(),
         channel: channelOptions,
         onStep: this.#o.onStep,
       })
@@ -141,12 +150,15 @@ export class ControlLink {
     }
   }
 
-  async #pause(fault: Fault, attempt: number, signal: AbortSignal): Promise<void> {
-    // The first pause is drawn from [0, base): an edge that restarts gets its agents back soon, and not as one wave.
-    const exponent = fault.retry ? Math.max(0, attempt - 1) : Math.max(HOPELESS_ATTEMPT, attempt)
+  async #pause(exponent: number, signal: AbortSignal): Promise<void> {
     const delayMs = backoffMs(exponent, this.#o.backoff)
     const either = AbortSignal.any([signal, this.#hurry.signal])
     await wait(delayMs, undefined, { signal: either }).catch(() => {})
     if (this.#hurry.signal.aborted) this.#hurry = new AbortController()
   }
+}
+
+/** The first pause is drawn from [0, base): an edge that restarts gets its agents back soon, and not as one wave. */
+function pauseFor(fault: Fault, attempt: number): number {
+  return fault.retry ? Math.max(0, attempt - 1) : Math.max(HOPELESS_ATTEMPT, attempt)
 }

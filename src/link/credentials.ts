@@ -16,4 +16,6 @@ export interface Credentials {
 export interface EdgeAddress {
   readonly host: string
   readonly port: number
+  /** Fixed addresses: the name is then not resolved. */
+  readonly addresses?: readonly string[]
 }

@@ -1,10 +1,17 @@
-import type net from 'node:net'
+import net from 'node:net'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { Fault } from '../base/faults.ts'
 import type { EdgeAddress } from './credentials.ts'
 import { type Egress, egressFor, hostPort } from './egress.ts'
 import { connectThrough } from './proxy-connect.ts'
-import { type Address, type FailedAttempt, RaceLost, raceConnect, resolveAddresses } from './race-connect.ts'
+import {
+  type Address,
+  type FailedAttempt,
+  interleave,
+  RaceLost,
+  raceConnect,
+  resolveAddresses,
+} from './race-connect.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
 
@@ -54,7 +61,8 @@ async function connect(
   signal: AbortSignal,
   onStep: DialOptions['onStep'],
 ): Promise<net.Socket> {
-  const addresses = await unlessAborted(resolveAddresses(to.host), signal).catch((thrown: unknown) => {
+  const resolving = to.addresses?.length ? fixed(to.addresses) : resolveAddresses(to.host)
+  const addresses = await unlessAborted(resolving, signal).catch((thrown: unknown) => {
     throw unresolved(to.host, thrown as NodeJS.ErrnoException)
   })
   onStep?.('resolved')
@@ -67,6 +75,11 @@ async function connect(
   } catch (thrown) {
     throw thrown instanceof RaceLost ? unconnected(to, thrown.attempts, addresses, thrown) : thrown
   }
+}
+
+/** As a resolver would have answered. */
+async function fixed(addresses: readonly string[]): Promise<Address[]> {
+  return interleave(addresses.map((address) => ({ address, family: net.isIP(address) })))
 }
 
 function ignore(): void {}

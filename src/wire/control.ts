@@ -26,7 +26,7 @@ export {
   MAX_LINE_CHARS,
   MAX_LINES,
 } from './diagnosis.ts'
-export { type KnownEdge, MAX_EDGES, MAX_STATE_IDS, type SeenEdge } from './edges.ts'
+export { type KnownEdge, knownEdge, MAX_EDGES, MAX_STATE_IDS, type SeenEdge } from './edges.ts'
 export {
   type CertificateReply,
   certificateReply,

@@ -1,0 +1,186 @@
+/**
+ * Which edge an agent is at: the nearest that answers, the next one when it dies, back again when that is worth it.
+ *
+ *     welcome: the list --> measured, every 60 s --> told to control --> clearly nearer, and idle: moved
+ *     lost, or not reached --> held back, the next nearest at once --> all tried: a pause, and over again
+ *
+ * @module
+ */
+import { type Clock, systemClock } from '../base/clock.ts'
+import type { Fault } from '../base/faults.ts'
+import { ms, nearestEdge } from '../policy/edge-choice.ts'
+import type { ControlMessage, KnownEdge, PipeTicket } from '../wire/control.ts'
+import type { EdgeAddress } from './credentials.ts'
+import { type EdgeReport, EdgeSight, type EdgeSightOptions } from './edge-sight.ts'
+import { hostPort } from './egress.ts'
+
+type Welcome = Extract<ControlMessage, { type: 'welcome' }>
+
+/** How often it is looked whether a move that is due can be made. */
+const MOVE_LOOK_MS = 1000
+/** Between two moves: what moves to and fro serves nobody. */
+const SETTLE_US = 60_000_000
+/** A move that waits for a quiet moment waits this long. */
+const IMPATIENT_US = 600_000_000
+/** An edge that failed is not moved to for this long, however near it is. */
+const HOLD_US = 120_000_000
+/** With another edge to go to, one that is silent is not waited for longer than this. */
+const ELSEWHERE_MS = 3000
+
+export interface EdgeRouteOptions extends Omit<EdgeSightOptions, 'onSurveyed'> {
+  /** Of the key or the profile: where the agent goes before it knows any other. */
+  readonly first: EdgeAddress
+  /** Leave the edge in use: the next dial asks where to. */
+  readonly move: () => void
+  /** Nothing is under way that a move would disturb. */
+  readonly isIdle: () => boolean
+  readonly clock?: Clock
+}
+
+export class EdgeRoute implements Disposable {
+  readonly #o: EdgeRouteOptions
+  readonly #clock: Clock
+  readonly #sight: EdgeSight
+  readonly #timer: NodeJS.Timeout
+  /** By HOST:PORT, when it failed. */
+  readonly #failedUs = new Map<string, number>()
+  readonly #tried = new Set<string>()
+  #target: EdgeAddress
+  #movedUs: number | undefined
+  #wantedUs: number | undefined
+
+  constructor(options: EdgeRouteOptions) {
+    this.#o = options
+    this.#clock = options.clock ?? systemClock
+    this.#target = options.pinned?.edge ?? options.first
+    this.#sight = new EdgeSight({ ...options, onSurveyed: () => this.#moveIfDue() })
+    this.#timer = setInterval(() => this.#moveIfDue(), MOVE_LOOK_MS).unref()
+  }
+
+  /** Where the control connection is, or is being made. */
+  get address(): EdgeAddress {
+    return this.#target
+  }
+
+  /** EDGE_FAR, while a nearer edge is known that is not used. */
+  get far(): Fault | undefined {
+    return this.#sight.far
+  }
+
+  /** For the next dial. */
+  next(): EdgeAddress {
+    const candidates = this.#candidates()
+    const fresh = candidates.find((edge) => !this.#tried.has(hostPort(edge)))
+    if (fresh === undefined) this.#tried.clear()
+    this.#target = fresh ?? candidates[0]!
+    this.#tried.add(hostPort(this.#target))
+    return this.#target
+  }
+
+  /** For a dial that is silent; undefined: as ever. */
+  get patienceMs(): number | undefined {
+    return this.#candidates().length > 1 ? ELSEWHERE_MS : undefined
+  }
+
+  /** The dial failed, or the connection was lost. @returns whether another edge is to be tried at once. */
+  failed(fault: Fault): boolean {
+    this.#sight.inUse = undefined
+    // What the control plane itself says, it says at every edge.
+    if (fault.hop !== 'edge' && fault.code !== 'CONTROL_UNREACHABLE') return false
+    const key = hostPort(this.#target)
+    this.#failedUs.set(key, this.#clock.monotonicUs())
+    this.#tried.add(key)
+    return this.#candidates().some((edge) => !this.#tried.has(hostPort(edge)))
+  }
+
+  /** Connected: the list and the edge in use are known anew. */
+  up(welcome: Welcome): void {
+    this.#sight.inUse = welcome.edge.id
+    this.#tried.clear()
+    this.#failedUs.delete(hostPort(this.#target))
+    this.#o.book.learn(welcome.edges ?? [], welcome.region ?? '')
+    // What was measured a moment ago still holds; where nothing was, the first survey says it.
+    this.#sight.tell()
+    this.#sight.survey()
+  }
+
+  /** The control plane has said that edges came or went. */
+  learn(edges: readonly KnownEdge[]): void {
+    this.#o.book.learn(edges)
+    this.#sight.survey()
+  }
+
+  /** A half could not be brought there: control should choose another edge for the next pipe. */
+  pipeFailed(id: string, fault: Fault): void {
+    if (this.#o.book.edge(id) !== undefined) this.#sight.lost(id, fault)
+  }
+
+  /** Where a half is really brought to: an edge that was set by hand, or one with fixed addresses. */
+  reroute(pipe: PipeTicket): PipeTicket {
+    const { pinned, book } = this.#o
+    const known = book.edge(pipe.edge.id)
+    const { id } = pipe.edge
+    const to = pinned !== undefined && id === this.#sight.inUse ? pinned.edge : known
+    if (to === undefined) return pipe
+    const edge = { id, host: to.host, port: to.port, addresses: to.addresses }
+    return { ...pipe, edge }
+  }
+
+  report(): EdgeReport[] {
+    return this.#sight.report()
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    this.#sight[Symbol.dispose]()
+  }
+
+  /** Those to dial, the best first: near ones, then those never measured, then those that failed lately. */
+  #candidates(): EdgeAddress[] {
+    const { pinned, book, first } = this.#o
+    if (pinned !== undefined) return [pinned.edge]
+    const known = book.edges.filter(({ out }) => out === undefined)
+    const listed: readonly (EdgeAddress & { id?: string })[] = known
+    const all = listed.some((edge) => hostPort(edge) === hostPort(first)) ? listed : [...listed, first]
+    const rank = (edge: EdgeAddress & { id?: string }): [failed: number, rttUs: number] => {
+      const { id } = edge
+      const rttUs = id === undefined ? undefined : (this.#sight.rttUs(id) ?? book.reachedUs(id))
+      return [this.#failedAt(edge), rttUs ?? Number.MAX_SAFE_INTEGER]
+    }
+    return [...all].sort((a, b) => {
+      const [failedA, rttA] = rank(a)
+      const [failedB, rttB] = rank(b)
+      return failedA - failedB || rttA - rttB
+    })
+  }
+
+  /** 0: not lately. */
+  #failedAt(edge: EdgeAddress): number {
+    const at = this.#failedUs.get(hostPort(edge))
+    return at === undefined || this.#clock.monotonicUs() - at > HOLD_US ? 0 : at
+  }
+
+  #moveIfDue(): void {
+    const { pinned, book, isIdle, log, move } = this.#o
+    const { inUse } = this.#sight
+    if (inUse === undefined || pinned !== undefined) return
+    const able = book.edges
+      .filter((edge) => edge.out === undefined && (edge.id === inUse || this.#failedAt(edge) === 0))
+      .map(({ id, name }) => ({ id, name, rttUs: this.#sight.rttUs(id) }))
+    const best = nearestEdge(able, inUse)
+    if (best === undefined || best.id === inUse) {
+      this.#wantedUs = undefined
+      return
+    }
+    const nowUs = this.#clock.monotonicUs()
+    this.#wantedUs ??= nowUs
+    if (this.#movedUs !== undefined && nowUs - this.#movedUs < SETTLE_US) return
+    if (!isIdle() && nowUs - this.#wantedUs < IMPATIENT_US) return
+    this.#movedUs = nowUs
+    this.#wantedUs = undefined
+    const fields = { event: 'edge.moving', from: inUse, to: best.id, rttUs: best.rttUs }
+    log.info(fields, `Moving to edge ${best.name}, ${ms(best.rttUs!)} away`)
+    this.#tried.clear()
+    move()
+  }
+}
