@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { OBJECT_KIND_NAMES, type ObjectKind } from './kinds.ts'
+import { warnings } from './lint.ts'
 
 export const MAX_DOCUMENTS = 10_000
 
@@ -61,6 +62,8 @@ export const applyReply = z
       delete: z.number().int(),
       unchanged: z.number().int(),
     }),
+    /** What lint finds about the declared objects, as they are or would be afterwards. */
+    warnings,
     /** Policy version after it. */
     policyVersion: z.number().int(),
   })

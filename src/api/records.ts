@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
 import { sessionReport, sessionTimes } from '../wire/control.ts'
 import { factValue, name, reference, timestamp } from './fields.ts'
+import { warnings } from './lint.ts'
 import { ROLES } from './roles.ts'
 
 const base = {
@@ -68,10 +69,15 @@ export const provisioningKeyPatch = z
   })
   .meta({ id: 'ProvisioningKeyPatch' })
 
+export const provisioningKeyWritten = provisioningKey
+  .safeExtend({ warnings })
+  .meta({ id: 'ProvisioningKeyWritten' })
+
 export const provisioningKeyCreated = provisioningKey
   .safeExtend({
     /** The key itself. Shown this once; the store keeps only its hash. */
     key: z.string(),
+    warnings,
   })
   .meta({ id: 'ProvisioningKeyCreated', description: 'The only answer that holds the key' })
 
@@ -120,6 +126,8 @@ export const connector = z
   })
   .meta({ id: 'Connector', description: 'An enrolled App Connector' })
 
+export const connectorWritten = connector.safeExtend({ warnings }).meta({ id: 'ConnectorWritten' })
+
 export const connectorPatch = z
   .strictObject({ name: name.optional(), enabled: z.boolean().optional(), group: reference.optional() })
   .meta({ id: 'ConnectorPatch' })
@@ -148,6 +156,8 @@ export const clientDevice = z
     lastSeenAt: timestamp.optional(),
   })
   .meta({ id: 'ClientDevice', description: "A person's device that has signed in" })
+
+export const clientDeviceWritten = clientDevice.safeExtend({ warnings }).meta({ id: 'ClientDeviceWritten' })
 
 export const clientDevicePatch = z
   .strictObject({

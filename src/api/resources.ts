@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import { name, timestamp } from './fields.ts'
 import { OBJECT_KINDS, type ObjectKind } from './kinds.ts'
+import { warnings } from './lint.ts'
 
 /** A password as it is set; never returned, logged or audited. */
 export const newPassword = z.string().min(8).max(1024)
@@ -31,6 +32,9 @@ function build(kind: ObjectKind) {
   const { spec, title } = OBJECT_KINDS[kind]
   const own: z.core.$ZodLooseShape = kind === 'user' ? { name, password: newPassword.optional() } : { name }
   const shown: z.core.$ZodLooseShape = kind === 'user' ? { hasPassword: z.boolean() } : {}
+  const resource = z
+    .object({ kind: z.literal(kind), ...envelope, ...mapShape(spec.shape, present), ...shown })
+    .meta({ id: schemaName(kind), description: `A ${title}` })
   return {
     input: spec
       .safeExtend(own)
@@ -39,9 +43,11 @@ function build(kind: ObjectKind) {
       id: `${schemaName(kind)}Patch`,
       description: `Fields of a ${title} to change; null removes one`,
     }),
-    resource: z
-      .object({ kind: z.literal(kind), ...envelope, ...mapShape(spec.shape, present), ...shown })
-      .meta({ id: schemaName(kind), description: `A ${title}` }),
+    resource,
+    written: resource.safeExtend({ warnings }).meta({
+      id: `${schemaName(kind)}Written`,
+      description: `A ${title} as it is now, and what is doubtful about it`,
+    }),
   }
 }
 
@@ -50,7 +56,10 @@ type Schemas = ReturnType<typeof build>
 /** Built once: two schemas of one name would be two components. */
 const BUILT = new Map<ObjectKind, Schemas>()
 
-/** Schemas of one kind: `input` to create or replace, `patch` to change, `resource` as it is returned. */
+/**
+ * Schemas of one kind: `input` to create or replace, `patch` to change, `resource` as it is returned, `written` as it
+ * is returned by a write.
+ */
 export function schemasOf(kind: ObjectKind): Schemas {
   let schemas = BUILT.get(kind)
   if (schemas === undefined) {

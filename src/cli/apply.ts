@@ -6,6 +6,7 @@ import { checkDocuments, type DocumentFile, located, readDocuments } from '../ap
 import { InvalidFault } from '../api/invalid.ts'
 import { Fault } from '../base/faults.ts'
 import { examples, globals, restFor } from './globals.ts'
+import { findingText } from './lint.ts'
 import type { Rest } from './rest.ts'
 import { print, printJson, style } from './terminal.ts'
 
@@ -74,13 +75,15 @@ export async function applyDocuments(
 const SIGNS = { create: '+', update: '~', delete: '-', unchanged: ' ' } as const
 const COLOURS = { create: 'green', update: 'yellow', delete: 'red', unchanged: 'dim' } as const
 
-function planText({ steps, summary, applied }: ApplyReply): string {
+function planText({ steps, summary, applied, warnings }: ApplyReply): string {
   const lines = steps.filter((step) => step.action !== 'unchanged').flatMap(stepLines)
   const { create, update, delete: gone, unchanged } = summary
   const done = applied ? ['created', 'updated', 'deleted'] : ['to create', 'to update', 'to delete']
   const counts = [create, update, gone].map((count, index) => `${count} ${done[index]}`)
   return [
     ...lines,
+    ...warnings.flatMap((warning) => ['', findingText(warning)]),
+    ...(warnings.length > 0 ? [''] : []),
     `${counts.join(', ')}, ${unchanged} unchanged${applied ? '' : '; nothing was changed'}`,
   ].join('\n')
 }

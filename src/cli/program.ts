@@ -11,6 +11,7 @@ import { addEdge } from './edge.ts'
 import { examples } from './globals.ts'
 import { addKey } from './key.ts'
 import { addLab } from './lab.ts'
+import { addLint } from './lint.ts'
 import { addLogs } from './logs.ts'
 import { addResources } from './resources.ts'
 import { addServer } from './server.ts'
@@ -43,6 +44,7 @@ export function buildProgram(): Command {
   program.commandsGroup('Configuration:')
   addApply(program)
   addResources(program)
+  addLint(program)
   addKey(program)
   program.commandsGroup('Looking:')
   addStatus(program)

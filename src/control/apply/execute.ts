@@ -3,6 +3,7 @@ import type { ApplyReply, PlanStep } from '../../api/apply.ts'
 import { checkDocuments, type Declared } from '../../api/documents.ts'
 import { InvalidFault } from '../../api/invalid.ts'
 import { OBJECT_KIND_NAMES, type ObjectKind, type ObjectSpecs } from '../../api/kinds.ts'
+import type { LintFinding } from '../../api/lint.ts'
 import { Fault } from '../../base/faults.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories, Store } from '../../store/store.ts'
@@ -38,6 +39,13 @@ export async function prepare(
   return { declared, passwords }
 }
 
+export interface How {
+  /** Delete what is not declared, of the kinds that are. */
+  readonly prune: boolean
+  /** What is doubtful about these objects, in the state that the transaction has brought about. */
+  readonly warnings: (tx: Repositories, ids: readonly string[]) => Promise<LintFinding[]>
+}
+
 /** After this many steps the rest of the process has a turn: an edge may run in it. */
 const STEPS_AT_ONCE = 32
 
@@ -51,10 +59,10 @@ class DryRun extends Error {
 }
 
 /** Does the plan in a transaction that is then undone: what would fail fails, and nothing changes. */
-export async function rehearse(store: Store, prepared: Prepared, prune: boolean): Promise<ApplyReply> {
+export async function rehearse(store: Store, prepared: Prepared, how: How): Promise<ApplyReply> {
   try {
     return await store.transaction(async (tx) => {
-      throw new DryRun((await execute(tx, prepared, prune)).reply)
+      throw new DryRun((await execute(tx, prepared, how)).reply)
     })
   } catch (thrown) {
     if (thrown instanceof DryRun)
@@ -71,7 +79,7 @@ export async function rehearse(store: Store, prepared: Prepared, prune: boolean)
 export async function execute(
   tx: Repositories,
   { declared, passwords }: Prepared,
-  prune: boolean,
+  { prune, warnings }: How,
 ): Promise<{ reply: ApplyReply; audit: Omit<AuditEntry, 'actor'>[] }> {
   const steps = plan({
     declared,
@@ -102,6 +110,10 @@ export async function execute(
       applied: true,
       steps: done,
       summary,
+      warnings: await warnings(
+        tx,
+        done.flatMap(({ action, id }) => (action === 'delete' || id === undefined ? [] : id)),
+      ),
       policyVersion: (await tx.policyVersion()) + (changed ? 1 : 0),
     },
     audit: changed ? [...audit, { action: 'config.apply', object: '', detail: { summary, prune } }] : [],

@@ -24,6 +24,7 @@ import { deviceRoutes } from './devices.ts'
 import { healthRoutes } from './health.ts'
 import { checkHost } from './host-check.ts'
 import { keyRoutes } from './keys.ts'
+import { lintRoutes } from './lint.ts'
 import { RestMetrics } from './metrics.ts'
 import { objectRoutes } from './objects.ts'
 import { openapiRoute } from './openapi.ts'
@@ -117,6 +118,7 @@ export function buildApp(deps: RestDeps): RestApp {
   auditRoutes(app, deps)
   tokenRoutes(app, deps)
   applyRoutes(app, deps)
+  lintRoutes(app, deps)
   return app
 }
 

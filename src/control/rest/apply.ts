@@ -1,5 +1,7 @@
 import { applyReply, applyRequest } from '../../api/apply.ts'
+import type { Repositories } from '../../store/store.ts'
 import { execute, prepare, rehearse } from '../apply/execute.ts'
+import { warningsAbout } from '../lint/warnings.ts'
 import type { RestDeps } from './deps.ts'
 import { operation, type RestApp } from './route.ts'
 import { write } from './write.ts'
@@ -19,10 +21,11 @@ export function applyRoutes(app: RestApp, deps: RestDeps): void {
       gives: { status: 200, schema: applyReply },
     },
     async (c, { body: { documents, dryRun, prune } }) => {
+      const warnings = (tx: Repositories, ids: readonly string[]) => warningsAbout(tx, deps, ids)
       const prepared = await prepare(deps.store, documents)
-      if (dryRun) return c.json(await rehearse(deps.store, prepared, prune))
+      if (dryRun) return c.json(await rehearse(deps.store, prepared, { prune, warnings }))
       return write(c, deps, async (tx) => {
-        const { reply, audit } = await execute(tx, prepared, prune)
+        const { reply, audit } = await execute(tx, prepared, { prune, warnings })
         return { status: 200, body: reply, audit }
       })
     },

@@ -1,5 +1,5 @@
 import { InvalidFault } from '../../api/invalid.ts'
-import { connector, connectorPatch } from '../../api/records.ts'
+import { connector, connectorPatch, connectorWritten } from '../../api/records.ts'
 import type { HeldCertificate } from '../../store/identity.ts'
 import type { Repositories } from '../../store/store.ts'
 import { diff } from '../diff.ts'
@@ -61,7 +61,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       needs: 'operate',
       body: connectorPatch,
       ifMatch: true,
-      gives: { status: 200, schema: connector },
+      gives: { status: 200, schema: connectorWritten },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
@@ -75,6 +75,8 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
           status: 200,
           body: await connectorResource(tx, record, presence),
           headers: { etag: etagOf(record.version) },
+          // The group it left may have one member now.
+          concerns: [record.id, before.groupId, record.groupId],
           audit: [
             {
               action: 'connector.update',
@@ -103,6 +105,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       return write(c, deps, async (tx) => {
         const record = await tx.connectors.get(params.id)
         await tx.connectors.delete(record.id, { expectVersion })
+        await tx.outages.forget(record.id)
         await revoke(tx, record, `connector ${record.name} was deleted`)
         const detail = { name: record.name, group: record.groupId, serial: record.serial }
         return {

@@ -4,6 +4,7 @@ import type { Role } from '../../api/roles.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import type { Reachability } from '../../policy/edge-choice.ts'
 import type { Store } from '../../store/store.ts'
 
 /** What a connected connector last said of itself. */
@@ -16,6 +17,8 @@ export interface LiveConnector {
   readonly cpuPercent: number
   readonly rssBytes: number
   readonly rttUs: number
+  /** What it measured to edges, by id. */
+  readonly edges?: Reachability
 }
 
 /** Who is connected now: known to the part that holds the control connections. */

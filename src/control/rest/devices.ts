@@ -1,4 +1,4 @@
-import { clientDevice, clientDevicePatch } from '../../api/records.ts'
+import { clientDevice, clientDevicePatch, clientDeviceWritten } from '../../api/records.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import { diff } from '../diff.ts'
 import { revoke } from './connectors.ts'
@@ -60,7 +60,7 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
       needs: 'operate',
       body: clientDevicePatch,
       ifMatch: true,
-      gives: { status: 200, schema: clientDevice },
+      gives: { status: 200, schema: clientDeviceWritten },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
@@ -72,6 +72,7 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
           status: 200,
           body: await deviceResource(tx, record, presence),
           headers: { etag: etagOf(record.version) },
+          concerns: [record.id],
           audit: [{ action: 'client-device.update', object: `client-device ${record.id}`, detail }],
         }
       })

@@ -6,6 +6,7 @@ import {
   provisioningKeyCreated,
   provisioningKeyInput,
   provisioningKeyPatch,
+  provisioningKeyWritten,
 } from '../../api/records.ts'
 import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import type { StoredObject } from '../../store/objects.ts'
@@ -84,6 +85,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
           status: 201,
           body,
           headers,
+          concerns: [record.id],
           audit: [{ action: 'provisioning-key.create', object: `provisioning-key ${record.id}`, detail }],
         }
       })
@@ -117,7 +119,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       needs: 'operate',
       body: provisioningKeyPatch,
       ifMatch: true,
-      gives: { status: 200, schema: provisioningKey },
+      gives: { status: 200, schema: provisioningKeyWritten },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
@@ -130,6 +132,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
           status: 200,
           body: await keyResource(tx, record, clock.nowMs()),
           headers: { etag: etagOf(record.version) },
+          concerns: [record.id],
           audit: [
             {
               action: change.revoked ? 'provisioning-key.revoke' : 'provisioning-key.update',

@@ -21,7 +21,7 @@ export function objectRoutes(app: RestApp, deps: RestDeps): void {
 
 function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
   const { plural, title } = OBJECT_KINDS[kind]
-  const { input, patch, resource } = schemasOf(kind)
+  const { input, patch, resource, written: answered } = schemasOf(kind)
   const name = schemaName(kind)
   const base = { tag: plural, path: `/api/v1/${plural}` }
   const one = { tag: plural, path: `/api/v1/${plural}/{id}`, params: byId }
@@ -53,7 +53,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       summary: `Create a ${title}`,
       needs: 'configure',
       body: input,
-      gives: { status: 201, schema: resource },
+      gives: { status: 201, schema: answered },
     },
     async (c, { body }) => {
       const written = await split(kind, body as Input)
@@ -92,7 +92,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       needs: 'configure',
       body: input,
       ifMatch: true,
-      gives: { status: 200, schema: resource },
+      gives: { status: 200, schema: answered },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
@@ -114,7 +114,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       needs: 'configure',
       body: patch,
       ifMatch: true,
-      gives: { status: 200, schema: resource },
+      gives: { status: 200, schema: answered },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
@@ -158,7 +158,8 @@ async function answer(
   headers: Record<string, string> = {},
 ): Promise<Done> {
   const body = await objectResource(tx, stored)
-  return { status, body, headers: { ...headers, etag: etagOf(stored.version) }, audit }
+  const all = { ...headers, etag: etagOf(stored.version) }
+  return { status, body, headers: all, audit, concerns: [stored.id] }
 }
 
 /** What was written, with the password turned into its hash before any transaction is open. */

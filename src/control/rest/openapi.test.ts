@@ -60,6 +60,11 @@ const OBJECTS: { plural: string; body: Json; patch: Json }[] = [
     },
     patch: { order: 20 },
   },
+  {
+    plural: 'internet-rules',
+    body: { name: 'news', domains: ['*.News.Example.'] },
+    patch: { enabled: false },
+  },
   { plural: 'edges', body: { name: 'edge1', host: 'edge.example', port: 443 }, patch: { port: 8443 } },
 ]
 
@@ -146,6 +151,8 @@ test('every documented operation answers as documented', async () => {
   const fact = { assignedPosture: { managed: true } }
   await exercise('patch', '/api/v1/client-devices/{id}', { id: device.id, body: fact })
   await exercise('delete', '/api/v1/client-devices/{id}', { id: device.id })
+
+  await exercise('get', '/api/v1/lint')
 
   const session = 'ses_0123456789abcdefghjkmnpqrs'
   await rest.store.sessions.merge(

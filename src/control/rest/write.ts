@@ -4,6 +4,7 @@ import type { Context } from 'hono'
 import { Fault } from '../../base/faults.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories } from '../../store/store.ts'
+import { warningsAbout } from '../lint/warnings.ts'
 import { actorOf, type Caller, type RestDeps } from './deps.ts'
 
 export interface RestEnv {
@@ -16,6 +17,8 @@ export interface Done {
   readonly status: 200 | 201 | 204
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
+  /** Objects that were written, by id: what lint finds about them goes into the body as `warnings`. */
+  readonly concerns?: readonly string[]
   /** None when nothing was changed. */
   readonly audit: readonly Omit<AuditEntry, 'actor'>[]
 }
@@ -56,7 +59,7 @@ export async function write(
     }
     const done = await work(tx)
     for (const entry of done.audit) await tx.audit.append({ ...entry, actor: actorOf(caller) })
-    const body = done.body === undefined ? '' : JSON.stringify(done.body)
+    const body = done.body === undefined ? '' : JSON.stringify(await withWarnings(tx, deps, done))
     const headers = { ...done.headers, ...(body === '' ? {} : { 'content-type': 'application/json' }) }
     if (key !== undefined) {
       // Sealed: the answer may hold a secret that is shown once, the request a password.
@@ -71,6 +74,11 @@ export async function write(
     }
     return new Response(done.status === 204 ? null : body, { status: done.status, headers })
   })
+}
+
+async function withWarnings(tx: Repositories, deps: RestDeps, { body, concerns }: Done): Promise<object> {
+  if (concerns === undefined) return body!
+  return { ...body, warnings: await warningsAbout(tx, deps, concerns) }
 }
 
 async function hashOf(c: Context<RestEnv>): Promise<string> {

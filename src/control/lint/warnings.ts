@@ -1,0 +1,31 @@
+import type { LintFinding, LintReply } from '../../api/lint.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Repositories } from '../../store/store.ts'
+import { gatherLintFacts, type LintFacts, type Whereabouts } from './facts.ts'
+import { concerning, lint } from './lint.ts'
+
+export interface LintDeps {
+  readonly clock: Clock
+  readonly presence: { connector: Whereabouts }
+}
+
+/** What is doubtful about these objects, as they are in this transaction: told to whoever writes them. */
+export async function warningsAbout(
+  tx: Repositories,
+  deps: LintDeps,
+  ids: readonly string[],
+): Promise<LintFinding[]> {
+  return concerning(lint(await factsOf(tx, deps)), new Set(ids))
+}
+
+/** What is doubtful about everything there is. */
+export async function lintEverything(tx: Repositories, deps: LintDeps): Promise<LintReply> {
+  const facts = await factsOf(tx, deps)
+  const objects = Object.values(facts.declared).reduce((sum, list) => sum + list.length, 0)
+  const examined = objects + facts.connectors.length + facts.keys.length + facts.devices.length
+  return { findings: lint(facts), examined, policyVersion: await tx.policyVersion() }
+}
+
+function factsOf(tx: Repositories, { clock, presence }: LintDeps): Promise<LintFacts> {
+  return gatherLintFacts(tx, { nowMs: clock.nowMs(), whereabouts: (id) => presence.connector(id) })
+}

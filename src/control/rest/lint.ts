@@ -1,0 +1,20 @@
+import { lintReply } from '../../api/lint.ts'
+import { lintEverything } from '../lint/warnings.ts'
+import type { RestDeps } from './deps.ts'
+import { operation, type RestApp } from './route.ts'
+
+export function lintRoutes(app: RestApp, deps: RestDeps): void {
+  operation(
+    app,
+    {
+      tag: 'lint',
+      path: '/api/v1/lint',
+      method: 'get',
+      id: 'lint',
+      summary: 'Everything in the configuration that will not do what it seems to',
+      needs: 'read',
+      gives: { status: 200, schema: lintReply },
+    },
+    async (c) => c.json(await deps.store.transaction((tx) => lintEverything(tx, deps))),
+  )
+}
