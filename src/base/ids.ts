@@ -26,6 +26,8 @@ export type IdPrefix =
   | 'run'
   | 'tnt'
   | 'den'
+  | 'out'
+  | 'dgn'
   | 'obj'
 
 /**

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { PatientRole } from '../doctor/facts.ts'
+import type { Diagnose } from '../link/diagnosis.ts'
 import type { SelfVerdict } from '../link/outages.ts'
 import type { Examine } from '../link/self-examination.ts'
 import type { PatientFlags } from './doctor-patient.ts'
@@ -43,5 +44,36 @@ export function selfExamine(role: PatientRole, stateDir: string, flags: PatientF
       verify: root?.verify,
       also: beside.map(({ hop, code }) => `${hop} ${code}`),
     } satisfies SelfVerdict
+  }
+}
+
+/**
+ * The doctor for a daemon whom the control plane asks: the same examination as `backstitch doctor` on this machine,
+ * told as it goes.
+ *
+ * @param flags Those that the daemon was started with.
+ */
+export function selfDiagnose(role: PatientRole, stateDir: string, flags: PatientFlags): Diagnose {
+  return async (app, progress, signal) => {
+    const { admit } = await import('./doctor-patient.ts')
+    const { examine } = await import('../doctor/examine.ts')
+    const { Steps } = await import('../doctor/steps.ts')
+    const steps = new Steps()
+    const admitted = await admit(
+      { role, stateDir: path.resolve(stateDir) },
+      { ...flags, app, asThisUser: true },
+      signal,
+    )
+    const report = await examine({
+      ...admitted,
+      signal,
+      onProgress: (diagnosis) => {
+        const sure = steps.take(diagnosis)
+        for (const step of sure.steps) progress.step(step)
+        if (sure.first) progress.first(sure.first)
+      },
+    })
+    for (const step of steps.rest(report.checks)) progress.step(step)
+    return report
   }
 }

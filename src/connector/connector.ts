@@ -4,6 +4,7 @@ import { asFault } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
+import { EdgeBook } from '../link/edge-book.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
 import { faultToMessage } from '../link/fault-message.ts'
 import { SelfExamination } from '../link/self-examination.ts'
@@ -67,8 +68,8 @@ export class Connector {
     const ending = new AbortController()
     try {
       const state = await StateDir.open(stateDir, 'connector')
-      const { examine } = this.#o
-      await using examination = await SelfExamination.open(state, { log, examine })
+      const { examine, diagnose } = this.#o
+      await using examination = await SelfExamination.open(state, { log, examine, diagnose })
       this.#examination = examination
       await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
       this.#progress.observe(examination)
@@ -138,12 +139,16 @@ export class Connector {
     const control = new Control({
       identity,
       egress,
-      edge: this.#o.edge ?? identity.edge,
-      edgeOverridden: this.#o.edge !== undefined,
+      edges: {
+        book: await EdgeBook.open(StateDir.at(this.#o.stateDir, 'connector'), log),
+        first: identity.edge,
+        pinned: this.#o.edge && { edge: this.#o.edge, by: 'the setting edge of this connector' },
+      },
       services: this.#services,
       tunnels: this.#tunnels,
       renewal: new Renewal({ locker, clock: this.#services.clock, log }),
       progress: this.#progress,
+      examination: this.#examination!,
       log,
       state: () => this.#state(),
       onHealth: (healthy) => this.#health(healthy),
@@ -168,7 +173,8 @@ export class Connector {
       stages: this.#progress.report(),
       identity: this.#identity,
       protection: this.#locker?.protection,
-      edge: this.#o.edge ?? this.#identity?.edge,
+      edge: this.#control?.route.address ?? this.#o.edge ?? this.#identity?.edge,
+      edges: this.#control?.route.report() ?? [],
       egress: this.#egress,
       rttUs: this.#control?.rttUs,
       clockSkewMs: this.#control?.skewMs ?? this.#enrolSkewMs,
@@ -180,7 +186,9 @@ export class Connector {
       sessionReportsWaiting: this.#services.reports.waiting,
       applicationsFailing: this.#services.reach.failing,
       outages: this.#examination?.report(),
-      notes: this.#services.rawPhase.blocked.map(faultToMessage),
+      notes: [...this.#services.rawPhase.blocked, this.#control?.route.far]
+        .filter((note) => note !== undefined)
+        .map(faultToMessage),
     })
   }
 

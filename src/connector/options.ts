@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { readConfig } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
+import type { Diagnose } from '../link/diagnosis.ts'
 import type { Examine } from '../link/self-examination.ts'
 
 const path = z.string().min(1).max(4096)
@@ -37,6 +38,8 @@ export interface ConnectorOptions extends ConnectorConfig {
   readonly env?: NodeJS.ProcessEnv
   /** Asked when the connector cannot get up; none: outages are recorded and not explained. */
   readonly examine?: Examine
+  /** Asked when the control plane wants to know what this machine sees. */
+  readonly diagnose?: Diagnose
   /** Where the files that tell machines apart are looked for; tests give a folder of their own. */
   readonly machineRoot?: string
 }

@@ -7,6 +7,8 @@ import type { Log } from '../base/log.ts'
 import { loadMasterKey } from '../pki/master-key.ts'
 import { Vault } from '../pki/vault.ts'
 import { openStore, type Store } from '../store/store.ts'
+import { Departures } from './agents/departures.ts'
+import { Diagnoses } from './agents/diagnoses.ts'
 import { EdgeNews } from './agents/edge-news.ts'
 import { Edges, type HomeEdge } from './agents/edges.ts'
 import type { HandlerDeps } from './agents/handlers.ts'
@@ -75,6 +77,8 @@ export async function openParts({
     const revokedSerials = new Set(await store.revocations.serials(clock.nowMs()))
     return {
       ...{ store, log, clock, live, policy, tenantParts, home, presence, edges, ticketKeys, revokedSerials },
+      departures: new Departures(),
+      diagnoses: new Diagnoses(),
       news: new EdgeNews({ presence, edges, ticketKeys, revokedSerials }),
       ...{ vault, registry, firstToken: await createFirstToken(store) },
       tenant: tenantParts.id,

@@ -6,7 +6,7 @@
 import { rfc3339 } from '../base/clock.ts'
 import { FAULTS, type FaultCode, type Hop } from '../base/faults.ts'
 import type { Verdict } from './check.ts'
-import type { Diagnosis, FailedJudgement } from './diagnose.ts'
+import type { Diagnosis, FailedJudgement, Judgement } from './diagnose.ts'
 import type { PatientRole } from './facts.ts'
 
 /** One failure, with everything that a person on call needs. */
@@ -70,14 +70,12 @@ export function reportOf(
     durationMs: Math.round(o.durationMs),
     outcome: roots.length > 0 ? 'fault' : blind ? 'unknown' : 'healthy',
     findings: roots.map(findingOf),
-    checks: judgements.map(({ check, title, hop, verdict }) => ({
-      check,
-      title,
-      hop,
-      verdict: verdict.is,
-      text: textOf(verdict),
-    })),
+    checks: judgements.map(lineOf),
   }
+}
+
+export function lineOf({ check, title, hop, verdict }: Judgement): CheckLine {
+  return { check, title, hop, verdict: verdict.is, text: textOf(verdict) }
 }
 
 export function findingOf({ check, hop, verdict }: FailedJudgement): Finding {

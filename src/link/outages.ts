@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { asFault, FAULTS, type Fault, type FaultCode, HOPS } from '../base/faults.ts'
+import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
 
@@ -35,6 +36,8 @@ export const selfVerdict = z.object({
 export type SelfVerdict = z.infer<typeof selfVerdict>
 
 const outage = z.object({
+  /** By which control knows it again when it is told twice. Records of earlier versions get theirs here. */
+  id: z.string().default(() => newId('out')),
   sinceMs: z.number(),
   /** Absent while it lasts. */
   endedMs: z.number().optional(),
@@ -44,6 +47,8 @@ const outage = z.object({
   hop,
   detail: z.string(),
   verdict: selfVerdict.optional(),
+  /** Control has it for good. */
+  kept: z.boolean().optional(),
 })
 export type Outage = z.infer<typeof outage>
 
@@ -96,10 +101,22 @@ export class Outages {
     return this.#past
   }
 
+  /** Those that have ended and that control does not have yet, oldest first. */
+  get untold(): readonly Outage[] {
+    return this.#past.filter(({ kept }) => kept !== true).reverse()
+  }
+
+  /** Control has these for good. */
+  kept(ids: readonly string[]): void {
+    const known = new Set(ids)
+    this.#past = this.#past.map((one) => (known.has(one.id) ? { ...one, kept: true } : one))
+    this.#write()
+  }
+
   /** One more attempt failed. */
   failed(fault: Fault): void {
     const { code, hop, detail } = fault
-    const before = this.#current ?? { sinceMs: this.#nowMs(), attempts: 0 }
+    const before = this.#current ?? { id: newId('out'), sinceMs: this.#nowMs(), attempts: 0 }
     this.#current = { ...before, attempts: before.attempts + 1, code, hop, detail }
     if (before.attempts === 0 || this.#nowMs() - this.#writtenMs >= WRITE_EVERY_MS) this.#write()
   }

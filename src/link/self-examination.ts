@@ -8,6 +8,9 @@
 import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
+import type { AgentMessage, ControlMessage } from '../wire/control.ts'
+import { type Diagnose, DiagnosisDesk } from './diagnosis.ts'
+import { outagesMessage } from './outage-message.ts'
 import { type Outage, Outages, type SelfVerdict } from './outages.ts'
 
 /** The doctor, as a daemon knows it: given from outside, because nothing of a daemon depends on it. */
@@ -20,6 +23,8 @@ export interface SelfExaminationOptions {
   readonly log: Log
   /** None: outages are recorded and not explained. */
   readonly examine?: Examine
+  /** Asked when the control plane wants to know; none: it is told that there is no doctor. */
+  readonly diagnose?: Diagnose
   readonly nowMs?: () => number
 }
 
@@ -38,9 +43,13 @@ export interface OutageReport {
   readonly repeats: number
 }
 
+type Send = (message: AgentMessage) => void
+
 export class SelfExamination implements AsyncDisposable {
   readonly #o: SelfExaminationOptions
   readonly #outages: Outages
+  readonly #desk: DiagnosisDesk
+  #send: Send | undefined
   readonly #stop = new AbortController()
   readonly #nowMs: () => number
   /** Since the start of this process. */
@@ -57,6 +66,7 @@ export class SelfExamination implements AsyncDisposable {
 
   private constructor(outages: Outages, o: SelfExaminationOptions) {
     this.#outages = outages
+    this.#desk = new DiagnosisDesk(o.diagnose)
     this.#o = o
     this.#nowMs = o.nowMs ?? Date.now
   }
@@ -64,6 +74,25 @@ export class SelfExamination implements AsyncDisposable {
   report(): OutageReport {
     const { current, past } = this.#outages
     return { current, past, repeats: this.#repeats }
+  }
+
+  /** Control is there: it is told of outages that it does not have yet, now and as they end. */
+  resume(send: Send): void {
+    this.#send = send
+    this.#tell()
+  }
+
+  /** Control is away: what it has not acknowledged is told again. */
+  pause(): void {
+    this.#send = undefined
+  }
+
+  /** @returns Whether the message was for this part. */
+  message(message: ControlMessage): boolean {
+    if (message.type === 'outages-kept') this.#outages.kept(message.ids)
+    else if (message.type === 'diagnose') this.#desk.asked(message, (said) => this.#send?.(said))
+    else return false
+    return true
   }
 
   /** An attempt to get up failed. */
@@ -84,6 +113,7 @@ export class SelfExamination implements AsyncDisposable {
     this.#said = undefined
     this.#repeats = 0
     const over = this.#outages.ended()
+    if (over !== undefined) this.#tell()
     // A hiccup is in the record; the log need not speak of it.
     if (over === undefined || over.attempts < EXAMINED_AT_ATTEMPT) return
     const { sinceMs, endedMs, attempts, verdict, code, hop } = over
@@ -100,6 +130,11 @@ export class SelfExamination implements AsyncDisposable {
       },
       `Back after ${Math.round(durationMs / 1000)} s and ${attempts} attempts: it was ${cause.hop} ${cause.code}`,
     )
+  }
+
+  #tell(): void {
+    const { untold } = this.#outages
+    if (untold.length > 0) this.#send?.(outagesMessage(untold))
   }
 
   #isDue({ code }: Fault): boolean {
@@ -136,6 +171,7 @@ export class SelfExamination implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
+    await this.#desk[Symbol.asyncDispose]()
     await this.#running
     await this.#outages.flush()
   }

@@ -6,6 +6,7 @@ import { Fault } from '../base/faults.ts'
 import { up as start } from './migrations/0001-start.ts'
 import { up as grantPorts } from './migrations/0002-grant-ports.ts'
 import { up as edges } from './migrations/0003-edges.ts'
+import { up as outages } from './migrations/0004-outages.ts'
 import { up as deletedKeys } from './migrations/0006-deleted-keys.ts'
 import type { Tables } from './tables.ts'
 
@@ -14,6 +15,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-start': { up: start as Migration['up'] },
   '0002-grant-ports': { up: grantPorts as Migration['up'] },
   '0003-edges': { up: edges as Migration['up'] },
+  '0004-outages': { up: outages as Migration['up'] },
   '0006-deleted-keys': { up: deletedKeys as Migration['up'] },
 }
 

@@ -22,6 +22,7 @@ import { Idempotency } from './idempotency.ts'
 import { ProvisioningKeys } from './keys.ts'
 import { migrate, type SchemaState, schemaState } from './migrate.ts'
 import { Objects } from './objects.ts'
+import { OutageRecords } from './outages.ts'
 import { Passwords } from './passwords.ts'
 import { Revocations } from './revocations.ts'
 import type { Scope } from './scope.ts'
@@ -38,6 +39,7 @@ export interface Repositories {
   readonly connectors: Connectors
   readonly devices: Devices
   readonly edges: EdgeIdentities
+  readonly outages: OutageRecords
   readonly passwords: Passwords
   readonly audit: Audit
   readonly secrets: Secrets
@@ -181,6 +183,7 @@ function repositories(scope: Scope): Repositories {
     connectors: new Connectors(scope),
     devices: new Devices(scope),
     edges: new EdgeIdentities(scope),
+    outages: new OutageRecords(scope),
     passwords: new Passwords(scope),
     audit: new Audit(scope),
     secrets: new Secrets(scope),

@@ -112,6 +112,13 @@ export interface Tables {
     lastAddress: string | null
     lastSeenMs: number | null
   }
+  outage: {
+    id: string
+    connectorId: string
+    sinceMs: number
+    /** The whole record as JSON. */
+    record: string
+  }
   secret: { name: string; sealed: string; updatedMs: number }
   token: {
     id: string

@@ -9,7 +9,7 @@ export const MAX_LINE_CHARS = 2000
 export const MAX_LINES = 64
 
 const line = z.string().max(MAX_LINE_CHARS)
-const lines = z.array(line).max(MAX_LINES)
+const lines = z.array(line).max(MAX_LINES).readonly()
 const portRange = z.tuple([port, port])
 
 /** What one check says. */
@@ -43,8 +43,8 @@ export const diagnosisReport = z.strictObject({
   durationMs: z.number().int().min(0),
   outcome: z.enum(['healthy', 'fault', 'unknown']),
   /** The headline first; then what is broken beside it. */
-  findings: z.array(finding).max(MAX_LINES),
-  checks: z.array(judgement).max(MAX_LINES),
+  findings: z.array(finding).max(MAX_LINES).readonly(),
+  checks: z.array(judgement).max(MAX_LINES).readonly(),
 })
 
 /** An application to look at the way to, too. */
@@ -52,9 +52,9 @@ export const diagnosisTarget = z.strictObject({
   host,
   port,
   /** Where its address is expected, CIDRs; empty: nothing is expected. */
-  networks: z.array(z.string().max(49)).max(256),
+  networks: z.array(z.string().max(49)).max(256).readonly(),
   /** Ports of its segment. */
-  ports: z.array(portRange).max(64).optional(),
+  ports: z.array(portRange.readonly()).max(64).readonly().optional(),
 })
 
 /** To a connected agent: examine yourself. One at a time; answered by `diagnosis` with this id. */

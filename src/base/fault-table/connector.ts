@@ -90,6 +90,14 @@ export const CONNECTOR_FAULTS = {
     fix: 'Look at the cause of each drop and at the period, which are named.',
     verify: 'the connection stands for 30 minutes',
   },
+  CONNECTOR_DISCONNECTED: {
+    hop: 'connector',
+    retry: true,
+    title: 'The connector is not connected to the control plane',
+    cause: 'Its daemon has ended, its machine is down, or its way to the edge is cut.',
+    fix: 'Run sudo backstitch doctor connector on its machine: only there can be seen which.',
+    verify: 'backstitch get connectors shows it healthy',
+  },
   STATE_IN_USE: {
     hop: 'connector',
     retry: true,

@@ -4,14 +4,19 @@ import { permit } from './authorize.ts'
 import { type CertifyDeps, renew } from './certify.ts'
 import { CLIENT_KIND, type ClientDeps, Clients } from './clients.ts'
 import { Connectors } from './connectors.ts'
+import type { Departures } from './departures.ts'
+import type { Diagnoses } from './diagnoses.ts'
 import type { EdgeNews } from './edge-news.ts'
 import type { AfterHello, AgentHandlers } from './hub.ts'
+import { keepOutages } from './outages.ts'
 import type { Connected } from './presence.ts'
 import { revocation } from './reevaluate.ts'
 import { ownReport, sessionFacts } from './session-facts.ts'
 
 export interface HandlerDeps extends ClientDeps, CertifyDeps {
   readonly news: EdgeNews
+  readonly departures: Departures
+  readonly diagnoses: Diagnoses
 }
 
 const MAX_COVERS = 2000
@@ -47,9 +52,16 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
         if (message.type === 'canary') return connectors.canary(connected, message)
         if (message.type === 'status') return void connectors.status(connected, message)
         if (message.type === 'carries') return void connectors.carries(connected, message)
+        if (message.type === 'diagnosis') return void deps.diagnoses.said(connected, message)
+        if (message.type === 'outages') return keepOutages(deps, connected, message)
         if (message.type === 'reach') return void connectors.reach(connected, message)
       }
       throw new Fault('PROTOCOL_ERROR', `a ${role} sent ${message.type}`)
+    },
+
+    refused({ identity }, from, fault) {
+      if (identity.role !== 'connector') return
+      deps.departures.refused(identity.id, from, fault, deps.clock.nowMs())
     },
 
     left(connected, fault) {
@@ -57,6 +69,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
       const why = fault === undefined ? 'orderly' : fault.message
       deps.log.info({ event: 'agent.left', agent: id, code: fault?.code }, `${role} ${id} left: ${why}`)
       if (role === 'edge') deps.news.listChanged()
+      if (role === 'connector') deps.departures.left(connected, fault, deps.clock.nowMs())
       const { connectors, devices, edges } = deps.store
       const records = { connector: connectors, client: devices, edge: edges }[role]
       records.seen(id, { address: connected.from, atMs: deps.clock.nowMs() }).catch((error: unknown) => {
@@ -71,6 +84,7 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
   const { role, id } = connected.peer.identity
   const nowMs = deps.clock.nowMs()
   if (role === 'edge') deps.news.listChanged()
+  if (role === 'connector') deps.departures.back(id)
   const revoked = await deps.store.revocations.grants(id, nowMs)
   const [first, ...more] = revocation(revoked, 'revoked before this connection')
   const state: ControlMessage = {

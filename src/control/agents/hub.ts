@@ -22,6 +22,8 @@ export interface AgentHandlers {
   /** One message. A Fault thrown answers the request that it came with. */
   handle(connected: Connected, message: AfterHello): Promise<ControlMessage | undefined>
   left(connected: Connected, fault: Fault | undefined): void
+  /** It proved who it is, and was not let in. */
+  refused(peer: Peer, from: string, fault: Fault): void
 }
 
 /** Where a connection came from: the address of the peer, and the edge it came in by. */
@@ -77,6 +79,7 @@ export class Hub {
           { event: 'agent.refused', agent: peer.identity.id, from, code: fault.code, seen: fault.seen },
           fault.message,
         )
+        this.#deps.handlers.refused(peer, from, fault)
         sayGoodbye(channel, fault)
       })
     }

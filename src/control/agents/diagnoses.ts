@@ -1,0 +1,85 @@
+/**
+ * Examinations that control asks connected agents for: one at a time for each, over its control connection.
+ *
+ * @module
+ */
+import { Fault } from '../../base/faults.ts'
+import { newId } from '../../base/ids.ts'
+import { faultFromMessage } from '../../link/fault-message.ts'
+import type {
+  DiagnosisFinding,
+  DiagnosisMessage,
+  DiagnosisReport,
+  DiagnosisStep,
+  DiagnosisTarget,
+} from '../../wire/control.ts'
+import type { Connected } from './presence.ts'
+
+/** Told as it goes. */
+export interface DiagnosisListener {
+  readonly step?: (step: DiagnosisStep) => void
+  /** The headline, before the rest is known. */
+  readonly first?: (finding: DiagnosisFinding) => void
+}
+
+interface Open {
+  readonly id: string
+  readonly listener: DiagnosisListener
+  readonly end: (result: DiagnosisReport | Fault) => void
+}
+
+/** The agent itself gives up before this. */
+const ALL_MS = 17_000
+
+export class Diagnoses {
+  readonly #open = new Map<string, Open>()
+
+  /**
+   * @param signal Whoever asked has gone: nobody waits any more.
+   * @throws {Fault} CONFLICT if one is under way; CONNECTOR_DISCONNECTED if it goes away meanwhile;
+   *   CONTROL_UNREACHABLE if it does not answer in time; what the agent says that kept it.
+   */
+  async ask(
+    connected: Connected,
+    app: DiagnosisTarget | undefined,
+    { signal, ...listener }: DiagnosisListener & { readonly signal: AbortSignal },
+  ): Promise<DiagnosisReport> {
+    const { channel, peer } = connected
+    const agent = peer.identity.id
+    if (this.#open.has(agent)) throw new Fault('CONFLICT', `an examination of ${agent} is under way already`)
+    const id = newId('dgn')
+    const { promise, resolve } = Promise.withResolvers<DiagnosisReport | Fault>()
+    const mine: Open = { id, listener, end: resolve }
+    this.#open.set(agent, mine)
+    const silent = new Fault(
+      'CONTROL_UNREACHABLE',
+      `${agent} did not end its examination in ${ALL_MS / 1000} s`,
+    )
+    const timer = setTimeout(resolve, ALL_MS, silent)
+    const gone = () =>
+      resolve(new Fault('CONNECTOR_DISCONNECTED', `${agent} went away during its examination`))
+    const left = () => resolve(new Fault('CONFLICT', 'whoever asked for the examination has gone'))
+    signal.addEventListener('abort', left, { once: true })
+    void channel.closed.then(gone)
+    try {
+      if (!channel.send({ type: 'diagnose', id, app })) gone()
+      const result = await promise
+      if (result instanceof Fault) throw result
+      return result
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', left)
+      if (this.#open.get(agent) === mine) this.#open.delete(agent)
+    }
+  }
+
+  /** An agent tells of its examination. What nobody waits for any more is dropped. */
+  said({ peer }: Connected, { id, step, first, report, failed }: DiagnosisMessage): void {
+    const open = this.#open.get(peer.identity.id)
+    if (open?.id !== id) return
+    if (step !== undefined) open.listener.step?.(step)
+    if (first !== undefined) open.listener.first?.(first)
+    if (report !== undefined) open.end(report)
+    if (failed !== undefined) open.end(faultFromMessage(failed))
+  }
+}
