@@ -1,10 +1,10 @@
 import net from 'node:net'
 import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
-import type { AppFacts } from '../facts.ts'
+import type { AppFacts, Patient } from '../facts.ts'
 import { isSinkhole, isWithin } from './addresses.ts'
 import { answeredNo, resolverCause, resolverFix, serverText } from './names.ts'
-import { attemptText, mtuFix } from './words.ts'
+import { attemptText, mtuFix, verifyHealthy } from './words.ts'
 
 export const appName: Check = check({
   name: 'app-name',
@@ -13,14 +13,14 @@ export const appName: Check = check({
   applies: ({ patient }) => patient.app !== undefined,
   needs: ['app', 'resolvers'],
   after: ['resolver-file', 'resolver'],
-  judge: ({ app, resolvers }) => {
+  judge: ({ app, resolvers }, { patient }) => {
     const { name } = app
     if (net.isIP(name.name) !== 0) return pass(name.name)
     const verify = { run: `getent ahosts ${name.name}`, expect: 'STREAM' }
     const seen = [...name.servers.map(serverText), `getaddrinfo: ${name.errno ?? name.addresses.join(', ')}`]
     const expected = `an address for ${name.name}`
     if (name.addresses.length > 0)
-      return wrongView(app, seen) ?? pass(`${name.name} is ${name.addresses.join(', ')}`)
+      return wrongView(app, seen, patient) ?? pass(`${name.name} is ${name.addresses.join(', ')}`)
     if (!answeredNo(name)) {
       return fail('APP_RESOLVER_DOWN', {
         expected,
@@ -45,7 +45,7 @@ export const appName: Check = check({
 })
 
 /** An answer of the outside where the inside was meant: by the networks expected, or because resolvers disagree. */
-function wrongView({ name, target }: AppFacts, seen: string[]): Judged {
+function wrongView({ name, target }: AppFacts, seen: string[], patient: Patient): Judged {
   const { networks } = target
   const outside = networks.length > 0 && !name.addresses.some((address) => isWithin(address, networks))
   const knows = name.servers.find(
@@ -63,7 +63,7 @@ function wrongView({ name, target }: AppFacts, seen: string[]): Judged {
         ? `name ${knows.server} first in /etc/resolv.conf`
         : 'name the resolver of the internal view in /etc/resolv.conf',
     ],
-    verify: { run: `getent ahosts ${name.name}`, expect: `an address of ${networks.join(', ')}` },
+    verify: verifyHealthy(patient),
   })
 }
 
@@ -74,7 +74,7 @@ export const appAddress: Check = check({
   applies: ({ patient }) => patient.app !== undefined,
   needs: ['app'],
   after: ['app-name'],
-  judge: ({ app: { name, target } }) => {
+  judge: ({ app: { name, target } }, { patient }) => {
     if (net.isIP(target.host) !== 0) return pass('given as an address')
     const meant = (address: string) => target.networks.length > 0 && isWithin(address, target.networks)
     const special = name.addresses.filter((address) => isSinkhole(address) && !meant(address))
@@ -88,7 +88,7 @@ export const appAddress: Check = check({
         `correct the record of ${name.name}`,
         'or, if it is meant, add that network to the CIDRs of the segment',
       ],
-      verify: { run: `getent ahosts ${name.name}`, expect: 'an address of the application' },
+      verify: verifyHealthy(patient),
     })
   },
 })
@@ -100,14 +100,14 @@ export const appPort: Check = check({
   applies: ({ patient }) => patient.app !== undefined,
   needs: ['app'],
   after: ['security-policy', 'app-address'],
-  judge: ({ app }) => {
+  judge: ({ app }, { patient }) => {
     const open = app.attempts.find(({ is }) => is === 'open')
     if (open !== undefined) return pass(attemptText(open))
-    return app.attempts.length === 0 ? unknown('no address to try') : closed(app)
+    return app.attempts.length === 0 ? unknown('no address to try') : closed(app, patient)
   },
 })
 
-function closed({ attempts, neighbours, target }: AppFacts): Judged {
+function closed({ attempts, neighbours, target }: AppFacts, patient: Patient): Judged {
   const where = hostPort(target)
   const other = neighbours.find(({ is }) => is === 'open')
   const seen = [...attempts.map(attemptText), ...(other ? [attemptText(other)] : [])]
@@ -119,10 +119,10 @@ function closed({ attempts, neighbours, target }: AppFacts): Judged {
       ...common,
       cause: `Nothing answers on port ${target.port}, but the application answers on ${other.port}.`,
       fix: [
-        `backstitch describe segment NAME, then declare port ${other.port} in it and apply`,
-        `or let the application listen on ${target.port}`,
+        `let the application listen on ${target.port}`,
+        `or declare port ${other.port} in the segment that backstitch describe segment NAME shows, and use that one`,
       ],
-      verify: { run: `nc -zv -w 4 ${target.host} ${other.port}`, expect: 'succeeded' },
+      verify: verifyHealthy(patient),
     })
   }
   if (attempts.some(({ is }) => is === 'refused')) {

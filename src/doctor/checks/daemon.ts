@@ -1,6 +1,6 @@
 import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
-import type { DaemonFacts, Facts } from '../facts.ts'
+import type { DaemonFacts, Facts, Patient } from '../facts.ts'
 import { unitOf, verifyConnected } from './words.ts'
 
 /** What this doctor looks at itself, on the same way and as the same user: its own look counts, not the last try. */
@@ -84,11 +84,12 @@ export const running: Check = check({
     // A client may well run only while a command does.
     const expected = daemon.unit !== undefined || (identity?.stored && patient.role === 'connector')
     if (!expected) return unknown(`none answers at ${daemon.socket}, and none has to run here`)
-    return down(daemon, unitOf(patient.role))
+    return down(daemon, patient)
   },
 })
 
-function down({ socket, unit, lastOutage }: DaemonFacts, name: string): Failure {
+function down({ socket, unit, lastOutage }: DaemonFacts, { role, stateDir }: Patient): Failure {
+  const name = unitOf(role)
   const looping =
     unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
   const disabled = unit !== undefined && unit.enabled !== 'enabled' && unit.enabled !== 'static'
@@ -111,7 +112,7 @@ function down({ socket, unit, lastOutage }: DaemonFacts, name: string): Failure 
     fix: looping ? [`journalctl -u ${name} -n 50`, `systemctl restart ${name}`] : [start],
     verify:
       unit === undefined
-        ? { run: 'backstitch status', expect: 'process' }
+        ? { run: `backstitch status --state ${stateDir}`, expect: 'process' }
         : { run: `systemctl is-active ${name}`, expect: 'active' },
   })
 }

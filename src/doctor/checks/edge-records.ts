@@ -1,5 +1,5 @@
 import { type Check, check, fail, pass } from '../check.ts'
-import { askAgain, edgeText, mtuFix } from './words.ts'
+import { edgeText, mtuFix, verifyHealthy } from './words.ts'
 
 /** IP and TCP with timestamps, and a TLS record around its content. */
 const PACKET_OVERHEAD_BYTES = 52
@@ -31,7 +31,7 @@ export const edgeRecords: Check = check({
       fix: mtuFix(measured),
       verify: narrow
         ? { run: `ping -M do -c 1 -s ${measured - 28} ${narrow.address}`, expect: '1 received' }
-        : { run: askAgain(patient), expect: 'healthy' },
+        : verifyHealthy(patient),
     })
   },
 })
@@ -49,7 +49,7 @@ export const upgrade: Check = check({
         seen: [answer.fault.detail],
         cause: 'TLS stands and the edge proved itself, and then it says nothing: it hangs or is overloaded.',
         fix: ['look at the log and the load of the edge'],
-        verify: { run: askAgain(patient), expect: 'healthy' },
+        verify: verifyHealthy(patient),
       })
     }
     if (answer.upgrade === undefined) return undefined
@@ -61,7 +61,7 @@ export const upgrade: Check = check({
       seen: [`status ${status}`, body],
       cause: 'Something between this machine and the edge takes the upgrade header away.',
       fix: [`let ${edgeText(patient)} pass as plain TCP, or pass WebSockets on`],
-      verify: { run: askAgain(patient), expect: 'healthy' },
+      verify: verifyHealthy(patient),
     })
   },
 })

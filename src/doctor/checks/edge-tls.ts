@@ -2,7 +2,7 @@ import { rfc3339 } from '../../base/clock.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { Facts, TlsFacts } from '../facts.ts'
 import { inspectionVendor } from './inspection-vendors.ts'
-import { edgeText, mtuFix, seconds, span, verifyConnected } from './words.ts'
+import { edgeText, mtuFix, seconds, span, verifyConnected, verifyHealthy } from './words.ts'
 
 export const edgeTls: Check = check({
   name: 'edge-tls',
@@ -80,7 +80,7 @@ function portal({ plain, chain }: TlsFacts, { patient }: Facts): Failure | undef
       plain.location ? `sign in at ${plain.location}` : `look at http://${patient.edge?.host}/ in a browser`,
       `or have ${edgeText(patient)} exempted from it`,
     ],
-    verify: { run: `curl -sI http://${patient.edge?.host}/`, expect: 'no answer' },
+    verify: verifyConnected(patient),
   })
 }
 
@@ -137,7 +137,7 @@ export const edgeCertificate: Check = check({
   hop: 'edge',
   needs: ['tls', 'answer'],
   after: ['edge-tls', 'clock'],
-  judge: ({ tls, answer }, { nowMs }): Judged => {
+  judge: ({ tls, answer }, { nowMs, patient }): Judged => {
     const trueMs = nowMs + (answer.slowMs ?? 0)
     const ended = tls.chain.find(({ notAfterMs }) => notAfterMs <= trueMs)
     if (ended === undefined)
@@ -151,7 +151,7 @@ export const edgeCertificate: Check = check({
       ],
       cause: 'The edge presents a certificate that has ended: its renewal does not work.',
       fix: ['on the machine of the edge: look at its log for certificate renewal, and restart it'],
-      verify: { run: 'openssl s_client -connect EDGE:PORT', expect: 'Verify return code: 0' },
+      verify: verifyHealthy(patient),
     })
   },
 })

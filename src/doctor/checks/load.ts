@@ -1,6 +1,6 @@
 import { type Check, check, fail, pass } from '../check.ts'
 import type { FactTable } from '../facts.ts'
-import { unitOf } from './words.ts'
+import { unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
 const MIN_MEMORY_SHARE = 0.04
@@ -25,7 +25,7 @@ export const descriptors: Check = check({
         `systemctl edit ${unitOf(patient.role)}, with: LimitNOFILE=65536`,
         `systemctl restart ${unitOf(patient.role)}`,
       ],
-      verify: { run: `grep 'open files' /proc/$(pidof -s node)/limits`, expect: '65536' },
+      verify: verifyHealthy(patient),
     })
   },
 })
@@ -37,7 +37,7 @@ export const overload: Check = check({
   hop: 'self',
   needs: ['load'],
   after: [],
-  judge: ({ load }) => {
+  judge: ({ load }, { patient }) => {
     const over = findings(load)
     const summary = `load ${load.load1.toFixed(1)} on ${load.cpus} processors, ${percent(memoryFree(load))} of memory free`
     if (over.length === 0) return pass(summary)
@@ -50,7 +50,7 @@ export const overload: Check = check({
         'or give this machine more of what it lacks',
         'top -b -n1 | head -15',
       ],
-      verify: { run: 'top -b -n1 | head -5', expect: 'a processor use below 70 %' },
+      verify: verifyHealthy(patient),
     })
   },
 })

@@ -1,5 +1,5 @@
 import { type Check, check, fail, pass, unknown } from '../check.ts'
-import { unitOf } from './words.ts'
+import { unitOf, verifyHealthy } from './words.ts'
 
 /** A state file is a few kilobytes; below this not even the log of the daemon is safe. */
 const MIN_FREE_BYTES = 4 * 1024 * 1024
@@ -36,7 +36,7 @@ export const disk: Check = check({
   hop: 'self',
   needs: ['disk'],
   after: [],
-  judge: ({ disk: { path, freeBytes, totalBytes, freeInodes } }) => {
+  judge: ({ disk: { path, freeBytes, totalBytes, freeInodes } }, { patient }) => {
     const free = `${mebibytes(freeBytes)} of ${mebibytes(totalBytes)} free at ${path}`
     const noInodes = freeInodes === 0
     if (freeBytes >= MIN_FREE_BYTES && !noInodes) return pass(free)
@@ -45,7 +45,7 @@ export const disk: Check = check({
       seen: [free, noInodes ? 'free inodes: 0' : ''],
       cause: `The file system that holds ${path} has no ${noInodes ? 'inodes' : 'space'} left.`,
       fix: [`du -xh ${path} | sort -h | tail`, 'journalctl --vacuum-size=200M'],
-      verify: { run: `df ${noInodes ? '-i' : '-h'} ${path}`, expect: 'a use of less than 100%' },
+      verify: verifyHealthy(patient),
     })
   },
 })

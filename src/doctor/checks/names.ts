@@ -4,6 +4,7 @@ import { type Check, check, fail, type Judged, pass } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { isPrivateAddress, isSinkhole } from './addresses.ts'
 import { isProxied } from './proxy.ts'
+import { verifyHealthy } from './words.ts'
 
 /** Answers that say: I could not find out. Not one of them is about the name. */
 const FAILED = /^(timeout|SERVFAIL|REFUSED|NOTIMP|FORMERR|E[A-Z]+)/
@@ -88,10 +89,7 @@ function hijacked(name: NameFacts, { known, patient }: Facts): Judged {
       `exempt ${name.name} in the DNS filter of this network`,
       `dig +short ${name.name} @${name.servers[0]?.server ?? 'RESOLVER'}`,
     ],
-    verify: {
-      run: `getent ahosts ${name.name}`,
-      expect: `the address of ${patient.edge?.host ?? name.name}`,
-    },
+    verify: verifyHealthy(patient),
   })
 }
 

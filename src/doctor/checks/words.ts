@@ -41,8 +41,15 @@ export function verifyConnected({ role, stateDir }: Patient): { run: string; exp
 }
 
 /** The command line that asks the doctor again, so that "fixed" can be told from "changed". */
-export function askAgain({ role, stateDir }: Patient): string {
-  return `backstitch doctor ${role} --state ${stateDir}`
+export function askAgain({ role, stateDir, app }: Patient): string {
+  const about =
+    app === undefined ? [] : [`--app ${hostPort(app)}`, ...app.networks.map((one) => `--network ${one}`)]
+  return ['backstitch', 'doctor', role, '--state', stateDir, ...about].join(' ')
+}
+
+/** For what shows in no other command: the doctor finds nothing any more. */
+export function verifyHealthy(patient: Patient): { run: string; expect: string } {
+  return { run: askAgain(patient), expect: 'healthy: every hop' }
 }
 
 /** Three ways out of a path that is narrower than both ends think; each is enough. */
