@@ -41,6 +41,8 @@ export class LabConnector {
       ...{ gatheredFile, drainSeconds: 0 },
     }
     this.configFile = machine.file('connector.yaml', JSON.stringify(config), { mode: 0o644 })
+    // So that printed commands find it: in an installation it lies where they look.
+    machine.env.BACKSTITCH_CONFIG = this.configFile
   }
 
   key(text: string, o: { mode?: number; uid?: number } = {}): void {

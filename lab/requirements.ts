@@ -22,6 +22,7 @@ export const LAB_PACKAGES = {
   procps: 'sysctl',
   socat: 'socat',
   'squid-openssl': 'squid',
+  sudo: 'sudo',
   tinyproxy: 'tinyproxy',
   'util-linux': 'setpriv',
 } as const satisfies Readonly<Record<string, string>>

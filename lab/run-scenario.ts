@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LabConnector } from './connector.ts'
 import { until } from './daemon.ts'
 import { type Consultation, consult, faultsOf } from './doctor.ts'
 import type { Lab } from './lab.ts'
@@ -53,7 +54,7 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
       await variant.cure(lab, finding)
       await patient.healthy(HEALTHY_MS)
       timed.recoveredMs = Math.round(performance.now() - curedAt)
-      if (variant.verifyInstead === undefined) await verified(lab, variant, said)
+      await verified(patient, said)
       problems.push(...(await stillIll(lab, variant)))
       await lab.serves()
       cured = problems.length === 0
@@ -92,20 +93,17 @@ export async function noticed(lab: Lab, variant: Variant, since: Since): Promise
   )
 }
 
-/** Runs the printed command until it shows the printed line. */
-async function verified(lab: Lab, variant: Variant, { findings }: Consultation): Promise<void> {
+/** Runs the printed command, as it stands, until it shows the printed line. */
+async function verified({ machine }: LabConnector, { findings }: Consultation): Promise<void> {
   const { run, expect } = findings[0]!.verify
-  const { machine, stateDir } = patientOf(lab, variant)
-  // The state of the lab is not where an installation has it, so the command must be told.
-  const command = /^backstitch status$/.test(run) ? `${run} --state ${stateDir}` : run
   let shown = ''
   await until(
     async () => {
-      const { stdout, stderr } = await machine.shell(command)
+      const { stdout, stderr } = await machine.shell(run)
       shown = `${stdout}${stderr}`
       return shown.includes(expect)
     },
-    () => `"${command}" does not show "${expect}":\n${shown}`,
+    () => `"${run}" does not show "${expect}":\n${shown}`,
     VERIFY_MS,
   )
 }

@@ -44,8 +44,6 @@ export interface Variant {
   readonly noticed?: (lab: Lab, since: Since) => boolean | Promise<boolean>
   /** Does what the verdict printed, and nothing else. */
   readonly cure: (lab: Lab, finding: Finding) => Promise<void>
-  /** What the lab lacks for the printed verify command (systemd, a clock of its own), in place of running it. */
-  readonly verifyInstead?: string
   /** Back to the healthy lab, over and above `cure`; also after a failure. */
   readonly restore?: (lab: Lab) => Promise<void>
 }

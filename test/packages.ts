@@ -28,6 +28,7 @@ export const PACKAGES = {
   rsync: { program: 'rsync' },
   socat: { program: 'socat' },
   'squid-openssl': { program: 'squid' },
+  sudo: { program: 'sudo' },
   tcpdump: { program: 'tcpdump' },
   tinyproxy: { program: 'tinyproxy' },
   'util-linux': { program: 'unshare' },

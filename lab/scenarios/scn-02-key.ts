@@ -75,7 +75,6 @@ one that somebody else had already used up.`,
       async cure(lab, finding) {
         for (const command of finding.fix) await lab.machines['connector-a'].succeed('bash', '-c', command)
       },
-      verifyInstead: 'the file is removed as soon as the connector has enrolled',
     }),
     variant({
       name: 'quotes',

@@ -82,7 +82,6 @@ seen answers in place of the edge.`,
         printed(finding, /^or have edge\.example\.net:443 exempted from it$/)
         await lab.firewall.clear()
       },
-      verifyInstead: 'the edge answers nothing at all on port 80',
       restore: end,
     },
   ],

@@ -44,7 +44,6 @@ somebody else.`,
         lab.startApp(8000)
       },
       cure: restart, // "or let the application listen on 8080"
-      verifyInstead: 'it holds for the first way of the fix; the second was taken',
       restore: restart,
     }),
     variant({
