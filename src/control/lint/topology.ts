@@ -18,7 +18,9 @@ export function topologyOf(facts: LintFacts): Topology {
   const serverGroups = new Map(declared['server-group'].map((one) => [one.id, one]))
   const groups = new Map(declared['connector-group'].map((one) => [one.id, one]))
   const members = Map.groupBy(
-    facts.connectors.filter(({ record }) => record.enabled),
+    facts.connectors
+      .filter(({ record }) => record.enabled)
+      .sort((a, b) => (a.record.name < b.record.name ? -1 : 1)),
     ({ record }) => record.groupId,
   )
   const disabled = new Set(declared['segment-group'].filter(({ spec }) => !spec.enabled).map(({ id }) => id))

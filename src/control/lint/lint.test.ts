@@ -1,0 +1,338 @@
+/** Lint over a real store: documents are applied as a person applies them, and what is found is looked at. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readDocuments } from '../../api/documents.ts'
+import type { LintFinding } from '../../api/lint.ts'
+import type { Reachability } from '../../policy/edge-choice.ts'
+import { openStore, type Store } from '../../store/store.ts'
+import { execute, prepare } from '../apply/execute.ts'
+import { lintEverything, warningsAbout } from './warnings.ts'
+
+const NOW_MS = Date.UTC(2026, 10, 21)
+const DAY_MS = 86_400_000
+
+/** A configuration in which nothing is doubtful. */
+const SOUND = `
+kind: connector-group
+name: dc1
+---
+kind: server-group
+name: web
+connectorGroups: [dc1]
+---
+kind: segment-group
+name: office
+---
+kind: segment
+name: wiki
+domains: [wiki.example]
+tcp: ["443"]
+serverGroups: [web]
+segmentGroup: office
+---
+kind: user-group
+name: staff
+---
+kind: user
+name: ada
+groups: [staff]
+---
+kind: posture-fact
+name: managed
+valueType: boolean
+---
+kind: access-rule
+name: staff-wiki
+order: 10
+action: allow
+conditions: { userGroups: [staff], segments: [wiki] }
+`
+
+interface Member {
+  name: string
+  group?: string
+  enabled?: boolean
+  address?: string
+  edges?: Record<string, number>
+  certificateLeftMs?: number
+}
+
+interface Case {
+  name: string
+  /** Added to SOUND, or in the place of an object of the same name. */
+  more?: string
+  members?: Member[]
+  key?: { maxUses: number; uses: number; lifeMs: number; ageMs: number; revoked?: boolean }
+  /** `CODE kind name` of every finding. */
+  finds: string[]
+  says?: RegExp
+}
+
+const TWO: Member[] = [{ name: 'a' }, { name: 'b' }]
+
+const CASES: Case[] = [
+  { name: 'a sound configuration', finds: [] },
+  {
+    name: 'a group of one',
+    members: [{ name: 'a' }, { name: 'b', enabled: false }],
+    finds: ['GROUP_SINGLE_MEMBER connector-group dc1'],
+    says: /a is its only enabled connector.*nobody reaches 1 segment \(wiki\)/,
+  },
+  {
+    name: 'a group that carries something and has nobody',
+    members: [],
+    finds: ['NO_HEALTHY_CONNECTOR connector-group dc1'],
+  },
+  {
+    name: 'a group of one that nothing leads to',
+    more: 'kind: connector-group\nname: dc2',
+    members: [...TWO, { name: 'c', group: 'dc2' }],
+    finds: [],
+  },
+  {
+    name: 'members that measure one edge 20 ms apart',
+    members: [
+      { name: 'a', edges: { frankfurt: 2000 } },
+      { name: 'b', edges: { frankfurt: 22_000 } },
+    ],
+    finds: ['GROUP_SPANS_SITES connector-group dc1'],
+    says: /edge frankfurt is 2 ms from a and 22 ms from b/,
+  },
+  {
+    name: 'members of two public networks, of whom nothing was measured',
+    members: [
+      { name: 'a', address: '198.51.100.7' },
+      { name: 'b', address: '203.0.113.9' },
+    ],
+    finds: ['GROUP_SPANS_SITES connector-group dc1'],
+    says: /198\.51\.100\.7.*203\.0\.113\.9.*no edge was measured by both/,
+  },
+  {
+    name: 'one site behind two providers: the same edge is as far from both',
+    members: [
+      { name: 'a', address: '198.51.100.7', edges: { frankfurt: 2000 } },
+      { name: 'b', address: '203.0.113.9', edges: { frankfurt: 2400 } },
+    ],
+    finds: [],
+  },
+  {
+    name: 'one site, seen over IPv4 and IPv6',
+    members: [
+      { name: 'a', address: '198.51.100.7' },
+      { name: 'b', address: '2001:db8::7' },
+    ],
+    finds: [],
+  },
+  {
+    name: 'a segment without a server group',
+    more: 'kind: segment\nname: lost\ndomains: [lost.example]\ntcp: ["443"]',
+    finds: ['SEGMENT_UNMAPPED segment lost'],
+    says: /it has no server group/,
+  },
+  {
+    name: 'a server group that is disabled',
+    more: 'kind: server-group\nname: web\nconnectorGroups: [dc1]\nenabled: false',
+    finds: ['SEGMENT_UNMAPPED segment wiki'],
+    says: /server group web is disabled/,
+  },
+  {
+    name: 'a segment that is disabled itself leads nowhere on purpose',
+    more: 'kind: segment\nname: lost\ndomains: [lost.example]\ntcp: ["443"]\nenabled: false',
+    finds: [],
+  },
+  {
+    name: 'a branch group behind private applications',
+    more: 'kind: connector-group\nname: shop\nconnectorKind: branch\n---\nkind: server-group\nname: web\nconnectorGroups: [dc1, shop]',
+    finds: ['WRONG_CONNECTOR_KIND server-group web'],
+    says: /shop, which is for branch connectors/,
+  },
+  {
+    name: 'a name in both lanes',
+    more: 'kind: internet-rule\nname: direct\ndomains: [Wiki.Example., news.example]',
+    finds: ['NAME_IN_TWO_LANES internet-rule direct'],
+    says: /segment wiki claims wiki\.example, too.*the private segment wins/,
+  },
+  {
+    name: 'lanes in which the more specific name wins',
+    more: 'kind: internet-rule\nname: direct\ndomains: ["*.example"]',
+    finds: [],
+  },
+  {
+    name: 'a name claimed by two segments for one port',
+    more: 'kind: segment\nname: wiki2\ndomains: [wiki.example]\ntcp: ["80", "400-500"]\nserverGroups: [web]',
+    finds: ['LINT_NAME_IN_TWO_SEGMENTS segment wiki2'],
+    says: /segment wiki claims wiki\.example tcp 443, too.*wiki2 is never asked/,
+  },
+  {
+    name: 'a name shared by port',
+    more: 'kind: segment\nname: wiki-admin\ndomains: [wiki.example]\ntcp: ["8443"]\nserverGroups: [web]',
+    finds: [],
+  },
+  {
+    name: 'a wildcard whose port a more specific name hides',
+    more: 'kind: segment\nname: all\ndomains: ["*.example"]\ntcp: ["443", "8000-8100"]\nserverGroups: [web]',
+    finds: ['LINT_PORT_HIDDEN segment wiki'],
+    says: /claims wiki\.example without ports that segment all lists for \*\.example: tcp 8000-8100/,
+  },
+  {
+    name: 'a network whose port a smaller one hides',
+    more: [
+      'kind: segment\nname: net\ncidrs: [10.0.0.0/8]\ntcp: ["22", "443"]\nserverGroups: [web]',
+      'kind: segment\nname: rack\ncidrs: [10.1.2.0/24]\ntcp: ["443"]\nserverGroups: [web]',
+    ].join('\n---\n'),
+    finds: ['LINT_PORT_HIDDEN segment rack'],
+    says: /tcp 22/,
+  },
+  {
+    name: 'a rule after one that decides all it could',
+    more: 'kind: access-rule\nname: ada-wiki\norder: 20\naction: deny\nconditions: { users: [ada], segments: [wiki] }',
+    finds: ['LINT_RULE_SHADOWED access-rule ada-wiki'],
+    says: /rule staff-wiki \(order 10\).*it never says deny: staff-wiki has said allow before/,
+  },
+  {
+    name: 'a rule after one that asks for more',
+    more: [
+      'kind: access-rule\nname: office-for-managed\norder: 1\naction: allow',
+      'conditions: { segmentGroups: [office], posture: [{ fact: managed, equals: true }] }',
+    ].join('\n'),
+    finds: [],
+  },
+  {
+    name: 'a rule shadowed by one about the group of its segment',
+    more: 'kind: access-rule\nname: office-for-all\norder: 1\naction: allow\nconditions: { segmentGroups: [office] }',
+    finds: ['LINT_RULE_SHADOWED access-rule staff-wiki'],
+  },
+  {
+    name: 'a rule for people who may not sign in',
+    more: 'kind: user\nname: ada\ngroups: [staff]\nenabled: false',
+    finds: ['LINT_RULE_NEVER_MATCHES access-rule staff-wiki'],
+    says: /userGroups: staff: no enabled user is in it/,
+  },
+  {
+    name: 'a rule that wants two values of one fact',
+    more: [
+      'kind: access-rule\nname: both\norder: 1\naction: allow',
+      'conditions: { posture: [{ fact: managed, equals: true }, { fact: managed, equals: false }] }',
+    ].join('\n'),
+    finds: ['LINT_RULE_NEVER_MATCHES access-rule both'],
+  },
+  {
+    name: 'a rule about nothing',
+    more: 'kind: access-rule\nname: none\norder: 1\naction: deny\nconditions: { segments: [] }',
+    finds: ['LINT_RULE_NEVER_MATCHES access-rule none'],
+    says: /segments: the list is empty/,
+  },
+  {
+    name: 'a key that is nearly used up',
+    key: { maxUses: 10, uses: 9, lifeMs: 30 * DAY_MS, ageMs: DAY_MS },
+    finds: ['KEY_EXHAUSTED provisioning-key k'],
+    says: /9 of 10 uses/,
+  },
+  {
+    name: 'a key that ends soon with uses left',
+    key: { maxUses: 10, uses: 2, lifeMs: 30 * DAY_MS, ageMs: 28 * DAY_MS },
+    finds: ['KEY_EXPIRED provisioning-key k'],
+    says: /8 of 10 uses left/,
+  },
+  {
+    name: 'a key that was revoked before it ended',
+    key: { maxUses: 10, uses: 9, lifeMs: 30 * DAY_MS, ageMs: 28 * DAY_MS, revoked: true },
+    finds: [],
+  },
+  {
+    name: 'a certificate that was not renewed in time',
+    members: [{ name: 'a', certificateLeftMs: DAY_MS }, { name: 'b' }],
+    finds: ['CERT_EXPIRED connector a'],
+    says: /ends at 2026-11-22/,
+  },
+]
+
+for (const { name, more, members = TWO, key, finds, says } of CASES) {
+  test(`lint: ${name}: ${finds.join(', ') || 'nothing'}`, async () => {
+    let nowMs = NOW_MS
+    await using store = await openStore({ file: ':memory:', clock: clockOf(() => nowMs) })
+    await apply(store, SOUND)
+    nowMs++ // Of two segments that claim one name the older decides.
+    if (more !== undefined) await apply(store, more)
+    const seen = await enrol(store, members)
+    if (key !== undefined) {
+      nowMs = NOW_MS - key.ageMs
+      await makeKey(store, key, nowMs)
+      nowMs = NOW_MS
+    }
+    const deps = { clock: clockOf(() => nowMs), presence: { connector: (id: string) => seen.get(id) } }
+    const { findings, examined } = await store.transaction((tx) => lintEverything(tx, deps))
+    assert.deepEqual(findings.map(short), finds)
+    assert.ok(examined >= 8)
+    const text = findings.map((one) => `${one.reason}; ${one.consequence}; ${one.fix}`).join('\n')
+    if (says !== undefined) assert.match(text, says)
+    for (const { object } of findings) {
+      const about = await store.transaction((tx) => warningsAbout(tx, deps, [object.id]))
+      assert.ok(
+        about.some((one) => one.object.id === object.id),
+        'whoever writes it is told',
+      )
+    }
+    assert.deepEqual(await store.transaction((tx) => warningsAbout(tx, deps, ['seg_other'])), [])
+  })
+}
+
+test('ten thousand segments and as many rules are looked through in a moment', async () => {
+  await using store = await openStore({ file: ':memory:', clock: clockOf(() => NOW_MS) })
+  await apply(store, SOUND)
+  const many = Array.from({ length: 10_000 }, (_, at) =>
+    [
+      `kind: segment\nname: s${at}\ndomains: [a${at}.apps.example]\ntcp: ["443"]\nserverGroups: [web]`,
+      `kind: access-rule\nname: r${at}\norder: ${100 + at}\naction: allow\nconditions: { userGroups: [staff], segments: [s${at}] }`,
+    ].join('\n---\n'),
+  )
+  for (let at = 0; at < many.length; at += 2000) {
+    await apply(store, many.slice(at, at + 2000).join('\n---\n'))
+  }
+  await enrol(store, TWO)
+  const deps = { clock: clockOf(() => NOW_MS), presence: { connector: () => undefined } }
+  const startMs = performance.now()
+  const { findings } = await store.transaction((tx) => lintEverything(tx, deps))
+  const tookMs = performance.now() - startMs
+  assert.deepEqual(findings, [])
+  assert.ok(tookMs < 3000, `it took ${Math.round(tookMs)} ms`)
+})
+
+function short({ code, object }: LintFinding): string {
+  return `${code} ${object.kind} ${object.name}`
+}
+
+function clockOf(nowMs: () => number) {
+  return { nowMs, monotonicUs: () => 0 }
+}
+
+async function apply(store: Store, text: string): Promise<void> {
+  const prepared = await prepare(store, [...readDocuments(text, 'test.yaml').documents])
+  await store.transaction((tx) => execute(tx, prepared, { prune: false, warnings: async () => [] }))
+}
+
+async function enrol(store: Store, members: readonly Member[]) {
+  const seen = new Map<string, { address: string; edges?: Reachability }>()
+  for (const { name, group = 'dc1', enabled = true, address, edges, certificateLeftMs } of members) {
+    const { id: groupId } = await store.objects.get('connector-group', group)
+    const { id } = await store.connectors.create({
+      ...{ thumbprint: name, serial: name, generation: 1, fingerprint: {}, publicKeyHash: name, name },
+      notAfterMs: NOW_MS + (certificateLeftMs ?? 5 * DAY_MS),
+      host: { name, platform: 'linux', program: 'test' },
+      groupId,
+    })
+    if (!enabled) await store.connectors.update(id, { enabled })
+    if (address === undefined && edges === undefined) continue
+    const measured = Object.entries(edges ?? {}).map(([edge, rttUs]) => [edge, { rttUs }] as const)
+    seen.set(id, { address: address ?? '127.0.0.1', edges: new Map(measured) })
+  }
+  return seen
+}
+
+async function makeKey(store: Store, key: NonNullable<Case['key']>, madeMs: number): Promise<void> {
+  const { id: groupId } = await store.objects.get('connector-group', 'dc1')
+  const expiresMs = madeMs + key.lifeMs
+  await store.keys.create({ name: 'k', groupId, secretHash: 's', maxUses: key.maxUses, expiresMs })
+  for (let use = 0; use < key.uses; use++) await store.keys.consume('s', `p${use}`, madeMs)
+  if (key.revoked) await store.keys.update('k', { revoked: true })
+}
