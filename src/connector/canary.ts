@@ -35,6 +35,8 @@ export interface CanaryOptions extends Way {
   readonly request: (message: AgentMessage & { id: string }, timeoutMs: number) => Promise<ControlMessage>
   /** Where the edge of a ticket is reached, if not where it says. */
   readonly reroute: (pipe: PipeTicket) => PipeTicket
+  /** A half of it could not be brought to this edge. */
+  readonly onEdgeLost?: (edge: string, fault: Fault) => void
 }
 
 /** @throws {Fault} of the first part of the path that failed, or TUNNEL_LOST if it was too slow. */
@@ -58,7 +60,10 @@ async function fly(o: CanaryOptions): Promise<CanaryResult> {
   const [client, connector] = await both(
     bringTunnelEnd('client', o.reroute(reply.client), way),
     bringTunnelEnd('connector', o.reroute(reply.connector), way),
-  )
+  ).catch((thrown: unknown) => {
+    o.onEdgeLost?.(reply.client.edge.id, asFault(thrown))
+    throw thrown
+  })
   await using near = new Mux(client.socket, { role: 'client' })
   await using far = new Mux(connector.socket, { role: 'connector' })
   const stop = () => {

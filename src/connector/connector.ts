@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { rfc3339, systemClock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
 import { asFault } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
@@ -14,6 +14,7 @@ import { Control } from './control.ts'
 import { finishEnrolment } from './enrol.ts'
 import { enrolUntilDone } from './enrolment.ts'
 import { type ConnectorIdentity, loadIdentity } from './identity.ts'
+import { introduce } from './introduce.ts'
 import { Locker } from './locker.ts'
 import { writeMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
@@ -123,7 +124,7 @@ export class Connector {
         this.#progress.begin(4)
         this.#progress.pass(4, { connector: this.#identity.id, stored: true })
       }
-      this.#introduce(this.#identity)
+      introduce(this.#identity, locker.protection, this.#o.log)
       ended = await this.#connect(locker, this.#identity, ending)
     }
   }
@@ -220,27 +221,6 @@ export class Connector {
       draining: this.#draining,
       failingApplications: this.#services.reach.failing,
     })
-  }
-
-  #introduce(identity: ConnectorIdentity): void {
-    const { log } = this.#o
-    const { protection } = this.#locker!
-    log.info(
-      { event: 'connector.identity', connector: identity.id, version: VERSION },
-      `Connector ID ${identity.id}, version ${VERSION}`,
-    )
-    log.info(
-      {
-        event: 'connector.certificate',
-        until: rfc3339(identity.notAfterMs),
-        generation: identity.generation,
-      },
-      `Certificate valid until ${rfc3339(identity.notAfterMs)}`,
-    )
-    log[protection.sealed ? 'info' : 'warn'](
-      { event: 'connector.protection', ...protection },
-      `Identity ${protection.note}`,
-    )
   }
 
   #health(healthy: boolean): void {

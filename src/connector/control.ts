@@ -10,19 +10,14 @@ import type { Log } from '../base/log.ts'
 import { PROGRAM } from '../base/version.ts'
 import type { Welcome } from '../link/control-dial.ts'
 import { ControlLink } from '../link/control-link.ts'
-import type { Credentials, EdgeAddress } from '../link/credentials.ts'
+import type { Credentials } from '../link/credentials.ts'
+import { EdgeRoute, type EdgeRouteOptions } from '../link/edge-route.ts'
 import { type Egress, hostPort } from '../link/egress.ts'
+import type { SelfExamination } from '../link/self-examination.ts'
 import { verifyKeys } from '../pki/signing-keys.ts'
-import {
-  type AgentMessage,
-  type ControlMessage,
-  MAX_CARRIED,
-  type PipeTicket,
-  PROTOCOL_VERSION,
-} from '../wire/control.ts'
+import { type AgentMessage, type ControlMessage, MAX_CARRIED, PROTOCOL_VERSION } from '../wire/control.ts'
 import { type ConnectorState, stageOf } from './bring-up.ts'
-import { flyCanary } from './canary.ts'
-import { watchCanary } from './canary-watch.ts'
+import { CanaryFlights } from './canary-flights.ts'
 import { type ConnectorIdentity, credentialsOf } from './identity.ts'
 import { Load } from './load.ts'
 import type { Progress } from './progress.ts'
@@ -40,14 +35,14 @@ const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 
 export interface ControlOptions {
   readonly identity: ConnectorIdentity
-  readonly edge: EdgeAddress
-  /** The edge was set by hand: tickets for that edge are followed there, too. */
-  readonly edgeOverridden: boolean
+  /** What is known of edges, and whether one was set by hand: tickets for that one are followed there, too. */
+  readonly edges: Pick<EdgeRouteOptions, 'book' | 'first' | 'pinned'>
   readonly egress: Egress
   readonly services: Services
   readonly tunnels: Tunnels
   readonly renewal: Renewal
   readonly progress: Progress
+  readonly examination: SelfExamination
   readonly log: Log
   readonly state: () => ConnectorState
   /** A canary came through, or was lost for good: called for each. */
@@ -60,12 +55,12 @@ export class Control {
   readonly #link: ControlLink
   readonly #load = new Load()
   readonly #over = new AbortController()
+  readonly #canaries: CanaryFlights
+  readonly route: EdgeRoute
   #identity: ConnectorIdentity
   /** One object per certificate: TLS contexts are kept by it. */
   #credentials: Credentials
-  #edgeId: string | undefined
   #fatal: Fault | undefined
-  #canary: AbortController | undefined
   #told: ConnectorState | undefined
   #skewMs: number | undefined
 
@@ -73,8 +68,32 @@ export class Control {
     this.#o = o
     this.#identity = o.identity
     this.#credentials = credentialsOf(o.identity)
+    this.route = new EdgeRoute({
+      ...o.edges,
+      egress: () => o.egress,
+      log: o.log,
+      send: (message) => this.#send(message),
+      move: () => this.#link.redial(),
+      isIdle: () => o.services.active.count === 0 && this.#link.isIdle,
+    })
+    this.#canaries = new CanaryFlights({
+      request: (message, timeoutMs) => this.#link.request(message, timeoutMs),
+      reroute: (pipe) => this.route.reroute(pipe),
+      egress: o.egress,
+      credentials: () => this.#credentials,
+      rawPhase: o.services.rawPhase,
+      progress: o.progress,
+      log: o.log,
+      onHealth: (healthy) => {
+        o.onHealth(healthy)
+        this.tellState()
+      },
+      onEdgeLost: (edge, fault) => this.route.pipeFailed(edge, fault),
+    })
     this.#link = new ControlLink({
-      edge: o.edge,
+      edge: () => this.route.next(),
+      timeoutMs: () => this.route.patienceMs,
+      elsewhere: (fault) => this.route.failed(fault),
       egress: o.egress,
       log: o.log,
       credentials: () => this.#credentials,
@@ -88,7 +107,7 @@ export class Control {
       }),
       onStep: (step) => o.progress.step(step, 5),
       onUp: (welcome, skewMs) => this.#up(welcome, skewMs),
-      onDown: (fault) => this.#down(fault),
+      onDown: (fault, redialling) => this.#down(fault, redialling),
       onMessage: (message) => this.#message(message),
     })
   }
@@ -114,7 +133,8 @@ export class Control {
       await this.#link.serve(AbortSignal.any([signal, this.#over.signal]))
     } finally {
       clearInterval(tick)
-      this.#canary?.abort()
+      this.#canaries.stop()
+      this.route[Symbol.dispose]()
     }
     if (this.#fatal !== undefined) throw this.#fatal
   }
@@ -125,9 +145,9 @@ export class Control {
   }
 
   #up(welcome: Welcome, skewMs: number): void {
-    const { progress, log, services, edge } = this.#o
+    const { progress, log, services } = this.#o
     const { reach, reports, clock } = services
-    this.#edgeId = welcome.edge.id
+    const edge = this.route.address
     this.#skewMs = skewMs
     clock.set(skewMs)
     progress.pass(5, { edge: welcome.edge.id, skewMs })
@@ -149,16 +169,22 @@ export class Control {
     this.#tellStatus()
     reach.resume((message) => this.#send(message))
     reports.resume((message) => this.#send(message))
-    this.#startCanary()
+    this.#o.examination.resume((message) => this.#send(message))
+    this.route.up(welcome)
+    this.#canaries.start()
     this.#tick()
   }
 
-  #down(fault: Fault): void {
-    const { progress, log, services, edge } = this.#o
+  /** @param redialling It was given up here, to come back at once: no failure. */
+  #down(fault: Fault, redialling: boolean): void {
+    const { progress, log, services } = this.#o
+    const edge = this.route.address
     const wasUp = progress.stages[5].is === 'passed'
-    this.#canary?.abort()
+    this.#canaries.stop()
     services.reach.pause()
     services.reports.pause()
+    this.#o.examination.pause()
+    if (redialling && wasUp) return
     progress.fail(wasUp ? 5 : stageOf(fault.code), fault)
     if (wasUp) {
       log.warn(
@@ -175,10 +201,14 @@ export class Control {
     const { services, tunnels, egress, log } = this.#o
     switch (message.type) {
       case 'ticket':
-        void tunnels.bring(this.#reroute(message.pipe), message.session, {
+        void tunnels.bring(this.route.reroute(message.pipe), message.session, {
           egress,
           credentials: this.#credentials,
+          onEdgeLost: (edge, fault) => this.route.pipeFailed(edge, fault),
         })
+        break
+      case 'edges':
+        this.route.learn(message.edges)
         break
       case 'revoke': {
         services.authority.revoke(message.grants, services.clock.nowMs())
@@ -193,44 +223,9 @@ export class Control {
         services.authority.replaceKeys(verifyKeys(message.keys))
         break
       default:
+        if (this.#o.examination.message(message)) break
         log.debug({ event: 'control.unexpected', type: message.type }, 'message that nobody waits for')
     }
-  }
-
-  #startCanary(): void {
-    this.#canary?.abort()
-    this.#canary = new AbortController()
-    const { progress, onHealth, log, egress, services } = this.#o
-    if (progress.stages[6].is !== 'passed') progress.begin(6)
-    void watchCanary(
-      {
-        fly: (signal) =>
-          flyCanary({
-            request: (message, timeoutMs) => this.#link.request(message, timeoutMs),
-            reroute: (pipe) => this.#reroute(pipe),
-            egress,
-            credentials: this.#credentials,
-            rawPhase: services.rawPhase,
-            signal,
-          }),
-        onHealthy: (result) => {
-          progress.pass(6, { ...result })
-          log.debug({ event: 'canary.passed', ...result }, 'Canary came through')
-          onHealth(true)
-          this.tellState()
-        },
-        onUnhealthy: (fault) => {
-          progress.fail(6, fault)
-          onHealth(false)
-          log.warn(
-            { event: 'canary.lost', code: fault.code, hop: fault.hop },
-            `Canary lost: ${fault.message}`,
-          )
-          this.tellState()
-        },
-      },
-      this.#canary.signal,
-    )
   }
 
   /** Every half minute. */
@@ -285,11 +280,5 @@ export class Control {
 
   #send(message: AgentMessage): void {
     this.#link.send(message)
-  }
-
-  #reroute(pipe: PipeTicket): PipeTicket {
-    const { edge, edgeOverridden } = this.#o
-    if (!edgeOverridden || pipe.edge.id !== this.#edgeId) return pipe
-    return { ...pipe, edge: { id: pipe.edge.id, host: edge.host, port: edge.port } }
   }
 }

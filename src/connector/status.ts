@@ -1,6 +1,7 @@
 import { rfc3339 } from '../base/clock.ts'
 import { VERSION } from '../base/version.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
+import type { EdgeReport } from '../link/edge-sight.ts'
 import { type Egress, explainEgress } from '../link/egress.ts'
 import type { OutageReport } from '../link/self-examination.ts'
 import type { FaultMessage } from '../wire/control.ts'
@@ -30,7 +31,9 @@ interface Counts {
   readonly startToHealthyMs?: number
   /** What is wrong, for how long, what the doctor said; and what was wrong before. */
   readonly outages?: OutageReport
-  /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED. */
+  /** Every edge that control has named: how far it is, which is in use. */
+  readonly edges: readonly EdgeReport[]
+  /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR. */
   readonly notes: readonly FaultMessage[]
 }
 
@@ -69,7 +72,8 @@ export interface StatusFacts extends Counts {
 
 /** What is not known is left out. */
 export function statusOf(facts: StatusFacts): ConnectorStatus {
-  const { identity, protection, edge, egress, rttUs, startedMs, healthyMs, ...rest } = facts
+  const { identity, protection, egress, rttUs, startedMs, healthyMs, ...rest } = facts
+  const edge = facts.edge && { host: facts.edge.host, port: facts.edge.port }
   const { id, tenant, notAfterMs, generation } = identity ?? {}
   return {
     role: 'connector',

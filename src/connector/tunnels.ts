@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { asFault, type FaultCode } from '../base/faults.ts'
+import { asFault, type Fault, type FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Credentials } from '../link/credentials.ts'
 import type { Egress } from '../link/egress.ts'
@@ -46,9 +46,15 @@ export class Tunnels {
   async bring(
     pipe: PipeTicket,
     session: string,
-    { egress, credentials }: { egress: Egress; credentials: Credentials },
+    o: {
+      egress: Egress
+      credentials: Credentials
+      /** The half could not be brought to this edge. */
+      onEdgeLost: (edge: string, fault: Fault) => void
+    },
   ): Promise<void> {
     const { log, services, rawPhase, onChange } = this.#options
+    const { egress, credentials } = o
     const about = { pipe: pipe.pipe, session, edge: pipe.edge.id, peer: pipe.peer }
     if (this.#draining || this.#pending >= MAX_PENDING) {
       log.warn({ event: 'tunnel.refused', ...about, draining: this.#draining }, 'Ticket not followed')
@@ -96,6 +102,7 @@ export class Tunnels {
     } catch (error) {
       const fault = asFault(error)
       this.totals.failedBy.add(fault.code)
+      o.onEdgeLost(pipe.edge.id, fault)
       log.warn(
         { event: 'tunnel.failed', ...about, code: fault.code, hop: fault.hop, seen: fault.seen },
         `Tunnel for session ${session} failed: ${fault.message}`,

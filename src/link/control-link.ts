@@ -70,6 +70,11 @@ export class ControlLink {
     return this.#state
   }
 
+  /** No answer is waited for. */
+  get isIdle(): boolean {
+    return this.#state.is !== 'up' || this.#state.channel.isIdle
+  }
+
   /** @returns false when there is no connection now; the message is then dropped. */
   send(message: AgentMessage): boolean {
     return this.#state.is === 'up' && this.#state.channel.send(message)

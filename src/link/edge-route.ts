@@ -7,7 +7,7 @@
  * @module
  */
 import { type Clock, systemClock } from '../base/clock.ts'
-import type { Fault } from '../base/faults.ts'
+import type { Fault, FaultCode } from '../base/faults.ts'
 import { ms, nearestEdge } from '../policy/edge-choice.ts'
 import type { ControlMessage, KnownEdge, PipeTicket } from '../wire/control.ts'
 import type { EdgeAddress } from './credentials.ts'
@@ -26,6 +26,18 @@ const IMPATIENT_US = 600_000_000
 const HOLD_US = 120_000_000
 /** With another edge to go to, one that is silent is not waited for longer than this. */
 const ELSEWHERE_MS = 3000
+
+/** Faults of the way to one edge: another may be reached. */
+const OF_THE_WAY: ReadonlySet<FaultCode> = new Set([
+  ...(['EDGE_NAME_NXDOMAIN', 'RESOLVER_UNREACHABLE', 'EGRESS_BLOCKED', 'EGRESS_REJECTED'] as const),
+  ...(['EDGE_UNREACHABLE', 'EDGE_DRAINING', 'EDGE_BUSY', 'TLS_INTERCEPTED'] as const),
+  ...(['PROXY_UNREACHABLE', 'PROXY_REFUSED', 'PROXY_AUTH'] as const),
+])
+
+/** Was it the way to this edge, so that another edge may do? */
+export function isOfTheWay({ code }: Fault): boolean {
+  return OF_THE_WAY.has(code)
+}
 
 export interface EdgeRouteOptions extends Omit<EdgeSightOptions, 'onSurveyed'> {
   /** Of the key or the profile: where the agent goes before it knows any other. */
@@ -110,9 +122,9 @@ export class EdgeRoute implements Disposable {
     this.#sight.survey()
   }
 
-  /** A half could not be brought there: control should choose another edge for the next pipe. */
+  /** A half could not be brought: where that was the way to its edge, control should choose another next. */
   pipeFailed(id: string, fault: Fault): void {
-    if (this.#o.book.edge(id) !== undefined) this.#sight.lost(id, fault)
+    if (isOfTheWay(fault) && this.#o.book.edge(id) !== undefined) this.#sight.lost(id, fault)
   }
 
   /** Where a half is really brought to: an edge that was set by hand, or one with fixed addresses. */
