@@ -1,4 +1,5 @@
 import type { ClientStatus } from '../client/status.ts'
+import { edgesText } from './edges-text.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
 import { outageText } from './outage-text.ts'
@@ -30,6 +31,7 @@ export function clientStatusText(status: ClientStatus): string {
   const outages = outageText(status.outages)
   if (outages.length > 0) parts.push(outages.join('\n'))
   for (const { local, to, protocol } of forwards) parts.push(`forward ${local} leads to ${to}/${protocol}`)
+  parts.push(...edgesText(status.edges))
   if (tunnels.length > 0) {
     const rows = tunnels.map((one) => [
       one.connector,

@@ -1,4 +1,5 @@
 import type { ConnectorStatus } from '../connector/status.ts'
+import { edgesText } from './edges-text.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
 import { outageText } from './outage-text.ts'
@@ -28,5 +29,5 @@ export function connectorStatusText(status: ConnectorStatus): string {
       ? [line]
       : [line, `      ${style('red', fault.code)} (${fault.hop}): ${fault.detail}`]
   })
-  return [facts, ...stages, ...outageText(status.outages)].join('\n')
+  return [facts, ...stages, ...edgesText(status.edges), ...outageText(status.outages)].join('\n')
 }

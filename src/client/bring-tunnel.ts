@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { asFault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Credentials } from '../link/credentials.ts'
+import { type EdgeRoute, isOfTheWay } from '../link/edge-route.ts'
 import type { Egress } from '../link/egress.ts'
 import type { RawPhase } from '../link/raw-phase.ts'
 import { bringTunnelEnd } from '../link/tunnel-end.ts'
@@ -13,6 +14,8 @@ import type { TunnelEvents } from './tunnels.ts'
 export interface BringTunnelOptions {
   readonly connector: string
   readonly pipe: PipeTicket
+  /** The way to edges: it is told of an edge that cannot be reached. */
+  readonly route?: Pick<EdgeRoute, 'reroute' | 'pipeFailed'>
   /** Another pipe to the same connector, for when the path broke this one and is known now. */
   readonly another: () => Promise<PipeTicket>
   readonly credentials: Credentials
@@ -29,10 +32,16 @@ export async function bringTunnel(o: BringTunnelOptions): Promise<Tunnel> {
   const { connector, credentials, egress, rawPhase, events, signal, clock, log } = o
   const way = { egress, credentials, rawPhase, signal }
   let { pipe } = o
-  const end = await bringTunnelEnd('client', pipe, way).catch(async (thrown: unknown) => {
-    if (asFault(thrown).code !== 'RAW_PHASE_BLOCKED') throw thrown
+  const bring = () => bringTunnelEnd('client', o.route?.reroute(pipe) ?? pipe, way)
+  const end = await bring().catch(async (thrown: unknown) => {
+    const fault = asFault(thrown)
+    // Control is told before it is asked: the next pipe goes over another edge, where there is one.
+    o.route?.pipeFailed(pipe.edge.id, fault)
+    if (fault.code !== 'RAW_PHASE_BLOCKED' && !isOfTheWay(fault)) throw thrown
+    const before = pipe.edge.id
     pipe = await o.another()
-    return bringTunnelEnd('client', pipe, way)
+    if (fault.code !== 'RAW_PHASE_BLOCKED' && pipe.edge.id === before) throw thrown
+    return bring()
   })
   const mux = new Mux(end.socket, {
     role: 'client',

@@ -13,7 +13,6 @@ import { bringTunnel } from './bring-tunnel.ts'
 import { CONTROL_SOCKET } from './control-line.ts'
 import { ControlSocket } from './control-socket.ts'
 import { Decisions } from './decisions.ts'
-import type { Destination } from './destination.ts'
 import { type Forward, openForward } from './forward-listener.ts'
 import { GrantCache } from './grants.ts'
 import { LocalProxy } from './local-proxy.ts'
@@ -22,6 +21,7 @@ import { Opener } from './open-session.ts'
 import type { ClientOptions } from './options.ts'
 import type { Covered } from './pac.ts'
 import { Permits } from './permits.ts'
+import { Rewarm } from './rewarm.ts'
 import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
 import { Tunnels } from './tunnels.ts'
 import { untilAborted } from './until-aborted.ts'
@@ -43,14 +43,13 @@ export class Client {
   readonly #decisions: Decisions
   readonly #reports: SessionReports
   readonly #rawPhase: RawPhase
+  readonly #rewarm: Rewarm
   readonly #listening = Promise.withResolvers<void>()
   #examination: SelfExamination | undefined
   #uplink: Uplink | undefined
   #egress: Egress | undefined
   #proxy: LocalProxy | undefined
   #forwards: Forward[] = []
-  /** A destination that was in use when its last tunnel was lost while control was away. */
-  #toWarm: Destination | undefined
   #covered: Covered = { hosts: [], cidrs: [] }
 
   constructor(options: ClientOptions) {
@@ -72,6 +71,7 @@ export class Client {
       skewMs: () => this.#uplink?.skewMs ?? 0,
       onPipe: (connector, pipe) => void this.#tunnels.take(connector, pipe).catch(() => {}),
     })
+    this.#rewarm = new Rewarm({ ask: (to) => this.#permits.warm(to), log })
     this.#tunnels = new Tunnels({
       log,
       clock,
@@ -84,6 +84,7 @@ export class Client {
           another: () => this.#permits.wantPipe(connector, newId('ses', clock.nowMs())),
           credentials,
           egress: this.#egress!,
+          route: this.#running().route,
           rawPhase: this.#rawPhase,
           events,
           signal,
@@ -178,14 +179,15 @@ export class Client {
           this.#tunnels.retire()
         }
         this.#revoke(welcome.revoked, 'revoked while the control connection was down')
-        if (this.#toWarm !== undefined) this.#warm(this.#toWarm)
+        this.#rewarm.controlIsUp()
         this.#reports.resume((message) => this.#uplink?.send(message))
       },
       onDown: (fault) => {
-        this.#examination?.failed(fault)
+        if (fault !== undefined) this.#examination?.failed(fault)
         this.#reports.pause()
       },
       onMessage: (message) => this.#onMessage(message),
+      isIdle: () => this.opener.live.size === 0,
     })
     this.#uplink = uplink
     await uplink.reload() // known before anybody can ask
@@ -243,22 +245,7 @@ export class Client {
 
   /** The way to a connector is gone. One destination that was in use is asked for anew, so that the next session is warm. */
   #lost(connector: string): void {
-    const inUse = this.#grants.dropConnector(connector)
-    if (inUse === undefined) return
-    if (this.#uplink?.isUp) this.#warm(inUse)
-    else this.#toWarm = inUse
-  }
-
-  #warm(to: Destination): void {
-    this.#toWarm = undefined
-    this.#permits.warm(to).catch((error: unknown) => {
-      const { code, detail } = asFault(error)
-      if (code === 'CONTROL_UNREACHABLE') this.#toWarm = to // both were cut: asked again when control is back
-      this.#o.log.info(
-        { event: 'tunnel.not-rewarmed', destination: to.key, code },
-        `${to.key}: ${code}: ${detail}`,
-      )
-    })
+    this.#rewarm.lost(this.#grants.dropConnector(connector), this.#uplink?.isUp ?? false)
   }
 
   #running(): Uplink {

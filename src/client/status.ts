@@ -1,5 +1,6 @@
 import { type Clock, rfc3339 } from '../base/clock.ts'
 import { VERSION } from '../base/version.ts'
+import type { EdgeReport } from '../link/edge-sight.ts'
 import { type Egress, explainEgress } from '../link/egress.ts'
 import { faultToMessage } from '../link/fault-message.ts'
 import type { RawPhase } from '../link/raw-phase.ts'
@@ -28,7 +29,9 @@ export interface ClientStatus {
   readonly fault?: FaultMessage
   /** What is wrong, for how long, what the doctor said; and what was wrong before. */
   readonly outages?: OutageReport
-  /** What works all the same and somebody should know: RAW_PHASE_BLOCKED. */
+  /** Every edge that control has named: how far it is, which is in use. */
+  readonly edges: readonly EdgeReport[]
+  /** What works all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR. */
   readonly notes: readonly FaultMessage[]
   /** Where the local proxy listens, HOST:PORT. */
   readonly proxy?: string
@@ -91,6 +94,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
   const { uplink, egress, opener } = parts
   const profile = uplink?.profile
   const fault = uplink?.fault
+  const edge = profile && (uplink?.route?.address ?? profile.edge)
   const { total, failed, bytesUp, bytesDown } = opener.totals
   const nowUs = parts.clock.monotonicUs()
   return {
@@ -103,12 +107,15 @@ export function describeClient(parts: ClientParts): ClientStatus {
     tenant: profile?.tenant,
     user: profile?.user,
     certificate: profile && { notAfter: rfc3339(profile.notAfterMs), generation: profile.generation },
-    edge: profile && { ...profile.edge, rttUs: uplink?.rttUs },
-    egress: egress && profile && explainEgress(egress, profile.edge).trimEnd(),
+    edge: edge && { host: edge.host, port: edge.port, rttUs: uplink?.rttUs },
+    edges: uplink?.route?.report() ?? [],
+    egress: egress && edge && explainEgress(egress, edge).trimEnd(),
     clockSkewMs: uplink?.skewMs,
     fault: fault && faultToMessage(fault),
     outages: parts.outages,
-    notes: parts.rawPhase.blocked.map(faultToMessage),
+    notes: [...parts.rawPhase.blocked, uplink?.route?.far]
+      .filter((note) => note !== undefined)
+      .map(faultToMessage),
     proxy: parts.proxy,
     forwards: parts.forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
     tunnels: [...parts.tunnels].map(({ facts, sessions, mux, bytesPerSecond, retired }) => ({

@@ -15,6 +15,8 @@ import { PROGRAM } from '../base/version.ts'
 import type { Welcome } from '../link/control-dial.ts'
 import { ControlLink } from '../link/control-link.ts'
 import type { Credentials } from '../link/credentials.ts'
+import { EdgeBook } from '../link/edge-book.ts'
+import { EdgeRoute } from '../link/edge-route.ts'
 import type { Egress } from '../link/egress.ts'
 import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../wire/control.ts'
 import { credentialsOf, loadProfile, type Profile, renewAtMs, saveProfile } from './profile.ts'
@@ -28,8 +30,11 @@ export interface UplinkOptions {
   readonly log: Log
   /** @param renewed This connection proved another certificate than the one before. */
   readonly onUp: (welcome: Welcome, renewed: boolean) => void
-  readonly onDown: (fault: Fault) => void
+  /** @param fault Why; none where the connection was given up here, to come back at once. */
+  readonly onDown: (fault: Fault | undefined) => void
   readonly onMessage: (message: ControlMessage) => void
+  /** Nothing is open that would wait for the connection. */
+  readonly isIdle: () => boolean
 }
 
 /** A session may wait this long for a control connection that is coming up. */
@@ -44,6 +49,7 @@ export class Uplink {
   #credentials: Credentials | undefined
   #proved: Credentials | undefined
   #link: ControlLink | undefined
+  #route: EdgeRoute | undefined
   #skewMs = 0
   #fault: Fault | undefined
   #changed = new AbortController()
@@ -62,6 +68,11 @@ export class Uplink {
   /** What to add to this clock to have the control plane's. */
   get skewMs(): number {
     return this.#skewMs
+  }
+
+  /** The way to edges, while a profile is served. */
+  get route(): EdgeRoute | undefined {
+    return this.#route
   }
 
   /** Why there is no connection now. */
@@ -178,9 +189,21 @@ export class Uplink {
   }
 
   async #connect(profile: Profile, signal: AbortSignal): Promise<void> {
-    const { egress, log } = this.#o
+    const { egress, log, state } = this.#o
+    using route = new EdgeRoute({
+      book: await EdgeBook.open(state, log),
+      first: profile.edge,
+      egress: () => egress,
+      log,
+      send: (message) => this.send(message),
+      move: () => link.redial(),
+      isIdle: () => link.isIdle && this.#o.isIdle(),
+    })
+    this.#route = route
     const link = new ControlLink({
-      edge: profile.edge,
+      edge: () => route.next(),
+      timeoutMs: () => route.patienceMs,
+      elsewhere: (fault) => route.failed(fault),
       egress,
       log,
       credentials: () => this.#credentials!,
@@ -198,16 +221,20 @@ export class Uplink {
         this.#proved = this.#credentials
         this.#skewMs = skewMs
         this.#fault = undefined
+        route.up(welcome)
         this.#o.onUp(welcome, renewed)
         this.#wasUp = true
         this.#up.resolve()
       },
-      onDown: (fault) => {
-        this.#fault = fault
+      onDown: (fault, redialling) => {
         this.#lost()
-        this.#o.onDown(fault)
+        if (!redialling) this.#fault = fault
+        this.#o.onDown(redialling ? undefined : fault)
       },
-      onMessage: (message) => this.#o.onMessage(message),
+      onMessage: (message) => {
+        if (message.type === 'edges') route.learn(message.edges)
+        else this.#o.onMessage(message)
+      },
     })
     this.#link = link
     await link.serve(signal)
