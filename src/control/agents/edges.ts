@@ -72,6 +72,12 @@ export class Edges {
     return this.#registered.find((edge) => edge.id === id)?.name ?? id
   }
 
+  /** Of an agent, for people: the edge it came in by, and those it has told of. */
+  namesFor({ via, edges }: Pick<Connected, 'via' | 'edges'>) {
+    const edgesSeen = [...edges].map(([id, found]) => ({ id, name: this.nameOf(id), ...found }))
+    return { edge: { id: via, name: this.nameOf(via) }, edgesSeen }
+  }
+
   /** Where a connection came in. */
   via(id: string): EdgeForPipe {
     const edge = this.#registered.find((one) => one.id === id) ?? this.#deps.home

@@ -94,11 +94,19 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
     serverTimeMs: nowMs,
     edge: deps.edges.via(connected.via),
     edges: role === 'edge' ? undefined : deps.edges.list(),
+    region: role === 'connector' ? await regionOf(deps, id) : undefined,
     grantKeys: deps.grantKeys.published,
     revoked: first?.grants ?? [],
     covers: role === 'client' ? await covers(deps, connected) : undefined,
   }
   return [state, ...more, ...(role === 'edge' ? deps.news.wholeState() : [])]
+}
+
+/** Members of a group share its region. */
+async function regionOf({ store }: HandlerDeps, connector: string): Promise<string | undefined> {
+  const record = await store.connectors.byId(connector)
+  const group = record && (await store.objects.find('connector-group', record.groupId))
+  return group?.spec.region
 }
 
 /** Hosts and networks that policy would let this device reach now: a hint for its PAC file. */

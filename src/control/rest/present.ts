@@ -115,6 +115,8 @@ export async function connectorResource(
       cpuPercent: live.cpuPercent,
       rssBytes: live.rssBytes,
       rttUs: live.rttUs,
+      edge: live.edge,
+      edges: [...live.edgesSeen],
     },
   }
 }
@@ -138,7 +140,17 @@ export async function deviceResource(
 }
 
 export function sessionResource(record: SessionRecord): SessionResource {
-  const { startedMs, endedMs, userName, deviceName, connectorName, segmentName, ruleName, ...rest } = record
+  const {
+    startedMs,
+    endedMs,
+    userName,
+    deviceName,
+    connectorName,
+    edgeName,
+    segmentName,
+    ruleName,
+    ...rest
+  } = record
   return {
     kind: 'session',
     ...rest,
@@ -146,6 +158,7 @@ export function sessionResource(record: SessionRecord): SessionResource {
       user: userName,
       device: deviceName,
       connector: connectorName,
+      edge: edgeName,
       segment: segmentName,
       rule: ruleName,
     },
