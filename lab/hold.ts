@@ -3,11 +3,13 @@
  *
  * @module
  */
+import path from 'node:path'
 import { untilInterrupted } from './interrupt.ts'
 import { Lab } from './lab.ts'
 import { takeOrders } from './orders.ts'
 import { nameOf } from './scenario.ts'
 import { type Chosen, choose } from './scenarios/all.ts'
+import type { Watched } from './show/show.ts'
 
 export async function hold(say: (line: string) => void): Promise<void> {
   using stop = untilInterrupted()
@@ -18,6 +20,7 @@ export async function hold(say: (line: string) => void): Promise<void> {
     if (order.do === 'down') return down.resolve(undefined)
     if (lab === undefined) throw new Error('the lab is still coming up')
     if (order.do === 'status') return reply(await statusText(lab, broken))
+    if (order.do === 'sockets') return reply(JSON.stringify(watched(lab, broken)))
     if (order.do === 'fix') {
       if (broken === undefined) return reply('nothing is broken')
       await broken.variant.restore?.(lab)
@@ -43,6 +46,14 @@ export async function hold(say: (line: string) => void): Promise<void> {
     // A lab that was interrupted while it came up is there in a moment, or has removed itself.
     await (await opening.catch(() => undefined))?.[Symbol.asyncDispose]()
   }
+}
+
+function watched(lab: Lab, broken: Chosen | undefined): Watched {
+  const sockets = Object.values(lab.connectors).map(({ machine, stateDir }) => ({
+    name: machine.name,
+    socket: path.join(stateDir, 'status.sock'),
+  }))
+  return { sockets, broken: broken && `broken: ${nameOf(broken.scenario, broken.variant)}` }
 }
 
 async function statusText(lab: Lab, broken: Chosen | undefined): Promise<string> {

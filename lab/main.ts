@@ -29,6 +29,15 @@ program
   .option('--at-once <labs>', 'so many labs side by side', positive, LABS_AT_ONCE)
   .option('--report <file>', 'write the results as JSON')
   .action(run)
+program
+  .command('show')
+  .description('The six stages of each connector, live: of the lab that is up, or of any status socket')
+  .option('--socket <file...>', 'status socket, or the state directory it is in', [])
+  .option('--once', 'one picture, then end')
+  .action(async ({ socket, once }: { socket: string[]; once?: boolean }) => {
+    const { show } = await import('./show/show.ts')
+    await show({ sockets: socket, once: once ?? false })
+  })
 program.command('up').description('A lab to play with, until Ctrl-C').action(up)
 for (const [name, does] of Object.entries({
   status: 'What runs in the lab that is up, and what is broken',

@@ -11,7 +11,7 @@ export function addLab(program: Command): void {
   program
     .command('lab')
     .description('Real parts in network namespaces, broken one way at a time; as root')
-    .argument('[arguments...]', 'list, run, up, status, break, fix, down, drill')
+    .argument('[arguments...]', 'list, run, up, status, show, break, fix, down, drill')
     .helpOption(false)
     .allowUnknownOption()
     .addHelpText(
@@ -19,6 +19,10 @@ export function addLab(program: Command): void {
       examples(
         ['backstitch lab list', 'the stories'],
         ['backstitch lab run SCN-05:drop', 'break, notice, diagnose, cure, verify'],
+        [
+          'backstitch lab show --socket /var/lib/backstitch/connector',
+          'the six stages, live; of any connector',
+        ],
         ['backstitch lab drill', 'you are the doctor'],
       ),
     )
