@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
 import { sessionReport, sessionTimes } from '../wire/control.ts'
+import { disconnected } from './diagnosis.ts'
 import { factValue, name, reference, timestamp } from './fields.ts'
 import { warnings } from './lint.ts'
 import { ROLES } from './roles.ts'
@@ -92,6 +93,8 @@ export const CONNECTOR_STATES = [
   'disabled',
 ] as const
 
+const edgeName = z.object({ id: z.string(), name: z.string() })
+
 export const connector = z
   .object({
     kind: z.literal('connector'),
@@ -121,8 +124,16 @@ export const connector = z
         cpuPercent: z.number().min(0),
         rssBytes: z.number().int().min(0),
         rttUs: z.number().int().min(0),
+        /** The edge that its control connection comes in by. */
+        edge: edgeName,
+        /** How far it is from each edge: no time means not reached, and the code says why. */
+        edges: z.array(
+          edgeName.extend({ rttUs: z.number().int().min(0).optional(), code: z.string().optional() }),
+        ),
       })
       .optional(),
+    /** While it is not: what the control plane last knew, and what explains it. */
+    disconnected: disconnected.optional(),
   })
   .meta({ id: 'Connector', description: 'An enrolled App Connector' })
 
@@ -194,11 +205,14 @@ export const session = z
       user: z.string().optional(),
       device: z.string().optional(),
       connector: z.string().optional(),
+      edge: z.string().optional(),
       segment: z.string().optional(),
       rule: z.string().optional(),
     }),
     /** Why this connector was chosen. */
     because: z.string().optional(),
+    /** Why its pipe went over this edge. */
+    edgeBecause: z.string().optional(),
     startedAt: timestamp,
     endedAt: timestamp.optional(),
     times: sessionTimes,

@@ -52,7 +52,7 @@ export class Control implements ControlPort, AsyncDisposable {
       (hub) => hub.close(),
     )
     this.#rest = createRestApp({
-      ...{ store, clock, log, registry, vault, version: VERSION, presence: livePresence(presence) },
+      ...{ store, clock, log, registry, vault, version: VERSION, presence: livePresence(parts) },
       hosts: () => [home.host, ...edges.list().map(({ host }) => host)],
       formatKey: (secret) =>
         formatProvisioningKey({ edgeHost: home.host, edgePort: home.port, secret, pin: parts.authority.pin }),
@@ -236,12 +236,25 @@ export class Control implements ControlPort, AsyncDisposable {
   }
 }
 
-function livePresence(presence: Presence): LivePresence {
+function livePresence({ presence, departures, diagnoses, edges }: Parts): LivePresence {
   return {
     connector(id) {
       const connected = presence.connector(id)
-      return connected && { ...connected, connectedMs: connected.sinceMs, address: connected.from }
+      return (
+        connected && {
+          ...connected,
+          ...edges.namesFor(connected),
+          connectedMs: connected.sinceMs,
+          address: connected.from,
+        }
+      )
     },
     device: (id) => presence.clients(id).size > 0,
+    absence: (id) => departures.of(id),
+    async diagnose(id, app, o) {
+      const connected = presence.connector(id)
+      if (connected === undefined) throw new Fault('CONNECTOR_DISCONNECTED', `${id} is not connected`)
+      return diagnoses.ask(connected, app, o)
+    },
   }
 }

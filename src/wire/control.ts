@@ -23,6 +23,9 @@ export {
   type DiagnosisReport,
   type DiagnosisStep,
   type DiagnosisTarget,
+  diagnosisReport,
+  finding,
+  judgement,
   MAX_LINE_CHARS,
   MAX_LINES,
 } from './diagnosis.ts'
@@ -36,7 +39,7 @@ export {
   loginRequest,
 } from './enrolment.ts'
 export { MAX_PROBES, MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
-export { MAX_OUTAGES, type OutageRecord } from './outages.ts'
+export { MAX_OUTAGES, type OutageRecord, outageRecord } from './outages.ts'
 export { type SessionReport, type SessionTimes, sessionReport, sessionTimes } from './session-report.ts'
 export { type FaultMessage, faultMessage } from './values.ts'
 

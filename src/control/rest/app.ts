@@ -21,6 +21,7 @@ import { TokenAuth } from './auth.ts'
 import { connectorRoutes } from './connectors.ts'
 import type { RestDeps } from './deps.ts'
 import { deviceRoutes } from './devices.ts'
+import { diagnoseRoutes } from './diagnose.ts'
 import { healthRoutes } from './health.ts'
 import { checkHost } from './host-check.ts'
 import { keyRoutes } from './keys.ts'
@@ -113,6 +114,7 @@ export function buildApp(deps: RestDeps): RestApp {
   objectRoutes(app, deps)
   keyRoutes(app, deps)
   connectorRoutes(app, deps)
+  diagnoseRoutes(app, deps)
   deviceRoutes(app, deps)
   sessionRoutes(app, deps)
   auditRoutes(app, deps)

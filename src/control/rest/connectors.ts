@@ -3,6 +3,7 @@ import { connector, connectorPatch, connectorWritten } from '../../api/records.t
 import type { HeldCertificate } from '../../store/identity.ts'
 import type { Repositories } from '../../store/store.ts'
 import { diff } from '../diff.ts'
+import { absenceOf } from './connector-absence.ts'
 import type { RestDeps } from './deps.ts'
 import { connectorResource } from './present.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
@@ -12,7 +13,7 @@ const TAG = 'connectors'
 const PATH = '/api/v1/connectors'
 
 export function connectorRoutes(app: RestApp, deps: RestDeps): void {
-  const { store, presence } = deps
+  const { store, presence, clock } = deps
   const one = { tag: TAG, path: `${PATH}/{id}`, params: byId }
 
   operation(
@@ -47,7 +48,11 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
     async (c, { params }) => {
       const record = await store.connectors.get(params.id)
       c.header('etag', etagOf(record.version))
-      return c.json(await connectorResource(store, record, presence))
+      const away = presence.connector(record.id) === undefined
+      return c.json({
+        ...(await connectorResource(store, record, presence)),
+        disconnected: away ? await absenceOf(store, record, presence, clock.nowMs()) : undefined,
+      })
     },
   )
 

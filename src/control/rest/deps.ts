@@ -6,6 +6,9 @@ import type { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import type { Store } from '../../store/store.ts'
+import type { DiagnosisReport, DiagnosisTarget } from '../../wire/control.ts'
+import type { Absence } from '../agents/departures.ts'
+import type { DiagnosisListener } from '../agents/diagnoses.ts'
 
 /** What a connected connector last said of itself. */
 export interface LiveConnector {
@@ -17,6 +20,15 @@ export interface LiveConnector {
   readonly cpuPercent: number
   readonly rssBytes: number
   readonly rttUs: number
+  /** The edge that its control connection comes in by. */
+  readonly edge: { readonly id: string; readonly name: string }
+  /** The same as `edges`, with names. */
+  readonly edgesSeen: readonly {
+    readonly id: string
+    readonly name: string
+    readonly rttUs?: number
+    readonly code?: string
+  }[]
   /** What it measured to edges, by id. */
   readonly edges?: Reachability
 }
@@ -25,6 +37,14 @@ export interface LiveConnector {
 export interface LivePresence {
   connector(id: string): LiveConnector | undefined
   device(id: string): boolean
+  /** How a connector that is not connected went away. */
+  absence(id: string): Absence
+  /** Asks a connected connector to examine itself. @throws {Fault} CONNECTOR_DISCONNECTED, CONFLICT, CONTROL_UNREACHABLE. */
+  diagnose(
+    id: string,
+    app: DiagnosisTarget | undefined,
+    o: DiagnosisListener & { readonly signal: AbortSignal },
+  ): Promise<DiagnosisReport>
 }
 
 /** Encrypts what may not lie in the store in clear. */

@@ -5,6 +5,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Role } from '../../api/roles.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
+import { Fault } from '../../base/faults.ts'
 import { silentLog } from '../../base/log.ts'
 import { Vault } from '../../pki/vault.ts'
 import { openStore, type Store } from '../../store/store.ts'
@@ -27,6 +28,15 @@ export interface Ask {
   readonly token?: string
 }
 
+const NOBODY: RestDeps['presence'] = {
+  connector: () => undefined,
+  device: () => false,
+  absence: () => ({}),
+  diagnose: async (id) => {
+    throw new Fault('CONNECTOR_DISCONNECTED', id)
+  },
+}
+
 export class RestFixture implements AsyncDisposable {
   readonly store: Store
   readonly owner: string
@@ -41,7 +51,7 @@ export class RestFixture implements AsyncDisposable {
       clock,
       log: silentLog,
       vault: new Vault(randomBytes(32)),
-      presence: { connector: () => undefined, device: () => false },
+      presence: NOBODY,
       version: '0.0.0-test',
       hosts: () => ['control.example'],
       formatKey: (secret) => `1|edge.example|${secret}`,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
+import type { LivePresence } from './deps.ts'
 import { RestFixture } from './fixture.ts'
 
 /**
@@ -68,8 +69,32 @@ const OBJECTS: { plural: string; body: Json; patch: Json }[] = [
   { plural: 'edges', body: { name: 'edge1', host: 'edge.example', port: 443 }, patch: { port: 8443 } },
 ]
 
+const STEP = {
+  check: 'edge-tcp',
+  title: 'the way to the edge',
+  hop: 'edge',
+  verdict: 'pass',
+  text: '1 ms',
+} as const
+
+/** Whoever is asked to examine itself is healthy. */
+const ONE_THAT_ANSWERS: LivePresence = {
+  connector: () => undefined,
+  device: () => false,
+  absence: () => ({}),
+  async diagnose(_id, _app, { step }) {
+    step?.(STEP)
+    const at = '2026-01-01T00:00:00.000Z'
+    return {
+      ...{ run: 'run_1', role: 'connector', at, durationMs: 5, outcome: 'healthy' },
+      findings: [],
+      checks: [STEP],
+    }
+  },
+}
+
 test('every documented operation answers as documented', async () => {
-  await using rest = await RestFixture.open()
+  await using rest = await RestFixture.open({ deps: { presence: ONE_THAT_ANSWERS } })
   const document = (await rest.ask('GET', '/api/v1/openapi.json', { token: '' })).body as OpenApi
   assert.equal(document.openapi, '3.1.0')
   const missing = new Set(
@@ -145,6 +170,23 @@ test('every documented operation answers as documented', async () => {
   await exercise('get', '/api/v1/connectors')
   await exercise('get', '/api/v1/connectors/{id}', { id: connector.id })
   await exercise('patch', '/api/v1/connectors/{id}', { id: 'host1', body: { enabled: false } })
+  await exercise('post', '/api/v1/connectors/{id}/diagnose', {
+    id: connector.id,
+    body: { app: { host: 'wiki.internal', port: 443 } },
+  })
+  await rest.store.outages.keep(connector.id, [
+    {
+      id: 'out_1',
+      sinceMs: 1,
+      endedMs: 2,
+      attempts: 3,
+      code: 'EGRESS_BLOCKED',
+      hop: 'edge',
+      detail: 'silence',
+    },
+  ])
+  const outages = await exercise('get', '/api/v1/connectors/{id}/outages', { id: 'host1' })
+  assert.equal(outages.body.items.length, 1)
   await exercise('delete', '/api/v1/connectors/{id}', { id: connector.id })
   await exercise('get', '/api/v1/client-devices')
   await exercise('get', '/api/v1/client-devices/{id}', { id: device.id })

@@ -1,0 +1,72 @@
+import type { z } from 'zod'
+import type { disconnected } from '../../api/diagnosis.ts'
+import { rfc3339 } from '../../base/clock.ts'
+import { asFault } from '../../base/faults.ts'
+import type { ConnectorRecord } from '../../store/connectors.ts'
+import type { KeyRecord } from '../../store/keys.ts'
+import type { Repositories } from '../../store/store.ts'
+import { explainDisconnected, leftAtMs, type Peer } from '../disconnected.ts'
+import type { LivePresence } from './deps.ts'
+
+type Reader = Pick<Repositories, 'connectors' | 'keys'>
+
+/** Members of its group that are looked at; beyond them nobody reads. */
+const MAX_PEERS = 200
+
+/** What can be said of a connector that is not there. */
+export async function absenceOf(
+  tx: Reader,
+  record: ConnectorRecord,
+  presence: LivePresence,
+  nowMs: number,
+): Promise<z.infer<typeof disconnected>> {
+  const absence = presence.absence(record.id)
+  const key = record.keyId === undefined ? undefined : await keyOf(tx, record.keyId)
+  const facts = {
+    nowMs,
+    connector: record,
+    key: key && { name: key.name, state: keyState(key, nowMs) },
+    absence,
+    peers: await peersOf(tx, record, presence),
+  }
+  const atMs = leftAtMs(facts)
+  const { seen, ...verdict } = explainDisconnected(facts)
+  return {
+    since: atMs === undefined ? undefined : rfc3339(atMs),
+    lastAddress: absence.left?.address ?? record.lastAddress,
+    left: absence.left === undefined ? 'unknown' : absence.left.orderly ? 'orderly' : 'silent',
+    lastState: absence.left?.said.state,
+    ...verdict,
+    seen: [...seen],
+  }
+}
+
+function keyState(key: KeyRecord, nowMs: number): 'usable' | 'exhausted' | 'expired' | 'revoked' {
+  if (key.revoked) return 'revoked'
+  if (key.expiresMs <= nowMs) return 'expired'
+  return key.uses >= key.maxUses ? 'exhausted' : 'usable'
+}
+
+/** None: it was deleted. */
+async function keyOf({ keys }: Reader, id: string): Promise<KeyRecord | undefined> {
+  try {
+    return await keys.get(id)
+  } catch (error) {
+    if (asFault(error).code === 'NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+async function peersOf(
+  { connectors }: Reader,
+  own: ConnectorRecord,
+  presence: LivePresence,
+): Promise<Peer[]> {
+  const { items } = await connectors.list({ limit: MAX_PEERS, groupId: own.groupId })
+  return items
+    .filter(({ id, enabled }) => id !== own.id && enabled)
+    .map(({ id, name, lastAddress, lastSeenMs }) => {
+      const live = presence.connector(id)
+      return { name, connected: live !== undefined, address: live?.address ?? lastAddress, lastSeenMs }
+    })
+}

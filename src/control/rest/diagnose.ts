@@ -1,0 +1,81 @@
+import { diagnoseInput, diagnoseLine, outageList } from '../../api/diagnosis.ts'
+import { rfc3339 } from '../../base/clock.ts'
+import { findSegment } from '../../policy/segment.ts'
+import type { DiagnosisTarget, OutageRecord } from '../../wire/control.ts'
+import { loadPolicy } from '../snapshot.ts'
+import { actorOf, type RestDeps } from './deps.ts'
+import { examinationLines } from './examination-lines.ts'
+import { byId, operation, type RestApp } from './route.ts'
+
+const TAG = 'connectors'
+const PATH = '/api/v1/connectors/{id}'
+const TYPE = 'application/jsonl'
+
+/** What connectors say of themselves: now, when they are asked, and of the times when they were away. */
+export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
+  const { store, presence } = deps
+
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: `${PATH}/diagnose`,
+      params: byId,
+      method: 'post',
+      id: 'diagnoseConnector',
+      summary: 'Ask a connected connector to examine itself; JSON lines as it goes, the report last',
+      needs: 'operate',
+      body: diagnoseInput,
+      gives: { status: 200, schema: diagnoseLine, type: TYPE },
+    },
+    async (c, { params, body }) => {
+      const connector = await store.connectors.get(params.id)
+      const target = body.app && (await targetOf(deps, body.app))
+      const looked = target === undefined ? {} : { app: `${target.host}:${target.port}` }
+      await store.transaction((tx) =>
+        tx.audit.append({
+          actor: actorOf(c.get('caller')),
+          action: 'connector.diagnose',
+          object: `connector ${connector.id}`,
+          detail: { name: connector.name, ...looked },
+        }),
+      )
+      const lines = await examinationLines((o) => presence.diagnose(connector.id, target, o))
+      return new Response(lines, { headers: { 'content-type': TYPE, 'cache-control': 'no-store' } })
+    },
+  )
+
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: `${PATH}/outages`,
+      params: byId,
+      method: 'get',
+      id: 'listConnectorOutages',
+      summary: 'Times when the connector was away, as it told when it was back; newest first',
+      needs: 'read',
+      gives: { status: 200, schema: outageList },
+    },
+    async (c, { params }) => {
+      const { id } = await store.connectors.get(params.id)
+      return c.json({ items: (await store.outages.of(id)).map(outageResource) })
+    },
+  )
+}
+
+export function outageResource({ sinceMs, endedMs, ...rest }: OutageRecord): object {
+  return { kind: 'outage', ...rest, since: rfc3339(sinceMs), ended: rfc3339(endedMs) }
+}
+
+/** What the segment of an application says of it is what a connector would hold it to. */
+async function targetOf(
+  { store }: RestDeps,
+  { host, port, networks }: { host: string; port: number; networks?: readonly string[] },
+): Promise<DiagnosisTarget> {
+  const { segments } = await loadPolicy(store)
+  const match = findSegment(segments, { host, port, protocol: 'tcp' })
+  if (match.is === 'not-covered') return { host, port, networks: networks ?? [] }
+  const { addressCidrs, tcp } = match.segment
+  return { host, port, networks: networks ?? addressCidrs, ports: tcp.slice(0, 64) }
+}
