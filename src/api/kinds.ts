@@ -95,7 +95,11 @@ export const OBJECT_KINDS: { readonly [K in ObjectKind]: ObjectKindRow<K> } = {
     title: 'server group',
     prefix: 'sgr',
     spec: serverGroupSpec,
-    references: { connectorGroups: 'connector-group', servers: 'server' },
+    references: {
+      connectorGroups: 'connector-group',
+      failoverConnectorGroups: 'connector-group',
+      servers: 'server',
+    },
     policy: true,
   },
   'segment-group': {

@@ -49,6 +49,8 @@ export const serverGroupSpec = z
     description,
     enabled,
     connectorGroups: references.default([]),
+    /** Take over while no member of the others can serve. */
+    failoverConnectorGroups: references.default([]),
     /** true: servers are what DNS answers on the connector. false: only those that are listed. */
     dynamicDiscovery: z.boolean().default(true),
     servers: references.default([]),

@@ -50,6 +50,15 @@ const status = z.strictObject({
   cpuPercent: z.number().min(0),
   rssBytes: z.number().int().min(0),
   rttUs: microseconds.optional(),
+  figures: figures.optional(),
+  /** Those that were not told yet, oldest first. */
+  samples: z.array(agedSample).max(MAX_SAMPLES).optional(),
+  /** Sessions open now by segment, most first. */
+  sessionsBy: sessionsBy.optional(),
+  /** CONNECTOR_OVERLOADED, while it is. */
+  overload: faultMessage.optional(),
+  /** MEMORY_LEAK_SUSPECTED, while it looks so. */
+  leak: faultMessage.optional(),
 })
 /** A connector tells of one application it dialled: eligibility follows the application, not the tunnel. */
 const reach = z.strictObject({
@@ -59,6 +68,8 @@ const reach = z.strictObject({
   port,
   ok: z.boolean(),
   fault: faultMessage.optional(),
+  /** It tried by itself: no session asked. */
+  probe: z.boolean().optional(),
 })
 /**
  * Sessions of a connector go on when their grant has ended; policy is asked about them as before, so that taking a
@@ -86,8 +97,8 @@ export const agentMessage = z.discriminatedUnion('type', [
   canary,
   edgesSeen,
   edgeStatus,
+  diagnosis,
+  outages,
 ])
 export type AgentMessage = z.infer<typeof agentMessage>
 export type CarriedGrant = z.infer<typeof carries>['ended'][number]
-  diagnosis,
-  outages,

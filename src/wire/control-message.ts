@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { diagnose } from './diagnosis.ts'
 import { edgeState, edgesKnown, knownEdge, MAX_EDGES } from './edges.ts'
 import { probe } from './figures.ts'
+import { lanes, lanesChanged } from './lanes.ts'
 import { outagesKept } from './outages.ts'
 import { faultMessage, host, id, jws, microseconds, pem, port, signingKey, unixMs } from './values.ts'
 
@@ -39,6 +40,8 @@ const welcome = z.strictObject({
       cidrs: z.array(z.string().max(49)).max(2000),
     })
     .optional(),
+  /** To clients: names that need no tunnel. */
+  lanes: lanes.optional(),
 })
 const granted = z.strictObject({
   type: z.literal('granted'),
@@ -102,6 +105,7 @@ export const controlMessage = z.discriminatedUnion('type', [
   canaryPipe,
   failed,
   goodbye,
+  lanesChanged,
   edgesKnown,
   edgeState,
   diagnose,

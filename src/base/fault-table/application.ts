@@ -55,4 +55,13 @@ export const APPLICATION_FAULTS = {
     fix: 'Look at the log of the application.',
     verify: 'the session stays open',
   },
+  HEALTH_UNKNOWN: {
+    hop: 'application',
+    scenario: 12,
+    retry: true,
+    title: 'Nobody has asked for this application yet',
+    cause: 'Its segment is checked when it is used, or not at all, and no session has tried it lately.',
+    fix: 'None needed: this is no fault. Open it once, or set health to continuous to know without asking.',
+    verify: 'after one session, backstitch describe segment shows healthy or the reason why not',
+  },
 } as const satisfies Record<string, FaultRow>

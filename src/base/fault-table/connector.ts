@@ -72,6 +72,15 @@ export const CONNECTOR_FAULTS = {
     fix: 'Add a connector to the group, or make this machine larger.',
     verify: 'the load of each connector stays under 70 %',
   },
+  MEMORY_LEAK_SUSPECTED: {
+    hop: 'connector',
+    scenario: 10,
+    retry: true,
+    title: 'Memory grows steadily while sessions do not',
+    cause: 'The memory of the daemon grew in every minute of the last five, and the number of sessions did not.',
+    fix: 'Restart this connector while others of its group serve, and report it with the figures that are named.',
+    verify: 'backstitch status shows a resident size that stays',
+  },
   UPGRADE_FAILED: {
     hop: 'connector',
     scenario: 11,
