@@ -12,8 +12,18 @@ import { type Daemon, until } from './daemon.ts'
 import { Firewall } from './firewall.ts'
 import { NODE, PROGRAM } from './paths.ts'
 import { HEALTHY, Resolver } from './resolver.ts'
+import { SecondEdge } from './second-edge.ts'
 import { sweep, unmountBelow } from './sweep.ts'
-import { ADDRESS, APP_NAME, APP_NETWORK, APP_PORT, EDGE_NAME, type Machines, wire } from './topology.ts'
+import {
+  ADDRESS,
+  APP_NAME,
+  APP_NETWORK,
+  APP_PORT,
+  EDGE_NAME,
+  EDGE2_NAME,
+  type Machines,
+  wire,
+} from './topology.ts'
 
 /** Several may be up at once in one process. */
 let made = 0
@@ -30,6 +40,7 @@ export class Lab implements AsyncDisposable {
   readonly resolver: Resolver
   readonly firewall: Firewall
   readonly cables: Cables
+  readonly secondEdge: SecondEdge
   readonly connectors: { readonly a: LabConnector; readonly b: LabConnector }
   /** With which connector-a enrolled: one use, and that is gone. */
   spentKey = ''
@@ -63,14 +74,15 @@ export class Lab implements AsyncDisposable {
     this.resolver = new Resolver(machines.dns)
     this.firewall = new Firewall(machines.fw)
     this.cables = new Cables(machines)
+    this.secondEdge = new SecondEdge(this)
     for (const [at, machine] of Object.entries(machines).entries()) {
       machine[1].etc('hosts', '127.0.0.1 localhost\n')
       machine[1].etc('machine-id', `${String(at).padStart(2, '0').repeat(16)}\n`, 0o444)
       machine[1].etc('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n')
       machine[1].etc('resolv.conf', RESOLV_CONF)
     }
-    for (const name of ['edge', 'user'] as const) {
-      machines[name].etc('hosts', `127.0.0.1 localhost\n${ADDRESS.edge} ${EDGE_NAME}\n`)
+    for (const name of ['edge', 'edge2', 'user'] as const) {
+      machines[name].etc('hosts', HOSTS)
     }
     this.connectors = {
       a: new LabConnector(machines['connector-a']),
@@ -197,7 +209,7 @@ export class Lab implements AsyncDisposable {
 
   /** Everything as it was at the start, whatever a scenario did to it. Enrols nobody who still can connect. */
   async repair(): Promise<void> {
-    await Promise.all([this.firewall.clear(), this.cables.clear()])
+    await Promise.all([this.firewall.clear(), this.cables.clear(), this.secondEdge.remove()])
     for (const machine of [this.machines['connector-a'], this.machines['connector-b']]) {
       machine.etc('resolv.conf', RESOLV_CONF)
     }
@@ -212,6 +224,9 @@ export class Lab implements AsyncDisposable {
     rmSync(this.dir, { recursive: true, force: true })
   }
 }
+
+/** Outside, nobody asks the resolver of the data centre. */
+const HOSTS = `127.0.0.1 localhost\n${ADDRESS.edge} ${EDGE_NAME}\n${ADDRESS.edge2} ${EDGE2_NAME}\n`
 
 /** Short times: a person who waits for a resolver learns nothing. */
 export const RESOLV_CONF = `nameserver ${ADDRESS.dns}\noptions timeout:1 attempts:2\n`

@@ -8,12 +8,16 @@ import type { Daemon } from './daemon.ts'
 import { until } from './daemon.ts'
 import type { Machine } from './machine.ts'
 import { findProgram } from './requirements.ts'
-import { ADDRESS, APP_NAME, EDGE_NAME } from './topology.ts'
+import { ADDRESS, APP_NAME, EDGE_NAME, EDGE2_NAME } from './topology.ts'
 
 /** Addresses by name; a name that is left out does not exist. */
 export type Records = Readonly<Record<string, string>>
 
-export const HEALTHY: Records = { [EDGE_NAME]: ADDRESS.edge, [APP_NAME]: ADDRESS.app }
+export const HEALTHY: Records = {
+  [EDGE_NAME]: ADDRESS.edge,
+  [EDGE2_NAME]: ADDRESS.edge2,
+  [APP_NAME]: ADDRESS.app,
+}
 
 export class Resolver {
   readonly #machine: Machine
