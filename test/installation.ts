@@ -33,7 +33,7 @@ export interface InstallationOptions {
   readonly env?: Partial<Record<Role, NodeJS.ProcessEnv>>
 }
 
-type Role = 'server' | 'connector' | 'client'
+type Role = 'server' | 'connector' | 'client' | 'edge'
 
 /** Outbound proxy settings of whoever runs this are not those of the installation. */
 const NO_PROXIES = {
@@ -68,6 +68,7 @@ export class Installation implements AsyncDisposable {
       server: { ...NO_PROXIES, ...env.server },
       connector: { ...NO_PROXIES, ...env.connector },
       client: { ...NO_PROXIES, ...env.client },
+      edge: { ...NO_PROXIES, ...env.edge },
     }
     const server = children.start('server', [PROGRAM, '--json', 'server', ...flags], { env: roles.server })
     await children.until(server, () => pinOf(server) !== undefined, 'tell its pin')
@@ -121,8 +122,27 @@ export class Installation implements AsyncDisposable {
     return this.#children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env.connector })
   }
 
-  stop(child: Child): Promise<void> {
-    return this.#children.stop(child)
+  /** One more edge, registered and enrolled. Resolves when the server has it. */
+  async startEdge(name: string): Promise<{ readonly child: Child; readonly address: Address }> {
+    const address = { host: '127.0.0.1', port: await freePort() }
+    const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
+    writeFileSync(at('.yaml'), JSON.stringify({ kind: 'edge', name, ...address }))
+    await this.command('apply', '-f', at('.yaml'))
+    writeFileSync(at('.key'), await this.command('key', 'create', '--edge', name), { mode: 0o600 })
+    writeFileSync(at('.conf'), JSON.stringify({ proxyFile: at('.no-proxy') }))
+    const where = ['--state', at(''), '--key-file', at('.key'), '--listen', `${address.host}:${address.port}`]
+    const child = this.#children.start(
+      name,
+      [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '0'],
+      { env: this.#env.edge },
+    )
+    await this.until(child, () => this.logged(child, 'edge.told').length > 0, 'connect to the server')
+    return { child, address }
+  }
+
+  /** @param signal SIGTERM by default. */
+  stop(child: Child, signal?: NodeJS.Signals): Promise<void> {
+    return this.#children.stop(child, signal)
   }
 
   /** Resolves once `child` logged the stage of its bring-up. @returns when that was, in ms since the epoch. */

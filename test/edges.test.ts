@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import http from 'node:http'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Child } from '../bench/children.ts'
+import { freePort } from '../bench/ports.ts'
+import { readStatus } from '../src/base/status-socket.ts'
+import type { ClientStatus } from '../src/client/status.ts'
+import type { ConnectorStatus } from '../src/connector/status.ts'
+import { read, serveEcho, type TcpApp } from './client-traffic.ts'
+import { Installation } from './installation.ts'
+
+/** The server is a continent away, the second edge is next door. */
+const FAR_MS = 60
+
+/**
+ * An HTTP proxy, the only way out for the agents: it answers late for some destinations, which is how far they are,
+ * and not at all for those that are blocked.
+ */
+class Distances implements AsyncDisposable {
+  readonly lateMs = new Map<number, number>()
+  readonly blocked = new Set<number>()
+  readonly #server = http.createServer()
+  readonly #open = new Map<net.Socket, number>()
+
+  static async open(): Promise<Distances> {
+    const proxy = new Distances()
+    proxy.#server.on('connect', (request, socket: net.Socket) => void proxy.#connect(request.url!, socket))
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    return proxy
+  }
+
+  get port(): number {
+    return (this.#server.address() as net.AddressInfo).port
+  }
+
+  /** From now on nobody reaches it, and whoever has is cut off. */
+  block(port: number): void {
+    this.blocked.add(port)
+    for (const [socket, to] of this.#open) if (to === port) socket.destroy()
+  }
+
+  async #connect(target: string, socket: net.Socket): Promise<void> {
+    const port = Number(target.split(':')[1])
+    socket.on('error', () => {})
+    await delay(this.lateMs.get(port) ?? 0)
+    if (this.blocked.has(port)) return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+    const far = net.connect(port, '127.0.0.1')
+    this.#open.set(socket, port)
+    far.on('error', () => socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'))
+    far.once('connect', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      far.destroy()
+    })
+    far.once('close', () => socket.destroy())
+    socket.pipe(far).pipe(socket)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close()
+    for (const socket of this.#open.keys()) socket.destroy()
+  }
+}
+
+interface World extends AsyncDisposable {
+  readonly installation: Installation
+  readonly near: { readonly child: Child; readonly address: { readonly port: number } }
+  readonly proxy: Distances
+  readonly echo: TcpApp
+  readonly local: { host: string; port: number }
+  readonly client: Child
+}
+
+/** A server far away, an edge nearby, a connector and a client that see both. */
+async function openWorld(): Promise<World> {
+  await using opening = new AsyncDisposableStack()
+  const dir = await mkdtemp(path.join(tmpdir(), 'edges-'))
+  opening.defer(() => rm(dir, { recursive: true, force: true }))
+  const proxy = opening.use(await Distances.open())
+  const echo = opening.use(await serveEcho())
+  const reach = { domains: ['localhost'], tcp: [`${echo.port}`], addressCidrs: ['127.0.0.0/8', '::1/128'] }
+  const installation = opening.use(await Installation.start({ dir, reach }))
+  proxy.lateMs.set(installation.edge.port, FAR_MS)
+  await writeFile(installation.proxyFile, `127.0.0.1:${proxy.port}\n`)
+  const near = await installation.startEdge('near')
+  const connector = installation.startConnector(await installation.addConnector())
+  await installation.passed(connector, 6)
+  const local = { host: '127.0.0.1', port: await freePort() }
+  await installation.signIn({ listen: `${local.host}:${local.port}` })
+  const client = await installation.startClient(local)
+  const owned = opening.move()
+  return {
+    ...{ installation, near, proxy, echo, local, client },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+type Daemon = 'connector-1' | 'client'
+
+async function statusOf({ installation }: World, daemon: Daemon): Promise<ConnectorStatus & ClientStatus> {
+  return (await readStatus(path.join(installation.dir, daemon, 'status.sock'))) as ConnectorStatus &
+    ClientStatus
+}
+
+/** Resolves when the status of both daemons is so. */
+async function bothAre(
+  world: World,
+  so: (status: ConnectorStatus & ClientStatus) => boolean,
+  what: string,
+): Promise<void> {
+  for (const daemon of ['connector-1', 'client'] as const) {
+    const untilMs = performance.now() + 30_000
+    for (;;) {
+      const status = await statusOf(world, daemon)
+      if (so(status)) break
+      assert.ok(performance.now() < untilMs, `${daemon}: ${what}: ${JSON.stringify(status.edges)}`)
+      await delay(20)
+    }
+  }
+}
+
+const isAt = (name: string) => (status: ConnectorStatus & ClientStatus) =>
+  status.edges.some((edge) => edge.inUse && edge.name === name)
+
+/** One session through the local proxy. @returns whether the application answered. */
+async function session({ local, echo }: World): Promise<boolean> {
+  const socket = net.connect(local.port, local.host)
+  socket.on('error', () => {})
+  try {
+    socket.write(`CONNECT localhost:${echo.port} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    const status = String(await read(socket, 12))
+    if (!status.endsWith('200')) return false
+    for (let head = ''; !head.endsWith('\r\n\r\n'); ) head += String(await read(socket, 1))
+    socket.write('hello')
+    return String(await read(socket, 5)) === 'hello'
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** Resolves when there is a record of a session over this edge, for this reason. */
+async function recorded({ installation }: World, edge: RegExp): Promise<void> {
+  const untilMs = performance.now() + 15_000
+  for (;;) {
+    const sessions = JSON.parse(await installation.command('--json', 'get', 'sessions')) as {
+      names: { edge?: string }
+      edgeBecause?: string
+    }[]
+    const used = sessions.map(({ names, edgeBecause }) => `${names.edge}, because ${edgeBecause}`).join('\n')
+    if (edge.test(used)) return
+    assert.ok(performance.now() < untilMs, used)
+  }
+}
+
+test('agents and pipes are at the nearer edge; when it is killed, new sessions within 3 s and agents elsewhere', async (t) => {
+  await using world = await openWorld()
+  const { installation, near } = world
+  await bothAre(world, isAt('near'), 'moves to the nearer edge')
+  assert.equal(await session(world), true)
+  const tunnels = (await statusOf(world, 'client')).tunnels
+  const nearId = (await statusOf(world, 'client')).edges.find((edge) => edge.name === 'near')!.id
+  assert.ok(tunnels.some((tunnel) => tunnel.edge === nearId))
+
+  const killedMs = performance.now()
+  await installation.stop(near.child, 'SIGKILL')
+  let tookMs = 0
+  for (let ok = false; !ok; tookMs = performance.now() - killedMs) {
+    ok = await session(world)
+    assert.ok(performance.now() - killedMs < 20_000, 'no session')
+  }
+  assert.ok(tookMs < 3000, `new sessions after ${Math.round(tookMs)} ms`)
+  await bothAre(world, isAt('embedded'), 'is at the edge that is left')
+  assert.equal(await session(world), true)
+  await recorded(world, /^near, because edge near: .* to the client \+ .* to the connector; next embedded/m)
+  await recorded(world, /^embedded, because edge embedded: /m)
+  t.diagnostic(`new sessions ${Math.round(tookMs)} ms after kill -9`)
+})
+
+test('a nearer edge that cannot be reached any more: EDGE_FAR says which, how near it was, and why', async () => {
+  await using world = await openWorld()
+  await bothAre(world, isAt('near'), 'moves to the nearer edge')
+  world.proxy.block(world.near.address.port)
+  const isFar = ({ notes }: ConnectorStatus & ClientStatus) => notes.some(({ code }) => code === 'EDGE_FAR')
+  await bothAre(world, (status) => isAt('embedded')(status) && isFar(status), 'says EDGE_FAR')
+  const { notes } = await statusOf(world, 'connector-1')
+  const { detail, hop, seen } = notes.find(({ code }) => code === 'EDGE_FAR')!
+  assert.equal(hop, 'edge')
+  assert.match(detail, /^embedded is used, \d+ ms away; not used: near \(.* ms\): PROXY_REFUSED: .*403/)
+  assert.match(String(seen?.chosen), /^embedded \(\d+ ms\)$/)
+  assert.equal(await session(world), true)
+})
+
+test('an edge that is stopped in order loses nothing: sessions go on elsewhere before it is gone', async () => {
+  await using world = await openWorld()
+  await bothAre(world, isAt('near'), 'moves to the nearer edge')
+  assert.equal(await session(world), true)
+  const stopped = world.installation.stop(world.near.child)
+  assert.equal(await session(world), true)
+  await stopped
+  await bothAre(world, isAt('embedded'), 'is at the edge that is left')
+  assert.equal(await session(world), true)
+})
