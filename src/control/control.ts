@@ -162,6 +162,7 @@ export class Control implements ControlPort, AsyncDisposable {
       return
     }
     this.#reevaluating = reevaluate(this.#parts)
+      .then(() => this.#parts.lanes.policyChanged())
       .catch((error: unknown) => {
         this.#parts.log.error(
           { event: 'policy.reevaluate-failed', err: error },

@@ -12,6 +12,7 @@ import { Diagnoses } from './agents/diagnoses.ts'
 import { EdgeNews } from './agents/edge-news.ts'
 import { Edges, type HomeEdge } from './agents/edges.ts'
 import type { HandlerDeps } from './agents/handlers.ts'
+import { LaneNews } from './agents/lanes.ts'
 import { LiveGrants } from './agents/live-grants.ts'
 import { Presence } from './agents/presence.ts'
 import { type Authenticator, LocalAuthenticator } from './authenticator.ts'
@@ -79,6 +80,7 @@ export async function openParts({
       ...{ store, log, clock, live, policy, tenantParts, home, presence, edges, ticketKeys, revokedSerials },
       departures: new Departures(),
       diagnoses: new Diagnoses(),
+      lanes: new LaneNews({ policy, presence, log }),
       news: new EdgeNews({ presence, edges, ticketKeys, revokedSerials }),
       ...{ vault, registry, firstToken: await createFirstToken(store) },
       tenant: tenantParts.id,

@@ -24,6 +24,8 @@ export interface PolicySnapshot {
   readonly version: number
   readonly segments: readonly PolicySegment[]
   readonly rules: readonly PolicyRule[]
+  /** Those that are enabled: names that clients send straight to the internet. */
+  readonly internetRules: readonly { readonly name: string; readonly domains: readonly string[] }[]
   /** By id. */
   readonly users: ReadonlyMap<string, PolicyUser>
   /** Ids of the enabled connector groups behind a segment. */
@@ -86,11 +88,15 @@ async function read(tx: Repositories): Promise<PolicySnapshot> {
   const wrong = groups.flatMap(({ id, name, spec: { connectorKind: kind } }): WrongKind[] =>
     kind === 'app' ? [] : [{ id, name, kind }],
   )
+  const internetRules = (await tx.objects.all('internet-rule')).flatMap(({ name, spec }) =>
+    spec.enabled ? { name, domains: spec.domains } : [],
+  )
   const members = Map.groupBy(await tx.connectors.all(), (connector) => connector.groupId)
   return {
     version,
     segments,
     rules,
+    internetRules,
     users,
     connectorGroupsOf: (segment) => [
       ...new Set(segment.serverGroups.flatMap((id) => behind.get(id)?.connectorGroups ?? [])),

@@ -103,7 +103,8 @@ function specificity(segment: PolicySegment, { host, address }: Target): number 
   return rank
 }
 
-function patternRank(pattern: string, host: string): number {
+/** How closely a pattern names a canonical host; 0: not at all. An exact name is above every suffix. */
+export function patternRank(pattern: string, host: string): number {
   const canonical = patternOf(pattern)
   if (!canonical.startsWith('*.')) return canonical === host ? RANK_OF_HOST : 0
   const suffix = canonical.slice(1) // with its dot, so that evil-example.com does not end in it

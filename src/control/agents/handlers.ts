@@ -8,6 +8,7 @@ import type { Departures } from './departures.ts'
 import type { Diagnoses } from './diagnoses.ts'
 import type { EdgeNews } from './edge-news.ts'
 import type { AfterHello, AgentHandlers } from './hub.ts'
+import type { LaneNews } from './lanes.ts'
 import { keepOutages } from './outages.ts'
 import type { Connected } from './presence.ts'
 import { revocation } from './reevaluate.ts'
@@ -15,6 +16,7 @@ import { ownReport, sessionFacts } from './session-facts.ts'
 
 export interface HandlerDeps extends ClientDeps, CertifyDeps {
   readonly news: EdgeNews
+  readonly lanes: LaneNews
   readonly departures: Departures
   readonly diagnoses: Diagnoses
 }
@@ -98,6 +100,7 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
     grantKeys: deps.grantKeys.published,
     revoked: first?.grants ?? [],
     covers: role === 'client' ? await covers(deps, connected) : undefined,
+    lanes: role === 'client' ? await deps.lanes.now() : undefined,
   }
   return [state, ...more, ...(role === 'edge' ? deps.news.wholeState() : [])]
 }

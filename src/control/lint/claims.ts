@@ -8,6 +8,7 @@
  */
 import { parsePorts } from '../../api/fields.ts'
 import { addressText, masked, networkOf } from '../../policy/address.ts'
+import { widerPatterns } from '../../policy/lanes.ts'
 import type { PortRange } from '../../policy/segment.ts'
 import type { StoredObject } from '../../store/objects.ts'
 
@@ -35,16 +36,10 @@ export function claimsOf(segments: readonly Segment[]): Claims {
   }
   const lengths = prefixLengths(all.keys())
   const wider = (pattern: string) => {
-    const names = pattern.includes('/') ? widerNetworks(pattern, lengths) : widerNames(pattern)
+    const names = pattern.includes('/') ? widerNetworks(pattern, lengths) : widerPatterns(pattern)
     return names.flatMap((name) => all.get(name) ?? [])
   }
   return { all, wider }
-}
-
-/** `a.b.example` lies within `*.b.example` and `*.example`; `*.b.example` within `*.example` only. */
-function widerNames(pattern: string): string[] {
-  const labels = pattern.replace(/^\*\./, '').split('.')
-  return labels.slice(1).map((_, at) => `*.${labels.slice(1 + at).join('.')}`)
 }
 
 /** Prefix lengths that are in use, longest first, by the size of an address. */

@@ -54,7 +54,7 @@ export function* wrongKinds({ declared }: LintFacts): Generator<LintFinding> {
 export function* emptyFailover({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
   const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
   for (const serverGroup of declared['server-group']) {
-    for (const group of failoverOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {
+    for (const group of serverGroup.spec.failoverConnectorGroups.flatMap((id) => groups.get(id) ?? [])) {
       const why = whyEmpty(group, topology)
       if (why === undefined) continue
       yield finding('LINT_FAILOVER_EMPTY', about('server-group', serverGroup), {
@@ -71,10 +71,6 @@ function whyEmpty(group: Group, topology: Topology): string | undefined {
   return topology.members(group.id).length === 0 ? 'has no enabled connector' : undefined
 }
 
-function failoverOf({ spec }: StoredObject<'server-group'>): readonly string[] {
-  return 'failoverConnectorGroups' in spec ? (spec.failoverConnectorGroups as readonly string[]) : []
-}
-
-function connectorGroupsOf(serverGroup: StoredObject<'server-group'>): readonly string[] {
-  return [...serverGroup.spec.connectorGroups, ...failoverOf(serverGroup)]
+function connectorGroupsOf({ spec }: StoredObject<'server-group'>): readonly string[] {
+  return [...spec.connectorGroups, ...spec.failoverConnectorGroups]
 }

@@ -147,6 +147,18 @@ const CASES: Case[] = [
     says: /shop, which is for branch connectors/,
   },
   {
+    name: 'a failover group that could not take over',
+    more: 'kind: connector-group\nname: dc2\n---\nkind: server-group\nname: web\nconnectorGroups: [dc1]\nfailoverConnectorGroups: [dc2]',
+    finds: ['LINT_FAILOVER_EMPTY server-group web'],
+    says: /failover group dc2 has no enabled connector/,
+  },
+  {
+    name: 'a failover group of one',
+    more: 'kind: connector-group\nname: aside\n---\nkind: server-group\nname: web\nconnectorGroups: [dc1]\nfailoverConnectorGroups: [aside]',
+    members: [...TWO, { name: 'c', group: 'aside' }],
+    finds: [],
+  },
+  {
     name: 'a name in both lanes',
     more: 'kind: internet-rule\nname: direct\ndomains: [Wiki.Example., news.example]',
     finds: ['NAME_IN_TWO_LANES internet-rule direct'],

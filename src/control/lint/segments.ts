@@ -28,7 +28,8 @@ function whyUnmapped(segment: Segment, topology: Topology): string | undefined {
   const named = serverGroups.flatMap((id) => topology.serverGroup(id) ?? [])
   const reasons = named.map(({ name, spec }) => {
     if (!spec.enabled) return `server group ${name} is disabled`
-    if (spec.connectorGroups.length === 0) return `server group ${name} has no connector group`
+    if (spec.connectorGroups.length + spec.failoverConnectorGroups.length === 0)
+      return `server group ${name} has no connector group`
     return `every connector group of server group ${name} is disabled`
   })
   return namesOf(reasons)

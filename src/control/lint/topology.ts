@@ -6,9 +6,9 @@ export interface Topology {
   readonly segments: readonly StoredObject<'segment'>[]
   /** By id of the connector group. */
   members(group: string): readonly LintConnector[]
-  /** Connector groups behind a segment, by way of enabled server groups; the disabled groups too. */
+  /** Connector groups behind a segment, failover too, by way of enabled server groups; the disabled groups too. */
   groupsOf(segment: StoredObject<'segment'>): readonly StoredObject<'connector-group'>[]
-  /** Enabled segments that lead to a connector group. */
+  /** Enabled segments that a connector group serves from day to day: not those it is the failover of. */
   segmentsBehind(group: string): readonly StoredObject<'segment'>[]
   serverGroup(id: string): StoredObject<'server-group'> | undefined
 }
@@ -30,13 +30,22 @@ export function topologyOf(facts: LintFacts): Topology {
   const groupsOf: Topology['groupsOf'] = ({ spec }) => {
     const ids = spec.serverGroups.flatMap((id) => {
       const group = serverGroups.get(id)
-      return group?.spec.enabled === true ? group.spec.connectorGroups : []
+      return group?.spec.enabled === true
+        ? [...group.spec.connectorGroups, ...group.spec.failoverConnectorGroups]
+        : []
     })
     return [...new Set(ids)].flatMap((id) => groups.get(id) ?? [])
   }
+  const primariesOf = ({ spec }: StoredObject<'segment'>) =>
+    new Set(
+      spec.serverGroups.flatMap((id) => {
+        const group = serverGroups.get(id)
+        return group?.spec.enabled === true ? group.spec.connectorGroups : []
+      }),
+    )
   const behind = new Map<string, StoredObject<'segment'>[]>()
   for (const segment of segments) {
-    for (const { id } of groupsOf(segment)) {
+    for (const id of primariesOf(segment)) {
       const list = behind.get(id)
       if (list === undefined) behind.set(id, [segment])
       else list.push(segment)

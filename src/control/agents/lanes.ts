@@ -1,0 +1,73 @@
+/**
+ * Which names clients send straight to the internet: worked out once for all of them, and told when it changes.
+ *
+ * @module
+ */
+import type { Log } from '../../base/log.ts'
+import { widerPatterns } from '../../policy/lanes.ts'
+import { type Lanes, MAX_LANE_PATTERNS } from '../../wire/lanes.ts'
+import type { PolicySnapshot } from '../snapshot.ts'
+import type { Presence } from './presence.ts'
+
+const NONE: Lanes = { bypass: [], claimed: [] }
+/** As for `covers`: a message has a largest size. */
+const MAX_CHARS = 30_000
+
+/** @returns undefined if it is too much to be told; half of it could send a private name outside. */
+export function lanesOf(policy: PolicySnapshot): Lanes | undefined {
+  const rules = new Map<string, string>()
+  for (const { name, domains } of policy.internetRules) {
+    for (const domain of domains) if (!rules.has(domain)) rules.set(domain, name)
+  }
+  if (rules.size === 0) return NONE
+  const claimed = new Set<string>()
+  for (const segment of policy.segments) {
+    if (!segment.enabled) continue
+    for (const host of segment.hosts) {
+      if ([host, ...widerPatterns(host)].some((pattern) => rules.has(pattern))) claimed.add(host)
+    }
+  }
+  const bypass = [...rules].map(([pattern, rule]) => ({ pattern, rule }))
+  const characters = JSON.stringify([bypass, [...claimed]]).length
+  const tooMany = bypass.length > MAX_LANE_PATTERNS || claimed.size > MAX_LANE_PATTERNS
+  return tooMany || characters > MAX_CHARS ? undefined : { bypass, claimed: [...claimed] }
+}
+
+export interface LaneNewsDeps {
+  readonly policy: () => Promise<PolicySnapshot>
+  readonly presence: Presence
+  readonly log: Log
+}
+
+export class LaneNews {
+  readonly #deps: LaneNewsDeps
+  #told = JSON.stringify(NONE)
+  #tooMuch = false
+
+  constructor(deps: LaneNewsDeps) {
+    this.#deps = deps
+  }
+
+  /** As they are now: for a client that has just come. */
+  async now(): Promise<Lanes> {
+    const lanes = lanesOf(await this.#deps.policy())
+    const tooMuch = lanes === undefined
+    if (tooMuch && !this.#tooMuch) {
+      this.#deps.log.error(
+        { event: 'lanes.too-many' },
+        `Internet rules name more than ${MAX_LANE_PATTERNS} patterns, or overlap so many segments: no client bypasses anything`,
+      )
+    }
+    this.#tooMuch = tooMuch
+    return lanes ?? NONE
+  }
+
+  /** Tells every client, if it is not what they know. One call after the other: the last thing told is the latest. */
+  async policyChanged(): Promise<void> {
+    const lanes = await this.now()
+    const text = JSON.stringify(lanes)
+    if (text === this.#told) return
+    this.#told = text
+    for (const { channel } of this.#deps.presence.allClients()) channel.send({ type: 'lanes', lanes })
+  }
+}
