@@ -22,6 +22,7 @@ interface DoctorFlags {
   readonly network: string[]
   readonly watch?: boolean
   readonly log?: string
+  readonly ask?: string
 }
 
 const WATCH_MS = 10_000
@@ -56,6 +57,7 @@ export function addDoctor(program: Command): void {
         .default([]),
     )
     .option('--log <file>', 'look at a log or pasted output instead of this machine; - for standard input')
+    .option('--ask <connector>', 'ask a connected connector, over the API, what it sees on its machine')
     .option('--watch', 'look again every 10 s and say what changed, until Ctrl-C')
     .addHelpText(
       'after',
@@ -64,6 +66,7 @@ export function addDoctor(program: Command): void {
         ['sudo backstitch doctor connector', 'as its service user, and with what only root can read'],
         ['backstitch doctor connector --app hr.internal:443', 'the last mile, too'],
         ['journalctl -u backstitch-connector | backstitch doctor --log -', 'a log, from anywhere'],
+        ['backstitch doctor --ask dc1-a --app hr.internal:443', 'on the machine of a connector, from here'],
         ['backstitch doctor --json | jq .findings[0].code', 'for programs'],
       ),
     )
@@ -78,7 +81,10 @@ async function runDoctor(role: PatientRole | undefined, flags: DoctorFlags, comm
   using stop = untilStopped()
   const json = globals(command).json ?? false
   try {
-    process.exitCode = await consult(role, flags, stop.signal, json)
+    process.exitCode =
+      flags.ask === undefined
+        ? await consult(role, flags, stop.signal, json)
+        : await askConnector(flags.ask, flags, stop.signal, command)
   } catch (error) {
     if (stop.signal.aborted) return
     const fault = asFault(error)
@@ -95,6 +101,22 @@ function consult(
 ): Promise<number> {
   if (flags.log !== undefined) return readLogOf(flags.log, flags.edge?.host, json)
   return flags.watch ? watch(role, flags, signal, json) : lookOnce(role, flags, signal, json)
+}
+
+async function askConnector(
+  connector: string,
+  { app, network, log, watch: again }: DoctorFlags,
+  signal: AbortSignal,
+  command: Command,
+): Promise<number> {
+  if (log !== undefined || again) {
+    throw new Fault('INVALID', '--ask looks once, on another machine: it takes neither --log nor --watch', {
+      hop: 'client',
+    })
+  }
+  const { askDoctor } = await import('./doctor-ask.ts')
+  const json = globals(command).json ?? false
+  return askDoctor(command, { connector, app, networks: network, json, signal })
 }
 
 async function readLogOf(file: string, edgeHost: string | undefined, json: boolean): Promise<number> {

@@ -4,6 +4,7 @@ import type { SessionResource } from '../api/records.ts'
 import { nearest } from '../base/nearest.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { resourceText } from './describe.ts'
+import { connectorText, withOutages } from './describe-connector.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { chainText } from './segment-chain.ts'
 import { print, printJson, say, table } from './terminal.ts'
@@ -54,13 +55,15 @@ export function addResources(program: Command): void {
       'after',
       examples(
         ['backstitch describe session ses_01k8…', 'the way it took, with a bar per hop'],
+        ['backstitch describe connector dc1-a', 'of one that is gone: what is known, and what to run there'],
         ['backstitch describe segment wiki', 'its ports, and which connectors reach it'],
       ),
     )
     .action(async (kind: Kind, name: string, _options: object, command: Command) => {
       const rest = await restFor(command)
-      const one = await rest.get<Row>(pathOf(kind, name))
+      const one = await (kind === 'connector' ? withOutages(rest, name) : rest.get<Row>(pathOf(kind, name)))
       if (globals(command).json) return printJson(one)
+      if (kind === 'connector') return print(connectorText(one))
       if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
       print(resourceText(one))
       if (kind === 'segment') print(`\n${await chainText(rest, one)}`)

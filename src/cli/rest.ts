@@ -71,9 +71,9 @@ export class Rest {
     return items
   }
 
-  /** The lines of an answer that does not end, as they come. Returns when the server ends it or `signal` aborts. */
-  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
-    const response = await this.#send(path, {}, signal)
+  /** The lines of an answer as they come. Returns when the server ends it or `signal` aborts. */
+  async *lines(path: string, signal: AbortSignal, call: Call = {}): AsyncGenerator<string> {
+    const response = await this.#send(path, call, signal)
     if (response.statusCode !== 200) {
       const parts = await response.toArray()
       finish(path, response, Buffer.concat(parts as Buffer[]).toString('utf8'))

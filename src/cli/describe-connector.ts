@@ -1,0 +1,48 @@
+import type { OutageResource } from '../api/diagnosis.ts'
+import type { Row } from './columns.ts'
+import { resourceText } from './describe.ts'
+import type { Rest } from './rest.ts'
+import { inLine, style } from './terminal.ts'
+
+const OUTAGES_SHOWN = 5
+const FIELD_CHARS = 8
+
+/** A connector, and the times when it was away. */
+export async function withOutages(rest: Rest, idOrName: string): Promise<Row> {
+  const path = `/connectors/${encodeURIComponent(idOrName)}`
+  const [connector, { items }] = await Promise.all([
+    rest.get<Row>(path),
+    rest.get<{ items: OutageResource[] }>(`${path}/outages`),
+  ])
+  return { ...connector, outages: items }
+}
+
+/** A connector with what explains its absence first, and when it was away before last. */
+export function connectorText(connector: Row): string {
+  const { disconnected, outages: items, ...fields } = connector
+  return [
+    ...(disconnected === undefined ? [] : [...absenceLines(disconnected), '']),
+    resourceText(fields),
+    ...(items.length === 0
+      ? []
+      : [style('dim', 'outages'), ...items.slice(0, OUTAGES_SHOWN).map(outageLine)]),
+  ].join('\n')
+}
+
+/** As the doctor says it: hop, code and cause; then evidence, fix, and what to run where. */
+function absenceLines({ hop, code, cause, seen, fix, run, verify }: Row): string[] {
+  const field = (name: string, text: string) => `  ${style('dim', name.padEnd(FIELD_CHARS))}${inLine(text)}`
+  return [
+    style('red', `${hop} ${code}: ${inLine(cause)}`),
+    ...seen.map((line: string, at: number) => field(at === 0 ? 'seen' : '', line)),
+    field('fix', fix),
+    field('run', `${run}  (on its machine)`),
+    field('verify', `${verify.run} shows: ${verify.expect}`),
+  ]
+}
+
+function outageLine({ since, ended, attempts, verdict, hop, code }: OutageResource): string {
+  const seconds = Math.round((Date.parse(ended) - Date.parse(since)) / 1000)
+  const cause = verdict?.code === undefined ? `${hop} ${code}` : `${verdict.hop} ${verdict.code}`
+  return `  ${since}  ${seconds} s, ${attempts} attempts: ${cause}`
+}
