@@ -21,13 +21,16 @@ export interface Options {
   /** Our processes write CPU profiles there when they end. */
   readonly profile: boolean
   readonly list: boolean
+  /** Results of a run of the lab, for `--only verdict`. */
+  readonly lab?: string
 }
 
 export const USAGE = `npm run bench -- [options]
 
   --rounds N         rounds, each runs every peer once in random order (default 7, with --quick 2)
   --seconds S        measured seconds per sample, after its warm-up (default 3, with --quick 1)
-  --only A,B         these workloads only
+  --only A,B         these workloads only; verdict, alone: the time to verdict over the whole lab, as root
+  --lab FILE         with --only verdict: what "backstitch lab run --all --report FILE" wrote, in place of a run
   --peers A,B        these peers only (direct, backstitch and the control stay unless named otherwise)
   --quick            short: shows that everything runs; the figures are not for quoting
   --out FILE         write the JSON there (default bench/results/DATE.json)
@@ -47,6 +50,7 @@ export function readOptions(argv: readonly string[]): Options | 'help' {
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },
       profile: { type: 'boolean', default: false },
+      lab: { type: 'string' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -62,6 +66,7 @@ export function readOptions(argv: readonly string[]): Options | 'help' {
     ...(values.out !== undefined && { out: values.out }),
     profile: values.profile,
     list: values.list,
+    ...(values.lab !== undefined && { lab: values.lab }),
   }
 }
 

@@ -20,7 +20,9 @@ import { availablePeers, isHere, PEERS, SEARCH_PATH, type Skip } from './peers.t
 import { CONTROL_SUFFIX, describeHeader, machineFacts, type Report } from './report.ts'
 import { type Entry, type Result, runWorkload, Starter, warmUp } from './rounds.ts'
 import { tableOf, tableText } from './table.ts'
+import { timeToVerdict, VERDICT } from './time-to-verdict.ts'
 import { endDescendants } from './usage.ts'
+import { timesText } from './verdict-times.ts'
 import { describeVerdicts, judge } from './verdicts.ts'
 import { selectWorkloads, WORKLOADS } from './workloads.ts'
 
@@ -36,6 +38,7 @@ async function main(): Promise<number> {
     const options = readOptions(process.argv.slice(2))
     if (options === 'help') return print(USAGE)
     if (options.list) return print(catalogue())
+    if (options.only.includes(VERDICT.name)) return verdicts(options)
     process.env.PATH = SEARCH_PATH.join(':')
     const missing = NEEDED.filter((command) => !isHere(command))
     if (missing.length > 0) {
@@ -48,6 +51,16 @@ async function main(): Promise<number> {
     console.error(`bench: ${(error as Error).message}`)
     return 1
   }
+}
+
+function verdicts({ lab, out }: Options): number {
+  const started = new Date()
+  const times = timeToVerdict(lab)
+  const file = out ?? resultFile(started)
+  mkdirSync(path.dirname(file), { recursive: true })
+  const report = { startedAt: started.toISOString(), machine: machineFacts(), verdict: times }
+  writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`)
+  return print(`${timesText(times)}\n\n${path.relative(process.cwd(), file)}`)
 }
 
 /** The outer half: makes the folder, hands over to the namespace, removes the folder whatever happened. */
@@ -180,7 +193,7 @@ function profileFolder(file: string): string {
 function catalogue(): string {
   const rows = (items: readonly { name: string; title: string }[]) =>
     items.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join('\n')
-  return `workloads\n${rows(WORKLOADS)}\n\npeers\n${rows(PEERS)}`
+  return `workloads\n${rows([...WORKLOADS, VERDICT])}\n\npeers\n${rows(PEERS)}`
 }
 
 function print(text: string): 0 {

@@ -29,6 +29,8 @@ export interface Consultation {
   readonly text: string
   readonly firstLine: string
   readonly exitCode: number | null
+  /** Until the first line could be read: it comes as soon as nothing can overturn it. */
+  readonly verdictMs: number
   readonly tookMs: number
   readonly outcome: 'healthy' | 'fault' | 'unknown'
   readonly findings: readonly Finding[]
@@ -51,6 +53,7 @@ export async function consult(connector: LabConnector, app?: string): Promise<Co
     text: plain.stdout,
     firstLine: plain.stdout.split('\n')[0] ?? '',
     exitCode: plain.code,
+    verdictMs: plain.firstOutputMs ?? plain.tookMs,
     tookMs: plain.tookMs,
     ...report,
   }

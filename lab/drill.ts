@@ -31,7 +31,7 @@ export async function drill(): Promise<void> {
   try {
     let going = true
     while (going && !stop.signal.aborted) {
-      const all = choose()
+      const all = choose().filter(({ variant }) => variant.impossible?.() === undefined)
       const one = all[Math.floor(Math.random() * all.length)]!
       going = await round(lab, one, (question) => lines.question(question, { signal: stop.signal }))
     }

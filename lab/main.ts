@@ -94,7 +94,8 @@ async function run(
   const results = await runAll(chosen, { atOnce, say: (line) => console.error(line) })
   console.log(tableText(results))
   if (report !== undefined) writeFileSync(report, `${JSON.stringify(results, undefined, 2)}\n`)
-  if (results.length < chosen.length || results.some(({ cured }) => !cured)) process.exitCode = EXIT_FAILED
+  if (results.length < chosen.length || results.some(({ cured, skipped }) => !cured && skipped === undefined))
+    process.exitCode = EXIT_FAILED
 }
 
 function wanted(what: readonly string[], all: boolean): Chosen[] {

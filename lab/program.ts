@@ -12,6 +12,8 @@ export interface Finished {
   readonly stdout: string
   readonly stderr: string
   readonly tookMs: number
+  /** When the first of it was there to read. */
+  readonly firstOutputMs?: number
 }
 
 export interface RunOptions {
@@ -35,13 +37,17 @@ export async function finish(command: readonly string[], o: RunOptions = {}): Pr
   })
   child.stdin.on('error', () => {}) // it may end without reading
   child.stdin.end(o.input)
+  let firstOutputMs: number | undefined
+  child.stdout.once('data', () => {
+    firstOutputMs = Math.round(performance.now() - startedMs)
+  })
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), ended])
   const tookMs = Math.round(performance.now() - startedMs)
   if (signal === 'SIGKILL' && tookMs >= timeoutMs) {
     throw new Error(`not done in ${timeoutMs} ms: ${command.join(' ')}\n${stdout}${stderr}`)
   }
-  return { code, stdout, stderr, tookMs }
+  return { code, stdout, stderr, tookMs, firstOutputMs }
 }
 
 /** As `finish`. @returns What it printed. @throws {Error} with what it said unless it succeeds. */

@@ -16,9 +16,9 @@ export async function runAll(
   { atOnce, say }: { atOnce: number; say: Say },
 ): Promise<Result[]> {
   using stop = untilInterrupted()
-  const results = new Map<Chosen, Result>()
+  const results = new Map(chosen.flatMap((one) => skippedHere(one) ?? []))
   const [alone, others] = [true, false].map((wanted) =>
-    chosen.filter(({ variant }) => (variant.alone ?? false) === wanted),
+    chosen.filter((one) => !results.has(one)).filter(({ variant }) => (variant.alone ?? false) === wanted),
   ) as [Chosen[], Chosen[]]
   const go = async (queue: Chosen[], labs: number) => {
     const counted = { of: chosen.length, results }
@@ -31,6 +31,14 @@ export async function runAll(
   await go(others, atOnce)
   await go(alone, 1)
   return chosen.flatMap((one) => results.get(one) ?? [])
+}
+
+function skippedHere(one: Chosen): [[Chosen, Result]] | undefined {
+  const { scenario, variant } = one
+  const skipped = variant.impossible?.()
+  if (skipped === undefined) return undefined
+  const { name, code } = variant
+  return [[one, { scenario: scenario.id, variant: name, code, cured: false, problems: [], skipped }]]
 }
 
 interface Work {

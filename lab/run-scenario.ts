@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FaultCode } from '../src/base/faults.ts'
 import type { LabConnector } from './connector.ts'
 import { until } from './daemon.ts'
 import { type Consultation, consult, faultsOf } from './doctor.ts'
@@ -21,20 +22,33 @@ export interface Result {
   readonly variant: string
   /** From the break until the system said so by itself. */
   readonly noticedMs?: number
-  /** How long `backstitch doctor` took. */
+  /** The right one. */
+  readonly code: FaultCode
+  /** How long `backstitch doctor` took to its first line. */
   readonly verdictMs?: number
+  /** And to its last. */
+  readonly doctorMs?: number
   /** Its first line. */
   readonly verdict?: string
   readonly cured: boolean
   /** From the cure until the connector was healthy, without a restart. */
   readonly recoveredMs?: number
   readonly problems: readonly string[]
+  /** Why it was not run. */
+  readonly skipped?: string
 }
 
 /** Never throws: what went wrong is in the result, and the lab is healthy again or says that it is not. */
 export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promise<Result> {
+  const { name, code } = variant
   const problems: string[] = []
-  const timed: { noticedMs?: number; verdictMs?: number; verdict?: string; recoveredMs?: number } = {}
+  const timed: {
+    noticedMs?: number
+    verdictMs?: number
+    doctorMs?: number
+    verdict?: string
+    recoveredMs?: number
+  } = {}
   let cured = false
   try {
     const since = marks(lab)
@@ -44,7 +58,8 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
     timed.noticedMs = Math.round(performance.now() - brokenAt)
     const patient = patientOf(lab, variant)
     const said = await consult(patient, variant.app)
-    timed.verdictMs = said.tookMs
+    timed.verdictMs = said.verdictMs
+    timed.doctorMs = said.tookMs
     timed.verdict = said.firstLine
     problems.push(...faultsOf(said, variant))
     if (!variant.cutsAll) await lab.serves(PEER_MS)
@@ -69,7 +84,7 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
     cured = false
     problems.push(`the lab is not healthy after ${nameOf(scenario, variant)}: ${(error as Error).message}`)
   }
-  return { scenario: scenario.id, variant: variant.name, ...timed, cured, problems }
+  return { scenario: scenario.id, variant: name, code, ...timed, cured, problems }
 }
 
 /** Where the logs stand now. */

@@ -35,6 +35,8 @@ export interface Variant {
   readonly app?: string
   /** Nobody of the group can serve while it lasts. */
   readonly cutsAll?: boolean
+  /** Why this machine cannot show it, where it cannot: a kernel without AppArmor. */
+  readonly impossible?: () => string | undefined
   /** Needs the machine for itself: loads a processor, or changes what all labs share. */
   readonly alone?: boolean
   /** The system must have noticed by itself within this. */

@@ -10,8 +10,8 @@ export function tableText(results: readonly Result[]): string {
     seconds(one.noticedMs),
     seconds(one.verdictMs),
     seconds(one.recoveredMs),
-    one.cured ? 'yes' : 'NO',
-    one.verdict ?? '',
+    one.skipped !== undefined ? 'skipped' : one.cured ? 'yes' : 'NO',
+    one.skipped ?? one.verdict ?? '',
   ])
   const widths = HEAD.map((head, at) => Math.max(head.length, ...rows.map((row) => row[at]!.length)))
   const line = (row: readonly string[]) =>
@@ -27,10 +27,11 @@ export function tableText(results: readonly Result[]): string {
 }
 
 function summary(results: readonly Result[]): string {
-  const cured = results.filter((one) => one.cured).length
+  const run = results.filter((one) => one.skipped === undefined)
+  const cured = run.filter((one) => one.cured).length
   const noticed = spread('time to notice', results, ({ noticedMs }) => noticedMs)
   const verdict = spread('time to verdict', results, ({ verdictMs }) => verdictMs)
-  return [`${cured} of ${results.length} cured`, ...noticed, ...verdict].join('; ')
+  return [`${cured} of ${run.length} cured`, ...noticed, ...verdict].join('; ')
 }
 
 function spread(

@@ -32,15 +32,21 @@ interface Stage {
 }
 
 /** Folders of functions and values, where one test file cannot disturb the next. */
-const VALUES = /^(src\/(api|base|cli|doctor|pki|policy|wire)|lab)\//
+const VALUES = /^(src\/(api|base|cli|doctor|pki|policy|wire)|lab|bench)\//
 
 const STAGES: readonly Stage[] = [
   { name: 'lock file', looks: true, run: checkLockFile },
   { name: 'types', looks: true, run: () => program('tsc', '--noEmit') },
   { name: 'lint', looks: true, run: () => program('biome', 'check', '--error-on-warnings', '--colors=off') },
   { name: 'dead code', looks: true, run: () => program('knip', '--no-progress') },
-  { name: 'unit', run: () => suite('{src,lab}/**/*.test.ts', { timeoutMs: 60_000, sharing: VALUES }) },
+  { name: 'unit', run: () => suite('{src,lab,bench}/**/*.test.ts', { timeoutMs: 60_000, sharing: VALUES }) },
   { name: 'system', slow: true, run: () => suite('test/*.test.ts', { timeoutMs: 300_000 }) },
+  // The lab shares the processors out itself.
+  {
+    name: 'lab',
+    slow: true,
+    run: () => suite('test/lab/*.test.ts', { timeoutMs: 960_000, parallel: 1 }),
+  },
   {
     name: 'interop',
     slow: true,
