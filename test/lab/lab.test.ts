@@ -24,8 +24,9 @@ test('lab: every fault is noticed by itself, named at its hop, cured by what the
   const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-lab-'))
   t.after(() => rm(dir, { recursive: true }))
   const report = path.join(dir, 'report.json')
-  const run = [PROGRAM, 'lab', 'run', '--all', '--report', report]
-  const { code, stdout, stderr } = await finish(run, { timeoutMs: WHOLE_LIST_MS })
+  const { code, stdout, stderr } = await finish([PROGRAM, 'lab', 'run', '--all', '--report', report], {
+    timeoutMs: WHOLE_LIST_MS,
+  })
   assert.equal(code, 0, `${stdout}${stderr}`)
   const results = JSON.parse(readFileSync(report, 'utf8')) as Result[]
   for (const { scenario, variant, skipped } of results) {
