@@ -35,6 +35,8 @@ const grant = z.strictObject({
   addressCidrs: z.array(z.string()),
   tcp: ports,
   udp: ports,
+  /** Of a trace: leads to the echo in the connector, and nowhere else. */
+  echo: z.literal(true).optional(),
   issuedMs: z.number().int(),
   expiresMs: z.number().int(),
 })

@@ -5,6 +5,7 @@ import { edgeStatus, edgesSeen } from './edges.ts'
 import { agedSample, figures, MAX_SAMPLES, sessionsBy } from './figures.ts'
 import { outages } from './outages.ts'
 import { sessionReport } from './session-report.ts'
+import { traceTold } from './trace.ts'
 import { faultMessage, host, id, microseconds, pem, port, protocol, unixMs } from './values.ts'
 
 /** Session reports in one message: at their largest they stay within MAX_MESSAGE_BYTES. */
@@ -99,6 +100,7 @@ export const agentMessage = z.discriminatedUnion('type', [
   edgeStatus,
   diagnosis,
   outages,
+  traceTold,
 ])
 export type AgentMessage = z.infer<typeof agentMessage>
 export type CarriedGrant = z.infer<typeof carries>['ended'][number]

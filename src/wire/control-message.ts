@@ -5,6 +5,7 @@ import { edgeState, edgesKnown, knownEdge, MAX_EDGES } from './edges.ts'
 import { probe } from './figures.ts'
 import { lanes, lanesChanged } from './lanes.ts'
 import { outagesKept } from './outages.ts'
+import { trace } from './trace.ts'
 import { faultMessage, host, id, jws, microseconds, pem, port, signingKey, unixMs } from './values.ts'
 
 /** Where to bring a half of a pipe, and the permission to. */
@@ -111,5 +112,6 @@ export const controlMessage = z.discriminatedUnion('type', [
   diagnose,
   outagesKept,
   probe,
+  trace,
 ])
 export type ControlMessage = z.infer<typeof controlMessage>

@@ -41,6 +41,17 @@ export {
 export { MAX_PROBES, MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
 export { MAX_OUTAGES, type OutageRecord, outageRecord } from './outages.ts'
 export { type SessionReport, type SessionTimes, sessionReport, sessionTimes } from './session-report.ts'
+export {
+  ECHO_BYTES,
+  ECHO_HOST,
+  ECHO_PORT,
+  TRACE_HOPS,
+  type TraceHop,
+  type TraceStep,
+  type TraceTold,
+  type TraceWay,
+  traceStep,
+} from './trace.ts'
 export { type FaultMessage, faultMessage } from './values.ts'
 
 export const PROTOCOL_VERSION = 1

@@ -39,6 +39,8 @@ export const sessionReport = z.strictObject({
   /** Client to application, and back. */
   bytesUp: z.number().int().min(0),
   bytesDown: z.number().int().min(0),
+  /** It was a trace, not a person's. */
+  canary: z.literal(true).optional(),
   /** `done` for an orderly end, else the fault. */
   closeReason: z.union([z.literal('done'), faultCode]).optional(),
   closeHop: z.enum(HOPS).optional(),
