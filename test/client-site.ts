@@ -53,7 +53,11 @@ export async function openClientSite({
   const servers = await objects.put({
     kind: 'server-group',
     name: 'apps',
-    spec: { ...base, connectorGroups: [site.group], dynamicDiscovery: true, servers: [] },
+    spec: {
+      ...base,
+      ...{ connectorGroups: [site.group], failoverConnectorGroups: [] },
+      ...{ dynamicDiscovery: true, servers: [] },
+    },
   })
   const segment = (over: Partial<SegmentSpec>): SegmentSpec => ({
     ...base,

@@ -48,7 +48,7 @@ export function clientStatusText(status: ClientStatus): string {
       .map(({ at, destination, outcome, code, hop, because }) => [
         at,
         destination,
-        outcome === 'sent' ? 'sent' : style('red', `${code} (${hop})`),
+        outcome !== 'refused' ? outcome : style('red', `${code} (${hop})`),
         because,
       ])
     parts.push(table(['DECIDED AT', 'DESTINATION', 'OUTCOME', 'BECAUSE'], rows))

@@ -8,8 +8,10 @@ import { type Egress, readEgress } from '../link/egress.ts'
 import { RawPhase } from '../link/raw-phase.ts'
 import { SelfExamination } from '../link/self-examination.ts'
 import { SessionReports } from '../link/session-reports.ts'
+import { NO_LANES } from '../policy/lanes.ts'
 import type { ControlMessage } from '../wire/control.ts'
 import { bringTunnel } from './bring-tunnel.ts'
+import { Bypass } from './bypass.ts'
 import { CONTROL_SOCKET } from './control-line.ts'
 import { ControlSocket } from './control-socket.ts'
 import { Decisions } from './decisions.ts'
@@ -97,6 +99,7 @@ export class Client {
       newSession: () => newId('ses', clock.nowMs()),
     })
     this.opener = new Opener({
+      bypass: new Bypass(this.#decisions),
       grants: this.#grants,
       permits: this.#permits,
       tunnels: this.#tunnels,
@@ -164,6 +167,7 @@ export class Client {
       )
     }
     this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
+    this.opener.bypass.egress = this.#egress
     const uplink = new Uplink({
       state,
       egress: this.#egress,
@@ -173,6 +177,7 @@ export class Client {
       onUp: (welcome, renewed) => {
         this.#examination?.up()
         this.#covered = welcome.covers ?? this.#covered
+        this.opener.bypass.set(welcome.lanes ?? NO_LANES)
         if (renewed) {
           // Grants and tunnels are bound to the certificate before: sessions in them go on, new ones begin anew.
           this.#grants.clear()
@@ -228,7 +233,8 @@ export class Client {
   }
 
   #onMessage(message: ControlMessage): void {
-    if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
+    if (message.type === 'lanes') this.opener.bypass.set(message.lanes)
+    else if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
     else if (message.type !== 'grant-keys') {
       this.#o.log.debug(
         { event: 'control.unexpected', type: message.type },
@@ -255,7 +261,7 @@ export class Client {
 
   #patterns(): Covered {
     const hosts = [...this.#covered.hosts, ...this.#o.pacHosts]
-    return { hosts, cidrs: this.#covered.cidrs }
+    return { hosts, cidrs: this.#covered.cidrs, lanes: this.opener.bypass.lanes }
   }
 
   /** Prometheus text; the local proxy serves it at /metrics. */

@@ -11,7 +11,8 @@ export interface Decision {
   readonly at: string
   readonly entry: Entry
   readonly destination: string
-  readonly outcome: 'sent' | 'refused'
+  /** `bypassed`: it went straight to the internet, without a tunnel. */
+  readonly outcome: 'sent' | 'bypassed' | 'refused'
   readonly code?: FaultCode
   readonly hop?: Hop
   readonly because: string
@@ -44,6 +45,10 @@ export class Decisions {
     this.#record(`${to.key} sent`, { entry, destination: to.key, outcome: 'sent', because })
   }
 
+  bypassed(entry: Entry, to: Destination, because: string): void {
+    this.#record(`${to.key} bypassed`, { entry, destination: to.key, outcome: 'bypassed', because })
+  }
+
   /** @param destination Canonical key, or what came where it could not be read. */
   refused(entry: Entry, destination: string, fault: Fault, session?: string): void {
     const { code, hop, detail } = fault
@@ -61,7 +66,8 @@ export class Decisions {
     if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     if (quiet) return
     const fields = { event: 'client.decision', ...decision, session, times }
-    if (decision.outcome === 'sent') this.#log.info(fields, `${decision.destination}: ${decision.because}`)
+    if (decision.outcome !== 'refused')
+      this.#log.info(fields, `${decision.destination} ${decision.outcome}: ${decision.because}`)
     else
       this.#log.warn(
         fields,

@@ -1,11 +1,10 @@
 import http from 'node:http'
-import { duplexPair, pipeline } from 'node:stream'
+import { type Duplex, duplexPair, pipeline } from 'node:stream'
 import { Fault } from '../base/faults.ts'
 import { destination } from './destination.ts'
 import { refuse } from './http-reply.ts'
 import { endToEndHeaders, type HttpTarget } from './http-target.ts'
 import type { Opener } from './open-session.ts'
-import type { Session } from './session.ts'
 
 /**
  * Carries one `GET http://app/path` to the application, in a session of its own: the next request on the same
@@ -19,11 +18,25 @@ export function forwardRequest(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): void {
+  const to = destination(target.host, target.port, 'tcp')
+  const lane = opener.bypass.laneOf(to.host)
+  if (lane.is === 'bypass') {
+    const gone = opener.bypass.open(to, lane, 'http', {
+      opened: (remote) => send(remote, target, request, response),
+      failed: (fault) => refuse(response, fault),
+    })
+    response.once('close', () => gone.abort())
+    return
+  }
   const session = opener.open(
-    destination(target.host, target.port, 'tcp'),
+    to,
     'http',
     {
-      opened: (opened) => send(opened, target, request, response),
+      opened(opened) {
+        const [ours, theirs] = duplexPair()
+        opened.attach(theirs)
+        send(ours, target, request, response, opened.id)
+      },
       failed: (fault, failed) => refuse(response, fault, failed.id),
     },
     opener.nowUs(),
@@ -32,13 +45,12 @@ export function forwardRequest(
 }
 
 function send(
-  session: Session,
+  ours: Duplex,
   target: HttpTarget & { is: 'absolute' },
   request: http.IncomingMessage,
   response: http.ServerResponse,
+  session?: string,
 ): void {
-  const [ours, theirs] = duplexPair()
-  session.attach(theirs)
   const upstream = http.request({
     createConnection: () => ours,
     method: request.method,
@@ -71,7 +83,7 @@ function send(
     if (!error || failed) return
     failed = true
     upstream.destroy()
-    refuse(response, new Fault('APP_RESET', error.message, { cause: error }), session.id)
+    refuse(response, new Fault('APP_RESET', error.message, { cause: error }), session)
   }
   upstream.on('error', fail)
   response.once('close', () => upstream.destroy())

@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream'
 import { asFault, Fault } from '../base/faults.ts'
 import { parseAuthority } from './authority.ts'
 import { destination } from './destination.ts'
+import { join } from './direct.ts'
 import { forwardRequest } from './http-forward.ts'
 import { rawFault, refuse } from './http-reply.ts'
 import { readTarget } from './http-target.ts'
@@ -75,12 +76,20 @@ function connect(
   if (head.length > 0) socket.unshift(head)
   try {
     const { host, port } = parseAuthority(request.url!)
-    const session = opener.open(
-      destination(host, port, 'tcp'),
-      'http-connect',
-      new Connect(socket),
-      startedUs,
-    )
+    const to = destination(host, port, 'tcp')
+    const lane = opener.bypass.laneOf(to.host)
+    if (lane.is === 'bypass') {
+      const gone = opener.bypass.open(to, lane, 'http-connect', {
+        opened(remote) {
+          socket.write(ESTABLISHED)
+          join(socket, remote)
+        },
+        failed: (fault) => endWith(socket, rawFault(fault)),
+      })
+      socket.once('close', () => gone.abort())
+      return
+    }
+    const session = opener.open(to, 'http-connect', new Connect(socket), startedUs)
     socket.once('close', () => session.abandon())
   } catch (error) {
     const fault = asFault(error)

@@ -58,3 +58,26 @@ test('nothing covered sends everything directly; 0.0.0.0/0 takes every IPv4 addr
   assert.equal(ask(writePac('127.0.0.1:1', { hosts: [], cidrs: [] }), '10.0.0.1'), 'DIRECT')
   assert.notEqual(ask(writePac('127.0.0.1:1', { hosts: [], cidrs: ['0.0.0.0/0'] }), '10.0.0.1'), 'DIRECT')
 })
+
+test('names of the internet lane go directly, unless a private name is as specific or more', () => {
+  const lanes = writePac('127.0.0.1:9180', {
+    hosts: ['*.corp.example', 'both.example'],
+    cidrs: [],
+    lanes: {
+      bypass: [
+        { pattern: 'status.corp.example', rule: 'r' },
+        { pattern: '*.cdn.corp.example', rule: 'r' },
+        { pattern: 'both.example', rule: 'r' },
+        { pattern: '*.saas.example', rule: 'r' },
+      ],
+      claimed: ['both.example', 'vault.saas.example', '*.in.saas.example'],
+    },
+  })
+  const through = 'PROXY 127.0.0.1:9180; SOCKS5 127.0.0.1:9180'
+  for (const host of ['wiki.corp.example', 'both.example', 'vault.saas.example', 'a.in.saas.example']) {
+    assert.equal(ask(lanes, host), through, host)
+  }
+  for (const host of ['status.corp.example', 'a.cdn.corp.example', 'mail.saas.example', 'in.saas.example']) {
+    assert.equal(ask(lanes, host), 'DIRECT', host)
+  }
+})

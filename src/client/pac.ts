@@ -5,6 +5,7 @@
  * @module
  */
 import { isIPv4 } from 'node:net'
+import type { LaneRules } from '../policy/lanes.ts'
 
 export const PAC_TYPE = 'application/x-ns-proxy-autoconfig'
 
@@ -12,6 +13,8 @@ export interface Covered {
   /** Canonical names and addresses, and `*.suffix`. */
   readonly hosts: readonly string[]
   readonly cidrs: readonly string[]
+  /** Names of the internet lane within those; absent: none. */
+  readonly lanes?: LaneRules
 }
 
 /**
@@ -19,12 +22,18 @@ export interface Covered {
  * @returns A script for every browser: ES3, no functions but its own and isInNet.
  */
 export function writePac(proxy: string, covered: Covered): string {
-  const exact: Record<string, 1> = {}
-  const suffixes: string[] = []
-  for (const pattern of new Set(covered.hosts.map((host) => host.toLowerCase()))) {
-    if (pattern.startsWith('*.')) suffixes.push(pattern.slice(1))
-    else exact[pattern] = 1
+  const exact: Record<string, 0 | 1> = {}
+  const suffixes: Record<string, 0 | 1> = {}
+  const put = (pattern: string, through: 0 | 1) => {
+    if (pattern.startsWith('*.')) suffixes[pattern.slice(1)] = through
+    else exact[pattern] = through
   }
+  // What is written later wins: where both lanes name something alike, it is private.
+  for (const { pattern } of covered.lanes?.bypass ?? []) put(pattern, 0)
+  for (const pattern of covered.lanes?.claimed ?? []) put(pattern, 1)
+  for (const host of covered.hosts) put(host.toLowerCase(), 1)
+  // The longest first: the most specific name decides.
+  const ordered = Object.entries(suffixes).sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1))
   const networks: [string, string][] = []
   for (const cidr of covered.cidrs) {
     const [base = '', bits] = cidr.split('/')
@@ -34,15 +43,16 @@ export function writePac(proxy: string, covered: Covered): string {
   return `// Which destinations Backstitch carries. Written from what this user may reach; fetched again, it is current.
 var PROXY = ${literal(`PROXY ${proxy}; SOCKS5 ${proxy}`)};
 var EXACT = ${literal(exact)};
-var SUFFIXES = ${literal(suffixes.sort())};
+var SUFFIXES = ${literal(ordered)};
 var NETWORKS = ${literal(networks)};
 
 function FindProxyForURL(url, host) {
   host = host.toLowerCase().replace(/^\\[|\\]$/g, "").replace(/\\.$/, "");
-  if (EXACT.hasOwnProperty(host)) return PROXY;
+  if (EXACT.hasOwnProperty(host)) return EXACT[host] ? PROXY : "DIRECT";
   for (var i = 0; i < SUFFIXES.length; i++) {
-    var at = host.length - SUFFIXES[i].length;
-    if (at > 0 && host.indexOf(SUFFIXES[i], at) === at) return PROXY;
+    var suffix = SUFFIXES[i][0];
+    var at = host.length - suffix.length;
+    if (at > 0 && host.indexOf(suffix, at) === at) return SUFFIXES[i][1] ? PROXY : "DIRECT";
   }
   if (/^\\d+\\.\\d+\\.\\d+\\.\\d+$/.test(host)) {
     for (var n = 0; n < NETWORKS.length; n++) {

@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import { asFault, Fault } from '../base/faults.ts'
 import { destination } from './destination.ts'
+import { join } from './direct.ts'
 import { socksReplyOf } from './fault-replies.ts'
 import { endWith } from './last-word.ts'
 import type { Opener } from './open-session.ts'
@@ -73,6 +74,18 @@ export function serveSocks(socket: net.Socket, { opener, settled }: SocksContext
     if (command === SocksCommand.CONNECT) {
       const to = destination(host, port, 'tcp')
       settled(socket)
+      const lane = opener.bypass.laneOf(to.host)
+      if (lane.is === 'bypass') {
+        const gone = opener.bypass.open(to, lane, 'socks5', {
+          opened(remote) {
+            socket.write(SUCCEEDED)
+            join(socket, remote)
+          },
+          failed: (fault) => endWith(socket, writeReply(socksReplyOf(fault))),
+        })
+        socket.once('close', () => gone.abort())
+        return
+      }
       const connect = new Connect(socket)
       const session = opener.open(to, 'socks5', connect, startedUs)
       socket.once('close', () => session.abandon())
