@@ -13,7 +13,6 @@ import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { StreamEnd } from '../mux/options.ts'
-import type { Bypass } from './bypass.ts'
 import type { Decisions, Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
 import type { CachedGrant, GrantCache } from './grants.ts'
@@ -28,7 +27,6 @@ export interface OpenerDeps {
   readonly permits: Permits
   readonly tunnels: Tunnels
   readonly decisions: Decisions
-  readonly bypass: Bypass
   readonly reports: SessionReports
   readonly clock: Clock
   readonly log: Log
@@ -45,6 +43,9 @@ const ANOTHER_WAY: ReadonlySet<string> = new Set<FaultCode>([
   'TICKET_INVALID',
   'NO_HEALTHY_CONNECTOR',
   'EDGE_DRAINING',
+  // Of the machine of that connector: another one of the group may have none of it.
+  'APP_RESOLVER_DOWN',
+  'FD_EXHAUSTED',
 ])
 /** With these the grant is of no more use; others say nothing about it. */
 const GRANT_IS_SPENT: ReadonlySet<string> = new Set<FaultCode>([
@@ -53,20 +54,25 @@ const GRANT_IS_SPENT: ReadonlySet<string> = new Set<FaultCode>([
   'GRANT_REVOKED',
   'DESTINATION_OUTSIDE_GRANT',
   'CONNECTOR_DRAINING',
+  // That connector does not get there. Which one does is asked anew: a grant would lead to the same one for minutes,
+  // also when its control connection is down and it can tell nobody.
+  'APP_RESOLVER_DOWN',
+  'APP_NAME_NXDOMAIN',
+  'APP_REFUSED',
+  'APP_TIMEOUT',
+  'APP_UNREACHABLE',
+  'FD_EXHAUSTED',
 ])
 const MAX_ATTEMPTS = 2
 
 export class Opener implements SessionOwner {
   readonly live = new Set<Session>()
   readonly totals = new SessionTotals()
-  /** The other way: destinations that need no tunnel. */
-  readonly bypass: Bypass
   readonly #deps: OpenerDeps
   #stopped = false
 
   constructor(deps: OpenerDeps) {
     this.#deps = deps
-    this.bypass = deps.bypass
   }
 
   /**
@@ -182,7 +188,7 @@ export class Opener implements SessionOwner {
     const { connector, pipe, policyUs, selectionUs } = grant.granted
     if (fresh) {
       Object.assign(session.times, { policyUs, selectionUs })
-      const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}${this.#twoLanes(to)}`
+      const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}`
       this.#deps.decisions.sent(session.start.entry, to, because)
     }
     const brought = fresh && pipe !== undefined ? tunnels.take(connector, pipe) : undefined
@@ -195,12 +201,6 @@ export class Opener implements SessionOwner {
     const { ticketUs, handoverUs, innerTlsUs } = tunnel.facts
     Object.assign(session.times, { ticketUs, handoverUs, innerTlsUs })
     return { grant, tunnel }
-  }
-
-  /** Said where it matters: the destination is named by an internet rule, too, and was kept private. */
-  #twoLanes(to: Destination): string {
-    const lane = this.bypass.laneOf(to.host)
-    return lane.is === 'both' ? `; NAME_IN_TWO_LANES: internet rule ${lane.rule} names it, too` : ''
   }
 
   #refused(session: Session, fault: Fault, end?: StreamEnd): void {
