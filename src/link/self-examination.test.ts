@@ -7,6 +7,7 @@ import { pino } from 'pino'
 import { Fault, type FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
+import { type AgentMessage, agentMessage } from '../wire/control.ts'
 import { readOutages, type SelfVerdict } from './outages.ts'
 import { type Examine, SelfExamination } from './self-examination.ts'
 
@@ -188,4 +189,41 @@ test('a daemon that stops does not wait for the doctor', async (t) => {
   self.failed(BLOCKED)
   self.failed(BLOCKED)
   await self[Symbol.asyncDispose]()
+})
+
+test('outages are told to control until it says that it keeps them, over restarts, and never again', async (t) => {
+  const { clock, start } = await open(t)
+  const sent: AgentMessage[] = []
+  const send = (message: AgentMessage) => void sent.push(message)
+  const ids = () =>
+    sent.splice(0).flatMap((one) => (one.type === 'outages' ? one.outages.map(({ id }) => id) : []))
+  let first: string
+  {
+    await using self = (await start()).self
+    self.failed(BLOCKED)
+    clock.ms += 5000
+    self.resume(send)
+    assert.deepEqual(ids(), [], 'one that lasts is not told')
+    self.up()
+    assert.ok(sent.every((message) => agentMessage.safeParse(message).success))
+    first = ids()[0]!
+    assert.match(first, /^out_/)
+    self.pause()
+  } // control was never heard to keep it
+  {
+    await using self = (await start()).self
+    self.failed(BLOCKED)
+    self.up()
+    assert.deepEqual(sent, [], 'there is nobody to tell')
+    self.resume(send)
+    const [again, second] = ids()
+    assert.equal(again, first, 'oldest first')
+    assert.ok(self.message({ type: 'outages-kept', ids: [first, second!] }))
+    self.pause()
+    self.resume(send)
+    assert.deepEqual(sent, [])
+  }
+  await using self = (await start()).self
+  self.resume(send)
+  assert.deepEqual(sent, [])
 })
