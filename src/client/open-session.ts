@@ -13,6 +13,7 @@ import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { StreamEnd } from '../mux/options.ts'
+import type { Bypass } from './bypass.ts'
 import type { Decisions, Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
 import type { CachedGrant, GrantCache } from './grants.ts'
@@ -27,6 +28,7 @@ export interface OpenerDeps {
   readonly permits: Permits
   readonly tunnels: Tunnels
   readonly decisions: Decisions
+  readonly bypass: Bypass
   readonly reports: SessionReports
   readonly clock: Clock
   readonly log: Log
@@ -68,11 +70,14 @@ const MAX_ATTEMPTS = 2
 export class Opener implements SessionOwner {
   readonly live = new Set<Session>()
   readonly totals = new SessionTotals()
+  /** The other way: destinations that need no tunnel. */
+  readonly bypass: Bypass
   readonly #deps: OpenerDeps
   #stopped = false
 
   constructor(deps: OpenerDeps) {
     this.#deps = deps
+    this.bypass = deps.bypass
   }
 
   /**
@@ -188,7 +193,7 @@ export class Opener implements SessionOwner {
     const { connector, pipe, policyUs, selectionUs } = grant.granted
     if (fresh) {
       Object.assign(session.times, { policyUs, selectionUs })
-      const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}`
+      const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}${this.#twoLanes(to)}`
       this.#deps.decisions.sent(session.start.entry, to, because)
     }
     const brought = fresh && pipe !== undefined ? tunnels.take(connector, pipe) : undefined
@@ -201,6 +206,12 @@ export class Opener implements SessionOwner {
     const { ticketUs, handoverUs, innerTlsUs } = tunnel.facts
     Object.assign(session.times, { ticketUs, handoverUs, innerTlsUs })
     return { grant, tunnel }
+  }
+
+  /** Said where it matters: the destination is named by an internet rule, too, and was kept private. */
+  #twoLanes(to: Destination): string {
+    const lane = this.bypass.laneOf(to.host)
+    return lane.is === 'both' ? `; NAME_IN_TWO_LANES: internet rule ${lane.rule} names it, too` : ''
   }
 
   #refused(session: Session, fault: Fault, end?: StreamEnd): void {
