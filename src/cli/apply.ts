@@ -82,9 +82,8 @@ function planText({ steps, summary, applied, warnings }: ApplyReply): string {
   const counts = [create, update, gone].map((count, index) => `${count} ${done[index]}`)
   return [
     ...lines,
-    ...warnings.flatMap((warning) => ['', findingText(warning)]),
-    ...(warnings.length > 0 ? [''] : []),
     `${counts.join(', ')}, ${unchanged} unchanged${applied ? '' : '; nothing was changed'}`,
+    ...warnings.flatMap((warning) => ['', findingText(warning)]),
   ].join('\n')
 }
 

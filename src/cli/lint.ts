@@ -3,6 +3,7 @@ import { called } from '../api/kinds.ts'
 import type { LintFinding, LintReply } from '../api/lint.ts'
 import { EXIT } from './exit-codes.ts'
 import { examples, globals, restFor } from './globals.ts'
+import type { Rest } from './rest.ts'
 import { inLine, print, printJson, style } from './terminal.ts'
 
 export function addLint(program: Command): void {
@@ -23,6 +24,12 @@ export function addLint(program: Command): void {
       else print(lintText(reply))
       if (reply.findings.length > 0) process.exitCode = EXIT.FAULT
     })
+}
+
+/** What is doubtful about one object, by its id. */
+export async function findingsAbout(rest: Rest, id: string): Promise<LintFinding[]> {
+  const { findings } = await rest.get<LintReply>('/lint')
+  return findings.filter(({ object, others }) => [object, ...others].some((one) => one.id === id))
 }
 
 function lintText({ findings, examined }: LintReply): string {

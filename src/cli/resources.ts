@@ -6,6 +6,7 @@ import { HEADS, type Row, rowOf } from './columns.ts'
 import { resourceText } from './describe.ts'
 import { connectorText, withOutages } from './describe-connector.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
+import { findingsAbout, findingText } from './lint.ts'
 import { chainText } from './segment-chain.ts'
 import { print, printJson, say, table } from './terminal.ts'
 import { sessionText } from './timeline.ts'
@@ -63,10 +64,10 @@ export function addResources(program: Command): void {
       const rest = await restFor(command)
       const one = await (kind === 'connector' ? withOutages(rest, name) : rest.get<Row>(pathOf(kind, name)))
       if (globals(command).json) return printJson(one)
-      if (kind === 'connector') return print(connectorText(one))
       if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
-      print(resourceText(one))
+      print(kind === 'connector' ? connectorText(one) : resourceText(one))
       if (kind === 'segment') print(`\n${await chainText(rest, one)}`)
+      for (const finding of await findingsAbout(rest, one.id)) print(`\n${findingText(finding)}`)
     })
 
   program
