@@ -1,10 +1,25 @@
+import type { FiguresSample } from '../base/figures.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
+import { type FigureName, figureText } from '../policy/overload.ts'
 import { edgesText } from './edges-text.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
 import { outageText } from './outage-text.ts'
 import { milliseconds } from './session-line.ts'
 import { stateText, style } from './terminal.ts'
+
+/** Sessions by application tell who brought the load. */
+function sessionsText({ sessions, tunnels, sessionsBy = [] }: ConnectorStatus): string {
+  const by = sessionsBy.map((one) => `${one.segmentName} ${one.sessions}`).join(', ')
+  return `${sessions} in ${tunnels} tunnels${by === '' ? '' : `: ${by}`}`
+}
+
+function machineText(last: FiguresSample | undefined): string | undefined {
+  if (last === undefined) return undefined
+  return ['cpu', 'memory', 'descriptors', 'ports']
+    .map((name) => figureText(name as FigureName, last))
+    .join(' · ')
+}
 
 const MARKS = { waiting: '·', running: '…', passed: '✓', failed: '✗' } as const
 
@@ -18,7 +33,8 @@ export function connectorStatusText(status: ConnectorStatus): string {
     ['certificate', certificate && `until ${certificate.notAfter}`],
     ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
     ['clock', status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`],
-    ['sessions', `${status.sessions} in ${status.tunnels} tunnels`],
+    ['sessions', sessionsText(status)],
+    ['machine', machineText(status.history?.at(-1))],
     ['healthy', status.startToHealthyMs && `${status.startToHealthyMs} ms after the start`],
     ...notesOf(status.notes),
   ])

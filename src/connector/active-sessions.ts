@@ -55,6 +55,21 @@ export class ActiveSessions {
     return cut
   }
 
+  /** Sessions open now by segment, most first. */
+  bySegment(): { segment: string; segmentName: string; sessions: number }[] {
+    const found = new Map<string, { segment: string; segmentName: string; sessions: number }>()
+    for (const sessions of this.#byGrant.values()) {
+      for (const { held } of sessions) {
+        const { segment, segmentName } = held!.grant
+        const entry = found.get(segment) ?? { segment, segmentName, sessions: 0 }
+        found.set(segment, entry)
+        entry.sessions += sessions.size
+        break
+      }
+    }
+    return [...found.values()].sort((a, b) => b.sessions - a.sessions)
+  }
+
   /** What still rests on grants that have ended by `nowMs`: an entry for each grant, protocol and port. */
   ended(nowMs: number): CarriedGrant[] {
     const entries = new Map<string, CarriedGrant>()

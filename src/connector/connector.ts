@@ -7,8 +7,10 @@ import { VERSION } from '../base/version.ts'
 import { EdgeBook } from '../link/edge-book.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
 import { faultToMessage } from '../link/fault-message.ts'
+import { FlapWatch } from '../link/flap-watch.ts'
 import { SelfExamination } from '../link/self-examination.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
+import type { FaultMessage } from '../wire/control.ts'
 import { type ConnectorState, stateOf } from './bring-up.ts'
 import { Control } from './control.ts'
 import { finishEnrolment } from './enrol.ts'
@@ -39,6 +41,7 @@ export class Connector {
   readonly #services: Services
   readonly #tunnels: Tunnels
   #examination: SelfExamination | undefined
+  #flaps: FlapWatch | undefined
   #locker: Locker | undefined
   #identity: ConnectorIdentity | undefined
   #egress: Egress | undefined
@@ -74,6 +77,10 @@ export class Connector {
       this.#examination = examination
       await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
       this.#progress.observe(examination)
+      const flaps = new FlapWatch(log, () => examination.report())
+      this.#flaps = flaps
+      this.#services.vitals.onSample = () => flaps.look()
+      this.#services.vitals.onChange = () => this.#control?.tell()
       const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
       this.#locker = new Locker(state, machine, log)
       this.#identity = await loadIdentity(this.#locker)
@@ -187,10 +194,16 @@ export class Connector {
       sessionReportsWaiting: this.#services.reports.waiting,
       applicationsFailing: this.#services.reach.failing,
       outages: this.#examination?.report(),
-      notes: [...this.#services.rawPhase.blocked, this.#control?.route.far]
-        .filter((note) => note !== undefined)
-        .map(faultToMessage),
+      history: this.#services.vitals.history,
+      sessionsBy: this.#services.active.bySegment(),
+      notes: this.#notes(),
     })
+  }
+
+  #notes(): FaultMessage[] {
+    const { rawPhase, vitals } = this.#services
+    const notes = [...rawPhase.blocked, this.#control?.route.far, ...vitals.notes, this.#flaps?.fault]
+    return notes.filter((note) => note !== undefined).map(faultToMessage)
   }
 
   #document(): ConnectorStatus & { metrics: string } {
@@ -199,7 +212,7 @@ export class Connector {
 
   /** Prometheus text. */
   metrics(): string {
-    const { active, authority, reports, reach, rawPhase } = this.#services
+    const { active, authority, reports, reach, rawPhase, vitals } = this.#services
     return writeMetrics({
       state: this.#state(),
       stages: this.#progress.stages,
@@ -211,6 +224,8 @@ export class Connector {
       reportsWaiting: reports.waiting,
       applicationsFailing: reach.failing,
       rawPhaseBlocked: rawPhase.blocked.length,
+      figures: vitals.history.at(-1),
+      overloaded: vitals.overload !== undefined,
       notAfterMs: this.#identity?.notAfterMs,
     })
   }

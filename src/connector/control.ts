@@ -19,10 +19,10 @@ import { type AgentMessage, type ControlMessage, MAX_CARRIED, PROTOCOL_VERSION }
 import { type ConnectorState, stageOf } from './bring-up.ts'
 import { CanaryFlights } from './canary-flights.ts'
 import { type ConnectorIdentity, credentialsOf } from './identity.ts'
-import { Load } from './load.ts'
 import type { Progress } from './progress.ts'
 import type { Renewal } from './renewal.ts'
 import type { Services } from './services.ts'
+import { statusMessage } from './tell-status.ts'
 import type { Tunnels } from './tunnels.ts'
 
 const STATUS_MS = 30_000
@@ -53,7 +53,6 @@ export interface ControlOptions {
 export class Control {
   readonly #o: ControlOptions
   readonly #link: ControlLink
-  readonly #load = new Load()
   readonly #over = new AbortController()
   readonly #canaries: CanaryFlights
   readonly route: EdgeRoute
@@ -62,6 +61,8 @@ export class Control {
   #credentials: Credentials
   #fatal: Fault | undefined
   #told: ConnectorState | undefined
+  /** Samples up to here are told. */
+  #toldMs = 0
   #skewMs: number | undefined
 
   constructor(o: ControlOptions) {
@@ -139,6 +140,11 @@ export class Control {
     if (this.#fatal !== undefined) throw this.#fatal
   }
 
+  /** Tells control how this connector is, now. */
+  tell(): void {
+    if (this.#link.state.is === 'up') this.#tellStatus()
+  }
+
   /** Tells control the state, if it changed since it was last told. */
   tellState(): void {
     if (this.#o.state() !== this.#told) this.#tellStatus()
@@ -166,6 +172,7 @@ export class Control {
     services.authority.replaceRevoked(welcome.revoked, clock.nowMs())
     services.active.cut(welcome.revoked, 'revoked while the control connection was down')
     this.#told = undefined
+    this.#toldMs = 0
     this.#tellStatus()
     reach.resume((message) => this.#send(message))
     reports.resume((message) => this.#send(message))
@@ -182,6 +189,7 @@ export class Control {
     const wasUp = progress.stages[5].is === 'passed'
     this.#canaries.stop()
     services.reach.pause()
+    services.probes.replace([])
     services.reports.pause()
     this.#o.examination.pause()
     if (redialling && wasUp) return
@@ -219,6 +227,9 @@ export class Control {
         )
         break
       }
+      case 'probe':
+        services.probes.replace(message.applications)
+        break
       case 'grant-keys':
         services.authority.replaceKeys(verifyKeys(message.keys))
         break
@@ -257,16 +268,11 @@ export class Control {
     const { state, services, tunnels } = this.#o
     const now = state()
     if (now === 'enrolling' || now === 'disconnected') return
-    const rttUs = this.rttUs
     this.#told = now
-    this.#send({
-      type: 'status',
-      state: now,
-      sessions: services.active.count,
-      tunnels: tunnels.count,
-      ...this.#load.read(),
-      ...(rttUs === undefined ? {} : { rttUs }),
-    })
+    const { active, vitals } = services
+    const facts = { rttUs: this.rttUs, active, vitals, toldMs: this.#toldMs, nowMs: Date.now() }
+    this.#toldMs = vitals.history.at(-1)?.atMs ?? 0
+    this.#send(statusMessage({ state: now, tunnels: tunnels.count, ...facts }))
   }
 
   /** Control forgets a grant when it ends; of those that sessions rest on it is reminded. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { FaultCode } from '../base/faults.ts'
+import type { Figures } from '../base/figures.ts'
 import { Counts, Durations, MetricsText } from '../base/metrics-text.ts'
 import type { StreamEnd } from '../mux/options.ts'
 import { type BringUp, CONNECTOR_STATES, type ConnectorState, STAGE_NUMBERS } from './bring-up.ts'
@@ -53,6 +54,9 @@ export interface ConnectorFigures {
   readonly applicationsFailing: number
   /** Paths to edges that let only TLS through. */
   readonly rawPhaseBlocked: number
+  /** Of the last sample; absent before the first. */
+  readonly figures?: Figures
+  readonly overloaded: boolean
   /** Unix milliseconds; absent before enrolment. */
   readonly notAfterMs?: number
 }
@@ -99,7 +103,23 @@ export function writeMetrics(figures: ConnectorFigures): string {
     'Paths to edges that let only TLS through: pipes there are wrapped',
     figures.rawPhaseBlocked,
   )
+  writeFigures(text, figures)
   const end = notAfterMs === undefined ? undefined : Math.round(notAfterMs / 1000)
   text.gauge('certificate_end_seconds', 'When the certificate ends, Unix time', end)
   return text.toString()
+}
+
+function writeFigures(text: MetricsText, { figures, overloaded }: ConnectorFigures): void {
+  text.gauge('overloaded', '1 while a figure of this machine is over its threshold', overloaded ? 1 : 0)
+  const share = (percent: number | undefined) => (percent === undefined ? undefined : percent / 100)
+  text.gauge('cpu_ratio', 'Processor time used, of one processor', share(figures?.cpuPercent))
+  text.gauge('cpu_limit_ratio', 'Processor time it may use', share(figures?.cpuLimitPercent))
+  text.gauge('cpu_wait_ratio', 'Time with work and no processor', share(figures?.cpuWaitPercent))
+  text.gauge('resident_bytes', 'Resident memory of the process', figures?.rssBytes)
+  text.gauge('memory_limit_bytes', 'Memory of its control group or machine', figures?.memoryLimitBytes)
+  text.gauge('memory_free_bytes', 'What is left of that', figures?.memoryFreeBytes)
+  text.gauge('descriptors', 'File descriptors open', figures?.fds)
+  text.gauge('descriptors_limit', 'File descriptors it may open', figures?.fdLimit)
+  text.gauge('local_ports', 'Local ports in use', figures?.portsUsed)
+  text.gauge('local_ports_limit', 'Local ports there are', figures?.portsTotal)
 }

@@ -66,6 +66,12 @@ export class Reach implements Disposable {
     this.#change(entry, fault)
   }
 
+  /** This connector tried by itself. Told each time: what control knows ends when it is not told again. */
+  probed(application: Application, attempt: Attempt, fault: Fault | undefined): void {
+    this.note(application, attempt, fault)
+    if (fault === undefined || !NOT_OF_APPLICATION.has(fault.code)) this.#report({ application, fault }, true)
+  }
+
   /** Control is up and knows nothing: everything is told again. */
   resume(tell: (message: AgentMessage) => void): void {
     this.#tell = tell
@@ -89,12 +95,13 @@ export class Reach implements Disposable {
     this.#timer ??= setInterval(() => this.#tick(), 1000).unref()
   }
 
-  #report({ application, fault }: Entry): void {
+  #report({ application, fault }: Pick<Entry, 'application' | 'fault'>, probe = false): void {
     this.#tell?.({
       type: 'reach',
       ...application,
       ok: fault === undefined,
       ...(fault === undefined ? {} : { fault: faultToMessage(fault) }),
+      ...(probe ? { probe } : {}),
     })
   }
 
@@ -120,6 +127,7 @@ export class Reach implements Disposable {
     entry.trying = false
     if (!this.#failing.has(entry)) return // a session was faster
     if (fault?.code !== entry.fault?.code) this.#change(entry, fault)
+    else this.#report(entry, true)
     entry.waitMs = Math.min(LAST_RETRY_MS, entry.waitMs * 2)
     entry.nextMs = performance.now() + entry.waitMs
   }

@@ -14,8 +14,11 @@ const MAX_REMEMBERED = 1024
 /** A shorter prefix covers half the internet: it names no special range, it merely contains one. */
 const MIN_EXPLICIT_PREFIX = 8
 
+/** What of a grant says where it leads. */
+export type ScopeOf = Pick<Grant, 'id' | 'segmentName' | 'hosts' | 'cidrs' | 'addressCidrs' | 'tcp' | 'udp'>
+
 export class Scope {
-  readonly #grant: Grant
+  readonly #grant: ScopeOf
   readonly #names: ReadonlySet<string>
   readonly #patterns: readonly string[]
   /** CIDRs of the segment that lie inside a forbidden range: it means them. */
@@ -26,7 +29,7 @@ export class Scope {
   /** By identity of the resolver's answer, which is the same array as long as the answer is kept. */
   readonly #checked = new WeakMap<readonly string[], readonly string[]>()
 
-  constructor(grant: Grant) {
+  constructor(grant: ScopeOf) {
     this.#grant = grant
     this.#names = new Set(grant.hosts.filter((host) => !host.startsWith('*')))
     this.#patterns = grant.hosts.filter((host) => host.startsWith('*'))

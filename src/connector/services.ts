@@ -4,11 +4,13 @@ import { SessionReports } from '../link/session-reports.ts'
 import { ActiveSessions } from './active-sessions.ts'
 import { Dialer } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
+import { Probes } from './probes.ts'
 import { Reach } from './reach.ts'
 import { Resolver } from './resolver.ts'
 import { ServerClock } from './server-clock.ts'
 import type { StreamServices } from './streams.ts'
 import { UdpFlows } from './udp.ts'
+import { Vitals } from './vitals.ts'
 
 /** What all sessions of one connector share, whichever tunnel and control connection they came by. */
 export class Services implements StreamServices, Disposable {
@@ -19,19 +21,27 @@ export class Services implements StreamServices, Disposable {
   readonly dialer = new Dialer()
   readonly udp = new UdpFlows()
   readonly reach = new Reach()
+  readonly probes = new Probes(this, this.reach)
   readonly rawPhase: RawPhase
   readonly reports: SessionReports
   readonly active: ActiveSessions
+  readonly vitals: Vitals
 
   constructor(log: Log) {
     this.log = log
     this.rawPhase = new RawPhase({ log })
     this.reports = new SessionReports({ log })
     this.active = new ActiveSessions(this.clock, this.reports)
+    this.vitals = new Vitals({
+      log,
+      sessions: () => this.active.count,
+      sessionsBy: () => this.active.bySegment(),
+    })
   }
 
   [Symbol.dispose](): void {
-    const { resolver, dialer, udp, reach, rawPhase, reports } = this
-    for (const part of [resolver, dialer, udp, reach, rawPhase, reports]) part[Symbol.dispose]()
+    const { vitals, probes, resolver, dialer, udp, reach, rawPhase, reports } = this
+    for (const part of [vitals, probes, resolver, dialer, udp, reach, rawPhase, reports])
+      part[Symbol.dispose]()
   }
 }

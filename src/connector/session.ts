@@ -70,6 +70,7 @@ export class Session {
       times: this.#times(),
       bytesUp: end?.bytesIn ?? this.stream.bytesIn,
       bytesDown: end?.bytesOut ?? this.stream.bytesOut,
+      canary: grant?.echo,
       ...(end === undefined ? {} : closing(end, Math.max(endedMs ?? 0, this.startedMs))),
     }
   }

@@ -1,4 +1,5 @@
 import { rfc3339 } from '../base/clock.ts'
+import type { FiguresSample } from '../base/figures.ts'
 import { VERSION } from '../base/version.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
 import type { EdgeReport } from '../link/edge-sight.ts'
@@ -33,7 +34,15 @@ interface Counts {
   readonly outages?: OutageReport
   /** Every edge that control has named: how far it is, which is in use. */
   readonly edges: readonly EdgeReport[]
-  /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR. */
+  /** Figures of the last five minutes, oldest first. */
+  readonly history: readonly FiguresSample[]
+  /** Sessions open now by segment, most first. */
+  readonly sessionsBy: readonly {
+    readonly segment: string
+    readonly segmentName: string
+    readonly sessions: number
+  }[]
+  /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR, CONNECTOR_OVERLOADED, FLAPPING… */
   readonly notes: readonly FaultMessage[]
 }
 

@@ -13,11 +13,13 @@ import type { Log } from '../base/log.ts'
 import type { MuxStream } from '../mux/stream.ts'
 import type { Open } from '../wire/open.ts'
 import type { ActiveSessions } from './active-sessions.ts'
+import { attemptWithin } from './attempt.ts'
 import type { Dialer } from './dialer.ts'
+import { openEcho } from './echo.ts'
 import type { GrantAuthority, HeldGrant } from './grants.ts'
 import { TunnelGrants } from './grants.ts'
 import { ownAddresses } from './own-addresses.ts'
-import type { Application, Reach } from './reach.ts'
+import type { Reach } from './reach.ts'
 import type { Resolver } from './resolver.ts'
 import { Session, type TunnelFacts } from './session.ts'
 import type { UdpFlows } from './udp.ts'
@@ -73,6 +75,11 @@ export class TunnelStreams {
     try {
       session.held = held
       this.#grants.checkNow(held, session.startedMs)
+      if (held.grant.echo === true) {
+        this.#services.active.granted(session)
+        openEcho(session)
+        return
+      }
       held.scope.check(open)
       this.#services.active.granted(session)
       if (isIP(open.host) !== 0) {
@@ -145,7 +152,7 @@ export class TunnelStreams {
 
   #note(held: HeldGrant, { host, port }: Open, fault: Fault | undefined): void {
     const { segment } = held.grant
-    this.#services.reach.note({ segment, host, port }, this.#probe(held), fault)
+    this.#services.reach.note({ segment, host, port }, attemptWithin(held.scope, this.#services), fault)
   }
 
   #refuse(session: Session, fault: Fault): void {
@@ -155,24 +162,5 @@ export class TunnelStreams {
       fault.detail,
     )
     session.stream.reset(fault.code, fault.detail)
-  }
-
-  /** What tries an application again as a session would: same resolver, same checks, same dialer. */
-  #probe(held: HeldGrant) {
-    const { resolver, dialer } = this.#services
-    return async ({ host, port }: Application): Promise<Fault | undefined> => {
-      try {
-        const found = isIP(host) !== 0 ? [host] : await resolver.addresses(host)
-        const addresses = held.scope.allowed(host, found, ownAddresses())
-        const { promise, resolve } = Promise.withResolvers<Fault | undefined>()
-        dialer.dial(addresses, port, (fault, socket) => {
-          socket?.destroy()
-          resolve(fault)
-        })
-        return await promise
-      } catch (error) {
-        return asFault(error)
-      }
-    }
   }
 }

@@ -16,7 +16,13 @@ async function declare(store: Store): Promise<{ policy: PolicySnapshot; user: st
     name: 'dc1',
     spec: { description: '', enabled: true, location: '', region: '', connectorKind: 'app' },
   })
-  const group = { description: '', enabled: true, dynamicDiscovery: true, servers: [] }
+  const group = {
+    description: '',
+    enabled: true,
+    dynamicDiscovery: true,
+    servers: [],
+    failoverConnectorGroups: [],
+  }
   await put({ kind: 'server-group', name: 'dc1-servers', spec: { ...group, connectorGroups: ['dc1'] } })
   const segment = {
     description: '',

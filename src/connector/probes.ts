@@ -1,0 +1,98 @@
+/**
+ * Applications that control asks this connector to try by itself: those of segments that are checked without pause,
+ * and those that somebody used lately. Spread over time: a list of a thousand is no burst.
+ *
+ * @module
+ */
+import type { WatchedApplication } from '../wire/control.ts'
+import { type AttemptServices, attemptWithin } from './attempt.ts'
+import type { Application, Attempt, Reach } from './reach.ts'
+import { Scope } from './scope.ts'
+
+const TICK_MS = 250
+/** Attempts per tick: 20 in a second, whatever control asks for. */
+const BUDGET = 5
+
+interface Entry {
+  readonly application: Application
+  readonly everyMs: number
+  readonly attempt: Attempt
+  nextMs: number
+  trying: boolean
+}
+
+export class Probes implements Disposable {
+  readonly #services: AttemptServices
+  readonly #reach: Pick<Reach, 'probed'>
+  #entries: ReadonlyMap<string, Entry> = new Map()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(services: AttemptServices, reach: Pick<Reach, 'probed'>) {
+    this.#services = services
+    this.#reach = reach
+  }
+
+  get count(): number {
+    return this.#entries.size
+  }
+
+  /** What was on the list before keeps its turn; what is new is tried as soon as its turn comes. */
+  replace(list: readonly WatchedApplication[]): void {
+    const before = this.#entries
+    this.#entries = new Map(
+      list.map((one) => {
+        const { segment, host, port, everyMs } = one
+        const known = before.get(keyOf(one))
+        const application = { segment, host, port }
+        const attempt = attemptWithin(scopeOf(one), this.#services)
+        const { nextMs = 0, trying = false } = known ?? {}
+        return [keyOf(one), { application, everyMs, attempt, nextMs, trying }]
+      }),
+    )
+    if (list.length === 0) this[Symbol.dispose]()
+    else this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    let budget = BUDGET
+    for (const entry of this.#entries.values()) {
+      if (entry.trying || entry.nextMs > nowMs) continue
+      if (budget-- === 0) return
+      entry.nextMs = nowMs + entry.everyMs
+      void this.#try(entry)
+    }
+  }
+
+  async #try(entry: Entry): Promise<void> {
+    entry.trying = true
+    const fault = await entry.attempt(entry.application)
+    entry.trying = false
+    // Taken off the list meanwhile: nobody wants to know any more.
+    if (this.#entries.has(keyOf(entry.application)))
+      this.#reach.probed(entry.application, entry.attempt, fault)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#entries = new Map()
+  }
+}
+
+/** The same limits that sessions have: what the segment says of addresses opens special ranges, nothing else does. */
+function scopeOf({ segment, segmentName, host, port, networks }: WatchedApplication): Scope {
+  return new Scope({
+    id: segment,
+    segmentName,
+    hosts: [host],
+    cidrs: [],
+    addressCidrs: networks,
+    tcp: [[port, port]],
+    udp: [],
+  })
+}
+
+function keyOf({ segment, host, port }: Application): string {
+  return `${segment} ${host} ${port}`
+}
