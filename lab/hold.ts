@@ -20,7 +20,7 @@ export async function hold(say: (line: string) => void): Promise<void> {
     if (order.do === 'down') return down.resolve(undefined)
     if (lab === undefined) throw new Error('the lab is still coming up')
     if (order.do === 'status') return reply(await statusText(lab, broken))
-    if (order.do === 'sockets') return reply(JSON.stringify(watched(lab, broken)))
+    if (order.do === 'sockets') return reply(JSON.stringify(watchedOf(lab, broken)))
     if (order.do === 'fix') {
       if (broken === undefined) return reply('nothing is broken')
       await broken.variant.restore?.(lab)
@@ -48,7 +48,8 @@ export async function hold(say: (line: string) => void): Promise<void> {
   }
 }
 
-function watched(lab: Lab, broken: Chosen | undefined): Watched {
+/** @param broken Said beside the picture. */
+export function watchedOf(lab: Lab, broken?: Chosen): Watched {
   const sockets = Object.values(lab.connectors).map(({ machine, stateDir }) => ({
     name: machine.name,
     socket: path.join(stateDir, 'status.sock'),

@@ -57,11 +57,9 @@ program
 program
   .command('drill')
   .description('Something breaks at random, and you say what it is')
-  .action(async () => {
-    demand()
-    const { drill } = await import('./drill.ts')
-    await drill()
-  })
+  .argument('[scenarios...]', 'out of these only: SCN-05 or SCN-05:drop')
+  .option('--scores', 'what you reached so far')
+  .action(drill)
 
 try {
   await program.parseAsync()
@@ -123,6 +121,16 @@ async function up(): Promise<void> {
   demand()
   const { hold } = await import('./hold.ts')
   await hold((line) => console.log(line))
+}
+
+async function drill(what: string[], { scores }: { scores?: boolean }): Promise<void> {
+  const chosen = wanted(what, what.length === 0)
+  if (!scores) demand()
+  const lesson = await import('./drill/drill.ts')
+  if (scores) return lesson.tellScores()
+  const possible = chosen.filter(({ variant }) => variant.impossible?.() === undefined)
+  if (possible.length === 0) throw usage('this machine cannot show any of these')
+  await lesson.drill(possible)
 }
 
 async function tell(order: { do: string; scenario?: string }): Promise<void> {
