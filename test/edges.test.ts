@@ -11,7 +11,8 @@ import type { Child } from '../bench/children.ts'
 import { freePort } from '../bench/ports.ts'
 import { readStatus } from '../src/base/status-socket.ts'
 import type { ClientStatus } from '../src/client/status.ts'
-import type { ConnectorStatus } from '../src/connector/status.ts'
+import type { EdgeReport } from '../src/link/edge-sight.ts'
+import type { FaultMessage } from '../src/wire/control.ts'
 import { read, serveEcho, type TcpApp } from './client-traffic.ts'
 import { Installation } from './installation.ts'
 
@@ -102,19 +103,23 @@ async function openWorld(): Promise<World> {
   }
 }
 
+/** What the status of both has. */
+interface Told {
+  readonly edges: readonly EdgeReport[]
+  readonly notes: readonly FaultMessage[]
+  /** Of the client. */
+  readonly tunnels: ClientStatus['tunnels']
+}
+
 type Daemon = 'connector-1' | 'client'
 
-async function statusOf({ installation }: World, daemon: Daemon): Promise<ConnectorStatus & ClientStatus> {
+async function statusOf({ installation }: World, daemon: Daemon): Promise<Told> {
   return (await readStatus(path.join(installation.dir, daemon, 'status.sock'))) as ConnectorStatus &
     ClientStatus
 }
 
 /** Resolves when the status of both daemons is so. */
-async function bothAre(
-  world: World,
-  so: (status: ConnectorStatus & ClientStatus) => boolean,
-  what: string,
-): Promise<void> {
+async function bothAre(world: World, so: (status: Told) => boolean, what: string): Promise<void> {
   for (const daemon of ['connector-1', 'client'] as const) {
     const untilMs = performance.now() + 30_000
     for (;;) {
@@ -126,24 +131,29 @@ async function bothAre(
   }
 }
 
-const isAt = (name: string) => (status: ConnectorStatus & ClientStatus) =>
-  status.edges.some((edge) => edge.inUse && edge.name === name)
+const isAt = (name: string) => (status: Told) => status.edges.some((edge) => edge.inUse && edge.name === name)
 
-/** One session through the local proxy. @returns whether the application answered. */
-async function session({ local, echo }: World): Promise<boolean> {
+/** Through the local proxy. @throws {Error} where it is refused. */
+async function openSession({ local, echo }: World): Promise<net.Socket> {
   const socket = net.connect(local.port, local.host)
   socket.on('error', () => {})
+  socket.write(`CONNECT localhost:${echo.port} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+  const status = String(await read(socket, 12))
+  if (!status.endsWith('200')) throw new Error(status)
+  for (let head = ''; !head.endsWith('\r\n\r\n'); ) head += String(await read(socket, 1))
+  return socket
+}
+
+/** One session. @returns whether the application answered. */
+async function session(world: World): Promise<boolean> {
   try {
-    socket.write(`CONNECT localhost:${echo.port} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
-    const status = String(await read(socket, 12))
-    if (!status.endsWith('200')) return false
-    for (let head = ''; !head.endsWith('\r\n\r\n'); ) head += String(await read(socket, 1))
+    const socket = await openSession(world)
     socket.write('hello')
-    return String(await read(socket, 5)) === 'hello'
+    const answered = String(await read(socket, 5)) === 'hello'
+    socket.destroy()
+    return answered
   } catch {
     return false
-  } finally {
-    socket.destroy()
   }
 }
 
@@ -189,7 +199,7 @@ test('a nearer edge that cannot be reached any more: EDGE_FAR says which, how ne
   await using world = await openWorld()
   await bothAre(world, isAt('near'), 'moves to the nearer edge')
   world.proxy.block(world.near.address.port)
-  const isFar = ({ notes }: ConnectorStatus & ClientStatus) => notes.some(({ code }) => code === 'EDGE_FAR')
+  const isFar = ({ notes }: Told) => notes.some(({ code }) => code === 'EDGE_FAR')
   await bothAre(world, (status) => isAt('embedded')(status) && isFar(status), 'says EDGE_FAR')
   const { notes } = await statusOf(world, 'connector-1')
   const { detail, hop, seen } = notes.find(({ code }) => code === 'EDGE_FAR')!
@@ -203,9 +213,21 @@ test('an edge that is stopped in order loses nothing: sessions go on elsewhere b
   await using world = await openWorld()
   await bothAre(world, isAt('near'), 'moves to the nearer edge')
   assert.equal(await session(world), true)
-  const stopped = world.installation.stop(world.near.child)
-  assert.equal(await session(world), true)
-  await stopped
+  const open = await openSession(world)
+  process.kill(world.near.child.pid, 'SIGTERM')
+  const through = async () => (await statusOf(world, 'client')).tunnels.filter((tunnel) => !tunnel.retired)
+  for (let moved = false; !moved; ) {
+    assert.equal(await session(world), true, 'a new session while the edge drains')
+    const atNear = (await statusOf(world, 'client')).edges.find(({ name }) => name === 'near')?.id
+    const tunnels = await through()
+    moved = tunnels.length > 0 && tunnels.every(({ edge }) => edge !== atNear)
+  }
+  open.write('still')
+  assert.equal(String(await read(open, 5)), 'still')
+  open.end()
+  const drained = () => world.installation.logged(world.near.child, 'edge.drained').length > 0
+  await world.installation.until(world.client, drained, 'let go of the edge')
+  assert.equal(world.installation.logged(world.near.child, 'edge.drained')[0]?.cut, 0)
   await bothAre(world, isAt('embedded'), 'is at the edge that is left')
   assert.equal(await session(world), true)
 })

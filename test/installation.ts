@@ -133,7 +133,7 @@ export class Installation implements AsyncDisposable {
     const where = ['--state', at(''), '--key-file', at('.key'), '--listen', `${address.host}:${address.port}`]
     const child = this.#children.start(
       name,
-      [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '0'],
+      [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '10'],
       { env: this.#env.edge },
     )
     await this.until(child, () => this.logged(child, 'edge.told').length > 0, 'connect to the server')

@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
@@ -43,6 +44,8 @@ export interface Answer {
 }
 
 const ASK_TIMEOUT_MS = 8000
+/** Later than this it was silence, which asking again does not help. */
+const BROKE_WITHIN_MS = 4000
 const MAX_HAVE = 64
 
 /** Asks the control plane, once for all that ask the same at the same time, and keeps grants in use alive. */
@@ -69,9 +72,7 @@ export class Permits {
 
   /** @throws {Fault}. */
   async wantPipe(connector: string, session: string): Promise<PipeTicket> {
-    const control = await this.#o.control()
-    const id = newId('req')
-    const answer = await control.request({ type: 'want-pipe', id, connector, session }, ASK_TIMEOUT_MS)
+    const answer = await this.#request({ type: 'want-pipe', id: newId('req'), connector, session })
     if (answer.type !== 'pipe') throw unexpected(answer)
     return answer.pipe
   }
@@ -105,15 +106,26 @@ export class Permits {
     }
   }
 
-  async #authorize(to: Destination, session: string): Promise<CachedGrant> {
+  /** Once more where the connection broke under the question: the edge is gone, and the next one is there soon. */
+  async #request(message: Parameters<Asking['request']>[0]): Promise<ControlMessage> {
     const control = await this.#o.control()
+    const askedMs = performance.now()
+    try {
+      return await control.request(message, ASK_TIMEOUT_MS)
+    } catch (error) {
+      const broke = error instanceof Fault && error.code === 'CONTROL_UNREACHABLE'
+      if (!broke || performance.now() - askedMs > BROKE_WITHIN_MS) throw error
+      await immediate() // Until then the connection is not known to be gone.
+      return (await this.#o.control()).request(message, ASK_TIMEOUT_MS)
+    }
+  }
+
+  async #authorize(to: Destination, session: string): Promise<CachedGrant> {
     const { host, port, protocol } = to
     const have = this.#o.connectors().slice(0, MAX_HAVE)
     const id = newId('req')
-    const answer = await control.request(
-      { type: 'authorize', id, session, host, port, protocol, wantPipe: true, have },
-      ASK_TIMEOUT_MS,
-    )
+    const about = { session, host, port, protocol, wantPipe: true, have }
+    const answer = await this.#request({ type: 'authorize', id, ...about })
     if (answer.type !== 'granted') throw unexpected(answer)
     return this.#o.grants.put(to, answer, this.#o.skewMs())
   }

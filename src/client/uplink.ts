@@ -33,6 +33,8 @@ export interface UplinkOptions {
   /** @param fault Why; none where the connection was given up here, to come back at once. */
   readonly onDown: (fault: Fault | undefined) => void
   readonly onMessage: (message: ControlMessage) => void
+  /** An edge is being stopped: what is open there will not last. */
+  readonly onDraining: (edge: string) => void
   /** Nothing is open that would wait for the connection. */
   readonly isIdle: () => boolean
 }
@@ -197,6 +199,7 @@ export class Uplink {
       log,
       send: (message) => this.send(message),
       move: () => link.redial(),
+      onDraining: (edge) => this.#o.onDraining(edge),
       isIdle: () => link.isIdle && this.#o.isIdle(),
     })
     this.#route = route

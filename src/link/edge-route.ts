@@ -39,11 +39,13 @@ export function isOfTheWay({ code }: Fault): boolean {
   return OF_THE_WAY.has(code)
 }
 
-export interface EdgeRouteOptions extends Omit<EdgeSightOptions, 'onSurveyed'> {
+export interface EdgeRouteOptions extends Omit<EdgeSightOptions, 'onSurveyed' | 'heldBack'> {
   /** Of the key or the profile: where the agent goes before it knows any other. */
   readonly first: EdgeAddress
   /** Leave the edge in use: the next dial asks where to. */
   readonly move: () => void
+  /** An edge is being stopped: what is open there will not last. */
+  readonly onDraining?: (edge: string) => void
   /** Nothing is under way that a move would disturb. */
   readonly isIdle: () => boolean
   readonly clock?: Clock
@@ -54,8 +56,8 @@ export class EdgeRoute implements Disposable {
   readonly #clock: Clock
   readonly #sight: EdgeSight
   readonly #timer: NodeJS.Timeout
-  /** By HOST:PORT, when it failed. */
-  readonly #failedUs = new Map<string, number>()
+  /** By HOST:PORT, when the control connection there failed, and how. */
+  readonly #failed = new Map<string, { readonly atUs: number; readonly fault: Fault }>()
   readonly #tried = new Set<string>()
   #target: EdgeAddress
   #movedUs: number | undefined
@@ -65,7 +67,11 @@ export class EdgeRoute implements Disposable {
     this.#o = options
     this.#clock = options.clock ?? systemClock
     this.#target = options.pinned?.edge ?? options.first
-    this.#sight = new EdgeSight({ ...options, onSurveyed: () => this.#moveIfDue() })
+    this.#sight = new EdgeSight({
+      ...options,
+      onSurveyed: () => this.#moveIfDue(),
+      heldBack: (edge) => this.#failure(edge)?.fault,
+    })
     this.#timer = setInterval(() => this.#moveIfDue(), MOVE_LOOK_MS).unref()
   }
 
@@ -100,7 +106,7 @@ export class EdgeRoute implements Disposable {
     // What the control plane itself says, it says at every edge.
     if (fault.hop !== 'edge' && fault.code !== 'CONTROL_UNREACHABLE') return false
     const key = hostPort(this.#target)
-    this.#failedUs.set(key, this.#clock.monotonicUs())
+    this.#failed.set(key, { atUs: this.#clock.monotonicUs(), fault })
     this.#tried.add(key)
     return this.#candidates().some((edge) => !this.#tried.has(hostPort(edge)))
   }
@@ -109,8 +115,8 @@ export class EdgeRoute implements Disposable {
   up(welcome: Welcome): void {
     this.#sight.inUse = welcome.edge.id
     this.#tried.clear()
-    this.#failedUs.delete(hostPort(this.#target))
-    this.#o.book.learn(welcome.edges ?? [], welcome.region ?? '')
+    this.#failed.delete(hostPort(this.#target))
+    this.#learn(welcome.edges ?? [], welcome.region ?? '')
     // What was measured a moment ago still holds; where nothing was, the first survey says it.
     this.#sight.tell()
     this.#sight.survey()
@@ -118,7 +124,7 @@ export class EdgeRoute implements Disposable {
 
   /** The control plane has said that edges came or went. */
   learn(edges: readonly KnownEdge[]): void {
-    this.#o.book.learn(edges)
+    this.#learn(edges)
     this.#sight.survey()
   }
 
@@ -147,6 +153,11 @@ export class EdgeRoute implements Disposable {
     this.#sight[Symbol.dispose]()
   }
 
+  #learn(edges: readonly KnownEdge[], region?: string): void {
+    this.#o.book.learn(edges, region)
+    for (const { id, out } of edges) if (out === 'draining') this.#o.onDraining?.(id)
+  }
+
   /** Those to dial, the best first: near ones, then those never measured, then those that failed lately. */
   #candidates(): EdgeAddress[] {
     const { pinned, book, first } = this.#o
@@ -157,7 +168,7 @@ export class EdgeRoute implements Disposable {
     const rank = (edge: EdgeAddress & { id?: string }): [failed: number, rttUs: number] => {
       const { id } = edge
       const rttUs = id === undefined ? undefined : (this.#sight.rttUs(id) ?? book.reachedUs(id))
-      return [this.#failedAt(edge), rttUs ?? Number.MAX_SAFE_INTEGER]
+      return [this.#failure(edge)?.atUs ?? 0, rttUs ?? Number.MAX_SAFE_INTEGER]
     }
     return [...all].sort((a, b) => {
       const [failedA, rttA] = rank(a)
@@ -166,10 +177,11 @@ export class EdgeRoute implements Disposable {
     })
   }
 
-  /** 0: not lately. */
-  #failedAt(edge: EdgeAddress): number {
-    const at = this.#failedUs.get(hostPort(edge))
-    return at === undefined || this.#clock.monotonicUs() - at > HOLD_US ? 0 : at
+  /** While it is held back for it. */
+  #failure(edge: EdgeAddress): { readonly atUs: number; readonly fault: Fault } | undefined {
+    const failure = this.#failed.get(hostPort(edge))
+    const over = failure === undefined || this.#clock.monotonicUs() - failure.atUs > HOLD_US
+    return over ? undefined : failure
   }
 
   #moveIfDue(): void {
@@ -177,7 +189,7 @@ export class EdgeRoute implements Disposable {
     const { inUse } = this.#sight
     if (inUse === undefined || pinned !== undefined) return
     const able = book.edges
-      .filter((edge) => edge.out === undefined && (edge.id === inUse || this.#failedAt(edge) === 0))
+      .filter((edge) => edge.out === undefined && (edge.id === inUse || this.#failure(edge) === undefined))
       .map(({ id, name }) => ({ id, name, rttUs: this.#sight.rttUs(id) }))
     const best = nearestEdge(able, inUse)
     if (best === undefined || best.id === inUse) {

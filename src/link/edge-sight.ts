@@ -23,6 +23,8 @@ export interface EdgeSightOptions {
   readonly egress: () => Egress
   readonly log: Log
   readonly send: (message: AgentMessage) => void
+  /** Why it is not gone to for now, although it may answer. */
+  readonly heldBack: (edge: EdgeAddress) => Fault | undefined
   /** All edges have been measured. */
   readonly onSurveyed: () => void
 }
@@ -51,6 +53,7 @@ export class EdgeSight implements Disposable {
   /** By edge id, of now. */
   readonly #distances = new Map<string, Distance>()
   #surveying: Promise<void> | undefined
+  #again = false
   #far: Fault | undefined
 
   constructor(options: EdgeSightOptions) {
@@ -88,26 +91,33 @@ export class EdgeSight implements Disposable {
     this.#o.send({ type: 'edges', seen })
   }
 
-  /** One at a time: whoever asks meanwhile gets the one that runs. */
+  /** One at a time; asked for meanwhile, there is one more: what was measured before may no longer be so. */
   survey(): void {
     if (this.inUse === undefined || this.#stop.signal.aborted) return
-    this.#surveying ??= this.#measureAll()
+    if (this.#surveying !== undefined) {
+      this.#again = true
+      return
+    }
+    this.#surveying = this.#measureAll()
       .catch((error: unknown) => {
         if (this.#stop.signal.aborted) return
         this.#o.log.error({ event: 'edges.unmeasured', err: error }, asFault(error).message)
       })
       .finally(() => {
         this.#surveying = undefined
+        if (!this.#again) return
+        this.#again = false
+        this.survey()
       })
   }
 
   report(): EdgeReport[] {
-    const { book } = this.#o
+    const { book, heldBack } = this.#o
     return book.edges.map(({ id, name, region, host, port, out }) => {
       const distance = this.#distances.get(id)
       const rttUs = this.rttUs(id)
       const failed = distance && 'fault' in distance ? distance.fault : undefined
-      const fault = out === undefined ? failed : outFault(name, out)
+      const fault = out === undefined ? (failed ?? heldBack({ host, port })) : outFault(name, out)
       return {
         ...{ id, name, region, host, port, inUse: id === this.inUse, rttUs },
         knownRttUs: rttUs === undefined ? book.reachedUs(id) : undefined,
@@ -123,9 +133,8 @@ export class EdgeSight implements Disposable {
 
   async #measureAll(): Promise<void> {
     const { book, pinned, egress } = this.#o
-    const edges = book.edges
     const found = await Promise.all(
-      edges.map(async (edge) => {
+      book.edges.map(async (edge) => {
         const at = pinned !== undefined && edge.id === this.inUse ? pinned.edge : edge
         return { edge, distance: await measureEdge(at, { egress: egress(), signal: this.#stop.signal }) }
       }),
@@ -138,8 +147,6 @@ export class EdgeSight implements Disposable {
     this.tell()
     this.#judge()
     this.#o.onSurveyed()
-    // The list may have changed while they were measured.
-    if (edges !== book.edges) setImmediate(() => this.survey())
   }
 
   /** Says when it begins and ends that a far edge is used. */

@@ -153,7 +153,7 @@ export function judgeEdge(
   if (chosen === undefined) return undefined
   const nearer = edges.flatMap((edge) => {
     if (edge === chosen) return []
-    if (edge.rttUs !== undefined) {
+    if (edge.rttUs !== undefined && edge.code === undefined) {
       const would =
         pinned !== undefined && chosen.rttUs !== undefined && isClearlyNearer(edge.rttUs, chosen.rttUs)
       return would ? [{ edge, because: `answers, and another is set by ${pinned}` }] : []
@@ -167,9 +167,8 @@ export function judgeEdge(
 
 function isKnownNearer(edge: JudgedEdge, chosen: JudgedEdge, region: string): boolean {
   if (edge.code === undefined) return false
-  if (edge.knownRttUs !== undefined && chosen.rttUs !== undefined) {
-    return isClearlyNearer(edge.knownRttUs, chosen.rttUs)
-  }
+  const us = edge.rttUs ?? edge.knownRttUs
+  if (us !== undefined && chosen.rttUs !== undefined) return isClearlyNearer(us, chosen.rttUs)
   return region !== '' && edge.region === region && chosen.region !== region
 }
 

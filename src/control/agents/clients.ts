@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.ts'
 import type { AgentMessage, ControlMessage, PipeTicket } from '../../wire/control.ts'
 import type { Keyring } from '../keyring.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
-import { choose, permit } from './authorize.ts'
+import { choose, type Permitted, permit } from './authorize.ts'
 import { issueGrant } from './grants.ts'
 import type { LiveGrants } from './live-grants.ts'
 import { type PipeDeps, pipeBetween } from './pipes.ts'
@@ -56,9 +56,7 @@ export class Clients {
         ...{ host: asked.host, port: asked.port, protocol: asked.protocol },
       })
       const policyUs = Math.max(0, clock.monotonicUs() - startUs)
-      const selection = choose(policy, permitted.segment, (groups) =>
-        this.#candidates(policy, groups, { host: permitted.host, port: asked.port }),
-      )
+      const selection = await this.#select(policy, permitted, asked.port)
       const selectionUs = Math.max(0, clock.monotonicUs() - startUs - policyUs)
 
       const { thumbprint, notAfterMs } = client.peer
@@ -148,13 +146,30 @@ export class Clients {
     connectorId: string,
     session: string,
   ): Promise<{ ticket: PipeTicket; because: string }> {
-    const connector = this.#deps.presence.connector(connectorId)
+    const { presence } = this.#deps
+    let connector = presence.connector(connectorId)
+    if (connector === undefined && (await presence.returning.one([connectorId]))) {
+      connector = presence.connector(connectorId)
+    }
     if (connector === undefined) {
       throw new Fault('NO_HEALTHY_CONNECTOR', `connector ${connectorId} is no longer connected`)
     }
     const pipe = await pipeBetween(this.#deps, client, connector, session)
     connector.channel.send({ type: 'ticket', pipe: pipe.connector, session })
     return { ticket: pipe.client, because: pipe.because }
+  }
+
+  /** A connector that has just lost its connection is likely to be back in a moment. */
+  async #select(policy: PolicySnapshot, { segment, host }: Permitted, port: number) {
+    const select = () => choose(policy, segment, (groups) => this.#candidates(policy, groups, { host, port }))
+    try {
+      return select()
+    } catch (error) {
+      if (asFault(error).code !== 'NO_HEALTHY_CONNECTOR') throw error
+      const members = policy.members(policy.connectorGroupsOf(segment))
+      if (!(await this.#deps.presence.returning.one(members.map(({ id }) => id)))) throw error
+      return select()
+    }
   }
 
   #candidates(

@@ -2,6 +2,7 @@ import type { ControlEnd } from '../../link/control-channel.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import type { ConnectorState } from '../../policy/select.ts'
+import { Returning } from './returning.ts'
 
 /** One control connection of one agent that has said hello. */
 export interface Connected {
@@ -39,6 +40,7 @@ const MAX_UNREACHABLE = 20_000
 
 /** Who is connected now, and what connectors have lately seen of applications. Nothing of it is written to the store. */
 export class Presence {
+  readonly returning = new Returning()
   readonly #connectors = new Map<string, Connected>()
   readonly #clients = new Map<string, Set<Connected>>()
   readonly #edges = new Map<string, Connected>()
@@ -74,6 +76,7 @@ export class Presence {
   /** Replaces what was known of a connector: one identity, one connection. */
   addConnector(connected: Connected): void {
     this.#connectors.set(connected.peer.identity.id, connected)
+    this.returning.arrived(connected.peer.identity.id)
   }
 
   /** As addConnector. */
@@ -91,7 +94,9 @@ export class Presence {
     const { role, id } = connected.peer.identity
     if (role !== 'client') {
       const all = role === 'connector' ? this.#connectors : this.#edges
-      if (all.get(id) === connected) all.delete(id)
+      if (all.get(id) !== connected) return
+      all.delete(id)
+      if (role === 'connector' && connected.state !== 'draining') this.returning.lost(id)
       return
     }
     const set = this.#clients.get(id)
