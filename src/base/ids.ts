@@ -28,6 +28,7 @@ export type IdPrefix =
   | 'den'
   | 'out'
   | 'dgn'
+  | 'trc'
   | 'obj'
 
 /**

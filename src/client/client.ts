@@ -9,7 +9,7 @@ import { RawPhase } from '../link/raw-phase.ts'
 import { SelfExamination } from '../link/self-examination.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import { NO_LANES } from '../policy/lanes.ts'
-import type { ControlMessage } from '../wire/control.ts'
+import type { AgentMessage, ControlMessage } from '../wire/control.ts'
 import { bringTunnel } from './bring-tunnel.ts'
 import { Bypass } from './bypass.ts'
 import { CONTROL_SOCKET } from './control-line.ts'
@@ -25,6 +25,7 @@ import type { Covered } from './pac.ts'
 import { Permits } from './permits.ts'
 import { Rewarm } from './rewarm.ts'
 import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
+import { Tracer } from './trace/tracer.ts'
 import { Tunnels } from './tunnels.ts'
 import { untilAborted } from './until-aborted.ts'
 import { Uplink } from './uplink.ts'
@@ -46,6 +47,7 @@ export class Client {
   readonly #reports: SessionReports
   readonly #rawPhase: RawPhase
   readonly #rewarm: Rewarm
+  readonly #tracer: Tracer
   readonly #listening = Promise.withResolvers<void>()
   #examination: SelfExamination | undefined
   #uplink: Uplink | undefined
@@ -108,6 +110,8 @@ export class Client {
       clock,
       log,
     })
+    const send = (message: AgentMessage) => this.#uplink?.send(message)
+    this.#tracer = new Tracer({ opener: this.opener, grants: this.#grants, send, clock, log })
   }
 
   /** Resolves when everything that was asked for listens; rejects when `serve` ends before. */
@@ -192,6 +196,7 @@ export class Client {
         this.#reports.pause()
       },
       onMessage: (message) => this.#onMessage(message),
+      onDraining: (edge) => this.#tunnels.retire(({ facts }) => facts.edge === edge),
       isIdle: () => this.opener.live.size === 0,
     })
     this.#uplink = uplink
@@ -235,6 +240,7 @@ export class Client {
   #onMessage(message: ControlMessage): void {
     if (message.type === 'lanes') this.opener.bypass.set(message.lanes)
     else if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
+    else if (message.type === 'trace') void this.#tracer.run(message)
     else if (message.type !== 'grant-keys') {
       this.#o.log.debug(
         { event: 'control.unexpected', type: message.type },

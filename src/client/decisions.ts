@@ -4,7 +4,10 @@ import type { Log } from '../base/log.ts'
 import type { Destination } from './destination.ts'
 
 /** How a destination came in. */
-export type Entry = 'socks5' | 'http-connect' | 'http' | 'forward' | 'stdio' | 'socks5-udp' | 'forward-udp'
+export type Entry =
+  | ('socks5' | 'http-connect' | 'http' | 'forward' | 'stdio' | 'socks5-udp' | 'forward-udp')
+  /** The control plane asked for it. */
+  | 'trace'
 
 /** What the client made of requests to reach one destination. */
 export interface Decision {

@@ -128,6 +128,7 @@ export class Session implements StreamEvents {
       times: this.times,
       bytesUp: end?.bytesOut ?? this.bytesOut,
       bytesDown: end?.bytesIn ?? this.bytesIn,
+      canary: this.start.entry === 'trace' ? true : undefined,
       closeReason: reason,
       closeHop:
         end === undefined

@@ -22,7 +22,10 @@ export function openEcho({ stream, open }: Session): void {
 
 function requireEcho({ host, port, protocol }: Open): void {
   if (host === ECHO_HOST && port === ECHO_PORT && protocol === 'tcp') return
-  throw new Fault('DESTINATION_OUTSIDE_GRANT', `a grant for the echo of a trace does not lead to ${host}:${port}`)
+  throw new Fault(
+    'DESTINATION_OUTSIDE_GRANT',
+    `a grant for the echo of a trace does not lead to ${host}:${port}`,
+  )
 }
 
 class Echo extends Transform {

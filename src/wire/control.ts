@@ -45,6 +45,7 @@ export {
   ECHO_BYTES,
   ECHO_HOST,
   ECHO_PORT,
+  MAX_TRACE_TEXT_CHARS,
   TRACE_HOPS,
   type TraceHop,
   type TraceStep,

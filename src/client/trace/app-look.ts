@@ -1,0 +1,124 @@
+/**
+ * What an application shows of itself through a session: a greeting, a certificate, or that it hangs up. Only where TLS
+ * is usual is a ClientHello sent, and nothing else is ever sent: other programs log it as an attack.
+ *
+ * @module
+ */
+import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
+import tls from 'node:tls'
+import { Fault } from '../../base/faults.ts'
+import { visibleLine } from '../../base/visible-text.ts'
+import { faultToMessage } from '../../link/fault-message.ts'
+import { isTlsPort } from '../../policy/tls-ports.ts'
+import { nameFits, presentedChain } from '../../probe/presented-chain.ts'
+import type { TraceStep } from '../../wire/control.ts'
+
+/** Servers that speak first have done so by then. */
+const GREETING_MS = 400
+const TLS_MS = 4000
+const MAX_GREETING_CHARS = 120
+
+/** Never throws; the stream belongs to this from here, and is ended. */
+export async function lookAtApp(
+  stream: Duplex,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<[tls: Omit<TraceStep, 'hop'>, application: Omit<TraceStep, 'hop'>]> {
+  if (isTlsPort(port)) return lookAtTls(stream, host)
+  const none = { verdict: 'skip', text: `port ${port} is not one where TLS is usual` } as const
+  return [none, await greeting(stream)]
+}
+
+async function greeting(stream: Duplex): Promise<Omit<TraceStep, 'hop'>> {
+  const startedAt = performance.now()
+  const said = await first(stream, GREETING_MS)
+  const us = Math.round((performance.now() - startedAt) * 1000)
+  stream.on('error', () => {}).end()
+  switch (said.is) {
+    case 'bytes':
+      return { verdict: 'pass', us, text: `it greets: ${shown(said.bytes)}` }
+    case 'silent':
+      return { verdict: 'pass', text: 'it keeps the connection and waits for a request' }
+    case 'closed':
+      return failed(
+        new Fault(
+          'APP_RESET',
+          `the application hung up after ${Math.round(us / 1000)} ms, before a word was sent`,
+        ),
+        us,
+      )
+    default:
+      return said satisfies never
+  }
+}
+
+type Said = { is: 'bytes'; bytes: Buffer } | { is: 'silent' } | { is: 'closed' }
+
+function first(stream: Duplex, timeoutMs: number): Promise<Said> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, timeoutMs, { is: 'silent' })
+    const end = (said: Said) => {
+      clearTimeout(timer)
+      resolve(said)
+    }
+    stream.once('data', (bytes: Buffer) => end({ is: 'bytes', bytes }))
+    for (const event of ['end', 'error', 'close']) stream.once(event, () => end({ is: 'closed' }))
+  })
+}
+
+function shown(bytes: Buffer): string {
+  const line = bytes.toString('latin1').split(/\r?\n/, 1)[0] ?? ''
+  return visibleLine(line).slice(0, MAX_GREETING_CHARS) || `${bytes.length} bytes`
+}
+
+type Steps = [Omit<TraceStep, 'hop'>, Omit<TraceStep, 'hop'>]
+
+/** A handshake as a browser would make it. Whether the chain is trusted is the affair of the programs that connect. */
+function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
+  const startedAt = performance.now()
+  const tookUs = () => Math.round((performance.now() - startedAt) * 1000)
+  return new Promise((resolve) => {
+    const secure = tls.connect({
+      socket: stream,
+      servername: isIP(host) === 0 ? host : '',
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+    })
+    const end = (steps: Steps) => {
+      clearTimeout(timer)
+      secure.on('error', () => {}).destroy()
+      stream.on('error', () => {}).destroy()
+      resolve(steps)
+    }
+    const broke = (why: string) => {
+      const text = `no TLS: ${why}`
+      end([
+        { verdict: 'unknown', us: tookUs(), text },
+        { verdict: 'unknown', text: 'it took the connection and made no TLS handshake' },
+      ])
+    }
+    const timer = setTimeout(() => broke(`no answer to a ClientHello in ${TLS_MS} ms`), TLS_MS)
+    secure.once('error', (error: NodeJS.ErrnoException) => broke(error.code ?? error.message))
+    secure.once('close', () => broke('it hung up'))
+    secure.once('secureConnect', () => {
+      const [leaf] = presentedChain(secure)
+      const names = leaf?.names || leaf?.subject || 'none'
+      const protocol = secure.getProtocol() ?? 'TLS'
+      if (nameFits(secure, host)) {
+        end([
+          { verdict: 'pass', us: tookUs(), text: `${protocol}, its certificate has ${host}` },
+          { verdict: 'pass', text: 'it answers' },
+        ])
+        return
+      }
+      const fault = new Fault('APP_TLS_NAME', `the certificate is for ${names}, not for ${host}`, {
+        seen: { host, names },
+      })
+      end([failed(fault, tookUs()), { verdict: 'pass', text: 'it answers' }])
+    })
+  })
+}
+
+function failed(fault: Fault, us?: number): Omit<TraceStep, 'hop'> {
+  return { verdict: 'fail', us, text: fault.detail, fault: faultToMessage(fault) }
+}
