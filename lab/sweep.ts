@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { finish } from './program.ts'
 
@@ -6,10 +7,18 @@ const NAME = /^bslab-(\d+)-/
 
 /** Removes what labs left behind whose process was killed: their programs ended with it, their names did not. */
 export async function sweep(): Promise<void> {
-  for (const name of namesIn('/run/netns')) {
-    if (isLab(Number(NAME.exec(name)![1]))) continue
+  for (const name of leftIn('/run/netns')) {
     await finish(['ip', 'netns', 'del', name])
     rmSync(path.join('/etc/netns', name), { recursive: true, force: true })
+  }
+  for (const name of leftIn(os.tmpdir())) {
+    const folder = path.join(os.tmpdir(), name)
+    await unmountBelow(folder)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  for (const controller of ['', 'memory', 'cpu']) {
+    const folder = path.join('/sys/fs/cgroup', controller)
+    for (const name of leftIn(folder)) await finish(['rmdir', path.join(folder, name)])
   }
 }
 
@@ -29,6 +38,11 @@ function isLab(pid: number): boolean {
   }
 }
 
-function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => NAME.test(name)) : []
+/** Names of labs that are no more. */
+function leftIn(folder: string): string[] {
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  return names.filter((name) => {
+    const pid = NAME.exec(name)?.[1]
+    return pid !== undefined && !isLab(Number(pid))
+  })
 }

@@ -10,7 +10,7 @@ let made = 0
 
 /** The machines and cables of the lab, with no program on them. */
 export async function plant(t: TestContext): Promise<Machines> {
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'bslab-'))
+  const dir = mkdtempSync(path.join(os.tmpdir(), `bslab-${process.pid}-`))
   chmodSync(dir, 0o755)
   const machines = await wire(`bslab-${process.pid}-${++made}`, dir)
   t.after(async () => {
