@@ -35,8 +35,19 @@ export function* lonelyGroups({ declared }: LintFacts, topology: Topology): Gene
   }
 }
 
-/** Server groups that name connectors which do not serve applications. */
-export function* wrongKinds({ declared }: LintFacts): Generator<LintFinding> {
+/** App Connectors in a group of another kind, and server groups that name one. */
+export function* wrongKinds({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
+  for (const group of declared['connector-group']) {
+    const members = topology.members(group.id)
+    if (group.spec.connectorKind === 'app' || members.length === 0) continue
+    const names = namesOf(members.map(({ record }) => record.name))
+    yield finding('WRONG_CONNECTOR_KIND', about('connector-group', group), {
+      reason: `it is for ${group.spec.connectorKind} connectors, and App Connectors are in it: ${names}`,
+      consequence: 'they serve nobody, and cannot enrol in it again',
+      fix: 'Move them to a group whose connectorKind is app, or set it to app here.',
+      others: members.map(({ record }) => about('connector', record)),
+    })
+  }
   const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
   for (const serverGroup of declared['server-group']) {
     for (const group of connectorGroupsOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {

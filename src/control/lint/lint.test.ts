@@ -159,6 +159,13 @@ const CASES: Case[] = [
     finds: [],
   },
   {
+    name: 'App Connectors in a branch group',
+    more: 'kind: connector-group\nname: shop\nconnectorKind: branch',
+    members: [...TWO, { name: 'c', group: 'shop' }],
+    finds: ['WRONG_CONNECTOR_KIND connector-group shop'],
+    says: /App Connectors are in it: c/,
+  },
+  {
     name: 'a name in both lanes',
     more: 'kind: internet-rule\nname: direct\ndomains: [Wiki.Example., news.example]',
     finds: ['NAME_IN_TWO_LANES internet-rule direct'],

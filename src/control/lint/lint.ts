@@ -20,7 +20,7 @@ export function lint(facts: LintFacts): LintFinding[] {
   const claims = claimsOf(topology.segments)
   return [
     ...unmapped(topology),
-    ...wrongKinds(facts),
+    ...wrongKinds(facts, topology),
     ...lonelyGroups(facts, topology),
     ...emptyFailover(facts, topology),
     ...groupsAcrossSites(facts, topology),

@@ -2,6 +2,7 @@ import { InvalidFault } from '../../api/invalid.ts'
 import { connector, connectorPatch, connectorWritten } from '../../api/records.ts'
 import type { HeldCertificate } from '../../store/identity.ts'
 import type { Repositories } from '../../store/store.ts'
+import { requireAppGroup } from '../agents/enrol-group.ts'
 import { diff } from '../diff.ts'
 import { absenceOf } from './connector-absence.ts'
 import type { RestDeps } from './deps.ts'
@@ -128,7 +129,10 @@ function own(record: { name: string; enabled: boolean; groupId: string }) {
 
 async function groupOf(tx: Repositories, idOrName: string): Promise<string> {
   const found = await tx.objects.find('connector-group', idOrName)
-  if (found !== undefined) return found.id
+  if (found !== undefined) {
+    requireAppGroup(found)
+    return found.id
+  }
   throw new InvalidFault([{ pointer: '/group', detail: `there is no connector group "${idOrName}"` }])
 }
 
