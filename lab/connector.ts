@@ -35,14 +35,19 @@ export class LabConnector {
     this.stateDir = machine.folder('state')
     this.keyFile = path.join(machine.dir, 'provision_key')
     this.proxyFile = path.join(machine.dir, 'proxy')
-    const gatheredFile = machine.file('machine.json', machineFactors(machine), { mode: 0o644, uid: 0 })
-    const config = {
-      ...{ stateDir: this.stateDir, keyFile: this.keyFile, proxyFile: this.proxyFile },
-      ...{ gatheredFile, drainSeconds: 0 },
-    }
-    this.configFile = machine.file('connector.yaml', JSON.stringify(config), { mode: 0o644 })
+    machine.file('machine.json', machineFactors(machine), { mode: 0o644, uid: 0 })
+    this.configFile = path.join(machine.dir, 'connector.yaml')
+    this.configure()
     // So that printed commands find it: in an installation it lies where they look.
     machine.env.BACKSTITCH_CONFIG = this.configFile
+  }
+
+  /** What the next start reads. @param more On top of what the lab needs. */
+  configure(more: object = {}): void {
+    const { stateDir, keyFile, proxyFile, machine } = this
+    const gatheredFile = path.join(machine.dir, 'machine.json')
+    const config = { stateDir, keyFile, proxyFile, gatheredFile, drainSeconds: 0, ...more }
+    machine.file('connector.yaml', JSON.stringify(config), { mode: 0o644 })
   }
 
   key(text: string, o: { mode?: number; uid?: number } = {}): void {

@@ -50,7 +50,7 @@ export class Lab implements AsyncDisposable {
   /** Resolves when both connectors are healthy and the user reaches the application. Removes everything if that fails. */
   static async up(say: (line: string) => void = () => {}): Promise<Lab> {
     await sweep()
-    const dir = mkdtempSync(path.join(os.tmpdir(), 'bslab-'))
+    const dir = mkdtempSync(path.join(os.tmpdir(), `bslab-${process.pid}-`))
     chmodSync(dir, 0o755) // the service user must get to its own files
     try {
       say('wiring the machines')
@@ -153,12 +153,21 @@ export class Lab implements AsyncDisposable {
     return (await this.machines.user.run(PROGRAM, ...this.#clientFlags, 'status')).stdout
   }
 
+  /** Applies more than the lab needs. */
+  async declare(...documents: object[]): Promise<void> {
+    const text = documents.map((document) => JSON.stringify(document)).join('\n---\n')
+    await this.admin('apply', '-f', this.machines.edge.file('more.yaml', text, { uid: 0 }))
+  }
+
   async createKey(...flags: string[]): Promise<string> {
     return this.admin('key', 'create', '--group', GROUP, ...flags)
   }
 
-  /** @param segment What differs from the healthy declaration. */
-  async apply(segment: object = {}): Promise<void> {
+  /**
+   * @param segment What differs from the healthy declaration.
+   * @param rule What differs from the rule that lets everybody in.
+   */
+  async apply(segment: object = {}, rule: object = {}): Promise<void> {
     const documents = [
       { kind: 'connector-group', name: GROUP },
       { kind: 'server-group', name: GROUP, connectorGroups: [GROUP] },
@@ -168,7 +177,7 @@ export class Lab implements AsyncDisposable {
         ...segment,
       },
       { kind: 'user', name: USER, password: PASSWORD },
-      { kind: 'access-rule', name: 'all', order: 1, action: 'allow' },
+      { kind: 'access-rule', name: 'all', order: 1, action: 'allow', ...rule },
     ]
     const text = documents.map((document) => JSON.stringify(document)).join('\n---\n')
     await this.admin('apply', '-f', this.machines.edge.file('access.yaml', text, { uid: 0 }))
@@ -196,6 +205,13 @@ export class Lab implements AsyncDisposable {
     const flags = ['-sS', '--max-time', String(seconds), '--socks5-hostname', LOCAL_PROXY]
     const { code, stdout } = await this.machines.user.run('curl', ...flags, url)
     return code === 0 ? stdout : undefined
+  }
+
+  /** What the user's browser gets: a page of the application, or a page of the client that says why not. */
+  async browse(host = APP_NAME, port = APP_PORT): Promise<{ text: string; tookMs: number; command: string }> {
+    const command = `curl -sS --max-time 20 -x http://${LOCAL_PROXY} http://${host}:${port}/`
+    const { stdout, tookMs } = await this.machines.user.shell(command)
+    return { text: stdout, tookMs, command }
   }
 
   /** @throws {Error} unless the user reaches the application within this time. */

@@ -4,11 +4,11 @@
  * @module
  */
 import type { FaultCode } from '../src/base/faults.ts'
-import type { LabConnector } from './connector.ts'
 import { until } from './daemon.ts'
-import { type Consultation, consult, faultsOf } from './doctor.ts'
+import { type Consultation, faultsOf } from './doctor.ts'
 import type { Lab } from './lab.ts'
-import { nameOf, patientOf, type Since, type Variant } from './scenario.ts'
+import type { Machine } from './machine.ts'
+import { examined, nameOf, patientOf, type Since, type Variant } from './scenario.ts'
 import type { Chosen } from './scenarios/all.ts'
 
 const NOTICE_MS = 30_000
@@ -57,7 +57,7 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
     await noticed(lab, variant, since)
     timed.noticedMs = Math.round(performance.now() - brokenAt)
     const patient = patientOf(lab, variant)
-    const said = await consult(patient, variant.app)
+    const said = await examined(lab, variant)
     timed.verdictMs = said.verdictMs
     timed.doctorMs = said.tookMs
     timed.verdict = said.firstLine
@@ -69,7 +69,7 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
       await variant.cure(lab, finding)
       await patient.healthy(HEALTHY_MS)
       timed.recoveredMs = Math.round(performance.now() - curedAt)
-      await verified(patient, said)
+      await verified(variant.examine === undefined ? patient.machine : lab.machines.user, said)
       problems.push(...(await stillIll(lab, variant)))
       await lab.serves()
       cured = problems.length === 0
@@ -109,7 +109,7 @@ export async function noticed(lab: Lab, variant: Variant, since: Since): Promise
 }
 
 /** Runs the printed command, as it stands, until it shows the printed line. */
-async function verified({ machine }: LabConnector, { findings }: Consultation): Promise<void> {
+async function verified(machine: Machine, { findings }: Consultation): Promise<void> {
   const { run, expect } = findings[0]!.verify
   let shown = ''
   await until(
@@ -124,6 +124,6 @@ async function verified({ machine }: LabConnector, { findings }: Consultation): 
 }
 
 async function stillIll(lab: Lab, variant: Variant): Promise<string[]> {
-  const { outcome, firstLine } = await consult(patientOf(lab, variant), variant.app)
+  const { outcome, firstLine } = await examined(lab, variant)
   return outcome === 'healthy' ? [] : [`after the cure the doctor says: ${firstLine}`]
 }

@@ -6,7 +6,7 @@
 import type { FaultCode, Hop } from '../src/base/faults.ts'
 import type { LabConnector } from './connector.ts'
 import type { LogLine } from './daemon.ts'
-import type { Finding } from './doctor.ts'
+import { type Consultation, consult, type Finding } from './doctor.ts'
 import type { Lab } from './lab.ts'
 
 export interface Scenario {
@@ -44,6 +44,8 @@ export interface Variant {
   readonly inject: (lab: Lab) => Promise<void>
   /** Did the system notice? By default a line of the patient's log names the code. */
   readonly noticed?: (lab: Lab, since: Since) => boolean | Promise<boolean>
+  /** Who is asked in place of the doctor on the patient's machine: what the user's own client says. */
+  readonly examine?: (lab: Lab) => Promise<Consultation>
   /** Does what the verdict printed, and nothing else. */
   readonly cure: (lab: Lab, finding: Finding) => Promise<void>
   /** Back to the healthy lab, over and above `cure`; also after a failure. */
@@ -57,6 +59,10 @@ export interface Since {
 
 export function patientOf(lab: Lab, variant: Variant): LabConnector {
   return lab.connectors[variant.patient ?? 'a']
+}
+
+export function examined(lab: Lab, variant: Variant): Promise<Consultation> {
+  return variant.examine?.(lab) ?? consult(patientOf(lab, variant), variant.app)
 }
 
 /** `SCN-05:drop`. */

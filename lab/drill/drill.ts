@@ -9,13 +9,12 @@ import os from 'node:os'
 import path from 'node:path'
 import readline from 'node:readline'
 import { isFaultCode } from '../../src/base/faults.ts'
-import { consult } from '../doctor.ts'
 import { watchedOf } from '../hold.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { Lab } from '../lab.ts'
 import { takeOrders } from '../orders.ts'
 import { marks, noticed } from '../run-scenario.ts'
-import { nameOf, patientOf, type Variant } from '../scenario.ts'
+import { examined, nameOf, patientOf, type Variant } from '../scenario.ts'
 import type { Chosen } from '../scenarios/all.ts'
 import { pointsOf, type Round, readScores, scoreLine, scoresText } from './score.ts'
 
@@ -111,7 +110,7 @@ async function guess(lab: Lab, variant: Variant, ask: Ask): Promise<Round | unde
     if (answer === 'GIVE_UP') return { ...played, told: true }
     if (answer === 'DOCTOR') {
       played.told = true
-      console.log((await consult(patientOf(lab, variant), variant.app)).text)
+      console.log((await examined(lab, variant)).text)
     } else if (answer === 'HINT') {
       console.log(hints[played.hints] ?? 'there are no more hints')
       if (played.hints < hints.length) played.hints++

@@ -11,6 +11,8 @@ import { appName } from './scn-13-app-name.ts'
 import { application } from './scn-14-application.ts'
 import { mtu } from './scn-15-mtu.ts'
 import { group } from './scn-16-group.ts'
+import { machine } from './scn-17-machine.ts'
+import { user } from './scn-18-user.ts'
 
 export const SCENARIOS: readonly Scenario[] = [
   daemon,
@@ -25,6 +27,8 @@ export const SCENARIOS: readonly Scenario[] = [
   application,
   mtu,
   group,
+  machine,
+  user,
 ]
 
 export interface Chosen {

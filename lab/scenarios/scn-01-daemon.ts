@@ -1,3 +1,4 @@
+import type { Lab } from '../lab.ts'
 import type { Scenario } from '../scenario.ts'
 
 export const daemon: Scenario = {
@@ -22,5 +23,33 @@ ping, the network is fine, and the first suspect is, as ever, the firewall.`,
         if (!lab.connectors.a.runs) lab.connectors.a.start()
       },
     },
+    {
+      name: 'crash-loop',
+      does: 'whoever starts connector-a again gives it less memory than it needs, so it ends as it begins, for ever',
+      hints: [
+        'there is a process, and then there is not',
+        'it never answers',
+        'who starts it, and with what limits?',
+      ],
+      hop: 'connector',
+      code: 'DAEMON_DOWN',
+      seen: [/nobody answers at \S+status\.sock/],
+      async inject(lab) {
+        const { a } = lab.connectors
+        await a.stop('SIGKILL')
+        a.within = ['bash', '-c', 'while :; do prlimit --as=150000000 "$@"; sleep 1; done', 'supervisor']
+        a.start()
+      },
+      noticed: async (lab) => (await lab.connectorStates()).get(lab.connectors.a.id!) === 'disconnected',
+      cure: startUnlimited, // "start the daemon as it was installed"
+      restore: startUnlimited,
+    },
   ],
+}
+
+async function startUnlimited({ connectors: { a } }: Lab): Promise<void> {
+  if (a.within.length === 0 && a.runs) return
+  await a.stop('SIGKILL')
+  a.within = []
+  a.start()
 }

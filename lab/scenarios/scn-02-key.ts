@@ -31,6 +31,7 @@ function variant(
     },
     async restore(lab) {
       const { a } = lab.connectors
+      a.configure()
       if ((await a.status())?.state === 'healthy') return
       await a.wipe()
       a.key(await lab.createKey())
@@ -41,7 +42,10 @@ function variant(
 
 /** "backstitch key create --group GROUP", or "create a new one": the operator does. */
 async function newKey(lab: Lab, finding: Finding): Promise<void> {
-  printed(finding, /key create --group GROUP|create a new one|Create a key on this control plane/)
+  printed(
+    finding,
+    /key create --group GROUP|create a new one|Create a key on this control plane|Create a key for what this machine is to be/,
+  )
   lab.connectors.a.key(await lab.createKey())
 }
 
@@ -132,11 +136,25 @@ one that somebody else had already used up.`,
       hint: 'ask the control plane about the key',
       hop: 'control',
       cure: newKey,
-      code: 'KEY_UNKNOWN',
-      seen: [/is enrolling|key|KEY/],
+      code: 'KEY_REVOKED',
+      seen: [/dc1-deleted/],
       key: async (lab) => {
         lab.connectors.a.key(await lab.createKey('--name', `${GROUP}-deleted`))
         await lab.admin('delete', 'key', `${GROUP}-deleted`)
+      },
+    }),
+    variant({
+      name: 'wrong-group',
+      does: 'connector-a is configured for the group dc1, and the key is one of dc2',
+      hint: 'for which group is the key, and for which the machine?',
+      hop: 'control',
+      cure: newKey,
+      code: 'KEY_WRONG_GROUP',
+      seen: [/dc2/],
+      key: async (lab) => {
+        lab.connectors.a.configure({ group: GROUP })
+        await lab.declare({ kind: 'connector-group', name: 'dc2' })
+        lab.connectors.a.key(await lab.admin('key', 'create', '--group', 'dc2'))
       },
     }),
   ],

@@ -47,5 +47,17 @@ application team hears of it on Wednesday, when somebody patches connector-b and
       seen: [/198\.51\.100\.10:443 ECONNREFUSED after \d+ ms/],
       rule: 'tcp dport 443 reject with tcp reset',
     }),
+    variant({
+      name: 'prohibited',
+      does: 'a router answers every SYN of connector-a with "administratively prohibited"',
+      hints: [
+        'connector-b beside it works',
+        'the answer comes at once, and it is no RST',
+        'tcpdump icmp: who says no?',
+      ],
+      code: 'EGRESS_REJECTED',
+      seen: [/198\.51\.100\.10:443 EHOSTUNREACH after \d+ ms/],
+      rule: 'tcp dport 443 reject with icmp type admin-prohibited',
+    }),
   ],
 }

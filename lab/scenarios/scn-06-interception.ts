@@ -4,6 +4,7 @@ import type { Daemon } from '../daemon.ts'
 import type { Lab } from '../lab.ts'
 import { NODE } from '../paths.ts'
 import type { Scenario } from '../scenario.ts'
+import { startInspectingSquid } from '../squid.ts'
 import { ADDRESS, EDGE_NAME } from '../topology.ts'
 
 const PORT = 9443
@@ -64,14 +65,34 @@ seen answers in place of the edge.`,
       restore: end,
     },
     {
+      name: 'bumped',
+      does: 'a cloud proxy takes over the TLS of connector-a and makes a certificate for each name as it comes',
+      hints: ['TCP connects', 'other connectors work', 'who signed the certificate that is presented?'],
+      hop: 'edge',
+      code: 'TLS_INTERCEPTED',
+      seen: [/issuer=.*Zscaler/],
+      async inject(lab) {
+        const { fw } = lab.machines
+        running.set(
+          lab,
+          await startInspectingSquid(fw, { port: PORT, subject: '/O=Zscaler Inc./CN=Zscaler Root CA' }),
+        )
+        await lab.firewall.redirect(FROM_A, PORT)
+        await blink(lab, lab.connectors.a)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^exempt edge\.example\.net:443 from TLS inspection in .*Zscaler/)
+        await lab.firewall.clear()
+      },
+      restore: end,
+    },
+    {
       name: 'portal',
       does: 'a guest network answers every port with its sign-in page',
       hints: ['TCP connects', 'what answers speaks no TLS', 'ask it in plain HTTP'],
       hop: 'edge',
       code: 'CAPTIVE_PORTAL',
       seen: [/HTTP\/1\.1 302/, /Location: http:\/\/login\.guest-network\.example\//],
-      noticed: (lab, since) =>
-        since.faults(lab.connectors.a).some(({ code }) => code !== undefined && NO_TLS.includes(code)),
       async inject(lab) {
         const main = path.join(import.meta.dirname, '..', 'portal-main.ts')
         running.set(lab, lab.machines.fw.start('portal', [NODE, main, String(PORT)]))
@@ -86,11 +107,3 @@ seen answers in place of the edge.`,
     },
   ],
 }
-
-/** What a dial sees of a page where TLS belongs. */
-const NO_TLS: readonly string[] = [
-  'CAPTIVE_PORTAL',
-  'EDGE_UNREACHABLE',
-  'HANDSHAKE_TIMEOUT',
-  'TLS_INTERCEPTED',
-]

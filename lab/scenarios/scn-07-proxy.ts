@@ -2,6 +2,7 @@ import { blink, printed, runPrinted } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario, Variant } from '../scenario.ts'
+import { startSquid } from '../squid.ts'
 import { ADDRESS } from '../topology.ts'
 
 const PORT = 3128
@@ -50,10 +51,6 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
       hints: ['straight connections get no answer', 'apt still works', 'env | grep -i proxy'],
       code: 'PROXY_REQUIRED',
       seen: [/effective proxy: none/, /proxy 10\.1\.1\.28:3128, named by environment http_proxy/],
-      noticed: (lab, since) =>
-        since
-          .faults(lab.connectors.a)
-          .some(({ code }) => code === 'EGRESS_BLOCKED' || code === 'PROXY_REQUIRED'),
       async inject(lab) {
         await startProxy(lab)
         lab.machines['connector-a'].env.http_proxy = `http://${AT}`
@@ -69,6 +66,24 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
       seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /status 40[17]/],
       async inject(lab) {
         await startProxy(lab, 'BasicAuth connector correct-horse')
+        lab.connectors.a.proxy(AT)
+        await wallIn(lab)
+      },
+      cure: (lab, finding) =>
+        runPrinted(lab.connectors.a, finding, /^echo 'USER:PASSWORD@.*$/, {
+          'USER:PASSWORD': 'connector:correct-horse',
+        }),
+    }),
+    variant({
+      name: 'squid-auth',
+      does: 'squid wants a user and a password, and connector-a has none',
+      hints: ['the proxy answers', 'it does not answer 200', 'it wants to know who asks'],
+      code: 'PROXY_AUTH',
+      seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /status 407/],
+      async inject(lab) {
+        const { proxy } = lab.machines
+        const login = 'connector:correct-horse'
+        running.set(lab, await startSquid(proxy, { address: ADDRESS.proxy, port: PORT, login }))
         lab.connectors.a.proxy(AT)
         await wallIn(lab)
       },

@@ -23,6 +23,9 @@ view outside { match-clients { any; };
   zone "example.net" { type master; file "edge.zone"; };
 };\n`
 
+const NO_ZONE = `zone "example.com" { type master; file "missing.zone"; };
+zone "example.net" { type master; file "edge.zone"; };\n`
+
 const common = {
   hop: 'dns',
   app: `${APP_NAME}:${APP_PORT}`,
@@ -69,6 +72,17 @@ inside.`,
       seen: [/10\.1\.1\.53 said NXDOMAIN/, /getaddrinfo: ENOTFOUND/],
       inject: (lab) => lab.resolver.serve({ [EDGE_NAME]: ADDRESS.edge }),
       cure: (lab) => lab.resolver.serve(HEALTHY), // "add the record of … to its zone"
+    },
+    {
+      ...common,
+      name: 'zone-down',
+      does: 'the resolver lost the zone of the applications and answers SERVFAIL',
+      hints: ['the connectors are connected', 'the edge resolves', 'is it the name, or its whole zone?'],
+      code: 'APP_RESOLVER_DOWN',
+      seen: [/10\.1\.1\.53 said SERVFAIL/, /getaddrinfo: EAI_AGAIN/],
+      inject: (lab) =>
+        lab.resolver.serveBind(NO_ZONE, { 'edge.zone': zone('example.net', `edge A ${ADDRESS.edge}`) }),
+      cure: (lab) => lab.resolver.serve(HEALTHY), // "repair the resolver"
     },
   ],
 }

@@ -71,5 +71,25 @@ somebody else.`,
         await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} accept`)
       },
     }),
+    variant({
+      name: 'prohibited',
+      does: 'a firewall before the application answers "administratively prohibited"',
+      hints: [
+        'the name of the application resolves',
+        'an answer comes at once',
+        'tcpdump icmp: who says no?',
+      ],
+      hop: 'application',
+      code: 'APP_UNREACHABLE',
+      seen: [/10\.1\.9\.80:8080 EHOSTUNREACH after/],
+      inject: (lab) =>
+        lab.firewall.block(
+          `ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} reject with icmp type admin-prohibited`,
+        ),
+      async cure(lab, finding) {
+        printed(finding, /^allow TCP from this connector to 10\.1\.9\.80 port 8080$/)
+        await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} accept`)
+      },
+    }),
   ],
 }

@@ -25,10 +25,6 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
       code: 'PATH_MTU',
       seen: [/largest that passes 1280 bytes, 1360 is lost/],
       noticeMs: 60_000,
-      noticed: (lab, since) =>
-        since
-          .faults(lab.connectors.a)
-          .some(({ code }) => code === 'PATH_MTU' || code === 'HANDSHAKE_TIMEOUT'),
       async inject(lab) {
         await offload(lab, 1)
         const a = ADDRESS['connector-a']

@@ -1,4 +1,6 @@
+import { printed } from '../cures.ts'
 import type { Scenario } from '../scenario.ts'
+import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
 
 export const group: Scenario = {
   id: 'SCN-16',
@@ -30,6 +32,28 @@ next no one could reach anything in the data centre.`,
       cure: async (lab) => lab.connectors.a.start(), // "start the daemon as it was installed"
       async restore(lab) {
         for (const connector of [lab.connectors.a, lab.connectors.b]) if (!connector.runs) connector.start()
+      },
+    },
+    {
+      name: 'cut-off',
+      does: 'both connectors are connected, and a firewall keeps both from the application',
+      hints: ['both connectors are connected', 'the user is told who is out, and why', 'what do they share?'],
+      hop: 'application',
+      code: 'APP_TIMEOUT',
+      app: `${APP_NAME}:${APP_PORT}`,
+      seen: [/10\.1\.9\.80:8080 no answer in/],
+      cutsAll: true,
+      noticeMs: 60_000,
+      inject: (lab) => lab.firewall.block(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} drop`),
+      // Each has tried, says so, and is out for this application.
+      noticed: async (lab) => {
+        await lab.ask('/', 10)
+        const states = await Promise.all([lab.connectors.a.status(), lab.connectors.b.status()])
+        return states.every((status) => status?.state === 'degraded')
+      },
+      async cure(lab, finding) {
+        const [, address, port] = printed(finding, /^allow TCP from this connector to ([\d.]+) port (\d+)$/)
+        await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${address} tcp dport ${port} accept`)
       },
     },
   ],

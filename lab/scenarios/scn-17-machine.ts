@@ -1,0 +1,130 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+import { runPrinted } from '../cures.ts'
+import type { Lab } from '../lab.ts'
+import type { Scenario } from '../scenario.ts'
+import { SmallDisk } from '../small-disk.ts'
+
+const disks = new WeakMap<Lab, SmallDisk>()
+
+async function restart(lab: Lab): Promise<void> {
+  const { a } = lab.connectors
+  await a.stop('SIGKILL')
+  a.within = []
+  a.start()
+}
+
+export const machine: Scenario = {
+  id: 'SCN-17',
+  title: 'The machine under the connector lets it down',
+  story: `The connector is well, the network is well, and the machine is a virtual one that was cloned from a template of
+2017. Its disk is eight gigabytes, most of it somebody's core dumps; its limits are those that a mail server needed; and
+the directories belong to whoever unpacked them. None of that shows in a ping.`,
+  variants: [
+    {
+      name: 'unwritable',
+      does: 'a hardening script made the state directory of connector-a read-only',
+      hints: [
+        'the daemon ends as soon as it is started',
+        'look at its log',
+        'who may write to the state directory?',
+      ],
+      hop: 'connector',
+      code: 'STATE_UNWRITABLE',
+      seen: [/state: owner uid 65534, mode 0?500/, /EACCES for/],
+      async inject(lab) {
+        const { a } = lab.connectors
+        await a.stop()
+        await a.machine.succeed('chmod', '0500', a.stateDir)
+        a.start()
+      },
+      async cure(lab, finding) {
+        await runPrinted(lab.connectors.a, finding, /^chmod 0700 .*$/)
+        await restart(lab)
+      },
+      async restore(lab) {
+        const { a } = lab.connectors
+        await a.machine.succeed('chmod', '0700', a.stateDir)
+        if (!a.runs) await restart(lab)
+      },
+    },
+    {
+      name: 'disk-full',
+      does: 'the disk that holds the state of connector-a is full to the last block',
+      hints: ['the daemon is there', 'what does it write, and where?', 'df -h'],
+      hop: 'connector',
+      code: 'DISK_FULL',
+      seen: [/0 MiB of \d+ MiB free at/],
+      alone: true,
+      async inject(lab) {
+        const { a } = lab.connectors
+        await a.stop()
+        const disk = await SmallDisk.under(a.stateDir, { bytes: 8 * 1024 * 1024 })
+        disks.set(lab, disk)
+        await disk.fill()
+        a.start()
+      },
+      cure: async (lab) => {
+        disks.get(lab)!.free() // what "du | sort" shows is removed
+        if (!lab.connectors.a.runs) lab.connectors.a.start()
+      },
+      async restore(lab) {
+        disks.get(lab)?.free()
+        await lab.connectors.a.stop('SIGKILL')
+        await disks.get(lab)?.[Symbol.asyncDispose]()
+        disks.delete(lab)
+        lab.connectors.a.start()
+      },
+    },
+    {
+      name: 'descriptors',
+      does: 'connector-a may open no more files than it has open already',
+      hints: ['the daemon runs', 'it opens nothing new', 'ls /proc/PID/fd | wc -l; prlimit'],
+      hop: 'connector',
+      code: 'FD_EXHAUSTED',
+      seen: [/process \d+ has \d+ of \d+ open/],
+      async inject(lab) {
+        const { a } = lab.connectors
+        const pid = (await a.status())!.pid
+        await a.machine.succeed('bash', '-c', LIMIT, 'limit', String(pid))
+      },
+      noticed: async (lab, since) => {
+        for (let at = 0; at < 5; at++) await lab.ask('/', 2)
+        return since.faults(lab.connectors.a).some(({ code }) => code === 'FD_EXHAUSTED')
+      },
+      cure: restart, // "systemctl restart", with the limit that is printed
+      restore: async (lab) => {
+        const { a } = lab.connectors
+        const pid = (await a.status())?.pid
+        if (pid !== undefined)
+          await a.machine.run('setpriv', '--reuid=65534', 'prlimit', `--pid=${pid}`, '--nofile=1024:')
+      },
+    },
+    {
+      name: 'apparmor',
+      does: 'a profile of AppArmor forbids the daemon its own state directory',
+      hints: ['owner and mode are right', 'root is refused, too', 'journalctl -k | grep DENIED'],
+      hop: 'connector',
+      code: 'MAC_DENIED',
+      seen: [/apparmor="DENIED"/],
+      impossible: () => (securityModules().includes('apparmor') ? undefined : 'this kernel has no AppArmor'),
+      inject: async (lab) => void (await lab.connectors.a.machine.succeed('bash', '-c', CONFINE)),
+      cure: async (lab) => void (await lab.connectors.a.machine.succeed('bash', '-c', RELEASE)),
+      restore: async (lab) => void (await lab.connectors.a.machine.run('bash', '-c', RELEASE)),
+    },
+  ],
+}
+
+/** To what is open now, so that the next file is one too many. */
+const LIMIT = 'setpriv --reuid=65534 --clear-groups prlimit --pid=$1 --nofile=$(ls /proc/$1/fd | wc -l):'
+const PROFILE = '/etc/apparmor.d/backstitch-lab'
+const NODE = readlinkSync('/proc/self/exe')
+const CONFINE = `printf 'profile backstitch-lab ${NODE} { file, network, deny /tmp/bslab-*/connector-a/state/** w, }' > ${PROFILE} && apparmor_parser -r ${PROFILE}`
+const RELEASE = `apparmor_parser -R ${PROFILE}; rm -f ${PROFILE}`
+
+function securityModules(): string {
+  try {
+    return readFileSync('/sys/kernel/security/lsm', 'utf8')
+  } catch {
+    return ''
+  }
+}
