@@ -16,6 +16,7 @@ import { addLogs } from './logs.ts'
 import { addResources } from './resources.ts'
 import { addServer } from './server.ts'
 import { addStatus } from './status.ts'
+import { addSupportBundle } from './support-bundle.ts'
 
 /** The whole command tree. Commands throw; main.ts turns what they throw into text and an exit code. */
 export function buildProgram(): Command {
@@ -49,6 +50,7 @@ export function buildProgram(): Command {
   program.commandsGroup('Looking:')
   addStatus(program)
   addDoctor(program)
+  addSupportBundle(program)
   addLogs(program)
   addAudit(program)
   addLab(program)
