@@ -60,6 +60,7 @@ export class Control implements ControlPort, AsyncDisposable {
         home.port === 0 ? new Fault('CONTROL_STARTING', 'the edge does not listen yet') : undefined,
     })
     this.#owned.use(store.bus.subscribe('policy', () => this.#reevaluate()))
+    this.#owned.use(store.bus.subscribe('policy', () => void parts.probing.refresh()))
     this.#owned.use(store.bus.subscribe('identity', (changed) => void this.#identityChanged(changed)))
     this.#owned.use(
       store.bus.subscribe('revoked', ({ serials }) => {

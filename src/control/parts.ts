@@ -15,6 +15,8 @@ import type { HandlerDeps } from './agents/handlers.ts'
 import { LaneNews } from './agents/lanes.ts'
 import { LiveGrants } from './agents/live-grants.ts'
 import { Presence } from './agents/presence.ts'
+import { Probing } from './agents/probing.ts'
+import { VitalsOfConnectors } from './agents/vitals.ts'
 import { type Authenticator, LocalAuthenticator } from './authenticator.ts'
 import { Keyring } from './keyring.ts'
 import { createFirstToken } from './rest/auth.ts'
@@ -80,6 +82,8 @@ export async function openParts({
       ...{ store, log, clock, live, policy, tenantParts, home, presence, edges, ticketKeys, revokedSerials },
       departures: new Departures(),
       diagnoses: new Diagnoses(),
+      vitals: new VitalsOfConnectors(),
+      probing: new Probing({ presence, policy, clock, log }),
       lanes: new LaneNews({ policy, presence, log }),
       news: new EdgeNews({ presence, edges, ticketKeys, revokedSerials }),
       ...{ vault, registry, firstToken: await createFirstToken(store) },

@@ -28,8 +28,10 @@ export interface PolicySnapshot {
   readonly internetRules: readonly { readonly name: string; readonly domains: readonly string[] }[]
   /** By id. */
   readonly users: ReadonlyMap<string, PolicyUser>
-  /** Ids of the enabled connector groups behind a segment. */
+  /** Ids of the enabled connector groups behind a segment, those that only take over last. */
   connectorGroupsOf(segment: PolicySegment): string[]
+  /** Those of them that serve only while no other does. */
+  failoverGroupsOf(segment: PolicySegment): string[]
   /** Which of these groups hold no App Connectors, and what they hold. */
   wrongKinds(groups: readonly string[]): WrongKind[]
   /** Connectors of these groups, the disabled too. */
@@ -91,6 +93,10 @@ async function read(tx: Repositories): Promise<PolicySnapshot> {
   const internetRules = (await tx.objects.all('internet-rule')).flatMap(({ name, spec }) =>
     spec.enabled ? { name, domains: spec.domains } : [],
   )
+  const nativeOf = ({ serverGroups: ids }: PolicySegment) =>
+    ids.flatMap((id) => behind.get(id)?.connectorGroups ?? [])
+  const takingOver = ({ serverGroups: ids }: PolicySegment) =>
+    ids.flatMap((id) => behind.get(id)?.failoverGroups ?? [])
   const members = Map.groupBy(await tx.connectors.all(), (connector) => connector.groupId)
   return {
     version,
@@ -98,9 +104,11 @@ async function read(tx: Repositories): Promise<PolicySnapshot> {
     rules,
     internetRules,
     users,
-    connectorGroupsOf: (segment) => [
-      ...new Set(segment.serverGroups.flatMap((id) => behind.get(id)?.connectorGroups ?? [])),
-    ],
+    connectorGroupsOf: (segment) => [...new Set([...nativeOf(segment), ...takingOver(segment)])],
+    failoverGroupsOf: (segment) => {
+      const native = new Set(nativeOf(segment))
+      return [...new Set(takingOver(segment))].filter((id) => !native.has(id))
+    },
     wrongKinds: (ids) => wrong.filter(({ id }) => ids.includes(id)),
     members: (ids) => ids.flatMap((id) => members.get(id) ?? []),
   }
@@ -109,6 +117,7 @@ async function read(tx: Repositories): Promise<PolicySnapshot> {
 /** What a server group adds to a segment. */
 interface Reach {
   readonly connectorGroups: readonly string[]
+  readonly failoverGroups: readonly string[]
   /** Only these addresses; absent where servers are discovered. */
   readonly addresses?: readonly string[]
 }
@@ -120,10 +129,13 @@ function reachOf(
   enabledGroups: ReadonlySet<string>,
 ): Reach {
   const connectorGroups = spec.connectorGroups.filter((id) => enabledGroups.has(id))
-  if (!spec.enabled) return { connectorGroups: [], addresses: [] }
-  if (spec.dynamicDiscovery) return { connectorGroups }
+  // Written before there was a failover tier, it has none.
+  const failoverGroups = (spec.failoverConnectorGroups ?? []).filter((id) => enabledGroups.has(id))
+  const nowhere = { connectorGroups: [], failoverGroups: [] }
+  if (!spec.enabled) return { ...nowhere, addresses: [] }
+  if (spec.dynamicDiscovery) return { connectorGroups, failoverGroups }
   const addresses = spec.servers.flatMap((id) => servers.get(id) ?? [])
-  return { connectorGroups: addresses.length === 0 ? [] : connectorGroups, addresses }
+  return addresses.length === 0 ? { ...nowhere, addresses } : { connectorGroups, failoverGroups, addresses }
 }
 
 function policySegment(
@@ -132,7 +144,7 @@ function policySegment(
   behind: ReadonlyMap<string, Reach>,
 ): PolicySegment {
   const reaches = spec.serverGroups.flatMap((group) => behind.get(group) ?? [])
-  const useful = reaches.filter((reach) => reach.connectorGroups.length > 0)
+  const useful = reaches.filter((reach) => reach.connectorGroups.length + reach.failoverGroups.length > 0)
   const listed = useful.some((reach) => reach.addresses === undefined)
     ? []
     : useful.flatMap((reach) => reach.addresses ?? []).map(asCidr)

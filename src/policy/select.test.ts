@@ -69,3 +69,65 @@ test('property: the order of candidates decides nothing, and everyone is chosen,
     }),
   )
 })
+
+test('the failover tier serves only when nobody of the native one can', () => {
+  const near = candidate('b', { failover: true })
+  const native = candidate('a', { sessions: 100 })
+  const with_ = selectConnector([near, native])
+  assert.equal(with_.chosen?.id, 'a')
+  assert.deepEqual(with_.excluded, [
+    { id: 'b', name: 'b', because: 'its group takes over only when no other serves' },
+  ])
+  const without = selectConnector([near, { ...native, state: 'disconnected' }])
+  assert.equal(without.chosen?.id, 'b')
+  assert.match(without.because, /^failover, as no connector of the other groups serves: b is the only one/)
+})
+
+test('who is overloaded is out while another is not, and serves when all are', () => {
+  const full = candidate('a', { overloaded: 'descriptors 95 %' })
+  const well = candidate('b', { sessions: 50 })
+  const spared = selectConnector([full, well])
+  assert.equal(spared.chosen?.id, 'b')
+  assert.equal(spared.excluded[0]?.because, 'it is overloaded: descriptors 95 %')
+  assert.equal(selectConnector([full, { ...well, failover: true }]).chosen?.id, 'b')
+  const all = selectConnector([full, { ...well, overloaded: 'memory 99 %' }])
+  assert.equal(all.chosen?.id, 'a')
+  assert.match(all.because, /^overloaded, as all that serve are: /)
+})
+
+test('the nearer one is chosen until it is so much fuller that the way is worth it', () => {
+  const near = candidate('a', { rttUs: 2000, load: 0.1, sessions: 9 })
+  const far = candidate('b', { rttUs: 42_000, load: 0.05 })
+  const first = selectConnector([near, far])
+  assert.equal(first.chosen?.id, 'a')
+  assert.equal(first.because, 'a is 2 ms away at 10 % load, b 42 ms away at 5 % load')
+  assert.equal(selectConnector([{ ...near, load: 0.8 }, far]).chosen?.id, 'b')
+  assert.equal(
+    selectConnector([near, { ...far, rttUs: undefined }]).chosen?.id,
+    'b',
+    'unknown ways do not count',
+  )
+})
+
+test('for any candidates: equally far and equally full, the one with the fewest sessions is chosen', () => {
+  const one = fc.record({
+    rttUs: fc.constant(10_000),
+    load: fc.constant(0.3),
+    sessions: fc.nat(50),
+    failover: fc.boolean(),
+    overloaded: fc.option(fc.constant('cpu'), { nil: undefined }),
+  })
+  fc.assert(
+    fc.property(fc.array(one, { minLength: 1, maxLength: 8 }), (list) => {
+      const candidates = list.map((o, i) => candidate(`c${i}`, o))
+      const { chosen, excluded } = selectConnector(candidates)
+      const out = new Set(excluded.map(({ id }) => id))
+      const pool = candidates.filter(({ id }) => !out.has(id))
+      assert.equal(chosen!.sessions, Math.min(...pool.map(({ sessions }) => sessions)))
+      assert.deepEqual(selectConnector([...candidates].reverse()).chosen, chosen)
+      if (candidates.some(({ overloaded }) => overloaded === undefined)) {
+        assert.equal(chosen!.overloaded, undefined)
+      }
+    }),
+  )
+})

@@ -11,9 +11,17 @@ export interface Candidate {
   readonly name: string
   /** Connector group it is a member of. */
   readonly group: string
+  /** Its group takes over only while no member of the others can. */
+  readonly failover?: boolean
   readonly state: ConnectorState
-  /** Open now. */
+  /** Open now, and those it was chosen for since it last told. */
   readonly sessions: number
+  /** What its work takes of its machine, 0…1; nothing before it told. */
+  readonly load?: number
+  /** It says that it is at the end of what it can carry: which figures. */
+  readonly overloaded?: string
+  /** From client to connector over the best edge, microseconds; absent where it is not known. */
+  readonly rttUs?: number
   /** Known not to reach the application of this segment, with the fault code it reported. */
   readonly unreachable?: { readonly code: string }
 }
@@ -35,6 +43,12 @@ const OUT: Readonly<Record<ConnectorState, string | undefined>> = {
   disabled: 'it is disabled',
 }
 
+/** Differences below these are noise: what is alike by both is told apart by sessions. */
+const RTT_STEP_MS = 5
+const LOAD_STEP = 0.1
+/** A connector ten percent fuller is worth this much of the way. */
+const LOAD_STEP_COSTS_MS = 10
+
 /** Candidates are the members of the connector groups attached to the segment. Pure: the same list, the same answer. */
 export function selectConnector(candidates: readonly Candidate[]): Selection {
   const eligible: Candidate[] = []
@@ -44,11 +58,37 @@ export function selectConnector(candidates: readonly Candidate[]): Selection {
     if (because === undefined) eligible.push(candidate)
     else excluded.push({ id: candidate.id, name: candidate.name, because })
   }
-  const [chosen, next] = eligible.sort(byPreference)
+  const pool = bestPool(eligible, excluded)
+  const costOf = costAmong(pool)
+  const [chosen, next] = pool.sort(byPreference(costOf))
   if (chosen === undefined) {
     return { because: candidates.length === 0 ? 'there is no connector' : 'every connector is out', excluded }
   }
-  return { chosen, because: reason(chosen, next), excluded }
+  return { chosen, because: `${tierText(chosen)}${reason(chosen, next, costOf)}`, excluded }
+}
+
+/**
+ * Where a member is not overloaded those that are stay out, and the failover tier stays out while the native one
+ * serves. Overloaded is better than nobody.
+ */
+function bestPool(
+  eligible: readonly Candidate[],
+  excluded: { id: string; name: string; because: string }[],
+): Candidate[] {
+  const well = eligible.filter(({ overloaded }) => overloaded === undefined)
+  const able = well.length > 0 ? well : eligible
+  const native = able.filter(({ failover }) => failover !== true)
+  const pool = native.length > 0 ? native : able
+  for (const candidate of eligible) {
+    if (pool.includes(candidate)) continue
+    const { id, name, overloaded } = candidate
+    const because =
+      overloaded !== undefined && well.length > 0
+        ? `it is overloaded: ${overloaded}`
+        : 'its group takes over only when no other serves'
+    excluded.push({ id, name, because })
+  }
+  return [...pool]
 }
 
 function whyNot({ state, unreachable }: Candidate): string | undefined {
@@ -56,12 +96,41 @@ function whyNot({ state, unreachable }: Candidate): string | undefined {
 }
 
 /** A tie falls to the smaller id, so that two control planes with one view choose alike. */
-function byPreference(a: Candidate, b: Candidate): number {
-  return a.sessions - b.sessions || (a.id < b.id ? -1 : 1)
+function byPreference(costOf: (of: Candidate) => number) {
+  return (a: Candidate, b: Candidate): number =>
+    costOf(a) - costOf(b) || a.sessions - b.sessions || (a.id < b.id ? -1 : 1)
 }
 
-function reason(chosen: Candidate, next: Candidate | undefined): string {
+/** In milliseconds of way. Where the way to one is not known, ways count for none. */
+function costAmong(pool: readonly Candidate[]): (of: Candidate) => number {
+  const known = pool.every(({ rttUs }) => rttUs !== undefined)
+  return (of) => loadCost(of) + (known ? way(of) : 0)
+}
+
+function way({ rttUs = 0 }: Candidate): number {
+  return Math.floor(rttUs / 1000 / RTT_STEP_MS) * RTT_STEP_MS
+}
+
+function loadCost({ load = 0 }: Candidate): number {
+  return Math.floor(load / LOAD_STEP + 1e-9) * LOAD_STEP_COSTS_MS
+}
+
+function tierText({ failover, overloaded }: Candidate): string {
+  const tier = failover === true ? 'failover, as no connector of the other groups serves: ' : ''
+  return overloaded === undefined ? tier : `${tier}overloaded, as all that serve are: `
+}
+
+function reason(chosen: Candidate, next: Candidate | undefined, costOf: (of: Candidate) => number): string {
   if (next === undefined) return `${chosen.name} is the only one eligible`
+  if (costOf(chosen) !== costOf(next)) {
+    return `${chosen.name} is ${placeText(chosen)}, ${next.name} ${placeText(next)}`
+  }
   if (next.sessions === chosen.sessions) return `${chosen.name} and others have ${chosen.sessions} sessions`
   return `${chosen.name} has ${chosen.sessions} sessions, ${next.name} has ${next.sessions}`
+}
+
+function placeText({ rttUs, load }: Candidate): string {
+  const away = rttUs === undefined ? undefined : `${Math.round(rttUs / 1000)} ms away`
+  const loaded = load === undefined ? undefined : `at ${Math.round(load * 100)} % load`
+  return [away, loaded].filter((text) => text !== undefined).join(' ') || 'not measured'
 }

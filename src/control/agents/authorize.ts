@@ -99,7 +99,10 @@ export function choose(
     const because = `its group ${name} is for ${kind} connectors`
     return policy.members([id]).map((member) => ({ id: member.id, name: member.name, because }))
   })
-  const members = candidates(groups.filter((group) => !wrongKinds.some(({ id }) => id === group)))
+  const failover = policy.failoverGroupsOf(segment)
+  const members = candidates(groups.filter((group) => !wrongKinds.some(({ id }) => id === group))).map(
+    (member): Candidate => ({ ...member, failover: failover.includes(member.group) }),
+  )
   let selection = selectConnector(members)
   // Where no other member reaches it either, trying again is right: the answer is then the application's own.
   if (selection.chosen === undefined) {

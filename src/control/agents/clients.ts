@@ -3,16 +3,18 @@ import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
-import type { Candidate } from '../../policy/select.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, ControlMessage, PipeTicket } from '../../wire/control.ts'
 import type { Keyring } from '../keyring.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import { keepDenial } from '../trace/keep-denial.ts'
 import { choose, type Permitted, permit } from './authorize.ts'
+import { candidatesOf } from './candidates.ts'
 import { issueGrant } from './grants.ts'
 import type { LiveGrants } from './live-grants.ts'
 import { type PipeDeps, pipeBetween } from './pipes.ts'
 import type { Connected, Presence } from './presence.ts'
+import type { Probing } from './probing.ts'
 
 type Authorize = Extract<AgentMessage, { type: 'authorize' }>
 type WantPipe = Extract<AgentMessage, { type: 'want-pipe' }>
@@ -24,6 +26,7 @@ export interface ClientDeps extends PipeDeps {
   readonly store: Store
   readonly presence: Presence
   readonly live: LiveGrants
+  readonly probing: Probing
   readonly grantKeys: Keyring
   readonly policy: () => Promise<PolicySnapshot>
   readonly clock: Clock
@@ -56,7 +59,7 @@ export class Clients {
         ...{ host: asked.host, port: asked.port, protocol: asked.protocol },
       })
       const policyUs = Math.max(0, clock.monotonicUs() - startUs)
-      const selection = await this.#select(policy, permitted, asked.port)
+      const selection = await this.#select(policy, permitted, asked.port, client)
       const selectionUs = Math.max(0, clock.monotonicUs() - startUs - policyUs)
 
       const { thumbprint, notAfterMs } = client.peer
@@ -69,6 +72,7 @@ export class Clients {
         selection.chosen,
       )
       this.#deps.live.add(live)
+      this.#chose(selection.chosen.id, permitted, asked)
       const need = asked.wantPipe && !asked.have?.includes(selection.chosen.id)
       const pipe = need ? await this.#pipe(client, selection.chosen.id, asked.session) : undefined
       log.info(
@@ -120,14 +124,17 @@ export class Clients {
         { event: 'access.denied', denial, session: asked.session, ...detail, seen: fault.seen },
         fault.message,
       )
-      await store.audit.append({
-        actor: `client-device ${device}`,
-        action: 'access.denied',
-        object: `denial ${denial}`,
-        detail,
-      })
-      return { type: 'denied', id: asked.id, denial, fault: faultToMessage(fault) }
+      const told = faultToMessage(fault)
+      await keepDenial(this.#deps, client, { id: denial, asked, fault: told, detail })
+      // In the evidence, so that whatever shows the fault shows what to ask an admin about.
+      return { type: 'denied', id: asked.id, denial, fault: { ...told, seen: { ...told.seen, denial } } }
     }
+  }
+
+  #chose(connector: string, { segment, host }: Permitted, { port, protocol }: Authorize): void {
+    const connected = this.#deps.presence.connector(connector)
+    if (connected !== undefined) connected.given = (connected.given ?? 0) + 1
+    if (protocol === 'tcp') this.#deps.probing.used({ segment: segment.id, host, port })
   }
 
   /** One more pipe to a connector that the device holds a grant for. */
@@ -160,8 +167,12 @@ export class Clients {
   }
 
   /** A connector that has just lost its connection is likely to be back in a moment. */
-  async #select(policy: PolicySnapshot, { segment, host }: Permitted, port: number) {
-    const select = () => choose(policy, segment, (groups) => this.#candidates(policy, groups, { host, port }))
+  async #select(policy: PolicySnapshot, { segment, host }: Permitted, port: number, client: Connected) {
+    const { presence, clock } = this.#deps
+    const select = () =>
+      choose(policy, segment, (groups) =>
+        candidatesOf(policy, presence, groups, { client, to: { host, port }, nowMs: clock.nowMs() }),
+      )
     try {
       return select()
     } catch (error) {
@@ -170,25 +181,5 @@ export class Clients {
       if (!(await this.#deps.presence.returning.one(members.map(({ id }) => id)))) throw error
       return select()
     }
-  }
-
-  #candidates(
-    policy: PolicySnapshot,
-    groups: readonly string[],
-    to: { host: string; port: number },
-  ): Candidate[] {
-    const { presence, clock } = this.#deps
-    const nowMs = clock.nowMs()
-    return policy.members(groups).map((member) => {
-      const connected = presence.connector(member.id)
-      return {
-        id: member.id,
-        name: member.name,
-        group: member.groupId,
-        state: member.enabled ? (connected?.state ?? 'disconnected') : 'disabled',
-        sessions: connected?.sessions ?? 0,
-        unreachable: presence.unreachable(member.id, to, nowMs),
-      }
-    })
   }
 }

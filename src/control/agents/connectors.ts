@@ -3,6 +3,8 @@ import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
 import type { LiveGrants } from './live-grants.ts'
 import { type PipeDeps, pipeBetween } from './pipes.ts'
 import type { Connected, Presence } from './presence.ts'
+import type { Probing } from './probing.ts'
+import type { VitalsOfConnectors } from './vitals.ts'
 
 type Status = Extract<AgentMessage, { type: 'status' }>
 type Reach = Extract<AgentMessage, { type: 'reach' }>
@@ -12,6 +14,8 @@ type Canary = Extract<AgentMessage, { type: 'canary' }>
 export interface ConnectorDeps extends PipeDeps {
   readonly presence: Presence
   readonly live: LiveGrants
+  readonly probing: Probing
+  readonly vitals: VitalsOfConnectors
   readonly clock: Clock
 }
 
@@ -23,13 +27,24 @@ export class Connectors {
     this.#deps = deps
   }
 
-  status(connector: Connected, { type: _, rttUs, ...said }: Status): void {
-    Object.assign(connector, said, { rttUs: rttUs ?? connector.rttUs })
+  status(connector: Connected, told: Status): void {
+    const { type: _, rttUs, samples: __, overload, leak, ...said } = told
+    const { vitals, probing, clock } = this.#deps
+    Object.assign(connector, said, { rttUs: rttUs ?? connector.rttUs, overload, leak, given: 0 })
+    vitals.told(connector.peer.identity.id, told, clock.nowMs())
+    // Its first word after the welcome, and then often enough to see what is not used any more.
+    void probing.refresh([connector])
   }
 
   reach(connector: Connected, said: Reach): void {
-    const failed = said.ok ? undefined : { code: said.fault?.code ?? 'APP_UNREACHABLE' }
-    this.#deps.presence.reached(connector.peer.identity.id, said, failed, this.#deps.clock.nowMs())
+    const { type: _, probe = false, ...what } = said
+    const { presence, clock } = this.#deps
+    presence.applications.tell({
+      ...what,
+      connector: connector.peer.identity.id,
+      probe,
+      atMs: clock.nowMs(),
+    })
   }
 
   /** The next look at policy takes these in. */

@@ -13,8 +13,10 @@ import { keepOutages } from './outages.ts'
 import type { Connected } from './presence.ts'
 import { revocation } from './reevaluate.ts'
 import { ownReport, sessionFacts } from './session-facts.ts'
+import type { VitalsOfConnectors } from './vitals.ts'
 
 export interface HandlerDeps extends ClientDeps, CertifyDeps {
+  readonly vitals: VitalsOfConnectors
   readonly news: EdgeNews
   readonly lanes: LaneNews
   readonly departures: Departures
@@ -71,7 +73,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
       const why = fault === undefined ? 'orderly' : fault.message
       deps.log.info({ event: 'agent.left', agent: id, code: fault?.code }, `${role} ${id} left: ${why}`)
       if (role === 'edge') deps.news.listChanged()
-      if (role === 'connector') deps.departures.left(connected, fault, deps.clock.nowMs())
+      if (role === 'connector') connectorLeft(deps, connected, fault)
       const { connectors, devices, edges } = deps.store
       const records = { connector: connectors, client: devices, edge: edges }[role]
       records.seen(id, { address: connected.from, atMs: deps.clock.nowMs() }).catch((error: unknown) => {
@@ -81,12 +83,29 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
   }
 }
 
+function connectorLeft(
+  { departures, vitals, presence, clock }: HandlerDeps,
+  connected: Connected,
+  fault: Fault | undefined,
+): void {
+  const { id } = connected.peer.identity
+  const atMs = clock.nowMs()
+  departures.left(connected, fault, atMs)
+  const passage = { atMs, is: 'disconnected', address: connected.from } as const
+  vitals.passed(id, { ...passage, code: fault?.code, hop: fault?.hop })
+  // The connection that took its place has told anew.
+  if (presence.connector(id) === undefined) presence.applications.forget(id)
+}
+
 /** The welcome, and revocations that it has no room for. */
 async function welcome(deps: HandlerDeps, connected: Connected): Promise<ControlMessage[]> {
   const { role, id } = connected.peer.identity
   const nowMs = deps.clock.nowMs()
   if (role === 'edge') deps.news.listChanged()
-  if (role === 'connector') deps.departures.back(id)
+  if (role === 'connector') {
+    deps.departures.back(id)
+    deps.vitals.passed(id, { atMs: nowMs, is: 'connected', address: connected.from })
+  }
   const revoked = await deps.store.revocations.grants(id, nowMs)
   const [first, ...more] = revocation(revoked, 'revoked before this connection')
   const state: ControlMessage = {

@@ -1,7 +1,10 @@
+import type { Figures } from '../../base/figures.ts'
 import type { ControlEnd } from '../../link/control-channel.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import type { ConnectorState } from '../../policy/select.ts'
+import type { FaultMessage } from '../../wire/control.ts'
+import { Applications } from './applications.ts'
 import { Returning } from './returning.ts'
 
 /** One control connection of one agent that has said hello. */
@@ -27,25 +30,24 @@ export interface Connected {
   rttUs: number
   /** What it last told of edges, by id; empty until it has. */
   edges: Reachability
+  /** Sessions it was chosen for since it last told how many it has. */
+  given?: number
+  figures?: Figures
+  /** Open sessions by segment. */
+  sessionsBy?: readonly { readonly segment: string; readonly sessions: number }[]
+  /** CONNECTOR_OVERLOADED, while it says so. */
+  overload?: FaultMessage
+  /** MEMORY_LEAK_SUSPECTED, while it says so. */
+  leak?: FaultMessage
 }
-
-interface Application {
-  readonly host: string
-  readonly port: number
-}
-
-/** How long a connector that could not reach an application is passed over for it. */
-const UNREACHABLE_MS = 15_000
-const MAX_UNREACHABLE = 20_000
 
 /** Who is connected now, and what connectors have lately seen of applications. Nothing of it is written to the store. */
 export class Presence {
   readonly returning = new Returning()
+  readonly applications = new Applications()
   readonly #connectors = new Map<string, Connected>()
   readonly #clients = new Map<string, Set<Connected>>()
   readonly #edges = new Map<string, Connected>()
-  /** `connector host port` → what it met there last, when it failed. */
-  readonly #unreachable = new Map<string, { code: string; untilMs: number }>()
 
   connector(id: string): Connected | undefined {
     return this.#connectors.get(id)
@@ -103,29 +105,6 @@ export class Presence {
     set?.delete(connected)
     if (set?.size === 0) this.#clients.delete(id)
   }
-
-  /** A connector dialled an application and says how it went. */
-  reached(connector: string, to: Application, failed: { code: string } | undefined, nowMs: number): void {
-    const key = keyOf(connector, to)
-    this.#unreachable.delete(key) // Set anew it comes last: the first are the oldest.
-    if (failed === undefined) return
-    this.#unreachable.set(key, { code: failed.code, untilMs: nowMs + UNREACHABLE_MS })
-    if (this.#unreachable.size > MAX_UNREACHABLE) {
-      this.#unreachable.delete(this.#unreachable.keys().next().value!)
-    }
-  }
-
-  unreachable(connector: string, to: Application, nowMs: number): { code: string } | undefined {
-    const met = this.#unreachable.get(keyOf(connector, to))
-    if (met === undefined) return undefined
-    if (met.untilMs > nowMs) return { code: met.code }
-    this.#unreachable.delete(keyOf(connector, to))
-    return undefined
-  }
 }
 
 const NONE: ReadonlySet<Connected> = new Set()
-
-function keyOf(connector: string, { host, port }: Application): string {
-  return `${connector} ${host} ${port}`
-}

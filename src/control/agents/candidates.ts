@@ -1,0 +1,36 @@
+import { loadOf } from '../../policy/overload.ts'
+import { pathRttUs } from '../../policy/path-rtt.ts'
+import type { Candidate } from '../../policy/select.ts'
+import type { PolicySnapshot } from '../snapshot.ts'
+import type { Connected, Presence } from './presence.ts'
+
+export interface CandidatesFor {
+  /** Who would use it; without one distances do not count. */
+  readonly client?: Pick<Connected, 'edges'>
+  /** Without one reachability does not count. */
+  readonly to?: { readonly host: string; readonly port: number }
+  readonly nowMs: number
+}
+
+/** Members of these groups, with all that is known of each and decides among them. */
+export function candidatesOf(
+  policy: Pick<PolicySnapshot, 'members'>,
+  presence: Presence,
+  groups: readonly string[],
+  { client, to, nowMs }: CandidatesFor,
+): Candidate[] {
+  return policy.members(groups).map((member) => {
+    const connected = presence.connector(member.id)
+    const { sessions = 0, given = 0, figures, overload } = connected ?? {}
+    const { id, name, groupId: group } = member
+    return {
+      ...{ id, name, group },
+      state: member.enabled ? (connected?.state ?? 'disconnected') : 'disabled',
+      sessions: sessions + given,
+      load: figures && loadOf(figures),
+      overloaded: overload?.detail.split('; since')[0],
+      rttUs: client && connected && pathRttUs(client.edges, connected.edges),
+      unreachable: to && presence.applications.unreachable(id, to, nowMs),
+    }
+  })
+}

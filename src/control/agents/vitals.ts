@@ -1,0 +1,82 @@
+/**
+ * Five minutes of figures of every connector that is connected, and when each came and went. In memory: what a control
+ * plane that starts anew does not know, connectors tell again.
+ *
+ * @module
+ */
+import type { FiguresSample } from '../../base/figures.ts'
+import { type Drop, type Flapping, flappingOf } from '../../policy/flapping.ts'
+import type { AgentMessage } from '../../wire/control.ts'
+import { MAX_SAMPLES } from '../../wire/control.ts'
+
+type Status = Extract<AgentMessage, { type: 'status' }>
+
+/** A connector came, or went and why. */
+export interface Passage {
+  readonly atMs: number
+  readonly is: 'connected' | 'disconnected'
+  readonly address: string
+  readonly code?: string
+  readonly hop?: string
+}
+
+const MAX_PASSAGES = 20
+const MAX_CONNECTORS = 20_000
+
+interface Known {
+  history: readonly FiguresSample[]
+  passages: readonly Passage[]
+}
+
+const NOTHING: Known = { history: [], passages: [] }
+
+export class VitalsOfConnectors {
+  readonly #known = new Map<string, Known>()
+
+  told(connector: string, { samples = [] }: Status, nowMs: number): void {
+    const { history } = this.#of(connector)
+    const last = history.at(-1)?.atMs ?? 0
+    // After a break everything is told again.
+    const fresh = samples
+      .map(({ agoMs, ...sample }) => ({ ...sample, atMs: nowMs - agoMs }))
+      .filter(({ atMs }) => atMs > last + 1000)
+    this.#put(connector, { history: [...history, ...fresh].slice(-MAX_SAMPLES) })
+  }
+
+  passed(connector: string, passage: Passage): void {
+    const { passages } = this.#of(connector)
+    this.#put(connector, { passages: [...passages, passage].slice(-MAX_PASSAGES) })
+  }
+
+  /** Oldest first. */
+  history(connector: string): readonly FiguresSample[] {
+    return this.#of(connector).history
+  }
+
+  /** Oldest first, 20 at most. */
+  passages(connector: string): readonly Passage[] {
+    return this.#of(connector).passages
+  }
+
+  flapping(connector: string, nowMs: number): Flapping | undefined {
+    const drops = this.passages(connector).flatMap(({ is, atMs, code, hop }): Drop[] =>
+      is === 'disconnected' && code !== undefined ? [{ atMs, code, hop: hop ?? 'connector' }] : [],
+    )
+    return flappingOf(drops, nowMs)
+  }
+
+  forget(connector: string): void {
+    this.#known.delete(connector)
+  }
+
+  #of(connector: string): Known {
+    return this.#known.get(connector) ?? NOTHING
+  }
+
+  #put(connector: string, change: Partial<Known>): void {
+    const known = { ...this.#of(connector), ...change }
+    this.#known.delete(connector)
+    this.#known.set(connector, known)
+    if (this.#known.size > MAX_CONNECTORS) this.#known.delete(this.#known.keys().next().value!)
+  }
+}

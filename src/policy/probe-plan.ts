@@ -1,0 +1,73 @@
+/**
+ * Which applications a connector is asked to try by itself, and how often. Pure.
+ *
+ * @module
+ */
+import { isAddress } from './destination.ts'
+import type { PolicySegment } from './segment.ts'
+
+/** One use of an application that policy let through. */
+export interface Use {
+  readonly segment: string
+  readonly host: string
+  readonly port: number
+  readonly atMs: number
+}
+
+export interface Planned {
+  readonly segment: PolicySegment
+  readonly host: string
+  readonly port: number
+  readonly everyMs: number
+}
+
+/** Somebody used it this lately: it is worth knowing whether the next will reach it. */
+export const AFTER_USE_MS = 1_800_000
+const EVERY_MS = 30_000
+/** What one connector does in a second, whatever is asked of it. */
+export const PER_SECOND = 20
+const MAX_PLANNED = 500
+
+/** @param segments Those that the connector serves. @param uses The latest of each application. */
+export function planProbes(
+  segments: readonly PolicySegment[],
+  uses: readonly Use[],
+  nowMs: number,
+): Planned[] {
+  const found = new Map<string, Omit<Planned, 'everyMs'>>()
+  for (const segment of segments) {
+    if (!segment.enabled || segment.health === 'none') continue
+    for (const { host, port } of segment.health === 'continuous' ? declared(segment) : []) {
+      found.set(`${segment.id} ${host} ${port}`, { segment, host, port })
+    }
+  }
+  const byId = new Map(segments.map((segment) => [segment.id, segment]))
+  for (const { segment: id, host, port } of [...uses].sort((a, b) => b.atMs - a.atMs)) {
+    const segment = byId.get(id)
+    if (segment?.enabled !== true || segment.health === 'none') continue
+    found.set(`${id} ${host} ${port}`, { segment, host, port })
+  }
+  const current = new Set(uses.filter(({ atMs }) => atMs > nowMs - AFTER_USE_MS).map(keyOf))
+  const planned = [...found]
+    .filter(([key, { segment }]) => segment.health === 'continuous' || current.has(key))
+    .map(([, one]) => one)
+    .slice(0, MAX_PLANNED)
+  const everyMs = Math.max(EVERY_MS, Math.ceil((planned.length / PER_SECOND) * 1000))
+  return planned.map((one) => ({ ...one, everyMs }))
+}
+
+/** What a segment names without leaving anything open: hosts and single addresses, with each TCP port. */
+function* declared(segment: PolicySegment): Iterable<{ host: string; port: number }> {
+  const addresses = segment.cidrs.flatMap((cidr) => {
+    const [address = '', prefix] = cidr.split('/')
+    return prefix === undefined || prefix === (address.includes(':') ? '128' : '32') ? [address] : []
+  })
+  for (const host of [...segment.hosts, ...addresses]) {
+    if (host.startsWith('*') && !isAddress(host)) continue
+    for (const [first, last] of segment.tcp) for (let port = first; port <= last; port++) yield { host, port }
+  }
+}
+
+function keyOf({ segment, host, port }: Use): string {
+  return `${segment} ${host} ${port}`
+}
