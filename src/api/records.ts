@@ -218,6 +218,8 @@ export const session = z
     times: sessionTimes,
     bytesUp: z.number().int().min(0),
     bytesDown: z.number().int().min(0),
+    /** A trace, not a person's. */
+    canary: z.literal(true).optional(),
     closeReason: z
       .union([z.literal('done'), z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])])
       .optional(),

@@ -7,6 +7,7 @@ import { up as start } from './migrations/0001-start.ts'
 import { up as grantPorts } from './migrations/0002-grant-ports.ts'
 import { up as edges } from './migrations/0003-edges.ts'
 import { up as outages } from './migrations/0004-outages.ts'
+import { up as denials } from './migrations/0005-denials.ts'
 import { up as deletedKeys } from './migrations/0006-deleted-keys.ts'
 import type { Tables } from './tables.ts'
 
@@ -16,6 +17,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-grant-ports': { up: grantPorts as Migration['up'] },
   '0003-edges': { up: edges as Migration['up'] },
   '0004-outages': { up: outages as Migration['up'] },
+  '0005-denials': { up: denials as Migration['up'] },
   '0006-deleted-keys': { up: deletedKeys as Migration['up'] },
 }
 

@@ -39,6 +39,8 @@ export interface SessionRecord extends SessionFacts {
   readonly times: SessionTimes
   readonly bytesUp: number
   readonly bytesDown: number
+  /** A trace, not a person's. */
+  readonly canary?: true
   readonly closeReason?: 'done' | FaultCode
   readonly closeHop?: Hop
   readonly closeDetail?: string
@@ -99,6 +101,7 @@ export function joinSession(
     },
     bytesUp: Math.max(0, ...ends.map((side) => side.bytesUp)),
     bytesDown: Math.max(0, ...ends.map((side) => side.bytesDown)),
+    canary: first('canary'),
     closeReason: closing?.closeReason,
     closeHop: closing?.closeHop,
     closeDetail: closing?.closeDetail,

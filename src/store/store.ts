@@ -16,6 +16,7 @@ import { asFault, Fault } from '../base/faults.ts'
 import { Audit } from './audit.ts'
 import { type Bus, type BusMessages, localBus, type Topic } from './bus.ts'
 import { Connectors } from './connectors.ts'
+import { Denials } from './denials.ts'
 import { Devices } from './devices.ts'
 import { EdgeIdentities } from './edge-identities.ts'
 import { Idempotency } from './idempotency.ts'
@@ -40,6 +41,7 @@ export interface Repositories {
   readonly devices: Devices
   readonly edges: EdgeIdentities
   readonly outages: OutageRecords
+  readonly denials: Denials
   readonly passwords: Passwords
   readonly audit: Audit
   readonly secrets: Secrets
@@ -184,6 +186,7 @@ function repositories(scope: Scope): Repositories {
     devices: new Devices(scope),
     edges: new EdgeIdentities(scope),
     outages: new OutageRecords(scope),
+    denials: new Denials(scope),
     passwords: new Passwords(scope),
     audit: new Audit(scope),
     secrets: new Secrets(scope),

@@ -119,6 +119,14 @@ export interface Tables {
     /** The whole record as JSON. */
     record: string
   }
+  denial: {
+    id: string
+    deviceId: string
+    userId: string | null
+    atMs: number
+    /** The whole record as JSON. */
+    record: string
+  }
   secret: { name: string; sealed: string; updatedMs: number }
   token: {
     id: string

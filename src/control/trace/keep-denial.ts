@@ -1,0 +1,42 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Store } from '../../store/store.ts'
+import type { AgentMessage, FaultMessage } from '../../wire/control.ts'
+import type { Connected } from '../agents/presence.ts'
+import type { PolicySnapshot } from '../snapshot.ts'
+
+export interface KeepDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly policy: () => Promise<PolicySnapshot>
+}
+
+/** Keeps what was refused, with the names of today: objects may be gone when somebody asks. In the audit log, too. */
+export async function keepDenial(
+  { store, clock, policy }: KeepDeps,
+  client: Connected,
+  o: {
+    readonly id: string
+    readonly asked: Extract<AgentMessage, { type: 'authorize' }>
+    readonly fault: FaultMessage
+    readonly detail: Record<string, unknown>
+  },
+): Promise<void> {
+  const { host, port, protocol, session } = o.asked
+  const deviceId = client.peer.identity.id
+  const { users } = await policy()
+  await store.transaction(async (tx) => {
+    const device = await tx.devices.byId(deviceId)
+    const userId = device?.userId ?? client.device?.userId
+    await tx.denials.keep({
+      ...{ id: o.id, atMs: clock.nowMs(), host, port, protocol, session, fault: o.fault },
+      ...{ deviceId, deviceName: device?.name ?? client.device?.name, from: client.from },
+      ...{ userId, userName: userId === undefined ? undefined : users.get(userId)?.name },
+    })
+    await tx.audit.append({
+      actor: `client-device ${deviceId}`,
+      action: 'access.denied',
+      object: `denial ${o.id}`,
+      detail: o.detail,
+    })
+  })
+}

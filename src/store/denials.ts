@@ -1,0 +1,81 @@
+import type { FaultMessage } from '../wire/control.ts'
+import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import type { Scope } from './scope.ts'
+
+/** One refusal of control to let a device reach something. */
+export interface DenialRecord {
+  readonly id: string
+  readonly atMs: number
+  readonly deviceId: string
+  readonly deviceName?: string
+  /** Absent where the device is of no user any more. */
+  readonly userId?: string
+  readonly userName?: string
+  readonly host: string
+  readonly port: number
+  readonly protocol: 'tcp' | 'udp'
+  /** The session that the user did not get. */
+  readonly session: string
+  /** Address that the device asked from. */
+  readonly from: string
+  readonly fault: FaultMessage
+}
+
+/** Of one device; over it the oldest go, so that a program that tries again and again fills nothing. */
+const MAX_OF_DEVICE = 500
+
+export class Denials {
+  readonly #scope: Scope
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  async keep(denial: DenialRecord): Promise<void> {
+    await this.#scope.atomically(async ({ db }) => {
+      const { id, deviceId, userId = null, atMs } = denial
+      await db
+        .insertInto('denial')
+        .values({ id, deviceId, userId, atMs, record: JSON.stringify(denial) })
+        .execute()
+      const last = await db
+        .selectFrom('denial')
+        .select('id')
+        .where('deviceId', '=', deviceId)
+        .orderBy('id', 'desc')
+        .offset(MAX_OF_DEVICE)
+        .limit(1)
+        .executeTakeFirst()
+      if (last === undefined) return
+      await db.deleteFrom('denial').where('deviceId', '=', deviceId).where('id', '<=', last.id).execute()
+    })
+  }
+
+  async get(id: string): Promise<DenialRecord | undefined> {
+    const row = await this.#scope.db
+      .selectFrom('denial')
+      .select('record')
+      .where('id', '=', id)
+      .executeTakeFirst()
+    return row && (JSON.parse(row.record) as DenialRecord)
+  }
+
+  /** Newest first. */
+  async list({ limit, cursor }: PageQuery, { user }: { user?: string } = {}): Promise<Page<DenialRecord>> {
+    const before = cursorKey(cursor)
+    let query = this.#scope.db.selectFrom('denial').select(['id', 'record'])
+    if (before !== undefined) query = query.where('id', '<', before)
+    if (user !== undefined) query = query.where('userId', '=', user)
+    const rows = await query
+      .orderBy('id', 'desc')
+      .limit(limit + 1)
+      .execute()
+    const page = pageOf(rows, limit, (row) => row.id)
+    return { ...page, items: page.items.map((row) => JSON.parse(row.record) as DenialRecord) }
+  }
+
+  /** Forgets what was refused before `beforeMs`. */
+  async sweep(beforeMs: number): Promise<void> {
+    await this.#scope.db.deleteFrom('denial').where('atMs', '<', beforeMs).execute()
+  }
+}
