@@ -6,6 +6,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import type { Migration } from 'kysely/migration'
 import { migrate, schemaState } from './migrate.ts'
+import { up as start } from './migrations/0001-start.ts'
+import { up as grantPorts } from './migrations/0002-grant-ports.ts'
 import { openSqlite } from './sqlite.ts'
 import { checkStore, openStore } from './store.ts'
 
@@ -92,4 +94,21 @@ test('checking tells what would be done and does not do it', async (t) => {
   assert.equal(applied[0], '0001-start')
   assert.deepEqual(rest, { pending: [], unknown: [] })
   assert.deepEqual(readdirSync(directory), before)
+})
+
+test('objects of the first version have the fields of this one, and mean what they meant', async (t) => {
+  const first = { '0001-start': { up: start }, '0002-grant-ports': { up: grantPorts } }
+  const { file, raw } = await at(t, first as Record<string, Migration>)
+  const insert = raw.prepare('INSERT INTO object VALUES (?, ?, ?, 1, ?, 0, 0)')
+  insert.run('grp_1', 'connector-group', 'dc1', '{"description":"","enabled":true,"location":"rack 12"}')
+  insert.run(
+    'sgr_1',
+    'server-group',
+    'web',
+    '{"description":"","enabled":true,"connectorGroups":["grp_1"],"dynamicDiscovery":true,"servers":[]}',
+  )
+  await using store = await openStore({ file })
+  const { spec } = await store.objects.get('connector-group', 'dc1')
+  assert.deepEqual([spec.location, spec.region, spec.connectorKind], ['rack 12', '', 'app'])
+  assert.deepEqual((await store.objects.get('server-group', 'web')).spec.failoverConnectorGroups, [])
 })
