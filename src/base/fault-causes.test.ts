@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isEchoOf, rootsAmong } from './fault-causes.ts'
-import { FAULTS, type FaultCode } from './faults.ts'
+import { FAULTS, type FaultCode, isFaultCode } from './faults.ts'
 
 const CODES = Object.keys(FAULTS) as FaultCode[]
+
+test('every dependsOn names codes of the table', () => {
+  for (const code of CODES) {
+    for (const cause of FAULTS[code].dependsOn) assert.ok(isFaultCode(cause), `${code} depends on ${cause}`)
+  }
+})
 
 test('no two faults are echoes of each other: one of a pair is always the root', () => {
   for (const one of CODES) {

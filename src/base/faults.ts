@@ -7,6 +7,7 @@
  * @module
  */
 
+import { API_FAULTS } from './fault-table/api.ts'
 import { APPLICATION_FAULTS } from './fault-table/application.ts'
 import { CLIENT_FAULTS } from './fault-table/client.ts'
 import { CONFIGURATION_FAULTS } from './fault-table/configuration.ts'
@@ -22,6 +23,7 @@ export const FAULTS = {
   ...CLIENT_FAULTS,
   ...EDGE_FAULTS,
   ...CONTROL_FAULTS,
+  ...API_FAULTS,
   ...CONFIGURATION_FAULTS,
   ...CONNECTOR_FAULTS,
   ...DNS_FAULTS,

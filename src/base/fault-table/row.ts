@@ -11,7 +11,11 @@ export interface FaultRow {
   /** Can trying again help, with nothing changed by a person? */
   readonly retry: boolean
   readonly title: string
+  /** What a verdict quotes as seen, in the order in which a person asks for it; parts are set off by semicolons. */
+  readonly evidence: string
   readonly cause: string
   readonly fix: string
   readonly verify: string
+  /** Faults that bring this one about: where one of them was seen too, this one is its echo. fault-causes.ts reads it. */
+  readonly dependsOn: readonly string[]
 }
