@@ -88,7 +88,7 @@ async function placeOf(wanted: BundleRole | undefined, { state, config }: Bundle
     const files = { config: config ?? `/etc/backstitch/${found}.yaml`, proxyFile: '/etc/backstitch/proxy' }
     return { role: found, stateDir, ...files, doctorFlags: [...doctorFlags, '--state', stateDir] }
   }
-  const { role, stateDir } = await findPlaces(wanted, { state, config })
+  const { role, stateDir } = await findPlaces(found, { state, config })
   const usual = role === 'client' ? clientDirs().configFile : '/etc/backstitch/connector.yaml'
   // A configuration that is broken is what the bundle is to show.
   const read = role === 'client' ? readClientConfig(config) : readConnectorConfig(config)
