@@ -26,7 +26,8 @@ export const AFTER_USE_MS = 1_800_000
 const EVERY_MS = 30_000
 /** What one connector does in a second, whatever is asked of it. */
 export const PER_SECOND = 20
-const MAX_PLANNED = 500
+/** Applications that one connector is asked to watch; of more the rest is not looked at. */
+export const MAX_PLANNED = 500
 
 /** @param segments Those that the connector serves. @param uses The latest of each application. */
 export function planProbes(
@@ -57,7 +58,9 @@ export function planProbes(
 }
 
 /** What a segment names without leaving anything open: hosts and single addresses, with each TCP port. */
-function* declared(segment: PolicySegment): Iterable<{ host: string; port: number }> {
+export function* declared(
+  segment: Pick<PolicySegment, 'hosts' | 'cidrs' | 'tcp'>,
+): Iterable<{ host: string; port: number }> {
   const addresses = segment.cidrs.flatMap((cidr) => {
     const [address = '', prefix] = cidr.split('/')
     return prefix === undefined || prefix === (address.includes(':') ? '128' : '32') ? [address] : []

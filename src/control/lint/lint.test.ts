@@ -166,6 +166,17 @@ const CASES: Case[] = [
     says: /App Connectors are in it: c/,
   },
   {
+    name: 'more applications to watch than a connector watches',
+    more: Array.from({ length: 51 }, (_, at) =>
+      [
+        `kind: segment\nname: w${at}\ndomains: [w${at}.watched.example]\nhealth: continuous`,
+        'tcp: ["1001-1010"]\nserverGroups: [web]',
+      ].join('\n'),
+    ).join('\n---\n'),
+    finds: ['LINT_PROBES_TOO_MANY connector-group dc1'],
+    says: /510 applications.*500/,
+  },
+  {
     name: 'a name in both lanes',
     more: 'kind: internet-rule\nname: direct\ndomains: [Wiki.Example., news.example]',
     finds: ['NAME_IN_TWO_LANES internet-rule direct'],

@@ -10,6 +10,7 @@ import { certificatesNearEnd, keysNearEnd } from './expiry.ts'
 import type { LintFacts } from './facts.ts'
 import { emptyFailover, lonelyGroups, wrongKinds } from './groups.ts'
 import { twoLanes } from './lanes.ts'
+import { watchedTooMany } from './probes.ts'
 import { rulesInVain } from './rules.ts'
 import { claimedTwice, hiddenPorts, unmapped } from './segments.ts'
 import { groupsAcrossSites } from './sites.ts'
@@ -23,6 +24,7 @@ export function lint(facts: LintFacts): LintFinding[] {
     ...wrongKinds(facts, topology),
     ...lonelyGroups(facts, topology),
     ...emptyFailover(facts, topology),
+    ...watchedTooMany(facts, topology),
     ...groupsAcrossSites(facts, topology),
     ...twoLanes(facts, claims),
     ...claimedTwice(claims),

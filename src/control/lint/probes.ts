@@ -1,0 +1,24 @@
+import type { LintFinding } from '../../api/lint.ts'
+import { declared, MAX_PLANNED } from '../../policy/probe-plan.ts'
+import { portsOf } from './claims.ts'
+import type { LintFacts } from './facts.ts'
+import { about, count, finding } from './finding.ts'
+import type { Topology } from './topology.ts'
+
+/** Each member of a group watches every application of it: how many there are is a matter of segments, not of members. */
+export function* watchedTooMany(facts: LintFacts, topology: Topology): Generator<LintFinding> {
+  for (const group of facts.declared['connector-group']) {
+    const watched = topology.segmentsBehind(group.id).filter(({ spec }) => spec.health === 'continuous')
+    let applications = 0
+    for (const segment of watched) {
+      const { domains: hosts, cidrs } = segment.spec
+      applications += [...declared({ hosts, cidrs, tcp: portsOf([segment], 'tcp') })].length
+    }
+    if (applications <= MAX_PLANNED) continue
+    yield finding('LINT_PROBES_TOO_MANY', about('connector-group', group), {
+      reason: `${count(watched.length, 'segment')} behind it have ${applications} applications to be checked without pause; a connector checks ${MAX_PLANNED}`,
+      consequence: 'the health of the rest stays unknown until somebody uses them',
+      others: watched.map((segment) => about('segment', segment)),
+    })
+  }
+}
