@@ -54,7 +54,9 @@ test('all edge traffic goes through the proxy of the proxy file: enrolment, cont
   await writeFile(`${stateDir}.yaml`, `proxyFile: ${proxyFile}\n`)
   await using connector = new ConnectorProcess({ stateDir, keyFile: await site.keyFile() })
   await connector.event('connector.healthy')
-  assert.deepEqual(proxy.through, Array(4).fill(`127.0.0.1:${site.edge.port}`))
+  // And beside these four, how far the edge is.
+  assert.ok(proxy.through.length >= 4)
+  assert.deepEqual([...new Set(proxy.through)], [`127.0.0.1:${site.edge.port}`])
   const status = (await readStatus(path.join(stateDir, 'status.sock'))) as ConnectorStatus
   assert.match(status.egress ?? '', new RegExp(`proxy 127\\.0\\.0\\.1:${proxy.port}`))
   assert.match(status.egress ?? '', new RegExp(`file ${proxyFile}`))

@@ -14,7 +14,8 @@ import type { ClientStatus } from '../src/client/status.ts'
 import type { EdgeReport } from '../src/link/edge-sight.ts'
 import type { FaultMessage } from '../src/wire/control.ts'
 import { read, serveEcho, type TcpApp } from './client-traffic.ts'
-import { Installation } from './installation.ts'
+import { Installation, PROGRAM } from './installation.ts'
+import { finish } from './program.ts'
 
 /** The server is a continent away, the second edge is next door. */
 const FAR_MS = 60
@@ -114,8 +115,7 @@ interface Told {
 type Daemon = 'connector-1' | 'client'
 
 async function statusOf({ installation }: World, daemon: Daemon): Promise<Told> {
-  return (await readStatus(path.join(installation.dir, daemon, 'status.sock'))) as ConnectorStatus &
-    ClientStatus
+  return (await readStatus(path.join(installation.dir, daemon, 'status.sock'))) as Told
 }
 
 /** Resolves when the status of both daemons is so. */
@@ -206,6 +206,13 @@ test('a nearer edge that cannot be reached any more: EDGE_FAR says which, how ne
   assert.equal(hop, 'edge')
   assert.match(detail, /^embedded is used, \d+ ms away; not used: near \(.* ms\): PROXY_REFUSED: .*403/)
   assert.match(String(seen?.chosen), /^embedded \(\d+ ms\)$/)
+
+  const state = path.join(world.installation.dir, 'connector-1')
+  const doctor = [PROGRAM, 'doctor', 'connector', '--state', state, '--config', `${state}.yaml`] as const
+  const { stdout, code } = await finish(doctor, { env: { BACKSTITCH_CONTEXT: '/nowhere' } })
+  assert.match(stdout, /^edge EDGE_FAR/)
+  assert.match(stdout, /nearer: near \(127\.0\.0\.1:\d+, was \d.* ms away\), not used: PROXY_REFUSED: .*403/)
+  assert.equal(code, 1)
   assert.equal(await session(world), true)
 })
 

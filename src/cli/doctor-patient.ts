@@ -9,6 +9,7 @@ import path from 'node:path'
 import { asFault, Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
+import { readStatus } from '../base/status-socket.ts'
 import { clientDirs, readClientConfig } from '../client/options.ts'
 import { loadProfile } from '../client/profile.ts'
 import { peekIdentity } from '../connector/identity.ts'
@@ -17,11 +18,14 @@ import { readConnectorConfig } from '../connector/options.ts'
 import { OUR_NAMES } from '../doctor/examine.ts'
 import type { AppTarget, FactTable, IdentityFacts, KeyFacts, Patient, PatientRole } from '../doctor/facts.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
+import type { EdgeReport } from '../link/edge-sight.ts'
 import type { EgressInput } from '../link/egress.ts'
 import { readKeyFile } from '../link/key-file.ts'
 import type { ProvisioningKey } from '../pki/provisioning-key.ts'
 import { type DenialFacts, lookAtDenials } from '../probe/denials.ts'
 import { readMachine } from '../probe/machine.ts'
+
+const STATUS_MS = 1000
 
 export interface PatientFlags {
   readonly config?: string
@@ -115,6 +119,7 @@ async function admitConnector(
   const edge =
     from(flags.edge, 'flag --edge') ??
     from(config.edge, 'the configuration') ??
+    from(await edgeInUse(stateDir), 'the daemon') ??
     from(found?.edge, 'the identity') ??
     from(key && { host: key.edgeHost, port: key.edgePort }, 'the provisioning key')
   const pin = flags.pin ?? (found ? pinOf(found.rootPem) : key?.pin)
@@ -134,7 +139,10 @@ async function admitClient(stateDir: string, flags: PatientFlags, denials?: Deni
     return undefined
   })
   if (profile) identity = { stored: true, id: profile.deviceId, notAfterMs: profile.notAfterMs, drifted: [] }
-  const edge = from(flags.edge, 'flag --edge') ?? from(profile?.edge, 'the profile')
+  const edge =
+    from(flags.edge, 'flag --edge') ??
+    from(await edgeInUse(stateDir), 'the daemon') ??
+    from(profile?.edge, 'the profile')
   const pin = flags.pin ?? (profile && Buffer.from(profile.pin, 'hex'))
   return {
     patient: { role: 'client', stateDir, proxyFile: config.proxyFile, edge, pin, app: flags.app },
@@ -171,6 +179,12 @@ async function becomeOwnerOf(stateDir: string): Promise<void> {
   process.setgroups?.([owner.gid])
   process.setgid?.(owner.gid)
   process.setuid?.(owner.uid)
+}
+
+/** Of several edges the way that counts is the one that the daemon has taken. */
+async function edgeInUse(stateDir: string): Promise<EdgeAddress | undefined> {
+  const status = await readStatus(path.join(stateDir, 'status.sock'), STATUS_MS)
+  return (status as { edges?: readonly EdgeReport[] } | undefined)?.edges?.find(({ inUse }) => inUse)
 }
 
 function pinOf(rootPem: string): Buffer {

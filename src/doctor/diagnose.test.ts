@@ -38,6 +38,7 @@ const SINGLE: Record<Illness, string> = {
   cloned: 'control IDENTITY_CLONED',
   descriptors: 'connector FD_EXHAUSTED',
   overloaded: 'connector CONNECTOR_OVERLOADED',
+  farEdge: 'edge EDGE_FAR',
   down: 'connector DAEMON_DOWN',
 }
 
@@ -109,6 +110,7 @@ test('what comes after a failure is skipped and names it, up to the end of the c
     'upgrade',
     'edge-certificate',
     'control',
+    'edge-choice',
   ]
   assert.deepEqual(
     skipped,

@@ -22,6 +22,7 @@ import { lookAtApplication } from './application.ts'
 import { CHECKS } from './checks/all.ts'
 import { unitOf } from './checks/words.ts'
 import { type Diagnosis, diagnose } from './diagnose.ts'
+import { lookAtEdges } from './edges-look.ts'
 import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { type Report, reportOf } from './report.ts'
@@ -58,6 +59,7 @@ const ALWAYS: readonly FactName[] = [
   'sync',
   'daemon',
   'load',
+  'edges',
 ]
 /** What names us in a denial: the folder of the program, and its services. */
 export const OUR_NAMES = ['backstitch', path.resolve(import.meta.dirname, '..', '..')]
@@ -86,6 +88,7 @@ export async function examine(o: ExamineOptions): Promise<Report> {
 async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSignal): Promise<void> {
   const { patient, given } = o
   const resolvers = lookAtResolvers()
+  const egress = readSetting(o.egress)
   await Promise.all([
     g.look('denials', given.denials ? Promise.resolve(given.denials) : lookAtDenials(OUR_NAMES, signal)),
     g.look('disk', lookAtDisk(patient.stateDir)),
@@ -94,8 +97,8 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
     g.look('key', Promise.resolve(given.key)),
     g.look('identity', Promise.resolve(given.identity)),
     g.look('sync', lookAtClockSync(signal)),
-    lookAtDaemon(g, o, signal),
-    lookAtWay(g, { patient, egress: readSetting(o.egress), resolvers, input: o.egress, signal }),
+    lookAtDaemon(g, o, egress, signal),
+    lookAtWay(g, { patient, egress, resolvers, input: o.egress, signal }),
     lookAtApp(g, patient, resolvers, signal),
   ])
 }
@@ -116,16 +119,37 @@ async function readSetting(input: EgressInput): Promise<FactTable['egress']> {
   )
 }
 
-async function lookAtDaemon(g: Gathering, o: ExamineOptions, signal: AbortSignal): Promise<void> {
+async function lookAtDaemon(
+  g: Gathering,
+  o: ExamineOptions,
+  setting: Promise<FactTable['egress']>,
+  signal: AbortSignal,
+): Promise<void> {
   const { patient } = o
   const found = await g.look('daemon', o.daemon ? Promise.resolve(o.daemon) : askDaemon(patient, signal))
-  await g.look('load', lookAtLoad({ pid: found?.pid, signal }))
+  await Promise.all([
+    g.look('load', lookAtLoad({ pid: found?.pid, signal })),
+    lookAtOthers(g, o, { setting, daemon: found, signal }),
+  ])
+}
+
+/** Edges beside the one that the way leads to. */
+async function lookAtOthers(
+  g: Gathering,
+  { patient }: ExamineOptions,
+  o: { setting: Promise<FactTable['egress']>; daemon: DaemonFacts | undefined; signal: AbortSignal },
+): Promise<void> {
+  const { daemon, signal } = o
+  const egress = await o.setting
+  if ('fault' in egress) g.miss('the proxy setting cannot be used', 'edges')
+  else await g.look('edges', lookAtEdges({ patient, egress: egress.egress, daemon, signal }))
 }
 
 interface StatusDocument {
   readonly pid?: number
   readonly state?: string
   readonly fault?: DaemonFacts['fault']
+  readonly edges?: DaemonFacts['edges']
 }
 
 async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Promise<DaemonFacts> {
@@ -136,6 +160,6 @@ async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Prom
     const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
     return { socket, answers: false, unit: await lookAtUnit(unitOf(role), signal), lastOutage }
   }
-  const { pid, state, fault } = status
-  return { socket, answers: true, pid, state, fault }
+  const { pid, state, fault, edges } = status
+  return { socket, answers: true, pid, state, fault, edges }
 }

@@ -79,6 +79,7 @@ const HEALTHY: Omit<FactTable, 'ping' | 'app'> = {
   },
   sync: { by: 'chronyc', synchronised: true, slowMs: 0, saw: 'Leap status : Normal' },
   daemon: { socket: `${PATIENT.stateDir}/status.sock`, answers: true, pid: 2041, state: 'healthy' },
+  edges: { region: '', edges: [] },
   load: {
     thread: { ran: 0.1, waited: 0 },
     cpus: 2,

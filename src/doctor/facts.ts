@@ -5,7 +5,9 @@
  */
 import type { Fault } from '../base/faults.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
+import type { EdgeReport } from '../link/edge-sight.ts'
 import type { Egress } from '../link/egress.ts'
+import type { JudgedEdge } from '../policy/edge-choice.ts'
 import type { ClockSync } from '../probe/clock-sync.ts'
 import type { DenialFacts } from '../probe/denials.ts'
 import type { DiskFacts } from '../probe/disk.ts'
@@ -71,6 +73,8 @@ export interface DaemonFacts {
   readonly unit?: UnitFacts
   /** What it met last, by its record, where it does not answer: `edge EGRESS_BLOCKED since 2026-…`. */
   readonly lastOutage?: string
+  /** What it says of edges. */
+  readonly edges?: readonly EdgeReport[]
 }
 
 export type EgressFacts = { readonly egress: Egress } | { readonly fault: Fault }
@@ -129,6 +133,16 @@ export interface AppFacts {
   readonly ping?: PingFacts
 }
 
+/** The edges that this machine has been told of, measured just now. */
+export interface EdgesFacts {
+  /** Of this machine; empty where nobody has said. */
+  readonly region: string
+  /** By id. */
+  readonly inUse?: string
+  /** `code`: why it is not used, with what was met. */
+  readonly edges: readonly (JudgedEdge & EdgeAddress)[]
+}
+
 /** Facts by name. Absent: not looked at yet, or not asked for. */
 export interface FactTable {
   readonly denials: DenialFacts
@@ -148,6 +162,7 @@ export interface FactTable {
   readonly daemon: DaemonFacts
   readonly load: LoadFacts
   readonly app: AppFacts
+  readonly edges: EdgesFacts
 }
 export type FactName = keyof FactTable
 

@@ -256,6 +256,22 @@ export const ILL = {
   },
   descriptors: { known: { load: changed('load', { descriptors: { pid: 2041, open: 1020, limit: 1024 } }) } },
   overloaded: { known: { load: changed('load', { thread: { ran: 0.98, waited: 0.01 }, load1: 7.8 }) } },
+  farEdge: {
+    known: {
+      edges: {
+        region: '',
+        inUse: 'edg_far',
+        edges: [
+          { id: 'edg_far', name: 'far', region: 'us', host: 'far.example.com', port: 443, rttUs: 61_000 },
+          {
+            ...{ id: 'edg_near', name: 'near', region: 'eu', host: 'near.example.com', port: 443 },
+            knownRttUs: 2100,
+            code: 'EGRESS_BLOCKED: near.example.com:443 gave no answer',
+          },
+        ],
+      },
+    },
+  },
   down: { known: { daemon: { socket: '/x/status.sock', answers: false } } },
 } as const satisfies Record<string, Change>
 export type Illness = keyof typeof ILL

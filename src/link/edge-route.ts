@@ -34,6 +34,12 @@ const OF_THE_WAY: ReadonlySet<FaultCode> = new Set([
   ...(['PROXY_UNREACHABLE', 'PROXY_REFUSED', 'PROXY_AUTH'] as const),
 ])
 
+/** No connection at all: one that is made proves that it is over. */
+const UNCONNECTED: ReadonlySet<FaultCode> = new Set([
+  ...(['EDGE_NAME_NXDOMAIN', 'RESOLVER_UNREACHABLE', 'EGRESS_BLOCKED', 'EGRESS_REJECTED'] as const),
+  ...(['PROXY_UNREACHABLE', 'PROXY_REFUSED', 'PROXY_AUTH'] as const),
+])
+
 /** Was it the way to this edge, so that another edge may do? */
 export function isOfTheWay({ code }: Fault): boolean {
   return OF_THE_WAY.has(code)
@@ -69,7 +75,7 @@ export class EdgeRoute implements Disposable {
     this.#target = options.pinned?.edge ?? options.first
     this.#sight = new EdgeSight({
       ...options,
-      onSurveyed: () => this.#moveIfDue(),
+      onSurveyed: () => this.#surveyed(),
       heldBack: (edge) => this.#failure(edge)?.fault,
     })
     this.#timer = setInterval(() => this.#moveIfDue(), MOVE_LOOK_MS).unref()
@@ -182,6 +188,16 @@ export class EdgeRoute implements Disposable {
     const failure = this.#failed.get(hostPort(edge))
     const over = failure === undefined || this.#clock.monotonicUs() - failure.atUs > HOLD_US
     return over ? undefined : failure
+  }
+
+  /** An edge that could not be connected to, and can be now, is held back no more. */
+  #surveyed(): void {
+    for (const edge of this.#o.book.edges) {
+      const code = this.#failure(edge)?.fault.code
+      const answers = this.#sight.rttUs(edge.id) !== undefined
+      if (answers && code !== undefined && UNCONNECTED.has(code)) this.#failed.delete(hostPort(edge))
+    }
+    this.#moveIfDue()
   }
 
   #moveIfDue(): void {

@@ -14,7 +14,9 @@ import { type Distance, measureEdge } from './edge-survey.ts'
 import type { Egress } from './egress.ts'
 import { faultToMessage } from './fault-message.ts'
 
-const SURVEY_MS = 60_000
+const LOOK_MS = 10_000
+/** While a nearer edge is not used, somebody may be repairing the way to it: every look is one then. */
+const SURVEY_AT_LOOKS = 6
 
 export interface EdgeSightOptions {
   readonly book: EdgeBook
@@ -54,11 +56,12 @@ export class EdgeSight implements Disposable {
   readonly #distances = new Map<string, Distance>()
   #surveying: Promise<void> | undefined
   #again = false
+  #looks = 0
   #far: Fault | undefined
 
   constructor(options: EdgeSightOptions) {
     this.#o = options
-    this.#timer = setInterval(() => this.survey(), SURVEY_MS).unref()
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
   }
 
   /** EDGE_FAR, while a nearer edge is known that is not used. */
@@ -129,6 +132,11 @@ export class EdgeSight implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
     this.#stop.abort(new Fault('TUNNEL_LOST', 'this agent is stopping'))
+  }
+
+  #look(): void {
+    this.#looks = (this.#looks + 1) % SURVEY_AT_LOOKS
+    if (this.#looks === 0 || this.#far !== undefined) this.survey()
   }
 
   async #measureAll(): Promise<void> {

@@ -2,6 +2,7 @@ import type { Check } from '../check.ts'
 import { appAddress, appMtu, appName, appPort, appTls } from './application.ts'
 import { clock } from './clock.ts'
 import { control, running } from './daemon.ts'
+import { edgeChoice } from './edge-choice.ts'
 import { edgeRecords, upgrade } from './edge-records.ts'
 import { edgeTcp } from './edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './edge-tls.ts'
@@ -38,5 +39,6 @@ export const CHECKS: readonly Check[] = [
   appPort,
   appTls,
   appMtu,
+  edgeChoice,
   overload,
 ]

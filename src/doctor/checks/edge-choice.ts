@@ -1,0 +1,54 @@
+import { hostPort } from '../../link/egress.ts'
+import { judgeEdge, ms } from '../../policy/edge-choice.ts'
+import { type Check, check, fail, pass } from '../check.ts'
+import type { EdgesFacts } from '../facts.ts'
+
+type LookedAt = EdgesFacts['edges'][number]
+
+/** A detour, not an outage: comes after everything that is one. */
+export const edgeChoice: Check = check({
+  name: 'edge-choice',
+  title: 'which edge is used',
+  hop: 'edge',
+  needs: ['edges'],
+  after: ['resolver', 'edge-name', 'proxy-setting', 'proxy', 'edge-tcp', 'edge-tls'],
+  judge: ({ edges: { edges, inUse, region } }, { patient }) => {
+    if (edges.length < 2) return undefined
+    const current = edges.find(({ id }) => id === inUse)
+    if (current === undefined) return pass(`none yet: ${edges.map((edge) => edgeText(edge)).join('; ')}`)
+    const pinned =
+      patient.edge !== undefined && PINS.has(patient.edge.source) ? patient.edge.source : undefined
+    const found = judgeEdge(edges, current.id, { region, pinned })
+    if (found === undefined) return pass(edges.map((edge) => edgeText(edge, current)).join('; '))
+    const nearer = found.nearer.map(({ edge, because }) => ({ edge: edge as LookedAt, because }))
+    return fail('EDGE_FAR', {
+      expected: 'the nearest edge that is known',
+      seen: [
+        `chosen: ${edgeText(current)}`,
+        ...nearer.map(({ edge, because }) => `nearer: ${nameText(edge)}, not used: ${because}`),
+      ],
+      cause: `${nearer.map(({ edge }) => edge.name).join(', ')} cannot be used from here, so every session takes the way over ${current.name}.`,
+      fix: pinned
+        ? [`take the edge out of ${pinned}: the daemon then takes the nearest`]
+        : nearer.map(({ edge }) => `allow outbound TCP from this machine to ${hostPort(edge)}`),
+      verify: {
+        run: `backstitch status --state ${patient.stateDir}`,
+        expect: `${nearer[0]!.edge.name} in use`,
+      },
+    })
+  },
+})
+
+/** Who can have set an edge by hand. */
+const PINS: ReadonlySet<string> = new Set(['flag --edge', 'the configuration'])
+
+function edgeText(edge: LookedAt, current?: LookedAt): string {
+  const away = edge.rttUs === undefined ? (edge.code ?? 'not measured') : `${ms(edge.rttUs)} away`
+  return `${nameText(edge)} ${away}${edge === current ? ', in use' : ''}`
+}
+
+function nameText({ name, region, host, port, rttUs, knownRttUs }: LookedAt): string {
+  const where = region === '' ? hostPort({ host, port }) : `${hostPort({ host, port })}, region ${region}`
+  const before = rttUs === undefined && knownRttUs !== undefined ? `, was ${ms(knownRttUs)} away` : ''
+  return `${name} (${where}${before})`
+}

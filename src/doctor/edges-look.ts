@@ -1,0 +1,42 @@
+import { silentLog } from '../base/log.ts'
+import { StateDir } from '../base/state-dir.ts'
+import { EdgeBook } from '../link/edge-book.ts'
+import type { EdgeReport } from '../link/edge-sight.ts'
+import { measureEdge } from '../link/edge-survey.ts'
+import type { Egress } from '../link/egress.ts'
+import type { DaemonFacts, EdgesFacts, Patient } from './facts.ts'
+
+export interface EdgesLook {
+  readonly patient: Patient
+  readonly egress: Egress
+  /** Of the daemon: which edge it is at. */
+  readonly daemon: DaemonFacts | undefined
+  readonly signal: AbortSignal
+}
+
+/**
+ * Every edge that this machine has been told of, measured now, by the way that the daemon would take. The edge in use
+ * is what the daemon says; without one, that with the address that would be dialled.
+ */
+export async function lookAtEdges({ patient, egress, daemon, signal }: EdgesLook): Promise<EdgesFacts> {
+  const book = await EdgeBook.open(StateDir.at(patient.stateDir), silentLog)
+  const told = daemon?.edges ?? []
+  const edges = await Promise.all(
+    book.edges.map(async (edge): Promise<EdgesFacts['edges'][number]> => {
+      const { id, name, region, host, port, out } = edge
+      const said = told.find((one) => one.id === id)
+      const about = { id, name, region, host, port, knownRttUs: book.reachedUs(id) }
+      if (out !== undefined) return { ...about, code: why(said) ?? `it is ${out}` }
+      const found = await measureEdge(edge, { egress, signal })
+      if ('fault' in found) return { ...about, code: `${found.fault.code}: ${found.fault.detail}` }
+      // It answers, and still the daemon holds back from it: what it met there is the reason.
+      return { ...about, rttUs: found.rttUs, code: why(said) }
+    }),
+  )
+  const dialled = edges.find(({ host, port }) => host === patient.edge?.host && port === patient.edge.port)
+  return { region: book.region, inUse: told.find(({ inUse }) => inUse)?.id ?? dialled?.id, edges }
+}
+
+function why(told: EdgeReport | undefined): string | undefined {
+  return told?.fault && `${told.fault.code}: ${told.fault.detail}`
+}
