@@ -11,6 +11,7 @@ import { disconnected } from './diagnosis.ts'
 import { factValue, name, reference, timestamp } from './fields.ts'
 import { warnings } from './lint.ts'
 import { ROLES } from './roles.ts'
+import { connectorVitals, liveVitals } from './vitals.ts'
 
 const base = {
   id: z.string(),
@@ -130,10 +131,13 @@ export const connector = z
         edges: z.array(
           edgeName.extend({ rttUs: z.number().int().min(0).optional(), code: z.string().optional() }),
         ),
+        ...liveVitals,
       })
       .optional(),
     /** While it is not: what the control plane last knew, and what explains it. */
     disconnected: disconnected.optional(),
+    /** What the control plane has seen of it, and of its group; not in lists. */
+    vitals: connectorVitals.optional(),
   })
   .meta({ id: 'Connector', description: 'An enrolled App Connector' })
 

@@ -1,6 +1,7 @@
 import type { OutageResource } from '../api/diagnosis.ts'
 import type { Row } from './columns.ts'
 import { resourceText } from './describe.ts'
+import { vitalsText } from './describe-health.ts'
 import type { Rest } from './rest.ts'
 import { inLine, style } from './terminal.ts'
 
@@ -19,10 +20,11 @@ export async function withOutages(rest: Rest, idOrName: string): Promise<Row> {
 
 /** A connector with what explains its absence first, and when it was away before last. */
 export function connectorText(connector: Row): string {
-  const { disconnected, outages: items, ...fields } = connector
+  const { disconnected, outages: items, vitals, ...fields } = connector
   return [
     ...(disconnected === undefined ? [] : [...absenceLines(disconnected), '']),
     resourceText(fields),
+    ...(vitals === undefined ? [] : [vitalsText(vitals)]),
     ...(items.length === 0
       ? []
       : [style('dim', 'outages'), ...items.slice(0, OUTAGES_SHOWN).map(outageLine)]),

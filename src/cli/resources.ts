@@ -5,6 +5,7 @@ import { nearest } from '../base/nearest.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { resourceText } from './describe.ts'
 import { connectorText, withOutages } from './describe-connector.ts'
+import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { findingsAbout, findingText } from './lint.ts'
 import { chainText } from './segment-chain.ts'
@@ -66,7 +67,10 @@ export function addResources(program: Command): void {
       if (globals(command).json) return printJson(one)
       if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
       print(kind === 'connector' ? connectorText(one) : resourceText(one))
-      if (kind === 'segment') print(`\n${await chainText(rest, one)}`)
+      if (kind === 'segment') {
+        print(`\n${await chainText(rest, one)}`)
+        print(`\n${await healthText(rest, one.id)}`)
+      }
       for (const finding of await findingsAbout(rest, one.id)) print(`\n${findingText(finding)}`)
     })
 

@@ -14,10 +14,13 @@ export async function chainText(rest: Rest, segment: Row): Promise<string> {
   if (attached.length === 0) lines.push('  no server group: SEGMENT_UNMAPPED for everyone who asks')
   for (const serverGroup of attached) {
     lines.push(`  server group ${serverGroup.name}`)
-    const groups = connectorGroups.filter((group) => serverGroup.connectorGroups?.includes(group.id))
+    const takeOver: readonly string[] = serverGroup.failoverConnectorGroups ?? []
+    const native: readonly string[] = serverGroup.connectorGroups ?? []
+    const groups = connectorGroups.filter(({ id }) => native.includes(id) || takeOver.includes(id))
     if (groups.length === 0) lines.push('    no connector group: SEGMENT_UNMAPPED for everyone who asks')
     for (const group of groups) {
-      lines.push(`    connector group ${group.name}`)
+      const tier = native.includes(group.id) ? '' : ' takes over only'
+      lines.push(`    connector group ${group.name}${tier}`)
       const members = connectors.filter((connector) => connector.group === group.id)
       if (members.length === 0) lines.push('      no connector has enrolled: NO_HEALTHY_CONNECTOR')
       for (const { name, state } of members) lines.push(`      connector ${name}  ${stateText(state)}`)

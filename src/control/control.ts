@@ -10,6 +10,7 @@ import type { Peer } from '../pki/verify.ts'
 import type { BusMessages } from '../store/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/control.ts'
+import { candidatesOf } from './agents/candidates.ts'
 import { enrol } from './agents/enrol.ts'
 import { agentHandlers } from './agents/handlers.ts'
 import { Hub } from './agents/hub.ts'
@@ -238,7 +239,8 @@ export class Control implements ControlPort, AsyncDisposable {
   }
 }
 
-function livePresence({ presence, departures, diagnoses, edges }: Parts): LivePresence {
+function livePresence(parts: Parts): LivePresence {
+  const { presence, departures, diagnoses, edges } = parts
   return {
     connector(id) {
       const connected = presence.connector(id)
@@ -253,10 +255,22 @@ function livePresence({ presence, departures, diagnoses, edges }: Parts): LivePr
     },
     device: (id) => presence.clients(id).size > 0,
     absence: (id) => departures.of(id),
+    vitals: liveVitals(parts),
     async diagnose(id, app, o) {
       const connected = presence.connector(id)
       if (connected === undefined) throw new Fault('CONNECTOR_DISCONNECTED', `${id} is not connected`)
       return diagnoses.ask(connected, app, o)
     },
+  }
+}
+
+function liveVitals({ presence, vitals, probing, clock }: Parts): LivePresence['vitals'] {
+  return {
+    history: (id) => vitals.history(id),
+    passages: (id) => vitals.passages(id),
+    flapping: (id) => vitals.flapping(id, clock.nowMs()),
+    told: (segment, id) => presence.applications.of(segment, id),
+    usedMs: (segment) => probing.usedMs(segment),
+    candidates: (policy, groups) => candidatesOf(policy, presence, groups, { nowMs: clock.nowMs() }),
   }
 }

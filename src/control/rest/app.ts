@@ -33,6 +33,7 @@ import { problemHeaders, problemOf } from './problem.ts'
 import type { RestApp } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
+import { vitalsRoutes } from './vitals.ts'
 import type { RestEnv } from './write.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
@@ -119,6 +120,7 @@ export function buildApp(deps: RestDeps): RestApp {
   sessionRoutes(app, deps)
   auditRoutes(app, deps)
   tokenRoutes(app, deps)
+  vitalsRoutes(app, deps)
   applyRoutes(app, deps)
   lintRoutes(app, deps)
   return app

@@ -8,6 +8,7 @@ import { absenceOf } from './connector-absence.ts'
 import type { RestDeps } from './deps.ts'
 import { connectorResource } from './present.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { vitalsOf } from './vitals.ts'
 import { etagOf, expectedVersion, write } from './write.ts'
 
 const TAG = 'connectors'
@@ -52,6 +53,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       const away = presence.connector(record.id) === undefined
       return c.json({
         ...(await connectorResource(store, record, presence)),
+        vitals: await vitalsOf(store, record, presence),
         disconnected: away ? await absenceOf(store, record, presence, clock.nowMs()) : undefined,
       })
     },

@@ -3,12 +3,18 @@ import type { Registry } from 'prom-client'
 import type { Role } from '../../api/roles.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
+import type { Figures, FiguresSample } from '../../base/figures.ts'
 import type { Log } from '../../base/log.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
+import type { Flapping } from '../../policy/flapping.ts'
+import type { Candidate } from '../../policy/select.ts'
 import type { Store } from '../../store/store.ts'
-import type { DiagnosisReport, DiagnosisTarget } from '../../wire/control.ts'
+import type { DiagnosisReport, DiagnosisTarget, FaultMessage } from '../../wire/control.ts'
+import type { Told } from '../agents/applications.ts'
 import type { Absence } from '../agents/departures.ts'
 import type { DiagnosisListener } from '../agents/diagnoses.ts'
+import type { Passage } from '../agents/vitals.ts'
+import type { PolicySnapshot } from '../snapshot.ts'
 
 /** What a connected connector last said of itself. */
 export interface LiveConnector {
@@ -31,6 +37,21 @@ export interface LiveConnector {
   }[]
   /** What it measured to edges, by id. */
   readonly edges?: Reachability
+  readonly figures?: Figures
+  readonly sessionsBy?: readonly { readonly segment: string; readonly sessions: number }[]
+  readonly overload?: FaultMessage
+  readonly leak?: FaultMessage
+}
+
+/** What the part that holds the control connections remembers of them. */
+export interface LiveVitals {
+  history(connector: string): readonly FiguresSample[]
+  passages(connector: string): readonly Passage[]
+  flapping(connector: string): Flapping | undefined
+  told(segment: string, connector: string): Told[]
+  /** When policy last let somebody through to the segment. */
+  usedMs(segment: string): number | undefined
+  candidates(policy: PolicySnapshot, groups: readonly string[]): Candidate[]
 }
 
 /** Who is connected now: known to the part that holds the control connections. */
@@ -39,6 +60,7 @@ export interface LivePresence {
   device(id: string): boolean
   /** How a connector that is not connected went away. */
   absence(id: string): Absence
+  readonly vitals: LiveVitals
   /** Asks a connected connector to examine itself. @throws {Fault} CONNECTOR_DISCONNECTED, CONFLICT, CONTROL_UNREACHABLE. */
   diagnose(
     id: string,

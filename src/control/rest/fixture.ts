@@ -28,10 +28,21 @@ export interface Ask {
   readonly token?: string
 }
 
+/** A control plane that has just started. */
+export const NO_VITALS: RestDeps['presence']['vitals'] = {
+  history: () => [],
+  passages: () => [],
+  flapping: () => undefined,
+  told: () => [],
+  usedMs: () => undefined,
+  candidates: () => [],
+}
+
 const NOBODY: RestDeps['presence'] = {
   connector: () => undefined,
   device: () => false,
   absence: () => ({}),
+  vitals: NO_VITALS,
   diagnose: async (id) => {
     throw new Fault('CONNECTOR_DISCONNECTED', id)
   },

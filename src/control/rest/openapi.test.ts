@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import type { LivePresence } from './deps.ts'
-import { RestFixture } from './fixture.ts'
+import { NO_VITALS, RestFixture } from './fixture.ts'
 
 /**
  * Every operation that the document names is done once for real, in an order in which it can be, and its answer
@@ -82,6 +82,7 @@ const ONE_THAT_ANSWERS: LivePresence = {
   connector: () => undefined,
   device: () => false,
   absence: () => ({}),
+  vitals: NO_VITALS,
   async diagnose(_id, _app, { step }) {
     step?.(STEP)
     const at = '2026-01-01T00:00:00.000Z'
@@ -169,6 +170,7 @@ test('every documented operation answers as documented', async () => {
   const device = await rest.store.devices.create({ ...held, host, userId: user, publicKeyHash: 'p2' })
   await exercise('get', '/api/v1/connectors')
   await exercise('get', '/api/v1/connectors/{id}', { id: connector.id })
+  await exercise('get', '/api/v1/connectors/{id}/history', { id: connector.id })
   await exercise('patch', '/api/v1/connectors/{id}', { id: 'host1', body: { enabled: false } })
   await exercise('post', '/api/v1/connectors/{id}/diagnose', {
     id: connector.id,
@@ -194,6 +196,7 @@ test('every documented operation answers as documented', async () => {
   await exercise('patch', '/api/v1/client-devices/{id}', { id: device.id, body: fact })
   await exercise('delete', '/api/v1/client-devices/{id}', { id: device.id })
 
+  await exercise('get', '/api/v1/segments/{id}/health', { id: 'wiki' })
   await exercise('get', '/api/v1/lint')
 
   const session = 'ses_0123456789abcdefghjkmnpqrs'

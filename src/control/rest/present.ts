@@ -11,6 +11,7 @@ import type {
 } from '../../api/records.ts'
 import type { Role } from '../../api/roles.ts'
 import { rfc3339 } from '../../base/clock.ts'
+import { loadOf } from '../../policy/overload.ts'
 import type { AuditRecord } from '../../store/audit.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
@@ -115,6 +116,11 @@ export async function connectorResource(
       cpuPercent: live.cpuPercent,
       rssBytes: live.rssBytes,
       rttUs: live.rttUs,
+      figures: live.figures,
+      load: live.figures && loadOf(live.figures),
+      sessionsBy: live.sessionsBy?.map((one) => ({ ...one })),
+      overload: live.overload,
+      leak: live.leak,
       edge: live.edge,
       edges: [...live.edgesSeen],
     },

@@ -1,0 +1,48 @@
+import type { z } from 'zod'
+import type { connectorVitals, segmentHealth } from '../api/vitals.ts'
+import type { Rest } from './rest.ts'
+import { inLine, style } from './terminal.ts'
+
+type Health = z.infer<typeof segmentHealth>
+type Vitals = z.infer<typeof connectorVitals>
+
+/** What is not known is no fault, and must not look like one. */
+const COLOURS = { healthy: 'green', degraded: 'yellow', unhealthy: 'red', unknown: 'dim' } as const
+const PASSAGES_SHOWN = 8
+
+/** Whether the applications of a segment are reached, by whom, and why some connectors would get no session. */
+export async function healthText(rest: Rest, segment: string): Promise<string> {
+  return segmentHealthText(await rest.get<Health>(`/segments/${encodeURIComponent(segment)}/health`))
+}
+
+export function segmentHealthText({ mode, state, code, because, groups, connectors }: Health): string {
+  const named = code === undefined ? state : `${state}, ${code}`
+  return [
+    `${style('dim', 'health')}  ${style(COLOURS[state], named)}: ${inLine(because)}  ${style('dim', mode)}`,
+    ...connectors.flatMap(({ name, state: own, out, applications }) => [
+      `  ${name}  ${style(COLOURS[own], own)}${out === undefined ? '' : `  no new session: ${inLine(out)}`}`,
+      ...applications.map(({ host, port, state: reached, code: why, at, probe }) => {
+        const what = reached === 'healthy' ? 'reached' : style('red', String(why))
+        return `    ${host}:${port}  ${what}  ${style('dim', `${probe ? 'probe' : 'session'} ${at}`)}`
+      }),
+    ]),
+    ...groups.map(
+      ({ spare, tier }) => `  ${tier === 'failover' ? 'failover group: ' : ''}${inLine(spare.text)}`,
+    ),
+  ].join('\n')
+}
+
+/** What the control plane has seen of a connector: worst first. */
+export function vitalsText({ timeline, flapping, spare }: Vitals): string {
+  return [
+    ...(flapping === undefined
+      ? []
+      : [style('red', `${flapping.hop} ${flapping.code}: ${inLine(flapping.detail)}`)]),
+    `${style('dim', 'group')}  ${inLine(spare.text)}`,
+    ...(timeline.length === 0 ? [] : [style('dim', 'timeline')]),
+    ...timeline.slice(-PASSAGES_SHOWN).map(({ at, is, address, hop, code }) => {
+      const why = code === undefined ? '' : `: ${hop} ${code}`
+      return `  ${at}  ${is}${is === 'connected' ? ` from ${address}` : why}`
+    }),
+  ].join('\n')
+}

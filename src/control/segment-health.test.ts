@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Told } from './agents/applications.ts'
+import { memberHealth, segmentHealth } from './segment-health.ts'
+
+const told = (host: string, ok: boolean): Told => ({
+  ...{ segment: 'seg_1', connector: 'con_1', host, port: 443, ok, atMs: 1, probe: false },
+  fault: ok ? undefined : { code: 'APP_REFUSED', hop: 'application', detail: 'no' },
+})
+const member = (name: string, ...list: Told[]) => ({ name, ...memberHealth(list) })
+
+test('what nobody has asked for is unknown, with the mode and never red', () => {
+  const unknown = segmentHealth('onAccess', [member('a'), member('b')], undefined)
+  assert.equal(unknown.state, 'unknown')
+  assert.equal(unknown.code, 'HEALTH_UNKNOWN')
+  assert.equal(unknown.because, 'health is onAccess, and nobody has asked lately')
+  assert.match(segmentHealth('none', [], undefined).because, /^health is none/)
+  assert.match(segmentHealth('continuous', [], undefined).because, /^health is continuous/)
+})
+
+test('an application that one member reaches is not lost; one that nobody reaches is', () => {
+  const partly = segmentHealth('onAccess', [member('a', told('x', true)), member('b', told('x', false))], '')
+  assert.equal(partly.state, 'degraded')
+  assert.equal(partly.because, 'b does not reach x:443: APP_REFUSED')
+  const lost = segmentHealth('onAccess', [member('a', told('x', false)), member('b', told('x', false))], '')
+  assert.equal(lost.state, 'unhealthy')
+  assert.equal(lost.because, 'no connector reaches x:443 (a: APP_REFUSED, b: APP_REFUSED)')
+  assert.equal(segmentHealth('onAccess', [member('a', told('x', true)), member('b')], '').state, 'healthy')
+})

@@ -1,0 +1,88 @@
+/**
+ * Whether the applications of a segment are reached, by what its connectors have said. What nobody has asked is unknown,
+ * which is no fault. Pure.
+ *
+ * @module
+ */
+import type { FaultCode, Hop } from '../base/faults.ts'
+import type { PolicySegment } from '../policy/segment.ts'
+import type { Told } from './agents/applications.ts'
+
+export type Mode = PolicySegment['health']
+
+export interface ApplicationHealth {
+  readonly host: string
+  readonly port: number
+  readonly state: 'healthy' | 'unhealthy'
+  readonly atMs: number
+  /** The connector tried by itself: no session asked. */
+  readonly probe: boolean
+  readonly code?: FaultCode
+  readonly hop?: Hop
+  readonly detail?: string
+}
+
+export interface MemberHealth {
+  readonly state: 'healthy' | 'unhealthy' | 'unknown'
+  readonly applications: readonly ApplicationHealth[]
+}
+
+export interface SegmentHealth {
+  readonly state: 'healthy' | 'degraded' | 'unhealthy' | 'unknown'
+  readonly because: string
+  /** HEALTH_UNKNOWN where that is so: for people, and never red. */
+  readonly code?: 'HEALTH_UNKNOWN'
+}
+
+export function memberHealth(told: readonly Told[]): MemberHealth {
+  const applications = told.map(({ host, port, ok, atMs, probe, fault }): ApplicationHealth => {
+    const { code, hop, detail } = fault ?? {}
+    return { host, port, state: ok ? 'healthy' : 'unhealthy', atMs, probe, code, hop, detail }
+  })
+  if (applications.length === 0) return { state: 'unknown', applications }
+  const failing = applications.some(({ state }) => state === 'unhealthy')
+  return { state: failing ? 'unhealthy' : 'healthy', applications }
+}
+
+/** An application is well where one member reaches it; a segment, where that is so of all that was tried. */
+export function segmentHealth(
+  mode: Mode,
+  members: readonly (MemberHealth & { readonly name: string })[],
+  usedAt: string | undefined,
+): SegmentHealth {
+  const tried = members.flatMap(({ name, applications }) => applications.map((one) => ({ ...one, name })))
+  if (tried.length === 0)
+    return { state: 'unknown', code: 'HEALTH_UNKNOWN', because: whyUnknown(mode, usedAt) }
+  const byApplication = Map.groupBy(tried, ({ host, port }) => `${host}:${port}`)
+  const lost = [...byApplication].filter(([, looks]) => looks.every(({ state }) => state === 'unhealthy'))
+  if (lost.length > 0) {
+    const reasons = lost.map(
+      ([where, looks]) => `${where} (${looks.map(({ name, code }) => `${name}: ${code}`).join(', ')})`,
+    )
+    return { state: 'unhealthy', because: `no connector reaches ${reasons.join('; ')}` }
+  }
+  const partly = tried.filter(({ state }) => state === 'unhealthy')
+  if (partly.length > 0) {
+    const reasons = partly.map(
+      ({ name, host, port, code }) => `${name} does not reach ${host}:${port}: ${code}`,
+    )
+    return { state: 'degraded', because: reasons.join('; ') }
+  }
+  return {
+    state: 'healthy',
+    because: `${byApplication.size === 1 ? 'its application is' : `all ${byApplication.size} applications are`} reached`,
+  }
+}
+
+function whyUnknown(mode: Mode, usedAt: string | undefined): string {
+  switch (mode) {
+    case 'continuous':
+      return 'health is continuous, and no connector has told yet'
+    case 'onAccess':
+      return usedAt === undefined
+        ? 'health is onAccess, and nobody has asked lately'
+        : `health is onAccess; somebody asked at ${usedAt}, and no connector has told yet`
+    case 'none':
+      return 'health is none: it is not checked, and no session has tried it lately'
+  }
+}
