@@ -109,9 +109,13 @@ export class StateDir {
     const seen: Record<string, string | number> = { path: this.path, errno, uid: process.getuid?.() ?? -1 }
     const found = await stat(this.path).catch(() => undefined)
     if (found) Object.assign(seen, { owner: found.uid, mode: octal(found.mode) })
-    return new Fault('STATE_UNWRITABLE', `${this.path}: ${errno}`, { cause: error, hop: this.#hop, seen })
+    const code = NO_SPACE.has(errno) ? 'DISK_FULL' : 'STATE_UNWRITABLE'
+    return new Fault(code, `${this.path}: ${errno}`, { cause: error, hop: this.#hop, seen })
   }
 }
+
+/** Owner and mode are right, and still nothing can be written. */
+const NO_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0')
