@@ -80,6 +80,7 @@ export class Lab implements AsyncDisposable {
       machine[1].etc('machine-id', `${String(at).padStart(2, '0').repeat(16)}\n`, 0o444)
       machine[1].etc('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n')
       machine[1].etc('resolv.conf', RESOLV_CONF)
+      machine[1].etc('environment', '')
     }
     for (const name of ['edge', 'edge2', 'user'] as const) {
       machines[name].etc('hosts', HOSTS)

@@ -66,11 +66,19 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
     const [finding] = said.findings
     if (finding !== undefined && problems.length === 0) {
       const curedAt = performance.now()
+      const before = patient.runs ? patient.daemon : undefined
       await variant.cure(lab, finding)
       await patient.healthy(HEALTHY_MS)
       timed.recoveredMs = Math.round(performance.now() - curedAt)
-      await verified(variant.examine === undefined ? patient.machine : lab.machines.user, said)
-      problems.push(...(await stillIll(lab, variant)))
+      await verified(
+        variant.examine === undefined ? patient.machine : lab.machines.user,
+        said,
+        variant.verifyMs,
+      )
+      if (before !== undefined && before !== patient.daemon && !variant.restarts) {
+        problems.push('the connector was healthy only after it was started again')
+      }
+      if (!variant.remembered) problems.push(...(await stillIll(lab, variant)))
       await lab.serves()
       cured = problems.length === 0
     }
@@ -109,7 +117,7 @@ export async function noticed(lab: Lab, variant: Variant, since: Since): Promise
 }
 
 /** Runs the printed command, as it stands, until it shows the printed line. */
-async function verified(machine: Machine, { findings }: Consultation): Promise<void> {
+async function verified(machine: Machine, { findings }: Consultation, timeoutMs = VERIFY_MS): Promise<void> {
   const { run, expect } = findings[0]!.verify
   let shown = ''
   await until(
@@ -119,7 +127,7 @@ async function verified(machine: Machine, { findings }: Consultation): Promise<v
       return shown.includes(expect)
     },
     () => `"${run}" does not show "${expect}":\n${shown}`,
-    VERIFY_MS,
+    timeoutMs,
   )
 }
 

@@ -39,6 +39,10 @@ export interface Variant {
   readonly impossible?: () => string | undefined
   /** Needs the machine for itself: loads a processor, or changes what all labs share. */
   readonly alone?: boolean
+  /** The printed verify command must show the printed line within this. */
+  readonly verifyMs?: number
+  /** The record of it stays for some minutes: the doctor goes on saying it after the cure, and is right. */
+  readonly remembered?: boolean
   /** The system must have noticed by itself within this. */
   readonly noticeMs?: number
   readonly inject: (lab: Lab) => Promise<void>
@@ -46,6 +50,8 @@ export interface Variant {
   readonly noticed?: (lab: Lab, since: Since) => boolean | Promise<boolean>
   /** Who is asked in place of the doctor on the patient's machine: what the user's own client says. */
   readonly examine?: (lab: Lab) => Promise<Consultation>
+  /** The printed fix starts the daemon again; else it must come back as it is. */
+  readonly restarts?: boolean
   /** Does what the verdict printed, and nothing else. */
   readonly cure: (lab: Lab, finding: Finding) => Promise<void>
   /** Back to the healthy lab, over and above `cure`; also after a failure. */

@@ -6,7 +6,9 @@ import { names } from './scn-04-names.ts'
 import { egress } from './scn-05-egress.ts'
 import { interception } from './scn-06-interception.ts'
 import { proxy } from './scn-07-proxy.ts'
+import { far } from './scn-08-far.ts'
 import { clock } from './scn-09-clock.ts'
+import { flapping } from './scn-12-flapping.ts'
 import { appName } from './scn-13-app-name.ts'
 import { application } from './scn-14-application.ts'
 import { mtu } from './scn-15-mtu.ts'
@@ -22,7 +24,9 @@ export const SCENARIOS: readonly Scenario[] = [
   egress,
   interception,
   proxy,
+  far,
   clock,
+  flapping,
   appName,
   application,
   mtu,

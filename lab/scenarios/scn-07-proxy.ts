@@ -28,7 +28,7 @@ async function wallIn(lab: Lab): Promise<void> {
 
 async function end(lab: Lab): Promise<void> {
   await lab.firewall.clear()
-  delete lab.machines['connector-a'].env.http_proxy
+  lab.machines['connector-a'].etc('environment', '')
   await lab.machines['connector-a'].succeed('rm', '-f', lab.connectors.a.proxyFile)
   await lab.connectors.a.healthy()
   const daemon = running.get(lab)
@@ -48,12 +48,12 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     variant({
       name: 'required',
       does: 'only the proxy gets out, and connector-a does not know of it',
-      hints: ['straight connections get no answer', 'apt still works', 'env | grep -i proxy'],
+      hints: ['straight connections get no answer', 'apt still works', 'cat /etc/environment'],
       code: 'PROXY_REQUIRED',
-      seen: [/effective proxy: none/, /proxy 10\.1\.1\.28:3128, named by environment http_proxy/],
+      seen: [/effective proxy: none/, /proxy 10\.1\.1\.28:3128, named by file \/etc\/environment/],
       async inject(lab) {
         await startProxy(lab)
-        lab.machines['connector-a'].env.http_proxy = `http://${AT}`
+        lab.machines['connector-a'].etc('environment', `http_proxy=http://${AT}\n`)
         await wallIn(lab)
       },
       cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^echo '10\.1\.1\.28:3128' > \S+$/),

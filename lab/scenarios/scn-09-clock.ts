@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { printed } from '../cures.ts'
+import { blink, printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import { faketimeLibrary } from '../requirements.ts'
 import type { Scenario, Variant } from '../scenario.ts'
@@ -80,5 +80,19 @@ look ended, or not yet begun. The messages speak of TLS, so the firewall team is
       offset: '+1y',
       seen: [/365 days fast against/],
     }),
+    {
+      ...variant({
+        name: 'jump',
+        does: 'the clock of connector-a jumps ten days ahead while it runs',
+        offset: '+0',
+        seen: [/10 days fast against/],
+      }),
+      async inject(lab) {
+        await setClock(lab, '+0')
+        await lab.connectors.a.healthy()
+        writeFileSync(path.join(lab.connectors.a.machine.dir, OFFSET_FILE), '+10d\n')
+        await blink(lab, lab.connectors.a)
+      },
+    },
   ],
 }

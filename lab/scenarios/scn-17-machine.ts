@@ -91,6 +91,7 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
         for (let at = 0; at < 5; at++) await lab.ask('/', 2)
         return since.faults(lab.connectors.a).some(({ code }) => code === 'FD_EXHAUSTED')
       },
+      restarts: true,
       cure: restart, // "systemctl restart", with the limit that is printed
       restore: async (lab) => {
         const { a } = lab.connectors

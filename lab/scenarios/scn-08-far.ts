@@ -1,0 +1,54 @@
+import { printed } from '../cures.ts'
+import type { Lab } from '../lab.ts'
+import type { Scenario } from '../scenario.ts'
+import { ADDRESS } from '../topology.ts'
+
+const FAR_MS = 40
+const NEAR_FROM_A = `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge2} tcp dport 443`
+
+/** Two edges: that of the server is across an ocean, the other one next door. Resolves when both connectors are near. */
+async function twoEdges(lab: Lab): Promise<void> {
+  await lab.cables.impair('edge', { delayMs: FAR_MS / 2 })
+  await lab.secondEdge.start()
+  const { a, b } = lab.connectors
+  for (const one of [a, b])
+    await one.daemon.until(async () => inUse(await one.status()) === 'near', 'go home', 60_000)
+}
+
+function inUse(status: object | undefined): string | undefined {
+  const { edges } = (status ?? {}) as { edges?: { name: string; inUse: boolean }[] }
+  return edges?.find((edge) => edge.inUse)?.name
+}
+
+export const far: Scenario = {
+  id: 'SCN-08',
+  title: 'Everything works, and everything is slow',
+  story: `There is an edge in the same city, opened with some pride in spring. Then the firewall of the data centre was
+given a list of destinations, and on the list was one edge: the first, across the ocean. connector-a found another way,
+as it should; nothing is down, no alarm rings, and every click takes a detour of some thousand kilometres.`,
+  variants: [
+    {
+      name: 'near-blocked',
+      does: 'a firewall keeps connector-a from the near edge, so it is at the far one',
+      hints: [
+        'nothing is down',
+        'compare the round trip with connector-b',
+        'which edges are there, and which is used?',
+      ],
+      hop: 'edge',
+      code: 'EDGE_FAR',
+      seen: [/chosen: .*4\d(\.\d+)? ms away/, /nearer: near .*not used: EGRESS_BLOCKED/],
+      noticeMs: 60_000,
+      // It stays where it is for two minutes after it moved, lest it wander.
+      verifyMs: 240_000,
+      async inject(lab) {
+        await twoEdges(lab)
+        await lab.firewall.block(`${NEAR_FROM_A} drop`)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^allow outbound TCP from this machine to edge2\.example\.net:443$/)
+        await lab.firewall.allow(`${NEAR_FROM_A} accept`)
+      },
+    },
+  ],
+}
