@@ -1,5 +1,5 @@
 /** What ends or runs out soon, while somebody still counts on it. */
-import type { LintFinding } from '../../api/lint.ts'
+import type { LintFinding, LintObject } from '../../api/lint.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import type { LintFacts } from './facts.ts'
 import { about, finding } from './finding.ts'
@@ -7,6 +7,7 @@ import { about, finding } from './finding.ts'
 /** Agents renew at two thirds of the life of a certificate: with less than this left, renewing has failed. */
 const CERTIFICATE_LEFT_SHARE = 0.25
 const CONNECTOR_LIFE_MS = 7 * 86_400_000
+const EDGE_LIFE_MS = 21 * 86_400_000
 /** A key for one machine that ends tomorrow is as it should be; one for many machines is counted on. */
 const KEY_LEFT_SHARE = 0.2
 
@@ -31,19 +32,34 @@ export function* keysNearEnd({ keys, nowMs }: LintFacts): Generator<LintFinding>
   }
 }
 
-export function* certificatesNearEnd({ connectors, nowMs }: LintFacts): Generator<LintFinding> {
-  for (const { record } of connectors) {
-    const leftMs = record.notAfterMs - nowMs
-    if (!record.enabled || leftMs > CONNECTOR_LIFE_MS * CERTIFICATE_LEFT_SHARE) continue
-    const ended = leftMs <= 0
-    yield finding('CERT_EXPIRED', about('connector', record), {
-      reason: `its certificate ${ended ? 'ended' : 'ends'} at ${rfc3339(record.notAfterMs)} and was not renewed`,
-      consequence: ended
-        ? 'it cannot come back without a new provisioning key'
-        : 'after that it cannot connect without a new provisioning key',
-      fix: ended
-        ? 'Put a new key of its group into its key file, or delete the connector if it is gone.'
-        : 'Start it and let it reach an edge: backstitch doctor on the machine says what keeps it from that.',
-    })
+export function* certificatesNearEnd(facts: LintFacts): Generator<LintFinding> {
+  for (const { record } of facts.connectors) {
+    if (record.enabled)
+      yield* nearEnd(about('connector', record), record.notAfterMs, CONNECTOR_LIFE_MS, facts)
   }
+  for (const edge of facts.declared.edge) {
+    const endMs = facts.edgesEndMs.get(edge.id)
+    if (edge.spec.enabled && endMs !== undefined)
+      yield* nearEnd(about('edge', edge), endMs, EDGE_LIFE_MS, facts)
+  }
+}
+
+function* nearEnd(
+  object: LintObject,
+  endMs: number,
+  lifeMs: number,
+  { nowMs }: LintFacts,
+): Generator<LintFinding> {
+  const leftMs = endMs - nowMs
+  if (leftMs > lifeMs * CERTIFICATE_LEFT_SHARE) return
+  const ended = leftMs <= 0
+  yield finding('CERT_EXPIRED', object, {
+    reason: `its certificate ${ended ? 'ended' : 'ends'} at ${rfc3339(endMs)} and was not renewed`,
+    consequence: ended
+      ? 'it cannot come back without a new provisioning key'
+      : 'after that it cannot connect without a new provisioning key',
+    fix: ended
+      ? `Put a new key into its key file, or delete the ${object.kind} if it is gone.`
+      : 'Start it and let it reach the control plane: backstitch doctor on the machine says what keeps it from that.',
+  })
 }

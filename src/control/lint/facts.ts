@@ -26,6 +26,8 @@ export interface LintFacts {
   readonly declared: Declared
   readonly connectors: readonly LintConnector[]
   readonly keys: readonly KeyRecord[]
+  /** When the certificates of edges that are processes of their own end, by id of the edge. */
+  readonly edgesEndMs: ReadonlyMap<string, number>
   /** Devices that rules may name. */
   readonly devices: readonly {
     readonly id: string
@@ -52,12 +54,18 @@ export async function gatherLintFacts(
     const live = o.whereabouts(record.id)
     return { record, address: live?.address ?? record.lastAddress, edges: live?.edges }
   })
+  const edgesEndMs = new Map<string, number>()
+  for (const { id } of declared.edge ?? []) {
+    const identity = await tx.edges.byId(id)
+    if (identity !== undefined) edgesEndMs.set(id, identity.notAfterMs)
+  }
   const keys = await tx.keys.list({ limit: MAX_KEYS })
   return {
     nowMs: o.nowMs,
     declared: declared as Declared,
     connectors,
     keys: keys.items,
+    edgesEndMs,
     devices: await tx.devices.all(),
   }
 }

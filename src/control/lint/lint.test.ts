@@ -366,3 +366,17 @@ async function makeKey(store: Store, key: NonNullable<Case['key']>, madeMs: numb
   for (let use = 0; use < key.uses; use++) await store.keys.consume('s', `p${use}`, madeMs)
   if (key.revoked) await store.keys.update('k', { revoked: true })
 }
+
+test('lint: an edge whose certificate was not renewed in time: CERT_EXPIRED edge berlin', async () => {
+  await using store = await openStore({ file: ':memory:', clock: clockOf(() => NOW_MS) })
+  await apply(store, 'kind: edge\nname: berlin\nhost: berlin.example\nport: 443')
+  const { id } = await store.objects.get('edge', 'berlin')
+  await store.edges.put({
+    ...{ id, thumbprint: 't', serial: '1', publicKeyHash: 'p', generation: 1 },
+    notAfterMs: NOW_MS + 4 * DAY_MS,
+    host: { name: 'berlin', platform: 'linux', program: 'test' },
+  })
+  const deps = { clock: clockOf(() => NOW_MS), presence: { connector: () => undefined } }
+  const { findings } = await store.transaction((tx) => lintEverything(tx, deps))
+  assert.deepEqual(findings.map(short), ['CERT_EXPIRED edge berlin'])
+})
