@@ -42,24 +42,25 @@ export interface LaneNewsDeps {
 export class LaneNews {
   readonly #deps: LaneNewsDeps
   #told = JSON.stringify(NONE)
-  #tooMuch = false
+  #known: { readonly version: number; readonly lanes: Lanes } | undefined
 
   constructor(deps: LaneNewsDeps) {
     this.#deps = deps
   }
 
-  /** As they are now: for a client that has just come. */
+  /** As they are now: for a client that has just come. Thousands that come at once cost one look. */
   async now(): Promise<Lanes> {
-    const lanes = lanesOf(await this.#deps.policy())
-    const tooMuch = lanes === undefined
-    if (tooMuch && !this.#tooMuch) {
+    const policy = await this.#deps.policy()
+    if (this.#known?.version === policy.version) return this.#known.lanes
+    const lanes = lanesOf(policy)
+    if (lanes === undefined) {
       this.#deps.log.error(
         { event: 'lanes.too-many' },
         `Internet rules name more than ${MAX_LANE_PATTERNS} patterns, or overlap so many segments: no client bypasses anything`,
       )
     }
-    this.#tooMuch = tooMuch
-    return lanes ?? NONE
+    this.#known = { version: policy.version, lanes: lanes ?? NONE }
+    return this.#known.lanes
   }
 
   /** Tells every client, if it is not what they know. One call after the other: the last thing told is the latest. */
