@@ -130,6 +130,11 @@ test('of a connector that is gone control says how it left, what explains it, an
   assert.equal(asked.code, 2)
   assert.match(asked.stderr, /^CONNECTOR_DISCONNECTED \(connector\)/)
 
+  // A member of the same group, from the same address: now it can be told that it is not the site.
+  await installation.passed(installation.startConnector(await installation.addConnector()), 6)
+  const beside = await ask('describe', 'connector', name)
+  assert.match(beside.stdout, /, from the same public address 127\.0\.0\.1, is connected: it is this machine/)
+
   const second = installation.startConnector(place)
   await installation.passed(second, 6)
   await installation.stop(second)

@@ -1,5 +1,7 @@
 import { diagnoseInput, diagnoseLine, outageList } from '../../api/diagnosis.ts'
+import { may, type Role, rolesWith } from '../../api/roles.ts'
 import { rfc3339 } from '../../base/clock.ts'
+import { Fault } from '../../base/faults.ts'
 import { findSegment } from '../../policy/segment.ts'
 import type { DiagnosisTarget, OutageRecord } from '../../wire/control.ts'
 import { loadPolicy } from '../snapshot.ts'
@@ -30,7 +32,7 @@ export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (c, { params, body }) => {
       const connector = await store.connectors.get(params.id)
-      const target = body.app && (await targetOf(deps, body.app))
+      const target = body.app && (await targetOf(deps, body.app, c.get('caller').role))
       const looked = target === undefined ? {} : { app: `${target.host}:${target.port}` }
       await store.transaction((tx) =>
         tx.audit.append({
@@ -68,14 +70,31 @@ export function outageResource({ sinceMs, endedMs, ...rest }: OutageRecord): obj
   return { kind: 'outage', ...rest, since: rfc3339(sinceMs), ended: rfc3339(endedMs) }
 }
 
-/** What the segment of an application says of it is what a connector would hold it to. */
+/**
+ * What the segment of an application says of it is what a connector would hold it to.
+ *
+ * @throws {Fault} FORBIDDEN: a place that no segment names is looked at only for those who could add one. Asking what
+ *   answers where is else a way to explore a network that nobody gave access to.
+ */
 async function targetOf(
   { store }: RestDeps,
   { host, port, networks }: { host: string; port: number; networks?: readonly string[] },
+  role: Role,
 ): Promise<DiagnosisTarget> {
   const { segments } = await loadPolicy(store)
   const match = findSegment(segments, { host, port, protocol: 'tcp' })
-  if (match.is === 'not-covered') return { host, port, networks: networks ?? [] }
+  if (match.is === 'not-covered') {
+    if (!may(role, 'configure')) {
+      throw new Fault(
+        'FORBIDDEN',
+        `no segment names ${host}: the role ${role} may look only at applications`,
+        {
+          seen: { role, needs: rolesWith('configure') },
+        },
+      )
+    }
+    return { host, port, networks: networks ?? [] }
+  }
   const { addressCidrs, tcp } = match.segment
   return { host, port, networks: networks ?? addressCidrs, ports: tcp.slice(0, 64) }
 }

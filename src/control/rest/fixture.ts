@@ -38,7 +38,8 @@ export const NO_VITALS: RestDeps['presence']['vitals'] = {
   candidates: () => [],
 }
 
-const NOBODY: RestDeps['presence'] = {
+/** A presence in which nobody is connected. */
+export const NOBODY: RestDeps['presence'] = {
   connector: () => undefined,
   device: () => false,
   absence: () => ({}),
