@@ -40,10 +40,10 @@ export async function peekClientHello(socket: net.Socket, signal: AbortSignal): 
       chunks.push(chunk)
       hello = wholeHello(chunks.length === 1 ? chunk : Buffer.concat(chunks))
     } else if (socket.readableEnded || socket.destroyed) {
-      throw new Fault('EDGE_UNREACHABLE', 'the peer went away before its ClientHello')
+      throw gone(undefined, chunks.length)
     } else {
       await readable(socket, signal).catch((thrown: unknown) => {
-        throw signal.aborted ? signal.reason : gone(thrown)
+        throw signal.aborted ? signal.reason : gone(thrown, chunks.length)
       })
     }
   }
@@ -101,6 +101,7 @@ function notTls(what: string, cause?: unknown): Fault {
   return new Fault('PROTOCOL_ERROR', `the connection does not begin as TLS: ${what}`, { hop: 'edge', cause })
 }
 
-function gone(cause: unknown): Fault {
-  return new Fault('EDGE_UNREACHABLE', 'the peer went away before its ClientHello', { cause })
+function gone(cause: unknown, chunks: number): Fault {
+  const detail = 'the peer went away before its ClientHello'
+  return new Fault('EDGE_UNREACHABLE', detail, { cause, seen: { silent: chunks === 0 } })
 }

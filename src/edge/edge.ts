@@ -213,6 +213,8 @@ export class Edge implements AsyncDisposable {
     this.#serve(socket, visit).catch((thrown: unknown) => {
       socket.destroy()
       const fault = asFault(thrown)
+      // Agents measure how far an edge is by connections that they make for nothing else.
+      if (fault.seen.silent === true) return
       this.#metrics.refused(fault.code)
       const fields = { event: 'edge.refused', code: fault.code, from, seen: fault.seen }
       if (fault.code === 'INTERNAL') this.#o.log.error({ ...fields, err: thrown }, fault.detail)
