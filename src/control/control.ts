@@ -21,6 +21,7 @@ import { type ControlOptions, EMBEDDED_EDGE, openParts, type Parts } from './par
 import { createRestApp } from './rest/app.ts'
 import type { LivePresence } from './rest/deps.ts'
 import { edgeCredentials } from './tenant.ts'
+import { runTrace } from './trace/run-trace.ts'
 
 /** How often policy is asked again about live grants although nothing was changed: conditions on time. */
 const REEVALUATE_MS = 30_000
@@ -54,6 +55,7 @@ export class Control implements ControlPort, AsyncDisposable {
     )
     this.#rest = createRestApp({
       ...{ store, clock, log, registry, vault, version: VERSION, presence: livePresence(parts) },
+      trace: (input, watcher) => runTrace(parts, input, watcher),
       hosts: () => [home.host, ...edges.list().map(({ host }) => host)],
       formatKey: (secret) =>
         formatProvisioningKey({ edgeHost: home.host, edgePort: home.port, secret, pin: parts.authority.pin }),
@@ -224,6 +226,7 @@ export class Control implements ControlPort, AsyncDisposable {
     try {
       await store.revocations.sweep(clock.nowMs())
       await store.sessions.sweep(clock.nowMs() - KEEP_SESSIONS_MS)
+      await store.denials.sweep(clock.nowMs() - KEEP_SESSIONS_MS)
       if (await ticketKeys.rotate()) this.#parts.news.keysChanged()
       if (await grantKeys.rotate()) {
         for (const { channel } of presence.connectors()) {

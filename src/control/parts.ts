@@ -22,6 +22,7 @@ import { Keyring } from './keyring.ts'
 import { createFirstToken } from './rest/auth.ts'
 import { cachedPolicy } from './snapshot.ts'
 import { openTenant, type Tenant } from './tenant.ts'
+import { Traces } from './trace/traces.ts'
 
 export interface ControlOptions {
   /** Holds the database and, unless the environment has it, the master key. Made with mode 0700 if absent. */
@@ -82,6 +83,7 @@ export async function openParts({
       ...{ store, log, clock, live, policy, tenantParts, home, presence, edges, ticketKeys, revokedSerials },
       departures: new Departures(),
       diagnoses: new Diagnoses(),
+      traces: new Traces(),
       vitals: new VitalsOfConnectors(),
       probing: new Probing({ presence, policy, clock, log }),
       lanes: new LaneNews({ policy, presence, log }),

@@ -1,5 +1,6 @@
 import { Fault } from '../../base/faults.ts'
 import type { ControlMessage } from '../../wire/control.ts'
+import type { Traces } from '../trace/traces.ts'
 import { permit } from './authorize.ts'
 import { type CertifyDeps, renew } from './certify.ts'
 import { CLIENT_KIND, type ClientDeps, Clients } from './clients.ts'
@@ -21,6 +22,7 @@ export interface HandlerDeps extends ClientDeps, CertifyDeps {
   readonly lanes: LaneNews
   readonly departures: Departures
   readonly diagnoses: Diagnoses
+  readonly traces: Traces
 }
 
 const MAX_COVERS = 2000
@@ -52,6 +54,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
       if (role === 'client') {
         if (message.type === 'authorize') return clients.authorize(connected, message)
         if (message.type === 'want-pipe') return clients.wantPipe(connected, message)
+        if (message.type === 'trace-step') return void deps.traces.told(connected, message)
       } else {
         if (message.type === 'canary') return connectors.canary(connected, message)
         if (message.type === 'status') return void connectors.status(connected, message)

@@ -19,6 +19,7 @@ import { applyRoutes } from './apply.ts'
 import { auditRoutes } from './audit.ts'
 import { TokenAuth } from './auth.ts'
 import { connectorRoutes } from './connectors.ts'
+import { denialRoutes } from './denials.ts'
 import type { RestDeps } from './deps.ts'
 import { deviceRoutes } from './devices.ts'
 import { diagnoseRoutes } from './diagnose.ts'
@@ -33,6 +34,7 @@ import { problemHeaders, problemOf } from './problem.ts'
 import type { RestApp } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { tokenRoutes } from './tokens.ts'
+import { traceRoutes } from './trace.ts'
 import { vitalsRoutes } from './vitals.ts'
 import type { RestEnv } from './write.ts'
 
@@ -118,6 +120,8 @@ export function buildApp(deps: RestDeps): RestApp {
   diagnoseRoutes(app, deps)
   deviceRoutes(app, deps)
   sessionRoutes(app, deps)
+  traceRoutes(app, deps)
+  denialRoutes(app, deps)
   auditRoutes(app, deps)
   tokenRoutes(app, deps)
   vitalsRoutes(app, deps)

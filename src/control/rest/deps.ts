@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Role } from '../../api/roles.ts'
+import type { TraceInput, TraceReport } from '../../api/trace.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
 import type { Figures, FiguresSample } from '../../base/figures.ts'
@@ -15,6 +16,7 @@ import type { Absence } from '../agents/departures.ts'
 import type { DiagnosisListener } from '../agents/diagnoses.ts'
 import type { Passage } from '../agents/vitals.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import type { TraceWatcher } from '../trace/run-trace.ts'
 
 /** What a connected connector last said of itself. */
 export interface LiveConnector {
@@ -82,6 +84,8 @@ export interface RestDeps {
   readonly log: Log
   readonly vault: Sealer
   readonly presence: LivePresence
+  /** One canary through everything, for one user. @throws {Fault} NOT_FOUND, CONFLICT. */
+  readonly trace: (input: TraceInput, watcher: TraceWatcher) => Promise<TraceReport>
   /** Version of the program. */
   readonly version: string
   /** Host names this server answers to, without ports. Addresses and localhost need not be named. */

@@ -64,6 +64,9 @@ export class RestFixture implements AsyncDisposable {
       log: silentLog,
       vault: new Vault(randomBytes(32)),
       presence: NOBODY,
+      trace: async ({ user }) => {
+        throw new Fault('NOT_FOUND', user)
+      },
       version: '0.0.0-test',
       hosts: () => ['control.example'],
       formatKey: (secret) => `1|edge.example|${secret}`,

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { type DenialResource, denial } from '../../api/trace.ts'
+import { rfc3339 } from '../../base/clock.ts'
+import { FAULTS, Fault } from '../../base/faults.ts'
+import { wouldPass } from '../../policy/would-pass.ts'
+import type { DenialRecord } from '../../store/denials.ts'
+import { namedFault } from '../trace/names-in.ts'
+import { traceCommand } from '../trace/verdict.ts'
+import type { RestDeps } from './deps.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+
+const TAG = 'denials'
+const PATH = '/api/v1/denials'
+
+/** Refusals, by the ids that users were told. */
+export function denialRoutes(app: RestApp, { store }: RestDeps): void {
+  const resource = async (record: DenialRecord) =>
+    denialResource({ ...record, fault: await store.transaction((tx) => namedFault(tx, record.fault)) })
+
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: PATH,
+      method: 'get',
+      id: 'listDenials',
+      summary: 'List what was refused to whom, newest first',
+      needs: 'read',
+      query: pageQuery.extend({
+        user: z.string().min(1).max(128).optional().meta({ description: 'id or name' }),
+      }),
+      gives: { status: 200, schema: pageSchema(denial, 'Denial') },
+    },
+    async (c, { query: { limit, cursor, user } }) => {
+      const id = user === undefined ? undefined : ((await store.objects.find('user', user))?.id ?? user)
+      const page = await store.denials.list({ limit, cursor }, { user: id })
+      return pageAnswer(c, page, await Promise.all(page.items.map(resource)))
+    },
+  )
+
+  operation(
+    app,
+    {
+      tag: TAG,
+      path: `${PATH}/{id}`,
+      params: byId,
+      method: 'get',
+      id: 'getDenial',
+      summary: 'Read what was refused, by which rule, and what would make it pass',
+      needs: 'read',
+      gives: { status: 200, schema: denial },
+    },
+    async (c, { params }) => {
+      const record = await store.denials.get(params.id)
+      if (record === undefined) throw new Fault('NOT_FOUND', `there is no denial ${params.id}`)
+      return c.json(await resource(record))
+    },
+  )
+}
+
+function denialResource(record: DenialRecord): DenialResource {
+  const { id, atMs, userId, userName, deviceId, deviceName, fault, host, port, protocol } = record
+  const { seen = {} } = fault
+  const text = (key: string) => (typeof seen[key] === 'string' ? seen[key] : undefined)
+  const list = (key: string) => (Array.isArray(seen[key]) ? seen[key] : [])
+  const condition = text('condition')
+  const user = { id: userId ?? '', name: userName ?? userId ?? '' }
+  return {
+    kind: 'denial',
+    ...{ id, at: rfc3339(atMs), user: userId, device: deviceId, host, port, protocol },
+    names: { ...named(userId, userName), ...named(deviceId, deviceName) },
+    ...{ session: record.session, from: record.from },
+    ...{ code: fault.code, hop: fault.hop, title: FAULTS[fault.code].title, detail: fault.detail },
+    segment: text('segment'),
+    rule: text('rule') ?? text('nearestRule'),
+    condition:
+      condition === undefined ? undefined : { name: condition, wanted: list('wanted'), seen: list('seen') },
+    wouldPass: wouldPass(fault, record),
+    trace: traceCommand({
+      user,
+      device: { id: deviceId, name: deviceName ?? deviceId, online: false },
+      ...{ host, port, protocol },
+    }),
+  }
+}
+
+function named(id: string | undefined, name: string | undefined): Record<string, string> {
+  return id === undefined || name === undefined ? {} : { [id]: name }
+}

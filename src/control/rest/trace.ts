@@ -1,0 +1,40 @@
+import { type TraceLine, traceInput, traceLine } from '../../api/trace.ts'
+import { actorOf, type RestDeps } from './deps.ts'
+import { jsonLines } from './json-lines.ts'
+import { operation, type RestApp } from './route.ts'
+
+const TYPE = 'application/jsonl'
+
+/** A canary for one user to one application. It opens a session in the name of the user: that is audited. */
+export function traceRoutes(app: RestApp, { store, trace }: RestDeps): void {
+  operation(
+    app,
+    {
+      tag: 'traces',
+      path: '/api/v1/trace',
+      method: 'post',
+      id: 'trace',
+      summary:
+        'Follow the way of a user to an application, from the device of the user; JSON lines, the report last',
+      needs: 'operate',
+      body: traceInput,
+      gives: { status: 200, schema: traceLine, type: TYPE },
+    },
+    async (c, { body }) => {
+      const user = await store.objects.get('user', body.user)
+      const { host, port, protocol, device } = body
+      await store.transaction((tx) =>
+        tx.audit.append({
+          actor: actorOf(c.get('caller')),
+          action: 'user.trace',
+          object: `user ${user.id}`,
+          detail: { name: user.name, host, port, protocol, ...(device === undefined ? {} : { device }) },
+        }),
+      )
+      const lines = await jsonLines<TraceLine>(async (write, signal) => ({
+        report: await trace({ ...body, user: user.id }, { step: (step) => write({ step }), signal }),
+      }))
+      return new Response(lines, { headers: { 'content-type': TYPE, 'cache-control': 'no-store' } })
+    },
+  )
+}

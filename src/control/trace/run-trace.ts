@@ -1,0 +1,173 @@
+/**
+ * One trace, from the question to the verdict: what policy and selection say here, then a canary from the device of
+ * the user; without the device, what is known and what the connector sees.
+ *
+ * @module
+ */
+import type { TraceInput, TraceReport } from '../../api/trace.ts'
+import { rfc3339 } from '../../base/clock.ts'
+import { asFault } from '../../base/faults.ts'
+import { newId } from '../../base/ids.ts'
+import {
+  type DiagnosisFinding,
+  MAX_TRACE_TEXT_CHARS,
+  type TraceStep,
+  type TraceWay,
+} from '../../wire/control.ts'
+import type { Permitted } from '../agents/authorize.ts'
+import type { ClientDeps } from '../agents/clients.ts'
+import type { Diagnoses } from '../agents/diagnoses.ts'
+import { lookFromConnector, refine } from './connector-look.ts'
+import { type Decided, decideHere } from './decide-here.ts'
+import { echoGrants } from './echo-grants.ts'
+import { namedFault } from './names-in.ts'
+import { findSubject, type Subject } from './subject.ts'
+import type { Traces } from './traces.ts'
+import { Trail } from './trail.ts'
+import { verdictOf } from './verdict.ts'
+
+export interface RunTraceDeps extends ClientDeps {
+  readonly diagnoses: Diagnoses
+  readonly traces: Traces
+}
+
+export interface TraceWatcher {
+  /** A hop became certain. */
+  readonly step: (step: TraceStep) => void
+  readonly signal: AbortSignal
+}
+
+/** @throws {Fault} NOT_FOUND for the user or the device; CONFLICT if the device is traced already. */
+export async function runTrace(
+  deps: RunTraceDeps,
+  input: TraceInput,
+  { step, signal }: TraceWatcher,
+): Promise<TraceReport> {
+  const { clock, store, edges } = deps
+  const startedMs = clock.nowMs()
+  const id = newId('trc', startedMs)
+  const subject = await findSubject(deps, input)
+  const { user, device, online } = subject
+  const trail = new Trail((one) => step(cut(one)))
+  const policy = await deps.policy()
+  const decided = decideHere(deps, policy, subject, input)
+  let way: TraceWay | undefined
+  let session: string | undefined
+  let looked: DiagnosisFinding | undefined
+  if (online === undefined) {
+    trail.say(offline(subject))
+    for (const one of decided.steps) trail.say(one)
+    if (decided.chosen !== undefined && trail.failed === undefined) {
+      looked = await lookFromConnector(deps, decided.chosen, input, { trail, policy, signal })
+    }
+  } else {
+    const canary = decided.chosen && { echo: await echoesFor(deps, subject, decided) }
+    const { host, port, protocol } = input
+    const asked = deps.traces.ask(
+      online,
+      { type: 'trace', id, host, port, protocol, canary },
+      {
+        signal,
+        // In the order of the path: the client speaks first, then policy and selection, then what the canary met.
+        step(one) {
+          trail.say(withNames(one, way, deps, decided))
+          if (one.hop === 'client') for (const ours of decided.steps) trail.say(ours)
+        },
+        way(one) {
+          way = one
+        },
+        session(one) {
+          session = one
+        },
+      },
+    )
+    await asked.catch((error: unknown) => {
+      const fault = asFault(error)
+      if (fault.code !== 'CONTROL_UNREACHABLE') throw fault
+      if (trail.get('client') === undefined)
+        trail.say({ hop: 'client', verdict: 'unknown', text: fault.detail })
+    })
+    for (const one of decided.steps) trail.say(one)
+    looked = await refine(deps, way?.connector, input, { trail, policy, signal })
+  }
+  const nameless = trail.failed
+  if (nameless?.fault !== undefined) {
+    const fault = await namedFault(store, nameless.fault)
+    trail.amend({
+      ...nameless,
+      fault,
+      text: nameless.text === nameless.fault.detail ? fault.detail : nameless.text,
+    })
+  }
+  const connector = way === undefined ? decided.chosen?.name : decided.nameOf(way.connector)
+  const about = {
+    ...{ user, connector, host: decided.host, port: input.port, protocol: input.protocol },
+    from: online === undefined ? 'facts' : 'device',
+    device: device && {
+      ...{ id: device.id, name: device.name, online: online !== undefined },
+      lastSeen: device.lastSeenMs === undefined ? undefined : rfc3339(device.lastSeenMs),
+    },
+  } as const
+  const steps = trail
+    .all(online === undefined ? 'only the device of the user can tell' : 'the device did not say')
+    .map(cut)
+  return {
+    id,
+    at: rfc3339(startedMs),
+    durationMs: Math.max(0, clock.nowMs() - startedMs),
+    ...about,
+    ...verdictOf(steps, about, looked),
+    segment: decided.permitted?.segment.name,
+    rule: decided.permitted?.rule.name,
+    edge: way && edges.nameOf(way.edge),
+    session,
+    steps,
+  }
+}
+
+function echoesFor(deps: RunTraceDeps, { user, online }: Subject, decided: Decided) {
+  const others = decided.members.filter((one) => one !== decided.chosen?.id)
+  const connected = others.filter((one) => deps.presence.connector(one) !== undefined)
+  return echoGrants(
+    deps,
+    online!,
+    { user: user.id, userName: user.name, permitted: decided.permitted as Permitted },
+    [decided.chosen!.id, ...connected],
+  )
+}
+
+function offline({ user, device }: Subject): TraceStep {
+  const text =
+    device === undefined
+      ? `${user.name} has not signed in on any device: from here on policy facts alone`
+      : `${device.name} is not connected, last seen ${device.lastSeenMs === undefined ? 'never' : rfc3339(device.lastSeenMs)}: from here on policy facts alone`
+  return { hop: 'client', verdict: 'unknown', text }
+}
+
+/** The client knows ids; the names and the reasons are known here. */
+function withNames(
+  step: TraceStep,
+  way: TraceWay | undefined,
+  { edges, presence }: RunTraceDeps,
+  decided: Decided,
+): TraceStep {
+  if (way === undefined) return step
+  if (step.hop === 'edge') {
+    const because = edges.reasonFor(way.pipe)?.edgeBecause ?? `edge ${edges.nameOf(way.edge)}`
+    return { ...step, text: `${because}; ${step.text}` }
+  }
+  if (step.hop === 'connector') {
+    const name = decided.nameOf(way.connector)
+    const other =
+      decided.chosen === undefined || decided.chosen.id === way.connector
+        ? ''
+        : `, by the grant it held; ${decided.chosen.name} would be chosen now`
+    const state = presence.connector(way.connector)?.state ?? 'disconnected'
+    return { ...step, text: `${name} (${state})${other}: ${step.text}` }
+  }
+  return step
+}
+
+function cut(step: TraceStep): TraceStep {
+  return { ...step, text: step.text.slice(0, MAX_TRACE_TEXT_CHARS) }
+}

@@ -1,0 +1,72 @@
+/**
+ * Canaries that control asks clients for: one at a time for each device, over its control connection.
+ *
+ * @module
+ */
+import { Fault } from '../../base/faults.ts'
+import type { ControlMessage, TraceStep, TraceTold, TraceWay } from '../../wire/control.ts'
+import type { Connected } from '../agents/presence.ts'
+
+/** Told as it goes. */
+export interface TraceListener {
+  step(step: TraceStep): void
+  way(way: TraceWay): void
+  session(id: string): void
+}
+
+interface Open {
+  readonly listener: TraceListener
+  readonly end: (fault?: Fault) => void
+}
+
+/** The client itself gives up before this. */
+const ALL_MS = 30_000
+
+export class Traces {
+  /** By id of the trace. */
+  readonly #open = new Map<string, Open & { readonly device: string }>()
+
+  /**
+   * Resolves when the client has said all.
+   *
+   * @throws {Fault} CONFLICT if one is under way; CONTROL_UNREACHABLE if the device goes away or does not answer.
+   */
+  async ask(
+    connected: Connected,
+    message: Extract<ControlMessage, { type: 'trace' }>,
+    { signal, ...listener }: TraceListener & { readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { channel, peer } = connected
+    const device = peer.identity.id
+    if ([...this.#open.values()].some((one) => one.device === device)) {
+      throw new Fault('CONFLICT', `a trace from device ${device} is under way already`)
+    }
+    const { promise, resolve } = Promise.withResolvers<Fault | undefined>()
+    this.#open.set(message.id, { device, listener, end: resolve })
+    const unreachable = (detail: string) =>
+      resolve(new Fault('CONTROL_UNREACHABLE', detail, { hop: 'client' }))
+    const timer = setTimeout(unreachable, ALL_MS, `the device did not end its trace in ${ALL_MS / 1000} s`)
+    const left = () => resolve(new Fault('CONFLICT', 'whoever asked for the trace has gone'))
+    signal.addEventListener('abort', left, { once: true })
+    void channel.closed.then(() => unreachable('the device went away during its trace'))
+    try {
+      if (!channel.send(message)) unreachable('the device went away')
+      const fault = await promise
+      if (fault !== undefined) throw fault
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', left)
+      this.#open.delete(message.id)
+    }
+  }
+
+  /** A client tells of its trace. What nobody waits for any more, or what another device asks about, is dropped. */
+  told({ peer }: Connected, { id, step, way, session, end }: TraceTold): void {
+    const open = this.#open.get(id)
+    if (open?.device !== peer.identity.id) return
+    if (step !== undefined) open.listener.step(step)
+    if (way !== undefined) open.listener.way(way)
+    if (session !== undefined) open.listener.session(session)
+    if (end === true) open.end()
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * What a trace says as a whole. Pure.
+ *
+ * @module
+ */
+import type { TraceFinding, TraceReport } from '../../api/trace.ts'
+import { FAULTS } from '../../base/faults.ts'
+import { wouldPass } from '../../policy/would-pass.ts'
+import type { DiagnosisFinding, TraceStep } from '../../wire/control.ts'
+
+export interface About {
+  readonly user: { readonly id: string; readonly name: string }
+  readonly device?: TraceReport['device']
+  readonly host: string
+  readonly port: number
+  readonly protocol: 'tcp' | 'udp'
+  readonly connector?: string
+  readonly from: 'device' | 'facts'
+}
+
+export interface Verdict {
+  readonly outcome: TraceReport['outcome']
+  readonly headline: string
+  readonly finding?: TraceFinding
+}
+
+/** @param looked What the connector found on its own machine, where it was asked. */
+export function verdictOf(steps: readonly TraceStep[], about: About, looked?: DiagnosisFinding): Verdict {
+  const failed = steps.find(({ verdict }) => verdict === 'fail')
+  if (failed?.fault !== undefined) {
+    const finding = findingOf(failed as TraceStep & { fault: object }, about, looked)
+    return { outcome: 'fault', headline: `${finding.hop} ${finding.code}: ${finding.cause}`, finding }
+  }
+  const where = `${about.host}:${about.port}${about.protocol === 'udp' ? '/udp' : ''}`
+  const through = about.connector === undefined ? '' : ` through ${about.connector}`
+  if (about.from === 'facts') {
+    const device = about.device === undefined ? 'no device' : `${about.device.name}, which is offline`
+    const headline = `unknown: nothing stands in the way that is known here of ${about.user.name} to ${where}${through}; it was not tried from ${device}`
+    return { outcome: 'unknown', headline }
+  }
+  const blind = steps.filter(({ verdict }) => verdict === 'unknown').map(({ hop }) => hop)
+  if (blind.length > 0) {
+    const headline = `unknown: nothing failed on the way to ${where}, but not everything could be looked at: ${blind.join(', ')}`
+    return { outcome: 'unknown', headline }
+  }
+  const device = about.device === undefined ? '' : ` on ${about.device.name}`
+  return { outcome: 'healthy', headline: `healthy: ${about.user.name}${device} reaches ${where}${through}` }
+}
+
+function findingOf(
+  { hop, fault }: TraceStep & { fault: NonNullable<TraceStep['fault']> },
+  about: About,
+  looked: DiagnosisFinding | undefined,
+): TraceFinding {
+  const verify = { run: traceCommand(about), expect: 'healthy:' }
+  if (looked !== undefined) {
+    const { code, title, cause, seen, fix } = looked
+    return { hop, code, title, cause, seen: [...seen], fix: [...fix], verify }
+  }
+  const { title, cause, fix } = FAULTS[fault.code]
+  const isDecision = hop === 'policy' || hop === 'selection' || hop === 'client'
+  return {
+    ...{ hop, code: fault.code, title },
+    cause: isDecision ? fault.detail : cause,
+    seen: isDecision ? evidenceOf(fault.seen, fault.detail) : [fault.detail],
+    wouldPass: wouldPass(fault, about),
+    fix: [fix],
+    verify,
+  }
+}
+
+/** The members that are out, one to a line; else the words of the fault are the evidence. */
+function evidenceOf(seen: NonNullable<TraceStep['fault']>['seen'], detail: string): string[] {
+  const members = seen?.members
+  return Array.isArray(members) && members.length > 0 ? members : [detail]
+}
+
+/** What asks the same again. */
+export function traceCommand({
+  user,
+  device,
+  host,
+  port,
+  protocol,
+}: Omit<About, 'from' | 'connector'>): string {
+  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const from = device === undefined ? '' : ` --device ${device.id}`
+  return `backstitch trace ${user.name} ${where}${from}${protocol === 'udp' ? ' --udp' : ''}`
+}
