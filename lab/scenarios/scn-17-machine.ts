@@ -97,7 +97,15 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
         const { a } = lab.connectors
         const pid = (await a.status())?.pid
         if (pid !== undefined)
-          await a.machine.run('setpriv', '--reuid=65534', 'prlimit', `--pid=${pid}`, '--nofile=1024:')
+          await a.machine.run(
+            'setpriv',
+            '--reuid=65534',
+            '--regid=65534',
+            '--clear-groups',
+            'prlimit',
+            `--pid=${pid}`,
+            '--nofile=1024:',
+          )
       },
     },
     {
@@ -116,7 +124,8 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
 }
 
 /** To what is open now, so that the next file is one too many. */
-const LIMIT = 'setpriv --reuid=65534 --clear-groups prlimit --pid=$1 --nofile=$(ls /proc/$1/fd | wc -l):'
+const LIMIT =
+  'setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --pid=$1 --nofile=$(ls /proc/$1/fd | wc -l):'
 const PROFILE = '/etc/apparmor.d/backstitch-lab'
 const NODE = readlinkSync('/proc/self/exe')
 const CONFINE = `printf 'profile backstitch-lab ${NODE} { file, network, deny /tmp/bslab-*/connector-a/state/** w, }' > ${PROFILE} && apparmor_parser -r ${PROFILE}`

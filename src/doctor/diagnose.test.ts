@@ -39,6 +39,8 @@ const SINGLE: Record<Illness, string> = {
   descriptors: 'connector FD_EXHAUSTED',
   overloaded: 'connector CONNECTOR_OVERLOADED',
   farEdge: 'edge EDGE_FAR',
+  overloadedByItsOwnAccount: 'connector CONNECTOR_OVERLOADED',
+  flapping: 'connector FLAPPING',
   down: 'connector DAEMON_DOWN',
 }
 

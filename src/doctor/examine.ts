@@ -149,6 +149,7 @@ interface StatusDocument {
   readonly pid?: number
   readonly state?: string
   readonly fault?: DaemonFacts['fault']
+  readonly notes?: DaemonFacts['notes']
   readonly edges?: DaemonFacts['edges']
 }
 
@@ -160,6 +161,6 @@ async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Prom
     const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
     return { socket, answers: false, unit: await lookAtUnit(unitOf(role), signal), lastOutage }
   }
-  const { pid, state, fault, edges } = status
-  return { socket, answers: true, pid, state, fault, edges }
+  const { pid, state, fault, notes, edges } = status
+  return { socket, answers: true, pid, state, fault, notes, edges }
 }

@@ -256,6 +256,20 @@ export const ILL = {
   },
   descriptors: { known: { load: changed('load', { descriptors: { pid: 2041, open: 1020, limit: 1024 } }) } },
   overloaded: { known: { load: changed('load', { thread: { ran: 0.98, waited: 0.01 }, load1: 7.8 }) } },
+  overloadedByItsOwnAccount: {
+    known: {
+      daemon: changed('daemon', {
+        notes: [{ code: 'CONNECTOR_OVERLOADED', detail: 'cpu 97 %; 40 sessions' }],
+      }),
+    },
+  },
+  flapping: {
+    known: {
+      daemon: changed('daemon', {
+        notes: [{ code: 'FLAPPING', detail: '5 drops in 10 min, one every 60 s' }],
+      }),
+    },
+  },
   farEdge: {
     known: {
       edges: {

@@ -11,6 +11,7 @@ import { descriptors, overload } from './load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './machine.ts'
 import { edgeName, resolver } from './names.ts'
 import { proxy, proxySetting } from './proxy.ts'
+import { flapping } from './stability.ts'
 
 /** Every check, in the order of the path: of independent failures the first is the headline. */
 export const CHECKS: readonly Check[] = [
@@ -41,4 +42,5 @@ export const CHECKS: readonly Check[] = [
   appMtu,
   edgeChoice,
   overload,
+  flapping,
 ]

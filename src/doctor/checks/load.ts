@@ -36,9 +36,10 @@ export const overload: Check = check({
   title: 'processor, memory and local ports',
   hop: 'self',
   needs: ['load'],
+  uses: ['daemon'],
   after: [],
-  judge: ({ load }, { patient }) => {
-    const over = findings(load)
+  judge: ({ load }, { patient, known }) => {
+    const over = [...saidByItself(known.daemon), ...findings(load)]
     const summary = `load ${load.load1.toFixed(1)} on ${load.cpus} processors, ${percent(memoryFree(load))} of memory free`
     if (over.length === 0) return pass(summary)
     return fail('CONNECTOR_OVERLOADED', {
@@ -54,6 +55,13 @@ export const overload: Check = check({
     })
   },
 })
+
+/** The daemon has looked for minutes, and knows what its own limits are; this look takes one second. */
+function saidByItself(daemon: FactTable['daemon'] | undefined): { saw: string; cause: string }[] {
+  const note = daemon?.notes?.find(({ code }) => code === 'CONNECTOR_OVERLOADED')
+  if (note === undefined) return []
+  return [{ saw: `the daemon says: ${note.detail}`, cause: 'It has more to do than it has room for.' }]
+}
 
 function findings(load: FactTable['load']): { saw: string; cause: string }[] {
   const { cpus, load1, thread, localPorts } = load
