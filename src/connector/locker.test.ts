@@ -40,7 +40,10 @@ test('Locker: one change is logged with old and new hash, healed, and a second o
   const { lines, on } = await fixture(t)
   await on(HOME).save('identity.json', 'x', 'secret')
   const newMac = machine({ mac: '52:54:00:00:00:02' })
-  assert.equal(await on(newMac).load('identity.json'), 'secret')
+  const changed = on(newMac)
+  assert.equal(await changed.load('identity.json'), 'secret')
+  assert.equal(changed.drift?.code, 'SEAL_DRIFTED')
+  assert.match(changed.drift.detail, /^mac [0-9a-f]{8}→[0-9a-f]{8}$/)
   const drift = lines.find((line) => line.event === 'seal.drifted')
   assert.equal(drift?.factor, 'mac')
   assert.match(`${drift?.old} ${drift?.new}`, /^[0-9a-f]{8} [0-9a-f]{8}$/)
@@ -48,8 +51,10 @@ test('Locker: one change is logged with old and new hash, healed, and a second o
   const newDiskToo = { ...newMac, factors: { ...newMac.factors, rootDisk: 'd2' } }
   assert.equal(await on(newDiskToo).load('identity.json'), 'secret')
   lines.length = 0
-  assert.equal(await on(newDiskToo).load('identity.json'), 'secret')
+  const settled = on(newDiskToo)
+  assert.equal(await settled.load('identity.json'), 'secret')
   assert.deepEqual(lines, [], 'nothing more to say')
+  assert.equal(settled.drift, undefined)
 })
 
 test('Locker: a factor that is away for a while is not forgotten', async (t) => {

@@ -41,11 +41,17 @@ export class Locker {
   readonly #state: StateDir
   readonly #machine: MachineFacts
   readonly #log: Log
+  #drift: Fault | undefined
 
   constructor(state: StateDir, machine: MachineFacts, log: Log) {
     this.#state = state
     this.#machine = machine
     this.#log = log
+  }
+
+  /** SEAL_DRIFTED if the machine was not quite the one of the last start. A note: the identity opens all the same. */
+  get drift(): Fault | undefined {
+    return this.#drift
   }
 
   get protection(): Protection {
@@ -81,10 +87,11 @@ export class Locker {
     }
     for (const { factor, oldHash, newHash } of drifted) {
       this.#log.warn(
-        { event: 'seal.drifted', factor, old: oldHash, new: newHash },
+        { event: 'seal.drifted', code: 'SEAL_DRIFTED', factor, old: oldHash, new: newHash },
         `Machine factor ${factor} changed (${oldHash} → ${newHash}); the identity unseals with the others`,
       )
     }
+    if (drifted.length > 0) this.#drift = driftFault(drifted)
     // A factor that is merely not there now will be back; one with another value will not.
     if (drifted.some(({ newHash }) => newHash !== ABSENT)) {
       await this.save(name, about, secret)
@@ -135,4 +142,9 @@ export class Locker {
       throw new Fault(error.code, detail, { cause: error, hop: error.hop, seen })
     }
   }
+}
+
+function driftFault(drifted: readonly Drift[]): Fault {
+  const changed = drifted.map(({ factor, oldHash, newHash }) => `${factor} ${oldHash}→${newHash}`)
+  return new Fault('SEAL_DRIFTED', changed.join(', '), { seen: { changed } })
 }

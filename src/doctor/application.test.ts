@@ -38,6 +38,24 @@ const outside = { server: '10.20.0.53', said: 'NOERROR', addresses: ['198.18.4.4
 const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidence?: RegExp }[] = [
   { name: 'all is well', app: {}, expected: [] },
   {
+    name: 'answers thrown away since they come by another interface',
+    app: {
+      attempts: [tcp('silent', AT)],
+      returnPath: { filtered: 4, route: '10.20.9.40 via 10.20.0.1 dev eth0 src 10.20.0.9' },
+    },
+    expected: ['application RETURN_PATH_ASYMMETRIC'],
+    evidence: /4 answers dropped.*src 10\.20\.0\.9/s,
+  },
+  {
+    name: 'answers thrown away, and the application stands on another port: the port is what people can see',
+    app: {
+      attempts: [tcp('silent', AT)],
+      neighbours: [tcp('open', { ...AT, port: 8443 })],
+      returnPath: { filtered: 4 },
+    },
+    expected: ['application SEGMENT_PORT_MISMATCH'],
+  },
+  {
     name: 'NXDOMAIN',
     app: unresolved('ENOTFOUND', 'NXDOMAIN'),
     expected: ['dns APP_NAME_NXDOMAIN'],

@@ -4,6 +4,7 @@ import tls from 'node:tls'
 import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
 import { pingSizes } from '../probe/ping.ts'
 import { nameFits, presentedChain } from '../probe/presented-chain.ts'
+import { lookAtReturnPath, readFiltered } from '../probe/return-path.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import type { AppFacts, AppTarget } from './facts.ts'
 
@@ -37,11 +38,14 @@ export async function lookAtApplication(
 ): Promise<AppFacts> {
   const name = await resolve(target.host, servers, signal)
   const addresses = name.addresses.slice(0, MAX_ADDRESSES)
+  const filteredBefore = await readFiltered()
   const [{ attempts, neighbours, tls: shown }, ping] = await Promise.all([
     connect(target, addresses, signal),
     addresses[0] === undefined ? undefined : pingSizes(addresses[0], signal),
   ])
-  return { target, name, attempts, neighbours, tls: shown, ping }
+  const silent = attempts.find(({ is }) => is === 'silent')
+  const returnPath = silent && (await lookAtReturnPath(filteredBefore, silent.address, signal))
+  return { target, name, attempts, neighbours, tls: shown, ping, returnPath }
 }
 
 async function resolve(host: string, servers: readonly string[], signal: AbortSignal): Promise<NameFacts> {

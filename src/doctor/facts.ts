@@ -18,6 +18,7 @@ import type { NameFacts, ResolverFile } from '../probe/names.ts'
 import type { PingFacts } from '../probe/ping.ts'
 import type { PresentedCertificate } from '../probe/presented-chain.ts'
 import type { ProxyHint } from '../probe/proxy-hints.ts'
+import type { ReturnPathFacts } from '../probe/return-path.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
 
@@ -133,6 +134,8 @@ export interface AppFacts {
   readonly neighbours: readonly TcpFacts[]
   readonly tls?: { readonly names: string; readonly subject: string; readonly fits: boolean }
   readonly ping?: PingFacts
+  /** Set if answers were thrown away while the connection was tried. */
+  readonly returnPath?: ReturnPathFacts
 }
 
 /** The edges that this machine has been told of, measured just now. */

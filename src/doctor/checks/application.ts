@@ -107,7 +107,7 @@ export const appPort: Check = check({
   },
 })
 
-function closed({ attempts, neighbours, target }: AppFacts, patient: Patient): Judged {
+function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient: Patient): Judged {
   const where = hostPort(target)
   const other = neighbours.find(({ is }) => is === 'open')
   const seen = [...attempts.map(attemptText), ...(other ? [attemptText(other)] : [])]
@@ -130,6 +130,18 @@ function closed({ attempts, neighbours, target }: AppFacts, patient: Patient): J
       ...common,
       cause: `The machine is there and refuses: nothing listens on port ${target.port}, or a firewall rejects.`,
       fix: [`on the machine of the application: ss -ltn 'sport = :${target.port}'`, 'start the application'],
+    })
+  }
+  if (returnPath !== undefined) {
+    const { filtered, route } = returnPath
+    const counted = `${filtered} ${filtered === 1 ? 'answer' : 'answers'} dropped by the return path filter meanwhile`
+    return fail('RETURN_PATH_ASYMMETRIC', {
+      ...common,
+      seen: [...seen, counted, ...(route === undefined ? [] : [`ip route get: ${route}`])],
+      fix: [
+        `on the side of the application: route the source address of this connector back the way the request came`,
+        `ip route get ${first!.address}`,
+      ],
     })
   }
   if (attempts.some(({ is }) => is === 'silent' || is === 'prohibited')) {
