@@ -48,7 +48,14 @@ export interface ObjectSpecs {
 export type ObjectKind = keyof ObjectSpecs
 
 /** Kinds that come into being by what machines and people do. */
-export type RecordKind = 'provisioning-key' | 'connector' | 'client-device' | 'token' | 'session' | 'audit'
+export type RecordKind =
+  | 'provisioning-key'
+  | 'connector'
+  | 'client-device'
+  | 'token'
+  | 'session'
+  | 'denial'
+  | 'audit'
 export type Kind = ObjectKind | RecordKind
 
 interface Called {
@@ -193,6 +200,7 @@ export const RECORD_KINDS: { readonly [K in RecordKind]: Called } = {
   },
   token: { plural: 'tokens', aliases: ['tok'], title: 'API token' },
   session: { plural: 'sessions', aliases: ['ses'], title: 'session' },
+  denial: { plural: 'denials', aliases: ['den'], title: 'denial' },
   audit: { plural: 'audit', aliases: [], title: 'audit record' },
 }
 

@@ -45,11 +45,11 @@ export function clientStatusText(status: ClientStatus): string {
   if (decisions.length > 0) {
     const rows = decisions
       .slice(0, DECISIONS_SHOWN)
-      .map(({ at, destination, outcome, code, hop, because }) => [
+      .map(({ at, destination, outcome, code, hop, because, denial }) => [
         at,
         destination,
         outcome !== 'refused' ? outcome : style('red', `${code} (${hop})`),
-        because,
+        denial === undefined ? because : `${because} [${denial}]`,
       ])
     parts.push(table(['DECIDED AT', 'DESTINATION', 'OUTCOME', 'BECAUSE'], rows))
   }

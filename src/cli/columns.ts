@@ -92,6 +92,15 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
     ['UP', (row) => bytesText(row.bytesUp)],
     ['DOWN', (row) => bytesText(row.bytesDown)],
     ['END', (row) => stateText(row.state === 'open' ? 'open' : (row.closeReason ?? 'closed'))],
+    ['TRACE', (row) => (row.canary ? 'yes' : undefined)],
+    ['ID', (row) => row.id],
+  ],
+  denial: [
+    ['AT', (row) => row.at],
+    ['USER', (row) => named(row, row.user)],
+    ['DEVICE', (row) => named(row, row.device)],
+    ['DESTINATION', (row) => `${row.host}:${row.port}`],
+    ['CODE', (row) => stateText(row.code)],
     ['ID', (row) => row.id],
   ],
   audit: [

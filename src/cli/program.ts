@@ -17,6 +17,7 @@ import { addResources } from './resources.ts'
 import { addServer } from './server.ts'
 import { addStatus } from './status.ts'
 import { addSupportBundle } from './support-bundle.ts'
+import { addTrace } from './trace.ts'
 
 /** The whole command tree. Commands throw; main.ts turns what they throw into text and an exit code. */
 export function buildProgram(): Command {
@@ -50,6 +51,7 @@ export function buildProgram(): Command {
   program.commandsGroup('Looking:')
   addStatus(program)
   addDoctor(program)
+  addTrace(program)
   addSupportBundle(program)
   addLogs(program)
   addAudit(program)

@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { called, findKind, KIND_NAMES, type Kind } from '../api/kinds.ts'
 import type { SessionResource } from '../api/records.ts'
+import type { DenialResource } from '../api/trace.ts'
 import { nearest } from '../base/nearest.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
+import { denialText } from './denial-text.ts'
 import { resourceText } from './describe.ts'
 import { connectorText, withOutages } from './describe-connector.ts'
 import { healthText } from './describe-health.ts'
@@ -58,6 +60,10 @@ export function addResources(program: Command): void {
       examples(
         ['backstitch describe session ses_01k8…', 'the way it took, with a bar per hop'],
         ['backstitch describe connector dc1-a', 'of one that is gone: what is known, and what to run there'],
+        [
+          'backstitch describe denial den_01k8…',
+          'the id that a refused user was told: why, and what would pass',
+        ],
         ['backstitch describe segment wiki', 'its ports, and which connectors reach it'],
       ),
     )
@@ -65,6 +71,7 @@ export function addResources(program: Command): void {
       const rest = await restFor(command)
       const one = await (kind === 'connector' ? withOutages(rest, name) : rest.get<Row>(pathOf(kind, name)))
       if (globals(command).json) return printJson(one)
+      if (kind === 'denial') return print(denialText(one as unknown as DenialResource))
       if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
       print(kind === 'connector' ? connectorText(one) : resourceText(one))
       if (kind === 'segment') {

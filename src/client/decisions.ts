@@ -2,6 +2,7 @@ import { type Clock, rfc3339, systemClock } from '../base/clock.ts'
 import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Destination } from './destination.ts'
+import { denialOf } from './fault-replies.ts'
 
 /** How a destination came in. */
 export type Entry =
@@ -19,6 +20,8 @@ export interface Decision {
   readonly code?: FaultCode
   readonly hop?: Hop
   readonly because: string
+  /** What an admin can be asked about. */
+  readonly denial?: string
   /** How often the same was decided in a row. */
   readonly times: number
 }
@@ -55,8 +58,9 @@ export class Decisions {
   /** @param destination Canonical key, or what came where it could not be read. */
   refused(entry: Entry, destination: string, fault: Fault, session?: string): void {
     const { code, hop, detail } = fault
+    const denial = denialOf(fault)
     const key = `${destination} ${code}`
-    this.#record(key, { entry, destination, outcome: 'refused', code, hop, because: detail }, session)
+    this.#record(key, { entry, destination, outcome: 'refused', code, hop, because: detail, denial }, session)
   }
 
   #record(key: string, decision: Omit<Decision, 'at' | 'times'>, session?: string): void {

@@ -93,12 +93,16 @@ export function httpReplyOf(fault: Fault, session?: string): HttpFaultReply {
       verify,
       retry: fault.retry,
       session,
+      denial: denialOf(fault),
       seen: Object.keys(fault.seen).length > 0 ? fault.seen : undefined,
     },
     undefined,
     2,
   )}\n`
-  const details = printable(`${fault.code} at ${fault.hop}: ${fault.detail}`)
+  const id = denialOf(fault)
+  const details = printable(
+    `${fault.code} at ${fault.hop}${id === undefined ? '' : ` (${id})`}: ${fault.detail}`,
+  )
   return {
     status,
     headers: {
@@ -109,6 +113,11 @@ export function httpReplyOf(fault: Fault, session?: string): HttpFaultReply {
     },
     body,
   }
+}
+
+/** What an admin can be asked about: `backstitch describe denial ID`. */
+export function denialOf({ seen }: Fault): string | undefined {
+  return typeof seen.denial === 'string' ? seen.denial : undefined
 }
 
 /** As a Structured Field string allows (RFC 8941, 3.3.3): printable ASCII, quote and backslash escaped. */

@@ -7,6 +7,7 @@ import { faultFromMessage } from '../link/fault-message.ts'
 import type { Client } from './client.ts'
 import { openDaemon } from './control-call.ts'
 import { type Destination, destination } from './destination.ts'
+import { denialOf } from './fault-replies.ts'
 import type { ClientOptions } from './options.ts'
 import { withOwnClient } from './own-client.ts'
 import type { Session } from './session.ts'
@@ -98,5 +99,7 @@ async function join(session: Duplex, { stdin, stdout, signal }: StdioOptions): P
 }
 
 function oneLine(fault: Fault, to: string): string {
-  return `backstitch: ${to}: ${fault.code} (${fault.hop}): ${fault.detail}`.replaceAll(/\s+/g, ' ')
+  const id = denialOf(fault)
+  const ask = id === undefined ? '' : ` [ask an admin about ${id}]`
+  return `backstitch: ${to}: ${fault.code} (${fault.hop}): ${fault.detail}${ask}`.replaceAll(/\s+/g, ' ')
 }

@@ -83,7 +83,12 @@ export function traceCommand({
   port,
   protocol,
 }: Omit<About, 'from' | 'connector'>): string {
-  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  const from = device === undefined ? '' : ` --device ${device.id}`
-  return `backstitch trace ${user.name} ${where}${from}${protocol === 'udp' ? ' --udp' : ''}`
+  const where = host.includes(':') ? `'[${host}]:${port}'` : `${host}:${port}`
+  const from = device === undefined ? '' : ` --device ${isPlain(device.name) ? device.name : device.id}`
+  return `backstitch trace ${isPlain(user.name) ? user.name : user.id} ${where}${from}${protocol === 'udp' ? ' --udp' : ''}`
+}
+
+/** A shell takes it as one word. */
+function isPlain(name: string): boolean {
+  return /^[\w][\w.@-]*$/.test(name)
 }
