@@ -26,10 +26,13 @@ interface Open {
   readonly id: string
   readonly listener: DiagnosisListener
   readonly end: (result: DiagnosisReport | Fault) => void
+  told: number
 }
 
 /** The agent itself gives up before this. */
 const ALL_MS = 17_000
+/** Far over the number of checks: an agent that tells more would fill the memory of whoever reads slowly. */
+const MAX_TOLD = 256
 
 export class Diagnoses {
   readonly #open = new Map<string, Open>()
@@ -49,7 +52,7 @@ export class Diagnoses {
     if (this.#open.has(agent)) throw new Fault('CONFLICT', `an examination of ${agent} is under way already`)
     const id = newId('dgn')
     const { promise, resolve } = Promise.withResolvers<DiagnosisReport | Fault>()
-    const mine: Open = { id, listener, end: resolve }
+    const mine: Open = { id, listener, end: resolve, told: 0 }
     this.#open.set(agent, mine)
     const silent = new Fault(
       'CONTROL_UNREACHABLE',
@@ -77,6 +80,14 @@ export class Diagnoses {
   said({ peer }: Connected, { id, step, first, report, failed }: DiagnosisMessage): void {
     const open = this.#open.get(peer.identity.id)
     if (open?.id !== id) return
+    if (++open.told > MAX_TOLD) {
+      open.end(
+        new Fault('PROTOCOL_ERROR', `more than ${MAX_TOLD} messages of one examination`, {
+          hop: 'connector',
+        }),
+      )
+      return
+    }
     if (step !== undefined) open.listener.step?.(step)
     if (first !== undefined) open.listener.first?.(first)
     if (report !== undefined) open.end(report)
