@@ -11,13 +11,14 @@ import type { BusMessages } from '../store/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/control.ts'
 import { candidatesOf } from './agents/candidates.ts'
+import { HOME_NAME } from './agents/edges.ts'
 import { enrol } from './agents/enrol.ts'
 import { agentHandlers } from './agents/handlers.ts'
 import { Hub } from './agents/hub.ts'
 import type { Presence } from './agents/presence.ts'
 import { reevaluate } from './agents/reevaluate.ts'
 import { signIn } from './agents/sign-in.ts'
-import { type ControlOptions, EMBEDDED_EDGE, openParts, type Parts } from './parts.ts'
+import { type ControlOptions, openParts, type Parts } from './parts.ts'
 import { createRestApp } from './rest/app.ts'
 import type { LivePresence } from './rest/deps.ts'
 import { edgeCredentials } from './tenant.ts'
@@ -142,7 +143,7 @@ export class Control implements ControlPort, AsyncDisposable {
     const before = (await store.objects.find('edge', home.id))?.spec
     const { description = 'in the process of the control plane', region = '', addresses = [] } = before ?? {}
     const spec = { description, enabled: true, host: home.host, port, region, addresses }
-    await store.objects.put({ kind: 'edge', id: home.id, name: EMBEDDED_EDGE, spec })
+    await store.objects.put({ kind: 'edge', id: home.id, name: HOME_NAME, spec })
     await this.#edgesChanged()
   }
 

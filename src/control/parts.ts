@@ -10,7 +10,7 @@ import { openStore, type Store } from '../store/store.ts'
 import { Departures } from './agents/departures.ts'
 import { Diagnoses } from './agents/diagnoses.ts'
 import { EdgeNews } from './agents/edge-news.ts'
-import { Edges, type HomeEdge } from './agents/edges.ts'
+import { Edges, HOME_NAME, type HomeEdge } from './agents/edges.ts'
 import type { HandlerDeps } from './agents/handlers.ts'
 import { LaneNews } from './agents/lanes.ts'
 import { LiveGrants } from './agents/live-grants.ts'
@@ -48,9 +48,6 @@ export interface Parts extends HandlerDeps {
   readonly authenticator: Authenticator
   readonly revokedSerials: Set<string>
 }
-
-/** Name of the edge object that stands for the edge in this process. */
-export const EMBEDDED_EDGE = 'embedded'
 
 /** Opens what is kept, or makes it on the first run. @throws {Fault} MASTER_KEY, STORE_FAILED. */
 export async function openParts({
@@ -101,5 +98,5 @@ export async function openParts({
 }
 
 async function embeddedEdge(store: Store): Promise<string> {
-  return (await store.objects.find('edge', EMBEDDED_EDGE))?.id ?? newId('edg')
+  return (await store.objects.find('edge', HOME_NAME))?.id ?? newId('edg')
 }

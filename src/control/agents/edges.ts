@@ -23,6 +23,9 @@ export interface HomeEdge {
   port: number
 }
 
+/** Name of the edge object that stands for the edge in this process. */
+export const HOME_NAME = 'embedded'
+
 /** As many pipes are remembered with the reason for their edge as sessions are likely to be reported of. */
 const MAX_REASONS = 10_000
 
@@ -45,14 +48,16 @@ export class Edges {
   /** Reads what is registered. */
   async refresh(): Promise<void> {
     const { store, home } = this.#deps
+    // Whatever became of its object: the server listens.
+    let first: KnownEdge = { ...this.via(home.id), name: HOME_NAME, region: '' }
     const found: KnownEdge[] = []
     for (const { id, name, spec } of await store.objects.all('edge')) {
       const { host, port, region, addresses, enabled } = spec
       const edge = { id, name, region, host, port, ...(addresses.length > 0 && { addresses }) }
-      if (id === home.id) found.unshift(edge)
+      if (id === home.id) first = edge
       else if (enabled && (await store.edges.byId(id)) !== undefined) found.push(edge)
     }
-    this.#registered = found
+    this.#registered = [first, ...found]
   }
 
   /** For agents: every edge, and which of them takes nobody now. */
@@ -111,7 +116,6 @@ export class Edges {
     const candidates = this.#registered.map(
       ({ id, name }): EdgeCandidate => ({ id, name, out: this.#out(id) }),
     )
-    if (candidates.length === 0) candidates.push({ id: this.#deps.home.id, name: 'embedded' })
     const { chosen, because } = chooseEdge(candidates, client.edges, connector.edges)
     if (chosen === undefined) throw new Fault('EDGE_DRAINING', because)
     return { edge: this.via(chosen), because }

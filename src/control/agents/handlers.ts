@@ -39,16 +39,16 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
     async handle(connected, message) {
       const { role } = connected.peer.identity
       if (message.type === 'renew') return renew(deps, connected.peer.identity, message)
-      if (message.type === 'session') {
-        await takeReports(deps, connected, message)
-        return undefined
-      }
       if (role === 'edge') {
         if (message.type === 'edge-status') {
           if (deps.edges.status(connected, message)) deps.news.listChanged()
           return undefined
         }
         throw new Fault('PROTOCOL_ERROR', `an edge sent ${message.type}`)
+      }
+      if (message.type === 'session') {
+        await takeReports(deps, connected, message)
+        return undefined
       }
       if (message.type === 'edges') return void deps.edges.seen(connected, message)
       if (role === 'client') {
