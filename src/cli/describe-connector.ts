@@ -23,12 +23,28 @@ export function connectorText(connector: Row): string {
   const { disconnected, outages: items, vitals, ...fields } = connector
   return [
     ...(disconnected === undefined ? [] : [...absenceLines(disconnected), '']),
-    resourceText(fields),
+    ...concernLines(fields.live),
+    resourceText({ ...fields, live: liveFields(fields) }),
     ...(vitals === undefined ? [] : [vitalsText(vitals)]),
     ...(items.length === 0
       ? []
       : [style('dim', 'outages'), ...items.slice(0, OUTAGES_SHOWN).map(outageLine)]),
   ].join('\n')
+}
+
+/** What it says is wrong with it while it serves. */
+function concernLines({ overload, leak }: Row = {}): string[] {
+  return [overload, leak]
+    .filter((fault) => fault !== undefined)
+    .map(({ hop, code, detail }) => style('yellow', `${hop} ${code}: ${inLine(detail)}`))
+}
+
+/** Sessions by application in words, where the ids are known; what is wrong stands above. */
+function liveFields({ live, names = {} }: Row): Row | undefined {
+  if (live === undefined) return undefined
+  const { sessionsBy = [], overload: _, leak: __, ...fields } = live
+  const by = sessionsBy.map(({ segment, sessions }: Row) => `${names[segment] ?? segment} ${sessions}`)
+  return { ...fields, sessionsBy: by }
 }
 
 /** As the doctor says it: hop, code and cause; then evidence, fix, and what to run where. */

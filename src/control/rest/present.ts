@@ -94,6 +94,14 @@ function identity(record: ConnectorRecord | DeviceRecord) {
   }
 }
 
+async function segmentNames(
+  tx: Reader,
+  sessionsBy: readonly { readonly segment: string }[] = [],
+): Promise<Record<string, string>> {
+  const found = await Promise.all(sessionsBy.map(({ segment }) => nameOf(tx, 'segment', segment)))
+  return Object.assign({}, ...found)
+}
+
 export async function connectorResource(
   tx: Reader,
   record: ConnectorRecord,
@@ -104,7 +112,10 @@ export async function connectorResource(
     kind: 'connector',
     ...identity(record),
     group: record.groupId,
-    names: await nameOf(tx, 'connector-group', record.groupId),
+    names: {
+      ...(await nameOf(tx, 'connector-group', record.groupId)),
+      ...(await segmentNames(tx, live?.sessionsBy)),
+    },
     state: record.enabled ? (live?.state ?? 'disconnected') : 'disabled',
     provisioningKey: record.keyId,
     factors: Object.keys(record.fingerprint),
