@@ -76,6 +76,7 @@ test('a name of an internet rule goes straight, by every door, as soon as the ru
     assert.equal(latest?.because, `internet rule own names ${NAME}`)
   }
   assert.equal(client.opener.totals.total, sessions, 'no session was asked for')
+  assert.match(client.metrics(), /^backstitch_client_bypassed_total 3$/m)
 })
 
 test('a host that does not answer straight is said to be that, not a fault of the tunnel', {

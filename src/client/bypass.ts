@@ -19,6 +19,8 @@ export interface BypassEvents {
 export class Bypass {
   /** How this device gets out; set before anybody asks. */
   egress: Egress = DIRECT
+  /** Connections that were made. */
+  opened = 0
   readonly #decisions: Decisions
   #lanes: LaneRules = NO_LANES
 
@@ -60,6 +62,7 @@ export class Bypass {
     dialDirect(to, this.egress, gone.signal).then(
       (remote) => {
         if (gone.signal.aborted) return void remote.destroy()
+        this.opened++
         const proxy = this.egress.proxy === undefined ? '' : ', through the proxy of this network'
         this.#decisions.bypassed(entry, to, `internet rule ${lane.rule} names ${lane.pattern}${proxy}`)
         events.opened(remote)

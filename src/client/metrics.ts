@@ -35,6 +35,7 @@ export function metricsOf({ uplink, opener, tunnels, grants, reports, rawPhase }
     'Sessions that did not open, by fault code',
     totals.failedBy.samples('code'),
   )
+  text.counter('bypassed_total', 'Connections that went straight to the internet', opener.bypass.opened)
   text.counter('session_bytes_total', 'Bytes of ended sessions', [
     ['{direction="up"}', totals.bytesUp],
     ['{direction="down"}', totals.bytesDown],
