@@ -57,7 +57,12 @@ export function addDoctor(program: Command): void {
         .default([]),
     )
     .option('--log <file>', 'look at a log or pasted output instead of this machine; - for standard input')
-    .option('--ask <connector>', 'ask a connected connector, over the API, what it sees on its machine')
+    .addOption(
+      new Option('--ask <connector>', 'ask a connected connector, over the API, what it sees').conflicts([
+        'log',
+        'watch',
+      ]),
+    )
     .option('--watch', 'look again every 10 s and say what changed, until Ctrl-C')
     .addHelpText(
       'after',
@@ -105,15 +110,10 @@ function consult(
 
 async function askConnector(
   connector: string,
-  { app, network, log, watch: again }: DoctorFlags,
+  { app, network }: DoctorFlags,
   signal: AbortSignal,
   command: Command,
 ): Promise<number> {
-  if (log !== undefined || again) {
-    throw new Fault('INVALID', '--ask looks once, on another machine: it takes neither --log nor --watch', {
-      hop: 'client',
-    })
-  }
   const { askDoctor } = await import('./doctor-ask.ts')
   const json = globals(command).json ?? false
   return askDoctor(command, { connector, app, networks: network, json, signal })
