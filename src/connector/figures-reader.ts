@@ -25,6 +25,7 @@ export class FiguresReader {
   #cpu = process.cpuUsage()
   #waitedNs: number | undefined
   #atMs = performance.now()
+  #lastRssBytes = 0
 
   constructor({ proc = '/proc', cgroup = '/sys/fs/cgroup' }: FiguresRoots = {}) {
     this.#proc = proc
@@ -51,7 +52,7 @@ export class FiguresReader {
       cpuPercent: tenths((user + system) / elapsedMs / 10),
       cpuLimitPercent: Math.min(ONE_PROCESSOR_PERCENT, groups.cpuLimitPercent ?? ONE_PROCESSOR_PERCENT),
       cpuWaitPercent: Math.min(100, tenths(waited / elapsedMs / 1e4)),
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: this.#residentBytes(),
       memoryLimitBytes: limited ? groups.memoryLimitBytes : memory.total,
       memoryFreeBytes: limited
         ? Math.min(memory.available, Math.max(0, groups.memoryLimitBytes - groups.memoryUsedBytes))
@@ -127,6 +128,16 @@ export class FiguresReader {
     return text === ''
       ? { total: os.totalmem(), available: os.freemem() }
       : { total: kilobytes('MemTotal') * 1024, available: kilobytes('MemAvailable') * 1024 }
+  }
+
+  /** To look takes a descriptor, too, and says so by throwing. */
+  #residentBytes(): number {
+    try {
+      this.#lastRssBytes = process.memoryUsage.rss()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error
+    }
+    return this.#lastRssBytes
   }
 
   async #descriptors(): Promise<{ fds: number; fdLimit: number }> {

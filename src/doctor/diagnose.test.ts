@@ -70,6 +70,7 @@ const TOGETHER: { ill: Illness[]; roots: string[] }[] = [
     ill: ['resolverUnreadable', 'clockSlow'],
     roots: ['connector RESOLVER_UNREADABLE', 'connector CLOCK_SKEW'],
   },
+  { ill: ['descriptors', 'overloadedByItsOwnAccount'], roots: ['connector FD_EXHAUSTED'] },
   { ill: ['diskFull', 'down'], roots: ['connector DISK_FULL'] },
   { ill: ['diskFull', 'stateUnwritable', 'down'], roots: ['connector DISK_FULL'] },
   { ill: ['denied', 'stateUnwritable', 'blocked'], roots: ['connector MAC_DENIED'] },

@@ -98,7 +98,7 @@ export const CONNECTOR_FAULTS = {
     cause: 'Processor, memory or local ports are used up; sessions wait or fail.',
     fix: 'Add a connector to the group, or make this machine larger.',
     verify: 'the load of each connector stays under 70 %',
-    dependsOn: [],
+    dependsOn: ['FD_EXHAUSTED'],
   },
   MEMORY_LEAK_SUSPECTED: {
     hop: 'connector',
