@@ -1,47 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { test } from 'node:test'
 import { asFault, FAULTS, Fault, type FaultCode, HOPS, isFaultCode } from './faults.ts'
 
-const DOCUMENT = path.resolve(import.meta.dirname, '../../docs/faults.md')
 const CODES = Object.keys(FAULTS) as FaultCode[]
-
-/** docs/faults.md holds the table between its marks: what people look up must be what the program says. */
-const BEGIN = '<!-- faults: begin -->\n'
-const END = '<!-- faults: end -->\n'
-
-function section(code: FaultCode): string {
-  const { hop, retry, title, cause, fix, verify } = FAULTS[code]
-  return [
-    `### ${code}\n`,
-    `${title}.\n`,
-    `- Hop: ${hop}`,
-    `- Trying again can help: ${retry ? 'yes' : 'no'}`,
-    `- Cause: ${cause}`,
-    `- Fix: ${fix}`,
-    `- Verify: ${verify}\n`,
-  ].join('\n')
-}
-
-function wanted(): string {
-  return HOPS.map((hop) => {
-    const codes = CODES.filter((code) => FAULTS[code].hop === hop)
-    return `## ${hop}\n\n${codes.map(section).join('\n')}`
-  }).join('\n')
-}
-
-test('docs/faults.md says what the table says: BACKSTITCH_UPDATE_DOCS=1 with this test writes it', () => {
-  const text = readFileSync(DOCUMENT, 'utf8')
-  const from = text.indexOf(BEGIN) + BEGIN.length
-  const to = text.indexOf(END)
-  assert.ok(from >= BEGIN.length && to > from, 'the marks are there')
-  if (process.env.BACKSTITCH_UPDATE_DOCS === '1') {
-    writeFileSync(DOCUMENT, `${text.slice(0, from)}\n${wanted()}\n${text.slice(to)}`)
-    return
-  }
-  assert.equal(text.slice(from, to).trim(), wanted().trim())
-})
 
 for (const code of CODES) {
   test(`${code} is a whole sentence for a person`, () => {
@@ -49,7 +10,7 @@ for (const code of CODES) {
     assert.match(code, /^[A-Z][A-Z_]*[A-Z]$/)
     assert.ok(code.length <= 64, 'RESET holds a code of at most 64 bytes')
     assert.doesNotMatch(row.title, /\.$/)
-    for (const text of [row.cause, row.fix]) assert.match(text, /\S{2}/)
+    for (const text of [row.evidence, row.cause, row.fix, row.verify]) assert.match(text, /\S{2}/)
     assert.ok(HOPS.includes(row.hop))
   })
 }

@@ -2,7 +2,7 @@
  * Every failure a person can be shown, and the hop that owns it.
  *
  * Codes are stable: they travel in RESET frames, REST bodies, logs and metric labels, and are the
- * headings of docs/faults.md (faults.test.ts keeps both lists equal). Add codes; never rename or reuse one.
+ * headings of docs/faults.md (test/faults-page.test.ts keeps both equal). Add codes; never rename or reuse one.
  *
  * @module
  */

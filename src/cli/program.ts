@@ -8,6 +8,7 @@ import { addConnector } from './connector.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor.ts'
 import { addEdge } from './edge.ts'
+import { addExplain } from './explain.ts'
 import { examples } from './globals.ts'
 import { addKey } from './key.ts'
 import { addLab } from './lab.ts'
@@ -51,6 +52,7 @@ export function buildProgram(): Command {
   program.commandsGroup('Looking:')
   addStatus(program)
   addDoctor(program)
+  addExplain(program)
   addTrace(program)
   addSupportBundle(program)
   addLogs(program)
