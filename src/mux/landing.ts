@@ -108,7 +108,8 @@ export class Landing {
       this.#rest = undefined
       if (!this.#copyIn(rest)) return false
     }
-    while (this.#socket.readableLength > 0) {
+    // read() gives to 'data' listeners, too: once there is ours, what waits comes to it, and once is enough.
+    while (this.#socket.readableLength > 0 && this.#socket.listenerCount('data') === 0) {
       const chunk: Buffer | null = this.#socket.read()
       if (chunk === null) break
       if (!this.#copyIn(chunk)) return false
