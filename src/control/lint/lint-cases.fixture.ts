@@ -106,6 +106,23 @@ export const CASES: LintCase[] = [
     finds: [],
   },
   {
+    name: 'two cities as far from the one edge there is',
+    members: [
+      { name: 'a', address: '198.51.100.7', edges: { frankfurt: 12_000 } },
+      { name: 'b', address: '203.0.113.9', edges: { frankfurt: 12_400 } },
+    ],
+    finds: ['GROUP_SPANS_SITES connector-group dc1'],
+    says: /round trips do not tell them apart/,
+  },
+  {
+    name: 'one site behind two providers, far from two edges alike',
+    members: [
+      { name: 'a', address: '198.51.100.7', edges: { frankfurt: 12_000, paris: 9000 } },
+      { name: 'b', address: '203.0.113.9', edges: { frankfurt: 12_400, paris: 9100 } },
+    ],
+    finds: [],
+  },
+  {
     name: 'one site, seen over IPv4 and IPv6',
     members: [
       { name: 'a', address: '198.51.100.7' },

@@ -14,6 +14,8 @@ import type { Topology } from './topology.ts'
 const APART_US = 15_000
 /** Closer than this they are at one site, even where two providers give it two public networks. */
 const TOGETHER_US = 3000
+/** An edge this near is in the same city. */
+const BESIDE_US = 5000
 
 export function* groupsAcrossSites({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
   const edges = new Map(declared.edge.map((edge) => [edge.id, edge]))
@@ -44,33 +46,43 @@ function firstPairApart(
 }
 
 function apart(a: LintConnector, b: LintConnector, edgeName: (id: string) => string): string | undefined {
-  const measured = farthestApart(a, b)
-  if (measured !== undefined && measured.differenceUs >= APART_US) {
+  const common = measuredByBoth(a, b)
+  const [most] = common
+  if (most !== undefined && most.differenceUs >= APART_US) {
     const at = (rttUs: number) => `${Math.round(rttUs / 1000)} ms`
     return (
-      `edge ${edgeName(measured.edge)} is ${at(measured.a)} from ${a.record.name} ` +
-      `and ${at(measured.b)} from ${b.record.name}`
+      `edge ${edgeName(most.edge)} is ${at(most.a)} from ${a.record.name} ` +
+      `and ${at(most.b)} from ${b.record.name}`
     )
   }
-  if (measured !== undefined && measured.differenceUs <= TOGETHER_US) return undefined
-  if (a.address === undefined || b.address === undefined) return undefined
+  if (areTogether(common) || a.address === undefined || b.address === undefined) return undefined
   if (sameNetwork(a.address, b.address) !== false) return undefined
-  const unknown = measured === undefined ? '; no edge was measured by both' : ''
-  return `${a.record.name} comes from ${a.address} and ${b.record.name} from ${b.address}${unknown}`
+  const unknown = common.length === 0 ? 'no edge was measured by both' : 'round trips do not tell them apart'
+  return `${a.record.name} comes from ${a.address} and ${b.record.name} from ${b.address}; ${unknown}`
 }
 
-/** The edge that both reached and that tells most between them. */
-function farthestApart(a: LintConnector, b: LintConnector) {
-  let most: { edge: string; a: number; b: number; differenceUs: number } | undefined
+interface Measured {
+  readonly edge: string
+  readonly a: number
+  readonly b: number
+  readonly differenceUs: number
+}
+
+/** Two cities may be as far from one edge; not from an edge beside them, nor from two. */
+function areTogether(common: readonly Measured[]): boolean {
+  if (common.length === 0 || common.some(({ differenceUs }) => differenceUs > TOGETHER_US)) return false
+  return common.length > 1 || Math.min(common[0]!.a, common[0]!.b) <= BESIDE_US
+}
+
+/** Edges that both reached, first the one that tells most between them. */
+function measuredByBoth(a: LintConnector, b: LintConnector): Measured[] {
+  const common: Measured[] = []
   for (const [edge, { rttUs }] of a.edges ?? []) {
     const other = b.edges?.get(edge)?.rttUs
     if (rttUs === undefined || other === undefined) continue
-    const differenceUs = Math.abs(rttUs - other)
-    if (most === undefined || differenceUs > most.differenceUs) {
-      most = { edge, a: rttUs, b: other, differenceUs }
-    }
+    common.push({ edge, a: rttUs, b: other, differenceUs: Math.abs(rttUs - other) })
   }
-  return most
+  return common.sort((one, other) => other.differenceUs - one.differenceUs)
 }
 
 /** What providers hand out to one site at the least: a /24, or a /48 of IPv6. */
