@@ -80,6 +80,13 @@ export class LabConnector {
     if (this.#daemon !== undefined) await this.machine.stop(this.#daemon, signal)
   }
 
+  /** As after a quiet week: what happened to it a moment ago is no part of what comes next. */
+  async refresh(): Promise<void> {
+    await this.stop()
+    rmSync(path.join(this.stateDir, 'outages.json'), { force: true })
+    this.start()
+  }
+
   /** Forgets that it ever enrolled. */
   async wipe(): Promise<void> {
     await this.stop('SIGKILL')

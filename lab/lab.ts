@@ -160,6 +160,13 @@ export class Lab implements AsyncDisposable {
     await this.admin('apply', '-f', this.machines.edge.file('more.yaml', text, { uid: 0 }))
   }
 
+  /** What is doubtful about what was declared, as data. Asked where the operator is. */
+  async lint(): Promise<{ text: string; tookMs: number; command: string }> {
+    const command = `backstitch --json --context ${path.join(this.machines.edge.dir, 'server', 'context.json')} lint`
+    const { stdout, tookMs } = await this.machines.edge.shell(command)
+    return { text: stdout, tookMs, command }
+  }
+
   async createKey(...flags: string[]): Promise<string> {
     return this.admin('key', 'create', '--group', GROUP, ...flags)
   }
@@ -224,14 +231,16 @@ export class Lab implements AsyncDisposable {
     )
   }
 
-  /** Everything as it was at the start, whatever a scenario did to it. Enrols nobody who still can connect. */
+  /** Everything as it was at the start, whatever a scenario did to it: nobody remembers, and nobody waits to try again. */
   async repair(): Promise<void> {
     await Promise.all([this.firewall.clear(), this.cables.clear(), this.secondEdge.remove()])
     for (const machine of [this.machines['connector-a'], this.machines['connector-b']]) {
       machine.etc('resolv.conf', RESOLV_CONF)
     }
     await this.resolver.serve(HEALTHY)
-    await Promise.all([this.connectors.a.healthy(), this.connectors.b.healthy()])
+    const both = [this.connectors.a, this.connectors.b]
+    await Promise.all(both.map((connector) => connector.refresh()))
+    await Promise.all(both.map((connector) => connector.healthy()))
     await this.serves()
   }
 

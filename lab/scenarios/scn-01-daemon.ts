@@ -41,6 +41,7 @@ ping, the network is fine, and the first suspect is, as ever, the firewall.`,
         a.start()
       },
       noticed: async (lab) => (await lab.connectorStates()).get(lab.connectors.a.id!) === 'disconnected',
+      restarts: true,
       cure: startUnlimited, // "start the daemon as it was installed"
       restore: startUnlimited,
     },
