@@ -75,4 +75,8 @@ test('with two connectors enrolled nothing is left to say, and lint ends with 0'
   const { code, stdout } = await run('lint')
   assert.match(stdout, /^Nothing doubtful in \d+ objects\.$/m)
   assert.equal(code, 0)
+
+  const [{ name }] = JSON.parse(await place.command('--json', 'get', 'connectors')) as [{ name: string }]
+  const gone = await run('delete', 'connector', name)
+  assert.match(gone.stderr, /GROUP_SINGLE_MEMBER connector group here: \S+ is its only enabled connector/)
 })

@@ -96,9 +96,13 @@ export function addResources(program: Command): void {
     )
     .action(async (kind: Kind, name: string, _options: object, command: Command) => {
       const rest = await restFor(command)
+      const gone = kind === 'connector' ? await rest.get<Row>(pathOf(kind, name)) : undefined
       await rest.call(pathOf(kind, name), { method: 'DELETE', headers: { 'if-match': '*' } })
-      if (globals(command).json) printJson({ deleted: { kind, name } })
-      else say(`Deleted ${called(kind).title} ${name}.`)
+      if (globals(command).json) return printJson({ deleted: { kind, name } })
+      say(`Deleted ${called(kind).title} ${name}.`)
+      // An answer to DELETE has no body to say it in.
+      const left = gone === undefined ? [] : await findingsAbout(rest, gone.group)
+      for (const finding of left) say(`\n${findingText(finding)}`)
     })
 }
 
