@@ -23,15 +23,26 @@ const envelope = {
   names: z.record(z.string(), z.string()),
 }
 
+/** `away`: it is not connected to the control plane, or was never enrolled. */
+export const EDGE_STATES = ['serving', 'draining', 'away', 'disabled'] as const
+export type EdgeState = (typeof EDGE_STATES)[number]
+
 /** `ConnectorGroup` of `connector-group`: how schemas are called in the OpenAPI document. */
 export function schemaName(kind: string): string {
   return kind.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
+/** What the API adds to what was written. */
+const SHOWN: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
+  user: { hasPassword: z.boolean() },
+  /** When it is read: does the edge take tunnels now? */
+  edge: { state: z.enum(EDGE_STATES).optional() },
+}
+
 function build(kind: ObjectKind) {
   const { spec, title } = OBJECT_KINDS[kind]
   const own: z.core.$ZodLooseShape = kind === 'user' ? { name, password: newPassword.optional() } : { name }
-  const shown: z.core.$ZodLooseShape = kind === 'user' ? { hasPassword: z.boolean() } : {}
+  const shown = SHOWN[kind] ?? {}
   const resource = z
     .object({ kind: z.literal(kind), ...envelope, ...mapShape(spec.shape, present), ...shown })
     .meta({ id: schemaName(kind), description: `A ${title}` })

@@ -52,7 +52,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
     ['CONDITIONS', (row) => list(Object.keys(row.conditions ?? {}))],
   ],
   'internet-rule': [name, enabled, ['ACTION', (row) => row.action], ['DOMAINS', (row) => list(row.domains)]],
-  edge: [name, enabled, ['ADDRESS', (row) => `${row.host}:${row.port}`]],
+  edge: [name, state, ['ADDRESS', (row) => `${row.host}:${row.port}`], ['REGION', (row) => row.region]],
   'provisioning-key': [
     name,
     state,

@@ -258,6 +258,7 @@ function livePresence(parts: Parts): LivePresence {
       )
     },
     device: (id) => presence.clients(id).size > 0,
+    edge: (id) => edges.stateOf(id),
     absence: (id) => departures.of(id),
     vitals: liveVitals(parts),
     async diagnose(id, app, o) {

@@ -39,6 +39,7 @@ export class Edges {
   readonly #deps: EdgesDeps
   /** Enabled, and enrolled where it is not the home edge. In order of name, the home edge first. */
   #registered: readonly KnownEdge[] = []
+  #disabled: ReadonlySet<string> = new Set()
   readonly #because = new Map<string, { edgeName: string; edgeBecause: string }>()
 
   constructor(deps: EdgesDeps) {
@@ -51,13 +52,16 @@ export class Edges {
     // Whatever became of its object: the server listens.
     let first: KnownEdge = { ...this.via(home.id), name: HOME_NAME, region: '' }
     const found: KnownEdge[] = []
+    const disabled = new Set<string>()
     for (const { id, name, spec } of await store.objects.all('edge')) {
       const { host, port, region, addresses, enabled } = spec
       const edge = { id, name, region, host, port, ...(addresses.length > 0 && { addresses }) }
       if (id === home.id) first = edge
-      else if (enabled && (await store.edges.byId(id)) !== undefined) found.push(edge)
+      else if (!enabled) disabled.add(id)
+      else if ((await store.edges.byId(id)) !== undefined) found.push(edge)
     }
     this.#registered = [first, ...found]
+    this.#disabled = disabled
   }
 
   /** For agents: every edge, and which of them takes nobody now. */
@@ -71,6 +75,11 @@ export class Edges {
   /** May a remote edge of this id pass connections on to here? */
   admits(id: string): boolean {
     return id !== this.#deps.home.id && this.#registered.some((edge) => edge.id === id)
+  }
+
+  stateOf(id: string): 'serving' | 'draining' | 'away' | 'disabled' {
+    if (!this.#disabled.has(id)) return this.#out(id) ?? 'serving'
+    return 'disabled'
   }
 
   nameOf(id: string): string {

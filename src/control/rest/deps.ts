@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Registry } from 'prom-client'
+import type { EdgeState } from '../../api/resources.ts'
 import type { Role } from '../../api/roles.ts'
 import type { TraceInput, TraceReport } from '../../api/trace.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -60,6 +61,7 @@ export interface LiveVitals {
 export interface LivePresence {
   connector(id: string): LiveConnector | undefined
   device(id: string): boolean
+  edge(id: string): EdgeState
   /** How a connector that is not connected went away. */
   absence(id: string): Absence
   readonly vitals: LiveVitals

@@ -42,6 +42,7 @@ export const NO_VITALS: RestDeps['presence']['vitals'] = {
 export const NOBODY: RestDeps['presence'] = {
   connector: () => undefined,
   device: () => false,
+  edge: () => 'away',
   absence: () => ({}),
   vitals: NO_VITALS,
   diagnose: async (id) => {

@@ -40,7 +40,11 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
     },
     async (c, { query }) => {
       const page = await store.objects.list(kind, query)
-      return pageAnswer(c, page, await Promise.all(page.items.map((item) => objectResource(store, item))))
+      return pageAnswer(
+        c,
+        page,
+        await Promise.all(page.items.map((item) => objectResource(store, item, deps.presence))),
+      )
     },
   )
 
@@ -78,7 +82,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
     async (c, { params }) => {
       const stored: StoredObject = await store.objects.get(kind, params.id)
       c.header('etag', etagOf(stored.version))
-      return c.json(await objectResource(store, stored))
+      return c.json(await objectResource(store, stored, deps.presence))
     },
   )
 

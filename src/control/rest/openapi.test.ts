@@ -81,6 +81,7 @@ const STEP = {
 const ONE_THAT_ANSWERS: LivePresence = {
   connector: () => undefined,
   device: () => false,
+  edge: () => 'serving',
   absence: () => ({}),
   vitals: NO_VITALS,
   async diagnose(_id, _app, { step }) {

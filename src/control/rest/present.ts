@@ -24,12 +24,18 @@ import type { LivePresence } from './deps.ts'
 
 type Reader = Pick<Repositories, 'objects' | 'passwords'>
 
-export async function objectResource(tx: Reader, stored: StoredObject): Promise<object> {
+/** @param presence Where it is read: what is written has no state yet. */
+export async function objectResource(
+  tx: Reader,
+  stored: StoredObject,
+  presence?: Pick<LivePresence, 'edge'>,
+): Promise<object> {
   return {
     kind: stored.kind,
     ...envelope(stored),
     ...stored.spec,
     names: await tx.objects.namesOf(stored.kind, stored.spec),
+    ...(stored.kind === 'edge' && presence ? { state: presence.edge(stored.id) } : {}),
     ...(stored.kind === 'user' ? { hasPassword: (await tx.passwords.get(stored.id)) !== undefined } : {}),
   }
 }
