@@ -131,7 +131,8 @@ test('of a connector that is gone control says how it left, what explains it, an
   assert.match(asked.stderr, /^CONNECTOR_DISCONNECTED \(connector\)/)
 
   // A member of the same group, from the same address: now it can be told that it is not the site.
-  await installation.passed(installation.startConnector(await installation.addConnector()), 6)
+  const neighbour = installation.startConnector(await installation.addConnector())
+  await installation.passed(neighbour, 6)
   const beside = await ask('describe', 'connector', name)
   assert.match(beside.stdout, /, from the same public address 127\.0\.0\.1, is connected: it is this machine/)
 
@@ -139,4 +140,20 @@ test('of a connector that is gone control says how it left, what explains it, an
   await installation.passed(second, 6)
   await installation.stop(second)
   assert.deepEqual([(await gone()).code, (await gone()).left], ['DAEMON_DOWN', 'orderly'])
+
+  // Both at once, as when the line of the site is cut.
+  const third = installation.startConnector(place)
+  await installation.passed(third, 6)
+  for (const { pid } of [third, neighbour]) process.kill(pid, 'SIGKILL')
+  await installation.until(
+    installation.server,
+    () => installation.logged(installation.server, 'agent.left').length >= 4,
+    'notice',
+  )
+  await gone()
+  const both = await ask('describe', 'connector', name)
+  assert.match(
+    both.stdout,
+    /at the same time as \S+, which came from the same public address .*: it is the site/,
+  )
 })
