@@ -71,7 +71,7 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
       await patient.healthy(HEALTHY_MS)
       timed.recoveredMs = Math.round(performance.now() - curedAt)
       await verified(
-        variant.examine === undefined ? patient.machine : lab.machines.user,
+        variant.examine === undefined ? patient.machine : lab.machines[variant.examinedOn ?? 'user'],
         said,
         variant.verifyMs,
       )

@@ -50,6 +50,8 @@ export interface Variant {
   readonly noticed?: (lab: Lab, since: Since) => boolean | Promise<boolean>
   /** Who is asked in place of the doctor on the patient's machine: what the user's own client says. */
   readonly examine?: (lab: Lab) => Promise<Consultation>
+  /** Where that is asked, and the verify command is run. */
+  readonly examinedOn?: 'user' | 'edge'
   /** The printed fix starts the daemon again; else it must come back as it is. */
   readonly restarts?: boolean
   /** Does what the verdict printed, and nothing else. */

@@ -8,6 +8,7 @@ import { interception } from './scn-06-interception.ts'
 import { proxy } from './scn-07-proxy.ts'
 import { far } from './scn-08-far.ts'
 import { clock } from './scn-09-clock.ts'
+import { load } from './scn-10-load.ts'
 import { flapping } from './scn-12-flapping.ts'
 import { appName } from './scn-13-app-name.ts'
 import { application } from './scn-14-application.ts'
@@ -26,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   proxy,
   far,
   clock,
+  load,
   flapping,
   appName,
   application,

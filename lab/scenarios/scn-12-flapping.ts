@@ -25,7 +25,7 @@ within a second, and each time sessions have to find another way; the ticket say
       hints: ['it is connected when you look', 'since when?', 'what ended the connection, and how often?'],
       hop: 'connector',
       code: 'FLAPPING',
-      seen: [/\d drops in 10 min, one every .*CONTROL_UNREACHABLE/],
+      seen: [/\d drops in 10 min, .*CONTROL_UNREACHABLE/],
       remembered: true,
       noticeMs: 60_000,
       inject: flap,

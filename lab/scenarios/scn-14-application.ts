@@ -25,6 +25,26 @@ async function restart(lab: Lab): Promise<void> {
   lab.startApp()
 }
 
+/** From the firewall straight to connector-a, and only answers of the application take it. */
+async function secondCable(lab: Lab): Promise<void> {
+  const { fw, 'connector-a': a } = lab.machines
+  const peer = ['type', 'veth', 'peer', 'name', 'eth1', 'netns', a.namespace]
+  await fw.succeed('ip', 'link', 'add', 'alt0', ...peer)
+  await fw.shell('ip address add 10.1.5.1/24 dev alt0; ip link set alt0 up')
+  await a.shell('ip address add 10.1.5.11/24 dev eth1; ip link set eth1 up')
+  await a.succeed('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth1.rp_filter=1')
+  const back = `ip route add ${ADDRESS['connector-a']} via 10.1.5.11 dev alt0 table 100`
+  await fw.succeed(
+    'bash',
+    '-c',
+    `${back} && ip rule add from ${ADDRESS.app} to ${ADDRESS['connector-a']} lookup 100`,
+  )
+}
+
+async function pullSecondCable({ machines: { fw } }: Lab): Promise<void> {
+  await fw.shell('ip rule del lookup 100; ip link del alt0')
+}
+
 export const application: Scenario = {
   id: 'SCN-14',
   title: 'The connectors are well, the application is not reached',
@@ -71,6 +91,34 @@ somebody else.`,
         await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} accept`)
       },
     }),
+    {
+      name: 'asymmetric',
+      does: 'answers of the application come back to connector-a by another cable than requests leave it',
+      hints: [
+        'connector-b reaches the application',
+        'tcpdump shows answers, the program sees none',
+        'rp_filter',
+      ],
+      hop: 'application',
+      code: 'RETURN_PATH_ASYMMETRIC',
+      app: `${APP_NAME}:${APP_PORT}`,
+      seen: [/dropped by the return path filter/, /ip route get: 10\.1\.9\.80/],
+      noticeMs: 60_000,
+      noticed: connectorSaysSo,
+      cutsAll: true,
+      async inject(lab) {
+        await lab.connectors.b.stop()
+        await secondCable(lab)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^on the side of the application: route the source address of this connector back/)
+        await pullSecondCable(lab)
+      },
+      async restore(lab) {
+        await pullSecondCable(lab)
+        if (!lab.connectors.b.runs) lab.connectors.b.start()
+      },
+    },
     variant({
       name: 'prohibited',
       does: 'a firewall before the application answers "administratively prohibited"',

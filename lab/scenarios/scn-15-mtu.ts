@@ -1,7 +1,8 @@
 import { blink, runPrinted } from '../cures.ts'
 import type { Lab } from '../lab.ts'
+import { lint } from '../lint.ts'
 import type { Scenario } from '../scenario.ts'
-import { ADDRESS } from '../topology.ts'
+import { ADDRESS, APP_NAME } from '../topology.ts'
 
 /** Packets that the kernel would hand over in one piece, and cut later, cannot be told by their length. */
 async function offload(lab: Lab, segments: number): Promise<void> {
@@ -41,6 +42,23 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
         await offload(lab, 65_535)
       },
+    },
+    {
+      name: 'two-lanes',
+      does: 'a segment and an internet rule both claim the name of the application',
+      hints: ['it works, and not for the reason you think', 'who claims that name?', 'backstitch lint'],
+      hop: 'client',
+      code: 'NAME_IN_TWO_LANES',
+      seen: [/app\.dc1\.example\.com/],
+      examine: (lab) => lint(lab, 'NAME_IN_TWO_LANES'),
+      examinedOn: 'edge',
+      noticed: async (lab) => {
+        await lab.ask()
+        return (await lab.clientStatus()).includes('NAME_IN_TWO_LANES')
+      },
+      inject: (lab) => lab.declare({ kind: 'internet-rule', name: 'straight', domains: [APP_NAME] }),
+      cure: async (lab) => void (await lab.admin('delete', 'internet-rule', 'straight')), // one lane keeps the name
+      restore: async (lab) => void (await lab.admin('delete', 'internet-rule', 'straight').catch(() => '')),
     },
   ],
 }

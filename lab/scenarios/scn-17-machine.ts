@@ -37,6 +37,7 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
         await a.machine.succeed('chmod', '0500', a.stateDir)
         a.start()
       },
+      restarts: true,
       async cure(lab, finding) {
         await runPrinted(lab.connectors.a, finding, /^chmod 0700 .*$/)
         await restart(lab)
@@ -63,6 +64,7 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
         await disk.fill()
         a.start()
       },
+      restarts: true,
       cure: async (lab) => {
         disks.get(lab)!.free() // what "du | sort" shows is removed
         if (!lab.connectors.a.runs) lab.connectors.a.start()
@@ -87,10 +89,11 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
         const pid = (await a.status())!.pid
         await a.machine.succeed('bash', '-c', LIMIT, 'limit', String(pid))
       },
-      noticed: async (lab, since) => {
-        for (let at = 0; at < 5; at++) await lab.ask('/', 2)
-        return since.faults(lab.connectors.a).some(({ code }) => code === 'FD_EXHAUSTED')
-      },
+      // It counts all of them as what it can carry, and takes no more users than that.
+      noticed: (lab, since) =>
+        since
+          .faults(lab.connectors.a)
+          .some(({ code, msg }) => code === 'CONNECTOR_OVERLOADED' && /descriptors \d+ %/.test(`${msg}`)),
       restarts: true,
       cure: restart, // "systemctl restart", with the limit that is printed
       restore: async (lab) => {

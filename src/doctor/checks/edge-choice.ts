@@ -2,6 +2,7 @@ import { hostPort } from '../../link/egress.ts'
 import { judgeEdge, ms } from '../../policy/edge-choice.ts'
 import { type Check, check, fail, pass } from '../check.ts'
 import type { EdgesFacts } from '../facts.ts'
+import { verifyHealthy } from './words.ts'
 
 type LookedAt = EdgesFacts['edges'][number]
 
@@ -31,10 +32,7 @@ export const edgeChoice: Check = check({
       fix: pinned
         ? [`take the edge out of ${pinned}: the daemon then takes the nearest`]
         : nearer.map(({ edge }) => `allow outbound TCP from this machine to ${hostPort(edge)}`),
-      verify: {
-        run: `backstitch status --state ${patient.stateDir}`,
-        expect: `${nearer[0]!.edge.name} in use`,
-      },
+      verify: verifyHealthy(patient),
     })
   },
 })

@@ -1,0 +1,69 @@
+import { Cgroup } from '../cgroup.ts'
+import { printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Lab } from '../lab.ts'
+import type { Scenario } from '../scenario.ts'
+import { APP_NAME, APP_PORT } from '../topology.ts'
+
+const groups = new WeakMap<Lab, Cgroup>()
+const copying = new WeakMap<Lab, Daemon[]>()
+/** Of one processor: a service that shares its machine with a backup job. */
+const LITTLE_PERCENT = 6
+const TRANSFERS = 4
+
+/** Users who copy large files, at a pace that a whole processor bears with ease. */
+function transfers(lab: Lab): Daemon[] {
+  const url = `http://${APP_NAME}:${APP_PORT}/bytes/9999999[0-9]`
+  const flags = ['-s', '--limit-rate', '1M', '-o', '/dev/null', '--socks5-hostname', '127.0.0.1:9180']
+  return Array.from({ length: TRANSFERS }, (_, at) =>
+    lab.machines.user.start(`transfer-${at}`, ['curl', ...flags, url]),
+  )
+}
+
+export const load: Scenario = {
+  id: 'SCN-10',
+  title: 'Slow at the busy hours',
+  story: `connector-b is down for its patches, and the backup of connector-a's machine runs into the morning. Every light is
+green: connector-a is connected, answers, serves. It has only no processor to do it with, so pings of its control
+connection come late and downloads crawl, and the helpdesk hears "slow", which is nobody's alarm.`,
+  variants: [
+    {
+      name: 'processor',
+      does: `connector-a gets ${LITTLE_PERCENT} % of a processor, while connector-b is down and users copy large files`,
+      hints: ['it is connected', 'what does it lack?', 'look at its figures of the last minutes'],
+      hop: 'connector',
+      code: 'CONNECTOR_OVERLOADED',
+      seen: [/the daemon says: .*cpu/],
+      cutsAll: true,
+      alone: true,
+      noticeMs: 90_000,
+      verifyMs: 60_000,
+      async inject(lab) {
+        const { a, b } = lab.connectors
+        const group = new Cgroup(a.machine.namespace, {})
+        groups.set(lab, group)
+        await a.stop()
+        a.within = group.within
+        a.start()
+        await a.healthy()
+        await b.stop()
+        await lab.serves()
+        copying.set(lab, transfers(lab))
+        group.set({ cpuPercent: LITTLE_PERCENT })
+      },
+      async cure(lab, finding) {
+        printed(finding, /^or give this machine more of what it lacks$/)
+        groups.get(lab)!.set({})
+      },
+      async restore(lab) {
+        const { a, b } = lab.connectors
+        for (const one of copying.get(lab) ?? []) await lab.machines.user.stop(one, 'SIGKILL')
+        await a.stop('SIGKILL')
+        await groups.get(lab)?.[Symbol.asyncDispose]()
+        a.within = []
+        a.start()
+        if (!b.runs) b.start()
+      },
+    },
+  ],
+}
