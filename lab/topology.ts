@@ -108,7 +108,8 @@ async function connect(m: Machines): Promise<void> {
     await m[name].succeed('ip', 'route', 'add', 'default', 'via', ADDRESS.fwSite)
   }
   await m.app.succeed('ip', 'route', 'add', 'default', 'via', ADDRESS.fwRack)
-  await m.fw.succeed('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+  // One refusal for each packet: the kernel says no more than one a second to the same machine, and many may ask.
+  await m.fw.succeed('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.icmp_ratelimit=0')
   await m.fw.shell('nft -f -', { input: FIREWALL })
 }
 
