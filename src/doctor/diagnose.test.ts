@@ -41,6 +41,7 @@ const SINGLE: Record<Illness, string> = {
   farEdge: 'edge EDGE_FAR',
   overloadedByItsOwnAccount: 'connector CONNECTOR_OVERLOADED',
   flapping: 'connector FLAPPING',
+  leaking: 'connector MEMORY_LEAK_SUSPECTED',
   down: 'connector DAEMON_DOWN',
 }
 
@@ -80,6 +81,10 @@ const TOGETHER: { ill: Illness[]; roots: string[] }[] = [
   { ill: ['blocked', 'cloned'], roots: ['edge EGRESS_BLOCKED'] },
   { ill: ['nxdomain', 'down'], roots: ['edge EDGE_NAME_NXDOMAIN', 'connector DAEMON_DOWN'] },
   { ill: ['keyMissing', 'blocked'], roots: ['connector KEY_MISSING', 'edge EGRESS_BLOCKED'] },
+  {
+    ill: ['overloaded', 'leaking'],
+    roots: ['connector CONNECTOR_OVERLOADED', 'connector MEMORY_LEAK_SUSPECTED'],
+  },
   { ill: ['intercepted', 'overloaded'], roots: ['edge TLS_INTERCEPTED', 'connector CONNECTOR_OVERLOADED'] },
   {
     ill: ['keyMissing', 'intercepted', 'clockSlow'],

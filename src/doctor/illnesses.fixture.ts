@@ -270,6 +270,15 @@ export const ILL = {
       }),
     },
   },
+  leaking: {
+    known: {
+      daemon: changed('daemon', {
+        notes: [
+          { code: 'MEMORY_LEAK_SUSPECTED', detail: 'resident memory grew from 100 MB to 160 MB in 5 min' },
+        ],
+      }),
+    },
+  },
   farEdge: {
     known: {
       edges: {

@@ -7,7 +7,7 @@ import { edgeRecords, upgrade } from './edge-records.ts'
 import { edgeTcp } from './edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './edge-tls.ts'
 import { certificate, provisioningKey, seal } from './identity.ts'
-import { descriptors, overload } from './load.ts'
+import { descriptors, leak, overload } from './load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './machine.ts'
 import { edgeName, resolver } from './names.ts'
 import { proxy, proxySetting } from './proxy.ts'
@@ -42,5 +42,6 @@ export const CHECKS: readonly Check[] = [
   appMtu,
   edgeChoice,
   overload,
+  leak,
   flapping,
 ]

@@ -56,6 +56,29 @@ export const overload: Check = check({
   },
 })
 
+/** Only whoever has looked for minutes can tell: the daemon itself. */
+export const leak: Check = check({
+  name: 'memory-growth',
+  title: 'memory of the daemon over five minutes',
+  hop: 'self',
+  needs: ['daemon'],
+  after: ['daemon'],
+  judge: ({ daemon: { answers, notes = [] } }, { patient }) => {
+    if (!answers) return undefined
+    const note = notes.find(({ code }) => code === 'MEMORY_LEAK_SUSPECTED')
+    if (note === undefined) return pass('it does not only grow')
+    return fail('MEMORY_LEAK_SUSPECTED', {
+      expected: 'memory that follows the number of sessions',
+      seen: [`the daemon says: ${note.detail}`],
+      fix: [
+        `backstitch support-bundle ${patient.role}: report it, with the figures in it`,
+        `then, while others of its group serve: systemctl restart ${unitOf(patient.role)}`,
+      ],
+      verify: verifyHealthy(patient),
+    })
+  },
+})
+
 /** The daemon has looked for minutes, and knows what its own limits are; this look takes one second. */
 function saidByItself(daemon: FactTable['daemon'] | undefined): { saw: string; cause: string }[] {
   const note = daemon?.notes?.find(({ code }) => code === 'CONNECTOR_OVERLOADED')
