@@ -37,7 +37,7 @@ as it should; nothing is down, no alarm rings, and every click takes a detour of
       ],
       hop: 'edge',
       code: 'EDGE_FAR',
-      seen: [/chosen: .*4\d(\.\d+)? ms away/, /nearer: near .*not used: EGRESS_BLOCKED/],
+      seen: [/chosen: embedded .*\d\d ms away/, /nearer: near .*not used: EGRESS_BLOCKED/],
       noticeMs: 60_000,
       // It stays where it is for two minutes after it moved, lest it wander.
       verifyMs: 240_000,

@@ -47,7 +47,7 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
       name: 'two-lanes',
       does: 'a segment and an internet rule both claim the name of the application',
       hints: ['it works, and not for the reason you think', 'who claims that name?', 'backstitch lint'],
-      hop: 'client',
+      hop: 'control',
       code: 'NAME_IN_TWO_LANES',
       seen: [/app\.dc1\.example\.com/],
       examine: (lab) => lint(lab, 'NAME_IN_TWO_LANES'),
