@@ -6,6 +6,7 @@ import { rfc3339 } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import type { AppTarget, PatientRole } from '../doctor/facts.ts'
 import type { Report } from '../doctor/report.ts'
+import type { HostRole } from './doctor-host.ts'
 import { faultJson, faultText } from './fault-report.ts'
 import { examples, globals, parseHostPort } from './globals.ts'
 import { untilStopped } from './signals.ts'
@@ -38,6 +39,8 @@ export function addDoctor(program: Command): void {
       new Argument('[role]', 'whose way to look at (default: what runs here)').choices([
         'connector',
         'client',
+        'edge',
+        'server',
       ]),
     )
     .option('--config <file>', 'YAML configuration of the role')
@@ -69,6 +72,7 @@ export function addDoctor(program: Command): void {
       examples(
         ['backstitch doctor', 'the role that runs on this machine'],
         ['sudo backstitch doctor connector', 'as its service user, and with what only root can read'],
+        ['sudo backstitch doctor server', 'on the machine of a server or edge: port, certificates, room'],
         ['backstitch doctor connector --app hr.internal:443', 'the last mile, too'],
         ['journalctl -u backstitch-connector | backstitch doctor --log -', 'a log, from anywhere'],
         ['backstitch doctor --ask dc1-a --app hr.internal:443', 'on the machine of a connector, from here'],
@@ -105,7 +109,13 @@ function consult(
   json: boolean,
 ): Promise<number> {
   if (flags.log !== undefined) return readLogOf(flags.log, flags.edge?.host, json)
+  if (role === 'edge' || role === 'server') return consultMachine(role, flags, signal, json)
   return flags.watch ? watch(role, flags, signal, json) : lookOnce(role, flags, signal, json)
+}
+
+async function consultMachine(role: HostRole, flags: DoctorFlags, signal: AbortSignal, json: boolean) {
+  const { consultHost } = await import('./doctor-host.ts')
+  return consultHost(role, flags, { signal, json })
 }
 
 async function askConnector(

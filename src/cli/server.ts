@@ -14,6 +14,7 @@ import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
 
+const DEFAULT_CONFIG = '/etc/backstitch/server.yaml'
 const filePath = z.string().min(1).max(4096)
 
 /** /etc/backstitch/server.yaml. Every key has a default: an empty or absent file is a whole configuration. */
@@ -43,9 +44,7 @@ export function addServer(program: Command): void {
     .command('server')
     .description('Run control plane and one service edge in one process, on embedded defaults')
     .addOption(
-      new Option('--config <file>', 'YAML configuration')
-        .env('BACKSTITCH_CONFIG')
-        .default('/etc/backstitch/server.yaml'),
+      new Option('--config <file>', 'YAML configuration').env('BACKSTITCH_CONFIG').default(DEFAULT_CONFIG),
     )
     .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
     .addOption(new Option('--listen <host:port>', 'where the edge listens').env('BACKSTITCH_LISTEN'))
@@ -119,10 +118,14 @@ async function adminToken(control: Control, contextFile: string): Promise<string
   })
 }
 
+/** @throws {Fault} INVALID with file:line:column. An absent file is the defaults. */
+export async function readServerConfig(file = DEFAULT_CONFIG): Promise<z.output<typeof serverConfig>> {
+  return (await readConfig(file, { schema: serverConfig, hop: 'control' })) ?? serverConfig.parse({})
+}
+
 /** Flag and environment, then file, then default. @throws {Fault} INVALID. */
 async function serverOptions(flags: ServerFlags) {
-  const read = await readConfig(flags.config, { schema: serverConfig, hop: 'control' })
-  const config = read ?? serverConfig.parse({})
+  const config = await readServerConfig(flags.config)
   const listen = parseHostPort(flags.listen ?? config.listen)
   const publicHost = flags.publicHost ?? config.publicHost
   const everywhere = ['0.0.0.0', '::'].includes(listen.host)

@@ -1,6 +1,7 @@
 import { isEchoOf } from '../base/fault-causes.ts'
 import { FAULTS, type FaultCode, type Hop } from '../base/faults.ts'
 import type { Check, Failure, Verdict } from './check.ts'
+import { hopOfRole } from './checks/words.ts'
 import type { Facts } from './facts.ts'
 
 export type Judgement = {
@@ -57,7 +58,7 @@ export function diagnose(checks: readonly Check[], facts: Facts): Diagnosis {
 /** Of a failure the owner of its code; what lies on this machine belongs to the role that runs here. */
 function hopOf(one: Check, verdict: Verdict, { patient }: Facts): Hop {
   if (verdict.is === 'fail' && verdict.hop !== undefined) return verdict.hop
-  if (one.hop === 'self') return patient.role
+  if (one.hop === 'self') return hopOfRole(patient.role)
   return verdict.is === 'fail' ? FAULTS[verdict.fault].hop : one.hop
 }
 

@@ -21,9 +21,17 @@ import type { ProxyHint } from '../probe/proxy-hints.ts'
 import type { ReturnPathFacts } from '../probe/return-path.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
+import type { HostFacts } from './host-look.ts'
 
 /** Whose connection to the world is looked at. */
-export type PatientRole = 'connector' | 'client'
+export type PatientRole = 'connector' | 'client' | 'edge' | 'server'
+
+/** Where an edge serves: what the doctor on its own machine goes by. */
+export interface EdgeHost {
+  readonly listen: { readonly host: string; readonly port: number }
+  /** What agents come by. */
+  readonly publicHost?: string
+}
 
 /** What is known before anything is looked at. */
 export interface Patient {
@@ -37,6 +45,8 @@ export interface Patient {
   /** SHA-256 of the tenant root, 32 bytes. */
   readonly pin?: Buffer
   readonly app?: AppTarget
+  /** Edge and server only. */
+  readonly host?: EdgeHost
 }
 
 export interface AppTarget {
@@ -168,6 +178,7 @@ export interface FactTable {
   readonly load: LoadFacts
   readonly app: AppFacts
   readonly edges: EdgesFacts
+  readonly host: HostFacts
 }
 export type FactName = keyof FactTable
 

@@ -217,6 +217,16 @@ export const EDGE_FAULTS = {
     verify: 'the same request succeeds',
     dependsOn: [],
   },
+  CONNTRACK_FULL: {
+    hop: 'edge',
+    retry: true,
+    title: 'The firewall of the edge machine can track no more connections',
+    evidence: 'connections tracked; the most it may track',
+    cause: 'The table of tracked connections is full, so the kernel drops new ones without an answer.',
+    fix: 'Raise net.netfilter.nf_conntrack_max, or exempt the port of the edge from tracking.',
+    verify: 'backstitch doctor edge finds nothing',
+    dependsOn: [],
+  },
   EDGE_DRAINING: {
     hop: 'edge',
     retry: true,

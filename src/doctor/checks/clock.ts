@@ -1,6 +1,6 @@
 import { type Check, check, fail, pass, unknown } from '../check.ts'
 import type { FactTable } from '../facts.ts'
-import { span, verifyHealthy } from './words.ts'
+import { hopOfRole, span, verifyHealthy } from './words.ts'
 
 /** More than certificates and tickets bear for long; far less than what breaks them at once. */
 const MAX_SKEW_MS = 60_000
@@ -21,7 +21,7 @@ export const clock: Check = check({
     const offset = `${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'} against ${by}`
     if (Math.abs(slowMs) <= MAX_SKEW_MS) return pass(offset)
     return fail('CLOCK_SKEW', {
-      hop: patient.role,
+      hop: hopOfRole(patient.role),
       expected: `less than ${span(MAX_SKEW_MS)} between this clock and that of the edge`,
       seen: [offset, precision(answer), sync.saw],
       cause: cause(slowMs, sync),

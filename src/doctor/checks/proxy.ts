@@ -2,7 +2,7 @@ import type { Fault } from '../../base/faults.ts'
 import { egressFor, hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
 import type { Facts, FactTable, Patient } from '../facts.ts'
-import { edgeText, verifyConnected } from './words.ts'
+import { edgeText, hopOfRole, verifyConnected } from './words.ts'
 
 export const proxySetting: Check = check({
   name: 'proxy-setting',
@@ -13,7 +13,7 @@ export const proxySetting: Check = check({
   judge: ({ egress }, { patient }) => {
     if ('fault' in egress) {
       return fail('INVALID', {
-        hop: patient.role,
+        hop: hopOfRole(patient.role),
         expected: 'no proxy setting, or [USER:PASSWORD@]HOST:PORT',
         seen: [egress.fault.detail],
         cause: 'The setting is there and cannot be used, so the daemon does not dial at all.',

@@ -1,3 +1,4 @@
+import type { Hop } from '../../base/faults.ts'
 import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import type { Patient, PatientRole } from '../facts.ts'
@@ -5,6 +6,11 @@ import type { Patient, PatientRole } from '../facts.ts'
 /** The systemd service of a role. */
 export function unitOf(role: PatientRole): string {
   return `backstitch-${role}`
+}
+
+/** A server is control plane and edge; on its machine it is looked at as the edge that it is to everybody. */
+export function hopOfRole(role: PatientRole): Hop {
+  return role === 'server' ? 'edge' : role
 }
 
 export function edgeText({ edge }: Patient): string {

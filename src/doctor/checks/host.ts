@@ -1,0 +1,123 @@
+import { hostPort } from '../../link/egress.ts'
+import { type Check, check, fail, pass, unknown } from '../check.ts'
+import type { EdgeHost, Patient } from '../facts.ts'
+import { attemptText, span, unitOf, verifyHealthy } from './words.ts'
+
+const FULL = 0.95
+const SOON_MS = 86_400_000
+
+const hostOf = ({ host }: Patient): EdgeHost => host! // `applies` has asked
+
+export const listening: Check = check({
+  name: 'listening',
+  title: 'the port of the edge',
+  hop: 'self',
+  applies: ({ patient }) => patient.host !== undefined,
+  needs: ['host'],
+  after: ['security-policy', 'disk', 'state-directory'],
+  judge: ({ host: { attempt, heldBy, certificates } }, { patient }) => {
+    const { listen } = hostOf(patient)
+    const tenant = certificates.find(({ whose }) => whose === 'tenant')
+    if (attempt.is === 'open' && tenant !== undefined) return pass(`${attemptText(attempt)}, ${heldBy ?? ''}`)
+    const unit = unitOf(patient.role)
+    const common = {
+      expected: `an edge at ${hostPort(listen)}`,
+      verify: { run: `ss -ltn 'sport = :${listen.port}'`, expect: 'LISTEN' },
+    }
+    if (attempt.is === 'open') {
+      return fail('LISTEN_FAILED', {
+        ...common,
+        hop: 'edge',
+        seen: [attemptText(attempt), `held by ${heldBy ?? 'a process that cannot be seen by this user'}`],
+        cause: 'Something else holds the port: what answers there is no edge.',
+        fix: [`stop what holds port ${listen.port}, then: systemctl restart ${unit}`],
+        verify: verifyHealthy(patient),
+      })
+    }
+    return fail('DAEMON_DOWN', {
+      ...common,
+      hop: 'edge',
+      seen: [attemptText(attempt)],
+      cause: `Nothing listens on port ${listen.port}: the ${patient.role} does not run, or listens elsewhere.`,
+      fix: [`systemctl start ${unit}`, `journalctl -u ${unit} -n 50`],
+    })
+  },
+})
+
+export const hostCertificates: Check = check({
+  name: 'host-certificates',
+  title: 'the certificates that the edge shows',
+  hop: 'edge',
+  applies: ({ patient }) => patient.host !== undefined,
+  needs: ['host'],
+  after: ['clock', 'listening'],
+  judge: ({ host: { certificates } }, { patient, nowMs }) => {
+    const told = certificates.map(
+      ({ whose, notAfterMs }) => `${whose}: until ${new Date(notAfterMs).toISOString()}`,
+    )
+    const ends = certificates.filter(({ notAfterMs }) => notAfterMs - nowMs < SOON_MS)
+    if (ends.length === 0) return certificates.length > 0 ? pass(told.join('; ')) : unknown('none was shown')
+    const [first] = ends
+    return fail('CERT_EXPIRED', {
+      hop: 'edge',
+      expected: `certificates that are good for ${span(SOON_MS)} at least`,
+      seen: ends.map(({ whose, subject }) => `${whose}: ${subject.replaceAll('\n', ', ')}`).concat(told),
+      cause: `The ${first!.whose} certificate of this edge ${first!.notAfterMs < nowMs ? 'has ended' : 'ends within a day'}.`,
+      fix:
+        first!.whose === 'public'
+          ? ['put the renewed chain and key where publicCertificate of server.yaml names them']
+          : [`systemctl restart ${unitOf(patient.role)}`],
+      verify: verifyHealthy(patient),
+    })
+  },
+})
+
+/** Behind a NAT the name rightly leads to the address of another machine, so only its absence is a fault. */
+export const hostName: Check = check({
+  name: 'host-name',
+  title: 'the name that agents come by',
+  hop: 'edge',
+  applies: ({ patient }) => patient.host?.publicHost !== undefined,
+  needs: ['host'],
+  after: ['resolver-file'],
+  judge: ({ host: { name, ownAddresses } }, { patient }) => {
+    const { publicHost } = hostOf(patient)
+    if (name === undefined) return pass(`${publicHost}, an address`)
+    if (name.addresses.length > 0) {
+      const here = name.addresses.some((address) => ownAddresses.includes(address))
+      return pass(
+        `${name.addresses.join(', ')}, ${here ? 'this machine' : 'another machine: NAT or balancer'}`,
+      )
+    }
+    return fail('EDGE_NAME_NXDOMAIN', {
+      expected: `an address for ${publicHost}`,
+      seen: [
+        ...name.servers.map(({ server, said }) => `${server} said ${said}`),
+        `getaddrinfo: ${name.errno}`,
+      ],
+      cause: `Agents come by the name ${publicHost}, and here it has no address.`,
+      fix: [`publish an A or AAAA record of ${publicHost}`],
+      verify: { run: `getent hosts ${publicHost}`, expect: publicHost! },
+    })
+  },
+})
+
+export const connectionTracking: Check = check({
+  name: 'connection-tracking',
+  title: 'connections that the firewall of this machine tracks',
+  hop: 'edge',
+  applies: ({ patient }) => patient.host !== undefined,
+  needs: ['host'],
+  after: [],
+  judge: ({ host: { tracked } }, { patient }) => {
+    if (tracked === undefined) return pass('none are tracked')
+    const saw = `${tracked.count} of ${tracked.max}`
+    if (tracked.count < tracked.max * FULL) return pass(saw)
+    return fail('CONNTRACK_FULL', {
+      expected: `less than ${Math.floor(tracked.max * FULL)} tracked connections`,
+      seen: [`nf_conntrack_count ${tracked.count}, nf_conntrack_max ${tracked.max}`],
+      fix: [`sysctl -w net.netfilter.nf_conntrack_max=${tracked.max * 2}`],
+      verify: verifyHealthy(patient),
+    })
+  },
+})

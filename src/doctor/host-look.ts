@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises'
+import net from 'node:net'
+import os from 'node:os'
+import tls from 'node:tls'
+import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
+import { portHolder } from '../probe/port-holder.ts'
+import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
+import { ALPN_PIPE } from '../wire/handover.ts'
+import type { EdgeHost } from './facts.ts'
+
+/** What can be seen of an edge on its own machine. */
+export interface HostFacts {
+  readonly attempt: TcpFacts
+  /** `NAME (process PID)`, where it may be seen. */
+  readonly heldBy?: string
+  readonly certificates: readonly HostCertificate[]
+  /** Absent where agents come by an address. */
+  readonly name?: NameFacts
+  readonly ownAddresses: readonly string[]
+  /** Connections that the firewall of this machine keeps track of; absent where it does not. */
+  readonly tracked?: { readonly count: number; readonly max: number }
+}
+
+export interface HostCertificate {
+  readonly whose: 'tenant' | 'public'
+  readonly subject: string
+  readonly notAfterMs: number
+}
+
+const TCP_MS = 2000
+const TLS_MS = 3000
+
+/** Never throws. */
+export async function lookAtHost(
+  { listen, publicHost }: EdgeHost,
+  { servers }: ResolverFile,
+  signal: AbortSignal,
+): Promise<HostFacts> {
+  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[listen.host] ?? listen.host
+  const named = publicHost !== undefined && net.isIP(publicHost) === 0
+  const [attempt, name, tenant, open, tracked] = await Promise.all([
+    tryTcp(host, listen.port, { signal, timeoutMs: TCP_MS }),
+    named ? lookUp(publicHost, servers, { signal }) : undefined,
+    certificateAt({ host, port: listen.port, alpn: ALPN_PIPE }, 'tenant', signal),
+    certificateAt({ host, port: listen.port, alpn: 'http/1.1' }, 'public', signal),
+    readTracked(),
+  ])
+  return {
+    attempt,
+    heldBy: portHolder(listen.port),
+    certificates: [tenant, open].filter((one) => one !== undefined),
+    name,
+    ownAddresses: Object.values(os.networkInterfaces()).flatMap((all) => all!.map(({ address }) => address)),
+    tracked,
+  }
+}
+
+async function readTracked(folder = '/proc/sys/net/netfilter'): Promise<HostFacts['tracked']> {
+  const figure = async (name: string) => Number(await readFile(`${folder}/nf_conntrack_${name}`, 'utf8'))
+  return Promise.all([figure('count'), figure('max')]).then(
+    ([count, max]) => ({ count, max }),
+    () => undefined, // the module is not loaded: nothing is tracked
+  )
+}
+
+function certificateAt(
+  { host, port, alpn }: { host: string; port: number; alpn: string },
+  whose: HostCertificate['whose'],
+  signal: AbortSignal,
+): Promise<HostCertificate | undefined> {
+  return new Promise((done) => {
+    const late = AbortSignal.any([signal, AbortSignal.timeout(TLS_MS)])
+    const socket = tls.connect({ host, port, ALPNProtocols: [alpn], rejectUnauthorized: false })
+    const end = (found?: HostCertificate) => {
+      late.removeEventListener('abort', stop)
+      socket.destroy()
+      done(found)
+    }
+    const stop = () => end()
+    late.addEventListener('abort', stop, { once: true })
+    socket.on('error', stop)
+    socket.once('close', stop)
+    socket.once('secureConnect', () => {
+      const shown = socket.getPeerX509Certificate()
+      end(shown && { whose, subject: shown.subject, notAfterMs: Date.parse(shown.validTo) })
+    })
+  })
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import net from 'node:net'
+import { test } from 'node:test'
+import { diagnose } from './diagnose.ts'
+import { HOST_CHECKS } from './examine-host.ts'
+import { type Change, factsOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
+import { type HostFacts, lookAtHost } from './host-look.ts'
+
+const DAY_MS = 86_400_000
+const HEALTHY: HostFacts = {
+  attempt: tcp('open', { address: '127.0.0.1' }),
+  heldBy: 'node (process 812)',
+  certificates: [
+    { whose: 'tenant', subject: 'CN=edge', notAfterMs: NOW_MS + 20 * DAY_MS },
+    { whose: 'public', subject: 'CN=edge.example.com', notAfterMs: NOW_MS + 90 * DAY_MS },
+  ],
+  name: {
+    name: 'edge.example.com',
+    addresses: ['198.51.100.7'],
+    tookMs: 3,
+    servers: [],
+  },
+  ownAddresses: ['10.0.0.7'],
+  tracked: { count: 900, max: 65_536 },
+}
+const PATIENT: Change['patient'] = {
+  role: 'server',
+  host: { listen: { host: '0.0.0.0', port: 443 }, publicHost: 'edge.example.com' },
+}
+
+function rootsOf(host: Partial<HostFacts>, known: Change['known'] = {}): string[] {
+  const facts = factsOf({
+    known: { ...known, host: { ...HEALTHY, ...host } },
+    without: NO_WAY,
+    patient: PATIENT,
+  })
+  return diagnose(HOST_CHECKS, facts).roots.map(({ hop, verdict }) => `${hop} ${verdict.fault}`)
+}
+
+const ended = HEALTHY.certificates.map((one) => ({ ...one, notAfterMs: NOW_MS - DAY_MS }))
+const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; roots: string[] }[] = [
+  { name: 'all is well, behind a NAT', host: {}, roots: [] },
+  {
+    name: 'nothing listens',
+    host: { attempt: tcp('refused'), heldBy: undefined, certificates: [] },
+    roots: ['edge DAEMON_DOWN'],
+  },
+  {
+    name: 'another program holds the port',
+    host: { heldBy: 'nginx (process 77)', certificates: [HEALTHY.certificates[1]!] },
+    roots: ['edge LISTEN_FAILED'],
+  },
+  { name: 'its certificates have ended', host: { certificates: ended }, roots: ['edge CERT_EXPIRED'] },
+  {
+    name: 'they look ended since the clock is fast',
+    host: { certificates: ended },
+    known: { sync: { by: 'chronyc', slowMs: -2 * DAY_MS, saw: 'System time: 172800 seconds fast' } },
+    roots: ['edge CLOCK_SKEW'],
+  },
+  {
+    name: 'its name is gone',
+    host: { name: { ...HEALTHY.name!, addresses: [], errno: 'ENOTFOUND' } },
+    roots: ['edge EDGE_NAME_NXDOMAIN'],
+  },
+  {
+    name: 'the table of connections is full',
+    host: { tracked: { count: 65_536, max: 65_536 } },
+    roots: ['edge CONNTRACK_FULL'],
+  },
+  {
+    name: 'the disk is full, so it does not run',
+    host: { attempt: tcp('refused'), heldBy: undefined, certificates: [] },
+    known: { disk: { path: '/var', freeBytes: 0, totalBytes: 9e9 } },
+    roots: ['edge DISK_FULL'],
+  },
+]
+for (const { name, host, known, roots } of CASES) {
+  test(`machine of an edge: ${name}`, () => assert.deepEqual(rootsOf(host, known), roots))
+}
+
+test('lookAtHost: a port where something else listens shows who, and no certificate', async (t) => {
+  const listener = net.createServer((socket) => socket.on('error', () => {}).end('HTTP/1.0 400\r\n\r\n'))
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  t.after(() => listener.close())
+  const { port } = listener.address() as net.AddressInfo
+  const resolvers = { servers: [] } as unknown as Parameters<typeof lookAtHost>[1]
+  const listen = { host: '127.0.0.1', port }
+  const seen = await lookAtHost({ listen }, resolvers, new AbortController().signal)
+  assert.equal(seen.attempt.is, 'open')
+  assert.match(seen.heldBy!, new RegExp(`\\(process ${process.pid}\\)$`))
+  assert.deepEqual(seen.certificates, [])
+  assert.equal(seen.name, undefined)
+})
