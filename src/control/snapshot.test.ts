@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { OBJECT_KINDS, type ObjectKind } from '../api/kinds.ts'
 import { decide } from '../policy/decide.ts'
 import { findSegment } from '../policy/segment.ts'
+import type { Candidate, ConnectorState } from '../policy/select.ts'
 import { openStore, type Store } from '../store/store.ts'
+import { choose } from './agents/authorize.ts'
 import { cachedPolicy, loadPolicy } from './snapshot.ts'
 
 const put = (store: Store, kind: ObjectKind, name: string, fields: object = {}, id?: string) =>
@@ -71,6 +73,29 @@ test('what is disabled on the way leads nowhere', async () => {
     if (gives === 'no segment') assert.equal(wiki.enabled, false)
     else assert.deepEqual(policy.connectorGroupsOf(wiki), [], name)
   }
+})
+
+test('a failover group is behind the segment, and takes over only when the others have nobody', async () => {
+  await using store = await withWiki()
+  await put(store, 'connector-group', 'dc2', {})
+  const { id } = await store.objects.get('server-group', 'web')
+  const groups = { connectorGroups: ['dc1'], failoverConnectorGroups: ['dc2', 'dc1'] }
+  await put(store, 'server-group', 'web', groups, id)
+  const [dc1, dc2] = await Promise.all(
+    ['dc1', 'dc2'].map((name) => store.objects.get('connector-group', name)),
+  )
+  const policy = await loadPolicy(store)
+  const wiki = policy.segments[0]!
+  assert.deepEqual(policy.connectorGroupsOf(wiki), [dc1!.id, dc2!.id])
+  assert.deepEqual(policy.failoverGroupsOf(wiki), [dc2!.id], 'who serves anyhow does not wait')
+
+  const member = (group: string, state: ConnectorState): Candidate => ({
+    ...{ id: group, name: group, group, state, sessions: 0 },
+  })
+  const chosen = (first: ConnectorState) =>
+    choose(policy, wiki, () => [member(dc1!.id, first), member(dc2!.id, 'healthy')]).chosen.id
+  assert.equal(chosen('healthy'), dc1!.id)
+  assert.equal(chosen('disconnected'), dc2!.id)
 })
 
 test('servers that are listed are the only addresses; none of them enabled is nowhere, not anywhere', async () => {
