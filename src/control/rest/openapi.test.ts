@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import type { LivePresence } from './deps.ts'
+import type { LivePresence, RestDeps } from './deps.ts'
 import { NO_VITALS, RestFixture } from './fixture.ts'
 
 /**
@@ -95,8 +95,25 @@ const ONE_THAT_ANSWERS: LivePresence = {
   },
 }
 
+/** Whoever is traced gets there. */
+const traced: RestDeps['trace'] = async ({ user, host, port, protocol }, { step }) => {
+  const one = { hop: 'client', verdict: 'pass', us: 12, text: 'it asks' } as const
+  step(one)
+  return {
+    ...{
+      id: 'trc_1',
+      at: '2026-01-01T00:00:00.000Z',
+      durationMs: 5,
+      outcome: 'healthy',
+      headline: 'healthy',
+    },
+    ...{ from: 'device', user: { id: user, name: 'alice' }, host, port, protocol, steps: [one] },
+    device: { id: 'dev_1', name: 'laptop', online: true },
+  }
+}
+
 test('every documented operation answers as documented', async () => {
-  await using rest = await RestFixture.open({ deps: { presence: ONE_THAT_ANSWERS } })
+  await using rest = await RestFixture.open({ deps: { presence: ONE_THAT_ANSWERS, trace: traced } })
   const document = (await rest.ask('GET', '/api/v1/openapi.json', { token: '' })).body as OpenApi
   assert.equal(document.openapi, '3.1.0')
   const missing = new Set(
@@ -199,6 +216,24 @@ test('every documented operation answers as documented', async () => {
 
   await exercise('get', '/api/v1/segments/{id}/health', { id: 'wiki' })
   await exercise('get', '/api/v1/lint')
+
+  await exercise('post', '/api/v1/trace', { body: { user: 'alice', host: 'wiki.internal', port: 443 } })
+  await rest.store.denials.keep({
+    ...{ id: 'den_1', atMs: 1, deviceId: device.id, deviceName: 'host1', userId: user, userName: 'alice' },
+    ...{ host: 'wiki.internal', port: 443, protocol: 'tcp', session: 'ses_1', from: '192.0.2.1' },
+    fault: {
+      ...{ code: 'POSTURE_FAILED', hop: 'control', detail: 'no rule allows wiki' },
+      seen: {
+        segment: 'wiki',
+        nearestRule: 'staff',
+        condition: 'posture',
+        wanted: ['x = true'],
+        seen: ['x = false'],
+      },
+    },
+  })
+  await exercise('get', '/api/v1/denials', { query: '?user=alice' })
+  await exercise('get', '/api/v1/denials/{id}', { id: 'den_1' })
 
   const session = 'ses_0123456789abcdefghjkmnpqrs'
   await rest.store.sessions.merge(
