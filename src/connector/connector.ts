@@ -202,7 +202,13 @@ export class Connector {
 
   #notes(): FaultMessage[] {
     const { rawPhase, vitals } = this.#services
-    const notes = [this.#locker?.drift, ...rawPhase.blocked, this.#control?.route.far, ...vitals.notes, this.#flaps?.fault]
+    const notes = [
+      this.#locker?.drift,
+      ...rawPhase.blocked,
+      this.#control?.route.far,
+      ...vitals.notes,
+      this.#flaps?.fault,
+    ]
     return notes.filter((note) => note !== undefined).map(faultToMessage)
   }
 

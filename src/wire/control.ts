@@ -38,7 +38,7 @@ export {
   type LoginRequest,
   loginRequest,
 } from './enrolment.ts'
-export { MAX_PROBES, MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
+export { MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
 export { MAX_OUTAGES, type OutageRecord, outageRecord } from './outages.ts'
 export { type SessionReport, type SessionTimes, sessionReport, sessionTimes } from './session-report.ts'
 export {
