@@ -8,7 +8,7 @@ import type { AppTarget, PatientRole } from '../doctor/facts.ts'
 import type { Report } from '../doctor/report.ts'
 import type { HostRole } from './doctor-host.ts'
 import { faultJson, faultText } from './fault-report.ts'
-import { examples, globals, parseHostPort } from './globals.ts'
+import { examples, globals, parseHostPort, parsePorts } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { print, say } from './terminal.ts'
 
@@ -21,6 +21,7 @@ interface DoctorFlags {
   readonly pin?: string
   readonly app?: { host: string; port: number }
   readonly network: string[]
+  readonly ports?: [number, number][]
   readonly watch?: boolean
   readonly log?: string
   readonly ask?: string
@@ -58,6 +59,11 @@ export function addDoctor(program: Command): void {
       new Option('--network <cidr...>', 'where the address of --app is expected')
         .argParser(collectCidr)
         .default([]),
+    )
+    .addOption(
+      new Option('--ports <list>', 'ports of the segment of --app, such as 443,8000-8100').argParser(
+        parsePorts,
+      ),
     )
     .option('--log <file>', 'look at a log or pasted output instead of this machine; - for standard input')
     .addOption(
@@ -209,7 +215,11 @@ async function watch(
 async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, signal: AbortSignal) {
   const { admit, findPlaces } = await import('./doctor-patient.ts')
   const { parsePin } = await import('../client/login.ts')
-  const app: AppTarget | undefined = flags.app && { ...flags.app, networks: flags.network }
+  const app: AppTarget | undefined = flags.app && {
+    ...flags.app,
+    networks: flags.network,
+    ports: flags.ports,
+  }
   const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
   return admit(await findPlaces(role, flags), { ...flags, app, pin }, signal)
 }

@@ -51,6 +51,16 @@ export function parseSeconds(text: string): number {
   return Number(text)
 }
 
+/** `443,8000-8100` as ranges. */
+export function parsePorts(text: string): [number, number][] {
+  return text.split(',').map((part) => {
+    const [from, to = from, ...rest] = part.split('-')
+    const range: [number, number] = [parsePort(from!), parsePort(to!)]
+    if (rest.length > 0 || range[0] > range[1]) throw new InvalidArgumentError('Expected 443,8000-8100.')
+    return range
+  })
+}
+
 export function parsePort(text: string): number {
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) {

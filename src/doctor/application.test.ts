@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import net from 'node:net'
 import { test } from 'node:test'
+import { lookAtApplication } from './application.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { factsOf, tcp } from './facts.fixture.ts'
@@ -54,6 +56,22 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
       returnPath: { filtered: 4 },
     },
     expected: ['application SEGMENT_PORT_MISMATCH'],
+  },
+  {
+    name: 'closed on this port, open on another one that the segment has too',
+    app: {
+      target: {
+        ...TARGET,
+        ports: [
+          [443, 443],
+          [8443, 8450],
+        ],
+      },
+      attempts: [tcp('refused', AT)],
+      neighbours: [tcp('open', { ...AT, port: 8443 })],
+    },
+    expected: ['application APP_REFUSED'],
+    evidence: /10\.20\.9\.40:8443 connected/,
   },
   {
     name: 'NXDOMAIN',
@@ -173,3 +191,31 @@ test('the application is not looked at behind a resolver that this user cannot r
     ['RESOLVER_UNREADABLE'],
   )
 })
+
+test('lookAtApplication: the other ports of the segment are tried when the one asked for is closed', async (t) => {
+  const [closed, open] = await Promise.all([listen(), listen()])
+  t.after(() => open.close())
+  const at = ({ port }: net.AddressInfo): [number, number] => [port, port]
+  const [from, other] = [closed, open].map((one) => at(one.address() as net.AddressInfo)) as [
+    [number, number],
+    [number, number],
+  ]
+  await new Promise((resolve) => closed.close(resolve))
+  const target: AppTarget = { host: '127.0.0.1', port: from[0], networks: [], ports: [from, other] }
+  const resolvers = { servers: [] } as unknown as Parameters<typeof lookAtApplication>[1]
+  const seen = await lookAtApplication(target, resolvers, new AbortController().signal)
+  assert.deepEqual(
+    seen.attempts.map(({ is }) => is),
+    ['refused'],
+  )
+  assert.deepEqual(
+    seen.neighbours.map(({ port, is }) => [port, is]),
+    [[other[0], 'open']],
+  )
+})
+
+async function listen(): Promise<net.Server> {
+  const server = net.createServer((socket) => socket.on('error', () => {}).end())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return server
+}

@@ -13,6 +13,8 @@ const NEIGHBOUR_MS = 2500
 const TLS_MS = 3000
 const HEAD_START_MS = 700
 const MAX_ADDRESSES = 4
+/** The ends of its ranges stand for the rest: this is a look, not a scan. */
+const MAX_PORTS_OF_SEGMENT = 8
 
 /** Ports where the same kind of application is found when it is not where one looks first. */
 const NEIGHBOURS: readonly (readonly number[])[] = [
@@ -64,14 +66,16 @@ async function connect(
   const soon = await Promise.race([all, wait(HEAD_START_MS, undefined, { signal })])
   const open = soon?.find(({ is }) => is === 'open')
   if (soon && open) return { attempts: soon, neighbours: [], tls: await certificateOf(target, open, signal) }
-  const others = await Promise.all(neighboursOf(target.port).map((port) => tryAll(port, NEIGHBOUR_MS)))
+  const others = await Promise.all(neighboursOf(target).map((port) => tryAll(port, NEIGHBOUR_MS)))
   const attempts = await all
   return { attempts, neighbours: attempts.some(({ is }) => is === 'open') ? [] : others.flat() }
 }
 
-function neighboursOf(port: number): number[] {
+/** Other ports where it may be found: those of its segment first, then those usual for its kind. */
+function neighboursOf({ port, ports = [] }: AppTarget): number[] {
+  const ofSegment = ports.flat().slice(0, MAX_PORTS_OF_SEGMENT)
   const families = NEIGHBOURS.filter((family) => family.includes(port))
-  return [...new Set(families.flat())].filter((other) => other !== port)
+  return [...new Set([...ofSegment, ...families.flat()])].filter((other) => other !== port)
 }
 
 function certificateOf(

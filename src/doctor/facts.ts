@@ -54,6 +54,8 @@ export interface AppTarget {
   readonly port: number
   /** Where its address is expected, CIDRs; nothing is expected when empty. */
   readonly networks: readonly string[]
+  /** Ports of its segment, from and to, where they are known. */
+  readonly ports?: readonly (readonly [number, number])[]
 }
 
 /** The provisioning key file, read by this user. */

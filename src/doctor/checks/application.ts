@@ -1,5 +1,6 @@
 import net from 'node:net'
 import { hostPort } from '../../link/egress.ts'
+import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { AppFacts, Patient } from '../facts.ts'
 import { isSinkhole, isWithin } from './addresses.ts'
@@ -109,8 +110,13 @@ export const appPort: Check = check({
 
 function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient: Patient): Judged {
   const where = hostPort(target)
-  const other = neighbours.find(({ is }) => is === 'open')
-  const seen = [...attempts.map(attemptText), ...(other ? [attemptText(other)] : [])]
+  const answering = neighbours.filter(({ is }) => is === 'open')
+  const inSegment = ({ port }: TcpFacts) =>
+    target.ports?.some(([from, to]) => from <= port && port <= to) ?? false
+  const sibling = answering.find(inSegment)
+  const other = sibling === undefined ? answering[0] : undefined
+  const asWell = sibling && `port ${sibling.port}, which the segment has too, answers: use that one`
+  const seen = [...attempts.map(attemptText), ...answering.map(attemptText)]
   const verify = { run: `nc -zv -w 4 ${target.host} ${target.port}`, expect: 'succeeded' }
   const common = { expected: `a connection to ${where}`, seen, verify }
   const [first] = attempts
@@ -129,7 +135,11 @@ function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient:
     return fail('APP_REFUSED', {
       ...common,
       cause: `The machine is there and refuses: nothing listens on port ${target.port}, or a firewall rejects.`,
-      fix: [`on the machine of the application: ss -ltn 'sport = :${target.port}'`, 'start the application'],
+      fix: [
+        ...(asWell ? [asWell] : []),
+        `on the machine of the application: ss -ltn 'sport = :${target.port}'`,
+        'start the application',
+      ],
     })
   }
   if (returnPath !== undefined) {
@@ -151,7 +161,10 @@ function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient:
       cause: forbidden
         ? 'Somebody on the way forbids the connection: a firewall that rejects.'
         : 'The first packet gets no answer: a firewall drops it, or the machine is off.',
-      fix: [`allow TCP from this connector to ${first!.address} port ${target.port}`],
+      fix: [
+        ...(asWell ? [asWell] : []),
+        `allow TCP from this connector to ${first!.address} port ${target.port}`,
+      ],
     })
   }
   return fail('APP_UNREACHABLE', {

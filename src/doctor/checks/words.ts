@@ -50,7 +50,9 @@ export function verifyConnected({ role, stateDir }: Patient): { run: string; exp
 export function askAgain({ role, stateDir, app }: Patient): string {
   const about =
     app === undefined ? [] : [`--app ${hostPort(app)}`, ...app.networks.map((one) => `--network ${one}`)]
-  return ['backstitch', 'doctor', role, '--state', stateDir, ...about].join(' ')
+  const ports = app?.ports?.map(([from, to]) => (from === to ? from : `${from}-${to}`)) ?? []
+  const within = ports.length > 0 ? [`--ports ${ports.join(',')}`] : []
+  return ['backstitch', 'doctor', role, '--state', stateDir, ...about, ...within].join(' ')
 }
 
 /** For what shows in no other command: the doctor finds nothing any more. */
