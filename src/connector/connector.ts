@@ -6,11 +6,8 @@ import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
 import { EdgeBook } from '../link/edge-book.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
-import { faultToMessage } from '../link/fault-message.ts'
-import { FlapWatch } from '../link/flap-watch.ts'
 import { SelfExamination } from '../link/self-examination.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
-import type { FaultMessage } from '../wire/control.ts'
 import { type ConnectorState, stateOf } from './bring-up.ts'
 import { Control } from './control.ts'
 import { finishEnrolment } from './enrol.ts'
@@ -41,7 +38,6 @@ export class Connector {
   readonly #services: Services
   readonly #tunnels: Tunnels
   #examination: SelfExamination | undefined
-  #flaps: FlapWatch | undefined
   #locker: Locker | undefined
   #identity: ConnectorIdentity | undefined
   #egress: Egress | undefined
@@ -77,9 +73,7 @@ export class Connector {
       this.#examination = examination
       await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
       this.#progress.observe(examination)
-      const flaps = new FlapWatch(log, () => examination.report())
-      this.#flaps = flaps
-      this.#services.vitals.onSample = () => flaps.look()
+      this.#services.watchOutages(() => examination.report())
       this.#services.vitals.onChange = () => this.#control?.tell()
       const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
       this.#locker = new Locker(state, machine, log)
@@ -196,20 +190,8 @@ export class Connector {
       outages: this.#examination?.report(),
       history: this.#services.vitals.history,
       sessionsBy: this.#services.active.bySegment(),
-      notes: this.#notes(),
+      notes: this.#services.notes(this.#control?.route.far),
     })
-  }
-
-  #notes(): FaultMessage[] {
-    const { rawPhase, vitals } = this.#services
-    const notes = [
-      this.#locker?.drift,
-      ...rawPhase.blocked,
-      this.#control?.route.far,
-      ...vitals.notes,
-      this.#flaps?.fault,
-    ]
-    return notes.filter((note) => note !== undefined).map(faultToMessage)
   }
 
   #document(): ConnectorStatus & { metrics: string } {

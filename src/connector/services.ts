@@ -1,6 +1,11 @@
+import type { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import { faultToMessage } from '../link/fault-message.ts'
+import { FlapWatch } from '../link/flap-watch.ts'
 import { RawPhase } from '../link/raw-phase.ts'
+import type { OutageReport } from '../link/self-examination.ts'
 import { SessionReports } from '../link/session-reports.ts'
+import type { FaultMessage } from '../wire/control.ts'
 import { ActiveSessions } from './active-sessions.ts'
 import { Dialer } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
@@ -26,6 +31,7 @@ export class Services implements StreamServices, Disposable {
   readonly reports: SessionReports
   readonly active: ActiveSessions
   readonly vitals: Vitals
+  #flaps: FlapWatch | undefined
 
   constructor(log: Log) {
     this.log = log
@@ -37,6 +43,19 @@ export class Services implements StreamServices, Disposable {
       sessions: () => this.active.count,
       sessionsBy: () => this.active.bySegment(),
     })
+  }
+
+  /** From here on drops of the connection are counted, and said when there are many. */
+  watchOutages(report: () => OutageReport): void {
+    const flaps = new FlapWatch(this.log, report)
+    this.#flaps = flaps
+    this.vitals.onSample = () => flaps.look()
+  }
+
+  /** What is wrong though it serves. */
+  notes(more: Fault | undefined): FaultMessage[] {
+    const notes = [...this.rawPhase.blocked, more, ...this.vitals.notes, this.#flaps?.fault]
+    return notes.filter((note) => note !== undefined).map(faultToMessage)
   }
 
   [Symbol.dispose](): void {
