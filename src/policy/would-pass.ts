@@ -34,7 +34,7 @@ export function wouldPass(
       if (text('rule') !== undefined) return `internet rule "${text('rule')}" without this name`
       return `a segment that declares ${to.host} with ${to.protocol} ${to.port}, and a rule that allows it`
     case 'CLIENT_WRONG_PORT':
-      return `${to.protocol} ${to.port} among the ports of segment ${text('segment')} (now ${list('lists') || 'none'})`
+      return `${to.protocol} ${to.port} among the ports of segment ${text('segment')} (now ${list('lists').replaceAll(' or ', ', ') || 'none'})`
     case 'SEGMENT_UNMAPPED':
       return `a server group with an enabled connector group behind segment ${text('segment')}`
     case 'WRONG_CONNECTOR_KIND':

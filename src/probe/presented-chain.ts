@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import tls from 'node:tls'
 
 export interface PresentedCertificate {
@@ -45,7 +46,8 @@ export function trustedBySystem(socket: tls.TLSSocket): boolean {
 /** Does the leaf cover `host`, as a program that connects to it would ask? */
 export function nameFits(socket: tls.TLSSocket, host: string): boolean {
   const leaf = socket.getPeerX509Certificate()
-  return leaf !== undefined && (leaf.checkHost(host) ?? leaf.checkIP(host)) !== undefined
+  // Each throws for what the other takes.
+  return leaf !== undefined && (isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined
 }
 
 function x509Chain(socket: tls.TLSSocket): X509Certificate[] {

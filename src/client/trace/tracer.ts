@@ -142,7 +142,7 @@ export class Tracer {
     say('edge', { verdict: 'pass', us: handoverUs, text: `${pipeText}${how}` })
     try {
       const us = await tunnel.mux.ping()
-      const fresh = innerTlsUs === undefined ? '' : `end-to-end TLS in ${innerTlsUs} µs; `
+      const fresh = innerTlsUs === undefined ? '' : `end-to-end TLS in ${(innerTlsUs / 1000).toFixed(1)} ms; `
       say('connector', { verdict: 'pass', us, text: `${fresh}a frame came back through the tunnel` })
       return true
     } catch (error) {
@@ -190,7 +190,7 @@ function sayReached(
 function resolved(name: string, { seen }: Fault): Said {
   const { address, addresses } = seen
   const found = [address ?? addresses ?? []].flat().join(', ')
-  return { verdict: 'pass', text: found === '' ? `${name} has an address` : `${name} is at ${found}` }
+  return { verdict: 'pass', text: found === '' ? `${name} was resolved` : `${name} is at ${found}` }
 }
 
 function failure(fault: Fault): Said {

@@ -151,6 +151,9 @@ function withNames(
   { edges, presence }: RunTraceDeps,
   decided: Decided,
 ): TraceStep {
+  if (step.hop === 'client') {
+    return { ...step, text: step.text.replaceAll(/\bcon_[0-9a-z]{26}\b/g, (id) => decided.nameOf(id)) }
+  }
   if (way === undefined) return step
   if (step.hop === 'edge') {
     const because = edges.reasonFor(way.pipe)?.edgeBecause ?? `edge ${edges.nameOf(way.edge)}`

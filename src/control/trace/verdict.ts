@@ -55,7 +55,7 @@ function findingOf(
   const verify = { run: traceCommand(about), expect: 'healthy:' }
   if (looked !== undefined) {
     const { code, title, cause, seen, fix } = looked
-    return { hop, code, title, cause, seen: [...seen], fix: [...fix], verify }
+    return { hop, code, title, cause, seen: [`the session: ${fault.detail}`, ...seen], fix: [...fix], verify }
   }
   const { title, cause, fix } = FAULTS[fault.code]
   const isDecision = hop === 'policy' || hop === 'selection' || hop === 'client'
