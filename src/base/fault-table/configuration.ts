@@ -100,7 +100,8 @@ export const CONFIGURATION_FAULTS = {
     retry: false,
     title: 'More destinations are checked without pause than connectors can check',
     evidence: 'group; applications to be watched; how many a connector watches',
-    cause: 'Each connector watches the applications of all continuous segments behind its group, and only so many.',
+    cause:
+      'Each connector watches the applications of all continuous segments behind its group, and only so many.',
     fix: 'Set health to onAccess on segments that can wait, or put some of them behind another connector group.',
     verify: 'backstitch lint no longer names the group',
     dependsOn: [],
