@@ -49,7 +49,7 @@ before(async () => {
 after(async () => {
   await installed?.[Symbol.asyncDispose]()
   for (const server of listening) server.close()
-  if (!process.env.KEEP) await rm(dir, { recursive: true, force: true })
+  await rm(dir, { recursive: true, force: true })
 })
 
 test('from the device of the user: every hop passes, each in its own words, and the records say it was a trace', async () => {

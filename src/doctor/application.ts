@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import tls from 'node:tls'
+import { isTlsPort } from '../policy/tls-ports.ts'
 import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
 import { pingSizes } from '../probe/ping.ts'
 import { nameFits, presentedChain } from '../probe/presented-chain.ts'
@@ -29,8 +30,6 @@ const NEIGHBOURS: readonly (readonly number[])[] = [
   [6379, 6380],
   [389, 636],
 ]
-/** A ClientHello is only sent where TLS is usual: other programs log it as an attack. */
-const TLS_PORTS: ReadonlySet<number> = new Set([443, 8443, 9443, 4443, 636, 993, 995, 465, 5986, 6443])
 
 /** The last mile from here, as the connector goes it. Never throws. */
 export async function lookAtApplication(
@@ -83,7 +82,7 @@ function certificateOf(
   { address, port }: TcpFacts,
   signal: AbortSignal,
 ): Promise<AppFacts['tls']> {
-  if (!TLS_PORTS.has(port)) return Promise.resolve(undefined)
+  if (!isTlsPort(port)) return Promise.resolve(undefined)
   return new Promise((done) => {
     const late = AbortSignal.any([signal, AbortSignal.timeout(TLS_MS)])
     const servername = net.isIP(target.host) === 0 ? target.host : ''
