@@ -8,13 +8,13 @@ import { APP_NAME, APP_PORT } from '../topology.ts'
 const groups = new WeakMap<Lab, Cgroup>()
 const copying = new WeakMap<Lab, Daemon[]>()
 /** Of one processor: a service that shares its machine with a backup job. */
-const LITTLE_PERCENT = 6
+const LITTLE_PERCENT = 7
 const TRANSFERS = 4
 
 /** Users who copy large files, at a pace that a whole processor bears with ease. */
 function transfers(lab: Lab): Daemon[] {
   const url = `http://${APP_NAME}:${APP_PORT}/bytes/9999999[0-9]`
-  const flags = ['-s', '--limit-rate', '3M', '-o', '/dev/null', '--socks5-hostname', '127.0.0.1:9180']
+  const flags = ['-s', '--limit-rate', '6M', '-o', '/dev/null', '--socks5-hostname', '127.0.0.1:9180']
   return Array.from({ length: TRANSFERS }, (_, at) =>
     lab.machines.user.start(`transfer-${at}`, ['curl', ...flags, url]),
   )
