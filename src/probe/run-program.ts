@@ -20,17 +20,19 @@ const SEARCH = [process.env.PATH, '/usr/sbin', '/sbin', '/usr/bin', '/bin'].filt
 
 const PLAIN = { PATH: SEARCH, LC_ALL: 'C', TZ: 'UTC' }
 
+const NOT_RUN: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM']
+
 /**
  * A program of the system, without a shell.
  *
- * @returns `undefined` if there is no such program: what it would have said stays unknown.
+ * @returns `undefined` if there is no such program, or this user may not run it: what it would have said stays unknown.
  */
 export function runProgram(
   name: string,
   args: readonly string[],
   { signal, timeoutMs = 2000, env = PLAIN }: ProgramOptions,
 ): Promise<ProgramResult | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const options = {
       signal,
       timeout: timeoutMs,
@@ -38,10 +40,16 @@ export function runProgram(
       maxBuffer: MAX_OUTPUT_BYTES,
       env,
     }
-    execFile(name, args, options, (error, stdout, stderr) => {
-      const code = (error as { code?: number | string } | null)?.code
-      if (code === 'ENOENT' || code === 'EACCES') resolve(undefined)
-      else resolve({ status: error === null ? 0 : typeof code === 'number' ? code : -1, stdout, stderr })
-    })
+    try {
+      execFile(name, args, options, (error, stdout, stderr) => {
+        const code = (error as { code?: number | string } | null)?.code
+        if (NOT_RUN.includes(code)) resolve(undefined)
+        else resolve({ status: error === null ? 0 : typeof code === 'number' ? code : -1, stdout, stderr })
+      })
+    } catch (error) {
+      // Some errors are thrown, not told: EPERM of ping, whose file asks for a capability that no child may have.
+      if (!NOT_RUN.includes((error as NodeJS.ErrnoException).code)) reject(error)
+      else resolve(undefined)
+    }
   })
 }
