@@ -23,6 +23,8 @@ const contextFile = z.strictObject({
     .optional(),
   /** File with the API token; relative to this file. */
   tokenFile: z.string().min(1),
+  /** HOST:PORT that the server bound which wrote this: what the doctor on its machine asks. */
+  listen: z.string().min(3).max(300).optional(),
 })
 export type ContextFile = z.infer<typeof contextFile>
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { EdgeHost, Patient } from '../doctor/facts.ts'
+import type { Patient } from '../doctor/facts.ts'
 import { parseHostPort } from './globals.ts'
 import { print } from './terminal.ts'
 
@@ -38,27 +38,17 @@ async function hostPatient(role: HostRole, flags: HostFlags): Promise<Patient> {
   const { readServerConfig } = await import('./server.ts')
   const config = await readServerConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const stateDir = path.resolve(flags.state ?? config.stateDir)
-  const host = serving(flags, config, await lastContext(stateDir))
-  return { role, stateDir, proxyFile: '', host }
+  // What the server itself wrote when it last listened is nearer to the truth than its configuration.
+  const last = await lastContext(stateDir)
+  const listen = flags.edge ?? parseHostPort(last.listen ?? config.listen)
+  return { role, stateDir, proxyFile: '', host: { listen, publicHost: last.publicHost ?? config.publicHost } }
 }
 
-/** What the server itself wrote when it last listened is nearer to the truth than its configuration. */
-function serving(
-  flags: HostFlags,
-  config: { listen: string; publicHost?: string },
-  last: { host: string; port: number } | undefined,
-): EdgeHost {
-  const listen = parseHostPort(config.listen)
-  const publicHost = last?.host ?? config.publicHost
-  return { listen: flags.edge ?? { host: listen.host, port: last?.port ?? listen.port }, publicHost }
-}
-
-async function lastContext(stateDir: string): Promise<{ host: string; port: number } | undefined> {
+async function lastContext(stateDir: string): Promise<{ listen?: string; publicHost?: string }> {
   try {
-    const { server } = JSON.parse(await readFile(path.join(stateDir, 'context.json'), 'utf8'))
-    const { hostname, port } = new URL(server)
-    return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443) }
+    const { server, listen } = JSON.parse(await readFile(path.join(stateDir, 'context.json'), 'utf8'))
+    return { listen, publicHost: new URL(server).hostname.replace(/^\[|\]$/g, '') }
   } catch {
-    return undefined // it has never listened, or this user may not see
+    return {} // it has never listened, or this user may not see
   }
 }

@@ -78,7 +78,13 @@ async function runServer(flags: ServerFlags, command: Command): Promise<void> {
   const token = await adminToken(control, contextFile)
   const tokenFile = 'admin.token'
   if (token !== undefined) await writeToken(path.join(config.stateDir, tokenFile), token)
-  await writeContext(contextFile, { server: `https://${at}`, fingerprint: edge.fingerprint, tokenFile })
+  const listen = `${hostInUrl(config.listen.host)}:${edge.port}`
+  await writeContext(contextFile, {
+    server: `https://${at}`,
+    fingerprint: edge.fingerprint,
+    tokenFile,
+    listen,
+  })
   const facts = {
     version: VERSION,
     edge: at,
