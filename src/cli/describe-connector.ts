@@ -39,12 +39,16 @@ function concernLines({ overload, leak }: Row = {}): string[] {
     .map(({ hop, code, detail }) => style('yellow', `${hop} ${code}: ${inLine(detail)}`))
 }
 
-/** Sessions by application in words, where the ids are known; what is wrong stands above. */
+/** Sessions by application and ways to edges in words; what is wrong stands above. */
 function liveFields({ live, names = {} }: Row): Row | undefined {
   if (live === undefined) return undefined
-  const { sessionsBy = [], overload: _, leak: __, ...fields } = live
+  const { sessionsBy = [], edges = [], overload: _, leak: __, ...fields } = live
   const by = sessionsBy.map(({ segment, sessions }: Row) => `${names[segment] ?? segment} ${sessions}`)
-  return { ...fields, sessionsBy: by }
+  return { ...fields, edges: edges.map(wayText), sessionsBy: by.length === 0 ? undefined : by }
+}
+
+function wayText({ name, rttUs, code }: Row): string {
+  return `${name} ${rttUs === undefined ? (code ?? 'not measured') : `${(rttUs / 1000).toFixed(1)} ms`}`
 }
 
 /** As the doctor says it: hop, code and cause; then evidence, fix, and what to run where. */

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { readDocuments } from '../../api/documents.ts'
 import { readStatus } from '../../base/status-socket.ts'
@@ -94,8 +94,9 @@ export async function bringUpConnector(o: {
   if (kept.sealedIn !== undefined && kept.sealedIn !== site.kind)
     rmSync(folder, { recursive: true, force: true })
   kept.sealedIn = site.kind
+  let given = !existsSync(path.join(folder, 'identity.json'))
+  if (given) await putKey(rest, folder)
   const user = await site.startConnector(edge)
-  let given = false
   const status = await Promise.race([
     site.broken,
     until('the connector is not healthy', UP_MS, async () => {
@@ -119,6 +120,7 @@ async function putKey(rest: Rest, folder: string): Promise<void> {
     expiresAt: new Date(Date.now() + 600_000).toISOString(),
   }
   const { key } = (await rest.call('/provisioning-keys', { method: 'POST', body })).body as { key: string }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = path.join(folder, 'provision_key')
   rmSync(file, { force: true })
   writeFileSync(file, `${key}\n`, { mode: 0o600, flag: 'wx' })

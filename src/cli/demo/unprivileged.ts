@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chownSync, mkdirSync, readFileSync } from 'node:fs'
+import { chownSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 export interface Unprivileged {
@@ -49,10 +49,12 @@ export function unprivileged(checkout: string, state: string, mayMount: boolean)
   return { prefix, checkout, state, user, uid: 0 }
 }
 
-/** Gives a directory of the state to the user that works in it. */
+/** Gives a directory of the state, and the files in it, to the user that works there. */
 export function handOver(folder: string, uid: number): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  if (process.getuid?.() === 0) chownSync(folder, uid, uid)
+  if (process.getuid?.() !== 0) return
+  chownSync(folder, uid, uid)
+  for (const name of readdirSync(folder)) lchownSync(path.join(folder, name), uid, uid)
 }
 
 function canUse(prefix: readonly string[], checkout: string, state: string): boolean {
