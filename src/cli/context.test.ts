@@ -37,7 +37,7 @@ test('what the server writes is what commands find; both files are for their own
 test('without a name it is looked for in XDG, and the fault says where', async () => {
   using at = folder()
   const env = { XDG_CONFIG_HOME: at.path }
-  const fault = await findContext(undefined, env).catch((error: Fault) => error)
+  const fault = await findContext(undefined, env, at.path).catch((error: Fault) => error)
   assert.ok(fault instanceof Fault && fault.code === 'CONTEXT_MISSING')
   assert.ok((fault.seen.looked as string[]).includes(path.join(at.path, 'backstitch', 'context.json')))
 })

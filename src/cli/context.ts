@@ -36,9 +36,9 @@ export interface Context {
 }
 
 /** Where a context is looked for when none is named, in this order. */
-function candidates(env: NodeJS.ProcessEnv): string[] {
+function candidates(env: NodeJS.ProcessEnv, folder: string): string[] {
   const config = env.XDG_CONFIG_HOME || path.join(homedir(), '.config')
-  return [path.resolve('.backstitch/context.json'), path.join(config, 'backstitch', 'context.json')]
+  return [path.join(folder, '.backstitch/context.json'), path.join(config, 'backstitch', 'context.json')]
 }
 
 /**
@@ -46,8 +46,12 @@ function candidates(env: NodeJS.ProcessEnv): string[] {
  *
  * @throws {Fault} CONTEXT_MISSING naming where it was looked for; INVALID naming file, line and column.
  */
-export async function findContext(named: string | undefined, env = process.env): Promise<Context> {
-  const files = named === undefined ? candidates(env) : [path.resolve(named)]
+export async function findContext(
+  named: string | undefined,
+  env = process.env,
+  folder = process.cwd(),
+): Promise<Context> {
+  const files = named === undefined ? candidates(env, folder) : [path.resolve(named)]
   for (const file of files) {
     const text = await read(file)
     if (text === undefined) continue

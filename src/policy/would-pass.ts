@@ -1,7 +1,10 @@
-import type { FaultMessage } from '../wire/control.ts'
+import type { Fault, FaultCode } from '../base/faults.ts'
 
 /** A fault of a decision, as far as this needs it. */
-type Refusal = Pick<FaultMessage, 'code' | 'detail' | 'seen'>
+interface Refusal {
+  readonly code: FaultCode
+  readonly seen?: Fault['seen']
+}
 
 /**
  * What would turn a refusal into a yes, in one sentence for an admin; undefined where the code says nothing of it.

@@ -10,7 +10,6 @@ import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
-import { traceHopOf } from '../../policy/trace-hop.ts'
 import {
   type AgentMessage,
   type ControlMessage,
@@ -19,6 +18,7 @@ import {
   type TraceStep,
   type TraceTold,
 } from '../../wire/control.ts'
+import { traceHopOf } from '../../wire/trace-hop.ts'
 import { type Destination, destination, showDestination } from '../destination.ts'
 import type { GrantCache } from '../grants.ts'
 import type { Opener } from '../open-session.ts'

@@ -1,5 +1,5 @@
 import type { FaultCode, Hop } from '../base/faults.ts'
-import type { TraceHop } from '../wire/trace.ts'
+import type { TraceHop } from './trace.ts'
 
 /** Codes that the control plane owns and that are about connectors, not about permission. */
 const OF_SELECTION: ReadonlySet<FaultCode> = new Set([

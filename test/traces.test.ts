@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openClientSite, until } from '../../../test/client-site.ts'
-import type { TraceStep } from '../../wire/control.ts'
-import { Traces } from './traces.ts'
+import { Traces } from '../src/control/trace/traces.ts'
+import type { TraceStep } from '../src/wire/control.ts'
+import { openClientSite, until } from './client-site.ts'
 
 const STEP: TraceStep = { hop: 'client', verdict: 'pass', text: 'fine' }
 
