@@ -29,6 +29,8 @@ export interface InstallationOptions {
   /** A folder of its own, for state, configuration and logs. */
   readonly dir: string
   readonly reach: Reach
+  /** Of the server. */
+  readonly controlPort?: number
   /** On top of the environment of this process, for each role that runs. */
   readonly env?: Partial<Record<Role, NodeJS.ProcessEnv>>
 }
@@ -52,7 +54,7 @@ export class Installation implements AsyncDisposable {
   #connectors = 0
 
   /** Resolves when the server listens and what may be reached is declared. */
-  static async start({ dir, reach, env = {} }: InstallationOptions): Promise<Installation> {
+  static async start({ dir, reach, controlPort, env = {} }: InstallationOptions): Promise<Installation> {
     await using opening = new AsyncDisposableStack()
     const children = opening.use(new Children(dir))
     const edge = { host: '127.0.0.1', port: await freePort() }
@@ -63,6 +65,7 @@ export class Installation implements AsyncDisposable {
       `${edge.host}:${edge.port}`,
       '--drain',
       '0',
+      ...(controlPort === undefined ? [] : ['--control-port', `${controlPort}`]),
     ]
     const roles = {
       server: { ...NO_PROXIES, ...env.server },

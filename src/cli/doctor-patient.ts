@@ -124,7 +124,10 @@ async function admitConnector(
     from(key && { host: key.edgeHost, port: key.edgePort }, 'the provisioning key')
   const pin = flags.pin ?? (found ? pinOf(found.rootPem) : key?.pin)
   return {
-    patient: { role: 'connector', stateDir, keyFile, proxyFile: config.proxyFile, edge, pin, app: flags.app },
+    patient: {
+      ...{ role: 'connector', stateDir, keyFile, proxyFile: config.proxyFile, pin, app: flags.app },
+      edge: edge && { ...edge, controlPort: config.controlPort },
+    },
     given: { identity, key: facts, denials },
     egress: { flag: flags.proxy ?? config.proxy, file: config.proxyFile },
   }

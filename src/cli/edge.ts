@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
-import { examples, parseHostPort, parseSeconds } from './globals.ts'
+import { examples, parseHostPort, parsePort, parseSeconds } from './globals.ts'
 import { untilStopped } from './signals.ts'
 
 interface EdgeFlags {
@@ -9,6 +9,7 @@ interface EdgeFlags {
   readonly state?: string
   readonly keyFile?: string
   readonly listen?: { host: string; port: number }
+  readonly controlPort?: number
   readonly home?: { host: string; port: number }
   readonly proxy?: string
   readonly drain?: number
@@ -33,6 +34,11 @@ export function addEdge(program: Command): void {
       new Option('--listen <host:port>', 'where it listens')
         .env('BACKSTITCH_LISTEN')
         .argParser(parseHostPort),
+    )
+    .addOption(
+      new Option('--control-port <port>', 'second port for control connections of agents only').argParser(
+        parsePort,
+      ),
     )
     .addOption(
       new Option('--home <host:port>', 'server to use instead of the one that the key names').argParser(
@@ -70,6 +76,7 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
     stateDir: flags.state ?? config.stateDir,
     keyFile: flags.keyFile ?? config.keyFile,
     listen: flags.listen ?? parseHostPort(config.listen),
+    controlPort: flags.controlPort ?? config.controlPort,
     home: flags.home ?? config.home,
     proxy,
     drainSeconds: flags.drain ?? config.drainSeconds,

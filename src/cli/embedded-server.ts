@@ -10,6 +10,8 @@ import { keepPublicCertificate, type PublicCertificate } from '../edge/public-ce
 export interface EmbeddedServerOptions {
   readonly stateDir: string
   readonly listen: { readonly host: string; readonly port: number }
+  /** A second port, for control connections of agents only. */
+  readonly controlPort?: number
   /** Name or address that agents reach the edge by. */
   readonly publicHost: string
   /** An operator's own; else one is made and kept in the state directory. */
@@ -45,6 +47,7 @@ export class EmbeddedServer implements AsyncDisposable {
       await Edge.open({
         ...{
           listen: o.listen,
+          controlPort: o.controlPort,
           edgeId: control.edgeId,
           publicCertificate,
           control,
@@ -55,7 +58,7 @@ export class EmbeddedServer implements AsyncDisposable {
         log: o.log.child({ part: 'edge' }),
       }),
     )
-    await control.edgeListens(edge.port)
+    await control.edgeListens(edge.port, edge.controlPort)
     control.onIdentityEnded = (id) => edge.revoke((peer) => peer.identity.id === id)
     const renewing = setInterval(() => {
       control.edgeCredentials(names).then(

@@ -10,7 +10,7 @@ import { createLog } from '../base/log.ts'
 import { VERSION } from '../base/version.ts'
 import type { Control } from '../control/control.ts'
 import { writeContext, writeToken } from './context.ts'
-import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
+import { examples, globals, parseHostPort, parsePort, parseSeconds } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
 
@@ -23,6 +23,8 @@ const serverConfig = z.strictObject({
   stateDir: filePath.default('/var/lib/backstitch/server'),
   /** Where the edge listens. */
   listen: z.string().min(3).max(300).default('0.0.0.0:443'),
+  /** A second port for control connections of agents only; they fall back to that of `listen`. */
+  controlPort: z.number().int().min(1).max(65_535).optional(),
   /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
   publicHost: z.string().min(1).max(253).optional(),
   /** Certificate chain and key for people and tools, PEM; made and kept by the server when absent. */
@@ -35,6 +37,7 @@ interface ServerFlags {
   readonly config: string
   readonly state?: string
   readonly listen?: string
+  readonly controlPort?: number
   readonly publicHost?: string
   readonly drain?: number
 }
@@ -48,6 +51,11 @@ export function addServer(program: Command): void {
     )
     .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
     .addOption(new Option('--listen <host:port>', 'where the edge listens').env('BACKSTITCH_LISTEN'))
+    .addOption(
+      new Option('--control-port <port>', 'second port for control connections of agents only').argParser(
+        parsePort,
+      ),
+    )
     .addOption(
       new Option('--public-host <host>', 'name or address that agents reach the edge by').env(
         'BACKSTITCH_PUBLIC_HOST',
@@ -144,6 +152,7 @@ async function serverOptions(flags: ServerFlags) {
   return {
     stateDir: flags.state ?? config.stateDir,
     listen,
+    controlPort: flags.controlPort ?? config.controlPort,
     publicHost: publicHost ?? listen.host,
     drainSeconds: flags.drain ?? config.drainSeconds,
     publicCertificate: files && {

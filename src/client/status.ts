@@ -113,7 +113,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
     clockSkewMs: uplink?.skewMs,
     fault: fault && faultToMessage(fault),
     outages: parts.outages,
-    notes: [...parts.rawPhase.blocked, uplink?.route?.far, opener.bypass.note]
+    notes: [...parts.rawPhase.blocked, ...(uplink?.route?.notes ?? []), opener.bypass.note]
       .filter((note) => note !== undefined)
       .map(faultToMessage),
     proxy: parts.proxy,

@@ -207,6 +207,7 @@ export class Uplink {
       edge: () => route.next(),
       timeoutMs: () => route.patienceMs,
       elsewhere: (fault) => route.failed(fault),
+      onControlPort: (fault) => route.secondPort(fault),
       egress,
       log,
       credentials: () => this.#credentials!,

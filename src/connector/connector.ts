@@ -144,6 +144,7 @@ export class Connector {
       edges: {
         book: await EdgeBook.open(StateDir.at(this.#o.stateDir, 'connector'), log),
         first: identity.edge,
+        controlPort: this.#o.controlPort,
         pinned: this.#o.edge && { edge: this.#o.edge, by: 'the setting edge of this connector' },
       },
       services: this.#services,
@@ -190,7 +191,7 @@ export class Connector {
       outages: this.#examination?.report(),
       history: this.#services.vitals.history,
       sessionsBy: this.#services.active.bySegment(),
-      notes: this.#services.notes(this.#control?.route.far),
+      notes: this.#services.notes(this.#control?.route.notes ?? []),
     })
   }
 

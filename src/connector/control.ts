@@ -36,7 +36,7 @@ const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 export interface ControlOptions {
   readonly identity: ConnectorIdentity
   /** What is known of edges, and whether one was set by hand: tickets for that one are followed there, too. */
-  readonly edges: Pick<EdgeRouteOptions, 'book' | 'first' | 'pinned'>
+  readonly edges: Pick<EdgeRouteOptions, 'book' | 'first' | 'pinned' | 'controlPort'>
   readonly egress: Egress
   readonly services: Services
   readonly tunnels: Tunnels
@@ -95,6 +95,7 @@ export class Control {
       edge: () => this.route.next(),
       timeoutMs: () => this.route.patienceMs,
       elsewhere: (fault) => this.route.failed(fault),
+      onControlPort: (fault) => this.route.secondPort(fault),
       egress: o.egress,
       log: o.log,
       credentials: () => this.#credentials,

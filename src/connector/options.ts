@@ -27,6 +27,8 @@ export const connectorConfig = z.strictObject({
       port: z.number().int().min(1).max(65_535).default(443),
     })
     .optional(),
+  /** Second port of the edge for control connections, tried first; usually told by the control plane. */
+  controlPort: z.number().int().min(1).max(65_535).optional(),
   /** How long open sessions may go on after a stop was asked for, in seconds. */
   drainSeconds: z.number().int().min(0).max(3600).default(10),
 })

@@ -53,8 +53,8 @@ export class Services implements StreamServices, Disposable {
   }
 
   /** What is wrong though it serves. */
-  notes(more: Fault | undefined): FaultMessage[] {
-    const notes = [...this.rawPhase.blocked, more, ...this.vitals.notes, this.#flaps?.fault]
+  notes(more: readonly Fault[]): FaultMessage[] {
+    const notes = [...this.rawPhase.blocked, ...more, ...this.vitals.notes, this.#flaps?.fault]
     return notes.filter((note) => note !== undefined).map(faultToMessage)
   }
 

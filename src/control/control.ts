@@ -137,9 +137,10 @@ export class Control implements ControlPort, AsyncDisposable {
   }
 
   /** Agents are sent to this port from now on. */
-  async edgeListens(port: number): Promise<void> {
+  async edgeListens(port: number, controlPort?: number): Promise<void> {
     const { home, store } = this.#parts
     home.port = port
+    home.controlPort = controlPort
     const before = (await store.objects.find('edge', home.id))?.spec
     const { description = 'in the process of the control plane', region = '', addresses = [] } = before ?? {}
     const spec = { description, enabled: true, host: home.host, port, region, addresses }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Fault } from '../base/faults.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { type Change, factsOf, NO_WAY } from './facts.fixture.ts'
@@ -142,4 +143,14 @@ test('every failure has evidence, a fix and a verify line, and no placeholder of
       assert.doesNotMatch(JSON.stringify(verdict), /undefined|\[object|NaN/, name)
     }
   }
+})
+
+test('a second port that is stopped comes last, as the port that every edge has serves', () => {
+  const fault = new Fault('EGRESS_BLOCKED', 'edge.example.com:8443 gave no answer')
+  const second = { at: { host: 'edge.example.com', port: 8443 }, distance: { fault } }
+  const stopped = { edges: { region: '', edges: [], second } }
+  assert.deepEqual(rootsOf({ known: stopped }), ['edge CONTROL_PORT_BLOCKED'])
+  assert.deepEqual(rootsOf({ known: { ...ILL.blocked.known, ...stopped } }), ['edge EGRESS_BLOCKED'])
+  const [root] = diagnose(CHECKS, factsOf({ known: stopped })).roots
+  assert.match(root!.verdict.seen[0]!, /^edge\.example\.com:8443 was dropped: no answer \(EGRESS_BLOCKED/)
 })

@@ -1,9 +1,11 @@
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
 import { EdgeBook } from '../link/edge-book.ts'
 import type { EdgeReport } from '../link/edge-sight.ts'
 import { measureEdge } from '../link/edge-survey.ts'
 import type { Egress } from '../link/egress.ts'
+import type { KnownEdge } from '../wire/control.ts'
 import type { DaemonFacts, EdgesFacts, Patient } from './facts.ts'
 
 export interface EdgesLook {
@@ -34,7 +36,21 @@ export async function lookAtEdges({ patient, egress, daemon, signal }: EdgesLook
     }),
   )
   const dialled = edges.find(({ host, port }) => host === patient.edge?.host && port === patient.edge.port)
-  return { region: book.region, inUse: told.find(({ inUse }) => inUse)?.id ?? dialled?.id, edges }
+  const inUse = told.find(({ inUse }) => inUse)?.id ?? dialled?.id
+  const second = secondPort(patient, inUse === undefined ? undefined : book.edge(inUse))
+  return {
+    ...{ region: book.region, inUse, edges },
+    second: second && { at: second, distance: await measureEdge(second, { egress, signal }) },
+  }
+}
+
+/** As the daemon would dial it: one that was set by hand goes before what the list of edges says. */
+function secondPort({ edge: first }: Patient, known: KnownEdge | undefined): EdgeAddress | undefined {
+  const pinned = first !== undefined && first.controlPort !== undefined ? first : undefined
+  const edge = pinned ?? known
+  if (edge?.controlPort === undefined || edge.controlPort === edge.port) return undefined
+  const { host, addresses, controlPort: port } = edge
+  return { host, addresses, port }
 }
 
 function why(told: EdgeReport | undefined): string | undefined {

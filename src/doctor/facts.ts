@@ -6,6 +6,7 @@
 import type { Fault } from '../base/faults.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
 import type { EdgeReport } from '../link/edge-sight.ts'
+import type { Distance } from '../link/edge-survey.ts'
 import type { Egress } from '../link/egress.ts'
 import type { JudgedEdge } from '../policy/edge-choice.ts'
 import type { ClockSync } from '../probe/clock-sync.ts'
@@ -158,6 +159,8 @@ export interface EdgesFacts {
   readonly inUse?: string
   /** `code`: why it is not used, with what was met. */
   readonly edges: readonly (JudgedEdge & EdgeAddress)[]
+  /** The second port of the edge in use, for control connections only, where it has one. */
+  readonly second?: { readonly at: EdgeAddress; readonly distance: Distance }
 }
 
 /** Facts by name. Absent: not looked at yet, or not asked for. */

@@ -53,6 +53,7 @@ const ESSENTIAL: ReadonlySet<string> = new Set([
   'edge-tls',
   'app-name',
   'app-port',
+  'listening',
 ])
 
 export function reportOf(
@@ -62,7 +63,7 @@ export function reportOf(
   const judged = new Set(judgements.map(({ check }) => check))
   const blind =
     judgements.some(({ check, verdict }) => verdict.is === 'unknown' && ESSENTIAL.has(check)) ||
-    !judged.has('edge-tls')
+    !judged.has(o.role === 'edge' || o.role === 'server' ? 'listening' : 'edge-tls')
   return {
     run: o.run,
     role: o.role,

@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import { Fault } from '../base/faults.ts'
 import type { EdgeAuthority } from '../link/control-port.ts'
 import type { Credentials } from '../link/credentials.ts'
 import { type ReceivedHalf, receiveHalf } from '../link/receive-half.ts'
@@ -28,9 +29,14 @@ export class Dispatch {
    *
    * @throws {Fault} what the peer was refused with; the reason of the signal, which is the deadline.
    */
-  async take(socket: net.Socket, arrival: Arrival): Promise<Kind> {
+  async take(socket: net.Socket, arrival: Arrival, only?: Kind): Promise<Kind> {
     const { alpn } = await peekClientHello(socket, arrival.signal)
     const kind = kindOf(alpn)
+    if (only !== undefined && kind !== only) {
+      throw new Fault('PROTOCOL_ERROR', `this port is for ${only} connections, not for ${kind}`, {
+        hop: 'edge',
+      })
+    }
     if (kind === 'pipe') await this.#takeHalf(socket, arrival.signal)
     else await this.#o.front.take(kind, socket, arrival)
     return kind

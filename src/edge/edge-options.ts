@@ -13,6 +13,8 @@ const edgeConfig = z.strictObject({
   stateDir: path.default('/var/lib/backstitch/edge'),
   /** Where it listens; agents come to the host and port that are registered for it. */
   listen: z.string().min(3).max(300).default('0.0.0.0:443'),
+  /** A second port for control connections of agents only; they fall back to that of `listen`. */
+  controlPort: z.number().int().min(1).max(65_535).optional(),
   /** Home edge to use instead of the one that the key names. */
   home: z
     .strictObject({

@@ -2,18 +2,18 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { Registry } from 'prom-client'
 import { deadline } from '../base/deadline.ts'
-import { asFault, Fault } from '../base/faults.ts'
+import { asFault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { ControlPort, EdgeAuthority } from '../link/control-port.ts'
 import type { Credentials } from '../link/credentials.ts'
 import type { Peer } from '../pki/verify.ts'
-import { portHolder } from '../probe/port-holder.ts'
 import { Admission, type Visit } from './admission.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Front } from './front.ts'
 import { HomeFront } from './home-front.ts'
 import { DEFAULT_LIMITS, type EdgeLimits } from './limits.ts'
-import { EdgeMetrics } from './metrics.ts'
+import { listenOn } from './listen-on.ts'
+import { EdgeMetrics, type Kind } from './metrics.ts'
 import { createPublicCertificate, fingerprintOf, type PublicCertificate } from './public-certificate.ts'
 import { RelayFront, type RelayFrontOptions } from './relay-front.ts'
 import { Rendezvous } from './rendezvous.ts'
@@ -22,6 +22,8 @@ const KEEP_ALIVE_MS = 60_000
 
 interface AnyEdgeOptions {
   readonly listen: { readonly host: string; readonly port: number }
+  /** A second port for control connections of agents only; everything comes by the first one, too. */
+  readonly controlPort?: number
   readonly edgeId: string
   /** Identity of role `edge`. */
   readonly credentials: Credentials
@@ -68,6 +70,7 @@ export class Edge implements AsyncDisposable {
   readonly #o: EdgeOptions
   readonly #limits: EdgeLimits
   readonly #listener: net.Server
+  readonly #second: net.Server | undefined
   readonly #admission: Admission
   readonly #metrics: EdgeMetrics
   readonly #rendezvous: Rendezvous
@@ -82,19 +85,12 @@ export class Edge implements AsyncDisposable {
   static async open(options: EdgeOptions): Promise<Edge> {
     const { host, port } = options.listen
     const edge = new Edge(options, 'control' in options ? await shownBy(options) : undefined)
-    edge.#listener.listen({ host, port, backlog: 4096 })
     try {
-      await once(edge.#listener, 'listening')
-    } catch (cause) {
+      await listenOn(edge.#listener, { host, port })
+      if (edge.#second) await listenOn(edge.#second, { host, port: options.controlPort! })
+    } catch (thrown) {
       await edge[Symbol.asyncDispose]()
-      const errno = (cause as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
-      const heldBy = errno === 'EADDRINUSE' ? portHolder(port) : undefined
-      const detail = heldBy === undefined ? errno : `${errno}, held by ${heldBy}`
-      throw new Fault('LISTEN_FAILED', `${host}:${port}: ${detail}`, {
-        hop: 'edge',
-        cause,
-        seen: { host, port, errno, ...(heldBy && { heldBy }) },
-      })
+      throw thrown
     }
     return edge
   }
@@ -131,20 +127,26 @@ export class Edge implements AsyncDisposable {
       rendezvous: this.#rendezvous,
       front: this.#front,
     })
-    this.#listener = net.createServer(
-      {
-        allowHalfOpen: true,
-        noDelay: true,
-        pauseOnConnect: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_MS,
-      },
-      (socket) => this.#accept(socket),
-    )
+    const accepting = {
+      allowHalfOpen: true,
+      noDelay: true,
+      pauseOnConnect: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    }
+    this.#listener = net.createServer(accepting, (socket) => this.#accept(socket))
+    if (options.controlPort !== undefined) {
+      this.#second = net.createServer(accepting, (socket) => this.#accept(socket, 'control'))
+    }
   }
 
   get port(): number {
     return (this.#listener.address() as net.AddressInfo).port
+  }
+
+  /** The second port, where there is one. */
+  get controlPort(): number | undefined {
+    return (this.#second?.address() as net.AddressInfo | null | undefined)?.port
   }
 
   stats(): EdgeStats {
@@ -186,17 +188,18 @@ export class Edge implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = this.#listener.listening ? once(this.#listener, 'close') : undefined
-    this.#listener.close()
+    const listening = [this.#listener, this.#second].filter((one) => one?.listening)
+    const closed = listening.map((listener) => once(listener!, 'close'))
+    for (const listener of listening) listener!.close()
     this.#front.close()
     this.#rendezvous.cut(() => true)
     const gone = [...this.#sockets].map((socket) => once(socket, 'close'))
     for (const socket of this.#sockets) socket.destroy()
-    await Promise.all([closed, ...gone])
+    await Promise.all([...closed, ...gone])
   }
 
   /** Never waits: each connection goes its own way, so that one that stalls delays nobody. */
-  #accept(socket: net.Socket): void {
+  #accept(socket: net.Socket, only?: Kind): void {
     socket.on('error', ignore)
     const visit = this.#admission.enter(socket.remoteAddress ?? '')
     if (visit === undefined) {
@@ -210,7 +213,7 @@ export class Edge implements AsyncDisposable {
       visit.left()
     })
     const from = socket.remoteAddress
-    this.#serve(socket, visit).catch((thrown: unknown) => {
+    this.#serve(socket, visit, only).catch((thrown: unknown) => {
       socket.destroy()
       const fault = asFault(thrown)
       // Agents measure how far an edge is by connections that they make for nothing else.
@@ -222,11 +225,11 @@ export class Edge implements AsyncDisposable {
     })
   }
 
-  async #serve(socket: net.Socket, visit: Visit): Promise<void> {
+  async #serve(socket: net.Socket, visit: Visit, only?: Kind): Promise<void> {
     const started = performance.now()
     const { handshakeMs } = this.#limits
     using limit = deadline(handshakeMs, 'HANDSHAKE_TIMEOUT', 'a peer did not finish its handshake')
-    const kind = await this.#dispatch.take(socket, { visit, signal: limit })
+    const kind = await this.#dispatch.take(socket, { visit, signal: limit }, only)
     visit.settled()
     this.#metrics.handshakeDone(kind, performance.now() - started)
   }

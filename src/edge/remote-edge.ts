@@ -94,14 +94,14 @@ export class RemoteEdge {
 
   /** @returns The identity whose certificate has ended, once there is a key to come back with. */
   async #run(state: StateDir, egress: Egress, signal: AbortSignal): Promise<RemoteEdgeIdentity | undefined> {
-    const { listen, log } = this.#o
+    const { listen, controlPort, log } = this.#o
     const identity = this.#identity!
     const home = this.#o.home ?? identity.home
     const authority = new ToldAuthority(identity)
     const over = new AbortController()
     this.#registry.clear()
     await using edge = await Edge.open({
-      ...{ listen, edgeId: identity.id, credentials: this.#credentials!, authority, log },
+      ...{ listen, controlPort, edgeId: identity.id, credentials: this.#credentials!, authority, log },
       home: { home, egress },
       registry: this.#registry,
     })
@@ -225,7 +225,8 @@ export class RemoteEdge {
     if (stats === undefined) return
     const { pipes, connections, relayed, draining } = stats
     const state = draining ? 'draining' : 'serving'
-    this.#link?.send({ type: 'edge-status', state, pipes, connections, relayed })
+    const controlPort = this.#edge?.controlPort
+    this.#link?.send({ type: 'edge-status', state, pipes, connections, relayed, controlPort })
   }
 
   /** Control is told first, so that no new pipe is sent here; then open ones may end by themselves for a while. */

@@ -6,10 +6,12 @@ import { asFault, Fault } from '../base/faults.ts'
 import { type AgentMessage, type ControlMessage, faultMessage, MAX_MESSAGE_BYTES } from '../wire/control.ts'
 import { ALPN_CONTROL } from '../wire/handover.ts'
 import { type AgentChannel, agentChannel, type ChannelOptions, WEB_SOCKET } from './control-channel.ts'
+import { openControlWay } from './control-way.ts'
 import type { Credentials, EdgeAddress } from './credentials.ts'
 import { type DialStep, dialEdge } from './dial.ts'
 import { type Egress, hostPort } from './egress.ts'
 import { faultFromMessage } from './fault-message.ts'
+import { blocked } from './second-port.ts'
 import { contextOf } from './tls-context.ts'
 import { startTls } from './tls-session.ts'
 import { verifyEdge } from './verify-edge.ts'
@@ -29,6 +31,8 @@ export interface DialControlOptions {
   readonly timeoutMs?: number
   readonly channel?: ChannelOptions
   readonly onStep?: (step: DialStep) => void
+  /** What became of the second port of the edge, where it has one. */
+  readonly onControlPort?: (fault: Fault | undefined) => void
 }
 
 export interface ControlDialled {
@@ -36,6 +40,8 @@ export interface ControlDialled {
   readonly welcome: Welcome
   /** What to add to this clock to get the server's, corrected by half the round trip; positive when slow. */
   readonly skewMs: number
+  /** By which port. */
+  readonly by: EdgeAddress
 }
 
 /**
@@ -46,23 +52,53 @@ export interface ControlDialled {
  */
 export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Promise<ControlDialled> {
   const timeoutMs = o.timeoutMs ?? DIAL_MS
-  const tcp = await dialEdge(edge, { egress: o.egress, signal: o.signal, timeoutMs, onStep: o.onStep })
-  using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `control TLS with ${hostPort(edge)}`, o.signal)
+  const { signal, onControlPort } = o
+  let chosen = false
+  const onStep = (step: DialStep) => {
+    // Of two ways that are tried side by side, the one that lost has nothing more to say.
+    if (!chosen) o.onStep?.(step)
+  }
+  const way = await openControlWay(edge, {
+    ...{ signal, timeoutMs, onControlPort },
+    secure: (to, limitMs) => secure(to, limitMs, { ...o, onStep }),
+  })
+  chosen = true
+  const { socket } = way
+  try {
+    o.onStep?.('secured')
+    using answer = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no welcome from ${hostPort(way.edge)}`, signal)
+    const channel = await upgrade(socket, way.edge, o.channel, answer)
+    const sentMs = Date.now()
+    channel.send(o.hello)
+    const welcome = await firstMessage(channel, answer)
+    const skewMs = Math.round(welcome.serverTimeMs - (sentMs + Date.now()) / 2)
+    return { channel, welcome, skewMs, by: way.edge }
+  } catch (thrown) {
+    socket.destroy()
+    const { code, seen } = asFault(thrown)
+    const stripped = code === 'CONTROL_UNREACHABLE' && seen.status !== undefined
+    if (!stripped || way.edge.port !== edge.controlPort) throw thrown
+    const { controlPort: _, ...main } = edge
+    const dialled = await dialControl(main, o)
+    onControlPort?.(blocked(asFault(thrown), way.edge, main))
+    return dialled
+  }
+}
+
+/** TCP, TLS, and the proof that it is an edge. */
+async function secure(edge: EdgeAddress, timeoutMs: number, o: DialControlOptions): Promise<tls.TLSSocket> {
+  const { egress, credentials, signal, onStep } = o
+  const tcp = await dialEdge(edge, { egress, signal, timeoutMs, onStep })
+  using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `control TLS with ${hostPort(edge)}`, signal)
   const socket = await startTls(tcp, {
-    context: contextOf(o.credentials),
+    context: contextOf(credentials),
     alpn: ALPN_CONTROL,
     servername: edge.host,
     signal: limit,
   })
   try {
-    verifyEdge(socket, o.credentials, { alpn: ALPN_CONTROL })
-    o.onStep?.('secured')
-    using answer = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no welcome from ${hostPort(edge)}`, o.signal)
-    const channel = await upgrade(socket, edge, o.channel, answer)
-    const sentMs = Date.now()
-    channel.send(o.hello)
-    const welcome = await firstMessage(channel, answer)
-    return { channel, welcome, skewMs: Math.round(welcome.serverTimeMs - (sentMs + Date.now()) / 2) }
+    verifyEdge(socket, credentials, { alpn: ALPN_CONTROL })
+    return socket
   } catch (thrown) {
     socket.destroy()
     throw thrown

@@ -47,6 +47,8 @@ export interface ControlLinkOptions {
   readonly onMessage?: (message: ControlMessage) => void
   /** How far the attempt under way has come. */
   readonly onStep?: (step: DialStep) => void
+  /** What became of the second port of the edge that was dialled last, where it has one. */
+  readonly onControlPort?: (fault: Fault | undefined) => void
   readonly backoff?: { readonly baseMs?: number; readonly capMs?: number; readonly random?: () => number }
   readonly channel?: ChannelOptions
 }
@@ -123,7 +125,7 @@ export class ControlLink {
     let upAt: number | undefined
     const upMs = () => (upAt === undefined ? 0 : Math.round(performance.now() - upAt))
     try {
-      const { channel, welcome, skewMs } = await dialControl(edge, {
+      const { channel, welcome, skewMs, by } = await dialControl(edge, {
         egress,
         credentials: this.#o.credentials(),
         hello: this.#o.hello(),
@@ -131,6 +133,7 @@ export class ControlLink {
         timeoutMs: this.#o.timeoutMs?.(),
         channel: channelOptions,
         onStep: this.#o.onStep,
+        onControlPort: this.#o.onControlPort,
       })
       const stop = () => channel.close()
       signal.addEventListener('abort', stop, { once: true })
@@ -138,7 +141,7 @@ export class ControlLink {
         upAt = performance.now()
         this.#hurry = new AbortController()
         this.#state = { is: 'up', channel, welcome, sinceMs: Date.now(), skewMs }
-        log.info({ event: 'control.up', edge: welcome.edge.id, skewMs }, `CONNECTED to ${hostPort(edge)}`)
+        log.info({ event: 'control.up', edge: welcome.edge.id, skewMs }, `CONNECTED to ${hostPort(by)}`)
         this.#o.onUp?.(welcome, skewMs)
         channel.onMessage = (message) => this.#o.onMessage?.(message)
         if (signal.aborted) stop()

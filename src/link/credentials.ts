@@ -18,4 +18,6 @@ export interface EdgeAddress {
   readonly port: number
   /** Fixed addresses: the name is then not resolved. */
   readonly addresses?: readonly string[]
+  /** A second port, for control connections only: tried first, never needed. */
+  readonly controlPort?: number
 }

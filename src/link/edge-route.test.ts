@@ -146,7 +146,7 @@ test('connected, all edges are measured and told; one that does not answer has i
       ['gone', false],
     ],
   )
-  assert.equal(t.route.far, undefined, 'nobody knows that it would be nearer')
+  assert.deepEqual(t.route.notes, [], 'nobody knows that it would be nearer')
 })
 
 test('an edge of our region that does not answer: EDGE_FAR says why, until there is no such edge', async () => {
@@ -156,11 +156,12 @@ test('an edge of our region that does not answer: EDGE_FAR says why, until there
   t.route.next()
   t.route.up({ ...welcome([plain(far), near], far.id), region: 'eu' })
   await t.told()
-  assert.equal(t.route.far?.code, 'EDGE_FAR')
-  assert.match(t.route.far.detail, /^far is used, .* away; not used: near \(region eu\): EGRESS_REJECTED: /)
+  const [note] = t.route.notes
+  assert.equal(note?.code, 'EDGE_FAR')
+  assert.match(note.detail, /^far is used, .* away; not used: near \(region eu\): EGRESS_REJECTED: /)
   t.route.learn([plain(far)])
   await t.told(2)
-  assert.equal(t.route.far, undefined)
+  assert.deepEqual(t.route.notes, [])
 })
 
 test('a pipe that could not be brought to an edge is told at once, once it was the way', async () => {

@@ -13,6 +13,7 @@ import type { ControlMessage, KnownEdge, PipeTicket } from '../wire/control.ts'
 import type { EdgeAddress } from './credentials.ts'
 import { type EdgeReport, EdgeSight, type EdgeSightOptions } from './edge-sight.ts'
 import { hostPort } from './egress.ts'
+import { SecondPort } from './second-port.ts'
 
 type Welcome = Extract<ControlMessage, { type: 'welcome' }>
 
@@ -55,6 +56,8 @@ export interface EdgeRouteOptions extends Omit<EdgeSightOptions, 'onSurveyed' | 
   /** Nothing is under way that a move would disturb. */
   readonly isIdle: () => boolean
   readonly clock?: Clock
+  /** A second port for control connections that somebody has set by hand; else that of the list. */
+  readonly controlPort?: number
 }
 
 export class EdgeRoute implements Disposable {
@@ -68,6 +71,7 @@ export class EdgeRoute implements Disposable {
   #target: EdgeAddress
   #movedUs: number | undefined
   #wantedUs: number | undefined
+  readonly #second: SecondPort
 
   constructor(options: EdgeRouteOptions) {
     this.#o = options
@@ -78,6 +82,7 @@ export class EdgeRoute implements Disposable {
       onSurveyed: () => this.#surveyed(),
       heldBack: (edge) => this.#failure(edge)?.fault,
     })
+    this.#second = new SecondPort(options)
     this.#timer = setInterval(() => this.#moveIfDue(), MOVE_LOOK_MS).unref()
   }
 
@@ -86,9 +91,14 @@ export class EdgeRoute implements Disposable {
     return this.#target
   }
 
-  /** EDGE_FAR, while a nearer edge is known that is not used. */
-  get far(): Fault | undefined {
-    return this.#sight.far
+  /** What is wrong with the way though it is one: EDGE_FAR, CONTROL_PORT_BLOCKED. */
+  get notes(): Fault[] {
+    return [this.#sight.far, this.#second.blocked].filter((note) => note !== undefined)
+  }
+
+  /** What became of the second port of the edge that was dialled last. */
+  secondPort(fault: Fault | undefined): void {
+    this.#second.tried(fault)
   }
 
   /** For the next dial. */
@@ -98,6 +108,7 @@ export class EdgeRoute implements Disposable {
     if (fresh === undefined) this.#tried.clear()
     this.#target = fresh ?? candidates[0]!
     this.#tried.add(hostPort(this.#target))
+    this.#target = this.#second.to(this.#target)
     return this.#target
   }
 
@@ -156,6 +167,7 @@ export class EdgeRoute implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
+    this.#second[Symbol.dispose]()
     this.#sight[Symbol.dispose]()
   }
 
@@ -192,6 +204,7 @@ export class EdgeRoute implements Disposable {
 
   /** An edge that could not be connected to, and can be now, is held back no more. */
   #surveyed(): void {
+    this.#second.lookAgain(this.#target)
     for (const edge of this.#o.book.edges) {
       const code = this.#failure(edge)?.fault.code
       const answers = this.#sight.rttUs(edge.id) !== undefined

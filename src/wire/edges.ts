@@ -45,6 +45,8 @@ export const edgeStatus = z.strictObject({
   connections: z.number().int().min(0),
   /** Connections that it passes on to the home edge. */
   relayed: z.number().int().min(0),
+  /** A second port where it listens for control connections only. */
+  controlPort: port.optional(),
 })
 
 /** To agents, when the list of the welcome has changed. */

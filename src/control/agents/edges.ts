@@ -21,6 +21,8 @@ export interface HomeEdge {
   readonly id: string
   readonly host: string
   port: number
+  /** A second one, for control connections only. */
+  controlPort?: number
 }
 
 /** Name of the edge object that stands for the edge in this process. */
@@ -66,9 +68,11 @@ export class Edges {
 
   /** For agents: every edge, and which of them takes nobody now. */
   list(): KnownEdge[] {
+    const { home, presence } = this.#deps
     return this.#registered.map((edge) => {
       const out = this.#out(edge.id)
-      return out === undefined ? edge : { ...edge, out }
+      const { controlPort } = edge.id === home.id ? home : (presence.edge(edge.id) ?? {})
+      return { ...edge, ...(controlPort && { controlPort }), ...(out && { out }) }
     })
   }
 
@@ -109,11 +113,13 @@ export class Edges {
   }
 
   /** @returns whether agents should hear of it. */
-  status(edge: Connected, { state, pipes }: EdgeStatus): boolean {
+  status(edge: Connected, { state, pipes, controlPort }: EdgeStatus): boolean {
     const before = edge.state
+    const moved = edge.controlPort !== controlPort
+    edge.controlPort = controlPort
     edge.state = state === 'draining' ? 'draining' : 'healthy'
     edge.tunnels = pipes
-    return (before === 'draining') !== (edge.state === 'draining')
+    return moved || (before === 'draining') !== (edge.state === 'draining')
   }
 
   /**

@@ -30,6 +30,8 @@ export interface Connected {
   rttUs: number
   /** What it last told of edges, by id; empty until it has. */
   edges: Reachability
+  /** Of an edge: its second port, for control connections only. */
+  controlPort?: number
   /** Sessions it was chosen for since it last told how many it has. */
   given?: number
   figures?: Figures

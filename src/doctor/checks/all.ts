@@ -1,6 +1,7 @@
 import type { Check } from '../check.ts'
 import { appAddress, appMtu, appName, appPort, appTls } from './application.ts'
 import { clock } from './clock.ts'
+import { controlPort } from './control-port.ts'
 import { control, running } from './daemon.ts'
 import { edgeChoice } from './edge-choice.ts'
 import { edgeRecords, upgrade } from './edge-records.ts'
@@ -41,6 +42,7 @@ export const CHECKS: readonly Check[] = [
   appTls,
   appMtu,
   edgeChoice,
+  controlPort,
   overload,
   leak,
   flapping,

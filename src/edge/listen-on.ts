@@ -1,0 +1,26 @@
+import { once } from 'node:events'
+import type net from 'node:net'
+import { Fault } from '../base/faults.ts'
+import { portHolder } from '../probe/port-holder.ts'
+
+const BACKLOG = 4096
+
+/** @throws {Fault} LISTEN_FAILED, with who holds the port. */
+export async function listenOn(
+  listener: net.Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<void> {
+  listener.listen({ host, port, backlog: BACKLOG })
+  try {
+    await once(listener, 'listening')
+  } catch (cause) {
+    const errno = (cause as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
+    const heldBy = errno === 'EADDRINUSE' ? portHolder(port) : undefined
+    const detail = heldBy === undefined ? errno : `${errno}, held by ${heldBy}`
+    throw new Fault('LISTEN_FAILED', `${host}:${port}: ${detail}`, {
+      hop: 'edge',
+      cause,
+      seen: { host, port, errno, ...(heldBy && { heldBy }) },
+    })
+  }
+}
