@@ -112,7 +112,8 @@ async function lookAtApp(
   if (app !== undefined) await g.look('app', lookAtApplication(app, await resolvers, signal))
 }
 
-async function readSetting(input: EgressInput): Promise<FactTable['egress']> {
+/** Never rejects: a setting that cannot be used is a finding. */
+export async function readSetting(input: EgressInput): Promise<FactTable['egress']> {
   return readEgress(input).then(
     (egress) => ({ egress }),
     (error: unknown) => ({ fault: asFault(error, 'INVALID') }),

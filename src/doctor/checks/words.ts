@@ -41,6 +41,7 @@ export function span(ms: number): string {
 
 /** The command that shows whether the daemon is up, and the line it shows. */
 export function verifyConnected({ role, stateDir }: Patient): { run: string; expect: string } {
+  if (role === 'edge') return { run: `backstitch status --state ${stateDir}`, expect: 'connected, version' }
   return role === 'connector'
     ? { run: `backstitch status --state ${stateDir}`, expect: '✓ 5 control channel up' }
     : { run: 'backstitch client status', expect: 'client  connected' }
