@@ -52,7 +52,7 @@ test('a client whose edge is gone: the way is named, not the client', async (t) 
 
 const USES: { name: string; args: string[]; input?: string; code: number; says: RegExp }[] = [
   { name: 'an option there is not', args: ['--nope'], code: 64, says: /unknown option/ },
-  { name: 'a role there is not', args: ['edge'], code: 64, says: /Allowed choices are connector, client/ },
+  { name: 'a role there is not', args: ['gateway'], code: 64, says: /Allowed choices are connector, client/ },
   { name: 'an application without a port', args: ['--app', 'hr.internal'], code: 64, says: /HOST:PORT/ },
   { name: 'a network that is none', args: ['--network', '10.0.0.0'], code: 64, says: /network such as/ },
   { name: 'help', args: ['--help'], code: 0, says: /64 wrong usage/ },
