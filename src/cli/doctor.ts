@@ -6,6 +6,7 @@ import { rfc3339 } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import type { AppTarget, PatientRole } from '../doctor/facts.ts'
 import type { Report } from '../doctor/report.ts'
+import type { PackageFiles } from '../probe/package.ts'
 import type { HostRole } from './doctor-host.ts'
 import { faultJson, faultText } from './fault-report.ts'
 import { examples, globals, parseHostPort, parsePorts } from './globals.ts'
@@ -22,6 +23,9 @@ interface DoctorFlags {
   readonly app?: { host: string; port: number }
   readonly network: string[]
   readonly ports?: [number, number][]
+  readonly package?: string
+  readonly signature?: string
+  readonly packageKey?: string
   readonly watch?: boolean
   readonly log?: string
   readonly ask?: string
@@ -65,6 +69,9 @@ export function addDoctor(program: Command): void {
         parsePorts,
       ),
     )
+    .option('--package <file>', 'could this package be installed: room, signature')
+    .option('--signature <file>', 'signature of --package (default: FILE.sig)')
+    .option('--package-key <file>', 'public key that --package is to be signed with, Ed25519, PEM')
     .option('--log <file>', 'look at a log or pasted output instead of this machine; - for standard input')
     .addOption(
       new Option('--ask <connector>', 'ask a connected connector, over the API, what it sees').conflicts([
@@ -115,7 +122,12 @@ function consult(
   json: boolean,
 ): Promise<number> {
   if (flags.log !== undefined) return readLogOf(flags.log, flags.edge?.host, json)
-  if (role === 'edge' || role === 'server') return consultMachine(role, flags, signal, json)
+  if (role === 'edge' || role === 'server') {
+    if (flags.package !== undefined) {
+      throw new Fault('INVALID', '--package is for the machine of a connector or client', { hop: 'client' })
+    }
+    return consultMachine(role, flags, signal, json)
+  }
   return flags.watch ? watch(role, flags, signal, json) : lookOnce(role, flags, signal, json)
 }
 
@@ -221,7 +233,13 @@ async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, sign
     ports: flags.ports,
   }
   const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
-  return admit(await findPlaces(role, flags), { ...flags, app, pin }, signal)
+  const admitted = await admit(await findPlaces(role, flags), { ...flags, app, pin }, signal)
+  return { ...admitted, patient: { ...admitted.patient, package: packageOf(flags) } }
+}
+
+function packageOf({ package: file, signature, packageKey }: DoctorFlags): PackageFiles | undefined {
+  if (file === undefined) return undefined
+  return { file, signatureFile: signature ?? `${file}.sig`, publicKeyFile: packageKey }
 }
 
 function collectCidr(text: string, before: string[]): string[] {

@@ -17,6 +17,7 @@ import { lookAtDisk } from '../probe/disk.ts'
 import { lookAtFolder } from '../probe/file-access.ts'
 import { lookAtLoad } from '../probe/load.ts'
 import { lookAtResolvers, type ResolverFile } from '../probe/names.ts'
+import { lookAtPackage } from '../probe/package.ts'
 import { lookAtUnit } from '../probe/unit.ts'
 import { lookAtApplication } from './application.ts'
 import { CHECKS } from './checks/all.ts'
@@ -70,7 +71,8 @@ export async function examine(o: ExamineOptions): Promise<Report> {
   const startedMs = Date.now()
   const startedAt = performance.now()
   const judge = () => diagnose(CHECKS, gathering.facts())
-  const awaited = patient.app === undefined ? ALWAYS : [...ALWAYS, 'app' as const]
+  const asked = (['app', 'package'] as const).filter((name) => patient[name] !== undefined)
+  const awaited = [...ALWAYS, ...asked]
   const gathering = new Gathering(patient, awaited, () => o.onProgress?.(judge()))
   const over = AbortSignal.any([signal, AbortSignal.timeout(ALL_MS)])
   const late = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve(), { once: true }))
@@ -100,6 +102,7 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
     lookAtDaemon(g, o, egress, signal),
     lookAtWay(g, { patient, egress, resolvers, input: o.egress, signal }),
     lookAtApp(g, patient, resolvers, signal),
+    patient.package && g.look('package', lookAtPackage(patient.package, import.meta.dirname)),
   ])
 }
 
@@ -148,6 +151,7 @@ async function lookAtOthers(
 
 interface StatusDocument {
   readonly pid?: number
+  readonly version?: string
   readonly state?: string
   readonly fault?: DaemonFacts['fault']
   readonly notes?: DaemonFacts['notes']
@@ -162,6 +166,6 @@ async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Prom
     const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
     return { socket, answers: false, unit: await lookAtUnit(unitOf(role), signal), lastOutage }
   }
-  const { pid, state, fault, notes, edges } = status
-  return { socket, answers: true, pid, state, fault, notes, edges }
+  const { pid, version, state, fault, notes, edges } = status
+  return { socket, answers: true, pid, version, state, fault, notes, edges }
 }

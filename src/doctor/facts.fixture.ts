@@ -43,7 +43,7 @@ const CHAIN = [
 ]
 const STATE = { path: PATIENT.stateDir, uid: 990, user: 'backstitch', owner: 990, mode: '0700' }
 
-const HEALTHY: Omit<FactTable, 'ping' | 'app' | 'host'> = {
+const HEALTHY: Omit<FactTable, 'ping' | 'app' | 'package' | 'host'> = {
   denials: { enforcing: 'none', lines: [] },
   disk: { path: PATIENT.stateDir, freeBytes: 8e9, totalBytes: 9e9, freeInodes: 100_000 },
   stateDir: { ...STATE, is: 'readable', writable: true },

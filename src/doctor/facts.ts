@@ -16,6 +16,7 @@ import type { FileAccess } from '../probe/file-access.ts'
 import type { PlainAnswer } from '../probe/first-line.ts'
 import type { LoadFacts } from '../probe/load.ts'
 import type { NameFacts, ResolverFile } from '../probe/names.ts'
+import type { PackageFacts, PackageFiles } from '../probe/package.ts'
 import type { PingFacts } from '../probe/ping.ts'
 import type { PresentedCertificate } from '../probe/presented-chain.ts'
 import type { ProxyHint } from '../probe/proxy-hints.ts'
@@ -46,6 +47,8 @@ export interface Patient {
   /** SHA-256 of the tenant root, 32 bytes. */
   readonly pin?: Buffer
   readonly app?: AppTarget
+  /** That somebody wants to install. */
+  readonly package?: PackageFiles
   /** Edge and server only. */
   readonly host?: EdgeHost
 }
@@ -82,6 +85,7 @@ export interface DaemonFacts {
   readonly socket: string
   readonly answers: boolean
   readonly pid?: number
+  readonly version?: string
   readonly state?: string
   readonly fault?: { readonly code: string; readonly hop: string; readonly detail: string }
   readonly unit?: UnitFacts
@@ -182,6 +186,7 @@ export interface FactTable {
   readonly daemon: DaemonFacts
   readonly load: LoadFacts
   readonly app: AppFacts
+  readonly package: PackageFacts
   readonly edges: EdgesFacts
   readonly host: HostFacts
 }

@@ -54,6 +54,7 @@ const ESSENTIAL: ReadonlySet<string> = new Set([
   'app-name',
   'app-port',
   'listening',
+  'upgrade-package',
 ])
 
 export function reportOf(

@@ -13,6 +13,7 @@ import { disk, resolverFile, securityPolicy, stateDirectory } from './machine.ts
 import { edgeName, resolver } from './names.ts'
 import { proxy, proxySetting } from './proxy.ts'
 import { flapping } from './stability.ts'
+import { upgradePackage, upgradeVersion } from './upgrade-package.ts'
 
 /** Every check, in the order of the path: of independent failures the first is the headline. */
 export const CHECKS: readonly Check[] = [
@@ -46,4 +47,6 @@ export const CHECKS: readonly Check[] = [
   overload,
   leak,
   flapping,
+  upgradePackage,
+  upgradeVersion,
 ]
