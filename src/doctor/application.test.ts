@@ -160,6 +160,21 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     evidence: /1400 bytes pass, 1420 are lost in silence/,
   },
   {
+    name: 'large packets lost, and echoes are not let through at any size',
+    app: {
+      ping: { ...AT, saw: 'no echo at any size' },
+      stalls: [
+        {
+          peer: '10.20.0.9:443',
+          packetBytes: 1500,
+          saw: '10.20.0.9:443 70952 bytes wait, backoff:4 pmtu:1500',
+        },
+      ],
+    },
+    expected: ['application PATH_MTU'],
+    evidence: /70952 bytes wait, backoff:4 pmtu:1500/,
+  },
+  {
     name: 'a narrow path that says so harms nobody',
     app: {
       ping: { ...AT, throughBytes: 1400, lostBytes: 1420, toldMtu: 1400, saw: 'message too long, mtu=1400' },
@@ -201,7 +216,10 @@ test('lookAtApplication: the other ports of the segment are tried when the one a
     [number, number],
   ]
   await new Promise((resolve) => closed.close(resolve))
-  const target: AppTarget = { host: '127.0.0.1', port: from[0], networks: [], ports: [from, other] }
+  const target: AppTarget = {
+    ...{ host: '127.0.0.1', port: from[0], ports: [from, other] },
+    networks: ['127.0.0.1/32'],
+  }
   const resolvers = { servers: [] } as unknown as Parameters<typeof lookAtApplication>[1]
   const seen = await lookAtApplication(target, resolvers, new AbortController().signal)
   assert.deepEqual(
@@ -212,6 +230,19 @@ test('lookAtApplication: the other ports of the segment are tried when the one a
     seen.neighbours.map(({ port, is }) => [port, is]),
     [[other[0], 'open']],
   )
+})
+
+test('lookAtApplication: a special address that nobody named is not dialled, whoever asks', async (t) => {
+  let dialled = 0
+  const server = (await listen()).on('connection', () => dialled++)
+  t.after(() => server.close())
+  const { port } = server.address() as net.AddressInfo
+  const resolvers = { servers: [] } as unknown as Parameters<typeof lookAtApplication>[1]
+  for (const networks of [[], ['0.0.0.0/0']]) {
+    const target: AppTarget = { host: '127.0.0.1', port, networks }
+    const seen = await lookAtApplication(target, resolvers, new AbortController().signal)
+    assert.deepEqual([seen.attempts, seen.neighbours, dialled], [[], [], 0])
+  }
 })
 
 async function listen(): Promise<net.Server> {

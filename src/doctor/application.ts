@@ -1,11 +1,13 @@
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import tls from 'node:tls'
+import { mayDial } from '../policy/meant-networks.ts'
 import { isTlsPort } from '../policy/tls-ports.ts'
 import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
 import { pingSizes } from '../probe/ping.ts'
 import { nameFits, presentedChain } from '../probe/presented-chain.ts'
 import { lookAtReturnPath, readFiltered } from '../probe/return-path.ts'
+import { lookAtStalls } from '../probe/stalls.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import type { AppFacts, AppTarget } from './facts.ts'
 
@@ -38,7 +40,9 @@ export async function lookAtApplication(
   signal: AbortSignal,
 ): Promise<AppFacts> {
   const name = await resolve(target.host, servers, signal)
-  const addresses = name.addresses.slice(0, MAX_ADDRESSES)
+  // As the connector: an examination can be asked for from afar, and is no way to what sessions are kept from.
+  const dialled = name.addresses.filter((address) => mayDial(address, target.networks))
+  const addresses = dialled.slice(0, MAX_ADDRESSES)
   const filteredBefore = await readFiltered()
   const [{ attempts, neighbours, tls: shown }, ping] = await Promise.all([
     connect(target, addresses, signal),
@@ -46,7 +50,9 @@ export async function lookAtApplication(
   ])
   const silent = attempts.find(({ is }) => is === 'silent')
   const returnPath = silent && (await lookAtReturnPath(filteredBefore, silent.address, signal))
-  return { target, name, attempts, neighbours, tls: shown, ping, returnPath }
+  const mute = addresses[0] !== undefined && ping?.throughBytes === undefined
+  const stalls = mute ? await lookAtStalls(addresses[0]!, signal) : undefined
+  return { target, name, attempts, neighbours, tls: shown, ping, stalls, returnPath }
 }
 
 async function resolve(host: string, servers: readonly string[], signal: AbortSignal): Promise<NameFacts> {

@@ -21,6 +21,7 @@ import type { PingFacts } from '../probe/ping.ts'
 import type { PresentedCertificate } from '../probe/presented-chain.ts'
 import type { ProxyHint } from '../probe/proxy-hints.ts'
 import type { ReturnPathFacts } from '../probe/return-path.ts'
+import type { Stall } from '../probe/stalls.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
 import type { HostFacts } from './host-look.ts'
@@ -151,6 +152,8 @@ export interface AppFacts {
   readonly neighbours: readonly TcpFacts[]
   readonly tls?: { readonly names: string; readonly subject: string; readonly fits: boolean }
   readonly ping?: PingFacts
+  /** Connections to it that stand and get nothing through, as TCP tells it: asked where no echo tells a size. */
+  readonly stalls?: readonly Stall[]
   /** Set if answers were thrown away while the connection was tried. */
   readonly returnPath?: ReturnPathFacts
 }

@@ -1,11 +1,16 @@
 import net from 'node:net'
 import { hostPort } from '../../link/egress.ts'
+import { mayDial } from '../../policy/meant-networks.ts'
+import type { Stall } from '../../probe/stalls.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
-import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
+import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { AppFacts, Patient } from '../facts.ts'
-import { isSinkhole, isWithin } from './addresses.ts'
+import { isWithin } from './addresses.ts'
 import { answeredNo, resolverCause, resolverFix, serverText } from './names.ts'
 import { attemptText, mtuFix, verifyHealthy } from './words.ts'
+
+/** What every path takes. */
+const MIN_MTU = 1280
 
 export const appName: Check = check({
   name: 'app-name',
@@ -76,15 +81,14 @@ export const appAddress: Check = check({
   needs: ['app'],
   after: ['app-name'],
   judge: ({ app: { name, target } }, { patient }) => {
-    if (net.isIP(target.host) !== 0) return pass('given as an address')
-    const meant = (address: string) => target.networks.length > 0 && isWithin(address, target.networks)
-    const special = name.addresses.filter((address) => isSinkhole(address) && !meant(address))
-    if (special.length === 0) return pass('one that a segment may have')
+    const special = name.addresses.filter((address) => !mayDial(address, target.networks))
+    if (special.length === 0)
+      return pass(net.isIP(target.host) === 0 ? 'one that a segment may have' : 'given as an address')
     return fail('ADDRESS_FORBIDDEN', {
       hop: 'dns',
       expected: `an address of the application's network for ${name.name}`,
       seen: name.servers.map(serverText).concat(`getaddrinfo: ${name.addresses.join(', ')}`),
-      cause: `${special.join(', ')} is this machine itself or no machine at all; a connector does not connect there.`,
+      cause: `${special.join(', ')} is this machine itself, a special address, or no machine at all; a connector does not connect there.`,
       fix: [
         `correct the record of ${name.name}`,
         'or, if it is meant, add that network to the CIDRs of the segment',
@@ -205,7 +209,9 @@ export const appMtu: Check = check({
   applies: ({ patient }) => patient.app !== undefined,
   needs: ['app'],
   after: ['app-port'],
-  judge: ({ app: { ping } }) => {
+  judge: ({ app: { ping, stalls = [] } }, { patient }) => {
+    const [stall] = stalls
+    if (stall !== undefined) return stalled(stall, stalls, patient)
     if (ping === undefined) return undefined
     const { throughBytes, lostBytes, toldMtu, address, saw } = ping
     if (throughBytes === undefined) return unknown('the machine of the application answers no ping')
@@ -222,3 +228,18 @@ export const appMtu: Check = check({
     })
   },
 })
+
+/** No echo comes back at any size, so TCP is asked: the port opened just now, and what is sent on open ones is lost. */
+function stalled(stall: Stall, stalls: readonly Stall[], patient: Patient): Failure {
+  return fail('PATH_MTU', {
+    hop: 'application',
+    expected: `packets of ${stall.packetBytes} bytes acknowledged by ${stall.peer}`,
+    seen: [
+      ...stalls.map(({ saw }) => saw),
+      'a new connection to it opens, and no echo comes back at any size',
+    ],
+    cause: `The application takes connections, and packets of up to ${stall.packetBytes} bytes are sent to it again and again: long ones are lost on the way.`,
+    fix: mtuFix(MIN_MTU),
+    verify: verifyHealthy(patient),
+  })
+}

@@ -1,0 +1,38 @@
+import { runProgram } from './run-program.ts'
+
+/** An open connection of this machine whose long packets are sent again and again. */
+export interface Stall {
+  /** `10.20.0.9:443`. */
+  readonly peer: string
+  /** The whole packet that is sent, as this machine believes that the path takes it. */
+  readonly packetBytes: number
+  /** Of what `ss` prints, verbatim. */
+  readonly saw: string
+}
+
+/** Sent again so often, each time after a longer wait, nothing is merely late. */
+const TELLING_BACKOFF = 2
+
+/** Connections to `address` that stand and get nothing through. Never throws; none where `ss` is not there. */
+export async function lookAtStalls(address: string, signal: AbortSignal): Promise<Stall[]> {
+  const said = await runProgram('ss', ['-tinHO', 'state', 'established', 'dst', address], {
+    signal,
+    timeoutMs: 1500,
+  })
+  return said?.status === 0 ? readStalls(said.stdout) : []
+}
+
+/** Of `ss -tinHO`: one line for each connection. */
+export function readStalls(text: string): Stall[] {
+  return text.split('\n').flatMap((line) => {
+    const figure = (name: string) => new RegExp(`(?:^|\\s)${name}:(\\d+)`).exec(line)?.[1]
+    const backoff = Number(figure('backoff') ?? 0)
+    const [, queued = '0'] = line.trim().split(/\s+/)
+    const pmtu = figure('pmtu')
+    const [, peer] = line.match(/\S+:\d+(?=\s)/g) ?? []
+    if (backoff < TELLING_BACKOFF || Number(queued) === 0 || pmtu === undefined || peer === undefined)
+      return []
+    const saw = line.match(/(?<=\s)(?:backoff|mss|pmtu|bytes_acked|unacked|retrans|notsent):\S+/g) ?? []
+    return [{ peer, packetBytes: Number(pmtu), saw: `${peer} ${queued} bytes wait, ${saw.join(' ')}` }]
+  })
+}
