@@ -7,12 +7,11 @@
 import { Fault } from '../base/faults.ts'
 import type { Grant } from '../pki/grant.ts'
 import { canonicalHost, inCidrs, isAddress, isForbiddenAddress } from '../policy/destination.ts'
+import { partsOf, specialNetworks } from '../policy/meant-networks.ts'
 import { hostMatches, portIn } from '../policy/segment.ts'
 import type { Open } from '../wire/open.ts'
 
 const MAX_REMEMBERED = 1024
-/** A shorter prefix covers half the internet: it names no special range, it merely contains one. */
-const MIN_EXPLICIT_PREFIX = 8
 
 /** What of a grant says where it leads. */
 export type ScopeOf = Pick<Grant, 'id' | 'segmentName' | 'hosts' | 'cidrs' | 'addressCidrs' | 'tcp' | 'udp'>
@@ -34,11 +33,9 @@ export class Scope {
     this.#names = new Set(grant.hosts.filter((host) => !host.startsWith('*')))
     this.#patterns = grant.hosts.filter((host) => host.startsWith('*'))
     // What was asked for (hosts, cidrs) opens no special range; only what the segment says of addresses does.
-    const parts = grant.addressCidrs.map(partsOf)
-    this.#explicit = parts
-      .filter(({ base, prefix }) => prefix >= MIN_EXPLICIT_PREFIX && isForbiddenAddress(base))
-      .map(({ base, prefix }) => `${base}/${prefix}`)
-    this.#single = new Set(parts.filter(({ whole }) => whole).map(({ base }) => base))
+    this.#explicit = specialNetworks(grant.addressCidrs)
+    const single = grant.addressCidrs.map(partsOf).filter(({ whole }) => whole)
+    this.#single = new Set(single.map(({ base }) => base))
   }
 
   /** @throws {Fault} BAD_DESTINATION or DESTINATION_OUTSIDE_GRANT. */
@@ -105,12 +102,4 @@ export class Scope {
     if (own.has(plain)) return this.#single.has(plain) ? undefined : '(the connector itself)'
     return undefined
   }
-}
-
-/** Of a CIDR, or of a single address. */
-function partsOf(cidr: string): { base: string; prefix: number; whole: boolean } {
-  const [base = '', text] = cidr.split('/')
-  const bits = base.includes(':') ? 128 : 32
-  const prefix = text === undefined ? bits : Number(text)
-  return { base, prefix, whole: prefix === bits }
 }

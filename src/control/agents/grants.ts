@@ -2,7 +2,8 @@ import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/ids.ts'
 import { type Grant, signGrant } from '../../pki/grant.ts'
 import type { SigningKey } from '../../pki/signing-keys.ts'
-import { inCidrs, isAddress } from '../../policy/destination.ts'
+import { isAddress } from '../../policy/destination.ts'
+import { meantNetworks } from '../../policy/meant-networks.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { IssuedGrant } from '../../store/revocations.ts'
 import type { Store } from '../../store/store.ts'
@@ -56,7 +57,7 @@ export async function issueGrant(
     rule: rule.id,
     hosts: address ? [] : [host],
     cidrs: address ? [`${host}/${host.includes(':') ? 128 : 32}`] : [],
-    addressCidrs: address ? segment.cidrs.filter((cidr) => inCidrs(host, [cidr])) : [...segment.addressCidrs],
+    addressCidrs: meantNetworks(segment, host),
     tcp: segment.tcp.map(([from, last]) => [from, last]),
     udp: segment.udp.map(([from, last]) => [from, last]),
     issuedMs: nowMs,

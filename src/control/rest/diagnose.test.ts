@@ -67,6 +67,11 @@ test('an operator looks at applications only; whoever may configure looks anywhe
   const operator = await rest.token('operator')
   const refused = await diagnose(elsewhere, operator)
   assert.deepEqual([refused.status, refused.body.code], [403, 'FORBIDDEN'])
+  // Nor at other ports of an application, nor where an answer of DNS leads beside its networks.
+  const closed = { host: 'wiki.internal', port: 22 }
+  assert.equal((await diagnose({ app: closed }, operator)).status, 403)
+  const metadata = { host: 'wiki.internal', port: 443, networks: ['169.254.0.0/16'] }
+  assert.equal((await diagnose({ app: metadata }, operator)).status, 403)
   assert.equal((await diagnose({ app: { host: 'wiki.internal', port: 443 } }, operator)).status, 200)
   assert.equal((await diagnose(elsewhere, await rest.token('admin'))).status, 200)
   assert.equal((await diagnose({}, await rest.token('read-only'))).status, 403)

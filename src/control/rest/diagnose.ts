@@ -2,6 +2,7 @@ import { diagnoseInput, diagnoseLine, outageList } from '../../api/diagnosis.ts'
 import { may, type Role, rolesWith } from '../../api/roles.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
+import { meantNetworks } from '../../policy/meant-networks.ts'
 import { findSegment } from '../../policy/segment.ts'
 import type { DiagnosisTarget, OutageRecord } from '../../wire/control.ts'
 import { loadPolicy } from '../snapshot.ts'
@@ -73,7 +74,7 @@ export function outageResource({ sinceMs, endedMs, ...rest }: OutageRecord): obj
 /**
  * What the segment of an application says of it is what a connector would hold it to.
  *
- * @throws {Fault} FORBIDDEN: a place that no segment names is looked at only for those who could add one. Asking what
+ * @throws {Fault} FORBIDDEN: a place or a port that no segment names, or networks of one's own, are looked at only for those who could add one. Asking what
  *   answers where is else a way to explore a network that nobody gave access to.
  */
 async function targetOf(
@@ -83,18 +84,16 @@ async function targetOf(
 ): Promise<DiagnosisTarget> {
   const { segments } = await loadPolicy(store)
   const match = findSegment(segments, { host, port, protocol: 'tcp' })
-  if (match.is === 'not-covered') {
-    if (!may(role, 'configure')) {
-      throw new Fault(
-        'FORBIDDEN',
-        `no segment names ${host}: the role ${role} may look only at applications`,
-        {
-          seen: { role, needs: rolesWith('configure') },
-        },
-      )
-    }
-    return { host, port, networks: networks ?? [] }
+  if ((match.is !== 'found' || networks !== undefined) && !may(role, 'configure')) {
+    const why =
+      match.is === 'found'
+        ? `its segment says where ${host} is`
+        : `no segment names ${host} with port ${port}`
+    throw new Fault('FORBIDDEN', `${why}: the role ${role} may look only at applications as they are`, {
+      seen: { role, needs: rolesWith('configure') },
+    })
   }
-  const { addressCidrs, tcp } = match.segment
-  return { host, port, networks: networks ?? addressCidrs, ports: tcp.slice(0, 64) }
+  if (match.is === 'not-covered') return { host, port, networks: networks ?? [] }
+  const { segment } = match
+  return { host, port, networks: networks ?? meantNetworks(segment, host), ports: segment.tcp.slice(0, 64) }
 }

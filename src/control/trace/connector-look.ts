@@ -5,6 +5,7 @@
  * @module
  */
 import type { TraceInput } from '../../api/trace.ts'
+import { meantNetworks } from '../../policy/meant-networks.ts'
 import { findSegment } from '../../policy/segment.ts'
 import type { DiagnosisFinding, DiagnosisReport, TraceHop, TraceStep } from '../../wire/control.ts'
 import type { Diagnoses } from '../agents/diagnoses.ts'
@@ -81,8 +82,10 @@ async function examine(
   const connected = presence.connector(id)
   if (connected === undefined) return undefined
   const match = findSegment(policy.segments, { host, port, protocol: 'tcp' })
-  const { addressCidrs = [], tcp = [] } = match.is === 'not-covered' ? {} : match.segment
-  const target = { host, port, networks: addressCidrs, ports: tcp.slice(0, 64) }
+  // Only what policy could let somebody reach is looked at, whatever port a device says that it has tried.
+  if (match.is !== 'found') return undefined
+  const { segment } = match
+  const target = { host, port, networks: meantNetworks(segment, host), ports: segment.tcp.slice(0, 64) }
   // One that is busy, or goes away now, leaves us with what the canary said.
   return diagnoses.ask(connected, target, { signal }).catch(() => undefined)
 }

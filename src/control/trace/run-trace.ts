@@ -88,7 +88,9 @@ export async function runTrace(
         trail.say({ hop: 'client', verdict: 'unknown', text: fault.detail })
     })
     for (const one of decided.steps) trail.say(one)
-    looked = await refine(deps, way?.connector, input, { trail, policy, signal })
+    // The device says which connector it met: only one of this application is asked on its word.
+    const met = decided.members.find((id) => id === way?.connector)
+    looked = await refine(deps, met, input, { trail, policy, signal })
   }
   const nameless = trail.failed
   if (nameless?.fault !== undefined) {
