@@ -77,6 +77,18 @@ test('outages are kept for the connector that tells them; an id that another one
   )
 })
 
+test('a time that no calendar has is no outage: whoever lists them would get nothing', async (t) => {
+  const { site, rogue } = await open(t)
+  const { agent, id } = await rogue()
+  const outage: OutageRecord = {
+    ...{ id: 'out_1', sinceMs: 1, endedMs: Number.MAX_SAFE_INTEGER, attempts: 1 },
+    ...{ code: 'EGRESS_BLOCKED', hop: 'edge', detail: '' },
+  }
+  agent.channel.send({ type: 'outages', outages: [outage] })
+  assert.ok(await agent.channel.closed, 'what is no message ends the connection')
+  assert.deepEqual(await site.control.store.outages.of(id), [])
+})
+
 test('a client tells of no outages and answers no examination', async (t) => {
   const { site } = await open(t)
   const place = placeOf(site)

@@ -10,7 +10,8 @@ export const microseconds = z.number().int().min(0)
 export const host = z.string().min(1).max(253)
 export const port = z.number().int().min(1).max(65_535)
 export const protocol = z.enum(['tcp', 'udp'])
-export const unixMs = z.number().int().positive()
+/** Until the end of the year 9999: what is later has no date, and whoever wanted to show it would throw. */
+export const unixMs = z.number().int().positive().max(253_402_300_799_999)
 
 /** The public half of a key that grants or tickets are signed with. */
 export const signingKey = z.strictObject({

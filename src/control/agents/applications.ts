@@ -24,16 +24,22 @@ export interface Told extends Application {
 
 /** How long a connector that could not reach an application is passed over; it tells again more often than this. */
 const UNREACHABLE_MS = 45_000
-const MAX_TOLD = 50_000
+/** Of one connector: one that tells without end loses its own words, not those of others. */
+const MAX_OF_CONNECTOR = 5000
+const MAX_DETAIL_CHARS = 512
 
 export class Applications {
-  readonly #told = new Map<string, Told>()
+  /** By connector, then by host and port. */
+  readonly #told = new Map<string, Map<string, Told>>()
 
   tell(told: Told): void {
-    const key = keyOf(told.connector, told)
-    this.#told.delete(key) // Set anew it comes last: the first are the oldest.
-    this.#told.set(key, told)
-    if (this.#told.size > MAX_TOLD) this.#told.delete(this.#told.keys().next().value!)
+    const { connector, fault } = told
+    const own = this.#told.get(connector) ?? new Map<string, Told>()
+    this.#told.set(connector, own)
+    const key = keyOf(told)
+    own.delete(key) // Set anew it comes last: the first are the oldest.
+    own.set(key, { ...told, fault: fault && brief(fault) })
+    if (own.size > MAX_OF_CONNECTOR) own.delete(own.keys().next().value!)
   }
 
   /** Why a connector is passed over for an application now. */
@@ -42,22 +48,27 @@ export class Applications {
     to: Pick<Application, 'host' | 'port'>,
     nowMs: number,
   ): { code: string } | undefined {
-    const told = this.#told.get(keyOf(connector, to))
+    const told = this.#told.get(connector)?.get(keyOf(to))
     if (told === undefined || told.ok || told.atMs + UNREACHABLE_MS <= nowMs) return undefined
     return { code: told.fault?.code ?? 'APP_UNREACHABLE' }
   }
 
   /** The last word of a connector on the applications of a segment. */
   of(segment: string, connector: string): Told[] {
-    return [...this.#told.values()].filter((told) => told.segment === segment && told.connector === connector)
+    return [...(this.#told.get(connector)?.values() ?? [])].filter((told) => told.segment === segment)
   }
 
   /** What it said is of no more use: it is gone. */
   forget(connector: string): void {
-    for (const [key, told] of this.#told) if (told.connector === connector) this.#told.delete(key)
+    this.#told.delete(connector)
   }
 }
 
-function keyOf(connector: string, { host, port }: Pick<Application, 'host' | 'port'>): string {
-  return `${connector} ${host} ${port}`
+/** What is kept of a fault is short, however much evidence came with it. */
+function brief({ code, hop, detail }: FaultMessage): FaultMessage {
+  return { code, hop, detail: detail.slice(0, MAX_DETAIL_CHARS) }
+}
+
+function keyOf({ host, port }: Pick<Application, 'host' | 'port'>): string {
+  return `${host} ${port}`
 }

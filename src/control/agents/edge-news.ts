@@ -8,6 +8,9 @@ import type { Keyring } from '../keyring.ts'
 import type { Edges } from './edges.ts'
 import type { Presence } from './presence.ts'
 
+/** An edge that says in turns that it drains and that it does not is no flood to every agent. */
+const LIST_AT_MOST_EVERY_MS = 1000
+
 type EdgeState = Extract<ControlMessage, { type: 'edge-state' }>
 
 export interface EdgeNewsDeps {
@@ -20,18 +23,29 @@ export interface EdgeNewsDeps {
 export class EdgeNews {
   readonly #deps: EdgeNewsDeps
   #told = ''
+  #toldMs = Number.NEGATIVE_INFINITY
+  #later: NodeJS.Timeout | undefined
 
   constructor(deps: EdgeNewsDeps) {
     this.#deps = deps
   }
 
-  /** Tells every agent of the edges there are, if that changed. */
+  /** Tells every agent of the edges there are, if that changed: at once, and again after a second at the earliest. */
   listChanged(): void {
+    const waitMs = this.#toldMs + LIST_AT_MOST_EVERY_MS - performance.now()
+    if (waitMs <= 0) this.#tellList()
+    else this.#later ??= setTimeout(() => this.#tellList(), waitMs).unref()
+  }
+
+  #tellList(): void {
+    clearTimeout(this.#later)
+    this.#later = undefined
     const { presence, edges } = this.#deps
     const message: ControlMessage = { type: 'edges', edges: edges.list() }
     const text = JSON.stringify(message)
     if (text === this.#told) return
     this.#told = text
+    this.#toldMs = performance.now()
     for (const { channel } of presence.connectors()) channel.send(message)
     for (const { channel } of presence.allClients()) channel.send(message)
   }
