@@ -52,16 +52,18 @@ export class Diagnoses {
     if (this.#open.has(agent)) throw new Fault('CONFLICT', `an examination of ${agent} is under way already`)
     const id = newId('dgn')
     const { promise, resolve } = Promise.withResolvers<DiagnosisReport | Fault>()
-    const mine: Open = { id, listener, end: resolve, told: 0 }
+    // A connection lives for months and keeps whatever waits for its end: that must not be the report.
+    let waiting: typeof resolve | undefined = resolve
+    const end = (result: DiagnosisReport | Fault) => waiting?.(result)
+    const mine: Open = { id, listener, end, told: 0 }
     this.#open.set(agent, mine)
     const silent = new Fault(
       'CONTROL_UNREACHABLE',
       `${agent} did not end its examination in ${ALL_MS / 1000} s`,
     )
-    const timer = setTimeout(resolve, ALL_MS, silent)
-    const gone = () =>
-      resolve(new Fault('CONNECTOR_DISCONNECTED', `${agent} went away during its examination`))
-    const left = () => resolve(new Fault('CONFLICT', 'whoever asked for the examination has gone'))
+    const timer = setTimeout(end, ALL_MS, silent)
+    const gone = () => end(new Fault('CONNECTOR_DISCONNECTED', `${agent} went away during its examination`))
+    const left = () => end(new Fault('CONFLICT', 'whoever asked for the examination has gone'))
     signal.addEventListener('abort', left, { once: true })
     void channel.closed.then(gone)
     try {
@@ -70,6 +72,7 @@ export class Diagnoses {
       if (result instanceof Fault) throw result
       return result
     } finally {
+      waiting = undefined
       clearTimeout(timer)
       signal.removeEventListener('abort', left)
       if (this.#open.get(agent) === mine) this.#open.delete(agent)

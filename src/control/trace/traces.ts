@@ -42,11 +42,13 @@ export class Traces {
       throw new Fault('CONFLICT', `a trace from device ${device} is under way already`)
     }
     const { promise, resolve } = Promise.withResolvers<Fault | undefined>()
-    this.#open.set(message.id, { device, listener, end: resolve })
-    const unreachable = (detail: string) =>
-      resolve(new Fault('CONTROL_UNREACHABLE', detail, { hop: 'client' }))
+    // The connection keeps what waits for its end, long after this has ended.
+    let waiting: typeof resolve | undefined = resolve
+    const end = (fault?: Fault) => waiting?.(fault)
+    this.#open.set(message.id, { device, listener, end })
+    const unreachable = (detail: string) => end(new Fault('CONTROL_UNREACHABLE', detail, { hop: 'client' }))
     const timer = setTimeout(unreachable, ALL_MS, `the device did not end its trace in ${ALL_MS / 1000} s`)
-    const left = () => resolve(new Fault('CONFLICT', 'whoever asked for the trace has gone'))
+    const left = () => end(new Fault('CONFLICT', 'whoever asked for the trace has gone'))
     signal.addEventListener('abort', left, { once: true })
     void channel.closed.then(() => unreachable('the device went away during its trace'))
     try {
@@ -54,6 +56,7 @@ export class Traces {
       const fault = await promise
       if (fault !== undefined) throw fault
     } finally {
+      waiting = undefined
       clearTimeout(timer)
       signal.removeEventListener('abort', left)
       this.#open.delete(message.id)
