@@ -11,6 +11,7 @@ import { LabConnector } from './connector.ts'
 import { type Daemon, until } from './daemon.ts'
 import { Firewall } from './firewall.ts'
 import { NODE, PROGRAM } from './paths.ts'
+import type { Finished } from './program.ts'
 import { HEALTHY, Resolver } from './resolver.ts'
 import { SecondEdge } from './second-edge.ts'
 import { sweep, unmountBelow } from './sweep.ts'
@@ -29,7 +30,7 @@ import {
 let made = 0
 
 export const GROUP = 'dc1'
-const USER = 'ada'
+export const USER = 'ada'
 const PASSWORD = 'only for the lab, and only while it is up'
 const EDGE_PORT = 443
 const LOCAL_PROXY = '127.0.0.1:9180'
@@ -165,6 +166,12 @@ export class Lab implements AsyncDisposable {
     const command = `backstitch --json --context ${path.join(this.machines.edge.dir, 'server', 'context.json')} lint`
     const { stdout, tookMs } = await this.machines.edge.shell(command)
     return { text: stdout, tookMs, command }
+  }
+
+  /** The way of the user to the application, hop by hop. Asked where the operator is. */
+  trace(): Promise<Finished> {
+    const context = path.join(this.machines.edge.dir, 'server', 'context.json')
+    return this.machines.edge.run(PROGRAM, '--context', context, 'trace', USER, `${APP_NAME}:${APP_PORT}`)
   }
 
   async createKey(...flags: string[]): Promise<string> {

@@ -28,6 +28,7 @@ program
   .option('--all', 'every scenario there is')
   .option('--at-once <labs>', 'so many labs side by side', positive, LABS_AT_ONCE)
   .option('--report <file>', 'write the results as JSON')
+  .option('--examples <folder>', 'write what a person sees of each while it lasts')
   .action(run)
 program
   .command('show')
@@ -83,13 +84,13 @@ function list(): void {
 
 async function run(
   what: string[],
-  { all, report, atOnce }: { all?: boolean; report?: string; atOnce: number },
+  { all, report, examples, atOnce }: { all?: boolean; report?: string; examples?: string; atOnce: number },
 ): Promise<void> {
   const chosen = wanted(what, all ?? false)
   demand()
   const { runAll } = await import('./run-all.ts')
   const { tableText } = await import('./table.ts')
-  const results = await runAll(chosen, { atOnce, say: (line) => console.error(line) })
+  const results = await runAll(chosen, { atOnce, examples, say: (line) => console.error(line) })
   console.log(tableText(results))
   if (report !== undefined) writeFileSync(report, `${JSON.stringify(results, undefined, 2)}\n`)
   if (results.length < chosen.length || results.some(({ cured, skipped }) => !cured && skipped === undefined))

@@ -13,7 +13,7 @@ type Say = (line: string) => void
  */
 export async function runAll(
   chosen: readonly Chosen[],
-  { atOnce, say }: { atOnce: number; say: Say },
+  { atOnce, say, examples }: { atOnce: number; say: Say; examples?: string },
 ): Promise<Result[]> {
   using stop = untilInterrupted()
   const results = new Map(chosen.flatMap((one) => skippedHere(one) ?? []))
@@ -23,7 +23,7 @@ export async function runAll(
   const go = async (queue: Chosen[], labs: number) => {
     const counted = { of: chosen.length, results }
     const workers = Array.from({ length: Math.min(labs, queue.length) }, () =>
-      work(queue, { stop, say, ...counted }),
+      work(queue, { stop, say, examples, ...counted }),
     )
     const failed = (await Promise.allSettled(workers)).find((one) => one.status === 'rejected')
     if (failed !== undefined) throw failed.reason
@@ -44,19 +44,20 @@ function skippedHere(one: Chosen): [[Chosen, Result]] | undefined {
 interface Work {
   readonly stop: ReturnType<typeof untilInterrupted>
   readonly say: Say
+  readonly examples?: string
   readonly results: Map<Chosen, Result>
   readonly of: number
 }
 
 /** One lab; one that a failure left ill is replaced. */
-async function work(queue: Chosen[], { stop, say, results, of }: Work): Promise<void> {
+async function work(queue: Chosen[], { stop, say, examples, results, of }: Work): Promise<void> {
   let lab: Lab | undefined
   try {
     for (let one = queue.shift(); one !== undefined && !stop.signal.aborted; one = queue.shift()) {
       lab ??= await Lab.up(say)
       const name = nameOf(one.scenario, one.variant)
       say(`${name}: ${one.variant.does}`)
-      const result = await Promise.race([runVariant(lab, one), stop.now])
+      const result = await Promise.race([runVariant(lab, one, examples), stop.now])
       if (result === undefined) break
       results.set(one, result)
       say(`${name} (${results.size} of ${of}): ${outcome(result)}`)

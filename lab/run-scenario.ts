@@ -6,6 +6,7 @@
 import type { FaultCode } from '../src/base/faults.ts'
 import { until } from './daemon.ts'
 import { type Consultation, faultsOf, notOfThisHost } from './doctor.ts'
+import { keepExample } from './example.ts'
 import type { Lab } from './lab.ts'
 import type { Machine } from './machine.ts'
 import { examined, nameOf, patientOf, type Since, type Variant } from './scenario.ts'
@@ -38,8 +39,16 @@ export interface Result {
   readonly skipped?: string
 }
 
-/** Never throws: what went wrong is in the result, and the lab is healthy again or says that it is not. */
-export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promise<Result> {
+/**
+ * Never throws: what went wrong is in the result, and the lab is healthy again or says that it is not.
+ *
+ * @param examples Folder for what a person sees while it lasts.
+ */
+export async function runVariant(
+  lab: Lab,
+  { scenario, variant }: Chosen,
+  examples?: string,
+): Promise<Result> {
   const { name, code } = variant
   const problems: string[] = []
   const timed: {
@@ -62,6 +71,7 @@ export async function runVariant(lab: Lab, { scenario, variant }: Chosen): Promi
     timed.doctorMs = said.tookMs
     timed.verdict = said.firstLine
     problems.push(...faultsOf(said, variant))
+    if (examples !== undefined) await keepExample(examples, lab, { scenario, variant }, { said, since })
     if (!variant.cutsAll) await lab.serves(PEER_MS)
     const [finding] = said.findings
     if (finding !== undefined && problems.length === 0) {
