@@ -44,7 +44,9 @@ function liveFields({ live, names = {} }: Row): Row | undefined {
   if (live === undefined) return undefined
   const { sessionsBy = [], edges = [], overload: _, leak: __, ...fields } = live
   const by = sessionsBy.map(({ segment, sessions }: Row) => `${names[segment] ?? segment} ${sessions}`)
-  return { ...fields, edges: edges.map(wayText), sessionsBy: by.length === 0 ? undefined : by }
+  // Nought is what is there before the first PING.
+  const rttUs = fields.rttUs || undefined
+  return { ...fields, rttUs, edges: edges.map(wayText), sessionsBy: by.length === 0 ? undefined : by }
 }
 
 function wayText({ name, rttUs, code }: Row): string {
