@@ -84,7 +84,7 @@ async function statusPart(lab: Lab, variant: Variant): Promise<string[]> {
       (line, at, all) =>
         at === 0 || /^\s+✗|^(outage|out|note)\b/.test(line) || /^(\s+✗|outage )/.test(all[at - 1]!),
     )
-  return ['$ backstitch status', ...wanted]
+  return ['$ backstitch status', ...wanted.filter((line) => line !== '')]
 }
 
 /** From the user's device, where it is the user who is served no more. */

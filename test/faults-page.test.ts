@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { exampleFile } from '../lab/example.ts'
 import { nameOf } from '../lab/scenario.ts'
 import { choose } from '../lab/scenarios/all.ts'
 import { FAULT_URN, problem } from '../src/api/problem.ts'
@@ -10,10 +11,12 @@ import { explanation } from '../src/cli/explain.ts'
 import { problemOf } from '../src/control/rest/problem.ts'
 
 /**
- * docs/faults.md: each section is written from the table and the list of the lab, around words for people that are
+ * docs/faults.md: each section is written from the table, the lab and its examples, around words for people that are
  * written by hand between two marks and kept when the rest is written anew.
  */
 const DOCUMENT = path.resolve(import.meta.dirname, '../docs/faults.md')
+/** What people saw in the lab, by variant. */
+const EXAMPLES = path.resolve(import.meta.dirname, '../docs/examples')
 const CODES = Object.keys(FAULTS) as FaultCode[]
 const BEGIN = '<!-- faults: begin -->\n'
 const END = '<!-- faults: end -->\n'
@@ -26,6 +29,17 @@ function wordsOf(code: FaultCode): string {
   const from = page.indexOf(wordsBegin(code))
   if (from === -1) return ''
   return page.slice(from + wordsBegin(code).length, page.indexOf(WORDS_END, from)).trim()
+}
+
+/** Out of the variants of the lab that end in this code: what a person saw of the first that is kept. */
+function exampleOf(code: FaultCode): string[] {
+  const kept = choose()
+    .filter(({ variant }) => variant.code === code)
+    .map(({ scenario, variant }) => nameOf(scenario, variant))
+    .find((name) => existsSync(path.join(EXAMPLES, exampleFile(name))))
+  if (kept === undefined) return []
+  const text = readFileSync(path.join(EXAMPLES, exampleFile(kept)), 'utf8').trimEnd()
+  return [`Seen in the lab, ${kept}:\n`, `\`\`\`console\n${text}\n\`\`\`\n`]
 }
 
 function section(code: FaultCode): string {
@@ -47,6 +61,7 @@ function section(code: FaultCode): string {
     ...(dependsOn.length > 0 ? [`- Hidden behind: ${dependsOn.join(', ')}`] : []),
     ...(commands.length > 0 ? [`- In the lab: ${commands.join(', ')}`] : []),
     '',
+    ...exampleOf(code),
   ].join('\n')
 }
 
@@ -66,6 +81,17 @@ test('docs/faults.md says what table and lab say: BACKSTITCH_UPDATE_DOCS=1 with 
     return
   }
   assert.equal(page.slice(from, to).trim(), wanted().trim())
+})
+
+test('every example is of a variant, and names its code: lab run --all --examples docs/examples writes them', () => {
+  const codes = new Map(
+    choose().map(({ scenario, variant }) => [exampleFile(nameOf(scenario, variant)), variant.code]),
+  )
+  for (const file of readdirSync(EXAMPLES)) {
+    const code = codes.get(file)
+    assert.ok(code !== undefined, `${file} is of no variant`)
+    assert.ok(readFileSync(path.join(EXAMPLES, file), 'utf8').includes(code), `${file} does not name ${code}`)
+  }
 })
 
 for (const code of CODES) {

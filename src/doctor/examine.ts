@@ -18,6 +18,7 @@ import { lookAtFolder } from '../probe/file-access.ts'
 import { lookAtLoad } from '../probe/load.ts'
 import { lookAtResolvers, type ResolverFile } from '../probe/names.ts'
 import { lookAtPackage } from '../probe/package.ts'
+import { unixSocketHolder } from '../probe/port-holder.ts'
 import { lookAtUnit } from '../probe/unit.ts'
 import { lookAtApplication } from './application.ts'
 import { CHECKS } from './checks/all.ts'
@@ -164,7 +165,8 @@ async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Prom
   if (status === undefined) {
     const { current } = await readOutages(StateDir.at(stateDir))
     const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
-    return { socket, answers: false, unit: await lookAtUnit(unitOf(role), signal), lastOutage }
+    const pid = unixSocketHolder(socket)
+    return { socket, answers: false, pid, unit: await lookAtUnit(unitOf(role), signal), lastOutage }
   }
   const { pid, version, state, fault, notes, edges } = status
   return { socket, answers: true, pid, version, state, fault, notes, edges }

@@ -85,6 +85,7 @@ export interface IdentityFacts {
 export interface DaemonFacts {
   readonly socket: string
   readonly answers: boolean
+  /** Also of one that holds the socket and does not answer. */
   readonly pid?: number
   readonly version?: string
   readonly state?: string

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 const LISTENING = '0A'
+/** SO_ACCEPTCON of /proc/net/unix. */
+const ACCEPTS = '00010000'
 
 /** `NAME (process PID)` of the process that listens on the TCP `port`; undefined if it cannot be seen from here. */
 export function portHolder(port: number): string | undefined {
@@ -13,11 +15,24 @@ export function portHolder(port: number): string | undefined {
         inodes.add(`socket:[${inode}]`)
     }
   }
+  const pid = holderOf(inodes)
+  return pid === undefined ? undefined : `${read(`/proc/${pid}/comm`).trim()} (process ${pid})`
+}
+
+/** The process that listens on a Unix socket, whether it answers or not; undefined if it cannot be seen from here. */
+export function unixSocketHolder(file: string): number | undefined {
+  const inodes = new Set<string>()
+  for (const line of read('/proc/net/unix').split('\n').slice(1)) {
+    const [, , , flags, , , inode, path] = line.trim().split(/\s+/)
+    if (path === file && flags === ACCEPTS) inodes.add(`socket:[${inode}]`)
+  }
+  return inodes.size === 0 ? undefined : holderOf(inodes)
+}
+
+function holderOf(inodes: ReadonlySet<string>): number | undefined {
   for (const pid of list('/proc').filter((name) => /^\d+$/.test(name))) {
-    for (const fd of list(`/proc/${pid}/fd`)) {
-      if (inodes.has(link(`/proc/${pid}/fd/${fd}`)))
-        return `${read(`/proc/${pid}/comm`).trim()} (process ${pid})`
-    }
+    for (const fd of list(`/proc/${pid}/fd`))
+      if (inodes.has(link(`/proc/${pid}/fd/${fd}`))) return Number(pid)
   }
   return undefined
 }

@@ -76,6 +76,7 @@ export const CLIENT_FAULTS = {
       'SEAL_BROKEN',
       'IDENTITY_CLONED',
       'DISK_FULL',
+      'FD_EXHAUSTED',
       'MAC_DENIED',
       'UPGRADE_FAILED',
     ],

@@ -88,7 +88,7 @@ export const running: Check = check({
   },
 })
 
-function down({ socket, unit, lastOutage }: DaemonFacts, { role, stateDir }: Patient): Failure {
+function down({ socket, pid, unit, lastOutage }: DaemonFacts, { role, stateDir }: Patient): Failure {
   const name = unitOf(role)
   const looping =
     unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
@@ -97,22 +97,28 @@ function down({ socket, unit, lastOutage }: DaemonFacts, { role, stateDir }: Pat
   return fail('DAEMON_DOWN', {
     expected: `a daemon that answers at ${socket}`,
     seen: [
-      `nobody answers at ${socket}`,
+      pid === undefined
+        ? `nobody answers at ${socket}`
+        : `process ${pid} is there and says nothing at ${socket}`,
       unit === undefined
         ? 'there is no systemd unit'
         : `${unit.name}: ${unit.active}, ${unit.enabled}, ${unit.restarts} restarts, last exit ${unit.exitStatus}`,
       lastOutage ? `when it was last heard of: ${lastOutage}` : '',
       unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
     ],
-    cause: looping
-      ? 'It ends again and again; its last line says why.'
-      : disabled
-        ? 'It is not enabled, so nobody starts it.'
-        : 'It was stopped, or has ended, and nobody starts it again.',
-    fix: looping ? [`journalctl -u ${name} -n 50`, `systemctl restart ${name}`] : [start],
+    cause: whyDown({ hangs: pid !== undefined, looping, disabled }),
+    fix:
+      looping || pid !== undefined ? [`journalctl -u ${name} -n 50`, `systemctl restart ${name}`] : [start],
     verify:
       unit === undefined
         ? { run: `backstitch status --state ${stateDir}`, expect: 'process' }
         : { run: `systemctl is-active ${name}`, expect: 'active' },
   })
+}
+
+function whyDown(it: { hangs: boolean; looping: boolean; disabled: boolean }): string {
+  if (it.hangs) return 'It runs, and does nothing: it hangs, or was stopped by a signal.'
+  if (it.looping) return 'It ends again and again; its last line says why.'
+  if (it.disabled) return 'It is not enabled, so nobody starts it.'
+  return 'It was stopped, or has ended, and nobody starts it again.'
 }
