@@ -24,6 +24,22 @@ ping, the network is fine, and the first suspect is, as ever, the firewall.`,
       },
     },
     {
+      name: 'hung',
+      does: 'connector-a is stopped where it stands, by a signal: the process is there and does nothing',
+      hints: ['ps shows it', 'its socket takes connections', 'ps -o stat= -p PID'],
+      hop: 'connector',
+      code: 'DAEMON_DOWN',
+      seen: [/process \d+ is there and says nothing at \S+status\.sock/],
+      async inject({ connectors: { a } }) {
+        const { pid } = (await a.status())!
+        await a.machine.succeed('kill', '-STOP', String(pid))
+      },
+      noticed: async (lab) => (await lab.connectorStates()).get(lab.connectors.a.id!) === 'disconnected',
+      restarts: true,
+      cure: restart, // "systemctl restart"
+      restore: restart,
+    },
+    {
       name: 'crash-loop',
       does: 'whoever starts connector-a again gives it less memory than it needs, so it ends as it begins, for ever',
       hints: [
@@ -46,6 +62,11 @@ ping, the network is fine, and the first suspect is, as ever, the firewall.`,
       restore: startUnlimited,
     },
   ],
+}
+
+async function restart({ connectors: { a } }: Lab): Promise<void> {
+  await a.stop('SIGKILL')
+  a.start()
 }
 
 async function startUnlimited({ connectors: { a } }: Lab): Promise<void> {
