@@ -89,22 +89,11 @@ test('a time that no calendar has is no outage: whoever lists them would get not
   assert.deepEqual(await site.control.store.outages.of(id), [])
 })
 
-test('a client tells of no outages and answers no examination', async (t) => {
+test('a client answers no examination', async (t) => {
   const { site } = await open(t)
   const place = placeOf(site)
   const device = await signInDevice(place, { user: USER, password: PASSWORD })
   await using client = await RogueAgent.connect(place, device)
-  const outage = {
-    id: 'out_1',
-    sinceMs: 1,
-    endedMs: 2,
-    attempts: 1,
-    code: 'INTERNAL',
-    hop: 'edge',
-    detail: '',
-  } as const
   client.channel.send({ type: 'diagnosis', id: 'dgn_1', step: STEP })
   assert.equal((await client.hears('failed')).fault.code, 'PROTOCOL_ERROR')
-  client.channel.send({ type: 'outages', outages: [outage] })
-  assert.equal((await client.channel.closed)?.code, 'PROTOCOL_ERROR')
 })

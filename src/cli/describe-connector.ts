@@ -8,14 +8,13 @@ import { inLine, style } from './terminal.ts'
 const OUTAGES_SHOWN = 5
 const FIELD_CHARS = 8
 
-/** A connector, and the times when it was away. */
-export async function withOutages(rest: Rest, idOrName: string): Promise<Row> {
-  const path = `/connectors/${encodeURIComponent(idOrName)}`
-  const [connector, { items }] = await Promise.all([
+/** An agent, and the times when it was away. @param path Of the agent, in the API. */
+export async function withOutages(rest: Rest, path: string): Promise<Row> {
+  const [agent, { items }] = await Promise.all([
     rest.get<Row>(path),
     rest.get<{ items: OutageResource[] }>(`${path}/outages`),
   ])
-  return { ...connector, outages: items }
+  return { ...agent, outages: items }
 }
 
 /** A connector with what explains its absence first, and when it was away before last. */
@@ -26,10 +25,17 @@ export function connectorText(connector: Row): string {
     ...concernLines(fields.live),
     resourceText({ ...fields, live: liveFields(fields) }),
     ...(vitals === undefined ? [] : [vitalsText(vitals)]),
-    ...(items.length === 0
-      ? []
-      : [style('dim', 'outages'), ...items.slice(0, OUTAGES_SHOWN).map(outageLine)]),
+    ...outageLines(items),
   ].join('\n')
+}
+
+/** Anything with the times when it was away, if it ever was. */
+export function awayText({ outages: items = [], ...fields }: Row): string {
+  return [resourceText(fields), ...outageLines(items)].join('\n')
+}
+
+function outageLines(items: readonly OutageResource[]): string[] {
+  return items.length === 0 ? [] : [style('dim', 'outages'), ...items.slice(0, OUTAGES_SHOWN).map(outageLine)]
 }
 
 /** What it says is wrong with it while it serves. */

@@ -5,14 +5,16 @@ import type { DenialResource } from '../api/trace.ts'
 import { nearest } from '../base/nearest.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { denialText } from './denial-text.ts'
-import { resourceText } from './describe.ts'
-import { connectorText, withOutages } from './describe-connector.ts'
+import { awayText, connectorText, withOutages } from './describe-connector.ts'
 import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { findingsAbout, findingText } from './lint.ts'
 import { chainText } from './segment-chain.ts'
 import { print, printJson, say, table } from './terminal.ts'
 import { sessionText } from './timeline.ts'
+
+/** Kinds that tell, when they are back, of the times when they were away. */
+const LEAVE: ReadonlySet<Kind> = new Set(['connector', 'client-device', 'edge'])
 
 const kindList = `KIND is one of ${KIND_NAMES.join(', ')}; plurals and short forms work, too.`
 
@@ -69,11 +71,13 @@ export function addResources(program: Command): void {
     )
     .action(async (kind: Kind, name: string, _options: object, command: Command) => {
       const rest = await restFor(command)
-      const one = await (kind === 'connector' ? withOutages(rest, name) : rest.get<Row>(pathOf(kind, name)))
+      const one = await (LEAVE.has(kind)
+        ? withOutages(rest, pathOf(kind, name))
+        : rest.get<Row>(pathOf(kind, name)))
       if (globals(command).json) return printJson(one)
       if (kind === 'denial') return print(denialText(one as unknown as DenialResource))
       if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
-      print(kind === 'connector' ? connectorText(one) : resourceText(one))
+      print(kind === 'connector' ? connectorText(one) : awayText(one))
       if (kind === 'segment') {
         print(`\n${await chainText(rest, one)}`)
         print(`\n${await healthText(rest, one.id)}`)

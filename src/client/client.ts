@@ -190,10 +190,12 @@ export class Client {
         this.#revoke(welcome.revoked, 'revoked while the control connection was down')
         this.#rewarm.controlIsUp()
         this.#reports.resume((message) => this.#uplink?.send(message))
+        this.#examination?.resume((message) => this.#uplink?.send(message))
       },
       onDown: (fault) => {
         if (fault !== undefined) this.#examination?.failed(fault)
         this.#reports.pause()
+        this.#examination?.pause()
       },
       onMessage: (message) => this.#onMessage(message),
       onDraining: (edge) => this.#tunnels.retire(({ facts }) => facts.edge === edge),
@@ -238,6 +240,7 @@ export class Client {
   }
 
   #onMessage(message: ControlMessage): void {
+    if (this.#examination?.message(message)) return
     if (message.type === 'lanes') this.opener.bypass.set(message.lanes)
     else if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
     else if (message.type === 'trace') void this.#tracer.run(message)

@@ -129,15 +129,19 @@ export class RemoteEdge {
         this.#fault = undefined
         this.#skewMs = skewMs
         this.#examination?.up()
+        this.#examination?.resume((message) => link.send(message))
         this.#tell()
       },
       onDown: (fault) => {
         this.#fault = fault
         this.#examination?.failed(fault)
+        this.#examination?.pause()
         comesBack = fault.code === 'CERT_EXPIRED' && existsSync(this.#o.keyFile)
         if (comesBack || FATAL.has(fault.code)) over.abort()
       },
-      onMessage: (message) => this.#message(message, edge, authority),
+      onMessage: (message) => {
+        if (!this.#examination?.message(message)) this.#message(message, edge, authority)
+      },
     })
     this.#link = link
     const tick = setInterval(() => void this.#tick(state, link, edge), STATUS_MS)

@@ -148,6 +148,7 @@ export class Objects {
       await scope.db.deleteFrom('object').where('id', '=', row.id).execute()
       if (kind === 'edge') {
         await endEdgeIdentity(scope, row.id, 'the edge was deleted')
+        await scope.db.deleteFrom('outage').where('agentId', '=', row.id).execute()
         scope.publish('identity', { kind, id: row.id })
       }
       if (kind === 'user') {

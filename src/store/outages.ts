@@ -1,10 +1,10 @@
 import type { OutageRecord } from '../wire/control.ts'
 import type { Scope } from './scope.ts'
 
-/** Of one connector; over it the oldest go. */
-const MAX_OF_CONNECTOR = 200
+/** Of one agent; over it the oldest go. */
+const MAX_OF_AGENT = 200
 
-/** What connectors have told of the times when they were away. */
+/** What connectors, client devices and edges have told of the times when they were away. */
 export class OutageRecords {
   readonly #scope: Scope
 
@@ -12,13 +12,15 @@ export class OutageRecords {
     this.#scope = scope
   }
 
-  /** Told twice is kept once. Of a connector that is no more nothing is kept. */
-  async keep(connectorId: string, outages: readonly OutageRecord[]): Promise<void> {
+  /** Told twice is kept once. Of an agent that is no more nothing is kept. */
+  async keep(agentId: string, outages: readonly OutageRecord[]): Promise<void> {
     await this.#scope.atomically(async ({ db }) => {
       const known = await db
         .selectFrom('connector')
         .select('id')
-        .where('id', '=', connectorId)
+        .where('id', '=', agentId)
+        .union(db.selectFrom('device').select('id').where('id', '=', agentId))
+        .union(db.selectFrom('edgeIdentity').select('id').where('id', '=', agentId))
         .executeTakeFirst()
       if (known === undefined || outages.length === 0) return
       await db
@@ -26,44 +28,44 @@ export class OutageRecords {
         .values(
           outages.map((one) => ({
             id: one.id,
-            connectorId,
+            agentId,
             sinceMs: one.sinceMs,
             record: JSON.stringify(one),
           })),
         )
-        .onConflict((conflict) => conflict.columns(['connectorId', 'id']).doNothing())
+        .onConflict((conflict) => conflict.columns(['agentId', 'id']).doNothing())
         .execute()
       const last = await db
         .selectFrom('outage')
         .select('sinceMs')
-        .where('connectorId', '=', connectorId)
+        .where('agentId', '=', agentId)
         .orderBy('sinceMs', 'desc')
-        .offset(MAX_OF_CONNECTOR)
+        .offset(MAX_OF_AGENT)
         .limit(1)
         .executeTakeFirst()
       if (last === undefined) return
       await db
         .deleteFrom('outage')
-        .where('connectorId', '=', connectorId)
+        .where('agentId', '=', agentId)
         .where('sinceMs', '<=', last.sinceMs)
         .execute()
     })
   }
 
   /** Newest first. */
-  async of(connectorId: string, limit = MAX_OF_CONNECTOR): Promise<OutageRecord[]> {
+  async of(agentId: string, limit = MAX_OF_AGENT): Promise<OutageRecord[]> {
     const rows = await this.#scope.db
       .selectFrom('outage')
       .select('record')
-      .where('connectorId', '=', connectorId)
+      .where('agentId', '=', agentId)
       .orderBy('sinceMs', 'desc')
       .limit(limit)
       .execute()
     return rows.map((row) => JSON.parse(row.record) as OutageRecord)
   }
 
-  /** With the connector go its outages. */
-  async forget(connectorId: string): Promise<void> {
-    await this.#scope.db.deleteFrom('outage').where('connectorId', '=', connectorId).execute()
+  /** With the agent go its outages. */
+  async forget(agentId: string): Promise<void> {
+    await this.#scope.db.deleteFrom('outage').where('agentId', '=', agentId).execute()
   }
 }

@@ -114,7 +114,7 @@ export interface Tables {
   }
   outage: {
     id: string
-    connectorId: string
+    agentId: string
     sinceMs: number
     /** The whole record as JSON. */
     record: string

@@ -39,6 +39,7 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
     async handle(connected, message) {
       const { role } = connected.peer.identity
       if (message.type === 'renew') return renew(deps, connected.peer.identity, message)
+      if (message.type === 'outages') return keepOutages(deps, connected, message)
       if (role === 'edge') {
         if (message.type === 'edge-status') {
           if (deps.edges.status(connected, message)) deps.news.listChanged()
@@ -60,7 +61,6 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
         if (message.type === 'status') return void connectors.status(connected, message)
         if (message.type === 'carries') return void connectors.carries(connected, message)
         if (message.type === 'diagnosis') return void deps.diagnoses.said(connected, message)
-        if (message.type === 'outages') return keepOutages(deps, connected, message)
         if (message.type === 'reach') return void connectors.reach(connected, message)
       }
       throw new Fault('PROTOCOL_ERROR', `a ${role} sent ${message.type}`)

@@ -1,18 +1,15 @@
-import { Fault } from '../../base/faults.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
 import type { Connected } from './presence.ts'
 
 type Outages = Extract<AgentMessage, { type: 'outages' }>
 
-/** Keeps what a connector tells of the times it was away; acknowledged only when it is durable. */
+/** Keeps what an agent tells of the times it was away; acknowledged only when it is durable. */
 export async function keepOutages(
   { store }: { readonly store: Store },
   { peer }: Connected,
   { outages }: Outages,
 ): Promise<ControlMessage> {
-  const { role, id } = peer.identity
-  if (role !== 'connector') throw new Fault('PROTOCOL_ERROR', `a ${role} sent outages`)
-  await store.outages.keep(id, outages)
+  await store.outages.keep(peer.identity.id, outages)
   return { type: 'outages-kept', ids: outages.map((one) => one.id) }
 }

@@ -30,6 +30,7 @@ import { lintRoutes } from './lint.ts'
 import { RestMetrics } from './metrics.ts'
 import { objectRoutes } from './objects.ts'
 import { openapiRoute } from './openapi.ts'
+import { outageRoutes } from './outages.ts'
 import { problemHeaders, problemOf } from './problem.ts'
 import type { RestApp } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -118,6 +119,7 @@ export function buildApp(deps: RestDeps): RestApp {
   keyRoutes(app, deps)
   connectorRoutes(app, deps)
   diagnoseRoutes(app, deps)
+  outageRoutes(app, deps)
   deviceRoutes(app, deps)
   sessionRoutes(app, deps)
   traceRoutes(app, deps)

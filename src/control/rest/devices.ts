@@ -95,6 +95,7 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
       return write(c, deps, async (tx) => {
         const record = await tx.devices.get(params.id)
         await tx.devices.delete(record.id, { expectVersion })
+        await tx.outages.forget(record.id)
         await revoke(tx, record, `device ${record.name} was deleted`)
         const detail = { name: record.name, user: record.userId, serial: record.serial }
         const object = `client-device ${record.id}`

@@ -1,10 +1,9 @@
-import { diagnoseInput, diagnoseLine, outageList } from '../../api/diagnosis.ts'
+import { diagnoseInput, diagnoseLine } from '../../api/diagnosis.ts'
 import { may, type Role, rolesWith } from '../../api/roles.ts'
-import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import { findSegment } from '../../policy/segment.ts'
-import type { DiagnosisTarget, OutageRecord } from '../../wire/control.ts'
+import type { DiagnosisTarget } from '../../wire/control.ts'
 import { loadPolicy } from '../snapshot.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import { examinationLines } from './examination-lines.ts'
@@ -14,7 +13,7 @@ const TAG = 'connectors'
 const PATH = '/api/v1/connectors/{id}'
 const TYPE = 'application/jsonl'
 
-/** What connectors say of themselves: now, when they are asked, and of the times when they were away. */
+/** What connectors say of themselves when they are asked. */
 export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
   const { store, presence } = deps
 
@@ -47,28 +46,6 @@ export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
       return new Response(lines, { headers: { 'content-type': TYPE, 'cache-control': 'no-store' } })
     },
   )
-
-  operation(
-    app,
-    {
-      tag: TAG,
-      path: `${PATH}/outages`,
-      params: byId,
-      method: 'get',
-      id: 'listConnectorOutages',
-      summary: 'Times when the connector was away, as it told when it was back; newest first',
-      needs: 'read',
-      gives: { status: 200, schema: outageList },
-    },
-    async (c, { params }) => {
-      const { id } = await store.connectors.get(params.id)
-      return c.json({ items: (await store.outages.of(id)).map(outageResource) })
-    },
-  )
-}
-
-export function outageResource({ sinceMs, endedMs, ...rest }: OutageRecord): object {
-  return { kind: 'outage', ...rest, since: rfc3339(sinceMs), ended: rfc3339(endedMs) }
 }
 
 /**

@@ -205,11 +205,13 @@ test('every documented operation answers as documented', async () => {
       detail: 'silence',
     },
   ])
+  await exercise('get', '/api/v1/edges/{id}/outages', { id: 'edge1' })
   const outages = await exercise('get', '/api/v1/connectors/{id}/outages', { id: 'host1' })
   assert.equal(outages.body.items.length, 1)
   await exercise('delete', '/api/v1/connectors/{id}', { id: connector.id })
   await exercise('get', '/api/v1/client-devices')
   await exercise('get', '/api/v1/client-devices/{id}', { id: device.id })
+  await exercise('get', '/api/v1/client-devices/{id}/outages', { id: device.id })
   const fact = { assignedPosture: { managed: true } }
   await exercise('patch', '/api/v1/client-devices/{id}', { id: device.id, body: fact })
   await exercise('delete', '/api/v1/client-devices/{id}', { id: device.id })
