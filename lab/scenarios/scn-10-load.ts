@@ -13,8 +13,8 @@ const TRANSFERS = 4
 
 /** Users who copy large files, at a pace that a whole processor bears with ease. */
 function transfers(lab: Lab): Daemon[] {
-  const url = `http://${APP_NAME}:${APP_PORT}/bytes/9999999[0-9]`
-  const flags = ['-s', '--limit-rate', '6M', '-o', '/dev/null', '--socks5-hostname', '127.0.0.1:9180']
+  const url = `http://${APP_NAME}:${APP_PORT}/bytes/999999[10-99]`
+  const flags = ['-s', '--limit-rate', '15M', '-o', '/dev/null', '--socks5-hostname', '127.0.0.1:9180']
   return Array.from({ length: TRANSFERS }, (_, at) =>
     lab.machines.user.start(`transfer-${at}`, ['curl', ...flags, url]),
   )
