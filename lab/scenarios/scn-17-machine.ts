@@ -126,9 +126,10 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
   ],
 }
 
-/** To what is open now, so that the next file is one too many. */
-const LIMIT =
-  'setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --pid=$1 --nofile=$(ls /proc/$1/fd | wc -l):'
+/** To what is always open, so that the next file is one too many: what one look finds, the next moment may have closed. */
+const LIMIT = `least=1024
+for look in $(seq 20); do open=$(ls /proc/$1/fd | wc -l); ((open < least)) && least=$open; sleep 0.05; done
+setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --pid=$1 --nofile=$least:`
 const PROFILE = '/etc/apparmor.d/backstitch-lab'
 const NODE = readlinkSync('/proc/self/exe')
 const CONFINE = `printf 'profile backstitch-lab ${NODE} { file, network, deny /tmp/bslab-*/connector-a/state/** w, }' > ${PROFILE} && apparmor_parser -r ${PROFILE}`

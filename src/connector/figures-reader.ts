@@ -26,6 +26,7 @@ export class FiguresReader {
   #waitedNs: number | undefined
   #atMs = performance.now()
   #lastRssBytes = 0
+  #fdLimit = 0
 
   constructor({ proc = '/proc', cgroup = '/sys/fs/cgroup' }: FiguresRoots = {}) {
     this.#proc = proc
@@ -34,11 +35,12 @@ export class FiguresReader {
 
   /** Percentages are of the time since it was last read. */
   async read(): Promise<Figures> {
-    const [groups, waitedNs, memory, descriptors, ports] = await Promise.all([
+    // First and alone: reading the others takes descriptors, too.
+    const descriptors = await this.#descriptors()
+    const [groups, waitedNs, memory, ports] = await Promise.all([
       this.#groups(),
       this.#waited(),
       this.#meminfo(),
-      this.#descriptors(),
       this.#ports(),
     ])
     const elapsedMs = Math.max(1, performance.now() - this.#atMs)
@@ -140,13 +142,17 @@ export class FiguresReader {
     return this.#lastRssBytes
   }
 
+  /** One that has none left to look with has all of them open. */
   async #descriptors(): Promise<{ fds: number; fdLimit: number }> {
-    const limits = await this.#text(path.join(this.#proc, 'self/limits'))
-    const limit = Number(/^Max open files\s+(\d+)/m.exec(limits ?? '')?.[1] ?? 0)
-    const open = await readdir(path.join(this.#proc, 'self/fd')).catch((error: NodeJS.ErrnoException) => {
-      return error.code === 'EMFILE' ? limit : 0
-    })
-    return { fds: typeof open === 'number' ? open : open.length, fdLimit: limit }
+    try {
+      const fds = (await readdir(path.join(this.#proc, 'self/fd'))).length
+      const limits = await readFile(path.join(this.#proc, 'self/limits'), 'utf8')
+      this.#fdLimit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 0)
+      return { fds, fdLimit: this.#fdLimit }
+    } catch (error) {
+      const none = (error as NodeJS.ErrnoException).code === 'EMFILE'
+      return { fds: none ? this.#fdLimit : 0, fdLimit: none ? this.#fdLimit : 0 }
+    }
   }
 
   /** Sockets of this network namespace on ports of the local range. */
