@@ -68,9 +68,11 @@ function parse(text: string): Pick<Consultation, 'outcome' | 'findings' | 'check
 }
 
 /** The lab may share its processors with other work, and then it is true that they are too few: no part of a story. */
-export function notOfThisHost({ code }: Finding): boolean {
-  return code !== 'CONNECTOR_OVERLOADED'
+export function notOfThisHost({ code, seen }: Finding): boolean {
+  return code !== 'CONNECTOR_OVERLOADED' || seen.some((line) => LACKS_MORE_THAN_PROCESSORS.test(line))
 }
+
+const LACKS_MORE_THAN_PROCESSORS = /(memory|descriptors|local ports) \d+ %|of memory left|local ports in use/
 
 /** What is wrong with this consultation of somebody who is ill with `wanted`; nothing if it is right. */
 export function faultsOf(
