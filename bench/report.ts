@@ -9,7 +9,6 @@ import type { Isolation } from './isolation.ts'
 import type { Options } from './options.ts'
 import type { Skip } from './peers.ts'
 import type { Result } from './rounds.ts'
-import { spread } from './statistics.ts'
 import type { Verdict } from './verdicts.ts'
 
 export interface Report {
@@ -42,19 +41,6 @@ export function machineFacts(): Record<string, string | number> {
     kernel: os.release(),
     node: process.version,
   }
-}
-
-/** Values of one metric of one entry, a hole for each round that has none. */
-export function series(result: Result, entry: string, metric: string): (number | undefined)[] {
-  return result.rounds.map((round) => round.samples[entry]?.[metric])
-}
-
-export function medianOf(result: Result | undefined, entry: string, metric: string): number | undefined {
-  return result && spread(present(series(result, entry, metric)))?.median
-}
-
-export function present(values: readonly (number | undefined)[]): number[] {
-  return values.filter((value) => value !== undefined)
 }
 
 export function describeHeader(report: Report): string {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { present, series } from './report.ts'
 import type { Result } from './rounds.ts'
+import { present, series } from './series.ts'
 import { ratios, type Spread, spread } from './statistics.ts'
 import type { Metric } from './workload.ts'
 

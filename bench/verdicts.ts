@@ -4,8 +4,8 @@
  * @module
  */
 
-import { medianOf, series } from './report.ts'
 import type { Result } from './rounds.ts'
+import { medianOf, series } from './series.ts'
 import { ratios } from './statistics.ts'
 
 export interface Verdict {

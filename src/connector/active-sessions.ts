@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { CarriedGrant } from '../wire/control.ts'
-import { SessionTotals } from './metrics.ts'
 import type { Session } from './session.ts'
+import { SessionTotals } from './totals.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
 export class ActiveSessions {

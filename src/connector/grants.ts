@@ -7,8 +7,8 @@ import { asFault, Fault } from '../base/faults.ts'
 import { type Grant, verifyGrant } from '../pki/grant.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
 import { grantReference } from '../wire/open.ts'
-import { GrantTotals } from './metrics.ts'
 import { Scope } from './scope.ts'
+import { GrantTotals } from './totals.ts'
 
 /** Grants one tunnel may hold; the oldest makes room. */
 const MAX_PER_TUNNEL = 1024

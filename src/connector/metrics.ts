@@ -4,43 +4,10 @@
  *
  * @module
  */
-import type { FaultCode } from '../base/faults.ts'
 import type { Figures } from '../base/figures.ts'
-import { Counts, Durations, MetricsText } from '../base/metrics-text.ts'
-import type { StreamEnd } from '../mux/options.ts'
+import { MetricsText } from '../base/metrics-text.ts'
 import { type BringUp, CONNECTOR_STATES, type ConnectorState, STAGE_NUMBERS } from './bring-up.ts'
-import type { Session } from './session.ts'
-
-/** Counted where sessions end. */
-export class SessionTotals {
-  bytesUp = 0
-  bytesDown = 0
-  readonly byOutcome = new Counts<StreamEnd['reason']>()
-  /** Of names that had to be asked for. */
-  readonly dns = new Durations()
-  readonly dial = new Durations()
-
-  ended({ dnsUs, connectUs, open }: Session, end: StreamEnd): void {
-    this.byOutcome.add(end.reason)
-    this.bytesUp += end.bytesIn
-    this.bytesDown += end.bytesOut
-    // A literal address and a name that is known cost nothing, and would hide what the rest costs.
-    if (dnsUs !== undefined && dnsUs > 0) this.dns.observe(dnsUs)
-    if (connectUs !== undefined && open.protocol === 'tcp') this.dial.observe(connectUs)
-  }
-}
-
-/** Counted where grants are verified. */
-export class GrantTotals {
-  verified = 0
-  readonly refusedBy = new Counts<FaultCode>()
-}
-
-/** Counted where halves are brought. */
-export class TunnelTotals {
-  opened = 0
-  readonly failedBy = new Counts<FaultCode>()
-}
+import type { GrantTotals, SessionTotals, TunnelTotals } from './totals.ts'
 
 export interface ConnectorFigures {
   readonly state: ConnectorState

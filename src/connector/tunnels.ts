@@ -12,8 +12,8 @@ import type { RawPhase } from '../link/raw-phase.ts'
 import { bringTunnelEnd } from '../link/tunnel-end.ts'
 import { Mux } from '../mux/mux.ts'
 import type { PipeTicket } from '../wire/control.ts'
-import { TunnelTotals } from './metrics.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
+import { TunnelTotals } from './totals.ts'
 
 /** Halves being brought at once: only control asks for them, this is against a defect there. */
 const MAX_PENDING = 256
