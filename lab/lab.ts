@@ -14,6 +14,7 @@ import { NODE, PROGRAM } from './paths.ts'
 import type { Finished } from './program.ts'
 import { HEALTHY, Resolver } from './resolver.ts'
 import { SecondEdge } from './second-edge.ts'
+import { SecondSite } from './second-site.ts'
 import { sweep, unmountBelow } from './sweep.ts'
 import {
   ADDRESS,
@@ -22,6 +23,7 @@ import {
   APP_PORT,
   EDGE_NAME,
   EDGE2_NAME,
+  GROUP,
   type Machines,
   wire,
 } from './topology.ts'
@@ -29,7 +31,6 @@ import {
 /** Several may be up at once in one process. */
 let made = 0
 
-export const GROUP = 'dc1'
 export const USER = 'ada'
 const PASSWORD = 'only for the lab, and only while it is up'
 const EDGE_PORT = 443
@@ -42,6 +43,7 @@ export class Lab implements AsyncDisposable {
   readonly firewall: Firewall
   readonly cables: Cables
   readonly secondEdge: SecondEdge
+  readonly secondSite: SecondSite
   readonly connectors: { readonly a: LabConnector; readonly b: LabConnector }
   /** With which connector-a enrolled: one use, and that is gone. */
   spentKey = ''
@@ -72,10 +74,11 @@ export class Lab implements AsyncDisposable {
   private constructor(dir: string, machines: Machines) {
     this.dir = dir
     this.machines = machines
-    this.resolver = new Resolver(machines.dns)
+    this.resolver = new Resolver(machines.dns, ADDRESS.dns)
     this.firewall = new Firewall(machines.fw)
     this.cables = new Cables(machines)
     this.secondEdge = new SecondEdge(this)
+    this.secondSite = new SecondSite(this)
     for (const [at, machine] of Object.entries(machines).entries()) {
       machine[1].etc('hosts', '127.0.0.1 localhost\n')
       machine[1].etc('machine-id', `${String(at).padStart(2, '0').repeat(16)}\n`, 0o444)
@@ -240,7 +243,12 @@ export class Lab implements AsyncDisposable {
 
   /** Everything as it was at the start, whatever a scenario did to it: nobody remembers, and nobody waits to try again. */
   async repair(): Promise<void> {
-    await Promise.all([this.firewall.clear(), this.cables.clear(), this.secondEdge.remove()])
+    await Promise.all([
+      this.firewall.clear(),
+      this.cables.clear(),
+      this.secondEdge.remove(),
+      this.secondSite.remove(),
+    ])
     for (const machine of [this.machines['connector-a'], this.machines['connector-b']]) {
       machine.etc('resolv.conf', RESOLV_CONF)
     }

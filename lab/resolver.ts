@@ -1,5 +1,5 @@
 /**
- * The resolver of the data centre: dnsmasq in a healthy lab, bind where a scenario needs a broken zone or views.
+ * The resolver of a data centre: dnsmasq in a healthy lab, bind where a scenario needs a broken zone or views.
  *
  * @module
  */
@@ -21,10 +21,12 @@ export const HEALTHY: Records = {
 
 export class Resolver {
   readonly #machine: Machine
+  readonly #address: string
   #daemon: Daemon | undefined
 
-  constructor(machine: Machine) {
+  constructor(machine: Machine, address: string) {
     this.#machine = machine
+    this.#address = address
   }
 
   /** dnsmasq that owns both zones. */
@@ -34,7 +36,7 @@ export class Resolver {
       'no-resolv',
       'no-hosts',
       'bind-interfaces',
-      `listen-address=${ADDRESS.dns}`,
+      `listen-address=${this.#address}`,
       'pid-file=',
       'local-ttl=1',
       'neg-ttl=1',
@@ -50,7 +52,7 @@ export class Resolver {
   async serveBind(config: string, files: Readonly<Record<string, string>>): Promise<void> {
     const { dir } = this.#machine
     for (const [name, text] of Object.entries(files)) this.#machine.file(name, text, { mode: 0o644 })
-    const options = `options { directory "${dir}"; listen-on { ${ADDRESS.dns}; }; listen-on-v6 { none; };
+    const options = `options { directory "${dir}"; listen-on { ${this.#address}; }; listen-on-v6 { none; };
       recursion no; allow-query { any; }; pid-file none; session-keyfile none; };\ncontrols { };\n`
     const file = this.#machine.file('named.conf', `${options}${config}`, { mode: 0o644 })
     await this.#replace('named', [findProgram('named')!, '-g', '-u', 'root', '-c', file])
@@ -67,7 +69,7 @@ export class Resolver {
     const daemon = this.#machine.start(name, command)
     this.#daemon = daemon
     const listens = async () =>
-      (await this.#machine.run('ss', '-Hlun', 'sport = :53')).stdout.includes(ADDRESS.dns)
+      (await this.#machine.run('ss', '-Hlun', 'sport = :53')).stdout.includes(this.#address)
     await until(
       async () => {
         if (daemon.ended) throw new Error(`${name} ended:\n${daemon.tail()}`)

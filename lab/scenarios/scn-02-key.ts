@@ -1,7 +1,8 @@
 import { printed, replaceKey } from '../cures.ts'
 import type { Finding } from '../doctor.ts'
-import { GROUP, type Lab } from '../lab.ts'
+import type { Lab } from '../lab.ts'
 import type { Scenario, Variant } from '../scenario.ts'
+import { GROUP } from '../topology.ts'
 
 /** connector-a is a new machine, with this in its key file. */
 function variant(
