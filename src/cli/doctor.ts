@@ -62,7 +62,7 @@ export function addDoctor(program: Command): void {
     .addOption(
       new Option('--network <cidr...>', 'where the address of --app is expected')
         .argParser(collectCidr)
-        .default([]),
+        .default([], 'any address'),
     )
     .addOption(
       new Option('--ports <list>', 'ports of the segment of --app, such as 443,8000-8100').argParser(

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { z } from 'zod'
 import type { provisioningKeyCreated } from '../api/records.ts'
 import { rfc3339 } from '../base/clock.ts'
@@ -32,7 +32,11 @@ export function addKey(program: Command): void {
     .option('--group <group>', 'connector group that connectors enrolled with it join')
     .option('--edge <edge>', 'or the edge, already registered, that enrols with it')
     .option('--uses <n>', 'how many connectors may enrol with it', parseCount, 1)
-    .option('--expires <duration>', 'how long it can be used: 90s, 30m, 24h, 7d', parseDuration, 86_400_000)
+    .addOption(
+      new Option('--expires <duration>', 'how long it can be used: 90s, 30m, 24h, 7d')
+        .argParser(parseDuration)
+        .default(86_400_000, '24h'),
+    )
     .option('--name <name>', 'what the key is called (default: made up)')
     .addHelpText(
       'after',
