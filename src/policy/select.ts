@@ -4,6 +4,8 @@
  * @module
  */
 
+import { rfc3339 } from '../base/clock.ts'
+
 export type ConnectorState = 'connected' | 'healthy' | 'degraded' | 'draining' | 'disconnected' | 'disabled'
 
 export interface Candidate {
@@ -14,6 +16,8 @@ export interface Candidate {
   /** Its group takes over only while no member of the others can. */
   readonly failover?: boolean
   readonly state: ConnectorState
+  /** Of one that is disconnected: since when, and whether it said goodbye; nothing where that is not known. */
+  readonly left?: { readonly atMs: number; readonly orderly: boolean }
   /** Open now, and those it was chosen for since it last told. */
   readonly sessions: number
   /** What its work takes of its machine, 0…1; nothing before it told. */
@@ -91,7 +95,10 @@ function bestPool(
   return [...pool]
 }
 
-function whyNot({ state, unreachable }: Candidate): string | undefined {
+function whyNot({ state, left, unreachable }: Candidate): string | undefined {
+  if (state === 'disconnected' && left !== undefined) {
+    return `it is disconnected: it ${left.orderly ? 'was stopped' : 'fell silent'} at ${rfc3339(left.atMs)}`
+  }
   return OUT[state] ?? (unreachable && `it does not reach the application: ${unreachable.code}`)
 }
 

@@ -7,6 +7,7 @@
 import { Fault } from '../../base/faults.ts'
 import { decide, decisionFault } from '../../policy/decide.ts'
 import { canonicalHost } from '../../policy/destination.ts'
+import { restedOnOne } from '../../policy/rested-on-one.ts'
 import type { PolicyRule, PostureValue } from '../../policy/rule.ts'
 import { findSegment, type PolicySegment } from '../../policy/segment.ts'
 import { type Candidate, type Selection, selectConnector } from '../../policy/select.ts'
@@ -111,9 +112,10 @@ export function choose(
   const excluded = [...selection.excluded, ...others]
   if (selection.chosen === undefined) {
     const reasons = excluded.map((member) => `${member.name}: ${member.because}`)
+    const alone = restedOnOne(members)
     const detail = reasons.length === 0 ? 'its connector groups have no member' : reasons.join('; ')
     throw new Fault('NO_HEALTHY_CONNECTOR', `segment ${segment.name}: ${detail}`, {
-      seen: { segment: segment.name, members: reasons },
+      seen: { segment: segment.name, members: reasons, ...(alone && { alone }) },
     })
   }
   return { ...selection, excluded, chosen: selection.chosen }

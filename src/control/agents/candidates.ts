@@ -2,6 +2,7 @@ import { loadOf } from '../../policy/overload.ts'
 import { pathRttUs } from '../../policy/path-rtt.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import type { Departures } from './departures.ts'
 import type { Connected, Presence } from './presence.ts'
 
 export interface CandidatesFor {
@@ -9,6 +10,8 @@ export interface CandidatesFor {
   readonly client?: Pick<Connected, 'edges'>
   /** Without one reachability does not count. */
   readonly to?: { readonly host: string; readonly port: number }
+  /** Without it nothing is said of how those left that are gone. */
+  readonly departures?: Pick<Departures, 'of'>
   readonly nowMs: number
 }
 
@@ -17,15 +20,17 @@ export function candidatesOf(
   policy: Pick<PolicySnapshot, 'members'>,
   presence: Presence,
   groups: readonly string[],
-  { client, to, nowMs }: CandidatesFor,
+  { client, to, departures, nowMs }: CandidatesFor,
 ): Candidate[] {
   return policy.members(groups).map((member) => {
     const connected = presence.connector(member.id)
     const { sessions = 0, given = 0, figures, overload } = connected ?? {}
     const { id, name, groupId: group } = member
+    const left = connected === undefined ? departures?.of(id).left : undefined
     return {
       ...{ id, name, group },
       state: member.enabled ? (connected?.state ?? 'disconnected') : 'disabled',
+      left: left && { atMs: left.atMs, orderly: left.orderly },
       sessions: sessions + given,
       load: figures && loadOf(figures),
       overloaded: overload?.detail.split('; since')[0],

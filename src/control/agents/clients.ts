@@ -10,6 +10,7 @@ import type { PolicySnapshot } from '../snapshot.ts'
 import { keepDenial } from '../trace/keep-denial.ts'
 import { choose, type Permitted, permit } from './authorize.ts'
 import { candidatesOf } from './candidates.ts'
+import type { Departures } from './departures.ts'
 import { issueGrant } from './grants.ts'
 import type { LiveGrants } from './live-grants.ts'
 import { type PipeDeps, pipeBetween } from './pipes.ts'
@@ -25,6 +26,7 @@ export const CLIENT_KIND = 'client'
 export interface ClientDeps extends PipeDeps {
   readonly store: Store
   readonly presence: Presence
+  readonly departures: Departures
   readonly live: LiveGrants
   readonly probing: Probing
   readonly grantKeys: Keyring
@@ -168,10 +170,11 @@ export class Clients {
 
   /** A connector that has just lost its connection is likely to be back in a moment. */
   async #select(policy: PolicySnapshot, { segment, host }: Permitted, port: number, client: Connected) {
-    const { presence, clock } = this.#deps
+    const { presence, departures, clock } = this.#deps
+    const to = { host, port }
     const select = () =>
       choose(policy, segment, (groups) =>
-        candidatesOf(policy, presence, groups, { client, to: { host, port }, nowMs: clock.nowMs() }),
+        candidatesOf(policy, presence, groups, { client, to, departures, nowMs: clock.nowMs() }),
       )
     try {
       return select()

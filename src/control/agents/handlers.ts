@@ -5,7 +5,6 @@ import { permit } from './authorize.ts'
 import { type CertifyDeps, renew } from './certify.ts'
 import { CLIENT_KIND, type ClientDeps, Clients } from './clients.ts'
 import { Connectors } from './connectors.ts'
-import type { Departures } from './departures.ts'
 import type { Diagnoses } from './diagnoses.ts'
 import type { EdgeNews } from './edge-news.ts'
 import type { AfterHello, AgentHandlers } from './hub.ts'
@@ -20,7 +19,6 @@ export interface HandlerDeps extends ClientDeps, CertifyDeps {
   readonly vitals: VitalsOfConnectors
   readonly news: EdgeNews
   readonly lanes: LaneNews
-  readonly departures: Departures
   readonly diagnoses: Diagnoses
   readonly traces: Traces
 }

@@ -25,7 +25,7 @@ export interface Decided {
 
 /** The same decision as `authorize` makes for the device, without giving anything out. */
 export function decideHere(
-  { presence, clock }: Pick<ClientDeps, 'presence' | 'clock'>,
+  { presence, departures, clock }: Pick<ClientDeps, 'presence' | 'departures' | 'clock'>,
   policy: PolicySnapshot,
   { user, device, online }: Subject,
   { host, port, protocol }: TraceInput,
@@ -57,9 +57,10 @@ export function decideHere(
     nameOf: (id: string) => names.get(id) ?? id,
   }
   const selectUs = clock.monotonicUs()
+  const to = { host: permitted.host, port }
   try {
     const { chosen, because, excluded } = choose(policy, segment, (groups) =>
-      candidatesOf(policy, presence, groups, { client: online, to: { host: permitted.host, port }, nowMs }),
+      candidatesOf(policy, presence, groups, { client: online, to, departures, nowMs }),
     )
     const out = excluded.map((one) => `${one.name} is out: ${one.because}`)
     const text = [`${chosen.name} chosen: ${because}`, ...out].join('; ')

@@ -69,10 +69,11 @@ function findingOf(
   }
 }
 
-/** The members that are out, one to a line; else the words of the fault are the evidence. */
+/** The members that are out, one to a line, and who was the last of them; else the words of the fault are the evidence. */
 function evidenceOf(seen: NonNullable<TraceStep['fault']>['seen'], detail: string): string[] {
   const members = seen?.members
-  return Array.isArray(members) && members.length > 0 ? members : [detail]
+  if (!Array.isArray(members) || members.length === 0) return [detail]
+  return typeof seen?.alone === 'string' ? [...members, seen.alone] : members
 }
 
 /** What asks the same again. */
