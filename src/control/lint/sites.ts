@@ -25,7 +25,8 @@ export function* groupsAcrossSites({ declared }: LintFacts, topology: Topology):
     const evidence = group.spec.enabled ? firstPairApart(members, edgeName) : undefined
     if (evidence === undefined) continue
     yield finding('GROUP_SPANS_SITES', about('connector-group', group), {
-      reason: evidence,
+      reason: evidence.reason,
+      fix: `Make a connector group for the site of ${evidence.other} and name it in the server group; then backstitch delete connector ${evidence.other}, and enrol it anew with a key of that group.`,
       consequence: 'users are sent to either of them by load alone, some of them across sites',
       others: members.map(({ record }) => about('connector', record)),
     })
@@ -36,11 +37,11 @@ export function* groupsAcrossSites({ declared }: LintFacts, topology: Topology):
 function firstPairApart(
   [first, ...others]: readonly LintConnector[],
   edgeName: (id: string) => string,
-): string | undefined {
+): { readonly reason: string; readonly other: string } | undefined {
   if (first === undefined) return undefined
   for (const other of others) {
-    const evidence = apart(first, other, edgeName)
-    if (evidence !== undefined) return evidence
+    const reason = apart(first, other, edgeName)
+    if (reason !== undefined) return { reason, other: other.record.name }
   }
   return undefined
 }
