@@ -100,6 +100,11 @@ class UserWire implements Wire {
       10_000,
     )
     await at.succeed('ip', 'link', 'add', names.middle, 'type', 'bridge')
+    // Frames come by twice. Where the firewall is asked about bridged ones, too, what it notes of a connection the first
+    // time would hold the second time, and nothing would be masqueraded.
+    await at.shell(
+      `nft 'table ip ${names.middle} { chain first { type filter hook prerouting priority raw; iifname "${names.middle}" notrack; }; }'`,
+    )
     await at.succeed('ip', 'link', 'set', names.middle, 'up')
     await at.succeed('ip', 'link', 'set', names.far, 'master', bridge, 'up')
     await at.succeed('ip', 'link', 'set', names.near, 'master', names.middle, 'up')
@@ -146,6 +151,7 @@ class UserWire implements Wire {
     const { at, bridge, plug, to } = this.#cable
     await at.succeed('ip', 'link', 'set', plug, 'master', bridge)
     await at.stop(this.#relay, 'SIGKILL') // its devices go with it
+    await at.run('nft', 'delete', 'table', 'ip', `w-${to.name}`)
     await at.run('ip', 'link', 'del', `w-${to.name}`)
   }
 }
