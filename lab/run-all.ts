@@ -9,7 +9,8 @@ type Say = (line: string) => void
 
 /**
  * Several labs side by side, each with variants one after another; those that want the machine for themselves come
- * last. Results are in the order of the variants. Ends early when interrupted.
+ * last, and after them once more those that failed beside others: a machine that is too busy is no finding, but it is
+ * told. Results are in the order of the variants. Ends early when interrupted.
  */
 export async function runAll(
   chosen: readonly Chosen[],
@@ -28,8 +29,13 @@ export async function runAll(
     const failed = (await Promise.allSettled(workers)).find((one) => one.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
+  const beside = atOnce > 1 ? [...others] : []
   await go(others, atOnce)
   await go(alone, 1)
+  await go(
+    beside.filter((one) => results.get(one)?.cured === false),
+    1,
+  )
   return chosen.flatMap((one) => results.get(one) ?? [])
 }
 
@@ -59,7 +65,8 @@ async function work(queue: Chosen[], { stop, say, examples, results, of }: Work)
       say(`${name}: ${one.variant.does}`)
       const result = await Promise.race([runVariant(lab, one, examples), stop.now])
       if (result === undefined) break
-      results.set(one, result)
+      const before = results.get(one)
+      results.set(one, before === undefined ? result : { ...result, besideOthers: before.problems })
       say(`${name} (${results.size} of ${of}): ${outcome(result)}`)
       if (!result.cured) {
         await lab[Symbol.asyncDispose]()

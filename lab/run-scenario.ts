@@ -35,6 +35,8 @@ export interface Result {
   /** From the cure until the connector was healthy, without a restart. */
   readonly recoveredMs?: number
   readonly problems: readonly string[]
+  /** What went wrong while other labs ran beside it; this is the run without them. */
+  readonly besideOthers?: readonly string[]
   /** Why it was not run. */
   readonly skipped?: string
 }

@@ -10,7 +10,7 @@ export function tableText(results: readonly Result[]): string {
     seconds(one.noticedMs),
     seconds(one.verdictMs),
     seconds(one.recoveredMs),
-    one.skipped !== undefined ? 'skipped' : one.cured ? 'yes' : 'NO',
+    curedText(one),
     one.skipped ?? one.verdict ?? '',
   ])
   const widths = HEAD.map((head, at) => Math.max(head.length, ...rows.map((row) => row[at]!.length)))
@@ -21,9 +21,22 @@ export function tableText(results: readonly Result[]): string {
       .trimEnd()
   const body = results.flatMap((one, at) => [
     line(rows[at]!),
-    ...one.problems.flatMap((problem) => problem.split('\n').map((text) => `    ${text}`)),
+    ...one.problems.flatMap(indented),
+    ...(one.besideOthers === undefined
+      ? []
+      : ['    beside other labs:', ...one.besideOthers.flatMap(indented)]),
   ])
   return [line(HEAD), ...body, '', summary(results)].join('\n')
+}
+
+function curedText({ skipped, cured, besideOthers }: Result): string {
+  if (skipped !== undefined) return 'skipped'
+  if (!cured) return 'NO'
+  return besideOthers === undefined ? 'yes' : 'alone'
+}
+
+function indented(problem: string): string[] {
+  return problem.split('\n').map((text) => `    ${text}`)
 }
 
 function summary(results: readonly Result[]): string {

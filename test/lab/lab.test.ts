@@ -29,8 +29,10 @@ test('lab: every fault is noticed by itself, named at its hop, cured by what the
   })
   assert.equal(code, 0, `${stdout}${stderr}`)
   const results = JSON.parse(readFileSync(report, 'utf8')) as Result[]
-  for (const { scenario, variant, skipped } of results) {
+  for (const { scenario, variant, skipped, besideOthers } of results) {
     if (skipped !== undefined) t.diagnostic(`${scenario}:${variant} was not run: ${skipped}`)
+    if (besideOthers !== undefined)
+      t.diagnostic(`${scenario}:${variant} only alone: ${besideOthers.join('; ')}`)
   }
   const all = SCENARIOS.flatMap(({ id, variants }) => variants.map(({ name }) => `${id}:${name}`))
   assert.deepEqual(
