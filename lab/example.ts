@@ -13,7 +13,7 @@ import { nameOf, patientOf, type Scenario, type Since, type Variant } from './sc
 import { APP_NAME, APP_PORT } from './topology.ts'
 
 const LINE_CHARS = 220
-const ANSWER_LINES = 16
+const ANSWER_LINES = 24
 /** Of the hops of a trace, where the user is the one who sees it. */
 const TRACED = ['client', 'control', 'connector', 'dns', 'application']
 
@@ -53,11 +53,11 @@ function doctorPart(variant: Variant, { text, findings }: Consultation): string[
   return finding === undefined ? [] : [`$ ${finding.verify.run}`, ...laidOut(text, finding.code)]
 }
 
-/** Data with a line for each field; of a list of findings only what concerns this code. */
+/** Data with a line for each field; of a list of findings only what concerns this code, without what else it names. */
 function laidOut(text: string, code: string): string[] {
   try {
     const { findings, ...value } = JSON.parse(text) as { findings?: { code: string }[] }
-    const shown = findings?.find((one) => one.code === code) ?? value
+    const { others, ...shown }: { others?: object } = findings?.find((one) => one.code === code) ?? value
     return JSON.stringify(shown, undefined, 2).split('\n').slice(0, ANSWER_LINES)
   } catch {
     return text.split('\n').slice(0, ANSWER_LINES)

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Cables } from './cables.ts'
@@ -223,6 +223,21 @@ export class Lab implements AsyncDisposable {
     const flags = ['-sS', '--max-time', String(seconds), '--socks5-hostname', LOCAL_PROXY]
     const { code, stdout } = await this.machines.user.run('curl', ...flags, url)
     return code === 0 ? stdout : undefined
+  }
+
+  /** A session that stays open until it is stopped. Resolves when it carries something. */
+  async download(): Promise<Daemon> {
+    const { user } = this.machines
+    const file = path.join(user.dir, 'downloaded')
+    rmSync(file, { force: true })
+    const slowly = ['-sS', '--limit-rate', '20k', '--socks5-hostname', LOCAL_PROXY, '-o', file]
+    const download = user.start('download', [
+      'curl',
+      ...slowly,
+      `http://${APP_NAME}:${APP_PORT}/bytes/99999999`,
+    ])
+    await download.until(() => existsSync(file), 'carry something', 20_000)
+    return download
   }
 
   /** What the user's browser gets: a page of the application, or a page of the client that says why not. */

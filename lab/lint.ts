@@ -27,3 +27,8 @@ export async function lint(lab: Lab, about: FaultCode): Promise<Consultation> {
     outcome: first === undefined ? 'healthy' : 'fault',
   }
 }
+
+/** Whoever looks at the object after the change is told: nobody has to think of asking. */
+export async function saidOf(lab: Lab, kind: string, name: string, code: FaultCode): Promise<boolean> {
+  return (await lab.admin('describe', kind, name)).includes(code)
+}

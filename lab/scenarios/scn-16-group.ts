@@ -1,6 +1,37 @@
+import { browse } from '../browse.ts'
+import type { LabConnector } from '../connector.ts'
 import { printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Lab } from '../lab.ts'
+import { lint, saidOf } from '../lint.ts'
 import type { Scenario } from '../scenario.ts'
-import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
+import { ADDRESS, APP_NAME, APP_PORT, GROUP } from '../topology.ts'
+import { siteLost } from './scn-16-site.ts'
+
+/** As a machine that is set up anew: no identity, and a key of that group. */
+async function enrol(lab: Lab, connector: LabConnector, group = GROUP): Promise<void> {
+  connector.key(await lab.admin('key', 'create', '--group', group))
+  connector.start()
+  await connector.healthy()
+}
+
+/** The connector leaves for good: record, certificate and what it kept. */
+async function retire(lab: Lab, connector: LabConnector): Promise<void> {
+  await connector.status()
+  await lab.admin('delete', 'connector', connector.id!)
+  await connector.wipe()
+}
+
+/** Of the lab, by the name that the control plane has for it. */
+async function called(lab: Lab, name: string): Promise<LabConnector> {
+  const { id } = JSON.parse(await lab.admin('--json', 'get', 'connector', name)) as { id: string }
+  const { a, b } = lab.connectors
+  await Promise.all([a.status(), b.status()])
+  return a.id === id ? a : b
+}
+
+/** Downloads that last, and so does whoever carries one. */
+const downloads = new WeakMap<Lab, Daemon>()
 
 export const group: Scenario = {
   id: 'SCN-16',
@@ -56,5 +87,127 @@ next no one could reach anything in the data centre.`,
         await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${address} tcp dport ${port} accept`)
       },
     },
+    {
+      name: 'nobody',
+      does: 'connector-b is stopped for its patches; connector-a is told to stop, too, and drains',
+      hints: [
+        'a download that began before goes on',
+        'nobody else reaches anything',
+        'the reply of the client names each connector, and why it is out',
+      ],
+      hop: 'control',
+      code: 'NO_HEALTHY_CONNECTOR',
+      seen: [
+        /\S+: it is draining/,
+        /\S+: it is disconnected: it was stopped at 2\S+Z/,
+        /once \S+ had gone at \S+, all rested on \S+: a single point of failure/,
+      ],
+      patient: 'b',
+      cutsAll: true,
+      restarts: true,
+      examine: (lab) => browse(lab),
+      noticed: async (lab) => {
+        await lab.ask('/', 4)
+        return (await lab.clientStatus()).includes('NO_HEALTHY_CONNECTOR')
+      },
+      async inject(lab) {
+        const { a, b } = lab.connectors
+        await a.stop()
+        a.configure({ drainSeconds: 300 })
+        a.start()
+        await a.healthy()
+        await b.stop()
+        await lab.serves()
+        downloads.set(lab, await lab.download())
+        a.daemon.signal('SIGTERM')
+        await a.daemon.until(
+          async () => (await lab.connectorStates()).get(a.id!) === 'draining',
+          'drain',
+          20_000,
+        )
+      },
+      async cure(lab, finding) {
+        printed(finding, /^Bring one of them back; keep at least two in each group/)
+        lab.connectors.b.start()
+      },
+      async restore(lab) {
+        const { a, b } = lab.connectors
+        const download = downloads.get(lab)
+        if (download !== undefined) await lab.machines.user.stop(download)
+        await a.stop('SIGKILL')
+        a.configure()
+        for (const connector of [a, b]) if (!connector.runs) connector.start()
+      },
+    },
+    {
+      name: 'single-member',
+      does: 'the machine of connector-b is taken out of service, and nobody sets up another one',
+      hints: ['everything works, today', 'what if connector-a is restarted?', 'backstitch lint'],
+      hop: 'control',
+      code: 'GROUP_SINGLE_MEMBER',
+      seen: [/^\S+ is its only enabled connector/],
+      patient: 'b',
+      restarts: true,
+      examine: (lab) => lint(lab, 'GROUP_SINGLE_MEMBER'),
+      examinedOn: 'edge',
+      noticed: (lab) => saidOf(lab, 'connector-group', GROUP, 'GROUP_SINGLE_MEMBER'),
+      inject: (lab) => retire(lab, lab.connectors.b),
+      async cure(lab, finding) {
+        const [, into] = printed(
+          finding,
+          /^backstitch key create --group (\S+), then enrol a second connector/,
+        )
+        await enrol(lab, lab.connectors.b, into)
+      },
+      async restore(lab) {
+        if (!lab.connectors.b.runs) await enrol(lab, lab.connectors.b)
+      },
+    },
+    {
+      name: 'spans-sites',
+      does: 'the machine of connector-b is moved to a data centre 60 ms away, and stays in the group of the first',
+      hints: ['every other request is slow', 'which connector took the slow ones?', 'backstitch lint'],
+      hop: 'control',
+      code: 'GROUP_SPANS_SITES',
+      seen: [/edge \S+ is \d+ ms from \S+ and \d+ ms from \S+/],
+      patient: 'b',
+      restarts: true,
+      examine: (lab) => lint(lab, 'GROUP_SPANS_SITES'),
+      examinedOn: 'edge',
+      noticed: (lab) => saidOf(lab, 'connector-group', GROUP, 'GROUP_SPANS_SITES'),
+      async inject(lab) {
+        const { b } = lab.connectors
+        await b.stop()
+        await lab.cables.impair('connector-b', { delayMs: 30 })
+        b.start()
+        await b.healthy()
+      },
+      async cure(lab, finding) {
+        const [, name] = printed(
+          finding,
+          /^Make a connector group .* name it in the server group; then backstitch delete connector (\S+), and enrol/,
+        )
+        await lab.declare(
+          { kind: 'connector-group', name: 'dc2' },
+          { kind: 'server-group', name: GROUP, connectorGroups: [GROUP, 'dc2'] },
+        )
+        const far = await called(lab, name!)
+        await retire(lab, far)
+        await enrol(lab, far, 'dc2')
+      },
+      async restore(lab) {
+        await lab.cables.clear()
+        await lab.apply()
+        for (const connector of [lab.connectors.a, lab.connectors.b]) {
+          await connector.status()
+          const group = await lab.admin('get', 'connector', connector.id!)
+          if (!/\bdc2\b/.test(group)) continue
+          await retire(lab, connector)
+          await enrol(lab, connector)
+        }
+        await lab.admin('delete', 'connector-group', 'dc2').catch(() => '')
+      },
+    },
+    siteLost,
   ],
 }
