@@ -9,7 +9,7 @@ import type { SegmentSpec } from '../src/api/specs.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { type Log, silentLog } from '../src/base/log.ts'
 import { Client } from '../src/client/client.ts'
-import { login } from '../src/client/login.ts'
+import { type LoginOptions, login } from '../src/client/login.ts'
 import { type ClientOptions, clientOptions } from '../src/client/options.ts'
 import { Connector } from '../src/connector/connector.ts'
 import { type ConnectorOptions, connectorOptions } from '../src/connector/options.ts'
@@ -27,7 +27,7 @@ export interface ClientSite extends AsyncDisposable {
   /** Starts a client with the profile of the user; resolves when it listens. */
   client(over?: Partial<ClientOptions>): Promise<Daemon & { client: Client }>
   options(over?: Partial<ClientOptions>): ClientOptions
-  signIn(): Promise<void>
+  signIn(over?: Partial<LoginOptions>): Promise<void>
 }
 
 export interface Daemon {
@@ -159,7 +159,7 @@ export async function openClientSite({
       await client.listening
       return { ...daemon, client }
     },
-    async signIn() {
+    async signIn(over) {
       await login({
         stateDir: clientDir,
         edge: { host: '127.0.0.1', port: site.edge.port },
@@ -169,6 +169,7 @@ export async function openClientSite({
         proxyFile: path.join(site.dir, 'none'),
         env,
         signal: AbortSignal.timeout(20_000),
+        ...over,
       })
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -46,7 +46,7 @@ export function addClient(program: Command): void {
 interface LoginFlags extends ClientFlags {
   readonly edge?: { host: string; port: number }
   readonly pin?: string
-  readonly user: string
+  readonly user?: string
   readonly passwordFile?: string
   readonly device?: string
 }
@@ -66,7 +66,7 @@ function addLogin(client: Command): void {
         'SHA-256 of the tenant root, as the server prints it; known after the first time',
       ).env('BACKSTITCH_PIN'),
     )
-    .addOption(new Option('--user <name>', 'who signs in').env('BACKSTITCH_USER').makeOptionMandatory())
+    .addOption(new Option('--user <name>', 'who signs in; known after the first time').env('BACKSTITCH_USER'))
     .addOption(
       new Option('--password-file <file>', 'password, - for standard input; asked for when absent').env(
         'BACKSTITCH_PASSWORD_FILE',
@@ -77,7 +77,7 @@ function addLogin(client: Command): void {
       'after',
       examples(
         ['backstitch client login --edge 127.0.0.1:8443 --pin PIN --user ann', 'the first time'],
-        ['backstitch client login --user ann', 'from then on'],
+        ['backstitch client login', 'from then on'],
       ),
     )
     .action(async (_flags: object, command: Command) => {

@@ -15,7 +15,8 @@ export interface LoginOptions {
   readonly edge?: { readonly host: string; readonly port: number }
   /** SHA-256 of the tenant root certificate: printed by the server; kept in the profile after the first sign-in. */
   readonly pin?: Buffer
-  readonly user: string
+  /** Absent: that of the profile. */
+  readonly user?: string
   readonly password: string
   /** What the device is called; the host name by default. */
   readonly deviceName?: string
@@ -37,11 +38,13 @@ export type SignedIn = Profile & { readonly skewMs: number }
  *   what the way to the edge fails with.
  */
 export async function login(options: LoginOptions): Promise<SignedIn> {
-  const { user, password, signal } = options
+  const { password, signal } = options
   const state = await StateDir.open(options.stateDir, 'client')
   const before = await loadProfile(state)
   const edge = options.edge ?? before?.edge
   const pin = options.pin?.toString('hex') ?? before?.pin
+  const user = options.user ?? before?.user
+  if (user === undefined) throw missing('user', 'who signs in')
   if (edge === undefined) throw missing('edge', 'which edge to sign in at')
   if (pin === undefined) throw missing('pin', 'the pin of the tenant CA, which the server prints')
   const egress = await readEgress({

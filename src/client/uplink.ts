@@ -95,13 +95,25 @@ export class Uplink {
   credentials(): Credentials {
     if (this.#credentials === undefined)
       throw new Fault('REAUTH_NEEDED', 'nobody has signed in on this device')
-    const { notAfterMs } = this.#credentials
-    if (notAfterMs <= this.#o.clock.nowMs() + this.#skewMs) {
-      throw new Fault('REAUTH_NEEDED', `the device certificate ended ${rfc3339(notAfterMs)}`, {
-        seen: { notAfterMs },
-      })
-    }
+    if (this.#credentials.notAfterMs <= this.#o.clock.nowMs() + this.#skewMs) throw this.#ended()
     return this.#credentials
+  }
+
+  #ended(cause?: Fault): Fault {
+    const notAfter = rfc3339(this.#credentials!.notAfterMs)
+    return new Fault('REAUTH_NEEDED', `the device certificate ended ${notAfter}`, {
+      cause,
+      seen: { notAfter },
+    })
+  }
+
+  /** Control has said, by its clock, that the certificate of this device has ended; not that of the edge, by ours. */
+  #isOurEnd({ code, seen }: Fault): boolean {
+    return (
+      code === 'CERT_EXPIRED' &&
+      this.#credentials !== undefined &&
+      seen.notAfter === rfc3339(this.#credentials.notAfterMs)
+    )
   }
 
   /** The connection, as soon as it is up. @throws {Fault} REAUTH_NEEDED; CONTROL_UNREACHABLE with what keeps it down. */
@@ -235,6 +247,7 @@ export class Uplink {
         if (!redialling) this.#fault = fault
         this.#o.onDown(redialling ? undefined : fault)
       },
+      inWords: (fault) => (this.#isOurEnd(fault) ? this.#ended(fault) : fault),
       onMessage: (message) => {
         if (message.type === 'edges') route.learn(message.edges)
         else this.#o.onMessage(message)

@@ -45,6 +45,8 @@ export interface ControlLinkOptions {
   /** The connection was lost, or an attempt failed: called once for each. `redialling`: it was given up here. */
   readonly onDown?: (fault: Fault, redialling: boolean) => void
   readonly onMessage?: (message: ControlMessage) => void
+  /** Why it failed, in the words of this role; as it came where there are none. */
+  readonly inWords?: (fault: Fault) => Fault
   /** How far the attempt under way has come. */
   readonly onStep?: (step: DialStep) => void
   /** What became of the second port of the edge that was dialled last, where it has one. */
@@ -102,7 +104,8 @@ export class ControlLink {
     let attempt = 0
     while (!signal.aborted) {
       this.#state = { is: 'dialing', attempt }
-      const { fault, upMs } = await this.#once(signal)
+      const { fault: met, upMs } = await this.#once(signal)
+      const fault = this.#o.inWords?.(met) ?? met
       if (signal.aborted) break
       const redialling = this.#hurry.signal.aborted
       const elsewhere = !redialling && (this.#o.elsewhere?.(fault) ?? false)

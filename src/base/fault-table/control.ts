@@ -144,7 +144,7 @@ export const CONTROL_FAULTS = {
     title: 'The identity was revoked or disabled',
     evidence: 'identity; when and by whom',
     cause: 'An admin disabled or deleted this connector, device or user.',
-    fix: 'Enable it, or enrol anew.',
+    fix: 'Enable it; or enrol anew: a connector with a new key, a device by backstitch client login.',
     verify: 'backstitch get connectors',
     dependsOn: [],
   },

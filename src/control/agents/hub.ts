@@ -143,8 +143,9 @@ export class Hub {
       presence.addClient(connected)
     }
     const certificateEnds = setTimeout(() => {
-      const ended = `the certificate ended at ${rfc3339(peer.notAfterMs)} and was not renewed in time`
-      sayGoodbye(channel, new Fault('CERT_EXPIRED', `${role} ${id}: ${ended}`))
+      const notAfter = rfc3339(peer.notAfterMs)
+      const ended = `the certificate ended at ${notAfter} and was not renewed in time`
+      sayGoodbye(channel, new Fault('CERT_EXPIRED', `${role} ${id}: ${ended}`, { seen: { notAfter } }))
     }, peer.notAfterMs - clock.nowMs()).unref()
     void channel.closed.then((fault) => {
       clearTimeout(certificateEnds)
