@@ -6,8 +6,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { visibleLine } from '../src/base/visible-text.ts'
+import { USER } from './client.ts'
 import type { Consultation } from './doctor.ts'
-import { type Lab, USER } from './lab.ts'
+import type { Lab } from './lab.ts'
 import { PROGRAM } from './paths.ts'
 import { nameOf, patientOf, type Scenario, type Since, type Variant } from './scenario.ts'
 import { APP_NAME, APP_PORT } from './topology.ts'
@@ -92,7 +93,7 @@ async function tracePart(lab: Lab, variant: Variant): Promise<string[]> {
   if (!TRACED.includes(variant.hop) || !(variant.cutsAll || variant.app || variant.examine)) return []
   const { stdout } = await lab.trace()
   const [verdict = '', ...rest] = stdout.split('\n')
-  if (verdict.startsWith('healthy')) return []
+  if (verdict === '' || verdict.startsWith('healthy')) return [] // all is well, or nobody is there to ask
   return [
     `$ backstitch trace ${USER} ${APP_NAME}:${APP_PORT}`,
     verdict,

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Cables } from './cables.ts'
+import { LabClient, LOCAL_PROXY, PASSWORD, USER } from './client.ts'
 import { LabConnector } from './connector.ts'
 import { type Daemon, until } from './daemon.ts'
 import { Firewall } from './firewall.ts'
@@ -31,10 +32,7 @@ import {
 /** Several may be up at once in one process. */
 let made = 0
 
-export const USER = 'ada'
-const PASSWORD = 'only for the lab, and only while it is up'
 const EDGE_PORT = 443
-const LOCAL_PROXY = '127.0.0.1:9180'
 
 export class Lab implements AsyncDisposable {
   readonly dir: string
@@ -44,6 +42,7 @@ export class Lab implements AsyncDisposable {
   readonly cables: Cables
   readonly secondEdge: SecondEdge
   readonly secondSite: SecondSite
+  readonly client: LabClient
   readonly connectors: { readonly a: LabConnector; readonly b: LabConnector }
   /** With which connector-a enrolled: one use, and that is gone. */
   spentKey = ''
@@ -89,6 +88,7 @@ export class Lab implements AsyncDisposable {
     for (const name of ['edge', 'edge2', 'user'] as const) {
       machines[name].etc('hosts', HOSTS)
     }
+    this.client = new LabClient(machines.user)
     this.connectors = {
       a: new LabConnector(machines['connector-a']),
       b: new LabConnector(machines['connector-b']),
@@ -105,7 +105,7 @@ export class Lab implements AsyncDisposable {
     this.connectors.a.key(this.spentKey)
     this.connectors.b.key(await this.createKey())
     for (const connector of [this.connectors.a, this.connectors.b]) connector.start()
-    await Promise.all([this.connectors.a.healthy(), this.connectors.b.healthy(), this.#startClient()])
+    await Promise.all([this.connectors.a.healthy(), this.connectors.b.healthy(), this.#startUser()])
     await this.serves(20_000)
     say('up: both connectors are healthy, and the user reaches the application')
   }
@@ -134,6 +134,11 @@ export class Lab implements AsyncDisposable {
     await server.until(() => this.#pin() !== undefined, 'tell its pin', 30_000)
   }
 
+  /** Control plane and its own edge. */
+  get server(): Daemon {
+    return this.#server!
+  }
+
   #pin(): string | undefined {
     return /"pin": ?"([0-9a-f]+)"/.exec(this.#server?.text ?? '')?.[1]
   }
@@ -154,8 +159,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** What the client of the user says of itself, and of what it decided last. */
-  async clientStatus(): Promise<string> {
-    return (await this.machines.user.run(PROGRAM, ...this.#clientFlags, 'status')).stdout
+  clientStatus(): Promise<string> {
+    return this.client.status()
   }
 
   /** Applies more than the lab needs. */
@@ -201,20 +206,9 @@ export class Lab implements AsyncDisposable {
     await this.admin('apply', '-f', this.machines.edge.file('access.yaml', text, { uid: 0 }))
   }
 
-  get #clientFlags(): readonly string[] {
-    const at = (name: string) => path.join(this.machines.user.dir, name)
-    return ['client', '--config', at('client.yaml'), '--state', at('state')]
-  }
-
-  async #startClient(): Promise<void> {
-    const { user } = this.machines
-    const at = (name: string) => path.join(user.dir, name)
-    user.file('client.yaml', JSON.stringify({ proxyFile: at('proxy') }), { uid: 0 })
-    const password = user.file('password', PASSWORD, { uid: 0 })
-    const client = [PROGRAM, ...this.#clientFlags] as const
-    const where = ['--edge', `${EDGE_NAME}:${EDGE_PORT}`, '--pin', this.#pin()!]
-    await user.succeed(...client, 'login', ...where, '--user', USER, '--password-file', password)
-    user.start('client', [...client, 'run', '--listen', LOCAL_PROXY])
+  async #startUser(): Promise<void> {
+    await this.client.signInFirst(EDGE_PORT, this.#pin()!)
+    this.client.start()
   }
 
   /** One request of the user through client, edge and a connector. @returns What came, or nothing. */
@@ -223,21 +217,6 @@ export class Lab implements AsyncDisposable {
     const flags = ['-sS', '--max-time', String(seconds), '--socks5-hostname', LOCAL_PROXY]
     const { code, stdout } = await this.machines.user.run('curl', ...flags, url)
     return code === 0 ? stdout : undefined
-  }
-
-  /** A session that stays open until it is stopped. Resolves when it carries something. */
-  async download(): Promise<Daemon> {
-    const { user } = this.machines
-    const file = path.join(user.dir, 'downloaded')
-    rmSync(file, { force: true })
-    const slowly = ['-sS', '--limit-rate', '20k', '--socks5-hostname', LOCAL_PROXY, '-o', file]
-    const download = user.start('download', [
-      'curl',
-      ...slowly,
-      `http://${APP_NAME}:${APP_PORT}/bytes/99999999`,
-    ])
-    await download.until(() => existsSync(file), 'carry something', 20_000)
-    return download
   }
 
   /** What the user's browser gets: a page of the application, or a page of the client that says why not. */

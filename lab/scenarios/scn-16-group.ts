@@ -118,7 +118,7 @@ next no one could reach anything in the data centre.`,
         await a.healthy()
         await b.stop()
         await lab.serves()
-        downloads.set(lab, await lab.download())
+        downloads.set(lab, await lab.client.download())
         a.daemon.signal('SIGTERM')
         await a.daemon.until(
           async () => (await lab.connectorStates()).get(a.id!) === 'draining',

@@ -1,6 +1,10 @@
 import { browse } from '../browse.ts'
+import { printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
+import { lint, saidOf } from '../lint.ts'
 import type { Scenario, Variant } from '../scenario.ts'
+import { APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
+import { ofTheDevice } from './scn-18-device.ts'
 
 /** Nothing is broken between the machines: what the user is told must say whose decision it was. */
 function variant(
@@ -89,5 +93,66 @@ the person sees must say which decision it was, so that the ticket goes to whoev
       inject: (lab) => lab.apply({ serverGroups: [] }),
       cure: (lab) => lab.apply(),
     }),
+    variant({
+      name: 'wrong-kind',
+      does: 'the server group of the segment names the group of the branch offices in place of that of the data centre',
+      hints: [
+        'the connectors are healthy',
+        'they are not asked',
+        'follow the chain: backstitch describe segment app',
+      ],
+      hop: 'control',
+      code: 'WRONG_CONNECTOR_KIND',
+      seen: [/segment app: group branches is for branch connectors/],
+      inject: (lab) =>
+        lab.declare(
+          { kind: 'connector-group', name: 'branches', connectorKind: 'branch' },
+          { kind: 'server-group', name: GROUP, connectorGroups: ['branches'] },
+        ),
+      async cure(lab, finding) {
+        printed(finding, /connectorKind is app, and name such a group in the server group/)
+        await lab.apply()
+      },
+    }),
+    {
+      ...variant({
+        name: 'port-hidden',
+        does: 'a segment for the whole rack lists the port, and a newer one for the application does not',
+        hints: [
+          'the port is declared, anybody can see it',
+          'which segment decides for this name?',
+          'backstitch lint',
+        ],
+        hop: 'control',
+        code: 'LINT_PORT_HIDDEN',
+        seen: [/it claims app\.dc1\.example\.com without ports that segment rack lists for .*8080/],
+        async inject(lab) {
+          await lab.declare({
+            ...{ kind: 'segment', name: 'rack', serverGroups: [GROUP], addressCidrs: [APP_NETWORK] },
+            ...{ domains: ['*.dc1.example.com'], tcp: [String(APP_PORT)] },
+          })
+          await lab.apply({ tcp: ['8443'] })
+        },
+        async cure(lab, finding) {
+          printed(finding, /^Add the port to the more specific segment, or take the name out of it/)
+          await lab.apply({ tcp: ['8443', String(APP_PORT)] })
+        },
+      }),
+      examine: (lab) => lint(lab, 'LINT_PORT_HIDDEN'),
+      examinedOn: 'edge',
+      // The user is told what does not go, and whoever looks at the segment, why.
+      noticed: async (lab) => {
+        await lab.ask('/', 4)
+        return (
+          (await lab.clientStatus()).includes('CLIENT_WRONG_PORT') &&
+          (await saidOf(lab, 'segment', 'app', 'LINT_PORT_HIDDEN'))
+        )
+      },
+      async restore(lab) {
+        await lab.apply()
+        await lab.admin('delete', 'segment', 'rack').catch(() => '')
+      },
+    },
+    ...ofTheDevice,
   ],
 }
