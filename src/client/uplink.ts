@@ -124,7 +124,8 @@ export class Uplink {
       using limit = deadline(WAIT_MS, 'CONTROL_UNREACHABLE', 'the control connection is down')
       await unlessAborted(this.#up.promise, limit).catch(() => {
         const because = this.#fault
-        throw new Fault('CONTROL_UNREACHABLE', because?.detail ?? 'the control connection is not up yet', {
+        const why = because === undefined ? 'not up yet' : `down: ${because.detail}`
+        throw new Fault('CONTROL_UNREACHABLE', `the control connection is ${why}`, {
           cause: because,
           seen: because === undefined ? {} : { because: because.code, hop: because.hop },
         })

@@ -32,7 +32,8 @@ export const APPLICATION_FAULTS = {
     evidence: 'names in the certificate; name that was asked for',
     cause: 'Programs connect by a name that the certificate of the application does not have.',
     fix: 'Add the name to the certificate, or use a name that it has.',
-    verify: 'openssl s_client -connect APP:PORT -servername APP -verify_hostname APP verifies',
+    verify:
+      'openssl s_client -connect APP:PORT -servername APP | openssl x509 -noout -checkhost APP shows "does match"',
     dependsOn: [],
   },
   APP_TIMEOUT: {

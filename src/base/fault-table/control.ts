@@ -9,7 +9,7 @@ export const CONTROL_FAULTS = {
     evidence: 'edge address; time waited; last contact',
     cause: 'The control connection is down or its reply did not come in time.',
     fix: 'Check the control plane; sessions on valid grants go on meanwhile.',
-    verify: 'backstitch client status shows CONNECTED',
+    verify: 'backstitch client status shows connected',
     dependsOn: [
       'EGRESS_BLOCKED',
       'EGRESS_REJECTED',

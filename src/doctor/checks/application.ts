@@ -188,7 +188,8 @@ export const appTls: Check = check({
   judge: ({ app: { tls, target } }) => {
     if (tls === undefined) return undefined
     if (tls.fits) return pass(`has ${target.host}`)
-    const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} -verify_hostname ${target.host} </dev/null`
+    // About the name alone: whether the chain is trusted is the affair of the programs that connect.
+    const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkhost ${target.host}`
     return fail('APP_TLS_NAME', {
       expected: `a certificate for ${target.host}`,
       seen: [`subject=${tls.subject}`, `names: ${tls.names || 'none'}`],
@@ -197,7 +198,7 @@ export const appTls: Check = check({
         `add ${target.host} to the certificate`,
         'or use a name that it has, and declare that in the segment',
       ],
-      verify: { run, expect: 'Verify return code: 0' },
+      verify: { run, expect: 'does match certificate' },
     })
   },
 })
