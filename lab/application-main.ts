@@ -1,18 +1,25 @@
 /**
- * The private application of the lab: says who asked, and sends as many bytes as it is asked for.
+ * The private application of the lab: says who asked, and sends as many bytes as it is asked for. With a certificate it
+ * speaks TLS.
  *
- *     bin/node lab/application-main.ts ADDRESS PORT
+ *     bin/node lab/application-main.ts ADDRESS PORT [CERTIFICATE KEY]
  *
  * @module
  */
+import { readFileSync } from 'node:fs'
 import http from 'node:http'
+import https from 'node:https'
 
-const [address, port] = process.argv.slice(2)
+const [address, port, certificate, key] = process.argv.slice(2)
 
-http
-  .createServer((request, response) => {
-    const bytes = /^\/bytes\/(\d{1,8})$/.exec(request.url ?? '')?.[1]
-    if (bytes !== undefined) response.end(Buffer.alloc(Number(bytes), 'b'))
-    else response.end(`app.dc1 answers ${request.socket.remoteAddress}\n`)
-  })
-  .listen(Number(port), address)
+function answer(request: http.IncomingMessage, response: http.ServerResponse): void {
+  const bytes = /^\/bytes\/(\d{1,8})$/.exec(request.url ?? '')?.[1]
+  if (bytes !== undefined) response.end(Buffer.alloc(Number(bytes), 'b'))
+  else response.end(`app.dc1 answers ${request.socket.remoteAddress}\n`)
+}
+
+const server =
+  certificate === undefined
+    ? http.createServer(answer)
+    : https.createServer({ cert: readFileSync(certificate), key: readFileSync(key!) }, answer)
+server.listen(Number(port), address)

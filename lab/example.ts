@@ -91,11 +91,12 @@ async function statusPart(lab: Lab, variant: Variant): Promise<string[]> {
 /** From the user's device, where it is the user who is served no more. */
 async function tracePart(lab: Lab, variant: Variant): Promise<string[]> {
   if (!TRACED.includes(variant.hop) || !(variant.cutsAll || variant.app || variant.examine)) return []
-  const { stdout } = await lab.trace()
+  const port = Number(variant.app?.split(':')[1] ?? APP_PORT)
+  const { stdout } = await lab.trace(port)
   const [verdict = '', ...rest] = stdout.split('\n')
   if (verdict === '' || verdict.startsWith('healthy')) return [] // all is well, or nobody is there to ask
   return [
-    `$ backstitch trace ${USER} ${APP_NAME}:${APP_PORT}`,
+    `$ backstitch trace ${USER} ${APP_NAME}:${port}`,
     verdict,
     ...rest.filter((line) => /^ {2}[✓✗]/.test(line)),
   ]
@@ -112,6 +113,7 @@ function shortened(line: string, lab: Lab): string {
   const plain = line
     .replaceAll(new RegExp(`${lab.dir}/connector-[ab]/state`, 'g'), '/var/lib/backstitch/connector')
     .replaceAll(new RegExp(`${lab.dir}/connector-[ab]/`, 'g'), '/etc/backstitch/')
+    .replaceAll(` --context ${lab.dir}/edge/server/context.json`, '')
     .replaceAll(`${lab.dir}/`, '/')
   const shown = visibleLine(plain)
   return shown.length <= LINE_CHARS ? shown : `${shown.slice(0, LINE_CHARS - 1)}…`

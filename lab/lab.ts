@@ -176,10 +176,18 @@ export class Lab implements AsyncDisposable {
     return { text: stdout, tookMs, command }
   }
 
-  /** The way of the user to the application, hop by hop. Asked where the operator is. */
-  trace(): Promise<Finished> {
+  /** What whoever looks at an object sees. Asked where the operator is. */
+  async describe(kind: string, name: string): Promise<{ text: string; tookMs: number; command: string }> {
     const context = path.join(this.machines.edge.dir, 'server', 'context.json')
-    return this.machines.edge.run(PROGRAM, '--context', context, 'trace', USER, `${APP_NAME}:${APP_PORT}`)
+    const command = `backstitch --context ${context} describe ${kind} ${name}`
+    const { stdout, tookMs } = await this.machines.edge.shell(command)
+    return { text: stdout, tookMs, command }
+  }
+
+  /** The way of the user to the application, hop by hop. Asked where the operator is. */
+  trace(port = APP_PORT): Promise<Finished> {
+    const context = path.join(this.machines.edge.dir, 'server', 'context.json')
+    return this.machines.edge.run(PROGRAM, '--context', context, 'trace', USER, `${APP_NAME}:${port}`)
   }
 
   async createKey(...flags: string[]): Promise<string> {

@@ -1,8 +1,12 @@
-import { blink } from '../cures.ts'
+import { blink, printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
+import { HEALTHY } from '../resolver.ts'
 import type { Scenario } from '../scenario.ts'
+import { ADDRESS, APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
+import { unknownHealth } from '../unknown.ts'
 
 const DROPS = 5
+const WIKI = 'wiki.dc1.example.com'
 
 async function flap(lab: Lab): Promise<void> {
   for (let drop = 0; drop < DROPS; drop++) {
@@ -36,6 +40,33 @@ within a second, and each time sessions have to find another way; the ticket say
         await a.machine.succeed('rm', '-f', `${a.stateDir}/outages.json`)
         a.start()
       },
+    },
+    {
+      name: 'on-access',
+      does: 'nothing: a new application is declared whose health is looked at when it is used, and nobody has used it',
+      hints: [
+        'is anything broken at all?',
+        'when is the health of that segment looked at?',
+        'backstitch describe segment wiki',
+      ],
+      hop: 'application',
+      code: 'HEALTH_UNKNOWN',
+      seen: [/^health is onAccess, and nobody has asked lately/],
+      examine: (lab) => unknownHealth(lab, 'wiki'),
+      examinedOn: 'edge',
+      noticed: async (lab) => (await lab.describe('segment', 'wiki')).text.includes('HEALTH_UNKNOWN'),
+      async inject(lab) {
+        await lab.resolver.serve({ ...HEALTHY, [WIKI]: ADDRESS.app })
+        await lab.declare({
+          ...{ kind: 'segment', name: 'wiki', serverGroups: [GROUP], domains: [WIKI] },
+          ...{ tcp: [String(APP_PORT)], addressCidrs: [APP_NETWORK], health: 'onAccess' },
+        })
+      },
+      async cure(lab, finding) {
+        printed(finding, /^None needed: this is no fault\. Open it once/)
+        await lab.browse(WIKI)
+      },
+      restore: async (lab) => void (await lab.admin('delete', 'segment', 'wiki').catch(() => '')),
     },
   ],
 }

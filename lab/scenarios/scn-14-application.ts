@@ -2,6 +2,7 @@ import { printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
+import { tlsName } from './scn-14-tls.ts'
 
 /** The user tries until a connector has said that it cannot get there. */
 export async function connectorSaysSo(lab: Lab): Promise<boolean> {
@@ -139,5 +140,6 @@ somebody else.`,
         await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} accept`)
       },
     }),
+    tlsName,
   ],
 }

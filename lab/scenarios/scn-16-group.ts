@@ -30,6 +30,10 @@ async function called(lab: Lab, name: string): Promise<LabConnector> {
   return a.id === id ? a : b
 }
 
+function serverGroup(failoverConnectorGroups: readonly string[]) {
+  return { kind: 'server-group', name: GROUP, connectorGroups: [GROUP], failoverConnectorGroups }
+}
+
 /** Downloads that last, and so does whoever carries one. */
 const downloads = new WeakMap<Lab, Daemon>()
 
@@ -161,6 +165,26 @@ next no one could reach anything in the data centre.`,
       },
       async restore(lab) {
         if (!lab.connectors.b.runs) await enrol(lab, lab.connectors.b)
+      },
+    },
+    {
+      name: 'failover-empty',
+      does: 'the group that is named to take over is there, and nobody ever enrolled a connector in it',
+      hints: ['everything works, today', 'who takes over when the data centre is lost?', 'backstitch lint'],
+      hop: 'control',
+      code: 'LINT_FAILOVER_EMPTY',
+      seen: [/failover group spare has no enabled connector/],
+      examine: (lab) => lint(lab, 'LINT_FAILOVER_EMPTY'),
+      examinedOn: 'edge',
+      noticed: (lab) => saidOf(lab, 'server-group', GROUP, 'LINT_FAILOVER_EMPTY'),
+      inject: (lab) => lab.declare({ kind: 'connector-group', name: 'spare' }, serverGroup(['spare'])),
+      async cure(lab, finding) {
+        printed(finding, /take the group out of failoverConnectorGroups/)
+        await lab.declare(serverGroup([]))
+      },
+      async restore(lab) {
+        await lab.declare(serverGroup([]))
+        await lab.admin('delete', 'connector-group', 'spare').catch(() => '')
       },
     },
     {

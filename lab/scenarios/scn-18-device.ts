@@ -66,7 +66,7 @@ export const ofTheDevice: readonly Variant[] = [
       hints: ['TCP connects', 'both connectors have lost control, too', 'what do they all wait for?'],
       hop: 'control',
       code: 'CONTROL_UNREACHABLE',
-      seen: [/edge\.example\.net:443/],
+      seen: [/control connection is down: .*(no reply to a ping|edge\.example\.net:443)/],
       inject: async (lab) => lab.server.signal('SIGSTOP'),
       async cure(lab, finding) {
         printed(finding, /^Check the control plane; sessions on valid grants go on meanwhile/)

@@ -112,6 +112,7 @@ the person sees must say which decision it was, so that the ticket goes to whoev
       async cure(lab, finding) {
         printed(finding, /connectorKind is app, and name such a group in the server group/)
         await lab.apply()
+        await lab.admin('delete', 'connector-group', 'branches')
       },
     }),
     {
