@@ -1,4 +1,4 @@
-import { allowPrinted } from '../cures.ts'
+import { allowPrinted, printed, runPrinted } from '../cures.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
 
@@ -59,5 +59,45 @@ application team hears of it on Wednesday, when somebody patches connector-b and
       seen: [/198\.51\.100\.10:443 EHOSTUNREACH after \d+ ms/],
       rule: 'tcp dport 443 reject with icmp type admin-prohibited',
     }),
+    {
+      name: 'unreachable',
+      does: 'somebody removed the default route of connector-a',
+      hints: [
+        'connector-b beside it works',
+        'nothing is asked on the wire',
+        'ip route: where would a packet go?',
+      ],
+      hop: 'edge',
+      code: 'EDGE_UNREACHABLE',
+      seen: [
+        /198\.51\.100\.10:443 ENETUNREACH after \d+ ms/,
+        /this machine has no route to 198\.51\.100\.10/,
+      ],
+      inject: async ({ machines }) => {
+        await machines['connector-a'].succeed('ip', 'route', 'del', 'default')
+      },
+      cure: ({ connectors }, finding) =>
+        runPrinted(connectors.a, finding, /^ip route add default via GATEWAY$/, { GATEWAY: ADDRESS.fwSite }),
+      async restore({ machines }) {
+        await machines['connector-a'].succeed('ip', 'route', 'replace', 'default', 'via', ADDRESS.fwSite)
+      },
+    },
+    {
+      name: 'net-unreachable',
+      does: 'a router answers every packet of connector-a with "network unreachable"',
+      hints: [
+        'connector-b beside it works',
+        'the answer comes at once, and the edge did not send it',
+        'tcpdump icmp: what does the router say?',
+      ],
+      hop: 'edge',
+      code: 'EDGE_UNREACHABLE',
+      seen: [/198\.51\.100\.10:443 ENETUNREACH after \d+ ms, next hop 10\.1\.1\.1 answers/],
+      inject: (lab) => lab.firewall.block(`${TO_EDGE} reject with icmp type net-unreachable`),
+      async cure(lab, finding) {
+        printed(finding, /^on the router that answers, .*: ip route get 198\.51\.100\.10$/)
+        await lab.firewall.clear()
+      },
+    },
   ],
 }

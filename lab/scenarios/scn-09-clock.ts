@@ -69,6 +69,18 @@ look ended, or not yet begun. The messages speak of TLS, so the firewall team is
       seen: [/60 min slow against/],
     }),
     variant({
+      name: 'minutes',
+      does: 'the clock of connector-a is 312 s slow, which no certificate minds',
+      offset: '-312',
+      seen: [/31[0-4] s slow against/],
+    }),
+    variant({
+      name: 'six-minutes',
+      does: 'the clock of connector-a is six minutes slow',
+      offset: '-360',
+      seen: [/(35[89]|36[0-2]) s slow against/],
+    }),
+    variant({
       name: 'fast',
       does: 'the clock of connector-a is two days fast',
       offset: '+2d',

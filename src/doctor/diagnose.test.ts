@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '../base/faults.ts'
+import type { TcpFacts } from '../probe/tcp.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { type Change, factsOf, NO_WAY } from './facts.fixture.ts'
@@ -153,4 +154,26 @@ test('a second port that is stopped comes last, as the port that every edge has 
   assert.deepEqual(rootsOf({ known: { ...ILL.blocked.known, ...stopped } }), ['edge EGRESS_BLOCKED'])
   const [root] = diagnose(CHECKS, factsOf({ known: stopped })).roots
   assert.match(root!.verdict.seen[0]!, /^edge\.example\.com:8443 was dropped: no answer \(EGRESS_BLOCKED/)
+})
+
+test('no route: the machine itself, a router on the way, or nobody at the end', () => {
+  const causeOf = (facts: Partial<TcpFacts>) => {
+    const attempts = [{ ...ILL.noRoute.known.tcp.attempts[0]!, ...facts }]
+    const known = { tcp: { ...ILL.noRoute.known.tcp, attempts } }
+    return diagnose(CHECKS, factsOf({ ...ILL.noRoute, known })).roots[0]!.verdict.cause
+  }
+  assert.match(causeOf({ errno: 'ENETUNREACH' }), /^This machine has no route/)
+  assert.match(causeOf({ errno: 'ENETUNREACH', nextHop: '10.0.0.1 answers' }), /^A router on the way/)
+  assert.match(causeOf({ errno: 'EHOSTUNREACH', nextHop: '10.0.0.1 answers' }), /nobody at its end/)
+})
+
+test('a clock that is off says what certificates make of it', () => {
+  const causeOf = (slowMs: number) => {
+    const answer = { ...factsOf().known.answer!, slowMs }
+    return diagnose(CHECKS, factsOf({ known: { answer } })).roots[0]!.verdict.cause
+  }
+  assert.match(causeOf(312_000), /312 s slow; certificates bear that/)
+  assert.match(causeOf(3_600_000), /60 min slow, so certificates look not yet valid/)
+  assert.match(causeOf(-360_000), /360 s fast; certificates bear that/)
+  assert.match(causeOf(-10 * 86_400_000), /10 days fast, so certificates look ended/)
 })

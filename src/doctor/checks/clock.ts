@@ -1,9 +1,11 @@
+import { NOT_BEFORE_BACK_MS } from '../../pki/authority.ts'
 import { type Check, check, fail, pass, unknown } from '../check.ts'
 import type { FactTable } from '../facts.ts'
 import { hopOfRole, span, verifyHealthy } from './words.ts'
 
 /** More than certificates and tickets bear for long; far less than what breaks them at once. */
 const MAX_SKEW_MS = 60_000
+const DAY_MS = 86_400_000
 
 /** The measure is the clock of an edge that proved itself; what the sync daemon says is believed where there is none. */
 export const clock: Check = check({
@@ -37,9 +39,16 @@ function precision(answer: FactTable['answer'] | undefined): string {
 }
 
 function cause(slowMs: number, sync: FactTable['sync']): string {
-  const off = `This clock is ${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'}, so certificates look ${slowMs >= 0 ? 'not yet valid' : 'ended'} here.`
+  const off = `This clock is ${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'}${effect(slowMs)}.`
   if (sync.by === 'none') return `${off} No time synchronisation was found.`
   return sync.synchronised === false ? `${off} Its time synchronisation has no source.` : off
+}
+
+/** Certificates begin a little before they were made, and live for days. */
+function effect(slowMs: number): string {
+  if (slowMs > NOT_BEFORE_BACK_MS) return ', so certificates look not yet valid here'
+  if (slowMs < -DAY_MS) return ', so certificates look ended here'
+  return '; certificates bear that, and not much more'
 }
 
 function fixes(sync: FactTable['sync']): string[] {

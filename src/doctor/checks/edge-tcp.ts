@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Check, check, type Failure, fail, pass } from '../check.ts'
@@ -86,11 +87,35 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Failure {
       ],
     })
   }
-  return fail('EDGE_UNREACHABLE', {
-    ...common,
+  return fail('EDGE_UNREACHABLE', { ...common, ...whyUnreachable(tcp, common.seen) })
+}
+
+/** The kernel of this machine, or a router, knows no route; or the last router finds nobody. */
+function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'cause' | 'fix' | 'seen'> {
+  const lost = tcp.attempts.find(({ errno }) => errno === 'ENETUNREACH')
+  const [{ address }] = tcp.attempts as [TcpFacts]
+  if (lost?.nextHop !== undefined) {
+    return {
+      seen,
+      cause: 'A router on the way knows no route to this address, and says so.',
+      fix: [`on the router that answers, or the one behind it: ip route get ${lost.address}`],
+    }
+  }
+  if (lost !== undefined && isIPv4(lost.address)) {
+    return {
+      seen: [...seen, `this machine has no route to ${lost.address}: no packet leaves it`],
+      cause: 'This machine has no route to the edge: its default route is gone, or was never set.',
+      fix: [
+        'ip route add default via GATEWAY',
+        'and so that it is there after the next start: set the gateway in the configuration of the network',
+      ],
+    }
+  }
+  return {
+    seen,
     cause: 'There is no way to this address: no route from here, or nobody at its end.',
-    fix: [`ip route get ${tcp.attempts[0]!.address}`],
-  })
+    fix: [`ip route get ${address}`],
+  }
 }
 
 /** What does answer, so that "the network is down" is said only when it is. */
