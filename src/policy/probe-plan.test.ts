@@ -32,9 +32,16 @@ test('continuous: every host and single address with every TCP port, nobody havi
 
 test('on access: for half an hour after somebody asked, and not before', () => {
   const use = { segment: 'a', host: 'x.a.example', port: 443, atMs: NOW - 1000 }
-  assert.deepEqual(planProbes([segment('a')], [], NOW), [])
-  assert.deepEqual(words(planProbes([segment('a')], [use], NOW)), ['x.a.example:443'])
-  assert.deepEqual(planProbes([segment('a')], [{ ...use, atMs: NOW - AFTER_USE_MS }], NOW), [])
+  const a = segment('a', { hosts: ['*.a.example'] })
+  assert.deepEqual(planProbes([a], [], NOW), [])
+  assert.deepEqual(words(planProbes([a], [use], NOW)), ['x.a.example:443'])
+  assert.deepEqual(planProbes([a], [{ ...use, atMs: NOW - AFTER_USE_MS }], NOW), [])
+})
+
+test('what a segment declares no more is not tried any more, however lately it was used', () => {
+  const uses = [443, 8443].map((port) => ({ segment: 'a', host: 'a.example', port, atMs: NOW - 1000 }))
+  assert.deepEqual(words(planProbes([segment('a')], uses, NOW)), ['a.example:443'])
+  assert.deepEqual(planProbes([segment('a', { hosts: ['b.example'] })], uses, NOW), [])
 })
 
 test('none, disabled and segments of others are left alone', () => {

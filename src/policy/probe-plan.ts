@@ -4,7 +4,7 @@
  * @module
  */
 import { isAddress } from './destination.ts'
-import type { PolicySegment } from './segment.ts'
+import { findSegment, type PolicySegment } from './segment.ts'
 
 /** One use of an application that policy let through. */
 export interface Use {
@@ -45,7 +45,7 @@ export function planProbes(
   const byId = new Map(segments.map((segment) => [segment.id, segment]))
   for (const { segment: id, host, port } of [...uses].sort((a, b) => b.atMs - a.atMs)) {
     const segment = byId.get(id)
-    if (segment?.enabled !== true || segment.health === 'none') continue
+    if (segment?.enabled !== true || segment.health === 'none' || !covers(segment, host, port)) continue
     found.set(`${id} ${host} ${port}`, { segment, host, port })
   }
   const current = new Set(uses.filter(({ atMs }) => atMs > nowMs - AFTER_USE_MS).map(keyOf))
@@ -69,6 +69,11 @@ export function* declared(
     if (host.startsWith('*') && !isAddress(host)) continue
     for (const [first, last] of segment.tcp) for (let port = first; port <= last; port++) yield { host, port }
   }
+}
+
+/** What it no longer declares nobody can ask for, and a connector is not ill for not reaching it. */
+function covers(segment: PolicySegment, host: string, port: number): boolean {
+  return findSegment([segment], { host, port, protocol: 'tcp' }).is === 'found'
 }
 
 function keyOf({ segment, host, port }: Use): string {
