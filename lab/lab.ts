@@ -119,7 +119,13 @@ export class Lab implements AsyncDisposable {
     if (this.#app !== undefined) await this.machines.app.stop(this.#app, 'SIGKILL')
   }
 
-  async #startServer(): Promise<void> {
+  /** With other flags on top, or without. Who was connected comes back by itself. */
+  async restartServer(...more: string[]): Promise<void> {
+    await this.machines.edge.stop(this.server)
+    await this.#startServer(more)
+  }
+
+  async #startServer(more: readonly string[] = []): Promise<void> {
     const flags = ['--listen', `0.0.0.0:${EDGE_PORT}`, '--public-host', EDGE_NAME, '--drain', '0']
     const state = path.join(this.machines.edge.dir, 'server')
     const server = this.machines.edge.start('server', [
@@ -129,6 +135,7 @@ export class Lab implements AsyncDisposable {
       '--state',
       state,
       ...flags,
+      ...more,
     ])
     this.#server = server
     await server.until(() => this.#pin() !== undefined, 'tell its pin', 30_000)

@@ -1,4 +1,4 @@
-import { allowPrinted, printed, runPrinted } from '../cures.ts'
+import { allowPrinted, blink, printed, runPrinted } from '../cures.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
 
@@ -98,6 +98,28 @@ application team hears of it on Wednesday, when somebody patches connector-b and
         printed(finding, /^on the router that answers, .*: ip route get 198\.51\.100\.10$/)
         await lab.firewall.clear()
       },
+    },
+    {
+      name: 'second-port',
+      does: 'the edge has port 8443 for control connections, and the firewall lets only 443 out',
+      hints: ['users notice nothing', 'backstitch status has a note', 'the edge listens on two ports'],
+      hop: 'edge',
+      code: 'CONTROL_PORT_BLOCKED',
+      seen: [
+        /edge\.example\.net:8443 was dropped: no answer \(EGRESS_BLOCKED/,
+        /edge\.example\.net:443 works and is used/,
+      ],
+      async inject(lab) {
+        const { a, b } = lab.connectors
+        await lab.restartServer('--control-port', '8443')
+        await lab.firewall.block(`${TO_EDGE} tcp dport 8443 drop`)
+        // Each learns of the port when it is connected again, and takes it the next time.
+        for (const connector of [a, b]) await connector.refresh()
+        await Promise.all([a.healthy(), b.healthy()])
+        await blink(lab, a)
+      },
+      cure: allowPrinted,
+      restore: (lab) => lab.restartServer(),
     },
   ],
 }

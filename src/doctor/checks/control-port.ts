@@ -22,6 +22,8 @@ export const controlPort: Check = check({
       return pass(`${hostPort(at)} answers, ${ms(distance.rttUs)} away${before}`)
     }
     const { fault } = distance
+    const { resolved } = fault.seen // who writes the rule needs addresses
+    const to = Array.isArray(resolved) && resolved.length > 0 ? resolved.join(', ') : at.host
     return fail('CONTROL_PORT_BLOCKED', {
       expected: `a connection to port ${at.port} of ${at.host}`,
       seen: [
@@ -31,7 +33,7 @@ export const controlPort: Check = check({
       ],
       cause: `Port ${at.port} of the edge ${howStopped(fault)}; control connections take the port that every edge has.`,
       fix: [
-        `allow outbound TCP from this machine to ${at.host} port ${at.port}`,
+        `allow outbound TCP from this machine to ${to} port ${at.port}`,
         'or leave it: nothing but the second port is missing',
       ],
       verify: { run: `nc -zv -w 4 ${at.host} ${at.port}`, expect: 'succeeded' },
