@@ -127,20 +127,30 @@ export class Installation implements AsyncDisposable {
 
   /** One more edge, registered and enrolled. Resolves when the server has it. */
   async startEdge(name: string): Promise<{ readonly child: Child; readonly address: Address }> {
+    const { address } = await this.addEdge(name)
+    const child = this.runEdge(name, address)
+    await this.until(child, () => this.logged(child, 'edge.told').length > 0, 'connect to the server')
+    return { child, address }
+  }
+
+  /** Registers one more edge, and makes its key. */
+  async addEdge(name: string): Promise<{ readonly address: Address; readonly keyFile: string }> {
     const address = { host: '127.0.0.1', port: await freePort() }
     const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
     writeFileSync(at('.yaml'), JSON.stringify({ kind: 'edge', name, ...address }))
     await this.command('apply', '-f', at('.yaml'))
     writeFileSync(at('.key'), await this.command('key', 'create', '--edge', name), { mode: 0o600 })
     writeFileSync(at('.conf'), JSON.stringify({ proxyFile: at('.no-proxy') }))
-    const where = ['--state', at(''), '--key-file', at('.key'), '--listen', `${address.host}:${address.port}`]
-    const child = this.#children.start(
-      name,
-      [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '10'],
-      { env: this.#env.edge },
-    )
-    await this.until(child, () => this.logged(child, 'edge.told').length > 0, 'connect to the server')
-    return { child, address }
+    return { address, keyFile: at('.key') }
+  }
+
+  /** Does not wait. */
+  runEdge(name: string, { host, port }: Address): Child {
+    const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
+    const where = ['--state', at(''), '--key-file', at('.key'), '--listen', `${host}:${port}`]
+    return this.#children.start(name, [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '10'], {
+      env: this.#env.edge,
+    })
   }
 
   /** @param signal SIGTERM by default. */

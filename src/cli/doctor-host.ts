@@ -1,9 +1,11 @@
-import { createHash, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { asFault } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
-import type { Patient } from '../doctor/facts.ts'
-import type { EgressInput } from '../link/egress.ts'
+import type { ExamineHostOptions } from '../doctor/examine-host.ts'
+import type { IdentityFacts } from '../doctor/facts.ts'
+import type { RemoteEdgeIdentity } from '../edge/edge-identity.ts'
+import { from, lookAtKey, pinOf } from './doctor-patient.ts'
 import { parseHostPort } from './globals.ts'
 import { print } from './terminal.ts'
 
@@ -12,9 +14,12 @@ export type HostRole = 'edge' | 'server'
 export interface HostFlags {
   readonly config?: string
   readonly state?: string
+  readonly keyFile?: string
   readonly proxy?: string
   /** Where it listens, in place of what is known. */
   readonly edge?: { readonly host: string; readonly port: number }
+  /** Of a further edge: the server, in place of what its configuration, identity or key say. */
+  readonly home?: { readonly host: string; readonly port: number }
 }
 
 /** Looks at the machine of an edge or server. @returns the exit code. */
@@ -32,39 +37,51 @@ export async function consultHost(
   return DOCTOR_EXIT[report.outcome]
 }
 
-async function hostPatient(
-  role: HostRole,
-  flags: HostFlags,
-): Promise<{ patient: Patient; egress: EgressInput }> {
-  return role === 'edge' ? remoteEdge(flags) : server(flags)
+type Admitted = Pick<ExamineHostOptions, 'patient' | 'given' | 'egress'>
+
+async function hostPatient(role: HostRole, flags: HostFlags): Promise<Admitted> {
+  return role === 'edge' ? furtherEdge(flags) : server(flags)
 }
 
-async function remoteEdge(flags: HostFlags): Promise<{ patient: Patient; egress: EgressInput }> {
+/** A further edge, and where its home is: as its flags say, its configuration, its identity, or its key. */
+export async function furtherEdge(flags: HostFlags): Promise<Admitted> {
   const { readEdgeConfig } = await import('../edge/edge-options.ts')
   const config = await readEdgeConfig(flags.config ?? process.env.BACKSTITCH_EDGE_CONFIG)
   const stateDir = path.resolve(flags.state ?? config.stateDir)
+  const keyFile = flags.keyFile ?? config.keyFile
   const host = { listen: flags.edge ?? parseHostPort(config.listen) }
   const { proxyFile } = config
-  const identity = await ownIdentity(stateDir)
-  const home = config.home ?? identity?.home
-  const source = config.home === undefined ? 'the identity' : 'the configuration'
+  const [{ found, facts: identity }, { key, facts }] = await Promise.all([
+    ownIdentity(stateDir),
+    lookAtKey(keyFile),
+  ])
+  const edge =
+    from(flags.home, 'flag --home') ??
+    from(config.home, 'the configuration') ??
+    from(found?.home, 'the identity') ??
+    from(key && { host: key.edgeHost, port: key.edgePort }, 'the provisioning key')
   return {
     patient: {
-      ...{ role: 'edge', stateDir, proxyFile, host },
-      edge: home && { ...home, source },
-      pin: identity && createHash('sha256').update(new X509Certificate(identity.rootPem).raw).digest(),
+      ...{ role: 'edge', stateDir, keyFile, proxyFile, host, edge },
+      pin: found ? pinOf(found.rootPem) : key?.pin,
     },
+    given: { identity, key: facts },
     egress: { flag: flags.proxy ?? config.proxy, env: process.env, file: proxyFile },
   }
 }
 
-async function ownIdentity(stateDir: string) {
+async function ownIdentity(stateDir: string): Promise<{ found?: RemoteEdgeIdentity; facts: IdentityFacts }> {
   const { loadIdentity } = await import('../edge/edge-identity.ts')
-  // What cannot be read is told of the state directory.
-  return loadIdentity(StateDir.at(stateDir)).catch(() => undefined)
+  try {
+    const found = await loadIdentity(StateDir.at(stateDir))
+    const { id, notAfterMs } = found ?? {}
+    return { found, facts: { stored: found !== undefined, id, notAfterMs, drifted: [] } }
+  } catch (error) {
+    return { facts: { stored: true, drifted: [], fault: asFault(error, 'INVALID', 'edge') } }
+  }
 }
 
-async function server(flags: HostFlags): Promise<{ patient: Patient; egress: EgressInput }> {
+async function server(flags: HostFlags): Promise<Admitted> {
   const { readServerConfig } = await import('./server.ts')
   const config = await readServerConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const stateDir = path.resolve(flags.state ?? config.stateDir)
@@ -72,7 +89,7 @@ async function server(flags: HostFlags): Promise<{ patient: Patient; egress: Egr
   const last = await lastContext(stateDir)
   const listen = flags.edge ?? parseHostPort(last.listen ?? config.listen)
   const host = { listen, publicHost: last.publicHost ?? config.publicHost }
-  return { patient: { role: 'server', stateDir, proxyFile: '', host }, egress: { env: {} } }
+  return { patient: { role: 'server', stateDir, proxyFile: '', host }, given: {}, egress: { env: {} } }
 }
 
 async function lastContext(stateDir: string): Promise<{ listen?: string; publicHost?: string }> {

@@ -166,7 +166,7 @@ async function lookAtIdentity(locker: Locker) {
   }
 }
 
-async function lookAtKey(file: string): Promise<{ key?: ProvisioningKey; facts: KeyFacts }> {
+export async function lookAtKey(file: string): Promise<{ key?: ProvisioningKey; facts: KeyFacts }> {
   try {
     return { key: await readKeyFile(file, silentLog), facts: { file } }
   } catch (error) {
@@ -190,11 +190,13 @@ async function edgeInUse(stateDir: string): Promise<EdgeAddress | undefined> {
   return (status as { edges?: readonly EdgeReport[] } | undefined)?.edges?.find(({ inUse }) => inUse)
 }
 
-function pinOf(rootPem: string): Buffer {
+/** SHA-256 of the tenant root. */
+export function pinOf(rootPem: string): Buffer {
   return createHash('sha256').update(new X509Certificate(rootPem).raw).digest()
 }
 
-function from(edge: EdgeAddress | undefined, source: string): Patient['edge'] {
+/** An edge, and who says so. */
+export function from(edge: EdgeAddress | undefined, source: string): Patient['edge'] {
   return edge && { host: edge.host, port: edge.port, source }
 }
 

@@ -71,8 +71,10 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
   }
   using stop = untilStopped()
   const { RemoteEdge } = await import('../edge/remote-edge.ts')
+  const { selfExamineEdge } = await import('./self-examine.ts')
   const edge = new RemoteEdge({
     ...config,
+    examine: selfExamineEdge({ ...flags, edge: flags.listen }),
     stateDir: flags.state ?? config.stateDir,
     keyFile: flags.keyFile ?? config.keyFile,
     listen: flags.listen ?? parseHostPort(config.listen),

@@ -1,8 +1,10 @@
 import path from 'node:path'
-import type { PatientRole } from '../doctor/facts.ts'
+import type { DaemonFacts, PatientRole } from '../doctor/facts.ts'
+import type { Report } from '../doctor/report.ts'
 import type { Diagnose } from '../link/diagnosis.ts'
 import type { SelfVerdict } from '../link/outages.ts'
 import type { Examine } from '../link/self-examination.ts'
+import type { HostFlags } from './doctor-host.ts'
 import type { PatientFlags } from './doctor-patient.ts'
 
 /**
@@ -20,30 +22,43 @@ export function selfExamine(role: PatientRole, stateDir: string, flags: PatientF
       { ...flags, asThisUser: true },
       signal,
     )
-    const daemon = {
-      socket: path.join(stateDir, 'status.sock'),
-      answers: true,
-      pid: process.pid,
-      state: 'trying to connect',
-      fault: asking,
-    }
-    const report = await examine({ ...admitted, daemon, signal })
-    const { headline } = await import('../doctor/report.ts')
-    const { run, at, durationMs, outcome, findings } = report
-    const [root, ...beside] = findings
-    return {
-      run,
-      at,
-      durationMs,
-      outcome,
-      headline: headline(report),
-      code: root?.code,
-      hop: root?.hop,
-      seen: [...(root?.seen ?? [])],
-      fix: [...(root?.fix ?? [])],
-      verify: root?.verify,
-      also: beside.map(({ hop, code }) => `${hop} ${code}`),
-    } satisfies SelfVerdict
+    const report = await examine({ ...admitted, daemon: asker(stateDir, asking), signal })
+    return verdictOf(report)
+  }
+}
+
+/** The same for a further edge, which looks at its own port, too. @param flags Those that it was started with. */
+export function selfExamineEdge(flags: HostFlags): Examine {
+  return async (asking, signal) => {
+    const { furtherEdge } = await import('./doctor-host.ts')
+    const { examineHost } = await import('../doctor/examine-host.ts')
+    const admitted = await furtherEdge(flags)
+    const daemon = asker(admitted.patient.stateDir, asking)
+    return verdictOf(await examineHost({ ...admitted, daemon, signal }))
+  }
+}
+
+function asker(stateDir: string, fault: Parameters<Examine>[0]): DaemonFacts {
+  const socket = path.join(stateDir, 'status.sock')
+  return { socket, answers: true, pid: process.pid, state: 'trying to connect', fault }
+}
+
+async function verdictOf(report: Report): Promise<SelfVerdict> {
+  const { headline } = await import('../doctor/report.ts')
+  const { run, at, durationMs, outcome, findings } = report
+  const [root, ...beside] = findings
+  return {
+    run,
+    at,
+    durationMs,
+    outcome,
+    headline: headline(report),
+    code: root?.code,
+    hop: root?.hop,
+    seen: [...(root?.seen ?? [])],
+    fix: [...(root?.fix ?? [])],
+    verify: root?.verify,
+    also: beside.map(({ hop, code }) => `${hop} ${code}`),
   }
 }
 

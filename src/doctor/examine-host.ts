@@ -1,6 +1,6 @@
 /**
- * Looks at the machine of an edge: does it listen, is what it shows still good, has it room. What agents see of it is
- * seen from where they are.
+ * Looks at the machine of an edge: does it listen, is what it shows still good, has it room, and, of one that is not
+ * beside the control plane, does it get home. What agents see of it is seen from where they are.
  *
  * @module
  */
@@ -14,57 +14,60 @@ import { lookAtLoad } from '../probe/load.ts'
 import { lookAtResolvers } from '../probe/names.ts'
 import type { Check } from './check.ts'
 import { clock } from './checks/clock.ts'
+import { control, running } from './checks/daemon.ts'
 import { edgeRecords, upgrade } from './checks/edge-records.ts'
 import { edgeTcp } from './checks/edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './checks/edge-tls.ts'
 import { connectionTracking, hostCertificates, hostName, listening } from './checks/host.ts'
+import { certificate, provisioningKey, seal } from './checks/identity.ts'
 import { descriptors } from './checks/load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './checks/machine.ts'
 import { edgeName, resolver } from './checks/names.ts'
 import { proxy, proxySetting } from './checks/proxy.ts'
+import { askDaemon } from './daemon-look.ts'
 import { diagnose } from './diagnose.ts'
 import { OUR_NAMES, readSetting } from './examine.ts'
-import type { FactName, Patient } from './facts.ts'
+import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { lookAtHost } from './host-look.ts'
 import { type Report, reportOf } from './report.ts'
 import { lookAtWay } from './way.ts'
 
+const MACHINE: readonly Check[] = [securityPolicy, disk, stateDirectory]
+const SERVING: readonly Check[] = [listening, hostCertificates, hostName, descriptors, connectionTracking]
 /** In the order of what depends on what: of independent failures the first is the headline. */
-export const HOST_CHECKS: readonly Check[] = [
-  securityPolicy,
-  disk,
-  stateDirectory,
-  resolverFile,
-  clock,
-  listening,
-  hostCertificates,
-  hostName,
-  descriptors,
-  connectionTracking,
-]
-/** Of a remote edge: the way home comes after its own machine, as agents come to it first. */
-export const REMOTE_EDGE_CHECKS: readonly Check[] = [
-  ...HOST_CHECKS,
-  ...[resolver, edgeName, proxySetting, proxy, edgeTcp, edgeTls, edgeRecords, upgrade, edgeCertificate],
+export const SERVER_CHECKS: readonly Check[] = [...MACHINE, resolverFile, clock, ...SERVING]
+/** The way home comes after its own machine, as agents come to it first. */
+export const EDGE_CHECKS: readonly Check[] = [
+  ...[...MACHINE, provisioningKey, seal, resolverFile, proxySetting, clock, running, ...SERVING],
+  ...[resolver, edgeName, proxy, edgeTcp, edgeTls, edgeRecords, upgrade, edgeCertificate],
+  ...[certificate, control],
 ]
 const FACTS: readonly FactName[] = ['denials', 'disk', 'stateDir', 'resolvers', 'sync', 'host', 'load']
-const WAY_FACTS: readonly FactName[] = ['egress', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping']
+const EDGE_FACTS: readonly FactName[] = [
+  ...FACTS,
+  ...(['key', 'identity', 'daemon', 'egress', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping'] as const),
+]
 const ALL_MS = 10_000
 
 export interface ExamineHostOptions {
-  /** With an edge, for a remote one: its home. */
+  /** Of a further edge with its home. */
   readonly patient: Patient
+  /** Of a further edge: what the files say that it lives by. */
+  readonly given: Partial<Pick<FactTable, 'key' | 'identity'>>
   readonly egress: EgressInput
   readonly signal: AbortSignal
+  /** The edge itself asks. */
+  readonly daemon?: DaemonFacts
 }
 
 /** @throws the reason of `signal`. */
-export async function examineHost({ patient, egress, signal }: ExamineHostOptions): Promise<Report> {
-  const remote = patient.edge !== undefined
+export async function examineHost(o: ExamineHostOptions): Promise<Report> {
+  const { patient, signal } = o
+  const further = patient.role === 'edge'
   const startedMs = Date.now()
   const startedAt = performance.now()
-  const gathering = new Gathering(patient, remote ? [...FACTS, ...WAY_FACTS] : FACTS, () => {})
+  const gathering = new Gathering(patient, further ? EDGE_FACTS : FACTS, () => {})
   const over = AbortSignal.any([signal, AbortSignal.timeout(ALL_MS)])
   const resolvers = lookAtResolvers()
   await Promise.all([
@@ -74,16 +77,28 @@ export async function examineHost({ patient, egress, signal }: ExamineHostOption
     gathering.look('resolvers', resolvers),
     gathering.look('sync', lookAtClockSync(over)),
     lookAtProcess(gathering, patient, resolvers, over),
-    remote &&
-      lookAtWay(gathering, { patient, egress: readSetting(egress), resolvers, input: egress, signal: over }),
+    further && lookAtFurtherEdge(gathering, { ...o, signal: over }, resolvers),
   ])
   signal.throwIfAborted()
-  return reportOf(diagnose(remote ? REMOTE_EDGE_CHECKS : HOST_CHECKS, gathering.facts()), {
+  return reportOf(diagnose(further ? EDGE_CHECKS : SERVER_CHECKS, gathering.facts()), {
     run: newId('run'),
     role: patient.role,
     startedMs,
     durationMs: performance.now() - startedAt,
   })
+}
+
+async function lookAtFurtherEdge(
+  g: Gathering,
+  { patient, given, egress: input, daemon, signal }: ExamineHostOptions,
+  resolvers: ReturnType<typeof lookAtResolvers>,
+): Promise<void> {
+  await Promise.all([
+    g.look('key', Promise.resolve(given.key)),
+    g.look('identity', Promise.resolve(given.identity)),
+    g.look('daemon', daemon ? Promise.resolve(daemon) : askDaemon(patient, signal)),
+    lookAtWay(g, { patient, egress: readSetting(input), resolvers, input, signal }),
+  ])
 }
 
 async function lookAtProcess(

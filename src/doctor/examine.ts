@@ -4,13 +4,9 @@
  * @module
  */
 import path from 'node:path'
-import { rfc3339 } from '../base/clock.ts'
 import { asFault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
-import { StateDir } from '../base/state-dir.ts'
-import { readStatus } from '../base/status-socket.ts'
 import { type EgressInput, readEgress } from '../link/egress.ts'
-import { readOutages } from '../link/outages.ts'
 import { lookAtClockSync } from '../probe/clock-sync.ts'
 import { lookAtDenials } from '../probe/denials.ts'
 import { lookAtDisk } from '../probe/disk.ts'
@@ -18,11 +14,9 @@ import { lookAtFolder } from '../probe/file-access.ts'
 import { lookAtLoad } from '../probe/load.ts'
 import { lookAtResolvers, type ResolverFile } from '../probe/names.ts'
 import { lookAtPackage } from '../probe/package.ts'
-import { unixSocketHolder } from '../probe/port-holder.ts'
-import { lookAtUnit } from '../probe/unit.ts'
 import { lookAtApplication } from './application.ts'
 import { CHECKS } from './checks/all.ts'
-import { unitOf } from './checks/words.ts'
+import { askDaemon } from './daemon-look.ts'
 import { type Diagnosis, diagnose } from './diagnose.ts'
 import { lookAtEdges } from './edges-look.ts'
 import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
@@ -43,7 +37,6 @@ export interface ExamineOptions {
 }
 
 const ALL_MS = 9500
-const STATUS_MS = 2000
 const ALWAYS: readonly FactName[] = [
   'denials',
   'disk',
@@ -148,26 +141,4 @@ async function lookAtOthers(
   const egress = await o.setting
   if ('fault' in egress) g.miss('the proxy setting cannot be used', 'edges')
   else await g.look('edges', lookAtEdges({ patient, egress: egress.egress, daemon, signal }))
-}
-
-interface StatusDocument {
-  readonly pid?: number
-  readonly version?: string
-  readonly state?: string
-  readonly fault?: DaemonFacts['fault']
-  readonly notes?: DaemonFacts['notes']
-  readonly edges?: DaemonFacts['edges']
-}
-
-async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Promise<DaemonFacts> {
-  const socket = path.join(stateDir, 'status.sock')
-  const status = (await readStatus(socket, STATUS_MS)) as StatusDocument | undefined
-  if (status === undefined) {
-    const { current } = await readOutages(StateDir.at(stateDir))
-    const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
-    const pid = unixSocketHolder(socket)
-    return { socket, answers: false, pid, unit: await lookAtUnit(unitOf(role), signal), lastOutage }
-  }
-  const { pid, version, state, fault, notes, edges } = status
-  return { socket, answers: true, pid, version, state, fault, notes, edges }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
 import { diagnose } from './diagnose.ts'
-import { HOST_CHECKS } from './examine-host.ts'
+import { SERVER_CHECKS } from './examine-host.ts'
 import { type Change, factsOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
 import { type HostFacts, lookAtHost } from './host-look.ts'
 
@@ -34,7 +34,7 @@ function rootsOf(host: Partial<HostFacts>, known: Change['known'] = {}): string[
     without: NO_WAY,
     patient: PATIENT,
   })
-  return diagnose(HOST_CHECKS, facts).roots.map(({ hop, verdict }) => `${hop} ${verdict.fault}`)
+  return diagnose(SERVER_CHECKS, facts).roots.map(({ hop, verdict }) => `${hop} ${verdict.fault}`)
 }
 
 const ended = HEALTHY.certificates.map((one) => ({ ...one, notAfterMs: NOW_MS - DAY_MS }))

@@ -1,7 +1,7 @@
 import os from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs } from '../base/backoff.ts'
-import { asFault, FAULTS } from '../base/faults.ts'
+import { asFault, FAULTS, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import { PROGRAM } from '../base/version.ts'
@@ -30,7 +30,7 @@ export interface EnrolEdgeOptions {
   readonly egress: Egress
   readonly log: Log
   readonly signal: AbortSignal
-  readonly onFailed: (fault: ReturnType<typeof asFault>) => void
+  readonly onFailed: (fault: Fault) => void
 }
 
 const RETRY = { baseMs: 1000, capMs: 30_000 }
@@ -46,7 +46,7 @@ export async function enrolUntilDone(state: StateDir, o: EnrolEdgeOptions): Prom
       return await enrol(state, o)
     } catch (error) {
       o.signal.throwIfAborted()
-      const fault = asFault(error)
+      const fault = ofThisEdge(asFault(error))
       const { code, hop, seen } = fault
       o.onFailed(fault)
       const level = said === code ? 'debug' : 'error'
@@ -56,6 +56,12 @@ export async function enrolUntilDone(state: StateDir, o: EnrolEdgeOptions): Prom
       await sleep(waitMs, undefined, { signal: o.signal })
     }
   }
+}
+
+/** What is the connector's by the table is this edge's here: a key that cannot be read, a state that cannot be written. */
+function ofThisEdge(fault: Fault): Fault {
+  const { code, hop, detail, seen } = fault
+  return hop === 'connector' ? new Fault(code, detail, { hop: 'edge', seen, cause: fault }) : fault
 }
 
 async function enrol(state: StateDir, o: EnrolEdgeOptions): Promise<RemoteEdgeIdentity> {

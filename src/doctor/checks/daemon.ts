@@ -1,7 +1,7 @@
 import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DaemonFacts, Facts, Patient } from '../facts.ts'
-import { unitOf, verifyConnected } from './words.ts'
+import { keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
 
 /** What this doctor looks at itself, on the same way and as the same user: its own look counts, not the last try. */
 const LOOKED_AT_HERE: ReadonlySet<string> = new Set([
@@ -60,6 +60,7 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
     cause: FAULTS[code].cause,
     fix: [
       FAULTS[code].fix
+        .replaceAll('--group GROUP', keyFor(patient.role))
         .replaceAll('KEYFILE', patient.keyFile ?? 'KEYFILE')
         .replaceAll('STATE', patient.stateDir),
     ],
@@ -82,11 +83,32 @@ export const running: Check = check({
   judge: ({ daemon, identity }, { patient }) => {
     if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}`)
     // A client may well run only while a command does.
-    const expected = daemon.unit !== undefined || (identity?.stored && patient.role === 'connector')
+    const expected = daemon.unit !== undefined || (identity?.stored && patient.role !== 'client')
     if (!expected) return unknown(`none answers at ${daemon.socket}, and none has to run here`)
+    if (identity?.stored && daemon.pid === undefined && daemon.lastFault?.code === 'IDENTITY_CLONED') {
+      return endedAsCopy(daemon, daemon.lastFault.detail, patient)
+    }
     return down(daemon, patient)
   },
 })
+
+/** It has ended by itself, so that it does not disturb the other one: to start it again would help nobody. */
+function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patient): Failure {
+  const { stateDir, role } = patient
+  return fail('IDENTITY_CLONED', {
+    hop: 'control',
+    expected: 'an identity that is used in one place',
+    seen: [detail, `the daemon has ended: ${lastOutage}`],
+    cause: 'The identity of this machine is in use on another one: the state directory was copied.',
+    fix: [
+      `mv ${stateDir}/identity.json ${stateDir}/identity.json.old`,
+      newKey(patient),
+      `systemctl restart ${unitOf(role)}`,
+      'or, if the other one is the copy: do this there, and start this one again',
+    ],
+    verify: verifyEnrolled(patient),
+  })
+}
 
 function down({ socket, pid, unit, lastOutage }: DaemonFacts, { role, stateDir }: Patient): Failure {
   const name = unitOf(role)

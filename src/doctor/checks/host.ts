@@ -14,9 +14,11 @@ export const listening: Check = check({
   hop: 'self',
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['host'],
-  after: ['security-policy', 'disk', 'state-directory'],
-  judge: ({ host: { attempt, heldBy, certificates } }, { patient }) => {
+  uses: ['identity'],
+  after: ['security-policy', 'disk', 'state-directory', 'provisioning-key', 'daemon'],
+  judge: ({ host: { attempt, heldBy, certificates }, identity }, { patient }) => {
     const { listen } = hostOf(patient)
+    if (identity?.stored === false) return unknown('it listens once it is enrolled')
     const tenant = certificates.find(({ whose }) => whose === 'tenant')
     if (attempt.is === 'open' && tenant !== undefined) return pass(`${attemptText(attempt)}, ${heldBy ?? ''}`)
     const unit = unitOf(patient.role)

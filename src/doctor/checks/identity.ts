@@ -2,16 +2,16 @@ import { rfc3339 } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { KeyFacts, Patient } from '../facts.ts'
-import { span, verifyConnected } from './words.ts'
+import { newKey, span, verifyConnected, verifyEnrolled } from './words.ts'
 
 export const provisioningKey: Check = check({
   name: 'provisioning-key',
   title: 'the provisioning key',
-  hop: 'connector',
+  hop: 'self',
   needs: ['identity'],
   uses: ['key'],
   after: ['security-policy'],
-  applies: ({ patient }) => patient.role === 'connector',
+  applies: ({ patient: { role } }) => role === 'connector' || role === 'edge',
   judge: ({ identity, key }, { patient }) => {
     if (identity.stored) return pass('not needed: this machine is enrolled')
     if (key === undefined) return unknown('no key file is known')
@@ -21,14 +21,14 @@ export const provisioningKey: Check = check({
   },
 })
 
-function keyFailure({ file }: KeyFacts, fault: Fault, { stateDir }: Patient): Judged {
+function keyFailure({ file }: KeyFacts, fault: Fault, patient: Patient): Judged {
   const { position, character, owner, mode, uid, errno } = fault.seen
-  const enrolled = {
-    run: `backstitch status --state ${stateDir}`,
-    expect: '✓ 4 key exchanged for certificate',
+  const common = {
+    expected: `${file} holds one provisioning key`,
+    seen: [fault.detail],
+    verify: verifyEnrolled(patient),
   }
-  const common = { expected: `${file} holds one provisioning key`, seen: [fault.detail], verify: enrolled }
-  const replace = `backstitch key create --group GROUP > ${file}`
+  const replace = newKey(patient)
   switch (fault.code) {
     case 'KEY_MISSING':
       return fail('KEY_MISSING', {
@@ -82,14 +82,8 @@ export const seal: Check = check({
       cause: broken
         ? 'This machine is not the one the identity was sealed on: a clone, or too many changes at once.'
         : 'The file was damaged or changed by hand.',
-      fix: [
-        `mv ${patient.stateDir}/identity.json ${patient.stateDir}/identity.json.old`,
-        `backstitch key create --group GROUP > ${patient.keyFile ?? 'KEYFILE'}`,
-      ],
-      verify: {
-        run: `backstitch status --state ${patient.stateDir}`,
-        expect: '✓ 4 key exchanged for certificate',
-      },
+      fix: [`mv ${patient.stateDir}/identity.json ${patient.stateDir}/identity.json.old`, newKey(patient)],
+      verify: verifyEnrolled(patient),
     })
   },
 })
@@ -121,9 +115,7 @@ export const certificate: Check = check({
       expected: 'a certificate that has not ended',
       seen: [`not after ${rfc3339(notAfterMs)}: ended ${span(leftMs)} ago`],
       cause: 'It was not renewed in time: the machine was off or cut off for longer than its life.',
-      fix: client
-        ? ['backstitch client login --user NAME']
-        : [`backstitch key create --group GROUP > ${patient.keyFile ?? 'KEYFILE'}`],
+      fix: client ? ['backstitch client login --user NAME'] : [newKey(patient)],
       verify: verifyConnected(patient),
     })
   },

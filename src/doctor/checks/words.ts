@@ -47,6 +47,22 @@ export function verifyConnected({ role, stateDir }: Patient): { run: string; exp
     : { run: 'backstitch client status', expect: 'client  connected' }
 }
 
+/** The command that shows that the key was exchanged, and the line it shows. */
+export function verifyEnrolled(patient: Patient): { run: string; expect: string } {
+  if (patient.role === 'edge') return verifyConnected(patient)
+  return { run: `backstitch status --state ${patient.stateDir}`, expect: '✓ 4 key exchanged for certificate' }
+}
+
+/** The command that makes a key where one is wanted. */
+export function newKey({ role, keyFile = 'KEYFILE' }: Patient): string {
+  return `backstitch key create ${keyFor(role)} > ${keyFile}`
+}
+
+/** For whom a key is made, as the flag that says so. */
+export function keyFor(role: PatientRole): string {
+  return role === 'edge' ? '--edge EDGE' : '--group GROUP'
+}
+
 /** The command line that asks the doctor again, so that "fixed" can be told from "changed". */
 export function askAgain({ role, stateDir, app }: Patient): string {
   const about =
