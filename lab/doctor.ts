@@ -5,6 +5,7 @@
  */
 import type { FaultCode, Hop } from '../src/base/faults.ts'
 import type { LabConnector } from './connector.ts'
+import type { Machine } from './machine.ts'
 import { PROGRAM } from './paths.ts'
 import { APP_NETWORK } from './topology.ts'
 
@@ -25,6 +26,8 @@ interface CheckLine {
 }
 
 export interface Consultation {
+  /** What was typed, where it is not the verify command that was. */
+  readonly command?: string
   /** What a person sees. */
   readonly text: string
   readonly firstLine: string
@@ -42,7 +45,11 @@ export async function consult(connector: LabConnector, app?: string): Promise<Co
   const { machine, stateDir, configFile } = connector
   const where = ['--config', configFile, '--state', stateDir]
   const about = app === undefined ? [] : ['--app', app, '--network', APP_NETWORK]
-  const asked = ['doctor', 'connector', ...where, ...about]
+  return consultAt(machine, ['doctor', 'connector', ...where, ...about])
+}
+
+/** @param asked `doctor edge --state DIR`. */
+export async function consultAt(machine: Machine, asked: readonly string[]): Promise<Consultation> {
   const [plain, data] = await Promise.all([
     machine.run(PROGRAM, ...asked),
     machine.run(PROGRAM, '--json', ...asked),

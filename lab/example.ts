@@ -45,7 +45,8 @@ export function exampleFile(name: string): string {
 }
 
 /** The finding; the checks that pass are not what anybody looks for. */
-function doctorPart(variant: Variant, { text, findings }: Consultation): string[] {
+function doctorPart(variant: Variant, { text, findings, command }: Consultation): string[] {
+  if (command !== undefined) return [`$ ${command}`, ...paragraph(text)]
   if (variant.examine === undefined) {
     const about = variant.app === undefined ? '' : ` --app ${variant.app}`
     return [`$ sudo backstitch doctor connector${about}`, ...paragraph(text)]
@@ -113,6 +114,7 @@ function shortened(line: string, lab: Lab): string {
   const plain = line
     .replaceAll(new RegExp(`${lab.dir}/connector-[ab]/state`, 'g'), '/var/lib/backstitch/connector')
     .replaceAll(new RegExp(`${lab.dir}/connector-[ab]/`, 'g'), '/etc/backstitch/')
+    .replaceAll(`${lab.dir}/edge2/state`, '/var/lib/backstitch/edge')
     .replaceAll(` --context ${lab.dir}/edge/server/context.json`, '')
     .replaceAll(`${lab.dir}/`, '/')
   const shown = visibleLine(plain)

@@ -51,7 +51,7 @@ export interface Variant {
   /** Who is asked in place of the doctor on the patient's machine: what the user's own client says. */
   readonly examine?: (lab: Lab) => Promise<Consultation>
   /** Where that is asked, and the verify command is run. */
-  readonly examinedOn?: 'user' | 'edge'
+  readonly examinedOn?: 'user' | 'edge' | 'edge2' | 'connector-a'
   /** The printed fix starts the daemon again; else it must come back as it is. */
   readonly restarts?: boolean
   /** Does what the verdict printed, and nothing else. */

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { Daemon } from './daemon.ts'
+import { type Consultation, consultAt } from './doctor.ts'
 import type { Lab } from './lab.ts'
 import { PROGRAM } from './paths.ts'
 import { EDGE2_NAME } from './topology.ts'
@@ -29,14 +30,39 @@ export class SecondEdge {
         uid: 0,
       },
     )
-    const where = ['--state', path.join(edge2.dir, 'state'), '--key-file', key]
-    await edge2.succeed('rm', '-rf', path.join(edge2.dir, 'state'))
-    this.#daemon = edge2.start('edge', [PROGRAM, 'edge', ...where, '--listen', `0.0.0.0:${PORT}`])
-    await this.#daemon.until(
+    await edge2.succeed('rm', '-rf', this.#state)
+    this.run('--key-file', key)
+    await this.#daemon!.until(
       () => this.#daemon!.lines().some(({ event }) => event === 'control.up'),
       'reach the control plane',
       20_000,
     )
+  }
+
+  /** Does not wait. */
+  run(...flags: string[]): void {
+    const where = ['--state', this.#state, '--listen', `0.0.0.0:${PORT}`]
+    this.#daemon = this.#lab.machines.edge2.start('edge', [PROGRAM, 'edge', ...where, ...flags])
+  }
+
+  get #state(): string {
+    return path.join(this.#lab.machines.edge2.dir, 'state')
+  }
+
+  /** The doctor on its machine. */
+  async consult(): Promise<Consultation> {
+    const asked = ['doctor', 'edge', '--state', this.#state]
+    const said = await consultAt(this.#lab.machines.edge2, asked)
+    return { ...said, command: 'sudo backstitch doctor edge' }
+  }
+
+  /** What the control plane thinks of it. */
+  async isConnected(): Promise<boolean> {
+    const rows = JSON.parse(await this.#lab.admin('--json', 'get', 'edges')) as {
+      name: string
+      state: string
+    }[]
+    return rows.some(({ name, state }) => name === NAME && state === 'connected')
   }
 
   get #key(): string {

@@ -2,6 +2,7 @@ import { printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
+import { homeBlocked, nearDown } from './scn-08-edge.ts'
 
 const FAR_MS = 40
 const NEAR_FROM_A = `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge2} tcp dport 443`
@@ -50,5 +51,7 @@ as it should; nothing is down, no alarm rings, and every click takes a detour of
         await lab.firewall.allow(`${NEAR_FROM_A} accept`)
       },
     },
+    nearDown(twoEdges),
+    homeBlocked(twoEdges),
   ],
 }
