@@ -6,7 +6,12 @@ import { DIRECT } from '../src/link/egress.ts'
 import { postEnrol } from '../src/link/requests.ts'
 import { createKeyAndCsr } from '../src/pki/csr.ts'
 import { hashKeySecret, parseProvisioningKey } from '../src/pki/provisioning-key.ts'
-import { type AgentMessage, type EnrolRequest, PROTOCOL_VERSION } from '../src/wire/control.ts'
+import {
+  type AgentMessage,
+  type ControlMessage,
+  type EnrolRequest,
+  PROTOCOL_VERSION,
+} from '../src/wire/control.ts'
 import { enrolConnector, placeOf, RogueAgent } from './misuse-agent.ts'
 import { openSite, type Site } from './site.ts'
 
@@ -14,15 +19,24 @@ const SPEC = { description: '', enabled: true, host: 'near.example', port: 443, 
 
 async function edgeKey({ control }: Site): Promise<{ id: string; secret: string }> {
   const { id } = await control.store.objects.put({ kind: 'edge', name: 'near', spec: SPEC })
-  const secret = randomBytes(32).toString('base64url')
-  const key = { name: 'near-key', edgeId: id, maxUses: 1, expiresMs: Date.now() + 60_000 }
-  await control.store.keys.create({ ...key, secretHash: hashKeySecret(secret) })
-  return { id, secret }
+  return { id, secret: await keyFor(control, id, 'near-key') }
 }
 
-async function enrol(site: Site, secret: string, role: EnrolRequest['role']): Promise<Credentials> {
+async function keyFor({ store }: Site['control'], edgeId: string, name: string): Promise<string> {
+  const secret = randomBytes(32).toString('base64url')
+  const key = { name, edgeId, maxUses: 1, expiresMs: Date.now() + 60_000 }
+  await store.keys.create({ ...key, secretHash: hashKeySecret(secret) })
+  return secret
+}
+
+async function enrol(
+  site: Site,
+  secret: string,
+  role: EnrolRequest['role'],
+  pair = createKeyAndCsr('rogue'),
+): Promise<Credentials> {
   const { edge, pin } = placeOf(site)
-  const { keyPem, csrPem } = await createKeyAndCsr('rogue')
+  const { keyPem, csrPem } = await pair
   const body: EnrolRequest = {
     ...{ version: PROTOCOL_VERSION, role, secret, csr: csrPem, fingerprint: {}, timeMs: Date.now() },
     host: { name: 'rogue', platform: 'test', program: 'test' },
@@ -130,4 +144,20 @@ test('a second one of the same edge is a clone', async () => {
   await assert.rejects(RogueAgent.connect(placeOf(site), credentials, { role: 'edge' }), {
     code: 'IDENTITY_CLONED',
   })
+})
+
+test('whoever held an edge before it was enrolled anew is shut out, a certificate renewed in secret included', async () => {
+  await using site = await openSite()
+  const { id, secret } = await edgeKey(site)
+  const pair = await createKeyAndCsr('rogue')
+  const before = await enrol(site, secret, 'edge', Promise.resolve(pair))
+  const agent = await RogueAgent.connect(placeOf(site), before, { role: 'edge' })
+  const reply = await agent.channel.request({ type: 'renew', id: 'r', csr: pair.csrPem }, 5000)
+  assert.equal(reply.type, 'renewed')
+  const { certificate, notAfterMs, generation } = reply as Extract<ControlMessage, { type: 'renewed' }>
+  const now = await enrol(site, await keyFor(site.control, id, 'second-key'), 'edge')
+  assert.notEqual(await agent.channel.closed, undefined)
+  const renewed = { ...before, certificate, notAfterMs, generation }
+  await assert.rejects(RogueAgent.connect(placeOf(site), renewed, { role: 'edge' }), { code: 'PEER_REFUSED' })
+  await using _agent = await RogueAgent.connect(placeOf(site), now, { role: 'edge' })
 })

@@ -123,8 +123,8 @@ export class Control implements ControlPort, AsyncDisposable {
     return this.#parts.revokedSerials.has(serial)
   }
 
-  admitsEdge(id: string): boolean {
-    return this.#parts.edges.admits(id)
+  admitsEdge(peer: Pick<Peer, 'identity' | 'publicKeyHash'>): boolean {
+    return this.#parts.edges.admits(peer)
   }
 
   /** An owner's token, made on the first run only: show it once, it is not kept in clear. */
@@ -216,8 +216,8 @@ export class Control implements ControlPort, AsyncDisposable {
     await edges.refresh()
     for (const { peer, channel } of presence.edges()) {
       const { id } = peer.identity
-      if (edges.admits(id)) continue
-      sayGoodbye(channel, new Fault('IDENTITY_REVOKED', `edge ${id} was disabled or deleted`))
+      if (edges.admits(peer)) continue
+      sayGoodbye(channel, new Fault('IDENTITY_REVOKED', `edge ${id} was disabled, deleted or enrolled anew`))
       this.onIdentityEnded?.(id)
     }
     news.listChanged()

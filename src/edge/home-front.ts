@@ -144,8 +144,10 @@ export class HomeFront implements Front {
         const seen = { serial: peer.serial }
         throw new Fault('IDENTITY_REVOKED', `certificate ${peer.serial} is revoked`, { seen })
       }
-      if (role === 'edge' && !control.admitsEdge(id)) {
-        throw new Fault('PEER_REFUSED', `edge ${id} is not registered here, or disabled`, { hop: 'edge' })
+      if (role === 'edge' && !control.admitsEdge(peer)) {
+        throw new Fault('PEER_REFUSED', `edge ${id} is not registered here, disabled, or enrolled anew`, {
+          hop: 'edge',
+        })
       }
       return { peer }
     } catch (thrown) {

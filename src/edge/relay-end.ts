@@ -67,7 +67,7 @@ async function readHeader(stream: tls.TLSSocket, signal: AbortSignal): Promise<P
 function requireEdge(stream: tls.TLSSocket, control: AcceptRelay['control']): Peer {
   const { tenant, rootPem } = control
   const edge = peerOf(stream, { tenant, roles: ['edge'], rootPem, nowMs: Date.now() })
-  if (!control.isRevoked(edge.serial) && control.admitsEdge(edge.identity.id)) return edge
-  const why = 'it is not registered here, disabled, or its certificate is revoked'
+  if (!control.isRevoked(edge.serial) && control.admitsEdge(edge)) return edge
+  const why = 'it is not registered here, disabled, enrolled anew, or its certificate is revoked'
   throw new Fault('IDENTITY_REVOKED', `edge ${edge.identity.id}: ${why}`)
 }

@@ -35,7 +35,7 @@ async function openPair(): Promise<Pair> {
   await using opening = new AsyncDisposableStack()
   const admitted = new Set([REMOTE_ID])
   const home = opening.use(
-    await openTestEdge({ welcome: {}, port: { admitsEdge: (id) => admitted.has(id) } }),
+    await openTestEdge({ welcome: {}, port: { admitsEdge: ({ identity }) => admitted.has(identity.id) } }),
   )
   const { tenant, revoked } = home
   const remote = opening.use(

@@ -24,8 +24,8 @@ export interface ControlPort extends EdgeAuthority {
    * @param via The remote edge that it came in by, if it did.
    */
   attach(channel: ControlEnd, peer: Peer, from: string, via?: string): void
-  /** Is this a remote edge that is registered and enabled? Then it may pass connections on. */
-  admitsEdge(id: string): boolean
+  /** Is this a remote edge that is registered and enabled, with the key it enrolled with last? It may pass connections on. */
+  admitsEdge(peer: Pick<Peer, 'identity' | 'publicKeyHash'>): boolean
   /** REST API, health, portal. */
   http(request: http.IncomingMessage, response: http.ServerResponse): void
 }

@@ -10,6 +10,7 @@ import { timingSafeEqual, X509Certificate } from 'node:crypto'
 import type tls from 'node:tls'
 import { rfc3339 } from '../base/clock.ts'
 import { Fault, type FaultCode, type Hop } from '../base/faults.ts'
+import { publicKeyHash } from './csr.ts'
 import { IDENTITY_SCHEME, type Identity, identityUri, parseIdentityUri, type Role } from './identity.ts'
 
 export interface Peer {
@@ -18,6 +19,8 @@ export interface Peer {
   readonly serial: string
   /** SHA-256 of the leaf's DER, hex. */
   readonly thumbprint: string
+  /** SHA-256 of the key that the handshake proved, hex: what stays the same when the certificate is renewed. */
+  readonly publicKeyHash: string
   readonly notAfterMs: number
 }
 
@@ -185,6 +188,7 @@ function peer(leaf: X509Certificate, identity: Identity): Peer {
     identity,
     serial: leaf.serialNumber,
     thumbprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
+    publicKeyHash: publicKeyHash(leaf.publicKey),
     notAfterMs: leaf.validToDate.getTime(),
   }
 }

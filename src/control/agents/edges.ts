@@ -5,6 +5,7 @@
  * @module
  */
 import { Fault } from '../../base/faults.ts'
+import type { Peer } from '../../pki/verify.ts'
 import { chooseEdge, type EdgeCandidate } from '../../policy/edge-choice.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, KnownEdge, PipeTicket } from '../../wire/control.ts'
@@ -42,6 +43,8 @@ export class Edges {
   /** Enabled, and enrolled where it is not the home edge. In order of name, the home edge first. */
   #registered: readonly KnownEdge[] = []
   #disabled: ReadonlySet<string> = new Set()
+  /** Of the remote edges that are registered: SHA-256 of the public key that each enrolled with last, hex. */
+  #keys: ReadonlyMap<string, string> = new Map()
   readonly #because = new Map<string, { edgeName: string; edgeBecause: string }>()
 
   constructor(deps: EdgesDeps) {
@@ -55,15 +58,22 @@ export class Edges {
     let first: KnownEdge = { ...this.via(home.id), name: HOME_NAME, region: '' }
     const found: KnownEdge[] = []
     const disabled = new Set<string>()
+    const keys = new Map<string, string>()
     for (const { id, name, spec } of await store.objects.all('edge')) {
       const { host, port, region, addresses, enabled } = spec
       const edge = { id, name, region, host, port, ...(addresses.length > 0 && { addresses }) }
       if (id === home.id) first = edge
       else if (!enabled) disabled.add(id)
-      else if ((await store.edges.byId(id)) !== undefined) found.push(edge)
+      else {
+        const enrolled = await store.edges.byId(id)
+        if (enrolled === undefined) continue
+        found.push(edge)
+        keys.set(id, enrolled.publicKeyHash)
+      }
     }
     this.#registered = [first, ...found]
     this.#disabled = disabled
+    this.#keys = keys
   }
 
   /** For agents: every edge, and which of them takes nobody now. */
@@ -76,9 +86,9 @@ export class Edges {
     })
   }
 
-  /** May a remote edge of this id pass connections on to here? */
-  admits(id: string): boolean {
-    return id !== this.#deps.home.id && this.#registered.some((edge) => edge.id === id)
+  /** May this remote edge pass connections on to here? Whoever held the identity before it was enrolled anew may not. */
+  admits({ identity: { id }, publicKeyHash }: Pick<Peer, 'identity' | 'publicKeyHash'>): boolean {
+    return this.#keys.get(id) === publicKeyHash
   }
 
   stateOf(id: string): 'serving' | 'draining' | 'away' | 'disabled' {
