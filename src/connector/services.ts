@@ -53,7 +53,7 @@ export class Services implements StreamServices, Disposable {
   }
 
   /** What is wrong though it serves. */
-  notes(more: readonly Fault[]): FaultMessage[] {
+  notes(more: readonly (Fault | undefined)[]): FaultMessage[] {
     const notes = [...this.rawPhase.blocked, ...more, ...this.vitals.notes, this.#flaps?.fault]
     return notes.filter((note) => note !== undefined).map(faultToMessage)
   }

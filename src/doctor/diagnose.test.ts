@@ -177,3 +177,22 @@ test('a clock that is off says what certificates make of it', () => {
   assert.match(causeOf(-360_000), /360 s fast; certificates bear that/)
   assert.match(causeOf(-10 * 86_400_000), /10 days fast, so certificates look ended/)
 })
+
+test('a daemon that has ended as a copy is no daemon to start again', () => {
+  const detail = 'con_1 from 10.0.0.5 and from 10.0.0.9: both are connected at the same time'
+  const ended = { socket: '/s', answers: false, lastFault: { code: 'IDENTITY_CLONED', detail } }
+  const [root, ...others] = diagnose(CHECKS, factsOf({ known: { daemon: ended } })).roots
+  assert.deepEqual([root!.hop, root!.verdict.fault, others], ['control', 'IDENTITY_CLONED', []])
+  assert.equal(root!.verdict.seen[0], detail)
+  const enrolledAnew = { daemon: ended, identity: { stored: false, drifted: [] } }
+  assert.deepEqual(rootsOf({ known: enrolledAnew }), [])
+})
+
+test('a seal that the daemon has healed is told, and no fault', () => {
+  const notes = [{ code: 'SEAL_DRIFTED', detail: 'mac 35f7cbcc→cc148fc8' }]
+  const { daemon } = factsOf().known
+  const { roots, judgements } = diagnose(CHECKS, factsOf({ known: { daemon: { ...daemon!, notes } } }))
+  const said = judgements.find(({ check }) => check === 'daemon')!.verdict
+  assert.deepEqual(roots, [])
+  assert.match(said.is === 'pass' ? said.saw : '', /changed without harm: mac 35f7cbcc→cc148fc8$/)
+})

@@ -93,6 +93,8 @@ export interface DaemonFacts {
   readonly unit?: UnitFacts
   /** What it met last, by its record, where it does not answer: `edge EGRESS_BLOCKED since 2026-…`. */
   readonly lastOutage?: string
+  /** The same, for whoever judges it. */
+  readonly lastFault?: { readonly code: string; readonly detail: string }
   /** What it serves in spite of, by its own account. */
   readonly notes?: readonly { readonly code: string; readonly detail: string }[]
   /** What it says of edges. */

@@ -122,8 +122,9 @@ export const CONTROL_FAULTS = {
     retry: false,
     title: 'The provisioning key is not known here',
     evidence: 'key id; control plane that was asked',
-    cause: 'It belongs to another tenant or control plane, or to one that was set up anew.',
-    fix: 'Create a key on this control plane.',
+    cause:
+      'The key is of another control plane, or this one was set up anew, or from a backup older than the key.',
+    fix: 'Create a key on this control plane: backstitch key create --group GROUP > KEYFILE',
     verify: 'the log shows "Successfully enrolled"',
     dependsOn: [],
   },

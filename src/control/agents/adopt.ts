@@ -25,7 +25,7 @@ export async function adoptCertificate(
       id,
       from,
       record.lastAddress,
-      `an older certificate (${peer.serial}) was presented, ${record.serial} is current`,
+      `a certificate from before generation ${record.generation} was presented: ${peer.serial}, and ${record.serial} is current`,
     )
   }
   const { thumbprint, serial, notAfterMs } = peer

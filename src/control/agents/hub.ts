@@ -131,7 +131,8 @@ export class Hub {
     }
     if (role !== 'client') {
       const there = () => (role === 'connector' ? presence.connector(id) : presence.edge(id))
-      for (let before = there(); before; before = there()) await this.#replace(before, from)
+      for (let before = there(); before; before = there())
+        await this.#replace(before, { from, host: hello.host })
       if (role === 'connector') presence.addConnector(connected)
       else presence.addEdge(connected)
     } else {
@@ -170,9 +171,13 @@ export class Hub {
    * One identity, one place: if the connection that is there still answers, the newcomer is a copy of its state;
    * if not, it is the same machine coming back after a break.
    */
-  async #replace(before: Connected, from: string): Promise<void> {
+  async #replace(before: Connected, { from, host }: { from: string; host: string }): Promise<void> {
     const alive = await before.channel.isAlive(ALIVE_MS)
-    if (alive) throw cloned(before.peer.identity.id, from, before.from, 'both are connected at the same time')
+    if (alive) {
+      // Behind one NAT both addresses are the same, and the names of the hosts need not be.
+      const why = `host ${host} and host ${before.hostName} are connected at the same time`
+      throw cloned(before.peer.identity.id, from, before.from, why)
+    }
     before.channel.close(
       new Fault('CONTROL_UNREACHABLE', 'replaced by a newer connection of the same identity'),
     )

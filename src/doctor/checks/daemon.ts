@@ -1,7 +1,7 @@
 import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DaemonFacts, Facts, Patient } from '../facts.ts'
-import { keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
+import { edgeText, keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
 
 /** What this doctor looks at itself, on the same way and as the same user: its own look counts, not the last try. */
 const LOOKED_AT_HERE: ReadonlySet<string> = new Set([
@@ -56,7 +56,11 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
   return fail(code, {
     hop: isHop(fault.hop) ? fault.hop : undefined,
     expected: `a ${patient.role} that is connected`,
-    seen: [`the daemon (process ${daemon.pid}) is ${daemon.state}`, fault.detail],
+    seen: [
+      `the daemon (process ${daemon.pid}) is ${daemon.state}`,
+      fault.detail,
+      code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeText(patient)}` : '',
+    ],
     cause: FAULTS[code].cause,
     fix: [
       FAULTS[code].fix
@@ -81,7 +85,7 @@ export const running: Check = check({
   uses: ['identity'],
   after: ['state-directory', 'proxy-setting', 'seal'],
   judge: ({ daemon, identity }, { patient }) => {
-    if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}`)
+    if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}${drift(daemon)}`)
     // A client may well run only while a command does.
     const expected = daemon.unit !== undefined || (identity?.stored && patient.role !== 'client')
     if (!expected) return unknown(`none answers at ${daemon.socket}, and none has to run here`)
@@ -91,6 +95,12 @@ export const running: Check = check({
     return down(daemon, patient)
   },
 })
+
+/** It healed the seal when it started: the file shows it no more. */
+function drift({ notes }: DaemonFacts): string {
+  const note = notes?.find(({ code }) => code === 'SEAL_DRIFTED')
+  return note === undefined ? '' : `; at its start the machine was changed without harm: ${note.detail}`
+}
 
 /** It has ended by itself, so that it does not disturb the other one: to start it again would help nobody. */
 function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patient): Failure {
