@@ -35,7 +35,7 @@ export class LabConnector {
     this.stateDir = machine.folder('state')
     this.keyFile = path.join(machine.dir, 'provision_key')
     this.proxyFile = path.join(machine.dir, 'proxy')
-    machine.file('machine.json', machineFactors(machine), { mode: 0o644, uid: 0 })
+    machine.file('machine.json', this.factors, { mode: 0o644, uid: 0 })
     this.configFile = path.join(machine.dir, 'connector.yaml')
     this.configure()
     // So that printed commands find it: in an installation it lies where they look.
@@ -112,6 +112,11 @@ export class LabConnector {
   /** Log lines from `mark` on that name a fault. */
   faults(mark: number): LogLine[] {
     return this.daemon.lines(mark).filter(({ code }) => code !== undefined)
+  }
+
+  /** What root gathers of virtual hardware. */
+  get factors(): string {
+    return machineFactors(this.machine)
   }
 
   get user(): number {

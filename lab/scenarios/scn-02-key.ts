@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { printed, replaceKey } from '../cures.ts'
 import type { Finding } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
@@ -48,6 +49,22 @@ async function newKey(lab: Lab, finding: Finding): Promise<void> {
     /key create --group GROUP|create a new one|Create a key on this control plane|Create a key for what this machine is to be/,
   )
   lab.connectors.a.key(await lab.createKey())
+}
+
+/** A key that was made after the backup that the server now runs on. */
+async function keyAfterBackup(lab: Lab): Promise<string> {
+  const { edge } = lab.machines
+  const state = path.join(edge.dir, 'server')
+  const backup = path.join(edge.dir, 'backup')
+  await edge.stop(lab.server)
+  await edge.succeed('cp', '-a', state, backup)
+  await lab.restartServer()
+  const key = await lab.createKey()
+  await edge.stop(lab.server)
+  await edge.succeed('rm', '-rf', state)
+  await edge.succeed('mv', backup, state)
+  await lab.restartServer()
+  return key
 }
 
 const put = (change: (key: string) => string) => async (lab: Lab, key: string) =>
@@ -143,6 +160,16 @@ one that somebody else had already used up.`,
         lab.connectors.a.key(await lab.createKey('--name', `${GROUP}-deleted`))
         await lab.admin('delete', 'key', `${GROUP}-deleted`)
       },
+    }),
+    variant({
+      name: 'unknown',
+      does: 'the server was restored from a backup that is older than the key',
+      hint: 'ask the control plane about the key',
+      hop: 'control',
+      cure: newKey,
+      code: 'KEY_UNKNOWN',
+      seen: [/no provisioning key has this secret/, /the control plane of edge\.example\.net:443/],
+      key: async (lab) => lab.connectors.a.key(await keyAfterBackup(lab)),
     }),
     variant({
       name: 'wrong-group',

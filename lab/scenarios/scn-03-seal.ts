@@ -1,7 +1,12 @@
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { replaceKey, runPrinted } from '../cures.ts'
+import { printed, replaceKey, runPrinted } from '../cures.ts'
+import { drift } from '../drift.ts'
+import type { Lab } from '../lab.ts'
 import type { Scenario } from '../scenario.ts'
+
+/** Of the first octet; makes no group address of it. */
+const CARD_BIT = 0x10
 
 export const seal: Scenario = {
   id: 'SCN-03',
@@ -39,5 +44,77 @@ like it, the identity included. It will not open: it was sealed to a machine id 
         b.start()
       },
     },
+    {
+      name: 'twin',
+      does: 'the virtual machine of connector-a was copied, its ids included, and both run',
+      hints: ['connector-a works', 'connector-b ends as soon as it is started', 'who else says that name?'],
+      hop: 'control',
+      code: 'IDENTITY_CLONED',
+      seen: [/con_\w+ from 198\.51\.100\.2 and from 198\.51\.100\.2: host \S+ and host \S+ are connected at/],
+      patient: 'b',
+      restarts: true,
+      async inject(lab) {
+        const { a, b } = lab.connectors
+        await b.wipe()
+        // The one thing that a hypervisor gives anew is the network card, and one of four may differ.
+        b.machine.etc('machine-id', readFileSync(path.join(a.machine.etcDir, 'machine-id'), 'utf8'), 0o444)
+        b.machine.file('machine.json', a.factors, { mode: 0o644, uid: 0 })
+        cpSync(path.join(a.stateDir, 'identity.json'), path.join(b.stateDir, 'identity.json'))
+        await b.machine.succeed('chown', '-R', `${b.user}:${b.user}`, b.stateDir)
+        b.start()
+      },
+      async cure(lab, finding) {
+        const { b } = lab.connectors
+        await runPrinted(b, finding, /^mv \S+identity\.json \S+\.old$/)
+        await replaceKey(lab, b, finding)
+        printed(finding, /^systemctl restart backstitch-connector$/)
+        b.start()
+      },
+      async restore(lab) {
+        const { b } = lab.connectors
+        b.machine.etc('machine-id', `${'b0'.repeat(16)}\n`, 0o444)
+        b.machine.file('machine.json', b.factors, { mode: 0o644, uid: 0 })
+        await b.wipe()
+        b.key(await lab.createKey())
+        b.start()
+      },
+    },
+    {
+      name: 'drift',
+      does: 'connector-a got another network card while it was off',
+      hints: [
+        'users notice nothing',
+        'backstitch status has a note',
+        'one of four: machine id, card, mainboard, disk',
+      ],
+      hop: 'connector',
+      code: 'SEAL_DRIFTED',
+      seen: [/^mac [0-9a-f]{8}→[0-9a-f]{8}$/m],
+      restarts: true,
+      examine: drift,
+      examinedOn: 'connector-a',
+      inject: changeCard,
+      async cure({ connectors: { a } }, finding) {
+        printed(finding, /^None needed if the change was meant/)
+        await a.refresh() // "the note is gone after the next start"
+      },
+      restore: async (lab) => {
+        await changeCard(lab)
+        await lab.connectors.a.healthy() // sealed anew: the next start has nothing to note
+      },
+    },
   ],
+}
+
+/** Another card, and the next time the first one again. */
+async function changeCard({ connectors: { a } }: Lab): Promise<void> {
+  await a.stop()
+  const { stdout } = await a.machine.shell('cat /sys/class/net/eth0/address')
+  const [first, ...rest] = stdout
+    .trim()
+    .split(':')
+    .map((octet) => Number.parseInt(octet, 16))
+  const other = [first! ^ CARD_BIT, ...rest].map((octet) => octet.toString(16).padStart(2, '0')).join(':')
+  await a.machine.succeed('ip', 'link', 'set', 'eth0', 'address', other)
+  a.start()
 }
