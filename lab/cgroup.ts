@@ -47,6 +47,16 @@ export class Cgroup implements AsyncDisposable {
     }
   }
 
+  /** Without what the kernel gives back when it is asked. */
+  get memoryUsedBytes(): number {
+    const [memory] = this.#folders as [string]
+    const read = (name: string) => readFileSync(path.join(memory, name), 'utf8')
+    const [used, given] = V2
+      ? ['memory.current', /^inactive_file (\d+)/m]
+      : ['memory.usage_in_bytes', /^total_inactive_file (\d+)/m]
+    return Number(read(used as string)) - Number((given as RegExp).exec(read('memory.stat'))![1])
+  }
+
   /** A process that runs already. Its children of before stay where they are. */
   add(pid: number): void {
     for (const folder of this.#folders) writeFileSync(path.join(folder, 'cgroup.procs'), String(pid))

@@ -29,7 +29,7 @@ export async function runAll(
     const failed = (await Promise.allSettled(workers)).find((one) => one.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
-  const beside = atOnce > 1 ? [...others] : []
+  const beside = Math.min(atOnce, others.length) > 1 ? [...others] : []
   await go(others, atOnce)
   await go(alone, 1)
   await go(

@@ -2,6 +2,7 @@ import { Cgroup } from '../cgroup.ts'
 import { printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import type { Lab } from '../lab.ts'
+import { NODE } from '../paths.ts'
 import type { Scenario } from '../scenario.ts'
 import { APP_NAME, APP_PORT } from '../topology.ts'
 
@@ -10,6 +11,9 @@ const copying = new WeakMap<Lab, Daemon[]>()
 /** Of one processor: a service that shares its machine with a backup job. */
 const LITTLE_PERCENT = 7
 const TRANSFERS = 4
+const jobs = new WeakMap<Lab, Daemon>()
+/** Far more than a connector varies by. */
+const JOB_MB = 500
 
 /** Users who copy large files, at a pace that a whole processor bears with ease. */
 function transfers(lab: Lab): Daemon[] {
@@ -63,6 +67,41 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
         a.within = []
         a.start()
         if (!b.runs) b.start()
+      },
+    },
+    {
+      name: 'memory',
+      does: 'a backup job beside connector-a takes the memory that its service group may have',
+      hints: ['it is connected, and it serves', 'what does it share its limit with?', 'look at its figures'],
+      hop: 'connector',
+      code: 'CONNECTOR_OVERLOADED',
+      seen: [/the daemon says: memory \d+ % \(\d+ MB of \d+ MB\)/, /\b[0-9] % of memory free/],
+      async inject(lab) {
+        const { a } = lab.connectors
+        const group = new Cgroup(a.machine.namespace, {})
+        groups.set(lab, group)
+        await a.stop()
+        a.within = group.within
+        a.start()
+        await a.healthy()
+        const script = `globalThis.held = Buffer.alloc(${JOB_MB} * 2 ** 20, 1); console.log('{}'); setInterval(() => {}, 1e6)`
+        const job = a.machine.start('backup', [NODE, '-e', script], { within: group.within })
+        await job.until(() => job.lines().length > 0, 'take its memory', 20_000)
+        jobs.set(lab, job)
+        group.set({ memoryBytes: Math.round(group.memoryUsedBytes / 0.95) })
+      },
+      async cure(lab, finding) {
+        printed(finding, /^or give this machine more of what it lacks$/)
+        groups.get(lab)!.set({})
+      },
+      async restore(lab) {
+        const { a } = lab.connectors
+        const job = jobs.get(lab)
+        if (job !== undefined) await a.machine.stop(job, 'SIGKILL')
+        await a.stop('SIGKILL')
+        await groups.get(lab)?.[Symbol.asyncDispose]()
+        a.within = []
+        a.start()
       },
     },
   ],

@@ -8,6 +8,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { Figures } from '../base/figures.ts'
+import { readControlGroup } from '../probe/control-group.ts'
 
 export interface FiguresRoots {
   /** Where proc and the control groups lie; tests give folders of their own. */
@@ -38,7 +39,12 @@ export class FiguresReader {
     // First and alone: reading the others takes descriptors, too.
     const descriptors = await this.#descriptors()
     const [groups, waitedNs, memory, ports] = await Promise.all([
-      this.#groups(),
+      readControlGroup({
+        pid: 'self',
+        proc: this.#proc,
+        mounts: [this.#cgroup],
+        read: (file) => this.#text(file),
+      }),
       this.#waited(),
       this.#meminfo(),
       this.#ports(),
@@ -62,59 +68,6 @@ export class FiguresReader {
       ...descriptors,
       ...ports,
     }
-  }
-
-  /** Of every group from its own to the root the tightest counts, which need not be its own. */
-  async #groups() {
-    const text = (await this.#text(path.join(this.#proc, 'self/cgroup'))) ?? ''
-    let found = { memoryLimitBytes: 0, memoryUsedBytes: 0, cpuLimitPercent: undefined as number | undefined }
-    for (const line of text.split('\n')) {
-      const [, names = '', group] = line.split(':')
-      if (group === undefined) continue
-      const kinds = names.split(',')
-      for (let at = group; ; at = path.dirname(at)) {
-        // v2 has one tree and names no kind; beside v1 it may lie in `unified`.
-        if (names === '') found = tighter(found, await this.#unified(at))
-        if (kinds.includes('memory')) found = tighter(found, await this.#memoryV1(at))
-        if (kinds.includes('cpu')) found = tighter(found, await this.#cpuV1(names, at))
-        if (at === '/' || at === '.') break
-      }
-    }
-    return found
-  }
-
-  async #unified(group: string) {
-    const read = (name: string) => this.#text(path.join(this.#cgroup, group, name))
-    const [max, current, stat, cpu] = await Promise.all(
-      ['memory.max', 'memory.current', 'memory.stat', 'cpu.max'].map(read),
-    )
-    const [quota, period] = (cpu ?? '').trim().split(/\s+/).map(Number)
-    return {
-      memoryLimitBytes: bytes(max),
-      memoryUsedBytes: Math.max(0, bytes(current) - fieldOf(stat, 'inactive_file')),
-      cpuLimitPercent: quota! > 0 && period! > 0 ? (quota! / period!) * 100 : undefined,
-    }
-  }
-
-  async #memoryV1(group: string) {
-    const read = (name: string) => this.#text(path.join(this.#cgroup, 'memory', group, name))
-    const [limit, usage, stat] = await Promise.all(
-      ['memory.limit_in_bytes', 'memory.usage_in_bytes', 'memory.stat'].map(read),
-    )
-    const used = Math.max(0, bytes(usage) - fieldOf(stat, 'total_inactive_file'))
-    return { memoryLimitBytes: bytes(limit), memoryUsedBytes: used, cpuLimitPercent: undefined }
-  }
-
-  async #cpuV1(names: string, group: string) {
-    const folders = [path.join(this.#cgroup, names, group), path.join(this.#cgroup, 'cpu', group)]
-    for (const folder of folders) {
-      const quota = Number(await this.#text(path.join(folder, 'cpu.cfs_quota_us')))
-      const period = Number(await this.#text(path.join(folder, 'cpu.cfs_period_us')))
-      if (quota > 0 && period > 0) {
-        return { memoryLimitBytes: 0, memoryUsedBytes: 0, cpuLimitPercent: (quota / period) * 100 }
-      }
-    }
-    return { memoryLimitBytes: 0, memoryUsedBytes: 0, cpuLimitPercent: undefined }
   }
 
   /** Nanoseconds in which the main thread had work and no processor. */
@@ -186,34 +139,6 @@ export class FiguresReader {
       return (error as NodeJS.ErrnoException).code === 'EMFILE' ? this.#last.get(file) : undefined
     }
   }
-}
-
-interface Limits {
-  memoryLimitBytes: number
-  memoryUsedBytes: number
-  cpuLimitPercent: number | undefined
-}
-
-function tighter(a: Limits, b: Limits): Limits {
-  const free = ({ memoryLimitBytes, memoryUsedBytes }: Limits) =>
-    memoryLimitBytes > 0 ? memoryLimitBytes - memoryUsedBytes : Number.POSITIVE_INFINITY
-  const memory = free(b) < free(a) ? b : a
-  const percents = [a.cpuLimitPercent, b.cpuLimitPercent].filter((one) => one !== undefined)
-  return {
-    memoryLimitBytes: memory.memoryLimitBytes,
-    memoryUsedBytes: memory.memoryUsedBytes,
-    cpuLimitPercent: percents.length === 0 ? undefined : Math.min(...percents),
-  }
-}
-
-/** `max`, and the huge number by which v1 says the same, are no limit. */
-function bytes(text: string | undefined): number {
-  const value = Number(text)
-  return Number.isSafeInteger(value) ? value : 0
-}
-
-function fieldOf(stat: string | undefined, name: string): number {
-  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(stat ?? '')?.[1] ?? 0)
 }
 
 function tenths(value: number): number {

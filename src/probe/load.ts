@@ -7,6 +7,7 @@ import { readdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { readControlGroup } from './control-group.ts'
 import { textOf } from './file-access.ts'
 
 export interface LoadFacts {
@@ -34,7 +35,7 @@ export interface LoadOptions {
 
 export async function lookAtLoad({ pid, signal, proc = '/proc' }: LoadOptions): Promise<LoadFacts> {
   const [memory, descriptors, localPorts, thread] = await Promise.all([
-    readMemory(proc),
+    readMemory(proc, pid),
     pid === undefined ? undefined : readDescriptors(proc, pid),
     readLocalPorts(proc),
     pid === undefined ? undefined : watchThread(proc, pid, signal),
@@ -65,20 +66,27 @@ async function watchThread(proc: string, pid: number, signal: AbortSignal): Prom
   return { ran: share(0), waited: share(1) }
 }
 
-/** The tighter of machine and control group. */
-async function readMemory(proc: string) {
+/** The tighter of the machine and the control groups of the daemon, which are not those of whoever looks. */
+async function readMemory(proc: string, pid: number | undefined) {
   const meminfo = (await textOf(path.join(proc, 'meminfo'))) ?? ''
   const kilobytes = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(meminfo)?.[1] ?? 0)
   const machine = { total: kilobytes('MemTotal') * 1024, available: kilobytes('MemAvailable') * 1024 }
-  const limit = process.constrainedMemory()
-  if (limit === 0 || limit >= machine.total) {
+  const limits = pid === undefined ? undefined : await limitsOf(proc, pid)
+  if (limits === undefined || limits.memoryLimitBytes === 0 || limits.memoryLimitBytes >= machine.total) {
     return { memoryTotalBytes: machine.total, memoryAvailableBytes: machine.available }
   }
+  const left = Math.max(0, limits.memoryLimitBytes - limits.memoryUsedBytes)
   return {
-    memoryTotalBytes: limit,
-    memoryAvailableBytes: Math.min(machine.available, process.availableMemory()),
+    memoryTotalBytes: limits.memoryLimitBytes,
+    memoryAvailableBytes: Math.min(machine.available, left),
   }
+}
+
+/** As they are mounted here and as the daemon sees them: it may live in a container. */
+function limitsOf(proc: string, pid: number) {
+  const mounts = ['/sys/fs/cgroup', path.join(proc, String(pid), 'root/sys/fs/cgroup')]
+  return readControlGroup({ pid, proc, mounts, read: textOf })
 }
 
 async function readDescriptors(proc: string, pid: number) {

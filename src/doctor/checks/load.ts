@@ -49,7 +49,7 @@ export const overload: Check = check({
       fix: [
         'add a connector to the group: backstitch key create --group GROUP',
         'or give this machine more of what it lacks',
-        'top -b -n1 | head -15',
+        'ps -eo rss,pcpu,pid,args --sort=-rss | head -8',
       ],
       verify: verifyHealthy(patient),
     })
@@ -83,7 +83,10 @@ export const leak: Check = check({
 function saidByItself(daemon: FactTable['daemon'] | undefined): { saw: string; cause: string }[] {
   const note = daemon?.notes?.find(({ code }) => code === 'CONNECTOR_OVERLOADED')
   if (note === undefined) return []
-  return [{ saw: `the daemon says: ${note.detail}`, cause: 'It has more to do than it has room for.' }]
+  const cause = note.detail.startsWith('memory')
+    ? 'Memory is used up to the limit that holds here, by the daemon or by what shares that limit.'
+    : 'It has more to do than it has room for.'
+  return [{ saw: `the daemon says: ${note.detail}`, cause }]
 }
 
 function findings(load: FactTable['load']): { saw: string; cause: string }[] {
