@@ -16,6 +16,20 @@ async function flap(lab: Lab): Promise<void> {
   await lab.connectors.a.healthy()
 }
 
+async function killAgain({ connectors: { a } }: Lab): Promise<void> {
+  for (let kill = 0; kill < DROPS; kill++) {
+    await a.stop('SIGKILL')
+    a.start()
+    await a.healthy()
+  }
+}
+
+async function forget({ connectors: { a } }: Lab): Promise<void> {
+  await a.stop('SIGKILL')
+  await a.machine.succeed('rm', '-f', `${a.stateDir}/outages.json`)
+  a.start()
+}
+
 export const flapping: Scenario = {
   id: 'SCN-12',
   title: 'Up, down, up, down',
@@ -34,12 +48,21 @@ within a second, and each time sessions have to find another way; the ticket say
       noticeMs: 60_000,
       inject: flap,
       cure: async () => {}, // "look at the cause of each drop": the firewall lets it be
-      restore: async (lab) => {
-        const { a } = lab.connectors
-        await a.stop('SIGKILL')
-        await a.machine.succeed('rm', '-f', `${a.stateDir}/outages.json`)
-        a.start()
-      },
+      restore: forget,
+    },
+    {
+      name: 'watchdog',
+      does: 'a watchdog takes connector-a for dead again and again, kills it, and starts it anew',
+      hints: ['the network is calm', 'how long has the process been there?', 'who ended the one before?'],
+      hop: 'connector',
+      code: 'FLAPPING',
+      seen: [/\d drops in 10 min, .*connector DAEMON_DOWN \d times/],
+      remembered: true,
+      restarts: true,
+      noticeMs: 60_000,
+      inject: killAgain,
+      cure: async (_lab, finding) => void printed(finding, /^turn off the watchdog/), // it is off
+      restore: forget,
     },
     {
       name: 'on-access',

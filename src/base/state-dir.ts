@@ -10,11 +10,12 @@ import { Fault, type Hop } from './faults.ts'
 
 export class StateDir {
   readonly path: string
-  readonly #hop: Hop | undefined
+  /** Whose it is; the connector's by default. */
+  readonly hop: Hop | undefined
 
   private constructor(dir: string, hop?: Hop) {
     this.path = dir
-    this.#hop = hop
+    this.hop = hop
   }
 
   /** For whoever only looks: nothing is made, and nothing is proved. */
@@ -110,7 +111,7 @@ export class StateDir {
     const found = await stat(this.path).catch(() => undefined)
     if (found) Object.assign(seen, { owner: found.uid, mode: octal(found.mode) })
     const code = NO_SPACE.has(errno) ? 'DISK_FULL' : 'STATE_UNWRITABLE'
-    return new Fault(code, `${this.path}: ${errno}`, { cause: error, hop: this.#hop, seen })
+    return new Fault(code, `${this.path}: ${errno}`, { cause: error, hop: this.hop, seen })
   }
 }
 

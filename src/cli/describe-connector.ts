@@ -71,7 +71,8 @@ function absenceLines({ hop, code, cause, seen, fix, run, verify }: Row): string
   ]
 }
 
-function outageLine({ since, ended, attempts, verdict, hop, code }: OutageResource): string {
+function outageLine({ since, ended, attempts, verdict, hop, code, detail }: OutageResource): string {
+  if (ended === since) return `  ${since}  ${hop} ${code}: ${inLine(detail)}` // killed: for how long nobody knows
   const seconds = Math.round((Date.parse(ended) - Date.parse(since)) / 1000)
   const cause = verdict?.code === undefined ? `${hop} ${code}` : `${verdict.hop} ${verdict.code}`
   return `  ${since}  ${seconds} s, ${attempts} attempts: ${cause}`

@@ -26,10 +26,12 @@ function currentText(outage: Outage): string[] {
   ]
 }
 
-function pastText({ sinceMs, endedMs = sinceMs, verdict, code, hop }: Outage): string {
+function pastText({ sinceMs, endedMs = sinceMs, verdict, code, hop, detail }: Outage): string {
   const cause = `${verdict?.hop ?? hop} ${verdict?.code ?? code}`
-  return style(
-    'dim',
-    `out from ${rfc3339(sinceMs)} for ${Math.round((endedMs - sinceMs) / 1000)} s: ${cause}`,
-  )
+  // Of a process that was killed nobody knows for how long: the time is that of the start after it.
+  const text =
+    endedMs === sinceMs
+      ? `out before ${rfc3339(sinceMs)}: ${cause}, ${detail}`
+      : `out from ${rfc3339(sinceMs)} for ${Math.round((endedMs - sinceMs) / 1000)} s: ${cause}`
+  return style('dim', text)
 }

@@ -69,9 +69,10 @@ export class Connector {
     try {
       const state = await StateDir.open(stateDir, 'connector')
       const { examine, diagnose } = this.#o
+      // Whoever gets the socket is the only one here; the record of outages is its own then.
+      await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
       await using examination = await SelfExamination.open(state, { log, examine, diagnose })
       this.#examination = examination
-      await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
       this.#progress.observe(examination)
       this.#services.watchOutages(() => examination.report())
       this.#services.vitals.onChange = () => this.#control?.tell()

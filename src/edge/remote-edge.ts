@@ -72,9 +72,9 @@ export class RemoteEdge {
     const { log, stateDir, proxy, proxyFile, env = process.env, examine } = this.#o
     try {
       const state = await StateDir.open(stateDir, 'edge')
+      await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
       await using examination = await SelfExamination.open(state, { log, examine })
       this.#examination = examination
-      await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
       this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
       this.#adopt((await loadIdentity(state)) ?? (await this.#enrol(state, this.#egress, signal)))
       for (;;) {

@@ -56,7 +56,14 @@ const file = z.object({
   version: z.literal(1),
   current: outage.optional(),
   past: z.array(outage).max(MAX_PAST),
+  /** The process that writes here. Taken away when it ends in good order: a killed one leaves it. */
+  running: z.object({ pid: z.number() }).optional(),
 })
+
+interface OutagesOptions {
+  readonly log: Log
+  readonly nowMs?: () => number
+}
 
 export class Outages {
   readonly #state: StateDir
@@ -64,11 +71,15 @@ export class Outages {
   readonly #nowMs: () => number
   #current: Outage | undefined
   #past: readonly Outage[]
+  #running: { pid: number } | undefined = { pid: process.pid }
   #writing: Promise<void> = Promise.resolve()
   #writtenMs = 0
 
-  /** A damaged file is begun anew: it is a record, and must not keep a daemon from starting. */
-  static async open(state: StateDir, o: { log: Log; nowMs?: () => number }): Promise<Outages> {
+  /**
+   * A damaged file is begun anew: it is a record, and must not keep a daemon from starting. Whoever was here before and
+   * ended without a word is an outage, too.
+   */
+  static async open(state: StateDir, o: OutagesOptions): Promise<Outages> {
     const text = await state.read(FILE)
     let kept: z.infer<typeof file> = { version: 1, past: [] }
     try {
@@ -76,19 +87,36 @@ export class Outages {
     } catch (error) {
       o.log.warn({ event: 'outages.damaged', file: state.file(FILE) }, asFault(error).message)
     }
-    return new Outages(state, kept, o)
+    const outages = new Outages(state, kept, o)
+    outages.#write()
+    await outages.#writing // from here on to be killed leaves a trace
+    return outages
   }
 
   private constructor(
     state: StateDir,
-    { current, past }: z.infer<typeof file>,
-    { log, nowMs = Date.now }: { log: Log; nowMs?: () => number },
+    { current, past, running }: z.infer<typeof file>,
+    { log, nowMs = Date.now }: OutagesOptions,
   ) {
     this.#state = state
     this.#current = current
     this.#past = past
     this.#log = log
     this.#nowMs = nowMs
+    if (running !== undefined && current === undefined) this.#wasKilled(running.pid)
+  }
+
+  /** When it was is not known: the time is that of the start after it. */
+  #wasKilled(pid: number): void {
+    const atMs = this.#nowMs()
+    const detail = `process ${pid} ended without a word, and was started again`
+    const killed = { id: newId('out'), sinceMs: atMs, endedMs: atMs, attempts: 1, detail }
+    this.#past = [
+      { ...killed, code: 'DAEMON_DOWN', hop: this.#state.hop ?? 'connector' } as const,
+      ...this.#past,
+    ]
+    this.#past = this.#past.slice(0, MAX_PAST)
+    this.#log.warn({ event: 'daemon.was-killed', pid }, `The ${detail}`)
   }
 
   /** The one that lasts. */
@@ -137,14 +165,18 @@ export class Outages {
     return over
   }
 
-  /** Resolves when everything so far is on disk, or could not be. */
-  flush(): Promise<void> {
+  /** The process ends in good order. Resolves when everything so far is on disk, or could not be. */
+  close(): Promise<void> {
+    this.#running = undefined
+    this.#write()
     return this.#writing
   }
 
   #write(): void {
     this.#writtenMs = this.#nowMs()
-    const content: z.infer<typeof file> = { version: 1, current: this.#current, past: [...this.#past] }
+    const content: z.infer<typeof file> = {
+      ...{ version: 1, current: this.#current, past: [...this.#past], running: this.#running },
+    }
     const text = `${JSON.stringify(content)}\n`
     this.#writing = this.#writing
       .then(() => this.#state.write(FILE, text))

@@ -8,6 +8,7 @@ import { Fault, type FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { type AgentMessage, agentMessage } from '../wire/control.ts'
+import { flappingFault } from './flap-watch.ts'
 import { readOutages, type SelfVerdict } from './outages.ts'
 import { type Examine, SelfExamination } from './self-examination.ts'
 
@@ -226,4 +227,41 @@ test('outages are told to control until it says that it keeps them, over restart
   await using self = (await start()).self
   self.resume(send)
   assert.deepEqual(sent, [])
+})
+
+test('a process that was killed is an outage of its own, told to control; one that ended in good order is none', async (t) => {
+  const { start, clock, lines } = await open(t)
+  await (await start()).self[Symbol.asyncDispose]()
+  const killed = await start()
+  assert.deepEqual(killed.self.report().past, [])
+  clock.ms += 60_000
+  const { self } = await start()
+  const [outage, ...others] = self.report().past
+  assert.deepEqual(
+    [outage!.code, outage!.hop, outage!.sinceMs, others],
+    ['DAEMON_DOWN', 'connector', clock.ms, []],
+  )
+  assert.match(outage!.detail, new RegExp(`^process ${process.pid} ended without a word`))
+  assert.equal(lines.filter(({ event }) => event === 'daemon.was-killed').length, 1)
+  const told: AgentMessage[] = []
+  self.resume((message) => told.push(agentMessage.parse(message)))
+  assert.match(JSON.stringify(told), /DAEMON_DOWN/)
+  await self[Symbol.asyncDispose]()
+})
+
+test('a process that is killed again and again flaps; killed in an outage, it is the outage that lasts', async (t) => {
+  const { start, clock, state } = await open(t)
+  for (let kill = 0; kill < 4; kill++) {
+    await start()
+    clock.ms += 60_000
+  }
+  const { self } = await start()
+  assert.match(
+    flappingFault(self.report(), clock.ms)!.detail,
+    /^4 drops in 10 min, one every 60 s: connector DAEMON_DOWN 4 times$/,
+  )
+  self.failed(BLOCKED)
+  while ((await readOutages(state)).current === undefined) await new Promise(setImmediate)
+  const { current, past } = (await start()).self.report()
+  assert.deepEqual([current!.code, past.length], ['EGRESS_BLOCKED', 4])
 })

@@ -173,6 +173,6 @@ export class SelfExamination implements AsyncDisposable {
     this.#stop.abort()
     await this.#desk[Symbol.asyncDispose]()
     await this.#running
-    await this.#outages.flush()
+    await this.#outages.close()
   }
 }
