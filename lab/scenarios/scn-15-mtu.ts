@@ -2,7 +2,7 @@ import { blink, runPrinted } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import { lint } from '../lint.ts'
 import type { Scenario } from '../scenario.ts'
-import { ADDRESS, APP_NAME } from '../topology.ts'
+import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
 
 /** Packets that the kernel would hand over in one piece, and cut later, cannot be told by their length. */
 async function offload(lab: Lab, segments: number): Promise<void> {
@@ -41,6 +41,29 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         await lab.firewall.clear()
         await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
         await offload(lab, 65_535)
+      },
+    },
+    {
+      name: 'app-blackhole',
+      does: 'packets over 1300 bytes between the connectors and the application vanish without a word',
+      hints: ['the page opens', 'the report on it does not', 'ping -M do -s 1400 from a connector'],
+      hop: 'application',
+      code: 'PATH_MTU',
+      app: `${APP_NAME}:${APP_PORT}`,
+      seen: [/1280 bytes pass, 1360 are lost in silence/],
+      inject: (lab) =>
+        lab.firewall.block(
+          `ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} meta length > 1300 drop`,
+          `ip daddr 10.1.1.0/24 ip saddr ${ADDRESS.app} meta length > 1300 drop`,
+        ),
+      // Checks of health open a connection and are content. It is the user whose transfer stands still.
+      noticed: async (lab) =>
+        (await lab.ask('/bytes/100000', 4)) === undefined && (await lab.ask()) !== undefined,
+      cure: (lab, finding) =>
+        runPrinted(lab.connectors.a, finding, /^ip link set dev INTERFACE mtu 1280$/, { INTERFACE: 'eth0' }),
+      restore: async (lab) => {
+        await lab.firewall.clear()
+        await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
       },
     },
     {
