@@ -14,6 +14,14 @@ const TRANSFERS = 4
 const jobs = new WeakMap<Lab, Daemon>()
 /** Far more than a connector varies by. */
 const JOB_MB = 500
+const HOLD = [
+  NODE,
+  '-e',
+  `const held = []
+  const more = () => held.push(Buffer.alloc(10 * 2 ** 20, 1)) * 10 < ${JOB_MB} ? setImmediate(more) : console.log('{}')
+  more()
+  setInterval(() => held, 1e6)`,
+]
 
 /** Users who copy large files, at a pace that a whole processor bears with ease. */
 function transfers(lab: Lab): Daemon[] {
@@ -43,13 +51,8 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
       noticeMs: 90_000,
       verifyMs: 60_000,
       async inject(lab) {
-        const { a, b } = lab.connectors
-        const group = new Cgroup(a.machine.namespace, {})
-        groups.set(lab, group)
-        await a.stop()
-        a.within = group.within
-        a.start()
-        await a.healthy()
+        const { b } = lab.connectors
+        const group = await grouped(lab)
         await b.stop()
         await lab.serves()
         copying.set(lab, transfers(lab))
@@ -78,14 +81,8 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
       seen: [/the daemon says: memory \d+ % \(\d+ MB of \d+ MB\)/, /\b[0-9] % of memory free/],
       async inject(lab) {
         const { a } = lab.connectors
-        const group = new Cgroup(a.machine.namespace, {})
-        groups.set(lab, group)
-        await a.stop()
-        a.within = group.within
-        a.start()
-        await a.healthy()
-        const script = `globalThis.held = Buffer.alloc(${JOB_MB} * 2 ** 20, 1); console.log('{}'); setInterval(() => {}, 1e6)`
-        const job = a.machine.start('backup', [NODE, '-e', script], { within: group.within })
+        const group = await grouped(lab)
+        const job = a.machine.start('backup', HOLD, { within: group.within })
         await job.until(() => job.lines().length > 0, 'take its memory', 20_000)
         jobs.set(lab, job)
         group.set({ memoryBytes: Math.round(group.memoryUsedBytes / 0.95) })
@@ -94,15 +91,59 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
         printed(finding, /^or give this machine more of what it lacks$/)
         groups.get(lab)!.set({})
       },
-      async restore(lab) {
+      restore: withoutJob,
+    },
+    {
+      name: 'oom',
+      does: 'a job takes the memory of the group, and the kernel kills connector-a, which it was told may go first',
+      hints: ['it is gone', 'nobody has stopped it', 'dmesg | grep -i killed'],
+      hop: 'connector',
+      code: 'DAEMON_DOWN',
+      seen: [
+        /Memory cgroup out of memory: Killed process \d+ /,
+        /control group \S+-connector-a: \d+ MB of \d+ MB used/,
+      ],
+      noticed: async (lab) => (await lab.connectorStates()).get(lab.connectors.a.id!) === 'disconnected',
+      restarts: true,
+      async inject(lab) {
         const { a } = lab.connectors
-        const job = jobs.get(lab)
-        if (job !== undefined) await a.machine.stop(job, 'SIGKILL')
-        await a.stop('SIGKILL')
-        await groups.get(lab)?.[Symbol.asyncDispose]()
-        a.within = []
+        const group = await grouped(lab, ['choom', '-n', '1000', '--'])
+        // With what a program needs to begin with the job is over the limit; without the connector it is not.
+        group.set({ memoryBytes: group.memoryUsedBytes + JOB_MB * 2 ** 20 })
+        const job = a.machine.start('backup', HOLD, { within: group.within })
+        jobs.set(lab, job)
+        await job.until(() => !a.runs, 'have connector-a killed', 20_000)
+      },
+      async cure(lab, finding) {
+        const { a } = lab.connectors
+        printed(finding, /^raise the limit of memory of control group \S+-connector-a, over \d+ MB/)
+        groups.get(lab)!.set({})
+        printed(finding, /^start the daemon as it was installed$/)
         a.start()
       },
+      restore: withoutJob,
     },
   ],
+}
+
+/** connector-a in a group of its own, which has no limit yet. */
+async function grouped(lab: Lab, within: readonly string[] = []): Promise<Cgroup> {
+  const { a } = lab.connectors
+  const group = new Cgroup(a.machine.namespace, {})
+  groups.set(lab, group)
+  await a.stop()
+  a.within = [...group.within, ...within]
+  a.start()
+  await a.healthy()
+  return group
+}
+
+async function withoutJob(lab: Lab): Promise<void> {
+  const { a } = lab.connectors
+  const job = jobs.get(lab)
+  if (job !== undefined) await a.machine.stop(job, 'SIGKILL')
+  await a.stop('SIGKILL')
+  await groups.get(lab)?.[Symbol.asyncDispose]()
+  a.within = []
+  a.start()
 }

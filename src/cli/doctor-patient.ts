@@ -15,14 +15,15 @@ import { loadProfile } from '../client/profile.ts'
 import { peekIdentity } from '../connector/identity.ts'
 import { Locker } from '../connector/locker.ts'
 import { readConnectorConfig } from '../connector/options.ts'
-import { OUR_NAMES } from '../doctor/examine.ts'
-import type { AppTarget, FactTable, IdentityFacts, KeyFacts, Patient, PatientRole } from '../doctor/facts.ts'
+import { lookForKiller } from '../doctor/daemon-look.ts'
+import { type Given, OUR_NAMES } from '../doctor/examine.ts'
+import type { AppTarget, IdentityFacts, KeyFacts, Patient, PatientRole } from '../doctor/facts.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
 import type { EdgeReport } from '../link/edge-sight.ts'
 import type { EgressInput } from '../link/egress.ts'
 import { readKeyFile } from '../link/key-file.ts'
 import type { ProvisioningKey } from '../pki/provisioning-key.ts'
-import { type DenialFacts, lookAtDenials } from '../probe/denials.ts'
+import { lookAtDenials } from '../probe/denials.ts'
 import { readMachine } from '../probe/machine.ts'
 
 const STATUS_MS = 1000
@@ -41,7 +42,7 @@ export interface PatientFlags {
 
 export interface Admitted {
   readonly patient: Patient
-  readonly given: Partial<Pick<FactTable, 'key' | 'identity' | 'denials'>>
+  readonly given: Given
   readonly egress: EgressInput
 }
 
@@ -98,17 +99,20 @@ export async function admit(
   flags: PatientFlags,
   signal: AbortSignal,
 ): Promise<Admitted> {
-  const denials = process.getuid?.() === 0 ? await lookAtDenials(OUR_NAMES, signal) : undefined
-  return role === 'connector'
-    ? admitConnector(stateDir, flags, denials)
-    : admitClient(stateDir, flags, denials)
+  const byRoot = process.getuid?.() === 0 ? await lookAsRoot(stateDir, signal) : {}
+  return role === 'connector' ? admitConnector(stateDir, flags, byRoot) : admitClient(stateDir, flags, byRoot)
 }
 
-async function admitConnector(
-  stateDir: string,
-  flags: PatientFlags,
-  denials?: DenialFacts,
-): Promise<Admitted> {
+/** The logs of the kernel are not for everybody. */
+async function lookAsRoot(stateDir: string, signal: AbortSignal): Promise<Given> {
+  const [denials, oomKill] = await Promise.all([
+    lookAtDenials(OUR_NAMES, signal),
+    lookForKiller(stateDir, signal),
+  ])
+  return { denials, oomKill }
+}
+
+async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: Given): Promise<Admitted> {
   const config = await readConnectorConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const machine = await readMachine({ gathered: config.gatheredFile })
   if (!flags.asThisUser) await becomeOwnerOf(stateDir)
@@ -128,12 +132,12 @@ async function admitConnector(
       ...{ role: 'connector', stateDir, keyFile, proxyFile: config.proxyFile, pin, app: flags.app },
       edge: edge && { ...edge, controlPort: config.controlPort },
     },
-    given: { identity, key: facts, denials },
+    given: { ...byRoot, identity, key: facts },
     egress: { flag: flags.proxy ?? config.proxy, file: config.proxyFile },
   }
 }
 
-async function admitClient(stateDir: string, flags: PatientFlags, denials?: DenialFacts): Promise<Admitted> {
+async function admitClient(stateDir: string, flags: PatientFlags, byRoot: Given): Promise<Admitted> {
   const config = await readClientConfig(flags.config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
   if (!flags.asThisUser) await becomeOwnerOf(stateDir)
   let identity: IdentityFacts = { stored: false, drifted: [] }
@@ -149,7 +153,7 @@ async function admitClient(stateDir: string, flags: PatientFlags, denials?: Deni
   const pin = flags.pin ?? (profile && Buffer.from(profile.pin, 'hex'))
   return {
     patient: { role: 'client', stateDir, proxyFile: config.proxyFile, edge, pin, app: flags.app },
-    given: { identity, denials },
+    given: { ...byRoot, identity },
     egress: { flag: flags.proxy ?? config.proxy, file: config.proxyFile },
   }
 }

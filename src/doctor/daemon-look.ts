@@ -3,6 +3,7 @@ import { rfc3339 } from '../base/clock.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { readStatus } from '../base/status-socket.ts'
 import { readOutages } from '../link/outages.ts'
+import { lookForOomKill, type OomKill } from '../probe/oom-kill.ts'
 import { unixSocketHolder } from '../probe/port-holder.ts'
 import { lookAtUnit } from '../probe/unit.ts'
 import { unitOf } from './checks/words.ts'
@@ -20,7 +21,11 @@ interface StatusDocument {
 }
 
 /** What the daemon says of itself; where it says nothing, what is known of it all the same. */
-export async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal): Promise<DaemonFacts> {
+export async function askDaemon(
+  { role, stateDir }: Patient,
+  signal: AbortSignal,
+  known: { oomKill?: OomKill } = {},
+): Promise<DaemonFacts> {
   const socket = path.join(stateDir, 'status.sock')
   const status = (await readStatus(socket, STATUS_MS)) as StatusDocument | undefined
   if (status === undefined) {
@@ -28,9 +33,26 @@ export async function askDaemon({ role, stateDir }: Patient, signal: AbortSignal
     const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
     const lastFault = current && { code: current.code, detail: current.detail }
     const pid = unixSocketHolder(socket)
-    const unit = await lookAtUnit(unitOf(role), signal)
-    return { socket, answers: false, pid, unit, lastOutage, lastFault }
+    const [unit, oomKill] = await Promise.all([
+      lookAtUnit(unitOf(role), signal),
+      known.oomKill ?? lookForKiller(stateDir, signal),
+    ])
+    return { socket, answers: false, pid, unit, lastOutage, lastFault, oomKill }
   }
   const { pid, version, state, fault, notes, edges } = status
   return { socket, answers: true, pid, version, state, fault, notes, edges }
+}
+
+/** Whether the kernel ended the daemon that was here last, for memory. */
+export async function lookForKiller(stateDir: string, signal: AbortSignal): Promise<OomKill | undefined> {
+  const { running } = await readOutages(StateDir.at(stateDir))
+  return running === undefined || isAlive(running.pid) ? undefined : lookForOomKill(running.pid, signal)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }

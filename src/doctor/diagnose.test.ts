@@ -5,6 +5,7 @@ import type { TcpFacts } from '../probe/tcp.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { type Change, factsOf, NO_WAY } from './facts.fixture.ts'
+import type { DaemonFacts } from './facts.ts'
 import { ILL, type Illness } from './illnesses.fixture.ts'
 
 const SINGLE: Record<Illness, string> = {
@@ -186,6 +187,22 @@ test('a daemon that has ended as a copy is no daemon to start again', () => {
   assert.equal(root!.verdict.seen[0], detail)
   const enrolledAnew = { daemon: ended, identity: { stored: false, drifted: [] } }
   assert.deepEqual(rootsOf({ known: enrolledAnew }), [])
+})
+
+test('a daemon that was killed for memory is not just to be started again', () => {
+  const socket = { socket: '/s', answers: false }
+  const verdictOf = (more: Partial<DaemonFacts>) =>
+    diagnose(CHECKS, factsOf({ known: { daemon: { ...socket, ...more } } })).roots[0]!.verdict
+  const oomKill = { at: '2026-11-21T09:05:53+00:00', line: 'Memory cgroup out of memory: Killed process 7' }
+  const group = { path: '/system.slice/x', usedKB: 204_800, limitKB: 204_800 }
+  const inGroup = verdictOf({ oomKill: { ...oomKill, group } })
+  assert.match(inGroup.cause, /^The kernel killed it: its control group/)
+  assert.ok(inGroup.seen.includes('control group /system.slice/x: 200 MB of 200 MB used'))
+  assert.match(inGroup.fix[1]!, /^raise the limit of memory of control group \/system\.slice\/x, over 200 MB/)
+  assert.equal(inGroup.fix.at(-1), 'start the daemon as it was installed')
+  assert.match(verdictOf({ oomKill }).cause, /this machine was out of memory/)
+  const unit = { name: 'x.service', active: 'failed', enabled: 'enabled', restarts: 0, exitStatus: 9 }
+  assert.match(verdictOf({ unit: { ...unit, result: 'oom-kill' } }).cause, /^The kernel killed it/)
 })
 
 test('a seal that the daemon has healed is told, and no fault', () => {

@@ -24,10 +24,12 @@ import { Gathering } from './gathering.ts'
 import { type Report, reportOf } from './report.ts'
 import { lookAtWay } from './way.ts'
 
+export type Given = Partial<Pick<FactTable, 'key' | 'identity' | 'denials'> & Pick<DaemonFacts, 'oomKill'>>
+
 export interface ExamineOptions {
   readonly patient: Patient
   /** Looked at before, where that takes other rights or another part of the program than this one has. */
-  readonly given: Partial<Pick<FactTable, 'key' | 'identity' | 'denials'>>
+  readonly given: Given
   readonly egress: EgressInput
   readonly signal: AbortSignal
   /** The daemon itself asks: its own socket has nothing to say that it does not know. */
@@ -123,8 +125,11 @@ async function lookAtDaemon(
   setting: Promise<FactTable['egress']>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { patient } = o
-  const found = await g.look('daemon', o.daemon ? Promise.resolve(o.daemon) : askDaemon(patient, signal))
+  const { patient, given } = o
+  const found = await g.look(
+    'daemon',
+    o.daemon ? Promise.resolve(o.daemon) : askDaemon(patient, signal, given),
+  )
   await Promise.all([
     g.look('load', lookAtLoad({ pid: found?.pid, signal })),
     lookAtOthers(g, o, { setting, daemon: found, signal }),

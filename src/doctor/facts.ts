@@ -16,6 +16,7 @@ import type { FileAccess } from '../probe/file-access.ts'
 import type { PlainAnswer } from '../probe/first-line.ts'
 import type { LoadFacts } from '../probe/load.ts'
 import type { NameFacts, ResolverFile } from '../probe/names.ts'
+import type { OomKill } from '../probe/oom-kill.ts'
 import type { PackageFacts, PackageFiles } from '../probe/package.ts'
 import type { PingFacts } from '../probe/ping.ts'
 import type { PresentedCertificate } from '../probe/presented-chain.ts'
@@ -24,17 +25,10 @@ import type { ReturnPathFacts } from '../probe/return-path.ts'
 import type { Stall } from '../probe/stalls.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
-import type { HostFacts } from './host-look.ts'
+import type { EdgeHost, HostFacts } from './host-look.ts'
 
 /** Whose connection to the world is looked at. */
 export type PatientRole = 'connector' | 'client' | 'edge' | 'server'
-
-/** Where an edge serves: what the doctor on its own machine goes by. */
-export interface EdgeHost {
-  readonly listen: { readonly host: string; readonly port: number }
-  /** What agents come by. */
-  readonly publicHost?: string
-}
 
 /** What is known before anything is looked at. */
 export interface Patient {
@@ -95,6 +89,8 @@ export interface DaemonFacts {
   readonly lastOutage?: string
   /** The same, for whoever judges it. */
   readonly lastFault?: { readonly code: string; readonly detail: string }
+  /** How the one before ended, by the kernel log. */
+  readonly oomKill?: OomKill
   /** What it serves in spite of, by its own account. */
   readonly notes?: readonly { readonly code: string; readonly detail: string }[]
   /** What it says of edges. */

@@ -188,7 +188,9 @@ export class Outages {
 }
 
 /** The outages that a daemon left here, for whoever looks after it has ended. */
-export async function readOutages(state: StateDir): Promise<{ current?: Outage; past: readonly Outage[] }> {
+export async function readOutages(
+  state: StateDir,
+): Promise<{ current?: Outage; past: readonly Outage[]; running?: { pid: number } }> {
   try {
     return file.parse(JSON.parse((await state.read(FILE)) ?? ''))
   } catch {

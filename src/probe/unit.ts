@@ -9,12 +9,14 @@ export interface UnitFacts {
   readonly restarts: number
   /** Of the last main process. */
   readonly exitStatus: number
+  /** `success`, `exit-code`, `oom-kill`, `watchdog`… */
+  readonly result?: string
   readonly lastLine?: string
 }
 
 /** @returns `undefined` where there is no systemd, or no such unit. */
 export async function lookAtUnit(name: string, signal: AbortSignal): Promise<UnitFacts | undefined> {
-  const properties = 'LoadState,ActiveState,UnitFileState,NRestarts,ExecMainStatus'
+  const properties = 'LoadState,ActiveState,UnitFileState,NRestarts,ExecMainStatus,Result'
   const shown = await runProgram('systemctl', ['show', name, `--property=${properties}`], { signal })
   if (shown?.status !== 0) return undefined
   const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(shown.stdout)?.[1] ?? ''
@@ -26,6 +28,7 @@ export async function lookAtUnit(name: string, signal: AbortSignal): Promise<Uni
     enabled: value('UnitFileState'),
     restarts: Number(value('NRestarts')) || 0,
     exitStatus: Number(value('ExecMainStatus')) || 0,
+    result: value('Result') || undefined,
     lastLine: log?.stdout.trim().slice(0, 300) || undefined,
   }
 }

@@ -1,4 +1,5 @@
 import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
+import type { OomKill } from '../../probe/oom-kill.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DaemonFacts, Facts, Patient } from '../facts.ts'
 import { edgeText, keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
@@ -120,11 +121,12 @@ function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patie
   })
 }
 
-function down({ socket, pid, unit, lastOutage }: DaemonFacts, { role, stateDir }: Patient): Failure {
+function down({ socket, pid, unit, lastOutage, oomKill }: DaemonFacts, { role, stateDir }: Patient): Failure {
   const name = unitOf(role)
   const looping =
     unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
   const disabled = unit !== undefined && unit.enabled !== 'enabled' && unit.enabled !== 'static'
+  const forMemory = oomKill !== undefined || unit?.result === 'oom-kill'
   const start = unit === undefined ? 'start the daemon as it was installed' : `systemctl enable --now ${name}`
   return fail('DAEMON_DOWN', {
     expected: `a daemon that answers at ${socket}`,
@@ -134,18 +136,52 @@ function down({ socket, pid, unit, lastOutage }: DaemonFacts, { role, stateDir }
         : `process ${pid} is there and says nothing at ${socket}`,
       unit === undefined
         ? 'there is no systemd unit'
-        : `${unit.name}: ${unit.active}, ${unit.enabled}, ${unit.restarts} restarts, last exit ${unit.exitStatus}`,
+        : `${unit.name}: ${unit.active}, ${unit.enabled}, ${unit.restarts} restarts, last exit ${unit.exitStatus} (${unit.result ?? 'no result'})`,
+      ...killedFor(oomKill),
       lastOutage ? `when it was last heard of: ${lastOutage}` : '',
       unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
     ],
-    cause: whyDown({ hangs: pid !== undefined, looping, disabled }),
-    fix:
-      looping || pid !== undefined ? [`journalctl -u ${name} -n 50`, `systemctl restart ${name}`] : [start],
+    cause: forMemory ? whyKilled(oomKill) : whyDown({ hangs: pid !== undefined, looping, disabled }),
+    fix: forMemory
+      ? [...moreMemory(oomKill, unit && name), start]
+      : looping || pid !== undefined
+        ? [`journalctl -u ${name} -n 50`, `systemctl restart ${name}`]
+        : [start],
     verify:
       unit === undefined
         ? { run: `backstitch status --state ${stateDir}`, expect: 'process' }
         : { run: `systemctl is-active ${name}`, expect: 'active' },
   })
+}
+
+function killedFor(oomKill: OomKill | undefined): string[] {
+  if (oomKill === undefined) return []
+  const { at, line, group } = oomKill
+  const said = `the kernel at ${at}: ${line}`
+  return group
+    ? [said, `control group ${group.path}: ${mb(group.usedKB)} of ${mb(group.limitKB)} used`]
+    : [said]
+}
+
+function whyKilled(oomKill: OomKill | undefined): string {
+  return oomKill !== undefined && oomKill.group === undefined
+    ? 'The kernel killed it: this machine was out of memory.'
+    : 'The kernel killed it: its control group, with all that shares it, was at its limit of memory.'
+}
+
+/** Started as it was, it would be killed again. */
+function moreMemory(oomKill: OomKill | undefined, unit: string | undefined): string[] {
+  const look = 'ps -eo rss,pid,args --sort=-rss | head -8'
+  if (oomKill !== undefined && oomKill.group === undefined) {
+    return [look, 'give this machine more memory, or take from it what needs too much']
+  }
+  const limit = oomKill?.group === undefined ? '' : `, over ${mb(oomKill.group.limitKB)}`
+  const where = unit === undefined ? `control group ${oomKill?.group?.path}` : unit
+  return [look, `raise the limit of memory of ${where}${limit}, or move out what shares it`]
+}
+
+function mb(kilobytes: number): string {
+  return `${Math.round(kilobytes / 1024)} MB`
 }
 
 function whyDown(it: { hangs: boolean; looping: boolean; disabled: boolean }): string {
