@@ -1,20 +1,25 @@
 import path from 'node:path'
 import type { Daemon } from './daemon.ts'
 import { type Consultation, consultAt } from './doctor.ts'
-import type { Lab } from './lab.ts'
 import { PROGRAM } from './paths.ts'
-import { EDGE2_NAME } from './topology.ts'
+import { EDGE2_NAME, type Machines } from './topology.ts'
 
 const NAME = 'near'
 const PORT = 443
 
+/** Of the lab: where the edge runs, and who runs the server. */
+interface Around {
+  readonly machines: Machines
+  admin(...args: string[]): Promise<string>
+}
+
 /** `backstitch edge` on the machine edge2, of the same tenant as the server's own edge. Nobody starts it by itself. */
 export class SecondEdge {
-  readonly #lab: Lab
+  readonly #lab: Around
   #daemon: Daemon | undefined
   #keys = 0
 
-  constructor(lab: Lab) {
+  constructor(lab: Around) {
     this.#lab = lab
   }
 

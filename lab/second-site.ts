@@ -7,7 +7,6 @@
 import path from 'node:path'
 import { LabConnector } from './connector.ts'
 import type { Daemon } from './daemon.ts'
-import type { Lab } from './lab.ts'
 import { NODE } from './paths.ts'
 import { Resolver } from './resolver.ts'
 import {
@@ -19,17 +18,26 @@ import {
   EDGE_NAME,
   EDGE2_NAME,
   GROUP,
+  type Machines,
 } from './topology.ts'
 
 const SITE = 'dc2'
 
+/** Of the lab: the machines, and what the operator declares. */
+interface Around {
+  readonly machines: Machines
+  admin(...args: string[]): Promise<string>
+  apply(segment?: object): Promise<void>
+  declare(...documents: object[]): Promise<void>
+}
+
 export class SecondSite {
-  readonly #lab: Lab
+  readonly #lab: Around
   readonly #resolver: Resolver
   readonly connector: LabConnector
   #app: Daemon | undefined
 
-  constructor(lab: Lab) {
+  constructor(lab: Around) {
     this.#lab = lab
     this.#resolver = new Resolver(lab.machines.dns2, ADDRESS.dns2)
     this.connector = new LabConnector(lab.machines['connector-c'])

@@ -2,8 +2,7 @@ import { printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import type { Variant } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
-
-type Bring = (lab: Lab) => Promise<void>
+import { edgeOf, twoEdges } from '../two-edges.ts'
 
 /** What the machine of an edge is asked: the doctor there. */
 const ON_ITS_MACHINE = {
@@ -13,66 +12,63 @@ const ON_ITS_MACHINE = {
   noticeMs: 60_000,
 } as const
 
-/** @param twoEdges Brings the near edge up, and both connectors to it. */
-export function nearDown(twoEdges: Bring): Variant {
-  return {
-    ...ON_ITS_MACHINE,
-    name: 'near-down',
-    does: 'the process of the near edge is killed, and nobody starts it again',
-    hints: [
-      'everything is slow again',
-      'which edge do the connectors use?',
-      'look at the machine of the near one',
-    ],
-    code: 'DAEMON_DOWN',
-    seen: [/nobody answers at \S+status\.sock/],
-    inject: async (lab) => {
-      await twoEdges(lab)
-      await lab.secondEdge.kill()
-    },
-    noticed: async (lab) => !(await lab.secondEdge.isConnected()),
-    async cure(lab, finding) {
-      printed(finding, /^start the daemon as it was installed$/)
-      lab.secondEdge.run()
-    },
-  }
+export const nearDown: Variant = {
+  ...ON_ITS_MACHINE,
+  name: 'near-down',
+  does: 'the process of the near edge is killed, and nobody starts it again',
+  hints: [
+    'everything is slow again',
+    'which edge do the connectors use?',
+    'look at the machine of the near one',
+  ],
+  code: 'DAEMON_DOWN',
+  seen: [/nobody answers at \S+status\.sock/],
+  inject: async (lab) => {
+    await twoEdges(lab)
+    await lab.secondEdge.kill()
+  },
+  noticed: async (lab) =>
+    !(await lab.secondEdge.isConnected()) && (await edgeOf(lab.connectors.a)) === 'embedded',
+  async cure(lab, finding) {
+    printed(finding, /^start the daemon as it was installed$/)
+    lab.secondEdge.run()
+  },
 }
 
-/** The same. Agents of the near edge lose the control plane with it, and find another way. */
-export function homeBlocked(twoEdges: Bring): Variant {
-  const rule = `ip daddr ${ADDRESS.edge} tcp dport 443`
-  return {
-    ...ON_ITS_MACHINE,
-    name: 'home-blocked',
-    does: 'a firewall on the machine of the near edge lets nothing out to the server any more',
-    hints: [
-      'the near edge listens',
-      'and the connectors are at the far one',
-      'how does the near edge get home?',
-    ],
-    code: 'EGRESS_BLOCKED',
-    seen: [/198\.51\.100\.10:443 no answer in/],
-    inject: async (lab) => {
-      await twoEdges(lab)
-      const { edge2 } = lab.machines
-      await edge2.succeed('nft', 'add table inet guard')
-      await edge2.succeed('nft', 'add chain inet guard out { type filter hook output priority 0; }')
-      await edge2.succeed('nft', `add rule inet guard out ${rule} drop`)
-    },
-    noticed: (lab) =>
-      lab.secondEdge
-        .daemon!.lines()
-        .some(({ event, code }) => event === 'doctor.verdict' && code === 'EGRESS_BLOCKED'),
-    async cure(lab, finding) {
-      const [, address, port] = printed(
-        finding,
-        /^allow outbound TCP from this machine to ([\d.]+) port (\d+)$/,
-      )
-      await lab.machines.edge2.succeed(
-        'nft',
-        `insert rule inet guard out ip daddr ${address} tcp dport ${port} accept`,
-      )
-    },
-    restore: async (lab) => void (await lab.machines.edge2.run('nft', 'delete table inet guard')),
-  }
+const TO_HOME = `ip daddr ${ADDRESS.edge} tcp dport 443`
+
+/** Agents of the near edge lose the control plane with it, and find another way. */
+export const homeBlocked: Variant = {
+  ...ON_ITS_MACHINE,
+  name: 'home-blocked',
+  does: 'a firewall on the machine of the near edge lets nothing out to the server any more',
+  hints: [
+    'the near edge listens',
+    'and the connectors are at the far one',
+    'how does the near edge get home?',
+  ],
+  code: 'EGRESS_BLOCKED',
+  seen: [/198\.51\.100\.10:443 no answer in/],
+  inject: async (lab) => {
+    await twoEdges(lab)
+    const { edge2 } = lab.machines
+    await edge2.succeed('nft', 'add table inet guard')
+    await edge2.succeed('nft', 'add chain inet guard out { type filter hook output priority 0; }')
+    await edge2.succeed('nft', `add rule inet guard out ${TO_HOME} drop`)
+  },
+  noticed: (lab) =>
+    lab.secondEdge
+      .daemon!.lines()
+      .some(({ event, code }) => event === 'doctor.verdict' && code === 'EGRESS_BLOCKED'),
+  async cure(lab, finding) {
+    const [, address, port] = printed(
+      finding,
+      /^allow outbound TCP from this machine to ([\d.]+) port (\d+)$/,
+    )
+    await lab.machines.edge2.succeed(
+      'nft',
+      `insert rule inet guard out ip daddr ${address} tcp dport ${port} accept`,
+    )
+  },
+  restore: async (lab) => void (await lab.machines.edge2.run('nft', 'delete table inet guard')),
 }

@@ -1,25 +1,10 @@
 import { printed } from '../cures.ts'
-import type { Lab } from '../lab.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
+import { twoEdges } from '../two-edges.ts'
 import { homeBlocked, nearDown } from './scn-08-edge.ts'
 
-const FAR_MS = 40
 const NEAR_FROM_A = `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge2} tcp dport 443`
-
-/** Two edges: that of the server is across an ocean, the other one next door. Resolves when both connectors are near. */
-async function twoEdges(lab: Lab): Promise<void> {
-  await lab.cables.impair('edge', { delayMs: FAR_MS / 2 })
-  await lab.secondEdge.start()
-  const { a, b } = lab.connectors
-  for (const one of [a, b])
-    await one.daemon.until(async () => inUse(await one.status()) === 'near', 'go home', 60_000)
-}
-
-function inUse(status: object | undefined): string | undefined {
-  const { edges } = (status ?? {}) as { edges?: { name: string; inUse: boolean }[] }
-  return edges?.find((edge) => edge.inUse)?.name
-}
 
 export const far: Scenario = {
   id: 'SCN-08',
@@ -51,7 +36,7 @@ as it should; nothing is down, no alarm rings, and every click takes a detour of
         await lab.firewall.allow(`${NEAR_FROM_A} accept`)
       },
     },
-    nearDown(twoEdges),
-    homeBlocked(twoEdges),
+    nearDown,
+    homeBlocked,
   ],
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import tls from 'node:tls'
@@ -6,7 +6,13 @@ import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
 import { portHolder } from '../probe/port-holder.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import { ALPN_PIPE } from '../wire/handover.ts'
-import type { EdgeHost } from './facts.ts'
+
+/** Where an edge serves: what the doctor on its own machine goes by. */
+export interface EdgeHost {
+  readonly listen: { readonly host: string; readonly port: number }
+  /** What agents come by. */
+  readonly publicHost?: string
+}
 
 /** What can be seen of an edge on its own machine. */
 export interface HostFacts {
@@ -18,7 +24,14 @@ export interface HostFacts {
   readonly name?: NameFacts
   readonly ownAddresses: readonly string[]
   /** Connections that the firewall of this machine keeps track of; absent where it does not. */
-  readonly tracked?: { readonly count: number; readonly max: number }
+  readonly tracked?: Tracked
+}
+
+export interface Tracked {
+  readonly count: number
+  readonly max: number
+  /** In a container: only its host may raise the most. */
+  readonly fixed: boolean
 }
 
 export interface HostCertificate {
@@ -55,10 +68,10 @@ export async function lookAtHost(
   }
 }
 
-async function readTracked(folder = '/proc/sys/net/netfilter'): Promise<HostFacts['tracked']> {
+export async function readTracked(folder = '/proc/sys/net/netfilter'): Promise<Tracked | undefined> {
   const figure = async (name: string) => Number(await readFile(`${folder}/nf_conntrack_${name}`, 'utf8'))
-  return Promise.all([figure('count'), figure('max')]).then(
-    ([count, max]) => ({ count, max }),
+  return Promise.all([figure('count'), figure('max'), stat(`${folder}/nf_conntrack_max`)]).then(
+    ([count, max, { mode }]) => ({ count, max, fixed: (mode & 0o222) === 0 }),
     () => undefined, // the module is not loaded: nothing is tracked
   )
 }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
 import { diagnose } from './diagnose.ts'
 import { SERVER_CHECKS } from './examine-host.ts'
 import { type Change, factsOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
-import { type HostFacts, lookAtHost } from './host-look.ts'
+import { type HostFacts, lookAtHost, readTracked } from './host-look.ts'
 
 const DAY_MS = 86_400_000
 const HEALTHY: HostFacts = {
@@ -21,7 +24,7 @@ const HEALTHY: HostFacts = {
     servers: [],
   },
   ownAddresses: ['10.0.0.7'],
-  tracked: { count: 900, max: 65_536 },
+  tracked: { count: 900, max: 65_536, fixed: false },
 }
 const PATIENT: Change['patient'] = {
   role: 'server',
@@ -64,7 +67,7 @@ const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; 
   },
   {
     name: 'the table of connections is full',
-    host: { tracked: { count: 65_536, max: 65_536 } },
+    host: { tracked: { count: 65_536, max: 65_536, fixed: false } },
     roots: ['edge CONNTRACK_FULL'],
   },
   {
@@ -90,4 +93,20 @@ test('lookAtHost: a port where something else listens shows who, and no certific
   assert.match(seen.heldBy!, new RegExp(`\\(process ${process.pid}\\)$`))
   assert.deepEqual(seen.certificates, [])
   assert.equal(seen.name, undefined)
+})
+
+test('a table of connections that only the host of a container may enlarge is said to be one', async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'backstitch-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  assert.equal(await readTracked(folder), undefined)
+  writeFileSync(path.join(folder, 'nf_conntrack_count'), '1000\n')
+  writeFileSync(path.join(folder, 'nf_conntrack_max'), '1000\n')
+  assert.deepEqual(await readTracked(folder), { count: 1000, max: 1000, fixed: false })
+  chmodSync(path.join(folder, 'nf_conntrack_max'), 0o444)
+  const tracked = await readTracked(folder)
+  const facts = factsOf({ known: { host: { ...HEALTHY, tracked } }, without: NO_WAY, patient: PATIENT })
+  const [root] = diagnose(SERVER_CHECKS, facts).roots
+  assert.deepEqual(root?.verdict.fix, [
+    'on the host of this container: sysctl -w net.netfilter.nf_conntrack_max=2000',
+  ])
 })

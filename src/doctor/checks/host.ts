@@ -1,6 +1,7 @@
 import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, pass, unknown } from '../check.ts'
-import type { EdgeHost, Patient } from '../facts.ts'
+import type { Patient } from '../facts.ts'
+import type { EdgeHost } from '../host-look.ts'
 import { attemptText, span, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
@@ -117,8 +118,15 @@ export const connectionTracking: Check = check({
     if (tracked.count < tracked.max * FULL) return pass(saw)
     return fail('CONNTRACK_FULL', {
       expected: `less than ${Math.floor(tracked.max * FULL)} tracked connections`,
-      seen: [`nf_conntrack_count ${tracked.count}, nf_conntrack_max ${tracked.max}`],
-      fix: [`sysctl -w net.netfilter.nf_conntrack_max=${tracked.max * 2}`],
+      seen: [
+        `nf_conntrack_count ${tracked.count}, nf_conntrack_max ${tracked.max}`,
+        tracked.fixed
+          ? 'this is a container: nf_conntrack_max is that of its host, and cannot be set here'
+          : '',
+      ],
+      fix: [
+        `${tracked.fixed ? 'on the host of this container: ' : ''}sysctl -w net.netfilter.nf_conntrack_max=${tracked.max * 2}`,
+      ],
       verify: verifyHealthy(patient),
     })
   },
