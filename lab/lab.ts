@@ -265,7 +265,16 @@ export class Lab implements AsyncDisposable {
     const both = [this.connectors.a, this.connectors.b]
     await Promise.all(both.map((connector) => connector.refresh()))
     await Promise.all(both.map((connector) => connector.healthy()))
+    await this.#dismissOthers()
     await this.serves()
+  }
+
+  /** Connectors that were enrolled anew leave their former selves behind. */
+  async #dismissOthers(): Promise<void> {
+    const own = [this.connectors.a.id, this.connectors.b.id]
+    for (const [id, state] of await this.connectorStates()) {
+      if (state === 'disconnected' && !own.includes(id)) await this.admin('delete', 'connector', id)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -104,7 +104,7 @@ next no one could reach anything in the data centre.`,
       seen: [
         /\S+: it is draining/,
         /\S+: it is disconnected: it was stopped at 2\S+Z/,
-        /once \S+ had gone at \S+, all rested on \S+: a single point of failure/,
+        /once .+ had gone at \S+, all rested on \S+: a single point of failure/,
       ],
       patient: 'b',
       cutsAll: true,

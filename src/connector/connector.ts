@@ -192,7 +192,11 @@ export class Connector {
       outages: this.#examination?.report(),
       history: this.#services.vitals.history,
       sessionsBy: this.#services.active.bySegment(),
-      notes: this.#services.notes([this.#locker?.drift, ...(this.#control?.route.notes ?? [])]),
+      notes: this.#services.notes([
+        this.#locker?.drift,
+        this.#examination?.unwritten,
+        ...(this.#control?.route.notes ?? []),
+      ]),
     })
   }
 

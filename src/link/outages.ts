@@ -14,6 +14,8 @@ const FILE = 'outages.json'
 const MAX_PAST = 20
 /** Attempts are counted in memory and written this often; begin, verdict and end are written at once. */
 const WRITE_EVERY_MS = 60_000
+/** What could not be written is tried again. */
+const REWRITE_MS = 30_000
 
 const code = z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])
 const hop = z.enum(HOPS)
@@ -74,6 +76,8 @@ export class Outages {
   #running: { pid: number } | undefined = { pid: process.pid }
   #writing: Promise<void> = Promise.resolve()
   #writtenMs = 0
+  #unwritten: Fault | undefined
+  #rewriting: NodeJS.Timeout | undefined
 
   /**
    * A damaged file is begun anew: it is a record, and must not keep a daemon from starting. Whoever was here before and
@@ -124,6 +128,11 @@ export class Outages {
     return this.#current
   }
 
+  /** Why the last state of things is not on disk: DISK_FULL, STATE_UNWRITABLE. Nothing else may need to be written for days. */
+  get unwritten(): Fault | undefined {
+    return this.#unwritten
+  }
+
   /** Those that have ended, newest first. */
   get past(): readonly Outage[] {
     return this.#past
@@ -169,7 +178,7 @@ export class Outages {
   close(): Promise<void> {
     this.#running = undefined
     this.#write()
-    return this.#writing
+    return this.#writing.finally(() => clearTimeout(this.#rewriting))
   }
 
   #write(): void {
@@ -178,12 +187,28 @@ export class Outages {
       ...{ version: 1, current: this.#current, past: [...this.#past], running: this.#running },
     }
     const text = `${JSON.stringify(content)}\n`
+    clearTimeout(this.#rewriting)
     this.#writing = this.#writing
       .then(() => this.#state.write(FILE, text))
-      .catch((error: unknown) => {
-        // A full disk may well be what the outage is about.
-        this.#log.debug({ event: 'outages.unwritten', code: asFault(error).code }, asFault(error).message)
-      })
+      .then(
+        () => this.#tellWritten(undefined),
+        (error: unknown) => {
+          this.#tellWritten(asFault(error))
+          this.#rewriting = setTimeout(() => this.#write(), REWRITE_MS).unref()
+        },
+      )
+  }
+
+  /** Said when it begins and when it is over. The daemon serves on: a full disk is no reason to cut anybody off. */
+  #tellWritten(fault: Fault | undefined): void {
+    const before = this.#unwritten
+    this.#unwritten = fault
+    if (before === undefined && fault !== undefined) {
+      const { code, hop, seen } = fault
+      this.#log.error({ event: 'state.unwritten', code, hop, seen }, fault.message)
+    } else if (before !== undefined && fault === undefined) {
+      this.#log.info({ event: 'state.written' }, 'The state directory can be written again')
+    }
   }
 }
 

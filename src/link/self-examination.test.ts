@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -264,4 +264,24 @@ test('a process that is killed again and again flaps; killed in an outage, it is
   while ((await readOutages(state)).current === undefined) await new Promise(setImmediate)
   const { current, past } = (await start()).self.report()
   assert.deepEqual([current!.code, past.length], ['EGRESS_BLOCKED', 4])
+})
+
+test('a record that cannot be written is said once, noted while it lasts, and said to be over', async (t) => {
+  const { start, dir, lines } = await open(t)
+  const { self } = await start()
+  const said = async (event: string) => {
+    while (!lines.some((line) => line.event === event)) await new Promise(setImmediate)
+  }
+  await rm(dir, { recursive: true })
+  await writeFile(dir, 'in the way')
+  self.failed(BLOCKED)
+  await said('state.unwritten')
+  assert.equal(self.unwritten!.code, 'STATE_UNWRITABLE')
+  await rm(dir)
+  await mkdir(dir)
+  self.up()
+  await said('state.written')
+  assert.equal(self.unwritten, undefined)
+  assert.equal(lines.filter(({ event }) => event === 'state.unwritten').length, 1)
+  await self[Symbol.asyncDispose]()
 })

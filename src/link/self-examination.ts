@@ -76,6 +76,11 @@ export class SelfExamination implements AsyncDisposable {
     return { current, past, repeats: this.#repeats }
   }
 
+  /** What keeps the record from the disk. */
+  get unwritten(): Fault | undefined {
+    return this.#outages.unwritten
+  }
+
   /** Control is there: it is told of outages that it does not have yet, now and as they end. */
   resume(send: Send): void {
     this.#send = send
