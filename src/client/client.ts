@@ -162,12 +162,8 @@ export class Client {
     const { stateDir, log, posture, listen, forwards, proxy, proxyFile, env = process.env } = this.#o
     const state = await StateDir.open(stateDir, 'client')
     if (this.#o.sockets) {
-      parts.use(
-        await StatusSocket.open(state.file(STATUS_SOCKET), () => ({
-          ...this.status(),
-          metrics: this.metrics(),
-        })),
-      )
+      const document = () => ({ ...this.status(), metrics: this.metrics() })
+      parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), document))
       this.#examination = parts.use(await SelfExamination.open(state, { log, examine: this.#o.examine }))
     }
     this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
