@@ -1,3 +1,4 @@
+import { FLAPPING_DROPS } from '../../src/policy/flapping.ts'
 import { blink, printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import { HEALTHY } from '../resolver.ts'
@@ -14,6 +15,19 @@ async function flap(lab: Lab): Promise<void> {
     await blink(lab, lab.connectors.a)
   }
   await lab.connectors.a.healthy()
+}
+
+/** As often as it takes to be called a rhythm: each time it takes a ping without a reply to be noticed. */
+async function loosen({ cables, connectors: { a } }: Lab): Promise<void> {
+  for (let drop = 0; drop < FLAPPING_DROPS; drop++) {
+    await a.healthy()
+    const mark = a.daemon.mark()
+    await cables.link('connector-a', 'down')
+    const isDown = () => a.daemon.lines(mark).some(({ event }) => event === 'control.down')
+    await a.daemon.until(isDown, 'miss its cable', 30_000)
+    await cables.link('connector-a', 'up')
+  }
+  await a.healthy()
 }
 
 async function killAgain({ connectors: { a } }: Lab): Promise<void> {
@@ -49,6 +63,29 @@ within a second, and each time sessions have to find another way; the ticket say
       inject: flap,
       cure: async () => {}, // "look at the cause of each drop": the firewall lets it be
       restore: forget,
+    },
+    {
+      name: 'cable',
+      does: 'the plug of connector-a is loose: its cable is out for some seconds, again and again',
+      hints: [
+        'it is connected when you look',
+        'nobody refuses anything',
+        'when was it gone, and what was seen then?',
+      ],
+      hop: 'connector',
+      code: 'FLAPPING',
+      seen: [/\d drops in 10 min, .*control CONTROL_UNREACHABLE \d times/],
+      remembered: true,
+      noticeMs: 60_000,
+      inject: loosen,
+      async cure(lab, finding) {
+        printed(finding, /^each drop with its cause: backstitch status/)
+        await lab.cables.link('connector-a', 'up') // it is plugged in firmly
+      },
+      async restore(lab) {
+        await lab.cables.link('connector-a', 'up')
+        await forget(lab)
+      },
     },
     {
       name: 'watchdog',
