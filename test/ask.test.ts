@@ -96,10 +96,9 @@ test('an outage is told when it is over, once, though the connector was killed b
     (await outages()).map((one) => one.id),
     [told[0]!.id],
   )
-  assert.match(
-    (await ask('describe', 'connector', id)).stdout,
-    /outages\n\s+\S+ {2}\d+ s, \d+ attempts: edge PROXY_UNREACHABLE/,
-  )
+  const { stdout } = await ask('describe', 'connector', id)
+  assert.match(stdout, /outages\n(?: +.*\n)*? +\S+ {2}\d+ s, \d+ attempts: edge PROXY_UNREACHABLE/)
+  assert.match(stdout, / +\S+ {2}connector DAEMON_DOWN: process \d+ ended without a word/)
 })
 
 test('of a connector that is gone control says how it left, what explains it, and what to run on its machine', async (t) => {

@@ -46,7 +46,7 @@ test('a connector killed at every step of its enrolment ends as one connector, f
   assert.equal((await connector.event('connector.identity')).connector, connectors[0]?.id)
   assert.equal(existsSync(keyFile), false, 'the key file is no longer needed')
   const left = (await readdir(stateDir)).filter((name) => !name.startsWith('edges.json'))
-  assert.deepEqual(left.sort(), ['identity.json', 'status.sock'])
+  assert.deepEqual(left.sort(), ['identity.json', 'outages.json', 'status.sock'])
   seen.push(...connector.lines.map((line) => JSON.stringify(line)))
   assert.ok(!seen.some((line) => line.includes(secret)), 'the secret is in no log line')
 })
