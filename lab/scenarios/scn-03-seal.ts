@@ -2,6 +2,7 @@ import { cpSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { printed, replaceKey, runPrinted } from '../cures.ts'
 import { drift } from '../drift.ts'
+import { ageIdentity } from '../ended-certificate.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -77,6 +78,51 @@ like it, the identity included. It will not open: it was sealed to a machine id 
         await b.wipe()
         b.key(await lab.createKey())
         b.start()
+      },
+    },
+    {
+      name: 'replay',
+      does: 'the state of connector-a was put back from a backup of before its certificate was renewed',
+      hints: [
+        'it ends as soon as it is started',
+        'there is no second one',
+        'which generation does it present?',
+      ],
+      hop: 'control',
+      code: 'IDENTITY_CLONED',
+      seen: [/a certificate from before generation \d+ was presented/],
+      restarts: true,
+      async inject({ connectors: { a } }) {
+        const [identity, backup] = ['identity.json', 'identity.backup'].map((name) =>
+          path.join(a.stateDir, name),
+        ) as [string, string]
+        await a.stop()
+        cpSync(identity, backup)
+        await ageIdentity(a)
+        const mark = a.daemon.mark()
+        a.start()
+        const renewed = () => a.daemon.lines(mark).some(({ event }) => event === 'certificate.renewed')
+        await a.daemon.until(renewed, 'renew its certificate', 20_000)
+        await a.healthy()
+        await a.stop()
+        await a.machine.succeed('cp', '--preserve=mode', backup, identity)
+        a.start()
+      },
+      async cure(lab, finding) {
+        const { a } = lab.connectors
+        await runPrinted(a, finding, /^mv \S+identity\.json \S+\.old$/)
+        await replaceKey(lab, a, finding)
+        printed(finding, /^systemctl restart backstitch-connector$/)
+        a.start()
+      },
+      async restore(lab) {
+        const { a } = lab.connectors
+        for (const name of ['identity.json.old', 'identity.backup'])
+          rmSync(path.join(a.stateDir, name), { force: true })
+        if (a.runs) return
+        await a.wipe()
+        a.key(await lab.createKey())
+        a.start()
       },
     },
     {

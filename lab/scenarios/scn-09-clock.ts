@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { blink, printed } from '../cures.ts'
+import { blink, printed, replaceKey } from '../cures.ts'
+import { endIdentity } from '../ended-certificate.ts'
 import type { Lab } from '../lab.ts'
 import { faketimeLibrary } from '../requirements.ts'
 import type { Scenario, Variant } from '../scenario.ts'
@@ -105,6 +106,22 @@ look ended, or not yet begun. The messages speak of TLS, so the firewall team is
         writeFileSync(path.join(lab.connectors.a.machine.dir, OFFSET_FILE), '+10d\n')
         await blink(lab, lab.connectors.a)
       },
+    },
+    {
+      name: 'cert-ended',
+      does: 'the machine of connector-a was off for longer than its certificate lives',
+      hints: ['its clock is right', 'connector-b beside it works', 'how long was it off?'],
+      hop: 'connector',
+      code: 'CERT_EXPIRED',
+      seen: [/not after 20\S+Z: ended (48 hours|2 days) ago/],
+      async inject(lab) {
+        const { a } = lab.connectors
+        await a.stop()
+        await endIdentity(lab, a)
+        rmSync(a.keyFile, { force: true }) // with the key that it enrolled with it would come back by itself
+        a.start()
+      },
+      cure: (lab, finding) => replaceKey(lab, lab.connectors.a, finding),
     },
   ],
 }

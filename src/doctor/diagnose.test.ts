@@ -185,6 +185,12 @@ test('a daemon that has ended as a copy is no daemon to start again', () => {
   const [root, ...others] = diagnose(CHECKS, factsOf({ known: { daemon: ended } })).roots
   assert.deepEqual([root!.hop, root!.verdict.fault, others], ['control', 'IDENTITY_CLONED', []])
   assert.equal(root!.verdict.seen[0], detail)
+  const lastFault = {
+    code: 'IDENTITY_CLONED',
+    detail: 'a certificate from before generation 2 was presented: 0A',
+  }
+  const [restored] = diagnose(CHECKS, factsOf({ known: { daemon: { ...ended, lastFault } } })).roots
+  assert.match(restored!.verdict.cause, /^An older copy/)
   const enrolledAnew = { daemon: ended, identity: { stored: false, drifted: [] } }
   assert.deepEqual(rootsOf({ known: enrolledAnew }), [])
 })

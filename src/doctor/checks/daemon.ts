@@ -110,7 +110,9 @@ function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patie
     hop: 'control',
     expected: 'an identity that is used in one place',
     seen: [detail, `the daemon has ended: ${lastOutage}`],
-    cause: 'The identity of this machine is in use on another one: the state directory was copied.',
+    cause: detail.includes('from before generation')
+      ? 'An older copy of this identity was put back, or the one that went on is on another machine.'
+      : 'The identity of this machine is in use on another one: the state directory was copied.',
     fix: [
       `mv ${stateDir}/identity.json ${stateDir}/identity.json.old`,
       newKey(patient),

@@ -1,0 +1,16 @@
+/**
+ * Prints the identity of the connector on this machine of the lab, opened with the factors of the machine.
+ *
+ *     node identity-main.ts STATE MACHINE.JSON
+ *
+ * @module
+ */
+import { silentLog } from '../src/base/log.ts'
+import { StateDir } from '../src/base/state-dir.ts'
+import { peekIdentity } from '../src/connector/identity.ts'
+import { Locker } from '../src/connector/locker.ts'
+import { readMachine } from '../src/probe/machine.ts'
+
+const [stateDir, gathered] = process.argv.slice(2) as [string, string]
+const locker = new Locker(StateDir.at(stateDir, 'connector'), await readMachine({ gathered }), silentLog)
+console.log(JSON.stringify((await peekIdentity(locker))!.identity))
