@@ -207,8 +207,33 @@ test('a daemon that was killed for memory is not just to be started again', () =
   assert.match(inGroup.fix[1]!, /^raise the limit of memory of control group \/system\.slice\/x, over 200 MB/)
   assert.equal(inGroup.fix.at(-1), 'start the daemon as it was installed')
   assert.match(verdictOf({ oomKill }).cause, /this machine was out of memory/)
-  const unit = { name: 'x.service', active: 'failed', enabled: 'enabled', restarts: 0, exitStatus: 9 }
+  const unit = { name: 'x', load: 'loaded', active: 'failed', enabled: 'enabled', restarts: 0, exitStatus: 9 }
   assert.match(verdictOf({ unit: { ...unit, result: 'oom-kill' } }).cause, /^The kernel killed it/)
+})
+
+test('a unit that was never enabled, one that is masked and one that cannot be read are told apart', () => {
+  const unit = { name: 'backstitch-connector', active: 'inactive', restarts: 0, exitStatus: 0 }
+  const verdictOf = (load: string, enabled: string) => {
+    const daemon = { socket: '/s', answers: false, unit: { ...unit, load, enabled } }
+    return diagnose(CHECKS, factsOf({ known: { daemon } })).roots[0]!.verdict
+  }
+  const never = verdictOf('loaded', 'disabled')
+  assert.match(never.cause, /^It is not enabled/)
+  assert.deepEqual(never.fix, ['systemctl enable --now backstitch-connector'])
+  const masked = verdictOf('masked', 'masked')
+  assert.ok(masked.seen.some((line) => line.startsWith('backstitch-connector: masked, inactive, masked, ')))
+  assert.match(masked.cause, /^Somebody has masked it/)
+  assert.deepEqual(masked.fix, [
+    'systemctl unmask backstitch-connector',
+    'systemctl enable --now backstitch-connector',
+  ])
+  assert.equal(
+    verdictOf('masked', 'masked-runtime').fix[0],
+    'systemctl unmask --runtime backstitch-connector',
+  )
+  const broken = verdictOf('bad-setting', 'disabled')
+  assert.match(broken.cause, /^systemd cannot read its unit/)
+  assert.equal(broken.fix[0], 'systemd-analyze verify backstitch-connector.service')
 })
 
 test('a seal that the daemon has healed is told, and no fault', () => {

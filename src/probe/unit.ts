@@ -3,6 +3,8 @@ import { runProgram } from './run-program.ts'
 /** What systemd says of a service. */
 export interface UnitFacts {
   readonly name: string
+  /** `loaded`, `masked`, `bad-setting`, `error`. */
+  readonly load: string
   /** `active`, `inactive`, `failed`, `activating`… */
   readonly active: string
   readonly enabled: string
@@ -20,10 +22,12 @@ export async function lookAtUnit(name: string, signal: AbortSignal): Promise<Uni
   const shown = await runProgram('systemctl', ['show', name, `--property=${properties}`], { signal })
   if (shown?.status !== 0) return undefined
   const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(shown.stdout)?.[1] ?? ''
-  if (value('LoadState') !== 'loaded') return undefined
+  const load = value('LoadState')
+  if (load === '' || load === 'not-found') return undefined
   const log = await runProgram('journalctl', ['-u', name, '-n', '1', '--no-pager', '-o', 'cat'], { signal })
   return {
     name,
+    load,
     active: value('ActiveState'),
     enabled: value('UnitFileState'),
     restarts: Number(value('NRestarts')) || 0,

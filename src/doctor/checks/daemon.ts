@@ -1,5 +1,6 @@
 import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import type { OomKill } from '../../probe/oom-kill.ts'
+import type { UnitFacts } from '../../probe/unit.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DaemonFacts, Facts, Patient } from '../facts.ts'
 import { edgeText, keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
@@ -129,6 +130,7 @@ function down({ socket, pid, unit, lastOutage, oomKill }: DaemonFacts, { role, s
     unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
   const disabled = unit !== undefined && unit.enabled !== 'enabled' && unit.enabled !== 'static'
   const forMemory = oomKill !== undefined || unit?.result === 'oom-kill'
+  const startable = startableAgain(unit)
   const start = unit === undefined ? 'start the daemon as it was installed' : `systemctl enable --now ${name}`
   return fail('DAEMON_DOWN', {
     expected: `a daemon that answers at ${socket}`,
@@ -138,22 +140,42 @@ function down({ socket, pid, unit, lastOutage, oomKill }: DaemonFacts, { role, s
         : `process ${pid} is there and says nothing at ${socket}`,
       unit === undefined
         ? 'there is no systemd unit'
-        : `${unit.name}: ${unit.active}, ${unit.enabled}, ${unit.restarts} restarts, last exit ${unit.exitStatus} (${unit.result ?? 'no result'})`,
+        : `${unit.name}: ${loadText(unit)}${unit.active}, ${unit.enabled || 'not enabled'}, ${unit.restarts} restarts, last exit ${unit.exitStatus} (${unit.result ?? 'no result'})`,
       ...killedFor(oomKill),
       lastOutage ? `when it was last heard of: ${lastOutage}` : '',
       unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
     ],
-    cause: forMemory ? whyKilled(oomKill) : whyDown({ hangs: pid !== undefined, looping, disabled }),
+    cause: forMemory
+      ? whyKilled(oomKill)
+      : (pid === undefined && whyNotLoaded(unit)) || whyDown({ hangs: pid !== undefined, looping, disabled }),
     fix: forMemory
-      ? [...moreMemory(oomKill, unit && name), start]
+      ? [...moreMemory(oomKill, unit && name), ...startable, start]
       : looping || pid !== undefined
-        ? [`journalctl -u ${name} -n 50`, `systemctl restart ${name}`]
-        : [start],
+        ? [...startable, `journalctl -u ${name} -n 50`, `systemctl restart ${name}`]
+        : [...startable, start],
     verify:
       unit === undefined
         ? { run: `backstitch status --state ${stateDir}`, expect: 'process' }
         : { run: `systemctl is-active ${name}`, expect: 'active' },
   })
+}
+
+function loadText({ load }: UnitFacts): string {
+  return load === 'loaded' ? '' : `${load}, `
+}
+
+/** Nobody can start such a unit, so it is no use to say so first. */
+function startableAgain(unit: UnitFacts | undefined): string[] {
+  if (unit === undefined || unit.load === 'loaded') return []
+  if (unit.load !== 'masked') return [`systemd-analyze verify ${unit.name}.service`]
+  return [`systemctl unmask ${unit.enabled === 'masked-runtime' ? '--runtime ' : ''}${unit.name}`]
+}
+
+function whyNotLoaded(unit: UnitFacts | undefined): string | undefined {
+  if (unit === undefined || unit.load === 'loaded') return undefined
+  if (unit.load === 'masked')
+    return 'Somebody has masked it, so it can be started neither at boot nor by hand.'
+  return 'systemd cannot read its unit, so nobody starts it.'
 }
 
 function killedFor(oomKill: OomKill | undefined): string[] {
