@@ -45,7 +45,7 @@ const STAGES: readonly Stage[] = [
   {
     name: 'lab',
     slow: true,
-    run: () => suite('test/lab/*.test.ts', { timeoutMs: 960_000, parallel: 1 }),
+    run: () => suite('test/lab/*.test.ts', { timeoutMs: 1_260_000, parallel: 1 }),
   },
   {
     name: 'interop',

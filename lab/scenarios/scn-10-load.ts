@@ -123,6 +123,30 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
       },
       restore: withoutJob,
     },
+    {
+      name: 'leak',
+      does: 'something that was loaded into connector-a keeps a megabyte of memory every second',
+      hints: ['it serves, and nothing is slow', 'what was it an hour ago?', 'do its sessions grow as well?'],
+      hop: 'connector',
+      code: 'MEMORY_LEAK_SUSPECTED',
+      seen: [/the daemon says: .*sessions 0 → 0/],
+      // What grows for less than five minutes may be warming up.
+      noticeMs: 420_000,
+      restarts: true,
+      async inject({ connectors: { a } }) {
+        const script =
+          'const kept = []\nsetInterval(() => kept.push(Buffer.alloc(2 ** 20, 1)), 1000).unref()\n'
+        const file = a.machine.file('leak.mjs', script, { mode: 0o644 })
+        await a.stop()
+        a.start({ NODE_OPTIONS: `--import=${file}` })
+        await a.healthy()
+      },
+      async cure({ connectors: { a } }, finding) {
+        printed(finding, /systemctl restart backstitch-connector$/)
+        await a.stop()
+        a.start()
+      },
+    },
   ],
 }
 

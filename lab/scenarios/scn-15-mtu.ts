@@ -1,4 +1,4 @@
-import { blink, runPrinted } from '../cures.ts'
+import { blink, printed, runPrinted } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import { lint } from '../lint.ts'
 import type { Scenario } from '../scenario.ts'
@@ -9,6 +9,27 @@ async function offload(lab: Lab, segments: number): Promise<void> {
   for (const name of ['edge', 'connector-a'] as const) {
     await lab.machines[name].succeed('ip', 'link', 'set', 'dev', 'eth0', 'gso_max_segs', String(segments))
   }
+}
+
+const EDGES = '198.51.100.0/24'
+const TOO_BIG = 'icmp type destination-unreachable icmp code frag-needed'
+/** By which the firewall sends what comes from connector-a, and nothing else. */
+const TABLE = '900'
+
+async function narrowRoute({ machines: { fw } }: Lab): Promise<void> {
+  const from = ADDRESS['connector-a']
+  await fw.succeed('ip', 'route', 'add', EDGES, 'dev', 'wan', 'mtu', 'lock', '900', 'table', TABLE)
+  await fw.succeed('ip', 'rule', 'add', 'from', from, 'to', EDGES, 'lookup', TABLE)
+  await fw.succeed('nft', 'add table ip nineties')
+  await fw.succeed('nft', 'add chain ip nineties own { type filter hook output priority 0; }')
+  await fw.succeed('nft', `add rule ip nineties own ip daddr ${from} ${TOO_BIG} drop`)
+}
+
+async function wideRoute({ machines: { fw, 'connector-a': a } }: Lab): Promise<void> {
+  await fw.run('nft', 'delete table ip nineties')
+  await fw.run('ip', 'rule', 'del', 'to', EDGES, 'lookup', TABLE)
+  await fw.run('ip', 'route', 'flush', 'table', TABLE)
+  await a.run('ip', 'route', 'flush', 'cache') // it was told, and remembers for ten minutes
 }
 
 export const mtu: Scenario = {
@@ -42,6 +63,30 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
         await offload(lab, 65_535)
       },
+    },
+    {
+      name: 'route-mtu',
+      does: 'the firewall sends packets of connector-a by a route of 900 bytes, and drops its own word that they are too big',
+      hints: [
+        'the handshake ends well',
+        'small messages come through, large ones do not, and only in one direction',
+        'ip route get 198.51.100.10 from 10.1.1.11, on the firewall',
+      ],
+      hop: 'edge',
+      code: 'PATH_MTU',
+      seen: [
+        /records up to \d+ bytes are answered, from \d+ bytes on they are not/,
+        /echoes up to 800 bytes/,
+      ],
+      async inject(lab) {
+        await narrowRoute(lab)
+        await blink(lab, lab.connectors.a)
+      },
+      async cure({ machines: { fw } }, finding) {
+        printed(finding, /^let ICMP "fragmentation needed" and "packet too big" pass$/)
+        await fw.succeed('nft', 'delete table ip nineties')
+      },
+      restore: wideRoute,
     },
     {
       name: 'app-blackhole',

@@ -2,7 +2,7 @@ import net from 'node:net'
 import { runProgram } from './run-program.ts'
 
 /** Whole IPv4 or IPv6 packets, in bytes, that are tried at once: from the Ethernet size down to what must always pass. */
-const SIZES = [1500, 1480, 1460, 1440, 1420, 1400, 1360, 1280, 576] as const
+const SIZES = [1500, 1480, 1460, 1440, 1420, 1400, 1360, 1280, 1200, 1000, 800, 576] as const
 const HEADERS = { 4: 28, 6: 48 } as const // IP and ICMP
 
 export interface PingFacts {

@@ -106,7 +106,7 @@ export const EDGE_FAULTS = {
     cause:
       'A link on the way is narrower than both ends think, and the message that would say so is dropped.',
     fix: 'Let ICMP "fragmentation needed" pass, clamp the MSS at the gateway, or lower the MTU of the interface.',
-    verify: 'ping -M do -s SIZE EDGE is answered at the size that is named',
+    verify: 'backstitch doctor finds nothing',
     dependsOn: [],
   },
   EDGE_FAR: {

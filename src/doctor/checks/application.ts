@@ -225,7 +225,7 @@ export const appMtu: Check = check({
       seen: [saw, `${throughBytes} bytes pass, ${lostBytes} are lost in silence`],
       cause: `The way to the application loses packets over ${throughBytes} bytes without a word: large transfers stand still.`,
       fix: mtuFix(throughBytes),
-      verify: { run: `ping -M do -c 1 -s ${throughBytes - 28} ${address}`, expect: '1 received' },
+      verify: verifyHealthy(patient),
     })
   },
 })

@@ -29,9 +29,7 @@ export const edgeRecords: Check = check({
       ],
       cause: 'Large packets are lost on the way without a word: small messages pass, transfers stand still.',
       fix: mtuFix(measured),
-      verify: narrow
-        ? { run: `ping -M do -c 1 -s ${measured - 28} ${narrow.address}`, expect: '1 received' }
-        : verifyHealthy(patient),
+      verify: verifyHealthy(patient),
     })
   },
 })

@@ -63,7 +63,7 @@ function narrow(ping: NonNullable<Facts['known']['ping']>, { patient }: Facts, t
     cause:
       'Large packets are lost on the way, and the message that says so is lost too: the handshake stands still.',
     fix: mtuFix(through),
-    verify: { run: `ping -M do -c 1 -s ${through - 28} ${ping.address}`, expect: '1 received' },
+    verify: verifyHealthy(patient),
   })
 }
 
