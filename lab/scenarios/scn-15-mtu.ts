@@ -78,6 +78,7 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         /records up to \d+ bytes are answered, from \d+ bytes on they are not/,
         /echoes up to 800 bytes/,
       ],
+      noticeMs: 60_000,
       async inject(lab) {
         await narrowRoute(lab)
         await blink(lab, lab.connectors.a)

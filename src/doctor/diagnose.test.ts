@@ -68,6 +68,13 @@ for (const [illness, expected] of Object.entries(SINGLE)) {
   })
 }
 
+test('a narrow path is verified by what does not pass while it lasts', () => {
+  for (const illness of [ILL.narrowHandshake, ILL.narrowRecords]) {
+    const [root] = diagnose(CHECKS, factsOf(illness)).roots
+    assert.equal(root!.verdict.verify.expect, 'healthy: every hop')
+  }
+})
+
 /** Several at once: what explains the others wins, and what it explains is not said at all. */
 const TOGETHER: { ill: Illness[]; roots: string[] }[] = [
   {
