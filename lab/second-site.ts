@@ -21,7 +21,7 @@ import {
   type Machines,
 } from './topology.ts'
 
-const SITE = 'dc2'
+const SITE = 'standby'
 
 /** Of the lab: the machines, and what the operator declares. */
 interface Around {

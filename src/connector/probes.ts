@@ -23,11 +23,11 @@ interface Entry {
 
 export class Probes implements Disposable {
   readonly #services: AttemptServices
-  readonly #reach: Pick<Reach, 'probed'>
+  readonly #reach: Pick<Reach, 'probed' | 'unwatched'>
   #entries: ReadonlyMap<string, Entry> = new Map()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(services: AttemptServices, reach: Pick<Reach, 'probed'>) {
+  constructor(services: AttemptServices, reach: Pick<Reach, 'probed' | 'unwatched'>) {
     this.#services = services
     this.#reach = reach
   }
@@ -49,6 +49,9 @@ export class Probes implements Disposable {
         return [keyOf(one), { application, everyMs, attempt, nextMs, trying }]
       }),
     )
+    for (const [key, { application }] of before) {
+      if (!this.#entries.has(key)) this.#reach.unwatched(application)
+    }
     if (list.length === 0) this[Symbol.dispose]()
     else this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
   }

@@ -105,3 +105,13 @@ test('Reach tells everything again to a control plane that comes back', (t) => {
   reach.resume(tell)
   assert.deepEqual(told(), ['hr.example ok', 'hr.example APP_REFUSED'])
 })
+
+test('Reach: what was only watched and is watched no more makes nobody ill; what users asked for does', (t) => {
+  const { reach } = fixture(t)
+  const used = { ...APP, port: 80 }
+  for (const one of [APP, used]) reach.probed(one, async () => refused, refused)
+  reach.note(used, async () => refused, refused)
+  assert.equal(reach.failing, 2)
+  for (const one of [APP, used]) reach.unwatched(one)
+  assert.equal(reach.failing, 1)
+})

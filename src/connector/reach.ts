@@ -34,6 +34,8 @@ interface Entry {
   readonly attempt: Attempt
   fault: Fault | undefined
   askedMs: number
+  /** Somebody asked for it; else it was only watched. */
+  used: boolean
   nextMs: number
   waitMs: number
   trying: boolean
@@ -51,16 +53,21 @@ export class Reach implements Disposable {
 
   /** A session dialled. Cheap when nothing changed. */
   note(application: Application, attempt: Attempt, fault: Fault | undefined): void {
+    this.#note(application, attempt, fault, true)
+  }
+
+  #note(application: Application, attempt: Attempt, fault: Fault | undefined, used: boolean): void {
     if (fault !== undefined && NOT_OF_APPLICATION.has(fault.code)) return
     const key = `${application.segment} ${application.host} ${application.port}`
     let entry = this.#known.get(key)
     if (entry !== undefined) {
       entry.askedMs = performance.now()
+      entry.used ||= used
       if (entry.fault?.code === fault?.code) return
     } else {
       if (this.#known.size >= MAX_APPLICATIONS) this.#forgetOldest()
       const nowMs = performance.now()
-      entry = { application, attempt, fault, askedMs: nowMs, nextMs: 0, waitMs: 0, trying: false }
+      entry = { application, attempt, fault, askedMs: nowMs, used, nextMs: 0, waitMs: 0, trying: false }
       this.#known.set(key, entry)
     }
     this.#change(entry, fault)
@@ -68,8 +75,17 @@ export class Reach implements Disposable {
 
   /** This connector tried by itself. Told each time: what control knows ends when it is not told again. */
   probed(application: Application, attempt: Attempt, fault: Fault | undefined): void {
-    this.note(application, attempt, fault)
+    this.#note(application, attempt, fault, false)
     if (fault === undefined || !NOT_OF_APPLICATION.has(fault.code)) this.#report({ application, fault }, true)
+  }
+
+  /** Control watches it no more, and nobody has used it: it is no part of this connector's health. */
+  unwatched({ segment, host, port }: Application): void {
+    const key = `${segment} ${host} ${port}`
+    const entry = this.#known.get(key)
+    if (entry === undefined || entry.used) return
+    this.#known.delete(key)
+    this.#failing.delete(entry)
   }
 
   /** Control is up and knows nothing: everything is told again. */
