@@ -13,7 +13,10 @@ export interface Stall {
 /** Sent again so often, each time after a longer wait, nothing is merely late. */
 const TELLING_BACKOFF = 2
 
-/** Connections to `address` that stand and get nothing through. Never throws; none where `ss` is not there. */
+/**
+ * Connections to `address` that stand because what is sent is lost: not those whose peer takes no more for now.
+ * Never throws; none where `ss` is not there.
+ */
 export async function lookAtStalls(address: string, signal: AbortSignal): Promise<Stall[]> {
   const said = await runProgram('ss', ['-tinHO', 'state', 'established', 'dst', address], {
     signal,
@@ -30,8 +33,9 @@ export function readStalls(text: string): Stall[] {
     const [, queued = '0'] = line.trim().split(/\s+/)
     const pmtu = figure('pmtu')
     const [, peer] = line.match(/\S+:\d+(?=\s)/g) ?? []
-    if (backoff < TELLING_BACKOFF || Number(queued) === 0 || pmtu === undefined || peer === undefined)
-      return []
+    // A peer whose window is closed is asked ever less often, too; then nothing is under way.
+    const lost = backoff >= TELLING_BACKOFF && figure('unacked') !== undefined
+    if (!lost || Number(queued) === 0 || pmtu === undefined || peer === undefined) return []
     const saw = line.match(/(?<=\s)(?:backoff|mss|pmtu|bytes_acked|unacked|retrans|notsent):\S+/g) ?? []
     return [{ peer, packetBytes: Number(pmtu), saw: `${peer} ${queued} bytes wait, ${saw.join(' ')}` }]
   })
