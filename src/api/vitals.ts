@@ -48,7 +48,8 @@ export const connectorHistory = z
 const applicationHealth = z.object({
   host: z.string(),
   port: z.number().int(),
-  state: z.enum(['healthy', 'unhealthy']),
+  /** `degraded`: it can be connected to, and is not as it should be. */
+  state: z.enum(['healthy', 'degraded', 'unhealthy']),
   at: timestamp,
   /** The connector tried by itself: no session asked. */
   probe: z.boolean(),
@@ -78,7 +79,7 @@ export const segmentHealth = z
         id: z.string(),
         name: z.string(),
         group: z.string(),
-        state: z.enum(['healthy', 'unhealthy', 'unknown']),
+        state: z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']),
         /** Why it would get no session now. */
         out: z.string().optional(),
         applications: z.array(applicationHealth),

@@ -4,7 +4,7 @@ import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
-import { selfDiagnose, selfExamine } from './self-examine.ts'
+import { selfDiagnose, selfExamine, selfLookCloser } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
 
@@ -94,7 +94,9 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
   const started = { config: flags.config, keyFile, proxy, edge }
   const examine = selfExamine('connector', stateDir, started)
   const diagnose = selfDiagnose('connector', stateDir, started)
-  await new Connector({ ...options, examine, diagnose, log: createLog('connector') }).serve(stop.signal)
+  const lookCloser = selfLookCloser(stateDir, options)
+  const log = createLog('connector')
+  await new Connector({ ...options, examine, diagnose, lookCloser, log }).serve(stop.signal)
 }
 
 /** The edge is that of the flag, the configuration, the identity or the key: the first there is. */

@@ -22,7 +22,8 @@ export function segmentHealthText({ mode, state, code, because, groups, connecto
     ...connectors.flatMap(({ name, state: own, out, applications }) => [
       `  ${name}  ${style(COLOURS[own], own)}${out === undefined ? '' : `  no new session: ${inLine(out)}`}`,
       ...applications.map(({ host, port, state: reached, code: why, at, probe }) => {
-        const what = reached === 'healthy' ? 'reached' : style('red', String(why))
+        const named = style(COLOURS[reached], String(why))
+        const what = { healthy: 'reached', degraded: `reached, but ${named}`, unhealthy: named }[reached]
         return `    ${host}:${port}  ${what}  ${style('dim', `${probe ? 'probe' : 'session'} ${at}`)}`
       }),
     ]),

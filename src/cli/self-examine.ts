@@ -1,4 +1,5 @@
 import path from 'node:path'
+import type { LookCloser } from '../connector/closer-look.ts'
 import type { DaemonFacts, PatientRole } from '../doctor/facts.ts'
 import type { Report } from '../doctor/report.ts'
 import type { Diagnose } from '../link/diagnosis.ts'
@@ -90,5 +91,13 @@ export function selfDiagnose(role: PatientRole, stateDir: string, flags: Patient
     })
     for (const step of steps.rest(report.checks)) progress.step(step)
     return report
+  }
+}
+
+/** The doctor for a connector to ask about an application that it can connect to. */
+export function selfLookCloser(stateDir: string, { proxyFile }: { proxyFile: string }): LookCloser {
+  return async (at, signal) => {
+    const { lookCloser } = await import('../doctor/closer-look.ts')
+    return lookCloser({ role: 'connector', stateDir: path.resolve(stateDir), proxyFile }, at, signal)
   }
 }

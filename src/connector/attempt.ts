@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { asFault, type Fault } from '../base/faults.ts'
+import type { Where } from './closer-look.ts'
 import type { Dialer } from './dialer.ts'
 import { ownAddresses } from './own-addresses.ts'
 import type { Attempt } from './reach.ts'
@@ -11,14 +12,25 @@ export interface AttemptServices {
   readonly dialer: Dialer
 }
 
-/** Tries an application as a session would: same resolver, same checks, same dialer. */
-export function attemptWithin(scope: Pick<Scope, 'allowed'>, { resolver, dialer }: AttemptServices): Attempt {
-  return async ({ host, port }): Promise<Fault | undefined> => {
+/** Addresses that a session would connect to: same resolver, same checks. @throws {Fault} as those do. */
+export function whereWithin(
+  scope: Pick<Scope, 'allowed'>,
+  { resolver }: Pick<AttemptServices, 'resolver'>,
+): Where {
+  return async ({ host }) => {
+    const found = isIP(host) !== 0 ? [host] : await resolver.addresses(host)
+    return scope.allowed(host, found, ownAddresses())
+  }
+}
+
+/** Tries an application as a session would. */
+export function attemptWithin(scope: Pick<Scope, 'allowed'>, services: AttemptServices): Attempt {
+  const where = whereWithin(scope, services)
+  return async (application): Promise<Fault | undefined> => {
     try {
-      const found = isIP(host) !== 0 ? [host] : await resolver.addresses(host)
-      const addresses = scope.allowed(host, found, ownAddresses())
+      const addresses = await where(application)
       const { promise, resolve } = Promise.withResolvers<Fault | undefined>()
-      dialer.dial(addresses, port, (fault, socket) => {
+      services.dialer.dial(addresses, application.port, (fault, socket) => {
         socket?.destroy()
         resolve(fault)
       })

@@ -48,10 +48,10 @@ export class Connector {
   #enrolSkewMs: number | undefined
 
   constructor(options: ConnectorOptions) {
-    const { log } = options
+    const { log, lookCloser } = options
     this.#o = options
     this.#progress = new Progress(log, systemClock)
-    this.#services = new Services(log)
+    this.#services = new Services(log, lookCloser)
     const { rawPhase } = this.#services
     this.#tunnels = new Tunnels({ services: this.#services, rawPhase, log })
   }
@@ -206,7 +206,7 @@ export class Connector {
 
   /** Prometheus text. */
   metrics(): string {
-    const { active, authority, reports, reach, rawPhase, vitals } = this.#services
+    const { active, authority, reports, reach, looks, rawPhase, vitals } = this.#services
     return writeMetrics({
       state: this.#state(),
       stages: this.#progress.stages,
@@ -217,6 +217,7 @@ export class Connector {
       tunnelsOpen: this.#tunnels.count,
       reportsWaiting: reports.waiting,
       applicationsFailing: reach.failing,
+      applicationsImpaired: looks.impaired,
       rawPhaseBlocked: rawPhase.blocked.length,
       figures: vitals.history.at(-1),
       overloaded: vitals.overload !== undefined,

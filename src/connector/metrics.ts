@@ -19,6 +19,7 @@ export interface ConnectorFigures {
   readonly tunnelsOpen: number
   readonly reportsWaiting: number
   readonly applicationsFailing: number
+  readonly applicationsImpaired: number
   /** Paths to edges that let only TLS through. */
   readonly rawPhaseBlocked: number
   /** Of the last sample; absent before the first. */
@@ -47,6 +48,11 @@ export function writeMetrics(figures: ConnectorFigures): string {
   text.durations('dns_seconds', 'Names of applications asked for and answered', sessions.dns)
   text.durations('dial_seconds', 'Connections to applications', sessions.dial)
   text.gauge('applications_failing', 'Applications whose last dial failed', figures.applicationsFailing)
+  text.gauge(
+    'applications_impaired',
+    'Applications that can be connected to and are not as they should be',
+    figures.applicationsImpaired,
+  )
   text.gauge('tunnels', 'Tunnels open now', figures.tunnelsOpen)
   text.counter('tunnels_total', 'Tunnels opened', tunnels.opened)
   text.counter(

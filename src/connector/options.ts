@@ -3,6 +3,7 @@ import { readConfig } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import type { Diagnose } from '../link/diagnosis.ts'
 import type { Examine } from '../link/self-examination.ts'
+import type { LookCloser } from './closer-look.ts'
 
 const path = z.string().min(1).max(4096)
 
@@ -42,6 +43,8 @@ export interface ConnectorOptions extends ConnectorConfig {
   readonly examine?: Examine
   /** Asked when the control plane wants to know what this machine sees. */
   readonly diagnose?: Diagnose
+  /** Asked now and then about applications that it can connect to. */
+  readonly lookCloser?: LookCloser
   /** Where the files that tell machines apart are looked for; tests give a folder of their own. */
   readonly machineRoot?: string
 }

@@ -5,8 +5,9 @@
  * @module
  */
 import type { WatchedApplication } from '../wire/control.ts'
-import { type AttemptServices, attemptWithin } from './attempt.ts'
-import type { Application, Attempt, Reach } from './reach.ts'
+import { type AttemptServices, attemptWithin, whereWithin } from './attempt.ts'
+import type { CloserLooks, Where } from './closer-look.ts'
+import { type Application, type Attempt, keyOf, type Reach } from './reach.ts'
 import { Scope } from './scope.ts'
 
 const TICK_MS = 250
@@ -17,19 +18,23 @@ interface Entry {
   readonly application: Application
   readonly everyMs: number
   readonly attempt: Attempt
+  readonly where: Where
   nextMs: number
   trying: boolean
 }
 
+export interface ProbesServices extends AttemptServices {
+  readonly reach: Pick<Reach, 'probed' | 'unwatched'>
+  readonly looks: Pick<CloserLooks, 'reached' | 'forget'>
+}
+
 export class Probes implements Disposable {
-  readonly #services: AttemptServices
-  readonly #reach: Pick<Reach, 'probed' | 'unwatched'>
+  readonly #services: ProbesServices
   #entries: ReadonlyMap<string, Entry> = new Map()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(services: AttemptServices, reach: Pick<Reach, 'probed' | 'unwatched'>) {
+  constructor(services: ProbesServices) {
     this.#services = services
-    this.#reach = reach
   }
 
   get count(): number {
@@ -44,16 +49,26 @@ export class Probes implements Disposable {
         const { segment, host, port, everyMs } = one
         const known = before.get(keyOf(one))
         const application = { segment, host, port }
-        const attempt = attemptWithin(scopeOf(one), this.#services)
+        const scope = scopeOf(one)
+        const [attempt, where] = [attemptWithin(scope, this.#services), whereWithin(scope, this.#services)]
         const { nextMs = 0, trying = false } = known ?? {}
-        return [keyOf(one), { application, everyMs, attempt, nextMs, trying }]
+        return [keyOf(one), { application, everyMs, attempt, where, nextMs, trying }]
       }),
     )
+    const { reach, looks } = this.#services
     for (const [key, { application }] of before) {
-      if (!this.#entries.has(key)) this.#reach.unwatched(application)
+      if (this.#entries.has(key)) continue
+      reach.unwatched(application)
+      looks.forget(application)
     }
     if (list.length === 0) this[Symbol.dispose]()
     else this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
+  }
+
+  /** A session has reached it. */
+  used(application: Application): void {
+    const entry = this.#entries.get(keyOf(application))
+    if (entry !== undefined) this.#services.looks.reached(entry.application, 'session', entry.where)
   }
 
   #tick(): void {
@@ -72,8 +87,9 @@ export class Probes implements Disposable {
     const fault = await entry.attempt(entry.application)
     entry.trying = false
     // Taken off the list meanwhile: nobody wants to know any more.
-    if (this.#entries.has(keyOf(entry.application)))
-      this.#reach.probed(entry.application, entry.attempt, fault)
+    if (!this.#entries.has(keyOf(entry.application))) return
+    this.#services.reach.probed(entry.application, entry.attempt, fault)
+    if (fault === undefined) this.#services.looks.reached(entry.application, 'check', entry.where)
   }
 
   [Symbol.dispose](): void {
@@ -94,8 +110,4 @@ function scopeOf({ segment, segmentName, host, port, networks }: WatchedApplicat
     tcp: [[port, port]],
     udp: [],
   })
-}
-
-function keyOf({ segment, host, port }: Application): string {
-  return `${segment} ${host} ${port}`
 }

@@ -115,3 +115,31 @@ test('Reach: what was only watched and is watched no more makes nobody ill; what
   for (const one of [APP, used]) reach.unwatched(one)
   assert.equal(reach.failing, 1)
 })
+
+test('Reach tells what a closer look has found, beside that it is reached, until it is well or not watched', (t) => {
+  const { reach, tell } = fixture(t)
+  const said: [boolean, string | undefined][] = []
+  reach.resume((message) => {
+    tell(message)
+    if (message.type === 'reach') said.push([message.ok, message.fault?.code])
+  })
+  const narrow = new Fault('PATH_MTU', 'hr.example:443: too narrow', { hop: 'application' })
+  reach.note(APP, async () => undefined, undefined)
+  reach.impaired(APP, narrow)
+  reach.impaired(APP, narrow)
+  reach.probed(APP, async () => undefined, undefined)
+  reach.note(APP, async () => refused, refused)
+  reach.note(APP, async () => undefined, undefined)
+  reach.impaired(APP, undefined)
+  assert.deepEqual(said, [
+    [true, undefined],
+    [true, 'PATH_MTU'],
+    [true, 'PATH_MTU'],
+    [false, 'APP_REFUSED'],
+    [true, 'PATH_MTU'],
+    [true, undefined],
+  ])
+  reach.impaired({ ...APP, host: 'unknown.example' }, narrow)
+  assert.equal(said.length, 6, 'what nobody has connected to is not told')
+  assert.equal(reach.failing, 0)
+})

@@ -33,6 +33,8 @@ interface Entry {
   readonly application: Application
   readonly attempt: Attempt
   fault: Fault | undefined
+  /** It can be connected to, and all the same it is not as it should be. */
+  impaired: Fault | undefined
   askedMs: number
   /** Somebody asked for it; else it was only watched. */
   used: boolean
@@ -58,7 +60,7 @@ export class Reach implements Disposable {
 
   #note(application: Application, attempt: Attempt, fault: Fault | undefined, used: boolean): void {
     if (fault !== undefined && NOT_OF_APPLICATION.has(fault.code)) return
-    const key = `${application.segment} ${application.host} ${application.port}`
+    const key = keyOf(application)
     let entry = this.#known.get(key)
     if (entry !== undefined) {
       entry.askedMs = performance.now()
@@ -67,7 +69,8 @@ export class Reach implements Disposable {
     } else {
       if (this.#known.size >= MAX_APPLICATIONS) this.#forgetOldest()
       const nowMs = performance.now()
-      entry = { application, attempt, fault, askedMs: nowMs, used, nextMs: 0, waitMs: 0, trying: false }
+      const turn = { nextMs: 0, waitMs: 0, trying: false }
+      entry = { application, attempt, fault, impaired: undefined, askedMs: nowMs, used, ...turn }
       this.#known.set(key, entry)
     }
     this.#change(entry, fault)
@@ -76,14 +79,25 @@ export class Reach implements Disposable {
   /** This connector tried by itself. Told each time: what control knows ends when it is not told again. */
   probed(application: Application, attempt: Attempt, fault: Fault | undefined): void {
     this.#note(application, attempt, fault, false)
-    if (fault === undefined || !NOT_OF_APPLICATION.has(fault.code)) this.#report({ application, fault }, true)
+    if (fault !== undefined && NOT_OF_APPLICATION.has(fault.code)) return
+    this.#report(this.#known.get(keyOf(application))!, true)
+  }
+
+  /** What a closer look at an application that can be connected to has found, or that it is well again. */
+  impaired(application: Application, found: Fault | undefined): void {
+    const entry = this.#known.get(keyOf(application))
+    if (entry === undefined || entry.impaired?.code === found?.code) return
+    entry.impaired = found
+    this.#report(entry)
   }
 
   /** Control watches it no more, and nobody has used it: it is no part of this connector's health. */
-  unwatched({ segment, host, port }: Application): void {
-    const key = `${segment} ${host} ${port}`
+  unwatched(application: Application): void {
+    const key = keyOf(application)
     const entry = this.#known.get(key)
-    if (entry === undefined || entry.used) return
+    if (entry === undefined) return
+    entry.impaired = undefined // nobody looks any more whether it still is
+    if (entry.used) return
     this.#known.delete(key)
     this.#failing.delete(entry)
   }
@@ -111,12 +125,13 @@ export class Reach implements Disposable {
     this.#timer ??= setInterval(() => this.#tick(), 1000).unref()
   }
 
-  #report({ application, fault }: Pick<Entry, 'application' | 'fault'>, probe = false): void {
+  #report({ application, fault, impaired }: Entry, probe = false): void {
+    const said = fault ?? impaired
     this.#tell?.({
       type: 'reach',
       ...application,
       ok: fault === undefined,
-      ...(fault === undefined ? {} : { fault: faultToMessage(fault) }),
+      ...(said === undefined ? {} : { fault: faultToMessage(said) }),
       ...(probe ? { probe } : {}),
     })
   }
@@ -160,4 +175,8 @@ export class Reach implements Disposable {
     this.#failing.clear()
     this.#known.clear()
   }
+}
+
+export function keyOf({ segment, host, port }: Application): string {
+  return `${segment} ${host} ${port}`
 }

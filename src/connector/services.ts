@@ -7,6 +7,7 @@ import type { OutageReport } from '../link/self-examination.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { ActiveSessions } from './active-sessions.ts'
+import { CloserLooks, type LookCloser } from './closer-look.ts'
 import { Dialer } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
 import { Probes } from './probes.ts'
@@ -26,15 +27,18 @@ export class Services implements StreamServices, Disposable {
   readonly dialer = new Dialer()
   readonly udp = new UdpFlows()
   readonly reach = new Reach()
-  readonly probes = new Probes(this, this.reach)
+  readonly looks: CloserLooks
+  readonly probes: Probes
   readonly rawPhase: RawPhase
   readonly reports: SessionReports
   readonly active: ActiveSessions
   readonly vitals: Vitals
   #flaps: FlapWatch | undefined
 
-  constructor(log: Log) {
+  constructor(log: Log, look?: LookCloser) {
     this.log = log
+    this.looks = new CloserLooks({ log, reach: this.reach, look })
+    this.probes = new Probes(this)
     this.rawPhase = new RawPhase({ log })
     this.reports = new SessionReports({ log })
     this.active = new ActiveSessions(this.clock, this.reports)
@@ -54,13 +58,19 @@ export class Services implements StreamServices, Disposable {
 
   /** What is wrong though it serves. */
   notes(more: readonly (Fault | undefined)[]): FaultMessage[] {
-    const notes = [...this.rawPhase.blocked, ...more, ...this.vitals.notes, this.#flaps?.fault]
+    const notes = [
+      ...this.rawPhase.blocked,
+      ...more,
+      ...this.vitals.notes,
+      this.#flaps?.fault,
+      ...this.looks.notes,
+    ]
     return notes.filter((note) => note !== undefined).map(faultToMessage)
   }
 
   [Symbol.dispose](): void {
-    const { vitals, probes, resolver, dialer, udp, reach, rawPhase, reports } = this
-    for (const part of [vitals, probes, resolver, dialer, udp, reach, rawPhase, reports])
+    const { vitals, probes, looks, resolver, dialer, udp, reach, rawPhase, reports } = this
+    for (const part of [vitals, probes, looks, resolver, dialer, udp, reach, rawPhase, reports])
       part[Symbol.dispose]()
   }
 }

@@ -19,6 +19,7 @@ import { openEcho } from './echo.ts'
 import type { GrantAuthority, HeldGrant } from './grants.ts'
 import { TunnelGrants } from './grants.ts'
 import { ownAddresses } from './own-addresses.ts'
+import type { Probes } from './probes.ts'
 import type { Reach } from './reach.ts'
 import type { Resolver } from './resolver.ts'
 import { Session, type TunnelFacts } from './session.ts'
@@ -33,6 +34,7 @@ export interface StreamServices {
   readonly dialer: Dialer
   readonly udp: UdpFlows
   readonly reach: Reach
+  readonly probes: Pick<Probes, 'used'>
   readonly active: ActiveSessions
 }
 
@@ -151,8 +153,10 @@ export class TunnelStreams {
   }
 
   #note(held: HeldGrant, { host, port }: Open, fault: Fault | undefined): void {
-    const { segment } = held.grant
-    this.#services.reach.note({ segment, host, port }, attemptWithin(held.scope, this.#services), fault)
+    const application = { segment: held.grant.segment, host, port }
+    const { reach, probes } = this.#services
+    reach.note(application, attemptWithin(held.scope, this.#services), fault)
+    if (fault === undefined) probes.used(application)
   }
 
   #refuse(session: Session, fault: Fault): void {

@@ -85,6 +85,7 @@ export async function openTunnel(
     dialer: new Dialer(o.dialer),
     udp: new UdpFlows(o.udpIdleMs),
     reach: new Reach(),
+    probes: { used: () => {} },
     active: new ActiveSessions(systemClock, reportsOut),
   }
   services.authority.replaceKeys(verifyKeys([tenant.signingKey.publicJwk]))

@@ -27,3 +27,17 @@ test('an application that one member reaches is not lost; one that nobody reache
   assert.equal(lost.because, 'no connector reaches x:443 (a: APP_REFUSED, b: APP_REFUSED)')
   assert.equal(segmentHealth('onAccess', [member('a', told('x', true)), member('b')], '').state, 'healthy')
 })
+
+test('an application that is connected to and fails its users all the same is degraded, with what was found', () => {
+  const detail = 'x:443: The certificate that answers for x does not have that name, so programs refuse it.'
+  const found = { ...told('x', true), fault: { code: 'APP_TLS_NAME', hop: 'application', detail } } as const
+  const all = [member('a', found), member('b', found)]
+  assert.deepEqual(
+    all.map(({ state }) => state),
+    ['degraded', 'degraded'],
+  )
+  const { state, because } = segmentHealth('onAccess', all, '')
+  assert.equal(state, 'degraded', 'it is reached: nobody is turned away')
+  assert.equal(because, `a connects, but APP_TLS_NAME: ${detail}; b connects, but APP_TLS_NAME: ${detail}`)
+  assert.equal(member('a', found, told('y', false)).state, 'unhealthy')
+})

@@ -13,7 +13,8 @@ export type Mode = PolicySegment['health']
 export interface ApplicationHealth {
   readonly host: string
   readonly port: number
-  readonly state: 'healthy' | 'unhealthy'
+  /** `degraded`: it can be connected to, and is not as it should be. */
+  readonly state: 'healthy' | 'degraded' | 'unhealthy'
   readonly atMs: number
   /** The connector tried by itself: no session asked. */
   readonly probe: boolean
@@ -23,7 +24,7 @@ export interface ApplicationHealth {
 }
 
 export interface MemberHealth {
-  readonly state: 'healthy' | 'unhealthy' | 'unknown'
+  readonly state: 'healthy' | 'degraded' | 'unhealthy' | 'unknown'
   readonly applications: readonly ApplicationHealth[]
 }
 
@@ -37,11 +38,13 @@ export interface SegmentHealth {
 export function memberHealth(told: readonly Told[]): MemberHealth {
   const applications = told.map(({ host, port, ok, atMs, probe, fault }): ApplicationHealth => {
     const { code, hop, detail } = fault ?? {}
-    return { host, port, state: ok ? 'healthy' : 'unhealthy', atMs, probe, code, hop, detail }
+    const reached = code === undefined ? 'healthy' : 'degraded'
+    return { host, port, state: ok ? reached : 'unhealthy', atMs, probe, code, hop, detail }
   })
-  if (applications.length === 0) return { state: 'unknown', applications }
-  const failing = applications.some(({ state }) => state === 'unhealthy')
-  return { state: failing ? 'unhealthy' : 'healthy', applications }
+  const worst = (['unhealthy', 'degraded', 'healthy'] as const).find((state) =>
+    applications.some((one) => one.state === state),
+  )
+  return { state: worst ?? 'unknown', applications }
 }
 
 /** An application is well where one member reaches it; a segment, where that is so of all that was tried. */
@@ -61,10 +64,12 @@ export function segmentHealth(
     )
     return { state: 'unhealthy', because: `no connector reaches ${reasons.join('; ')}` }
   }
-  const partly = tried.filter(({ state }) => state === 'unhealthy')
+  const partly = tried.filter(({ state }) => state !== 'healthy')
   if (partly.length > 0) {
-    const reasons = partly.map(
-      ({ name, host, port, code }) => `${name} does not reach ${host}:${port}: ${code}`,
+    const reasons = partly.map(({ name, host, port, code, detail, state }) =>
+      state === 'unhealthy'
+        ? `${name} does not reach ${host}:${port}: ${code}`
+        : `${name} connects, but ${code}: ${detail}`,
     )
     return { state: 'degraded', because: reasons.join('; ') }
   }

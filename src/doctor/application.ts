@@ -44,15 +44,23 @@ export async function lookAtApplication(
   const dialled = name.addresses.filter((address) => mayDial(address, target.networks))
   const addresses = dialled.slice(0, MAX_ADDRESSES)
   const filteredBefore = await readFiltered()
-  const [{ attempts, neighbours, tls: shown }, ping] = await Promise.all([
+  const [{ attempts, neighbours, tls: shown }, path] = await Promise.all([
     connect(target, addresses, signal),
-    addresses[0] === undefined ? undefined : pingSizes(addresses[0], signal),
+    addresses[0] === undefined ? undefined : lookAtPath(addresses[0], signal),
   ])
   const silent = attempts.find(({ is }) => is === 'silent')
   const returnPath = silent && (await lookAtReturnPath(filteredBefore, silent.address, signal))
-  const mute = addresses[0] !== undefined && ping?.throughBytes === undefined
-  const stalls = mute ? await lookAtStalls(addresses[0]!, signal) : undefined
-  return { target, name, attempts, neighbours, tls: shown, ping, stalls, returnPath }
+  return { target, name, attempts, neighbours, tls: shown, ...path, returnPath }
+}
+
+/** Which sizes pass. Never throws. */
+export async function lookAtPath(
+  address: string,
+  signal: AbortSignal,
+): Promise<Pick<AppFacts, 'ping' | 'stalls'>> {
+  const ping = await pingSizes(address, signal)
+  if (ping?.throughBytes !== undefined) return { ping }
+  return { ping, stalls: await lookAtStalls(address, signal) }
 }
 
 async function resolve(host: string, servers: readonly string[], signal: AbortSignal): Promise<NameFacts> {
@@ -83,9 +91,10 @@ function neighboursOf({ port, ports = [] }: AppTarget): number[] {
   return [...new Set([...ofSegment, ...families.flat()])].filter((other) => other !== port)
 }
 
-function certificateOf(
-  target: AppTarget,
-  { address, port }: TcpFacts,
+/** Whose certificate answers, on ports where TLS is usual. Never rejects. */
+export function certificateOf(
+  target: Pick<AppTarget, 'host'>,
+  { address, port }: Pick<TcpFacts, 'address' | 'port'>,
   signal: AbortSignal,
 ): Promise<AppFacts['tls']> {
   if (!isTlsPort(port)) return Promise.resolve(undefined)

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { judgeCloser } from './closer-look.ts'
+
+const PATIENT = { role: 'connector', stateDir: '/var/lib/backstitch/connector', proxyFile: '' } as const
+const AT = { host: 'hr.tcs.internal', port: 443, address: '10.20.9.40' }
+const PASSES = { address: AT.address, throughBytes: 1500, saw: 'echoes up to 1500 bytes' }
+
+test('a connection behind which all is well, or nothing can be seen, is no fault', () => {
+  const tls = { names: 'DNS:hr.tcs.internal', subject: 'CN=hr', fits: true }
+  assert.equal(judgeCloser(PATIENT, { ...AT, tls, ping: PASSES }), undefined)
+  assert.equal(judgeCloser(PATIENT, AT), undefined)
+  const told = { ...PASSES, throughBytes: 1400, lostBytes: 1420, toldMtu: 1400 }
+  assert.equal(judgeCloser(PATIENT, { ...AT, ping: told }), undefined, 'senders are told')
+})
+
+test('a certificate of another name, and packets that are lost in silence, are told with what to do', () => {
+  const tls = { names: 'DNS:old.tcs.internal', subject: 'CN=old', fits: false }
+  const name = judgeCloser(PATIENT, { ...AT, tls, ping: PASSES })
+  assert.equal(`${name?.hop} ${name?.code}`, 'application APP_TLS_NAME')
+  assert.match(name!.detail, /^hr\.tcs\.internal:443: The certificate that answers /)
+  assert.match(String(name!.seen.saw), /DNS:old\.tcs\.internal/)
+  assert.match(String(name!.seen.fix), /add hr\.tcs\.internal to the certificate/)
+  const narrow = judgeCloser(PATIENT, { ...AT, ping: { ...PASSES, throughBytes: 1280, lostBytes: 1360 } })
+  assert.equal(`${narrow?.hop} ${narrow?.code}`, 'application PATH_MTU')
+  assert.match(String(narrow!.seen.saw), /1280 bytes pass, 1360 are lost in silence/)
+  assert.match(String(narrow!.seen.verify), /^backstitch doctor connector .*--app hr\.tcs\.internal:443/)
+})

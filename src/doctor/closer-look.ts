@@ -1,0 +1,54 @@
+/**
+ * The part of the last mile that a connection which stands does not show, for a connector to ask now and then.
+ *
+ * @module
+ */
+import net from 'node:net'
+import { Fault } from '../base/faults.ts'
+import { hostPort } from '../link/egress.ts'
+import { certificateOf, lookAtPath } from './application.ts'
+import { appMtu, appTls } from './checks/application.ts'
+import { diagnose } from './diagnose.ts'
+import type { AppFacts, Patient } from './facts.ts'
+
+const CHECKS = [appTls, appMtu]
+
+/** Never rejects. @param addresses Of the host, as a session would connect to them; not empty. */
+export async function lookCloser(
+  patient: Patient,
+  { host, port, addresses: [address = host] }: { host: string; port: number; addresses: readonly string[] },
+  signal: AbortSignal,
+): Promise<Fault | undefined> {
+  // Who goes by address does not ask for a name in a certificate.
+  const named = net.isIP(host) === 0
+  const [tls, path] = await Promise.all([
+    named ? certificateOf({ host }, { address, port }, signal) : undefined,
+    lookAtPath(address, signal),
+  ])
+  return judgeCloser(patient, { host, port, address, ...path, tls })
+}
+
+/** Pure. @returns APP_TLS_NAME or PATH_MTU, with what was seen, what to do and how to ask again. */
+export function judgeCloser(
+  patient: Patient,
+  seen: Pick<AppFacts, 'tls' | 'ping' | 'stalls'> & { host: string; port: number; address: string },
+): Fault | undefined {
+  const { host, port, address, ...found } = seen
+  const target = { host, port, networks: [] }
+  const name = { name: host, addresses: [address], tookMs: 0, servers: [] }
+  const app: AppFacts = { target, name, attempts: [], neighbours: [], ...found }
+  const { roots } = diagnose(CHECKS, {
+    patient: { ...patient, app: target },
+    nowMs: 0,
+    known: { app },
+    unknown: {},
+    pending: new Set(),
+  })
+  const [root] = roots
+  if (root === undefined) return undefined
+  const { fault, cause, seen: saw, fix, verify } = root.verdict
+  return new Fault(fault, `${hostPort(target)}: ${cause}`, {
+    hop: root.hop,
+    seen: { saw, fix, verify: verify.run },
+  })
+}
