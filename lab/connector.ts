@@ -15,6 +15,7 @@ interface Status {
   readonly pid: number
   readonly id?: string
   readonly clockSkewMs?: number
+  readonly notes: readonly { readonly code: string }[]
   readonly stages: readonly { stage: number; state: string; fault?: { code: string; hop: string } }[]
 }
 

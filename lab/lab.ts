@@ -235,8 +235,12 @@ export class Lab implements AsyncDisposable {
   }
 
   /** What the user's browser gets: a page of the application, or a page of the client that says why not. */
-  async browse(host = APP_NAME, port = APP_PORT): Promise<{ text: string; tookMs: number; command: string }> {
-    const command = `curl -sS --max-time 20 -x http://${LOCAL_PROXY} http://${host}:${port}/`
+  async browse(
+    host = APP_NAME,
+    port = APP_PORT,
+    scheme = 'http',
+  ): Promise<{ text: string; tookMs: number; command: string }> {
+    const command = `curl -sS --max-time 20 -x http://${LOCAL_PROXY} ${scheme}://${host}:${port}/`
     const { stdout, tookMs } = await this.machines.user.shell(command)
     return { text: stdout, tookMs, command }
   }

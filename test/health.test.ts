@@ -8,6 +8,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
+import tls from 'node:tls'
 import type { SegmentSpec } from '../src/api/specs.ts'
 import { Fault } from '../src/base/faults.ts'
 import { readStatus } from '../src/base/status-socket.ts'
@@ -15,11 +16,15 @@ import { parseForward } from '../src/client/forward-spec.ts'
 import type { ConnectorStatus } from '../src/connector/status.ts'
 import { candidatesOf } from '../src/control/agents/candidates.ts'
 import { loadPolicy } from '../src/control/snapshot.ts'
+import { anEdge, hold, tenant } from '../src/pki/handshake.fixture.ts'
 import { selectConnector } from '../src/policy/select.ts'
 import { openClientSite, until } from './client-site.ts'
 import { serveEcho } from './client-traffic.ts'
 import { ConnectorProcess } from './connector-process.ts'
 import { openSite, type Site } from './site.ts'
+
+/** No other port will do: a ClientHello is sent only where TLS is usual. */
+const USUALLY_TLS = 9443
 
 async function start(site: Site, name: string): Promise<ConnectorProcess> {
   const connector = new ConnectorProcess({
@@ -146,6 +151,36 @@ test('health: continuous is known without a session, onAccess is unknown until s
   t.after(() => app.close())
   await until(async () => (await health('watched')).state === 'healthy')
   assert.equal(connector.lines.filter(({ event }) => event === 'connector.stopped').length, 0)
+})
+
+test('an application that answers with the certificate of another name is degraded, and nobody had to complain', async (t) => {
+  await using site = await openSite()
+  const { key, cert } = await hold(await tenant('tnt_a'), anEdge)
+  const app = tls.createServer({ key, cert }, (socket) => void socket.on('error', () => {}).resume())
+  await once(app.listen(USUALLY_TLS, '127.0.0.1'), 'listening')
+  t.after(() => app.close())
+  const spec = { domains: ['localhost'], addressCidrs: ['127.0.0.1/32'], tcp: [String(USUALLY_TLS)] }
+  await declareSegment(site, 'watched', { ...spec, health: 'continuous' })
+  await using connector = await start(site, 'one')
+
+  const said = await connector.event('application.impaired')
+  assert.equal(`${said.hop} ${said.code}`, 'application APP_TLS_NAME')
+  interface Health {
+    state: string
+    because: string
+    connectors: { applications: { state: string; code?: string }[] }[]
+  }
+  const health = () => ask<Health>(site, '/segments/watched/health')
+  await until(async () => (await health()).state === 'degraded')
+  const { because, connectors } = await health()
+  assert.match(because, / connects, but APP_TLS_NAME: localhost:9443: The certificate that answers /)
+  assert.deepEqual(
+    connectors[0]!.applications.map(({ state, code }) => [state, code]),
+    [['degraded', 'APP_TLS_NAME']],
+  )
+  const status = (await readStatus(path.join(site.dir, 'one', 'status.sock'))) as ConnectorStatus
+  assert.deepEqual([status.state, status.applicationsFailing], ['healthy', 0], 'it serves')
+  assert.ok(status.notes.some(({ code }) => code === 'APP_TLS_NAME'))
 })
 
 test('an application that somebody used is tried by every connector, the idle ones too', async () => {

@@ -1,3 +1,4 @@
+import { noteGone, oneSays } from '../closer-look.ts'
 import { printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import type { Lab } from '../lab.ts'
@@ -30,10 +31,6 @@ async function hush(lab: Lab): Promise<void> {
   if (daemon !== undefined) await lab.machines.app.stop(daemon, 'SIGKILL')
 }
 
-/**
- * Nothing of Backstitch looks into what a user sends: TLS is between their program and the application, and a health
- * check ends when TCP stands. It is who asks for a trace that is told.
- */
 export const tlsName: Variant = {
   name: 'tls-name',
   does: 'the application moved to TLS, with the certificate of the host that it was copied from',
@@ -46,15 +43,15 @@ export const tlsName: Variant = {
     await lab.apply({ tcp: [String(APP_PORT), String(PORT)] })
     await speakTls(lab, OLD_NAME)
   },
-  noticed: async (lab) => {
-    const { stdout } = await lab.trace(PORT)
-    return (
-      stdout.startsWith('tls APP_TLS_NAME: ') && stdout.includes(`the certificate is for DNS:${OLD_NAME}`)
-    )
+  // The first user whose program refuses it is enough: from then on connectors look whose certificate answers.
+  noticed: async (lab, since) => {
+    await lab.browse(APP_NAME, PORT, 'https')
+    return oneSays(lab, since, 'APP_TLS_NAME')
   },
   async cure(lab, finding) {
     const [, name] = printed(finding, /^add (\S+) to the certificate$/)
     await speakTls(lab, name!)
+    await Promise.all([lab.connectors.a, lab.connectors.b].map((one) => noteGone(one, 'APP_TLS_NAME')))
   },
   async restore(lab) {
     await hush(lab)

@@ -1,3 +1,4 @@
+import { noteGone, oneSays } from '../closer-look.ts'
 import { blink, printed, runPrinted } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import { lint } from '../lint.ts'
@@ -102,11 +103,15 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
           `ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} meta length > 1300 drop`,
           `ip daddr 10.1.1.0/24 ip saddr ${ADDRESS.app} meta length > 1300 drop`,
         ),
-      // Checks of health open a connection and are content. It is the user whose transfer stands still.
-      noticed: async (lab) =>
-        (await lab.ask('/bytes/100000', 4)) === undefined && (await lab.ask()) !== undefined,
-      cure: (lab, finding) =>
-        runPrinted(lab.connectors.a, finding, /^ip link set dev INTERFACE mtu 1280$/, { INTERFACE: 'eth0' }),
+      noticeMs: 60_000,
+      // A page opens, a transfer stands still: the connector that carries it looks closer.
+      noticed: async (lab, since) =>
+        (await lab.ask('/bytes/100000', 4)) === undefined && oneSays(lab, since, 'PATH_MTU'),
+      async cure(lab, finding) {
+        const printed = /^ip link set dev INTERFACE mtu 1280$/
+        await runPrinted(lab.connectors.a, finding, printed, { INTERFACE: 'eth0' })
+        await noteGone(lab.connectors.a, 'PATH_MTU')
+      },
       restore: async (lab) => {
         await lab.firewall.clear()
         await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')

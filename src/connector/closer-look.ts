@@ -120,10 +120,10 @@ export class CloserLooks implements Disposable {
       )
       return
     }
-    const { code, hop, seen } = found
+    const { code, hop, seen, detail } = found
     log.warn(
       { event: 'application.impaired', code, hop, host, port, seen },
-      `Connections to ${host}:${port} stand, but: ${found.message}`,
+      `Connects, but ${code}: ${detail}`,
     )
   }
 
