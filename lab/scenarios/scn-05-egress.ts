@@ -83,6 +83,50 @@ application team hears of it on Wednesday, when somebody patches connector-b and
       },
     },
     {
+      name: 'link',
+      does: 'the cable of connector-a has come out of its socket',
+      hints: [
+        'connector-b beside it works',
+        'not even the resolver beside it answers',
+        'ip link: what does it say of the carrier?',
+      ],
+      hop: 'connector',
+      code: 'LINK_DOWN',
+      seen: [/the default route leaves by eth0, which is (lowerlayer)?down/, /with a link: no interface/],
+      // Silence is noticed by a ping that is not answered; then twice by a dial.
+      noticeMs: 60_000,
+      inject: ({ cables }) => cables.link('connector-a', 'down'),
+      async cure({ cables }, finding) {
+        printed(finding, /^plug in the cable of eth0,/)
+        await cables.link('connector-a', 'up')
+      },
+      restore: ({ cables }) => cables.link('connector-a', 'up'),
+    },
+    {
+      name: 'gateway',
+      does: 'after the move of the firewall connector-a still sends by its old address, which nobody has',
+      hints: [
+        'connector-b beside it works',
+        'its neighbours are there',
+        'ip route, and then ip neigh: who is that?',
+      ],
+      hop: 'edge',
+      code: 'EDGE_UNREACHABLE',
+      seen: [/198\.51\.100\.10:443 EHOSTUNREACH after \d+ ms, next hop 10\.1\.1\.254 does not answer/],
+      noticeMs: 60_000,
+      inject: ({ machines }) =>
+        machines['connector-a']
+          .succeed('ip', 'route', 'replace', 'default', 'via', '10.1.1.254')
+          .then(() => {}),
+      cure: ({ connectors }, finding) =>
+        runPrinted(connectors.a, finding, /^ip route replace default via GATEWAY$/, {
+          GATEWAY: ADDRESS.fwSite,
+        }),
+      async restore({ machines }) {
+        await machines['connector-a'].succeed('ip', 'route', 'replace', 'default', 'via', ADDRESS.fwSite)
+      },
+    },
+    {
       name: 'net-unreachable',
       does: 'a router answers every packet of connector-a with "network unreachable"',
       hints: [

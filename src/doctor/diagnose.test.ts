@@ -24,6 +24,7 @@ const SINGLE: Record<Illness, string> = {
   blocked: 'edge EGRESS_BLOCKED',
   rejected: 'edge EGRESS_REJECTED',
   prohibited: 'edge EGRESS_REJECTED',
+  linkDown: 'connector LINK_DOWN',
   noRoute: 'edge EDGE_UNREACHABLE',
   only443: 'edge CONTROL_PORT_BLOCKED',
   proxyRequired: 'edge PROXY_REQUIRED',
@@ -173,6 +174,8 @@ test('no route: the machine itself, a router on the way, or nobody at the end', 
   assert.match(causeOf({ errno: 'ENETUNREACH' }), /^This machine has no route/)
   assert.match(causeOf({ errno: 'ENETUNREACH', nextHop: '10.0.0.1 answers' }), /^A router on the way/)
   assert.match(causeOf({ errno: 'EHOSTUNREACH', nextHop: '10.0.0.1 answers' }), /nobody at its end/)
+  const router = causeOf({ errno: 'EHOSTUNREACH', nextHop: '10.0.0.254 does not answer' })
+  assert.match(router, /^The router 10\.0\.0\.254, .* is not there/)
 })
 
 test('a clock that is off says what certificates make of it', () => {

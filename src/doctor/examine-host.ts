@@ -10,6 +10,7 @@ import { lookAtClockSync } from '../probe/clock-sync.ts'
 import { lookAtDenials } from '../probe/denials.ts'
 import { lookAtDisk } from '../probe/disk.ts'
 import { lookAtFolder } from '../probe/file-access.ts'
+import { lookAtLink } from '../probe/link.ts'
 import { lookAtLoad } from '../probe/load.ts'
 import { lookAtResolvers } from '../probe/names.ts'
 import type { Check } from './check.ts'
@@ -20,6 +21,7 @@ import { edgeTcp } from './checks/edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './checks/edge-tls.ts'
 import { connectionTracking, hostCertificates, hostName, listening } from './checks/host.ts'
 import { certificate, provisioningKey, seal } from './checks/identity.ts'
+import { link } from './checks/link.ts'
 import { descriptors } from './checks/load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './checks/machine.ts'
 import { edgeName, resolver } from './checks/names.ts'
@@ -40,13 +42,25 @@ export const SERVER_CHECKS: readonly Check[] = [...MACHINE, resolverFile, clock,
 /** The way home comes after its own machine, as agents come to it first. */
 export const EDGE_CHECKS: readonly Check[] = [
   ...[...MACHINE, provisioningKey, seal, resolverFile, proxySetting, clock, running, ...SERVING],
-  ...[resolver, edgeName, proxy, edgeTcp, edgeTls, edgeRecords, upgrade, edgeCertificate],
+  ...[link, resolver, edgeName, proxy, edgeTcp, edgeTls, edgeRecords, upgrade, edgeCertificate],
   ...[certificate, control],
 ]
 const FACTS: readonly FactName[] = ['denials', 'disk', 'stateDir', 'resolvers', 'sync', 'host', 'load']
 const EDGE_FACTS: readonly FactName[] = [
   ...FACTS,
-  ...(['key', 'identity', 'daemon', 'egress', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping'] as const),
+  ...([
+    'key',
+    'identity',
+    'daemon',
+    'link',
+    'egress',
+    'edgeName',
+    'tcp',
+    'dial',
+    'tls',
+    'answer',
+    'ping',
+  ] as const),
 ]
 const ALL_MS = 10_000
 
@@ -96,6 +110,7 @@ async function lookAtFurtherEdge(
   await Promise.all([
     g.look('key', Promise.resolve(given.key)),
     g.look('identity', Promise.resolve(given.identity)),
+    g.look('link', lookAtLink()),
     g.look('daemon', daemon ? Promise.resolve(daemon) : askDaemon(patient, signal)),
     lookAtWay(g, { patient, egress: readSetting(input), resolvers, input, signal }),
   ])

@@ -11,6 +11,7 @@ import { lookAtClockSync } from '../probe/clock-sync.ts'
 import { lookAtDenials } from '../probe/denials.ts'
 import { lookAtDisk } from '../probe/disk.ts'
 import { lookAtFolder } from '../probe/file-access.ts'
+import { lookAtLink } from '../probe/link.ts'
 import { lookAtLoad } from '../probe/load.ts'
 import { lookAtResolvers, type ResolverFile } from '../probe/names.ts'
 import { lookAtPackage } from '../probe/package.ts'
@@ -43,6 +44,7 @@ const ALWAYS: readonly FactName[] = [
   'denials',
   'disk',
   'stateDir',
+  'link',
   'resolvers',
   'key',
   'identity',
@@ -91,6 +93,7 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
     g.look('denials', given.denials ? Promise.resolve(given.denials) : lookAtDenials(OUR_NAMES, signal)),
     g.look('disk', lookAtDisk(patient.stateDir)),
     g.look('stateDir', lookAtFolder(patient.stateDir)),
+    g.look('link', lookAtLink()),
     g.look('resolvers', resolvers),
     g.look('key', Promise.resolve(given.key)),
     g.look('identity', Promise.resolve(given.identity)),

@@ -14,6 +14,7 @@ import type { DenialFacts } from '../probe/denials.ts'
 import type { DiskFacts } from '../probe/disk.ts'
 import type { FileAccess } from '../probe/file-access.ts'
 import type { PlainAnswer } from '../probe/first-line.ts'
+import type { LinkFacts } from '../probe/link.ts'
 import type { LoadFacts } from '../probe/load.ts'
 import type { NameFacts, ResolverFile } from '../probe/names.ts'
 import type { OomKill } from '../probe/oom-kill.ts'
@@ -174,6 +175,7 @@ export interface FactTable {
   readonly denials: DenialFacts
   readonly disk: DiskFacts
   readonly stateDir: FileAccess
+  readonly link: LinkFacts
   readonly resolvers: ResolverFile
   readonly key: KeyFacts
   readonly identity: IdentityFacts

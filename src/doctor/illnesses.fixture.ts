@@ -118,6 +118,14 @@ export const ILL = {
     known: { tcp: { host: 'edge.example.com', attempts: [tcp('prohibited')], proxies: [] } },
     without: NO_WAY,
   },
+  linkDown: {
+    known: {
+      link: { name: 'eth0', state: 'down', running: [] },
+      tcp: { host: 'edge.example.com', attempts: [tcp('unreachable')], proxies: [] },
+      dial: { fault: faultOf('EDGE_UNREACHABLE', 'x'), tookMs: 3000 },
+    },
+    without: NO_WAY,
+  },
   noRoute: {
     known: { tcp: { host: 'edge.example.com', attempts: [tcp('unreachable')], proxies: [] } },
     without: NO_WAY,

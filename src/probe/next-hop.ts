@@ -4,7 +4,8 @@ import net from 'node:net'
 export interface Neighbour {
   /** The router, or the destination itself where it is on this network. */
   readonly address: string
-  readonly answers: boolean
+  /** `undefined`: it was not asked for, as on a tunnel. */
+  readonly answers?: boolean
 }
 
 const ARP_COMPLETE = 0x2
@@ -24,7 +25,7 @@ export async function readNeighbour(address: string): Promise<Neighbour | undefi
     .split('\n')
     .map((line) => line.split(/\s+/))
     .find(([ip]) => ip === hop)
-  return { address: hop, answers: entry !== undefined && (Number(entry[2]) & ARP_COMPLETE) !== 0 }
+  return { address: hop, answers: entry && (Number(entry[2]) & ARP_COMPLETE) !== 0 }
 }
 
 interface Route {

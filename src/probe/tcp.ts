@@ -33,8 +33,12 @@ export async function tryTcp(
   const facts = { address, port, tookMs: Math.round(performance.now() - startedMs) }
   if (errno === undefined) return { ...facts, is: 'open' }
   const neighbour = await readNeighbour(address)
-  const nextHop = neighbour && `${neighbour.address} ${neighbour.answers ? 'answers' : 'does not answer'}`
-  return { ...facts, errno, nextHop, is: endOf(errno, facts.tookMs) }
+  const isThere = { true: ' answers', false: ' does not answer', undefined: '' }
+  const nextHop = neighbour && `${neighbour.address}${isThere[`${neighbour.answers}`]}`
+  // Who asks for a neighbour that somebody else asks for already has not long to wait.
+  const is =
+    errno === 'EHOSTUNREACH' && neighbour?.answers === false ? 'unreachable' : endOf(errno, facts.tookMs)
+  return { ...facts, errno, nextHop, is }
 }
 
 /** A neighbour that is not there is asked for three seconds; whoever says no, says it at once. */

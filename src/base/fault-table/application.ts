@@ -56,7 +56,7 @@ export const APPLICATION_FAULTS = {
     cause: 'No route to the address, or it is forbidden on the way.',
     fix: 'Repair the route from the connector.',
     verify: 'nc -zv APP PORT on the connector succeeds',
-    dependsOn: ['APP_NAME_WRONG_VIEW'],
+    dependsOn: ['LINK_DOWN', 'APP_NAME_WRONG_VIEW'],
   },
   RETURN_PATH_ASYMMETRIC: {
     hop: 'application',

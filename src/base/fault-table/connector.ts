@@ -58,6 +58,18 @@ export const CONNECTOR_FAULTS = {
     verify: 'the note is gone after the next start',
     dependsOn: [],
   },
+  LINK_DOWN: {
+    hop: 'connector',
+    scenario: 5,
+    retry: true,
+    title: 'This machine has no network link',
+    evidence: 'interface of the default route; its state; interfaces that have a link',
+    cause:
+      'The interface that packets leave by has no carrier or is switched off: cable, switch port, virtual card.',
+    fix: 'Plug in the cable, or connect the network card of the virtual machine; ip link set dev INTERFACE up.',
+    verify: 'cat /sys/class/net/INTERFACE/operstate prints up',
+    dependsOn: [],
+  },
   STATE_UNWRITABLE: {
     hop: 'connector',
     retry: true,

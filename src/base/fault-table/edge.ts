@@ -22,7 +22,7 @@ export const EDGE_FAULTS = {
     cause: 'Time-out or failure from the resolver in /etc/resolv.conf when asked for the edge.',
     fix: 'Repair the resolver, or configure another.',
     verify: 'getent hosts EDGE prints an address',
-    dependsOn: ['RESOLVER_UNREADABLE'],
+    dependsOn: ['LINK_DOWN', 'RESOLVER_UNREADABLE'],
   },
   RESOLVER_UNREADABLE: {
     hop: 'edge',
@@ -79,6 +79,7 @@ export const EDGE_FAULTS = {
     fix: 'Check the route to the edge and the state of the edge.',
     verify: 'nc -zv EDGE PORT succeeds',
     dependsOn: [
+      'LINK_DOWN',
       'TLS_INTERCEPTED',
       'CAPTIVE_PORTAL',
       'EGRESS_BLOCKED',
@@ -173,7 +174,7 @@ export const EDGE_FAULTS = {
     cause: 'The proxy that is configured does not answer.',
     fix: 'Check the proxy address; backstitch connector --explain-egress shows where it was set.',
     verify: 'nc -zv PROXY PORT succeeds',
-    dependsOn: [],
+    dependsOn: ['LINK_DOWN'],
   },
   PROXY_AUTH: {
     hop: 'edge',

@@ -8,6 +8,7 @@ import { edgeRecords, upgrade } from './edge-records.ts'
 import { edgeTcp } from './edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './edge-tls.ts'
 import { certificate, provisioningKey, seal } from './identity.ts'
+import { link } from './link.ts'
 import { descriptors, leak, overload } from './load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './machine.ts'
 import { edgeName, resolver } from './names.ts'
@@ -22,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   stateDirectory,
   provisioningKey,
   seal,
+  link,
   resolverFile,
   resolver,
   edgeName,

@@ -18,7 +18,7 @@ export const appName: Check = check({
   hop: 'dns',
   applies: ({ patient }) => patient.app !== undefined,
   needs: ['app', 'resolvers'],
-  after: ['resolver-file', 'resolver'],
+  after: ['link', 'resolver-file', 'resolver'],
   judge: ({ app, resolvers }, { patient }) => {
     const { name } = app
     if (net.isIP(name.name) !== 0) return pass(name.name)
@@ -104,7 +104,7 @@ export const appPort: Check = check({
   hop: 'application',
   applies: ({ patient }) => patient.app !== undefined,
   needs: ['app'],
-  after: ['security-policy', 'app-address'],
+  after: ['security-policy', 'link', 'app-address'],
   judge: ({ app }, { patient }) => {
     const open = app.attempts.find(({ is }) => is === 'open')
     if (open !== undefined) return pass(attemptText(open))

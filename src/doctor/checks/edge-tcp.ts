@@ -12,7 +12,7 @@ export const edgeTcp: Check = check({
   hop: 'edge',
   needs: ['tcp'],
   uses: ['denials'],
-  after: ['security-policy', 'edge-name', 'proxy-setting'],
+  after: ['security-policy', 'link', 'edge-name', 'proxy-setting'],
   applies: (facts) => !isProxied(facts),
   judge: ({ tcp }, facts) => {
     const open = tcp.attempts.find(({ is }) => is === 'open')
@@ -94,6 +94,17 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Failure {
 function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'cause' | 'fix' | 'seen'> {
   const lost = tcp.attempts.find(({ errno }) => errno === 'ENETUNREACH')
   const [{ address }] = tcp.attempts as [TcpFacts]
+  const router = deadRouter(tcp)
+  if (router !== undefined) {
+    return {
+      seen,
+      cause: `The router ${router}, by which packets to the edge leave this network, is not there.`,
+      fix: [
+        'ip route replace default via GATEWAY',
+        `or, if ${router} is the right one, bring it back: ip neigh show ${router}`,
+      ],
+    }
+  }
   if (lost?.nextHop !== undefined) {
     return {
       seen,
@@ -116,6 +127,13 @@ function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'ca
     cause: 'There is no way to this address: no route from here, or nobody at its end.',
     fix: [`ip route get ${address}`],
   }
+}
+
+/** Nobody on this network has its address: the kernel asked for three seconds. */
+function deadRouter({ attempts }: TcpWay): string | undefined {
+  const lost = attempts.find(({ is, errno }) => is === 'unreachable' && errno === 'EHOSTUNREACH')
+  const hop = /^(\S+) does not answer$/.exec(lost?.nextHop ?? '')?.[1]
+  return hop === lost?.address ? undefined : hop
 }
 
 /** What does answer, so that "the network is down" is said only when it is. */

@@ -14,7 +14,7 @@ export const resolver: Check = check({
   title: 'the resolver, asked for the edge',
   hop: 'edge',
   needs: ['edgeName', 'resolvers'],
-  after: ['resolver-file'],
+  after: ['link', 'resolver-file'],
   applies: (facts) => !isProxied(facts), // a proxy resolves for us
   judge: ({ edgeName: name, resolvers }) => {
     if (net.isIP(name.name) !== 0) return pass('not needed: the edge is an address')

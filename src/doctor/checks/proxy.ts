@@ -45,7 +45,7 @@ export const proxy: Check = check({
   title: 'the outbound proxy',
   hop: 'edge',
   needs: ['egress', 'dial'],
-  after: ['security-policy', 'resolver-file', 'proxy-setting'],
+  after: ['security-policy', 'link', 'resolver-file', 'proxy-setting'],
   applies: isProxied,
   judge: ({ egress, dial }, facts) => {
     const used = proxyOf(egress, facts.patient)

@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { readDefaultInterface } from './default-route.ts'
+
+/** Whether this machine can send anything to elsewhere at all. */
+export interface LinkFacts {
+  /** The interface that the default route leaves by; none: there is no default route. */
+  readonly name?: string
+  /** What the kernel says of it: `up`, `unknown` (a tunnel), `down`, `lowerlayerdown`. */
+  readonly state?: string
+  /** Interfaces that are switched on, have a carrier and an address; without loopback. */
+  readonly running: readonly string[]
+}
+
+/** @param root Where the file system starts. */
+export async function lookAtLink(root = '/'): Promise<LinkFacts> {
+  const addresses = Object.entries(os.networkInterfaces())
+  const running = addresses
+    .filter(([, own = []]) => own.some(({ internal }) => !internal))
+    .map(([name]) => name)
+  const name = await readDefaultInterface(root).catch(() => undefined)
+  if (name === undefined) return { running }
+  const state = await readFile(path.join(root, 'sys/class/net', name, 'operstate'), 'utf8').catch(() => '')
+  return { name, state: state.trim() || undefined, running }
+}
