@@ -165,6 +165,22 @@ test('a second port that is stopped comes last, as the port that every edge has 
   assert.match(root!.verdict.seen[0]!, /^edge\.example\.com:8443 was dropped: no answer \(EGRESS_BLOCKED/)
 })
 
+test('resolvers that are asked by a router that is not there, or by no route, are not to blame', () => {
+  const asked = (said: string, deadRouter?: string) => {
+    const servers = ['9.9.9.9', '8.8.8.8'].map((server) => ({ server, said, addresses: [], deadRouter }))
+    const edgeName = { name: 'edge.example.com', addresses: [], errno: 'EAI_AGAIN', tookMs: 2000, servers }
+    const facts = factsOf({ known: { edgeName }, without: ['tcp', 'dial', ...NO_WAY] })
+    const [root] = diagnose(CHECKS, facts).roots
+    return `${root!.hop} ${root!.verdict.fault}: ${root!.verdict.cause} ${root!.verdict.seen[0]}`
+  }
+  assert.match(
+    asked('timeout', '10.0.0.254'),
+    /^edge EDGE_UNREACHABLE: The router 10\.0\.0\.254.* does not answer$/,
+  )
+  assert.match(asked('ENETUNREACH'), /^edge EDGE_UNREACHABLE: This machine has no route to its resolvers/)
+  assert.match(asked('timeout'), /^edge RESOLVER_UNREACHABLE: /)
+})
+
 test('no route: the machine itself, a router on the way, or nobody at the end', () => {
   const causeOf = (facts: Partial<TcpFacts>) => {
     const attempts = [{ ...ILL.noRoute.known.tcp.attempts[0]!, ...facts }]

@@ -9,6 +9,7 @@ import net from 'node:net'
 import { type AddressType, decodeAnswer, encodeQuestion } from './dns-message.ts'
 import { type FileAccess, lookAtFile, textOf } from './file-access.ts'
 import { getAddrInfo, type SystemAnswer } from './get-addr-info.ts'
+import { readNeighbour } from './next-hop.ts'
 
 export interface ResolverFile extends FileAccess {
   readonly servers: readonly string[]
@@ -22,6 +23,8 @@ export interface ServerAnswer {
   readonly said: string
   readonly addresses: readonly string[]
   readonly ttlSeconds?: number
+  /** The router on the way to it, where it is silent because that router is not there. */
+  readonly deadRouter?: string
 }
 
 /** Addresses and errno are those of getaddrinfo. */
@@ -74,7 +77,16 @@ async function askServer(
     said: telling.said,
     addresses: both.map(({ address }) => address),
     ttlSeconds: both[0]?.ttlSeconds,
+    deadRouter: UNHEARD.has(telling.said) ? await deadRouter(server) : undefined,
   }
+}
+
+/** Which of the two comes first is a matter of milliseconds. */
+const UNHEARD: ReadonlySet<string> = new Set(['timeout', 'EHOSTUNREACH'])
+
+async function deadRouter(server: string): Promise<string | undefined> {
+  const hop = await readNeighbour(server)
+  return hop?.answers === false && hop.address !== server ? hop.address : undefined
 }
 
 interface Asked {

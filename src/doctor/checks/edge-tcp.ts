@@ -3,6 +3,7 @@ import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Check, check, type Failure, fail, pass } from '../check.ts'
 import type { Facts, TcpWay } from '../facts.ts'
+import { noRoute, routerGone } from './no-route.ts'
 import { isProxied } from './proxy.ts'
 import { attemptText, edgeText, verifyConnected } from './words.ts'
 
@@ -95,16 +96,7 @@ function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'ca
   const lost = tcp.attempts.find(({ errno }) => errno === 'ENETUNREACH')
   const [{ address }] = tcp.attempts as [TcpFacts]
   const router = deadRouter(tcp)
-  if (router !== undefined) {
-    return {
-      seen,
-      cause: `The router ${router}, by which packets to the edge leave this network, is not there.`,
-      fix: [
-        'ip route replace default via GATEWAY',
-        `or, if ${router} is the right one, bring it back: ip neigh show ${router}`,
-      ],
-    }
-  }
+  if (router !== undefined) return { seen, ...routerGone(router, 'the edge') }
   if (lost?.nextHop !== undefined) {
     return {
       seen,
@@ -115,11 +107,7 @@ function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'ca
   if (lost !== undefined && isIPv4(lost.address)) {
     return {
       seen: [...seen, `this machine has no route to ${lost.address}: no packet leaves it`],
-      cause: 'This machine has no route to the edge: its default route is gone, or was never set.',
-      fix: [
-        'ip route add default via GATEWAY',
-        'and so that it is there after the next start: set the gateway in the configuration of the network',
-      ],
+      ...noRoute('the edge'),
     }
   }
   return {

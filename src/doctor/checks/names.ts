@@ -3,6 +3,7 @@ import type { NameFacts, ResolverFile, ServerAnswer } from '../../probe/names.ts
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
 import type { Facts } from '../facts.ts'
 import { isPrivateAddress, isSinkhole } from './addresses.ts'
+import { noRoute, routerGone } from './no-route.ts'
 import { isProxied } from './proxy.ts'
 import { verifyHealthy } from './words.ts'
 
@@ -20,16 +21,29 @@ export const resolver: Check = check({
     if (net.isIP(name.name) !== 0) return pass('not needed: the edge is an address')
     if (name.addresses.length > 0) return pass(`answers in ${name.tookMs} ms`)
     if (answeredNo(name)) return pass('answers')
-    const seen = name.servers.map(serverText)
-    return fail('RESOLVER_UNREACHABLE', {
+    const common = {
       expected: `an answer for ${name.name}`,
-      seen: [...seen, `getaddrinfo: ${name.errno}`],
+      seen: [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`],
+      verify: { run: `getent ahosts ${name.name}`, expect: 'STREAM' },
+    }
+    const why = nothingLeaves(name)
+    if (why !== undefined) return fail('EDGE_UNREACHABLE', { ...common, ...why })
+    return fail('RESOLVER_UNREACHABLE', {
+      ...common,
       cause: resolverCause(name, resolvers),
       fix: resolverFix(resolvers),
-      verify: { run: `getent ahosts ${name.name}`, expect: 'STREAM' },
     })
   },
 })
+
+/** Not one resolver is near enough to be asked: it is the way out of this network, and not they. */
+function nothingLeaves({ servers }: NameFacts): ReturnType<typeof noRoute> | undefined {
+  if (servers.length === 0) return undefined
+  if (servers.every(({ said }) => said === 'ENETUNREACH')) return noRoute('its resolvers')
+  const [{ deadRouter }] = servers as [ServerAnswer]
+  const all = deadRouter !== undefined && servers.every((server) => server.deadRouter === deadRouter)
+  return all ? routerGone(deadRouter, 'its resolvers') : undefined
+}
 
 export const edgeName: Check = check({
   name: 'edge-name',
@@ -94,8 +108,9 @@ function hijacked(name: NameFacts, { known, patient }: Facts): Judged {
 }
 
 /** One server's answer as evidence. */
-export function serverText({ server, said, addresses, ttlSeconds }: ServerAnswer): string {
-  if (addresses.length === 0) return `${server} said ${said}`
+export function serverText({ server, said, addresses, ttlSeconds, deadRouter }: ServerAnswer): string {
+  const router = deadRouter === undefined ? '' : `, next hop ${deadRouter} does not answer`
+  if (addresses.length === 0) return `${server} said ${said}${router}`
   return `${server} said ${addresses.join(', ')}${ttlSeconds === undefined ? '' : `, TTL ${ttlSeconds} s`}`
 }
 

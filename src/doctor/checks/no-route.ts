@@ -1,0 +1,26 @@
+/** Nothing leaves this network: why, and what to do, whatever was asked for first. */
+import type { Failure } from '../check.ts'
+
+type Why = Pick<Failure, 'cause' | 'fix'>
+
+/** The kernel of this machine says so. */
+export function noRoute(what: string): Why {
+  return {
+    cause: `This machine has no route to ${what}: its default route is gone, or was never set.`,
+    fix: [
+      'ip route add default via GATEWAY',
+      'and so that it is there after the next start: set the gateway in the configuration of the network',
+    ],
+  }
+}
+
+/** Nobody on this network has its address: the kernel asked, and gave up. */
+export function routerGone(router: string, what: string): Why {
+  return {
+    cause: `The router ${router}, by which packets to ${what} leave this network, is not there.`,
+    fix: [
+      'ip route replace default via GATEWAY',
+      `or, if ${router} is the right one, bring it back: ip neigh show ${router}`,
+    ],
+  }
+}
