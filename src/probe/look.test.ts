@@ -10,8 +10,9 @@ import { denialsIn } from './denials.ts'
 import { lookAtDisk } from './disk.ts'
 import { lookAtFile, lookAtFolder } from './file-access.ts'
 import { askInPlain } from './first-line.ts'
+import { lookAtLink } from './link.ts'
 import { lookAtLoad } from './load.ts'
-import { lookAtResolvers } from './names.ts'
+import { lookAtResolvers, lookUp } from './names.ts'
 import { tooLong } from './ping.ts'
 import { findProxyHints } from './proxy-hints.ts'
 import { runProgram } from './run-program.ts'
@@ -71,6 +72,29 @@ test('who answers in plain HTTP is quoted, with where it sends us; anybody else 
   )
   assert.equal(await askInPlain({ ...at, port: 1 }, { signal }), undefined)
   assert.equal(await askInPlain({ ...at, port: await server(t) }, { signal, timeoutMs: 50 }), undefined)
+})
+
+test('the interface of the default route, and what the kernel says of it', async (t) => {
+  const columns = 'Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT'
+    .split(' ')
+    .join('\t')
+  const route = 'wan9 00000000 0101010A 0003 0 0 0 00000000 0 0 0'.split(' ').join('\t')
+  const dir = await folder(t, {
+    'proc/net/route': `${columns}\n${route}\n`,
+    'sys/class/net/wan9/operstate': 'down\n',
+  })
+  const { name, state, running } = await lookAtLink(dir)
+  assert.deepEqual([name, state], ['wan9', 'down'])
+  assert.ok(!running.includes('wan9') && !running.includes('lo'))
+  assert.equal((await lookAtLink(path.join(dir, 'none'))).name, undefined)
+})
+
+test('a resolver that cannot even be sent to is told by its errno', async () => {
+  const { servers } = await lookUp('edge.example', ['255.255.255.255'], { signal })
+  assert.deepEqual(
+    servers.map(({ said }) => said),
+    ['EACCES'],
+  )
 })
 
 test('the resolver file: three servers at most, comments and search domains', async (t) => {

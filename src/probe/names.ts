@@ -113,7 +113,9 @@ function askOnce(
     if (answer !== undefined) resolve({ said: answer.rcode, addresses: answer.addresses })
   })
   // A connected socket hears of ICMP: a resolver that refuses is not one that is silent.
-  socket.connect(port, server, () => {
+  // Where there is no route the callback is given the error, whatever its type says.
+  socket.connect(port, server, (error?: NodeJS.ErrnoException) => {
+    if (error) return failed(error.code ?? 'unknown')
     try {
       socket.send(encodeQuestion(id, name, type))
     } catch {
