@@ -6,6 +6,7 @@
 import net from 'node:net'
 import { Fault } from '../base/faults.ts'
 import { hostPort } from '../link/egress.ts'
+import { takesWhole } from '../probe/ping.ts'
 import { certificateOf, lookAtPath } from './application.ts'
 import { appMtu, appTls } from './checks/application.ts'
 import { diagnose } from './diagnose.ts'
@@ -23,7 +24,7 @@ export async function lookCloser(
   const named = net.isIP(host) === 0
   const [tls, path] = await Promise.all([
     named ? certificateOf({ host }, { address, port }, signal) : undefined,
-    lookAtPath(address, signal),
+    takesWhole(address, signal).then((whole) => (whole ? undefined : lookAtPath(address, signal))),
   ])
   return judgeCloser(patient, { host, port, address, ...path, tls })
 }

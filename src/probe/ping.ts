@@ -23,12 +23,8 @@ export interface PingFacts {
  * @returns `undefined` where ping is not installed or may not be used.
  */
 export async function pingSizes(address: string, signal: AbortSignal): Promise<PingFacts | undefined> {
-  const headers = HEADERS[net.isIPv6(address) ? 6 : 4]
   const runs = await Promise.all(
-    SIZES.map(async (size) => {
-      const args = ['-n', '-M', 'do', '-c', '1', '-W', '2', '-s', String(size - headers), address]
-      return { size, run: await runProgram('ping', args, { signal, timeoutMs: 2500 }) }
-    }),
+    SIZES.map(async (size) => ({ size, run: await echo(address, size, signal) })),
   )
   if (runs.every(({ run }) => run === undefined || /not permitted|cap_net_raw/i.test(run.stderr)))
     return undefined
@@ -47,6 +43,17 @@ export async function pingSizes(address: string, signal: AbortSignal): Promise<P
     toldMtu: said === undefined ? undefined : Number(/mtu ?= ?(\d+)/.exec(said)![1]),
     saw: said ?? (throughBytes === undefined ? 'no echo at any size' : `echoes up to ${throughBytes} bytes`),
   }
+}
+
+/** Whether a packet of the Ethernet size comes back: then there is nothing to find out. */
+export async function takesWhole(address: string, signal: AbortSignal): Promise<boolean> {
+  return (await echo(address, SIZES[0], signal))?.status === 0
+}
+
+function echo(address: string, size: number, signal: AbortSignal) {
+  const headers = HEADERS[net.isIPv6(address) ? 6 : 4]
+  const args = ['-n', '-M', 'do', '-c', '1', '-W', '2', '-s', String(size - headers), address]
+  return runProgram('ping', args, { signal, timeoutMs: 2500 })
 }
 
 /** The line in which ping tells the size that would pass. */
