@@ -165,6 +165,20 @@ test('a second port that is stopped comes last, as the port that every edge has 
   assert.match(root!.verdict.seen[0]!, /^edge\.example\.com:8443 was dropped: no answer \(EGRESS_BLOCKED/)
 })
 
+test('a link that is down is no cause where somebody answered all the same, or where the first hop is here', () => {
+  const { known, without } = ILL.linkDown
+  const codes = (more: object) => rootsOf({ known: { ...known, ...more }, without })
+  assert.deepEqual(codes({}), ['connector LINK_DOWN'])
+  assert.deepEqual(codes({ link: { running: [] } }), ['connector LINK_DOWN'])
+  assert.deepEqual(codes({ link: { name: 'wg0', state: 'unknown', running: [] } }), ['edge EDGE_UNREACHABLE'])
+  const refused = { fault: new Fault('EGRESS_REJECTED', 'x'), tookMs: 1 }
+  assert.deepEqual(codes({ dial: refused }), ['edge EDGE_UNREACHABLE'], 'by another interface')
+  const proxy = { host: '127.0.0.1', port: 3128 }
+  const egress = { egress: { proxy, source: 'flag', noProxy: [] } }
+  const dial = { fault: new Fault('PROXY_UNREACHABLE', 'ECONNREFUSED'), tookMs: 1 }
+  assert.deepEqual(codes({ egress, dial }), ['edge PROXY_UNREACHABLE'])
+})
+
 test('resolvers that are asked by a router that is not there, or by no route, are not to blame', () => {
   const asked = (said: string, deadRouter?: string) => {
     const servers = ['9.9.9.9', '8.8.8.8'].map((server) => ({ server, said, addresses: [], deadRouter }))

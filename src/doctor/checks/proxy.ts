@@ -30,7 +30,7 @@ export const proxySetting: Check = check({
 })
 
 /** The proxy that the way to the edge leads through. */
-function proxyOf(egress: FactTable['egress'], { edge }: Patient) {
+export function proxyOf(egress: FactTable['egress'], { edge }: Patient) {
   if ('fault' in egress) return undefined
   return edge === undefined ? egress.egress.proxy : egressFor(egress.egress, edge.host)
 }
