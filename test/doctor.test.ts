@@ -61,11 +61,13 @@ test('the doctor, over real sockets: right hop, right code, evidence, nobody els
   const world = path.join(import.meta.dirname, 'doctor-world.ts')
   const script = `set -e
     ip link set lo up
-    # A link, as every machine has one: else that is what is wrong.
+    # A link and a way out, as every machine has them: else that is what is wrong.
     ip link add eth0 type veth peer name eth1
     ip address add 192.0.2.2/24 dev eth0
     ip link set eth1 up
     ip link set eth0 up
+    ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent
+    ip route add default via 192.0.2.1
     mount --bind ${resolvConf} "$(readlink -f /etc/resolv.conf)"
     mount --bind ${dir}/nsswitch.conf /etc/nsswitch.conf
     exec ${process.execPath} --disable-warning=ExperimentalWarning ${world} ${resolvConf}`

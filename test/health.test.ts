@@ -18,13 +18,11 @@ import { candidatesOf } from '../src/control/agents/candidates.ts'
 import { loadPolicy } from '../src/control/snapshot.ts'
 import { anEdge, hold, tenant } from '../src/pki/handshake.fixture.ts'
 import { selectConnector } from '../src/policy/select.ts'
+import { isTlsPort } from '../src/policy/tls-ports.ts'
 import { openClientSite, until } from './client-site.ts'
 import { serveEcho } from './client-traffic.ts'
 import { ConnectorProcess } from './connector-process.ts'
 import { openSite, type Site } from './site.ts'
-
-/** No other port will do: a ClientHello is sent only where TLS is usual. */
-const USUALLY_TLS = 9443
 
 async function start(site: Site, name: string): Promise<ConnectorProcess> {
   const connector = new ConnectorProcess({
@@ -37,6 +35,20 @@ async function start(site: Site, name: string): Promise<ConnectorProcess> {
 
 async function idOf(connector: ConnectorProcess): Promise<string> {
   return String((await connector.event('connector.identity')).connector)
+}
+
+/** A ClientHello is sent to no other ports. */
+async function listenWhereTlsIsUsual(app: net.Server): Promise<number> {
+  for (let port = 1024; port < 65_536; port++) {
+    if (!isTlsPort(port)) continue
+    app.listen(port, '127.0.0.1')
+    const taken = await once(app, 'listening').then(
+      () => false,
+      () => true,
+    )
+    if (!taken) return port
+  }
+  throw new Error('every port where TLS is usual is taken')
 }
 
 function limitDescriptors({ pid }: ConnectorProcess, limit: number): void {
@@ -157,9 +169,9 @@ test('an application that answers with the certificate of another name is degrad
   await using site = await openSite()
   const { key, cert } = await hold(await tenant('tnt_a'), anEdge)
   const app = tls.createServer({ key, cert }, (socket) => void socket.on('error', () => {}).resume())
-  await once(app.listen(USUALLY_TLS, '127.0.0.1'), 'listening')
+  const port = await listenWhereTlsIsUsual(app)
   t.after(() => app.close())
-  const spec = { domains: ['localhost'], addressCidrs: ['127.0.0.1/32'], tcp: [String(USUALLY_TLS)] }
+  const spec = { domains: ['localhost'], addressCidrs: ['127.0.0.1/32'], tcp: [String(port)] }
   await declareSegment(site, 'watched', { ...spec, health: 'continuous' })
   await using connector = await start(site, 'one')
 
@@ -173,7 +185,7 @@ test('an application that answers with the certificate of another name is degrad
   const health = () => ask<Health>(site, '/segments/watched/health')
   await until(async () => (await health()).state === 'degraded')
   const { because, connectors } = await health()
-  assert.match(because, / connects, but APP_TLS_NAME: localhost:9443: The certificate that answers /)
+  assert.match(because, / connects, but APP_TLS_NAME: localhost:\d+: The certificate that answers /)
   assert.deepEqual(
     connectors[0]!.applications.map(({ state, code }) => [state, code]),
     [['degraded', 'APP_TLS_NAME']],

@@ -10,7 +10,7 @@ import type { PatientFlags } from './doctor-patient.ts'
 
 /**
  * The doctor for a daemon to ask: it looks at the very files, proxy and user of this process. Loaded when it is
- * needed, which for most daemons is never.
+ * needed, so that a daemon is up before.
  *
  * @param flags Those that the daemon was started with.
  */

@@ -20,7 +20,9 @@ function fixture(t: TestContext, ...answers: (Fault | undefined)[]) {
     reach: { impaired: (_, found) => void told.push(found?.code) },
     look: async (at) => {
       looked.push(at)
-      return answers.length > 1 ? answers.shift() : answers[0]
+      const answer = answers.length > 1 ? answers.shift() : answers[0]
+      if (answer !== undefined && !(answer instanceof Fault)) throw answer
+      return answer
     },
   })
   t.after(() => looks[Symbol.dispose]())
@@ -34,7 +36,7 @@ test('a closer look follows the first connection, and then one in a while', asyn
   const { looks, looked, told, pass } = fixture(t, undefined)
   for (let i = 0; i < 3; i++) looks.reached(APP, 'session', where)
   await settled()
-  assert.deepEqual(looked, [{ host: 'hr.example', port: 443, addresses: ['10.0.0.1'] }])
+  assert.deepEqual(looked, [{ host: 'hr.example', port: 443, address: '10.0.0.1' }])
   pass(29_000)
   looks.reached(APP, 'session', where)
   await settled()
@@ -100,6 +102,29 @@ test('what nobody watches any more is forgotten, also in the middle of a look', 
   looks.forget(APP)
   await settled()
   assert.deepEqual([told, looks.notes], [[], []])
+})
+
+test('a look that fails ends nobody, and the next one is made', async (t) => {
+  const { looks, looked, told, pass } = fixture(t, new Error('no such program') as never, narrow)
+  looks.reached(APP, 'session', where)
+  await settled()
+  assert.deepEqual([looked.length, told], [1, []])
+  pass(30_000)
+  looks.reached(APP, 'session', where)
+  await settled()
+  assert.deepEqual([looked.length, told], [3, ['PATH_MTU']])
+})
+
+test('what is used is looked at before what is only checked, however much of that waits', async (t) => {
+  const { looks, looked } = fixture(t, undefined)
+  for (let i = 0; i < 200; i++) looks.reached({ ...APP, host: `h${i}.example` }, 'check', where)
+  looks.reached(APP, 'session', where)
+  await settled()
+  assert.deepEqual(
+    looked.slice(0, 3).map(({ host }) => host),
+    ['h0.example', 'hr.example', 'h1.example'],
+  )
+  assert.equal(looked.length, 102)
 })
 
 test('an address that cannot be had any more is no news: whoever connects next says why', async (t) => {

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { Fault } from '../base/faults.ts'
+import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { type Application, keyOf, type Reach } from './reach.ts'
 
-/** What a user would meet behind a connection that stands; nothing when all is well. Never rejects. */
+/** What a user would meet behind a connection that stands; nothing when all is well. */
 export type LookCloser = (
-  at: { readonly host: string; readonly port: number; readonly addresses: readonly string[] },
+  at: { readonly host: string; readonly port: number; readonly address: string },
   signal: AbortSignal,
 ) => Promise<Fault | undefined>
 
@@ -26,7 +26,7 @@ export type Where = (application: Application) => Promise<readonly string[]>
 
 /** Since the last look, before a session or a check of health is reason for another one. */
 const PAUSE_MS = { session: 30_000, check: 300_000, impaired: 15_000 } as const
-/** Applications that wait for their turn. What finds no room asks again when it is used or checked again. */
+/** Applications that wait for their turn, for each reason. What finds no room asks again when it is reached again. */
 const MAX_WAITING = 100
 const MAX_NOTES = 5
 
@@ -39,7 +39,8 @@ interface Entry {
 export class CloserLooks implements Disposable {
   readonly #o: CloserLooksOptions
   readonly #entries = new Map<string, Entry>()
-  readonly #waiting = new Map<string, Where>()
+  /** What is used comes before what is only checked. */
+  readonly #waiting = { session: new Map<string, Where>(), check: new Map<string, Where>() }
   readonly #over = new AbortController()
   #working = false
 
@@ -63,17 +64,17 @@ export class CloserLooks implements Disposable {
     const entry = this.#entries.get(key) ?? { application, lookedMs: -Infinity, fault: undefined }
     const pauseMs = entry.fault === undefined ? PAUSE_MS[why] : PAUSE_MS.impaired
     const nowMs = performance.now()
-    if (nowMs - entry.lookedMs < pauseMs || this.#waiting.size >= MAX_WAITING) return
+    if (nowMs - entry.lookedMs < pauseMs || this.#waiting[why].size >= MAX_WAITING) return
     entry.lookedMs = nowMs // its turn counts from here, so that it waits for one turn only
     this.#entries.set(key, entry)
-    this.#waiting.set(key, where)
+    this.#waiting[why].set(key, where)
     if (!this.#working) void this.#work(this.#o.look)
   }
 
   /** Nobody watches it any more. */
   forget(application: Application): void {
     const key = keyOf(application)
-    this.#waiting.delete(key)
+    for (const waiting of Object.values(this.#waiting)) waiting.delete(key)
     this.#entries.delete(key)
   }
 
@@ -83,27 +84,42 @@ export class CloserLooks implements Disposable {
 
   async #work(look: LookCloser): Promise<void> {
     this.#working = true
-    for (const [key, where] of this.#waiting) {
-      if (this.#over.signal.aborted) break
-      this.#waiting.delete(key)
-      const entry = this.#entries.get(key)
-      if (entry !== undefined) await this.#lookAt(entry, where, look)
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const [entry, where] = next
+      try {
+        const found = await this.#twice(entry, where, look)
+        entry.lookedMs = performance.now()
+        if (this.#entries.get(keyOf(entry.application)) === entry) this.#judge(entry, found)
+      } catch (error) {
+        // A name that is gone, a program that cannot be started: whoever connects next says what is wrong.
+        const { code, detail } = asFault(error)
+        this.#o.log.debug({ event: 'application.not-looked-at', code }, detail)
+      }
     }
     this.#working = false
   }
 
-  async #lookAt(entry: Entry, where: Where, look: LookCloser): Promise<void> {
-    const { host, port } = entry.application
-    const addresses = await where(entry.application).catch(() => []) // the next check says why
-    const once = () => look({ host, port, addresses }, this.#over.signal)
-    let found = addresses.length === 0 ? entry.fault : await once()
-    // A packet may be late on a machine that is busy: what is new must be seen twice.
-    if (found !== undefined && found.code !== entry.fault?.code) {
-      const again = await once()
-      found = again?.code === found.code ? again : entry.fault
+  #next(): [Entry, Where] | undefined {
+    for (const waiting of Object.values(this.#waiting)) {
+      for (const [key, where] of waiting) {
+        waiting.delete(key)
+        const entry = this.#entries.get(key)
+        if (entry !== undefined) return [entry, where]
+      }
     }
-    entry.lookedMs = performance.now()
-    if (this.#entries.get(keyOf(entry.application)) === entry) this.#judge(entry, found)
+    return undefined
+  }
+
+  /** A packet may be late on a machine that is busy: what is new must be seen twice. */
+  async #twice(entry: Entry, where: Where, look: LookCloser): Promise<Fault | undefined> {
+    const { host, port } = entry.application
+    const [address] = await where(entry.application)
+    if (address === undefined) return entry.fault
+    const once = () => look({ host, port, address }, this.#over.signal)
+    const found = await once()
+    if (found === undefined || found.code === entry.fault?.code) return found
+    const again = await once()
+    return again?.code === found.code ? again : entry.fault
   }
 
   #judge(entry: Entry, found: Fault | undefined): void {
@@ -129,7 +145,7 @@ export class CloserLooks implements Disposable {
 
   [Symbol.dispose](): void {
     this.#over.abort()
-    this.#waiting.clear()
+    for (const waiting of Object.values(this.#waiting)) waiting.clear()
     this.#entries.clear()
   }
 }

@@ -190,7 +190,7 @@ export class Control {
     const wasUp = progress.stages[5].is === 'passed'
     this.#canaries.stop()
     services.reach.pause()
-    services.probes.replace([])
+    services.probes.pause()
     services.reports.pause()
     this.#o.examination.pause()
     if (redialling && wasUp) return

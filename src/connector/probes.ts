@@ -32,6 +32,9 @@ export class Probes implements Disposable {
   readonly #services: ProbesServices
   #entries: ReadonlyMap<string, Entry> = new Map()
   #timer: NodeJS.Timeout | undefined
+  /** By the list of the moment at which it is asked. */
+  readonly #where: Where = async (application) =>
+    (await this.#entries.get(keyOf(application))?.where(application)) ?? []
 
   constructor(services: ProbesServices) {
     this.#services = services
@@ -39,6 +42,12 @@ export class Probes implements Disposable {
 
   get count(): number {
     return this.#entries.size
+  }
+
+  /** Nobody is there to be told: what is watched stays as it is, until the next list. */
+  pause(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   /** What was on the list before keeps its turn; what is new is tried as soon as its turn comes. */
@@ -61,14 +70,14 @@ export class Probes implements Disposable {
       reach.unwatched(application)
       looks.forget(application)
     }
-    if (list.length === 0) this[Symbol.dispose]()
+    if (list.length === 0) this.pause()
     else this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
   }
 
   /** A session has reached it. */
   used(application: Application): void {
     const entry = this.#entries.get(keyOf(application))
-    if (entry !== undefined) this.#services.looks.reached(entry.application, 'session', entry.where)
+    if (entry !== undefined) this.#services.looks.reached(entry.application, 'session', this.#where)
   }
 
   #tick(): void {
@@ -82,19 +91,20 @@ export class Probes implements Disposable {
     }
   }
 
-  async #try(entry: Entry): Promise<void> {
-    entry.trying = true
-    const fault = await entry.attempt(entry.application)
+  async #try({ application, attempt }: Entry): Promise<void> {
+    const current = () => this.#entries.get(keyOf(application))
+    current()!.trying = true
+    const fault = await attempt(application)
+    // There may have been another list meanwhile: its entry goes on, or nobody wants to know any more.
+    const entry = current()
+    if (entry === undefined) return
     entry.trying = false
-    // Taken off the list meanwhile: nobody wants to know any more.
-    if (!this.#entries.has(keyOf(entry.application))) return
-    this.#services.reach.probed(entry.application, entry.attempt, fault)
-    if (fault === undefined) this.#services.looks.reached(entry.application, 'check', entry.where)
+    this.#services.reach.probed(application, entry.attempt, fault)
+    if (fault === undefined) this.#services.looks.reached(application, 'check', this.#where)
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    this.pause()
     this.#entries = new Map()
   }
 }

@@ -8,6 +8,9 @@ import type { FaultCode, Hop } from '../base/faults.ts'
 import type { PolicySegment } from '../policy/segment.ts'
 import type { Told } from './agents/applications.ts'
 
+/** In one sentence; the list has all of them. */
+const MAX_REASONS = 5
+
 export type Mode = PolicySegment['health']
 
 export interface ApplicationHealth {
@@ -71,7 +74,8 @@ export function segmentHealth(
         ? `${name} does not reach ${host}:${port}: ${code}`
         : `${name} connects, but ${code}: ${detail}`,
     )
-    return { state: 'degraded', because: reasons.join('; ') }
+    const more = reasons.length > MAX_REASONS ? `; and ${reasons.length - MAX_REASONS} more` : ''
+    return { state: 'degraded', because: reasons.slice(0, MAX_REASONS).join('; ') + more }
   }
   return {
     state: 'healthy',

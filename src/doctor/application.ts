@@ -4,7 +4,7 @@ import tls from 'node:tls'
 import { mayDial } from '../policy/meant-networks.ts'
 import { isTlsPort } from '../policy/tls-ports.ts'
 import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
-import { pingSizes } from '../probe/ping.ts'
+import { pingSizes, pingTwice } from '../probe/ping.ts'
 import { nameFits, presentedChain } from '../probe/presented-chain.ts'
 import { lookAtReturnPath, readFiltered } from '../probe/return-path.ts'
 import { lookAtStalls } from '../probe/stalls.ts'
@@ -46,7 +46,7 @@ export async function lookAtApplication(
   const filteredBefore = await readFiltered()
   const [{ attempts, neighbours, tls: shown }, path] = await Promise.all([
     connect(target, addresses, signal),
-    addresses[0] === undefined ? undefined : lookAtPath(addresses[0], signal),
+    addresses[0] === undefined ? undefined : lookAtPath({ address: addresses[0], port: target.port }, signal),
   ])
   const silent = attempts.find(({ is }) => is === 'silent')
   const returnPath = silent && (await lookAtReturnPath(filteredBefore, silent.address, signal))
@@ -54,13 +54,23 @@ export async function lookAtApplication(
 }
 
 /** Which sizes pass. Never throws. */
-export async function lookAtPath(
-  address: string,
+async function lookAtPath(
+  { address, port }: Pick<TcpFacts, 'address' | 'port'>,
   signal: AbortSignal,
 ): Promise<Pick<AppFacts, 'ping' | 'stalls'>> {
   const ping = await pingSizes(address, signal)
   if (ping?.throughBytes !== undefined) return { ping }
-  return { ping, stalls: await lookAtStalls(address, signal) }
+  return { ping, stalls: await lookAtStalls(address, port, signal) }
+}
+
+/** The same for asking often: mostly all is well, or nothing answers, and then many sizes say no more than two. */
+export async function lookAtPathBriefly(
+  at: Pick<TcpFacts, 'address' | 'port'>,
+  signal: AbortSignal,
+): Promise<Pick<AppFacts, 'ping' | 'stalls'>> {
+  const { whole, small } = await pingTwice(at.address, signal)
+  if (whole) return {}
+  return small ? lookAtPath(at, signal) : { stalls: await lookAtStalls(at.address, at.port, signal) }
 }
 
 async function resolve(host: string, servers: readonly string[], signal: AbortSignal): Promise<NameFacts> {
@@ -116,6 +126,7 @@ export function certificateOf(
     }
     const stop = () => end()
     late.addEventListener('abort', stop, { once: true })
+    if (late.aborted) return stop()
     socket.once('error', stop)
     socket.once('secureConnect', () => {
       const [leaf] = presentedChain(socket)

@@ -6,25 +6,25 @@
 import net from 'node:net'
 import { Fault } from '../base/faults.ts'
 import { hostPort } from '../link/egress.ts'
-import { takesWhole } from '../probe/ping.ts'
-import { certificateOf, lookAtPath } from './application.ts'
+import { certificateOf, lookAtPathBriefly } from './application.ts'
 import { appMtu, appTls } from './checks/application.ts'
 import { diagnose } from './diagnose.ts'
 import type { AppFacts, Patient } from './facts.ts'
 
 const CHECKS = [appTls, appMtu]
+const MIN_MTU = 1280
 
-/** Never rejects. @param addresses Of the host, as a session would connect to them; not empty. */
+/** @param at.address Where a session to `host` would connect to. */
 export async function lookCloser(
   patient: Patient,
-  { host, port, addresses: [address = host] }: { host: string; port: number; addresses: readonly string[] },
+  { host, port, address }: { host: string; port: number; address: string },
   signal: AbortSignal,
 ): Promise<Fault | undefined> {
   // Who goes by address does not ask for a name in a certificate.
   const named = net.isIP(host) === 0
   const [tls, path] = await Promise.all([
     named ? certificateOf({ host }, { address, port }, signal) : undefined,
-    takesWhole(address, signal).then((whole) => (whole ? undefined : lookAtPath(address, signal))),
+    lookAtPathBriefly({ address, port }, signal),
   ])
   return judgeCloser(patient, { host, port, address, ...path, tls })
 }
@@ -46,7 +46,8 @@ export function judgeCloser(
     pending: new Set(),
   })
   const [root] = roots
-  if (root === undefined) return undefined
+  // Where not even the least packet of IPv6 passes, somebody filters echoes, more likely than that there is such a path.
+  if (root === undefined || (found.ping?.throughBytes ?? MIN_MTU) < MIN_MTU) return undefined
   const { fault, cause, seen: saw, fix, verify } = root.verdict
   return new Fault(fault, `${hostPort(target)}: ${cause}`, {
     hop: root.hop,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '../base/faults.ts'
+import type { LinkFacts } from '../probe/link.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
@@ -169,8 +170,14 @@ test('a link that is down is no cause where somebody answered all the same, or w
   const { known, without } = ILL.linkDown
   const codes = (more: object) => rootsOf({ known: { ...known, ...more }, without })
   assert.deepEqual(codes({}), ['connector LINK_DOWN'])
-  assert.deepEqual(codes({ link: { running: [] } }), ['connector LINK_DOWN'])
-  assert.deepEqual(codes({ link: { name: 'wg0', state: 'unknown', running: [] } }), ['edge EDGE_UNREACHABLE'])
+  assert.deepEqual(codes({ link: { running: [], cards: [] } }), ['connector LINK_DOWN'])
+  const besideBridges = { running: ['docker0', 'tailscale0'], cards: ['eth0'] }
+  assert.deepEqual(codes({ link: besideBridges }), ['connector LINK_DOWN'])
+  assert.deepEqual(codes({ link: { ...besideBridges, cards: [] } }), ['edge EDGE_UNREACHABLE'], 'a container')
+  const tunnel = { name: 'wg0', state: 'unknown', running: [], cards: [] }
+  assert.deepEqual(codes({ link: tunnel }), ['edge EDGE_UNREACHABLE'])
+  const attempts = [{ ...known.tcp.attempts[0]!, via: 'eth1' }]
+  assert.deepEqual(codes({ tcp: { ...known.tcp, attempts } }), ['edge EDGE_UNREACHABLE'], 'another route')
   const refused = { fault: new Fault('EGRESS_REJECTED', 'x'), tookMs: 1 }
   assert.deepEqual(codes({ dial: refused }), ['edge EDGE_UNREACHABLE'], 'by another interface')
   const proxy = { host: '127.0.0.1', port: 3128 }
@@ -180,10 +187,10 @@ test('a link that is down is no cause where somebody answered all the same, or w
 })
 
 test('resolvers that are asked by a router that is not there, or by no route, are not to blame', () => {
-  const asked = (said: string, deadRouter?: string) => {
-    const servers = ['9.9.9.9', '8.8.8.8'].map((server) => ({ server, said, addresses: [], deadRouter }))
+  const asked = (said: string, deadRouter?: string, of = ['9.9.9.9', '8.8.8.8'], link?: LinkFacts) => {
+    const servers = of.map((server) => ({ server, said, addresses: [], deadRouter }))
     const edgeName = { name: 'edge.example.com', addresses: [], errno: 'EAI_AGAIN', tookMs: 2000, servers }
-    const facts = factsOf({ known: { edgeName }, without: ['tcp', 'dial', ...NO_WAY] })
+    const facts = factsOf({ known: { edgeName, ...(link && { link }) }, without: ['tcp', 'dial', ...NO_WAY] })
     const [root] = diagnose(CHECKS, facts).roots
     return `${root!.hop} ${root!.verdict.fault}: ${root!.verdict.cause} ${root!.verdict.seen[0]}`
   }
@@ -193,6 +200,12 @@ test('resolvers that are asked by a router that is not there, or by no route, ar
   )
   assert.match(asked('ENETUNREACH'), /^edge EDGE_UNREACHABLE: This machine has no route to its resolvers/)
   assert.match(asked('timeout'), /^edge RESOLVER_UNREACHABLE: /)
+  const [v4, v6, own] = [['9.9.9.9', '8.8.8.8'], ['2620:fe::fe'], ['127.0.0.53']]
+  assert.match(asked('ENETUNREACH', undefined, v6), /^edge RESOLVER_UNREACHABLE: /, 'a machine without IPv6')
+  const alone = { running: ['eth0'], cards: ['eth0'] }
+  assert.match(asked('SERVFAIL', undefined, own, alone), /^edge EDGE_UNREACHABLE: This machine has no route/)
+  assert.match(asked('SERVFAIL', undefined, v4, alone), /^edge RESOLVER_UNREACHABLE: /, 'they answer')
+  assert.match(asked('SERVFAIL', undefined, own), /^edge RESOLVER_UNREACHABLE: /)
 })
 
 test('no route: the machine itself, a router on the way, or nobody at the end', () => {

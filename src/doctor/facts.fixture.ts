@@ -47,7 +47,7 @@ const HEALTHY: Omit<FactTable, 'ping' | 'app' | 'package' | 'host'> = {
   denials: { enforcing: 'none', lines: [] },
   disk: { path: PATIENT.stateDir, freeBytes: 8e9, totalBytes: 9e9, freeInodes: 100_000 },
   stateDir: { ...STATE, is: 'readable', writable: true },
-  link: { name: 'eth0', state: 'up', running: ['eth0'] },
+  link: { name: 'eth0', state: 'up', running: ['eth0'], cards: ['eth0'] },
   resolvers: {
     ...STATE,
     path: '/etc/resolv.conf',

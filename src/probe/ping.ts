@@ -45,9 +45,14 @@ export async function pingSizes(address: string, signal: AbortSignal): Promise<P
   }
 }
 
-/** Whether a packet of the Ethernet size comes back: then there is nothing to find out. */
-export async function takesWhole(address: string, signal: AbortSignal): Promise<boolean> {
-  return (await echo(address, SIZES[0], signal))?.status === 0
+/** Whether the largest comes back, and whether the smallest does. */
+export async function pingTwice(
+  address: string,
+  signal: AbortSignal,
+): Promise<{ readonly whole: boolean; readonly small: boolean }> {
+  const ends = [SIZES[0], SIZES.at(-1)!].map((size) => echo(address, size, signal))
+  const [whole, small] = await Promise.all(ends)
+  return { whole: whole?.status === 0, small: small?.status === 0 }
 }
 
 function echo(address: string, size: number, signal: AbortSignal) {

@@ -15,6 +15,8 @@ export interface TcpFacts {
   readonly tookMs: number
   /** Where the first packet went, and whether that neighbour answers; IPv4 only. */
   readonly nextHop?: string
+  /** The interface it was sent by, where it did not stand; IPv4 only. */
+  readonly via?: string
 }
 
 export interface TcpOptions {
@@ -38,7 +40,7 @@ export async function tryTcp(
   // Who asks for a neighbour that somebody else asks for already has not long to wait.
   const is =
     errno === 'EHOSTUNREACH' && neighbour?.answers === false ? 'unreachable' : endOf(errno, facts.tookMs)
-  return { ...facts, errno, nextHop, is }
+  return { ...facts, errno, nextHop, via: neighbour?.via, is }
 }
 
 /** A neighbour that is not there is asked for three seconds; whoever says no, says it at once. */

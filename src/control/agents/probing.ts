@@ -63,7 +63,8 @@ export class Probing {
         )
         const applications = planProbes(segments, uses, nowMs).map(watched)
         const text = JSON.stringify(applications)
-        if (text === (this.#told.get(connected) ?? '[]')) continue
+        // A connection is told once at least: what its connector watched before may be nobody's wish any more.
+        if (text === this.#told.get(connected)) continue
         this.#told.set(connected, text)
         connected.channel.send({ type: 'probe', applications })
       }

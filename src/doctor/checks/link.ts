@@ -21,21 +21,21 @@ export const link: Check = check({
   title: 'the network link of this machine',
   hop: 'self',
   needs: ['link'],
-  uses: ['dial', 'edgeName', 'egress'],
+  uses: ['dial', 'edgeName', 'egress', 'tcp'],
   after: [],
-  judge: ({ link: found, dial, edgeName, egress }, { patient }) => {
-    const { name, state, running } = found
+  judge: ({ link: found, dial, edgeName, egress, tcp }, { patient }) => {
+    const { name, state, running, cards } = found
     const works = running.length === 0 ? 'no interface' : running.join(', ')
     const heard = dial !== undefined && !UNHEARD.has(dial.fault?.code)
     const proxy = egress && proxyOf(egress, patient)
     const nearest = proxy === undefined ? (edgeName?.addresses ?? []) : [proxy.host]
-    if (heard || nearest.some(isLoopback) || !isDead(found)) {
+    const byAnother = tcp?.attempts.some(({ via }) => via !== undefined && via !== name) === true
+    if (heard || byAnother || nearest.some(isLoopback) || !isDead(found)) {
       return pass(name === undefined ? `${works}, and no default route` : `${name} is ${state ?? 'there'}`)
     }
-    const [interfaceName, which] =
-      name === undefined
-        ? ['INTERFACE', 'No interface of this machine has a link']
-        : [name, `The interface ${name} has no link`]
+    const interfaceName = name ?? cards[0] ?? 'INTERFACE'
+    const which =
+      name === undefined ? 'No network card of this machine has a link' : `The interface ${name} has no link`
     return fail('LINK_DOWN', {
       expected: 'an interface with a link, for packets to elsewhere',
       seen: [
@@ -44,7 +44,7 @@ export const link: Check = check({
           : `the default route leaves by ${name}, which is ${state}`,
         `with a link: ${works}`,
       ],
-      cause: `${which}: its cable or the port at the other end, or it is switched off. Nothing leaves this machine.`,
+      cause: `${which}: its cable or the port at the other end, or it is switched off. Nothing gets out by it.`,
       fix: [
         `plug in the cable of ${interfaceName}, or connect the network card of the virtual machine`,
         `if it is switched off: ip link set dev ${interfaceName} up`,
@@ -57,8 +57,9 @@ export const link: Check = check({
   },
 })
 
-function isDead({ name, state = '', running }: LinkFacts): boolean {
-  return name === undefined ? running.length === 0 : DEAD.test(state) && !running.includes(name)
+function isDead({ name, state = '', running, cards }: LinkFacts): boolean {
+  if (name !== undefined) return DEAD.test(state) && !running.includes(name)
+  return cards.length === 0 ? running.length === 0 : !cards.some((card) => running.includes(card))
 }
 
 function isLoopback(host: string): boolean {

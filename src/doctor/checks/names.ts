@@ -1,4 +1,5 @@
 import net from 'node:net'
+import type { LinkFacts } from '../../probe/link.ts'
 import type { NameFacts, ResolverFile, ServerAnswer } from '../../probe/names.ts'
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
 import type { Facts } from '../facts.ts'
@@ -15,9 +16,10 @@ export const resolver: Check = check({
   title: 'the resolver, asked for the edge',
   hop: 'edge',
   needs: ['edgeName', 'resolvers'],
+  uses: ['link'],
   after: ['link', 'resolver-file'],
   applies: (facts) => !isProxied(facts), // a proxy resolves for us
-  judge: ({ edgeName: name, resolvers }) => {
+  judge: ({ edgeName: name, resolvers, link }) => {
     if (net.isIP(name.name) !== 0) return pass('not needed: the edge is an address')
     if (name.addresses.length > 0) return pass(`answers in ${name.tookMs} ms`)
     if (answeredNo(name)) return pass('answers')
@@ -26,7 +28,7 @@ export const resolver: Check = check({
       seen: [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`],
       verify: { run: `getent ahosts ${name.name}`, expect: 'STREAM' },
     }
-    const why = nothingLeaves(name)
+    const why = nothingLeaves(name, link)
     if (why !== undefined) return fail('EDGE_UNREACHABLE', { ...common, ...why })
     return fail('RESOLVER_UNREACHABLE', {
       ...common,
@@ -37,9 +39,16 @@ export const resolver: Check = check({
 })
 
 /** Not one resolver is near enough to be asked: it is the way out of this network, and not they. */
-function nothingLeaves({ servers }: NameFacts): ReturnType<typeof noRoute> | undefined {
+function nothingLeaves(
+  { servers }: NameFacts,
+  link: LinkFacts | undefined,
+): ReturnType<typeof noRoute> | undefined {
+  const noDefaultRoute = link !== undefined && link.name === undefined
+
   if (servers.length === 0) return undefined
-  if (servers.every(({ said }) => said === 'ENETUNREACH')) return noRoute('its resolvers')
+  const lost = ({ server, said }: ServerAnswer) =>
+    net.isIPv4(server) && (said === 'ENETUNREACH' || (noDefaultRoute && server.startsWith('127.')))
+  if (servers.every(lost)) return noRoute('its resolvers')
   const [{ deadRouter }] = servers as [ServerAnswer]
   const all = deadRouter !== undefined && servers.every((server) => server.deadRouter === deadRouter)
   return all ? routerGone(deadRouter, 'its resolvers') : undefined
