@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -55,6 +55,7 @@ test('the doctor, over real sockets: right hop, right code, evidence, nobody els
 }, async (t) => {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-doctor-'))
   t.after(() => rm(dir, { recursive: true }))
+  await chmod(dir, 0o755) // the service user has its files below
   const resolvConf = path.join(dir, 'resolv.conf')
   await writeFile(resolvConf, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n')
   await writeFile(path.join(dir, 'nsswitch.conf'), 'hosts: files dns\n')
@@ -73,6 +74,7 @@ test('the doctor, over real sockets: right hop, right code, evidence, nobody els
     exec ${process.execPath} --disable-warning=ExperimentalWarning ${world} ${resolvConf}`
   const child = spawnSync('unshare', ['--net', '--mount', 'sh', '-c', script], {
     encoding: 'utf8',
+    env: { ...process.env, TMPDIR: dir }, // what it leaves goes with it
     timeout: 220_000,
     maxBuffer: 16 * 1024 * 1024,
   })

@@ -1,6 +1,8 @@
 import { cpSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import type { LabConnector } from '../connector.ts'
 import { printed, replaceKey, runPrinted } from '../cures.ts'
+import type { Finding } from '../doctor.ts'
 import { drift } from '../drift.ts'
 import { ageIdentity } from '../ended-certificate.ts'
 import type { Lab } from '../lab.ts'
@@ -8,6 +10,14 @@ import type { Scenario } from '../scenario.ts'
 
 /** Of the first octet; makes no group address of it. */
 const CARD_BIT = 0x10
+
+/** As it is printed: the identity out of the way, a new key, and a start. */
+async function enrolAnew(lab: Lab, connector: LabConnector, finding: Finding): Promise<void> {
+  await runPrinted(connector, finding, /^mv \S+identity\.json \S+\.old$/)
+  await replaceKey(lab, connector, finding)
+  printed(finding, /^systemctl restart backstitch-connector$/)
+  connector.start()
+}
 
 export const seal: Scenario = {
   id: 'SCN-03',
@@ -64,13 +74,7 @@ like it, the identity included. It will not open: it was sealed to a machine id 
         await b.machine.succeed('chown', '-R', `${b.user}:${b.user}`, b.stateDir)
         b.start()
       },
-      async cure(lab, finding) {
-        const { b } = lab.connectors
-        await runPrinted(b, finding, /^mv \S+identity\.json \S+\.old$/)
-        await replaceKey(lab, b, finding)
-        printed(finding, /^systemctl restart backstitch-connector$/)
-        b.start()
-      },
+      cure: (lab, finding) => enrolAnew(lab, lab.connectors.b, finding),
       async restore(lab) {
         const { b } = lab.connectors
         b.machine.etc('machine-id', `${'b0'.repeat(16)}\n`, 0o444)
@@ -108,13 +112,7 @@ like it, the identity included. It will not open: it was sealed to a machine id 
         await a.machine.succeed('cp', '--preserve=mode', backup, identity)
         a.start()
       },
-      async cure(lab, finding) {
-        const { a } = lab.connectors
-        await runPrinted(a, finding, /^mv \S+identity\.json \S+\.old$/)
-        await replaceKey(lab, a, finding)
-        printed(finding, /^systemctl restart backstitch-connector$/)
-        a.start()
-      },
+      cure: (lab, finding) => enrolAnew(lab, lab.connectors.a, finding),
       async restore(lab) {
         const { a } = lab.connectors
         for (const name of ['identity.json.old', 'identity.backup'])

@@ -21,6 +21,9 @@ test('a certificate of another name, and packets that are lost in silence, are t
   assert.match(name!.detail, /^hr\.tcs\.internal:443: The certificate that answers /)
   assert.match(String(name!.seen.saw), /DNS:old\.tcs\.internal/)
   assert.match(String(name!.seen.fix), /add hr\.tcs\.internal to the certificate/)
+  const filtered = { ...PASSES, throughBytes: 1000, lostBytes: 1200 }
+  assert.equal(judgeCloser(PATIENT, { ...AT, ping: filtered }), undefined, 'echoes are filtered')
+  assert.equal(judgeCloser(PATIENT, { ...AT, tls, ping: filtered })?.code, 'APP_TLS_NAME')
   const narrow = judgeCloser(PATIENT, { ...AT, ping: { ...PASSES, throughBytes: 1280, lostBytes: 1360 } })
   assert.equal(`${narrow?.hop} ${narrow?.code}`, 'application PATH_MTU')
   assert.match(String(narrow!.seen.saw), /1280 bytes pass, 1360 are lost in silence/)

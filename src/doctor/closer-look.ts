@@ -34,10 +34,12 @@ export function judgeCloser(
   patient: Patient,
   seen: Pick<AppFacts, 'tls' | 'ping' | 'stalls'> & { host: string; port: number; address: string },
 ): Fault | undefined {
-  const { host, port, address, ...found } = seen
+  const { host, port, address, tls, stalls } = seen
+  // Where not even the least packet of IPv6 passes, somebody filters echoes, more likely than that there is such a path.
+  const ping = (seen.ping?.throughBytes ?? MIN_MTU) < MIN_MTU ? undefined : seen.ping
   const target = { host, port, networks: [] }
   const name = { name: host, addresses: [address], tookMs: 0, servers: [] }
-  const app: AppFacts = { target, name, attempts: [], neighbours: [], ...found }
+  const app: AppFacts = { target, name, attempts: [], neighbours: [], tls, ping, stalls }
   const { roots } = diagnose(CHECKS, {
     patient: { ...patient, app: target },
     nowMs: 0,
@@ -46,8 +48,7 @@ export function judgeCloser(
     pending: new Set(),
   })
   const [root] = roots
-  // Where not even the least packet of IPv6 passes, somebody filters echoes, more likely than that there is such a path.
-  if (root === undefined || (found.ping?.throughBytes ?? MIN_MTU) < MIN_MTU) return undefined
+  if (root === undefined) return undefined
   const { fault, cause, seen: saw, fix, verify } = root.verdict
   return new Fault(fault, `${hostPort(target)}: ${cause}`, {
     hop: root.hop,

@@ -33,7 +33,7 @@ import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { lookAtHost } from './host-look.ts'
 import { type Report, reportOf } from './report.ts'
-import { lookAtWay } from './way.ts'
+import { lookAtWay, WAY_FACTS } from './way.ts'
 
 const MACHINE: readonly Check[] = [securityPolicy, disk, stateDirectory]
 const SERVING: readonly Check[] = [listening, hostCertificates, hostName, descriptors, connectionTracking]
@@ -48,19 +48,7 @@ export const EDGE_CHECKS: readonly Check[] = [
 const FACTS: readonly FactName[] = ['denials', 'disk', 'stateDir', 'resolvers', 'sync', 'host', 'load']
 const EDGE_FACTS: readonly FactName[] = [
   ...FACTS,
-  ...([
-    'key',
-    'identity',
-    'daemon',
-    'link',
-    'egress',
-    'edgeName',
-    'tcp',
-    'dial',
-    'tls',
-    'answer',
-    'ping',
-  ] as const),
+  ...(['key', 'identity', 'daemon', 'link', ...WAY_FACTS] as const),
 ]
 const ALL_MS = 10_000
 

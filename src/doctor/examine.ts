@@ -23,7 +23,7 @@ import { lookAtEdges } from './edges-look.ts'
 import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { type Report, reportOf } from './report.ts'
-import { lookAtWay } from './way.ts'
+import { lookAtWay, WAY_FACTS } from './way.ts'
 
 export type Given = Partial<Pick<FactTable, 'key' | 'identity' | 'denials'> & Pick<DaemonFacts, 'oomKill'>>
 
@@ -48,13 +48,7 @@ const ALWAYS: readonly FactName[] = [
   'resolvers',
   'key',
   'identity',
-  'egress',
-  'edgeName',
-  'tcp',
-  'dial',
-  'tls',
-  'answer',
-  'ping',
+  ...WAY_FACTS,
   'sync',
   'daemon',
   'load',

@@ -35,6 +35,9 @@ const MAX_ADDRESSES = 6
 /** Where proxies usually listen, when the gateway itself is one. */
 const USUAL_PROXY_PORTS = [3128, 8080]
 
+/** What the way consists of, for whoever waits for it. */
+export const WAY_FACTS = ['egress', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping'] as const
+
 export async function lookAtWay(g: Gathering, o: WayOptions): Promise<void> {
   const { patient, signal } = o
   const setting = await g.look('egress', o.egress)
