@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { OBJECT_KIND_NAMES, type ObjectKind } from './kinds.ts'
 import { warnings } from './lint.ts'
+import { signedOutDevices } from './sign-ins.ts'
 
 export const MAX_DOCUMENTS = 10_000
 
@@ -17,8 +18,10 @@ export const document = z
 export const applyRequest = z
   .strictObject({
     documents: z.array(document).max(MAX_DOCUMENTS),
-    /** Show the plan and change nothing. */
-    dryRun: z.boolean().default(false),
+    dryRun: z.boolean().default(false).meta({
+      description:
+        'Show the plan and change nothing; what writes nothing is done again for the same Idempotency-Key',
+    }),
     /** Delete objects that are not in the documents, of those kinds that are. */
     prune: z.boolean().default(false),
   })
@@ -46,6 +49,8 @@ export const planStep = z
     /** Absent until it is created. */
     id: z.string().optional(),
     changes: z.array(fieldChange),
+    /** Of a user: devices that this signs out. */
+    signedOut: signedOutDevices.optional(),
   })
   .meta({ id: 'PlanStep' })
 export type PlanStep = z.infer<typeof planStep>

@@ -41,7 +41,7 @@ export const disconnected = z.object({
   /** When it was last there. */
   since: timestamp.optional(),
   lastAddress: z.string().optional(),
-  left: z.enum(['orderly', 'silent', 'unknown']),
+  left: z.enum(['orderly', 'closed', 'silent', 'unknown']),
   /** Its last word. */
   lastState: z.enum(['connected', 'healthy', 'degraded', 'draining']).optional(),
   code: faultCode,

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Fault } from '../base/faults.ts'
-import { checkDocuments, located, readDocuments } from './documents.ts'
-import { InvalidFault } from './invalid.ts'
+import { atOnce } from '../base/slices.ts'
+import { checkDocuments, joinFiles, located, readDocuments } from './documents.ts'
+import { InvalidFault, MAX_ERRORS } from './invalid.ts'
 
 /** All that is wrong with a text, as a person reads it. */
 function complaints(text: string): string[] {
   try {
     const source = readDocuments(text, 'a.yaml')
     try {
-      checkDocuments(source.documents)
+      atOnce(checkDocuments(source.documents))
       return []
     } catch (fault) {
       assert.ok(fault instanceof InvalidFault)
@@ -108,3 +109,49 @@ test('any text is read or refused with a place, never anything else', () => {
     }),
   )
 })
+
+test('several files are one, and each place is told by its own file', () => {
+  const one = readDocuments('kind: user\nname: ada\n---\nkind: user\nname: bob\n', 'a.yaml')
+  const other = readDocuments('kind: user\nname: eve\ngruops: []\n', 'b.yaml')
+  const both = joinFiles([one, other])
+  assert.deepEqual(
+    both.documents.map(({ name }) => name),
+    ['ada', 'bob', 'eve'],
+  )
+  assert.deepEqual(located(both, [{ pointer: '/documents/1/name', detail: 'x' }]), ['a.yaml:5:1: x'])
+  assert.deepEqual(located(both, [{ pointer: '/2/gruops', detail: 'x' }]), ['b.yaml:3:1: x'])
+})
+
+test('of very many wrong places the first are told, and what somebody wrote is not said back whole', () => {
+  const wrong = Array.from({ length: 5000 }, (_, n) => ({
+    kind: 'user',
+    name: `u${n}`,
+    ['z'.repeat(5000)]: 1,
+  }))
+  try {
+    atOnce(checkDocuments(wrong))
+    assert.fail('it was taken')
+  } catch (fault) {
+    assert.ok(fault instanceof InvalidFault)
+    assert.equal(fault.errors.length, MAX_ERRORS)
+    assert.ok(fault.message.length < 100_000)
+  }
+})
+
+const TOO_LARGE: [what: string, document: object, says: RegExp][] = [
+  ['a list', { kind: 'user', name: 'x', groups: Array(1001).fill('g') }, /\/0\/groups: at most 1000 items/],
+  [
+    'keys',
+    { kind: 'user', ...Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`k${n}`, 1])) },
+    /256 keys/,
+  ],
+  ['depth', JSON.parse(`${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`), /nested too deeply/],
+]
+for (const [what, document, says] of TOO_LARGE) {
+  test(`a document with too much of ${what} is refused before its schema is asked`, () => {
+    assert.throws(() => atOnce(checkDocuments([document as Record<string, unknown>])), {
+      code: 'INVALID',
+      message: says,
+    })
+  })
+}

@@ -17,10 +17,12 @@ import { type Document, isMap, isScalar, LineCounter, parseAllDocuments } from '
 import type { z } from 'zod'
 import { Fault } from '../base/faults.ts'
 import { nearest } from '../base/nearest.ts'
+import type { Steps } from '../base/slices.ts'
 import { MAX_DOCUMENTS } from './apply.ts'
-import { type InvalidAt, InvalidFault, invalidFrom } from './invalid.ts'
+import { type InvalidAt, InvalidFault, invalidFrom, MAX_ERRORS } from './invalid.ts'
 import { findKind, isObjectKind, OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind } from './kinds.ts'
 import { schemasOf } from './resources.ts'
+import { checkShape } from './shape.ts'
 
 /** A file over this is refused before it is parsed. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -36,10 +38,9 @@ export interface Declared {
 
 /** A file that was read: what to send, and where each part of it stands. */
 export interface DocumentFile {
-  readonly file: string
   readonly documents: Record<string, unknown>[]
   /** Line and column, from 1, of a pointer such as `/3/tcp/0`: the deepest part of it that there is. */
-  locate(pointer: string): { readonly line: number; readonly column: number }
+  locate(pointer: string): { readonly file: string; readonly line: number; readonly column: number }
 }
 
 /**
@@ -81,7 +82,26 @@ export function readDocuments(text: string, file: string): DocumentFile {
       return refuse(one.range[0], (error as Error).message)
     }
   })
-  return { file, documents, locate: (pointer) => place(offsetOf(filled, pointer)) }
+  return { documents, locate: (pointer) => ({ file, ...place(offsetOf(filled, pointer)) }) }
+}
+
+/** Several files as one: what is declared in any of them is declared. @throws {Fault} INVALID if that is too much. */
+export function joinFiles(files: readonly DocumentFile[]): DocumentFile {
+  const documents = files.flatMap((one) => one.documents)
+  if (documents.length > MAX_DOCUMENTS) throw new Fault('INVALID', `more than ${MAX_DOCUMENTS} documents`)
+  return {
+    documents,
+    locate(pointer) {
+      const [, index, ...rest] = pointer.split('/')
+      let at = Number(index)
+      const file = files.find((one) => {
+        if (at < one.documents.length) return true
+        at -= one.documents.length
+        return false
+      })
+      return (file ?? files[0]!).locate(['', at, ...rest].join('/'))
+    },
+  }
 }
 
 /** The key of the deepest part of the pointer that the text has, or the item in a list. */
@@ -114,12 +134,15 @@ function offsetOf(documents: readonly Document.Parsed[], pointer: string): numbe
  *
  * @throws {InvalidFault} with every place that is wrong; pointers start with the number of the document.
  */
-export function checkDocuments(documents: readonly Record<string, unknown>[]): Declared[] {
+export function* checkDocuments(documents: readonly Record<string, unknown>[]): Steps<Declared[]> {
   const errors: InvalidAt[] = []
   const declared: Declared[] = []
   const seen = new Set<string>()
   for (const [index, document] of documents.entries()) {
+    yield
+    if (errors.length >= MAX_ERRORS) break
     const at = `/${index}`
+    checkShape(document, [index])
     const { kind: word, ...rest } = document
     const kind = typeof word === 'string' ? findKind(word) : undefined
     if (kind === undefined || !isObjectKind(kind)) {
@@ -159,7 +182,7 @@ function unknownKind(word: unknown): string {
  */
 export function located(source: DocumentFile, errors: readonly InvalidAt[]): string[] {
   return errors.map(({ pointer, detail }) => {
-    const { line, column } = source.locate(pointer.replace(/^\/documents(?=\/)/, ''))
-    return `${source.file}:${line}:${column}: ${detail}`
+    const { file, line, column } = source.locate(pointer.replace(/^\/documents(?=\/)/, ''))
+    return `${file}:${line}:${column}: ${detail}`
   })
 }

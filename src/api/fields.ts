@@ -6,9 +6,12 @@
  *
  * @module
  */
-import net from 'node:net'
-import { domainToASCII } from 'node:url'
 import { z } from 'zod'
+import { Fault } from '../base/faults.ts'
+import { looksLikeId } from '../base/ids.ts'
+import { canonicalCidr, canonicalHost, canonicalPattern, isAddress } from '../policy/destination.ts'
+import { parsePorts } from '../policy/ports.ts'
+import { MAX_ITEMS } from './shape.ts'
 
 /** What an object is called: unique within its kind. Letters, digits, `.`, `_`, `-`, `@`, `+`. */
 export const name = z
@@ -19,7 +22,7 @@ export const name = z
     /^[A-Za-z0-9][A-Za-z0-9._@+-]*$/,
     'a name is letters, digits and . _ - @ +, and starts with a letter or digit',
   )
-  .refine((text) => !/^[a-z]{3}_[0-9a-z]{26}$/.test(text), 'a name must not look like an id')
+  .refine((text) => !looksLikeId(text), 'a name must not look like an id: three letters, _ and 26 characters')
 
 export const description = z.string().max(1024).default('')
 
@@ -29,13 +32,23 @@ export const reference = z.string().min(1).max(128)
 /** References, each once, in the order given. */
 export const references = z
   .array(reference)
-  .max(1000)
+  .max(MAX_ITEMS)
   .overwrite((list) => [...new Set(list)])
 
 /** RFC 3339 in UTC, as the API gives times. */
 export const timestamp = z.iso.datetime()
 
-const PORTS = /^(\d{1,5})(?:-(\d{1,5}))?$/
+/** RFC 3339 with any offset, as people and programs write a time; kept in UTC. */
+export const moment = z
+  .string()
+  .max(40)
+  .overwrite((text) => {
+    const upper = text.toUpperCase()
+    const isMoment = z.iso.datetime({ offset: true }).safeParse(upper).success
+    return isMoment ? new Date(upper).toISOString() : text
+  })
+  .refine((text) => timestamp.safeParse(text).success, 'expected a time such as 2030-01-31T12:00:00Z')
+  .meta({ format: 'date-time' })
 
 /** One port or an inclusive range, as people write it: "443", "8000-8100". */
 export const portRange = z
@@ -49,97 +62,68 @@ export const portRange = z
 
 export const portRanges = z.array(portRange).max(64)
 
-/** Both ends of a range, or nothing when the text is none. */
-export function parsePorts(text: string): [number, number] | undefined {
-  const match = PORTS.exec(text)
-  if (match === null) return undefined
-  const from = Number(match[1])
-  const to = Number(match[2] ?? match[1])
-  return from >= 1 && to <= 65_535 && from <= to ? [from, to] : undefined
+/** How policy spells a text, or the Fault with which it refuses it: what is stored is what decides. */
+function spelled(read: (text: string) => string, text: string): string | Fault {
+  try {
+    return read(text)
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown
+    throw thrown
+  }
 }
 
-const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
-
-/** The canonical form of a domain or `*.` wildcard, or nothing when it is none. */
-export function canonicalDomain(text: string): string | undefined {
-  const wild = text.startsWith('*.')
-  const bare = (wild ? text.slice(2) : text).replace(/\.$/, '')
-  if (!/^[^\s\0*:/@%\\?#[\]]+$/u.test(bare)) return undefined
-  // domainToASCII does not take underscores apart from letters, which service records need.
-  const ascii = /^[\x21-\x7e]+$/.test(bare) ? bare.toLowerCase() : domainToASCII(bare)
-  if (ascii === '' || ascii.length > 253 || net.isIP(ascii) !== 0) return undefined
-  const labels = ascii.split('.')
-  if (!labels.every((label) => LABEL.test(label))) return undefined
-  // A last label of digits is how resolvers recognise odd spellings of an IPv4 address (127.1, 0x7f.1).
-  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1)!)) return undefined
-  return wild ? `*.${ascii}` : ascii
+/** A text that policy reads, brought to its one spelling; `expected` says what a person should write. */
+function readBy(read: (text: string) => string, maxChars: number, expected: string) {
+  const isRead = (text: string) => typeof spelled(read, text) === 'string'
+  return z
+    .string()
+    .min(1)
+    .max(maxChars)
+    .overwrite((text) => {
+      const canonical = spelled(read, text)
+      return typeof canonical === 'string' ? canonical : text
+    })
+    .refine(isRead, {
+      error: ({ input }) => {
+        const refused = spelled(read, String(input))
+        return refused instanceof Fault ? `${expected} (${refused.detail})` : expected
+      },
+    })
 }
 
 /** An exact name, or `*.example.com` for every name below example.com but not itself. */
-export const domain = z
-  .string()
-  .min(1)
-  .max(255)
-  .overwrite((text) => canonicalDomain(text) ?? text)
-  .refine(
-    (text) => canonicalDomain(text) !== undefined,
-    'expected a DNS name such as wiki.example.com or *.example.com; addresses go under cidrs',
-  )
-
-/** The canonical form of a network, host bits refused; a bare address is a network of one. */
-export function canonicalCidr(text: string): string | undefined {
-  const [address = '', prefixText, ...more] = text.split('/')
-  const family = net.isIP(address)
-  if (family === 0 || more.length > 0 || address.includes('%')) return undefined
-  const bits = family === 4 ? 32 : 128
-  if (prefixText !== undefined && !/^\d{1,3}$/.test(prefixText)) return undefined
-  const prefix = prefixText === undefined ? bits : Number(prefixText)
-  if (prefix > bits) return undefined
-  const canonical = family === 4 ? address : new URL(`http://[${address}]`).hostname.slice(1, -1)
-  const host = addressValue(canonical, family) & ((1n << BigInt(bits - prefix)) - 1n)
-  return host === 0n ? `${canonical}/${prefix}` : undefined
-}
-
-/** An address in canonical form as one number. */
-function addressValue(canonical: string, family: number): bigint {
-  if (family === 4) return canonical.split('.').reduce((sum, part) => (sum << 8n) | BigInt(part), 0n)
-  const [head = '', tail = ''] = canonical.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === '' ? [] : tail.split(':')
-  const groups = [...left, ...Array(8 - left.length - right.length).fill('0'), ...right]
-  return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n)
-}
+export const domain = readBy(
+  nameOrWildcard,
+  255,
+  'expected a DNS name such as wiki.example.com or *.example.com; addresses go under cidrs',
+)
 
 /** A network such as 10.20.0.0/16 or fd00::/8; a bare address is a network of one. */
-export const cidr = z
-  .string()
-  .min(1)
-  .max(64)
-  .overwrite((text) => canonicalCidr(text) ?? text)
-  .refine(
-    (text) => canonicalCidr(text) !== undefined,
-    'expected a network such as 10.20.0.0/16 or fd00::/8, or one address, with no bits set after the prefix',
-  )
+export const cidr = readBy(
+  canonicalCidr,
+  64,
+  'expected a network such as 10.20.0.0/16 or fd00::/8, or one address, with no bits set after the prefix',
+)
 
 /** What a posture fact can be. */
 export const factValue = z.union([z.string().max(256), z.number(), z.boolean()])
 
 /** One IPv4 or IPv6 address. */
-export const ipAddress = z
-  .string()
-  .max(45)
-  .overwrite((text) => canonicalCidr(text)?.replace(/\/\d+$/, '') ?? text)
-  .refine((text) => net.isIP(text) !== 0 && !text.includes('%'), 'expected an IPv4 or IPv6 address')
+export const ipAddress = readBy(address, 45, 'expected an IPv4 or IPv6 address')
 
 /** A host name or address without a port. */
-export const hostOrAddress = z
-  .string()
-  .min(1)
-  .max(253)
-  .overwrite((text) => (net.isIP(text) === 0 ? (canonicalDomain(text) ?? text) : text.toLowerCase()))
-  .refine(
-    (text) => net.isIP(text) !== 0 || (canonicalDomain(text) !== undefined && !text.startsWith('*')),
-    'expected a host name or an address',
-  )
+export const hostOrAddress = readBy(canonicalHost, 253, 'expected a host name or an address')
+
+function nameOrWildcard(text: string): string {
+  const pattern = canonicalPattern(text)
+  if (isAddress(pattern)) throw new Fault('BAD_DESTINATION', 'this is an address')
+  return pattern
+}
+
+function address(text: string): string {
+  const host = canonicalHost(text)
+  if (!isAddress(host)) throw new Fault('BAD_DESTINATION', 'this is a name')
+  return host
+}
 
 export const portNumber = z.number().int().min(1).max(65_535)

@@ -6,14 +6,14 @@
  */
 import { z } from 'zod'
 import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
-import { sessionReport, sessionTimes } from '../wire/control.ts'
+import { faultMessage, sessionReport, sessionTimes } from '../wire/control.ts'
 import { disconnected } from './diagnosis.ts'
-import { factValue, name, reference, timestamp } from './fields.ts'
+import { factValue, moment, name, reference, timestamp } from './fields.ts'
 import { warnings } from './lint.ts'
 import { ROLES } from './roles.ts'
 import { connectorVitals, liveVitals } from './vitals.ts'
 
-const base = {
+export const base = {
   id: z.string(),
   name: z.string(),
   version: z.number().int().min(1),
@@ -21,9 +21,9 @@ const base = {
   updatedAt: timestamp,
 }
 /** What the ids in this resource are called. */
-const names = z.record(z.string(), z.string())
-const host = z.object({ name: z.string(), platform: z.string(), program: z.string() })
-const posture = z.record(z.string().min(1).max(64), factValue)
+export const names = z.record(z.string(), z.string())
+export const hostFacts = z.object({ name: z.string(), platform: z.string(), program: z.string() })
+export const posture = z.record(z.string().min(1).max(64), factValue)
 
 // ── provisioning keys ───────────────────────────────────────────────────────────────────────────────
 
@@ -55,7 +55,7 @@ export const provisioningKeyInput = z
     edge: reference.optional(),
     maxUses: maxUses.default(1),
     /** By default 24 hours from now. */
-    expiresAt: timestamp.optional(),
+    expiresAt: moment.optional(),
   })
   .refine(({ group, edge }) => (group === undefined) !== (edge === undefined), {
     path: ['group'],
@@ -66,7 +66,7 @@ export const provisioningKeyInput = z
 export const provisioningKeyPatch = z
   .strictObject({
     maxUses: maxUses.optional(),
-    expiresAt: timestamp.optional(),
+    expiresAt: moment.optional(),
     revoked: z.boolean().optional(),
   })
   .meta({ id: 'ProvisioningKeyPatch' })
@@ -104,7 +104,7 @@ export const connector = z
     names,
     enabled: z.boolean(),
     state: z.enum(CONNECTOR_STATES),
-    host,
+    host: hostFacts,
     provisioningKey: z.string().optional(),
     enrolledAt: timestamp,
     certificateEndsAt: timestamp,
@@ -131,6 +131,18 @@ export const connector = z
         edges: z.array(
           edgeName.extend({ rttUs: z.number().int().min(0).optional(), code: z.string().optional() }),
         ),
+        /** Ahead of the clock of the server when it came; negative is behind. */
+        clockSkewMs: z.number().int(),
+        /** Why it is degraded: applications that it does not reach, or not as it should; the first few. */
+        failing: z.array(
+          z.object({
+            host: z.string(),
+            port: z.number().int(),
+            code: z.string(),
+            hop: z.string(),
+            detail: z.string(),
+          }),
+        ),
         ...liveVitals,
       })
       .optional(),
@@ -146,42 +158,6 @@ export const connectorWritten = connector.safeExtend({ warnings }).meta({ id: 'C
 export const connectorPatch = z
   .strictObject({ name: name.optional(), enabled: z.boolean().optional(), group: reference.optional() })
   .meta({ id: 'ConnectorPatch' })
-
-// ── client devices ──────────────────────────────────────────────────────────────────────────────────
-
-export const clientDevice = z
-  .object({
-    kind: z.literal('client-device'),
-    ...base,
-    user: z.string(),
-    names,
-    enabled: z.boolean(),
-    state: z.enum(['connected', 'disconnected', 'disabled']),
-    host,
-    /** What policy sees: reported facts, overruled by assigned ones. */
-    posture,
-    reportedPosture: posture,
-    assignedPosture: posture,
-    enrolledAt: timestamp,
-    certificateEndsAt: timestamp,
-    serial: z.string(),
-    publicKeyHash: z.string(),
-    generation: z.number().int().min(0),
-    lastAddress: z.string().optional(),
-    lastSeenAt: timestamp.optional(),
-  })
-  .meta({ id: 'ClientDevice', description: "A person's device that has signed in" })
-
-export const clientDeviceWritten = clientDevice.safeExtend({ warnings }).meta({ id: 'ClientDeviceWritten' })
-
-export const clientDevicePatch = z
-  .strictObject({
-    name: name.optional(),
-    enabled: z.boolean().optional(),
-    /** Replaces all facts that were assigned. */
-    assignedPosture: posture.optional(),
-  })
-  .meta({ id: 'ClientDevicePatch' })
 
 // ── sessions ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -233,6 +209,9 @@ export const session = z
     sides: z.object({ client: sessionReport.optional(), connector: sessionReport.optional() }),
   })
   .meta({ id: 'Session', description: 'One user connection to one application, as every hop saw it' })
+/** A line of the stream; the last may say why it has ended. */
+export const sessionLine = z.union([session, z.object({ failed: faultMessage })]).meta({ id: 'SessionLine' })
+export type SessionLine = z.infer<typeof sessionLine>
 export type SessionResource = z.infer<typeof session>
 
 // ── audit ───────────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +232,14 @@ export const auditRecord = z
 
 export const auditVerdict = z
   .union([
-    z.object({ intact: z.literal(true), records: z.number().int(), head: z.string() }),
+    z.object({
+      intact: z.literal(true),
+      /** Number of the last record. */
+      records: z.number().int(),
+      head: z.string(),
+      /** The last record that is in archives: the chain of the server follows from it. */
+      archived: z.object({ seq: z.number().int(), hash: z.string() }).optional(),
+    }),
     z.object({ intact: z.literal(false), seq: z.number().int(), because: z.string() }),
   ])
   .meta({ id: 'AuditVerdict' })
@@ -271,7 +257,7 @@ export const token = z
   .meta({ id: 'Token', description: 'An API token, without the token itself' })
 
 export const tokenInput = z
-  .strictObject({ name, role: z.enum(ROLES), expiresAt: timestamp.optional() })
+  .strictObject({ name, role: z.enum(ROLES), expiresAt: moment.optional() })
   .meta({ id: 'TokenInput' })
 
 export const tokenCreated = token

@@ -29,11 +29,18 @@ export function mapReferences<S extends object>(
   spec: S,
   replace: (reference: Reference) => string,
 ): S {
-  const copy = structuredClone(spec)
+  const copy = copied(spec)
   for (const [path, target] of Object.entries(OBJECT_KINDS[kind].references)) {
     walk(copy, path.split('.'), [], (value, at) => replace({ kind: target, value, path: at }))
   }
   return copy
+}
+
+/** A spec is JSON: for that, structuredClone takes twenty times as long. */
+function copied<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copied) as T
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copied(one)])) as T
 }
 
 type Place = Record<string | number, unknown>

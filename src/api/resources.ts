@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { name, timestamp } from './fields.ts'
 import { OBJECT_KINDS, type ObjectKind } from './kinds.ts'
 import { warnings } from './lint.ts'
+import { signedOutDevices } from './sign-ins.ts'
 
 /** A password as it is set; never returned, logged or audited. */
 export const newPassword = z.string().min(8).max(1024)
@@ -39,6 +40,12 @@ const SHOWN: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
   edge: { state: z.enum(EDGE_STATES).optional() },
 }
 
+/** What only the answer to a write has. */
+const ANSWERED: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
+  /** Another password, or none, or a user who is disabled: these devices have to sign in again. */
+  user: { signedOut: signedOutDevices.optional() },
+}
+
 function build(kind: ObjectKind) {
   const { spec, title } = OBJECT_KINDS[kind]
   const own: z.core.$ZodLooseShape = kind === 'user' ? { name, password: newPassword.optional() } : { name }
@@ -55,7 +62,7 @@ function build(kind: ObjectKind) {
       description: `Fields of a ${title} to change; null removes one`,
     }),
     resource,
-    written: resource.safeExtend({ warnings }).meta({
+    written: resource.safeExtend({ warnings, ...(ANSWERED[kind] ?? {}) }).meta({
       id: `${schemaName(kind)}Written`,
       description: `A ${title} as it is now, and what is doubtful about it`,
     }),
@@ -92,10 +99,15 @@ function present(field: z.ZodType): z.ZodType {
   return field instanceof z.ZodDefault ? present(field.unwrap() as z.ZodType) : field
 }
 
-/** In a patch nothing has a default: what is absent stays as it is. */
+/**
+ * In a patch nothing has a default and nothing is required, at any depth: what is absent stays as it is, and null
+ * removes. What that makes of the whole is looked at as the whole.
+ */
 function changeable(field: z.ZodType): z.ZodType {
   const bare = present(field)
-  return bare === field && bare instanceof z.ZodOptional ? bare.nullable() : bare.optional()
+  const inner = bare instanceof z.ZodOptional ? (bare.unwrap() as z.ZodType) : bare
+  const deep = inner instanceof z.ZodObject ? z.strictObject(mapShape(inner.shape, changeable)) : inner
+  return deep.nullable().optional()
 }
 
 /** RFC 7396: fields given replace, null removes, objects merge. */

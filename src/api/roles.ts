@@ -8,9 +8,9 @@ export type Permission =
   | 'read'
   /** Read the audit log and check its chain. */
   | 'audit'
-  /** Day-to-day work: provisioning keys, connectors, devices. */
+  /** Day-to-day work that watches or takes away: examine, trace, disable, revoke, delete what machines brought about. */
   | 'operate'
-  /** Change who may reach what. */
+  /** Whatever can add to who reaches what: all that policy, selection or enrolment reads as input to a yes. */
   | 'configure'
   /** Make and revoke tokens. */
   | 'own'

@@ -86,17 +86,31 @@ test('references are found and replaced wherever they stand', () => {
   assert.deepEqual(rule.conditions.users, ['a', 'b'], 'the original stays')
 })
 
-test('a patch sets no default and removes only what may be absent', () => {
+test('a patch sets no default, and null removes: the whole says what may not be absent', () => {
   const { patch, input } = schemasOf('segment')
   assert.deepEqual(patch.parse({ enabled: false }), { enabled: false })
   assert.deepEqual(patch.parse({ segmentGroup: null }), { segmentGroup: null })
-  assert.equal(patch.safeParse({ tcp: null }).success, false)
+  assert.deepEqual(patch.parse({ description: null }), { description: null })
+  assert.equal(patch.safeParse({ tcp: 'none' }).success, false)
+  assert.equal(input.safeParse(mergePatch({ name: 'wiki', ...segment }, { name: null })).success, false)
   const merged = mergePatch(
     { name: 'wiki', ...segment, segmentGroup: 'x' },
     { segmentGroup: null, tcp: ['80'] },
   )
   assert.deepEqual(merged, { name: 'wiki', domains: ['wiki.example'], tcp: ['80'] })
   assert.equal(input.safeParse(merged).success, true)
+})
+
+test('a patch reaches below the first level, and knows the keys there', () => {
+  const { patch, input } = schemasOf('access-rule')
+  const time = { days: ['mon'], from: '08:00', to: '17:00', zone: 'UTC' }
+  const rule = { name: 'r', order: 1, action: 'allow', conditions: { clientKinds: ['client'], time } }
+  const patched = (change: object) =>
+    input.parse(mergePatch(rule, patch.parse(change))) as unknown as typeof rule
+  assert.equal(patched({ conditions: { time: { from: '09:00' } } }).conditions.time.from, '09:00')
+  assert.deepEqual(patched({ conditions: { time: null } }).conditions, { clientKinds: ['client'] })
+  assert.equal(patch.safeParse({ conditions: { user: ['ada'] } }).success, false)
+  assert.equal(input.safeParse(mergePatch(rule, { conditions: { time: { from: null } } })).success, false)
 })
 
 test('what GET gave can be sent back', () => {

@@ -8,6 +8,8 @@
  * @module
  */
 import { z } from 'zod'
+import { parsePorts } from '../policy/ports.ts'
+import { isTimeZone } from '../policy/time-window.ts'
 import {
   cidr,
   description,
@@ -15,7 +17,6 @@ import {
   factValue,
   hostOrAddress,
   ipAddress,
-  parsePorts,
   portNumber,
   portRanges,
   reference,
@@ -87,7 +88,7 @@ export const segmentSpec = z
     health: z.enum(['continuous', 'onAccess', 'none']).default('onAccess'),
     segmentGroup: reference.optional(),
     serverGroups: references.default([]),
-    /** Networks the domains may resolve to. Empty: any, but for loopback, link-local and the like. */
+    /** Networks the domains may resolve to. Empty: any but special ones, such as loopback and unique local. */
     addressCidrs: z.array(cidr).max(256).default([]),
   })
   .refine((segment) => segment.domains.length + segment.cidrs.length > 0, {
@@ -124,7 +125,7 @@ export const userSpec = z.strictObject({
   description,
   enabled,
   displayName: z.string().max(256).default(''),
-  email: z.union([z.email(), z.literal('')]).default(''),
+  email: z.union([z.email().max(254), z.literal('')]).default(''),
   groups: references.default([]),
 })
 
@@ -137,15 +138,6 @@ export const postureFactSpec = z.strictObject({
 })
 
 const clockTime = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 08:30')
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** All must hold; within a list any value does, but every posture fact must hold; one that is absent holds. */
 export const conditions = z.strictObject({

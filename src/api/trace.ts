@@ -64,6 +64,18 @@ export const traceReport = z
     /** The session that the canary was. */
     session: z.string().optional(),
     finding: traceFinding.optional(),
+    /** What the connectors behind the segment had said before: of the application, and of themselves. */
+    known: z
+      .array(
+        z.object({
+          /** Name of the connector. */
+          from: z.string(),
+          at: timestamp.optional(),
+          code: faultCode.optional(),
+          text: z.string(),
+        }),
+      )
+      .optional(),
     /** One for every hop, in the order in which a session meets them. */
     steps: z.array(traceStep),
   })
@@ -92,7 +104,6 @@ export const denial = z
     host: z.string(),
     port: portNumber,
     protocol,
-    session: z.string(),
     /** Address that the device asked from. */
     from: z.string(),
     code: faultCode,
@@ -107,6 +118,9 @@ export const denial = z
       .object({ name: z.string(), wanted: z.array(z.string()), seen: z.array(z.string()) })
       .optional(),
     wouldPass: z.string().optional(),
+    /** How often it was refused within a minute, where more than once, and when for the last time. */
+    times: z.number().int().min(2).optional(),
+    lastAt: timestamp.optional(),
     /** What tells how it would be decided now. */
     trace: z.string(),
   })

@@ -48,6 +48,8 @@ export const connectorHistory = z
 const applicationHealth = z.object({
   host: z.string(),
   port: z.number().int(),
+  /** TCP, unless it says so. */
+  protocol: z.literal('udp').optional(),
   /** `degraded`: it can be connected to, and is not as it should be. */
   state: z.enum(['healthy', 'degraded', 'unhealthy']),
   at: timestamp,
@@ -87,6 +89,7 @@ export const segmentHealth = z
     ),
   })
   .meta({
-    id: 'SegmentHealth',
+    // Not SegmentHealth: generators call the field health of a segment so.
+    id: 'SegmentHealthReport',
     description: 'What connectors have lately seen of the applications of a segment',
   })

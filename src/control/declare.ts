@@ -8,6 +8,7 @@ import { InvalidFault } from '../api/invalid.ts'
 import { OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../api/kinds.ts'
 import type { AuditEntry } from '../store/audit.ts'
 import type { StoredObject } from '../store/objects.ts'
+import type { SignedIn } from '../store/sign-ins.ts'
 import type { Repositories } from '../store/store.ts'
 import { diff } from './diff.ts'
 
@@ -18,34 +19,47 @@ export interface Declaration<K extends ObjectKind = ObjectKind> {
   readonly name: string
   readonly spec: ObjectSpecs[K]
   readonly expectVersion?: number
-  /** Of users: the hash of a new password. */
-  readonly passwordHash?: string
+  /** Of users: the hash of a new password; null takes theirs away. */
+  readonly passwordHash?: string | null
+  /** Who does it, as the audit log names them. */
+  readonly by?: string
 }
 
 export interface Declared {
   readonly stored: StoredObject
   /** Empty when what was declared is what there was. */
   readonly changes: readonly FieldChange[]
+  /** Devices of the user that were signed in until now. */
+  readonly signedOut?: readonly SignedIn[]
   readonly audit: readonly Omit<AuditEntry, 'actor'>[]
 }
 
 /** @throws {Fault} INVALID, CONFLICT, NOT_FOUND, PRECONDITION_FAILED. */
 export async function declare(tx: Repositories, declaration: Declaration): Promise<Declared> {
-  const { kind, id, name, spec, expectVersion, passwordHash } = declaration
+  const { kind, id, name, spec, expectVersion, passwordHash, by } = declaration
   const before = id === undefined ? undefined : await tx.objects.get(kind, id)
-  const stored = await tx.objects.put({ kind, id: before?.id, name, spec, expectVersion })
+  const standing = () =>
+    kind === 'user' && before !== undefined ? tx.signIns.standing({ userId: before.id }) : undefined
+  const signedIn = await standing()
+  const stored = await tx.objects.put({ kind, id: before?.id, name, spec, expectVersion, by })
   await checkFacts(tx, stored)
   const changes = diff(before === undefined ? undefined : { name: before.name, ...before.spec }, {
     name: stored.name,
     ...stored.spec,
   })
-  if (passwordHash !== undefined) {
-    await tx.passwords.put(stored.id, passwordHash)
+  if (passwordHash === null) {
+    if (await tx.passwords.remove(stored.id, { by })) changes.push({ path: '/password', from: '(hidden)' })
+  } else if (passwordHash !== undefined) {
+    await tx.passwords.put(stored.id, passwordHash, { by })
     changes.push({ path: '/password', to: '(hidden)' })
   }
+  const still = new Set((await standing())?.map((device) => device.id))
+  const gone = (signedIn ?? []).filter((device) => !still.has(device.id))
+  const signedOut = gone.length === 0 ? undefined : gone
   const action = `${kind}.${before === undefined ? 'create' : 'update'}`
-  const entry = { action, object: `${kind} ${stored.id}`, detail: { name, changes } }
-  return { stored, changes, audit: changes.length === 0 ? [] : [entry] }
+  const detail = { name, changes, ...(signedOut && { signedOut: signedOut.map((device) => device.id) }) }
+  const entry = { action, object: `${kind} ${stored.id}`, detail }
+  return { stored, changes, signedOut, audit: changes.length === 0 ? [] : [entry] }
 }
 
 /** @throws {Fault} NOT_FOUND, IN_USE, PRECONDITION_FAILED. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Parting } from '../base/parting.ts'
 import type { Departure, Refusal } from './agents/departures.ts'
 import { type DisconnectedFacts, explainDisconnected } from './disconnected.ts'
 
@@ -51,6 +52,11 @@ function facts(
   }
 }
 
+/** It said why it goes. */
+function goneFor(parting: Parting): DisconnectedFacts {
+  return facts({ absence: { left: { ...silent, orderly: true, fault: undefined, parting } } })
+}
+
 const there = { name: 'dc1-b', connected: true, address: OFFICE }
 const goneWithIt = { name: 'dc1-b', connected: false, address: OFFICE, lastSeenMs: silent.atMs + 20_000 }
 
@@ -67,6 +73,18 @@ const STORIES: [name: string, given: DisconnectedFacts, code: string, cause: Reg
     facts({ peers: [goneWithIt] }),
     'CONNECTOR_DISCONNECTED',
     /same time as dc1-b.* the site/,
+  ],
+  [
+    'its connection was closed: a process that was killed is no silence',
+    facts({ absence: { left: { ...silent, lost: 'closed' } } }),
+    'CONNECTOR_DISCONNECTED',
+    /closed at 2026-01-02T11:50:00\.000Z without a goodbye: its process has ended/,
+  ],
+  [
+    'those of one site were closed together',
+    facts({ absence: { left: { ...silent, lost: 'closed' } }, peers: [goneWithIt] }),
+    'CONNECTOR_DISCONNECTED',
+    /at the same time that of dc1-b .*: their processes have ended/,
   ],
   [
     'a neighbour went long before',
@@ -87,10 +105,61 @@ const STORIES: [name: string, given: DisconnectedFacts, code: string, cause: Reg
     /since the control plane started/,
   ],
   [
-    'it said goodbye',
-    facts({ absence: { left: { ...silent, orderly: true } } }),
+    'it said goodbye, and not why',
+    facts({ absence: { left: { ...silent, orderly: true, fault: undefined } } }),
+    'CONNECTOR_DISCONNECTED',
+    /^It said goodbye, why is not known, and did not come back; nobody of its group/,
+  ],
+  [
+    'its machine went down',
+    goneFor({ why: 'shutdown' }),
     'DAEMON_DOWN',
-    /said goodbye/,
+    /machine was shut down or restarted/,
+  ],
+  [
+    'somebody stopped its service',
+    goneFor({ why: 'service-stop', detail: 'backstitch-connector.service' }),
+    'DAEMON_DOWN',
+    /systemctl stop backstitch-connector\.service/,
+  ],
+  [
+    'its service was to restart',
+    goneFor({ why: 'service-restart', detail: 'backstitch-connector.service' }),
+    'DAEMON_DOWN',
+    /was to restart .* has not come back/,
+  ],
+  [
+    'it was updated',
+    goneFor({ why: 'upgrade', detail: '1.0.0 to 1.1.0' }),
+    'DAEMON_DOWN',
+    /1\.0\.0 to 1\.1\.0/,
+  ],
+  [
+    'a signal ended it',
+    goneFor({ why: 'signal', detail: 'SIGTERM, kept by bash' }),
+    'DAEMON_DOWN',
+    /SIGTERM, kept by bash .*who sent that is not known/,
+  ],
+  ['its supervisor is gone', goneFor({ why: 'parent-gone' }), 'DAEMON_DOWN', /^What had started it ended/],
+  [
+    'its clock jumped, and it did not come back',
+    { ...goneFor({ why: 'clock', detail: '864000 s' }), peers: [there] },
+    'CONNECTOR_DISCONNECTED',
+    /^It hung up, to dial anew, as its clock had jumped by 864000 s, and did not come back, while dc1-b .* this machine/,
+  ],
+  [
+    'it moved to another edge, and never got there',
+    goneFor({ why: 'edge' }),
+    'CONNECTOR_DISCONNECTED',
+    /^It hung up, to go to another edge, and did not come back; nobody/,
+  ],
+  [
+    'control itself stood still',
+    facts({
+      absence: { left: { ...silent, fault: { code: 'STOOD_STILL', hop: 'control', detail: 'for 12 s' } } },
+    }),
+    'CONNECTOR_DISCONNECTED',
+    /^The control plane itself stood still/,
   ],
   ['disabled', facts({ connector: { enabled: false } }), 'IDENTITY_REVOKED', /disabled dc1-a/],
   [
@@ -135,7 +204,7 @@ test('the evidence says when and from where, its last word, its peers, its certi
     explainDisconnected(facts({ peers: [there, { ...there, name: 'dc1-c', address: '198.51.100.1' }] })).seen,
     [
       'last connected 2026-01-02T11:50:00.000Z from 203.0.113.7',
-      'its connection ended: CONTROL_UNREACHABLE: no reply to a ping in 5000 ms',
+      'its connection ended: no reply to a ping in 5000 ms',
       'it last said: healthy, 3 sessions in 2 tunnels, cpu 12 %, memory 80 MB',
       'of its group 2 of 2 others are connected',
       'of those from the same public address 1 of 1 are connected',

@@ -5,7 +5,10 @@
  * @module
  */
 import { rfc3339 } from '../base/clock.ts'
+import { fillIn } from '../base/fault-words.ts'
 import { FAULTS, type FaultCode, type Hop } from '../base/faults.ts'
+import type { Parting } from '../base/parting.ts'
+import { partingText } from '../policy/parting-text.ts'
 import type { Absence } from './agents/departures.ts'
 
 export interface DisconnectedFacts {
@@ -18,6 +21,8 @@ export interface DisconnectedFacts {
     readonly lastSeenMs?: number
     readonly lastAddress?: string
   }
+  /** The name of its group. */
+  readonly group?: string
   /** The key it enrolled with; none: it was deleted. */
   readonly key?: { readonly name: string; readonly state: 'usable' | 'exhausted' | 'expired' | 'revoked' }
   readonly absence: Absence
@@ -55,7 +60,12 @@ type Finding = Pick<DisconnectedVerdict, 'code' | 'cause' | 'fix'> & { readonly 
 export function explainDisconnected(facts: DisconnectedFacts): DisconnectedVerdict {
   const { connector } = facts
   const found =
-    disabled(facts) ?? certificateEnded(facts) ?? refused(facts) ?? stopped(facts) ?? siteOrBox(facts)
+    disabled(facts) ??
+    certificateEnded(facts) ??
+    refused(facts) ??
+    stopped(facts) ??
+    ended(facts) ??
+    siteOrBox(facts)
   return {
     ...found,
     hop: found.hop ?? FAULTS[found.code].hop,
@@ -71,10 +81,13 @@ function disabled({ connector }: DisconnectedFacts): Finding | undefined {
   return { code: 'IDENTITY_REVOKED', cause, fix: 'Enable it again, if it should serve.' }
 }
 
-function certificateEnded({ connector, key, nowMs }: DisconnectedFacts): Finding | undefined {
+function certificateEnded({ connector, key, group, nowMs }: DisconnectedFacts): Finding | undefined {
   if (connector.notAfterMs > nowMs) return undefined
   const ended = `Its certificate ended at ${rfc3339(connector.notAfterMs)} and was not renewed in time.`
-  const back = `backstitch key create --group GROUP, and put the key into its key file: it comes back by itself.`
+  const back = fillIn(
+    'backstitch key create --group GROUP, and put the key into its key file: it comes back by itself.',
+    { GROUP: group },
+  )
   if (key?.state === 'usable') return { code: 'CERT_EXPIRED', cause: ended, fix: back }
   const why = key === undefined ? 'was deleted' : `is ${key.state}`
   return { code: 'CERT_EXPIRED', cause: `${ended} The key it enrolled with ${why}.`, fix: back }
@@ -89,11 +102,74 @@ function refused({ absence: { refused: met } }: DisconnectedFacts): Finding | un
   return { code, hop, cause, fix: FAULTS[code].fix }
 }
 
+/** Its process has ended, and it said who or what ended it. */
 function stopped({ absence: { left } }: DisconnectedFacts): Finding | undefined {
-  if (left?.orderly !== true) return undefined
-  const cause = `It said goodbye at ${rfc3339(left.atMs)}: its daemon was stopped, or restarts.`
-  const fix = 'On its machine: systemctl enable --now backstitch-connector.'
-  return { code: 'DAEMON_DOWN', hop: 'connector', cause, fix }
+  const ended = left?.orderly && left.parting && whyEnded(left.parting, rfc3339(left.atMs))
+  return ended ? { code: 'DAEMON_DOWN', hop: 'connector', ...ended } : undefined
+}
+
+const START = 'On its machine: systemctl enable --now backstitch-connector.'
+
+function whyEnded({ why, detail }: Parting, at: string): Pick<Finding, 'cause' | 'fix'> | undefined {
+  switch (why) {
+    case 'shutdown':
+      return {
+        cause: `Its machine was shut down or restarted at ${at}, and its daemon has not come back.`,
+        fix: `Start the machine. ${START}`,
+      }
+    case 'service-stop':
+      return { cause: `Somebody stopped its service at ${at}: systemctl stop ${detail}.`, fix: START }
+    case 'service-restart':
+      return {
+        cause: `Its service was to restart at ${at} (${detail}), and has not come back.`,
+        fix: `On its machine: journalctl -u ${detail} -n 50; then systemctl restart ${detail}.`,
+      }
+    case 'upgrade':
+      return {
+        cause: `Its daemon ended at ${at} to be updated, ${detail}, and has not come back.`,
+        fix: 'On its machine: journalctl -u backstitch-connector -n 50; then start it, or go back to the version before.',
+      }
+    case 'signal':
+      return {
+        cause: `Its daemon was told to end by ${detail} at ${at}; who sent that is not known.`,
+        fix: START,
+      }
+    case 'parent-gone':
+      return {
+        cause: `What had started it ended at ${at}, and it ended with that.`,
+        fix: `Keep it as a service of its own. ${START}`,
+      }
+    default:
+      return undefined // it meant to come back
+  }
+}
+
+/** For a sentence that goes on with who else is gone. */
+function howGone({ absence: { left } }: DisconnectedFacts): string {
+  if (left?.fault?.code === 'STOOD_STILL')
+    return 'The control plane itself stood still, its connection ended with that, and it did not come back,'
+  if (left?.orderly !== true) return 'It fell silent'
+  if (left.parting === undefined) return 'It said goodbye, why is not known, and did not come back,'
+  return `It hung up, ${partingText(left.parting)}, and did not come back,`
+}
+
+/**
+ * Its end was seen: the kernel of its machine, or a box on the way, closed the connection in its place. Those of one site
+ * that end in one moment are a box or a person there.
+ */
+function ended(facts: DisconnectedFacts): Finding | undefined {
+  const { left } = facts.absence
+  if (left?.lost !== 'closed') return undefined
+  const together = neighboursOf(facts).filter((peer) => !peer.connected && leftWith(facts, peer))
+  const at = rfc3339(left.atMs)
+  const others = together.map(({ name }) => name).join(', ')
+  const cause =
+    together.length === 0
+      ? `Its connection was closed at ${at} without a goodbye: its process has ended, killed or crashed; or a box on the way reset it.`
+      : `Its connection was closed at ${at} without a goodbye, and at the same time that of ${others} from the same address: their processes have ended, or a box of that site resets connections.`
+  const fix =
+    'On its machine: systemctl status backstitch-connector, and journalctl -u backstitch-connector -n 50.'
+  return { code: 'CONNECTOR_DISCONNECTED', cause, fix }
 }
 
 /** Silence. Who else of the same place is gone tells the site from the box. */
@@ -106,13 +182,13 @@ function siteOrBox(facts: DisconnectedFacts): Finding {
   const code = 'CONNECTOR_DISCONNECTED'
   if (here.length > 0) {
     const who = here.map((peer) => peer.name).join(', ')
-    const cause = `It fell silent while ${who} of its group, from the same public address ${address}, is connected: it is this machine, not the site.`
+    const cause = `${howGone(facts)} while ${who} of its group, from the same public address ${address}, is connected: it is this machine, not the site.`
     return { code, cause, fix }
   }
   const gone = neighbours.filter((peer) => leftWith(facts, peer))
   if (gone.length > 0) {
     const who = gone.map((peer) => peer.name).join(', ')
-    const cause = `It fell silent at the same time as ${who}, which came from the same public address ${address}: it is the site, its uplink or its firewall.`
+    const cause = `${howGone(facts)} at the same time as ${who}, which came from the same public address ${address}: it is the site, its uplink or its firewall.`
     return {
       code,
       cause,
@@ -123,8 +199,8 @@ function siteOrBox(facts: DisconnectedFacts): Finding {
     const cause = `${name} has not connected since the control plane started; nobody of its group is near enough to tell the site from the machine.`
     return { code, cause, fix }
   }
-  const cause =
-    'It fell silent; nobody of its group at the same public address can tell the site from the machine.'
+  const how = howGone(facts).replace(/,$/, '')
+  const cause = `${how}; nobody of its group at the same public address can tell the site from the machine.`
   return { code, cause, fix }
 }
 
@@ -174,9 +250,9 @@ function evidence(facts: DisconnectedFacts): string[] {
   ]
 }
 
-function howItLeft({ orderly, fault }: NonNullable<Absence['left']>): string {
-  if (orderly) return 'it closed its connection itself'
-  return `its connection ended: ${fault === undefined ? 'no reason known' : `${fault.code}: ${fault.detail}`}`
+function howItLeft({ orderly, fault, parting }: NonNullable<Absence['left']>): string {
+  if (orderly) return `it closed its connection itself: ${partingText(parting)}`
+  return `its connection ended: ${fault === undefined ? 'no reason known' : fault.detail}`
 }
 
 function lastWords(said: NonNullable<Absence['left']>['said']): string {

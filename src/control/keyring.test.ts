@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Clock } from '../base/clock.ts'
 import { ROTATION } from '../pki/key-ring.ts'
+import { verifyKeys } from '../pki/signing-keys.ts'
 import { signTicket, type Ticket, verifyTicket } from '../pki/ticket.ts'
 import { Keyring, type KeyringVault } from './keyring.ts'
 
@@ -59,5 +60,28 @@ test('a rotation keeps what was signed before it, and is kept itself', async () 
   assert.equal(ring.published.length, 2)
   const again = await Keyring.open('ticket', vault, clock)
   assert.deepEqual(again.published, ring.published)
-  assert.equal((await verifyTicket(again.verifying, signed, { ...expect, nowMs: clock.ms })).pipe, 'pip_1')
+  assert.equal(
+    (await verifyTicket(verifyKeys('ticket', again.published), signed, { ...expect, nowMs: clock.ms })).pipe,
+    'pip_1',
+  )
+})
+
+test('a rotation that cannot be kept has not happened, and happens when it can', async () => {
+  const clock = stoppedClock(T0)
+  const vault = memoryVault()
+  let isFull = false
+  const write: KeyringVault['write'] = async (name, plain) => {
+    if (isFull) throw new Error('database or disk is full')
+    await vault.write(name, plain)
+  }
+  const ring = await Keyring.open('grant', { ...vault, write }, clock)
+  const told = ring.published
+  clock.ms += ROTATION.signForMs
+  isFull = true
+  await assert.rejects(ring.rotate(), /full/)
+  clock.ms += 3_600_000
+  assert.deepEqual([ring.published, ring.signing.kid], [told, told[0]?.kid])
+  isFull = false
+  assert.equal(await ring.rotate(), true, 'so that it is told')
+  assert.deepEqual((await Keyring.open('grant', vault, clock)).published, ring.published)
 })

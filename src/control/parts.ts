@@ -1,38 +1,58 @@
-import { mkdir } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Registry } from 'prom-client'
+import { HOME_EDGE } from '../api/kinds.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { CountedLines } from '../base/counted-lines.ts'
 import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import { loadMasterKey } from '../pki/master-key.ts'
+import { hashKeySecret } from '../pki/provisioning-key.ts'
+import type { KeyPurpose } from '../pki/signing-keys.ts'
 import { Vault } from '../pki/vault.ts'
+import { DATABASE, MASTER_KEY } from '../store/backup-file.ts'
+import { localBus } from '../store/bus.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { Departures } from './agents/departures.ts'
 import { Diagnoses } from './agents/diagnoses.ts'
 import { EdgeNews } from './agents/edge-news.ts'
-import { Edges, HOME_NAME, type HomeEdge } from './agents/edges.ts'
+import { Edges, type HomeEdge } from './agents/edges.ts'
 import type { HandlerDeps } from './agents/handlers.ts'
 import { LaneNews } from './agents/lanes.ts'
 import { LiveGrants } from './agents/live-grants.ts'
 import { Presence } from './agents/presence.ts'
 import { Probing } from './agents/probing.ts'
+import { SIGN_IN_MS } from './agents/sign-in.ts'
 import { VitalsOfConnectors } from './agents/vitals.ts'
 import { type Authenticator, LocalAuthenticator } from './authenticator.ts'
+import { Failures } from './failures.ts'
+import { KeySets } from './key-sets.ts'
 import { Keyring } from './keyring.ts'
 import { createFirstToken } from './rest/auth.ts'
+import { RETENTION, type Retention } from './retention.ts'
+import { ControlShares } from './shares.ts'
 import { cachedPolicy } from './snapshot.ts'
 import { openTenant, type Tenant } from './tenant.ts'
+import { keepTimes } from './trace/keep-denial.ts'
+import { Refusals } from './trace/refusals.ts'
 import { Traces } from './trace/traces.ts'
 
 export interface ControlOptions {
   /** Holds the database and, unless the environment has it, the master key. Made with mode 0700 if absent. */
   readonly stateDir: string
-  /** The edge in this process: the name or address that agents reach it by. */
-  readonly edge: { readonly host: string }
+  /** The edge beside it: the name or address that agents reach it by, and the port, 0 while any is taken. */
+  readonly edge: { readonly host: string; readonly port: number }
   readonly log: Log
   readonly clock?: Clock
-  /** Metrics of the whole process are served from it. */
+  /** Metrics of this process are served from it. */
   readonly registry?: Registry
+  /** How long what was seen is kept; what is not given is as by default. */
+  readonly retention?: Partial<Retention>
+  /** How long a sign-in on a device lasts, in milliseconds. */
+  readonly signInMs?: number
+  /** Metrics of the edge beside it, as Prometheus text. */
+  readonly edgeMetrics?: () => Promise<string>
   /** Who may sign in; local users with passwords by default. */
   readonly authenticator?: (deps: { store: Store; clock: Clock }) => Authenticator
 }
@@ -40,55 +60,94 @@ export interface ControlOptions {
 /** Everything the control plane consists of, opened. Whoever has it owns `store`. */
 export interface Parts extends HandlerDeps {
   readonly tenantParts: Tenant
-  /** The edge in this process. */
   readonly home: HomeEdge
+  /** What that edge enrols with. */
+  readonly homeSecret: string
+  readonly edgeMetrics: () => Promise<string>
   readonly vault: Vault
   readonly registry: Registry
   readonly firstToken: string | undefined
   readonly authenticator: Authenticator
+  readonly signInMs: number
+  /** Provisioning keys that there are not. */
+  readonly keyFailures: Failures
   readonly revokedSerials: Set<string>
+  readonly retention: Retention
+  /** Folder that audit records go to when they are kept no longer. */
+  readonly auditArchive: string
 }
 
-/** Opens what is kept, or makes it on the first run. @throws {Fault} MASTER_KEY, STORE_FAILED. */
+/** Opens what is kept in a directory that is there, or makes it on the first run. @throws {Fault} MASTER_KEY, STORE_FAILED. */
 export async function openParts({
   stateDir,
   edge,
   log,
   clock = systemClock,
   registry = new Registry(),
+  edgeMetrics = async () => '',
   authenticator,
+  retention = {},
+  signInMs = SIGN_IN_MS,
 }: ControlOptions): Promise<Parts> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  const file = path.join(stateDir, DATABASE)
   const master = await loadMasterKey({
-    file: path.join(stateDir, 'master.key'),
+    file: path.join(stateDir, MASTER_KEY),
     env: process.env.BACKSTITCH_MASTER_KEY,
+    sealed: (await hasContent(file)) ? file : undefined,
   })
-  const store = await openStore({ file: path.join(stateDir, 'backstitch.db'), clock })
+  const bus = localBus((error) =>
+    log.error({ event: 'bus.receiver-failed', err: error }, 'a part could not take in a change'),
+  )
+  const store = await openStore({ file, clock, bus })
   try {
     const vault = new Vault(master.key)
     const tenantParts = await openTenant(store, vault, clock)
-    const policy = cachedPolicy(store)
+    const policy = cachedPolicy(store, log)
     const live = new LiveGrants()
     for (const grant of await store.revocations.live(clock.nowMs())) live.add(grant)
-    const home = { ...edge, id: await embeddedEdge(store), port: 0 }
+    const refusals = new Refusals(async (refusal) => {
+      const about = { denial: refusal.id, times: refusal.times }
+      log.warn({ event: 'access.denied-again', ...about }, `refused ${refusal.times} times within a minute`)
+      await keepTimes({ store }, refusal).catch((error: unknown) => {
+        log.error({ event: 'access.count-lost', ...about, err: error }, 'how often could not be kept')
+      })
+    })
+    const homeSecret = randomBytes(32).toString('base64url')
+    const id = await homeEdge(store, edge)
+    const home = { id, host: edge.host, port: 0, secretHash: hashKeySecret(homeSecret) }
     const presence = new Presence()
     const edges = new Edges({ store, presence, home })
     await edges.refresh()
-    const ticketKeys = await Keyring.open('ticket', tenantParts.secrets, clock)
+    const { id: tenant, authority, secrets: sealed } = tenantParts
+    const openSets = async (purpose: KeyPurpose) =>
+      KeySets.open(await Keyring.open(purpose, sealed, clock), {
+        tenant,
+        authority,
+        vault: sealed,
+        clock,
+        log,
+      })
+    const [grantSets, ticketSets] = [await openSets('grant'), await openSets('ticket')]
     const revokedSerials = new Set(await store.revocations.serials(clock.nowMs()))
     return {
-      ...{ store, log, clock, live, policy, tenantParts, home, presence, edges, ticketKeys, revokedSerials },
+      ...{ store, log, clock, live, policy, tenantParts, home, presence, edges, revokedSerials },
+      ...{ grantSets, ticketSets, grantKeys: grantSets.ring, ticketKeys: ticketSets.ring },
+      retention: { ...RETENTION, ...retention },
+      auditArchive: retention.auditArchive ?? path.join(stateDir, 'audit'),
+      ...{ homeSecret, edgeMetrics, signInMs },
       departures: new Departures(),
+      unreached: new CountedLines(),
       diagnoses: new Diagnoses(),
+      refusals,
+      shares: new ControlShares(),
       traces: new Traces(),
       vitals: new VitalsOfConnectors(),
       probing: new Probing({ presence, policy, clock, log }),
       lanes: new LaneNews({ policy, presence, log }),
-      news: new EdgeNews({ presence, edges, ticketKeys, revokedSerials }),
+      news: new EdgeNews({ presence, edges, revokedSerials }),
       ...{ vault, registry, firstToken: await createFirstToken(store) },
-      tenant: tenantParts.id,
-      authority: tenantParts.authority,
-      grantKeys: await Keyring.open('grant', tenantParts.secrets, clock),
+      ...{ tenant, authority },
+      keyFailures: new Failures({ clock, free: 50, everyMs: 1000 }),
       authenticator: authenticator?.({ store, clock }) ?? new LocalAuthenticator({ store, clock }),
     }
   } catch (error) {
@@ -97,6 +156,23 @@ export async function openParts({
   }
 }
 
-async function embeddedEdge(store: Store): Promise<string> {
-  return (await store.objects.find('edge', HOME_NAME))?.id ?? newId('edg')
+/** A first start that was cut off leaves an empty file at most. */
+async function hasContent(file: string): Promise<boolean> {
+  return stat(file).then(
+    ({ size }) => size > 0,
+    () => false,
+  )
+}
+
+const HTTPS_PORT = 443
+
+/** The object that stands for the edge beside the control plane, made on the first run. */
+async function homeEdge({ objects }: Store, { host, port }: ControlOptions['edge']): Promise<string> {
+  const found = await objects.find('edge', HOME_EDGE)
+  if (found !== undefined) return found.id
+  const id = newId('edg')
+  const description = 'beside the control plane'
+  const spec = { description, enabled: true, host, port: port || HTTPS_PORT, region: '', addresses: [] }
+  await objects.put({ kind: 'edge', id, name: HOME_EDGE, spec })
+  return id
 }

@@ -6,6 +6,7 @@
  */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { FairQueue } from '../base/fair-queue.ts'
 
 const MEMORY_KIB = 19_456
 const PASSES = 2
@@ -15,15 +16,18 @@ const HASH_BYTES = 32
 
 const derive = promisify(argon2)
 
-export async function hashPassword(password: string): Promise<string> {
+/** Passwords that are set come one after the other: they have time, and the threads of the pool sign grants, too. */
+const SETTING = new FairQueue({ atOnce: 1, maxWaitMs: Number.POSITIVE_INFINITY })
+
+export function hashPassword(password: string): Promise<string> {
+  return SETTING.run('', () => hash(password))
+}
+
+async function hash(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES)
-  const hash = await argon2id(
-    password,
-    salt,
-    { memory: MEMORY_KIB, passes: PASSES, lanes: LANES },
-    HASH_BYTES,
-  )
-  return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${base64(salt)}$${base64(hash)}`
+  const cost = { memory: MEMORY_KIB, passes: PASSES, lanes: LANES }
+  const bytes = await argon2id(password, salt, cost, HASH_BYTES)
+  return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${base64(salt)}$${base64(bytes)}`
 }
 
 const FORM =

@@ -41,3 +41,17 @@ test('an application that is connected to and fails its users all the same is de
   assert.equal(because, `a connects, but APP_TLS_NAME: ${detail}; b connects, but APP_TLS_NAME: ${detail}`)
   assert.equal(member('a', found, told('y', false)).state, 'unhealthy')
 })
+
+test('a silent application is said to be silent, since when and for how many; UDP is named, and apart from TCP', () => {
+  const detail =
+    'x:443: silent since 2026-05-30T09:00:00.000Z: 4 sessions of 2 users asked it and no byte came back'
+  const silent = { ...told('x', true), fault: { code: 'APP_SILENT', hop: 'application', detail } } as const
+  const { state, because } = segmentHealth('onAccess', [member('a', silent)], '')
+  assert.deepEqual([state, because], ['degraded', `a connects, but APP_SILENT: ${detail}`])
+  const udp = { ...told('x', false), protocol: 'udp' } as const
+  const both = segmentHealth('onAccess', [member('a', told('x', true), udp)], '')
+  assert.deepEqual(
+    [both.state, both.because],
+    ['unhealthy', 'no connector reaches x:443/udp (a: APP_REFUSED)'],
+  )
+})

@@ -16,6 +16,8 @@ export type Mode = PolicySegment['health']
 export interface ApplicationHealth {
   readonly host: string
   readonly port: number
+  /** TCP, unless it says so. */
+  readonly protocol?: 'udp'
   /** `degraded`: it can be connected to, and is not as it should be. */
   readonly state: 'healthy' | 'degraded' | 'unhealthy'
   readonly atMs: number
@@ -39,10 +41,11 @@ export interface SegmentHealth {
 }
 
 export function memberHealth(told: readonly Told[]): MemberHealth {
-  const applications = told.map(({ host, port, ok, atMs, probe, fault }): ApplicationHealth => {
+  const applications = told.map(({ host, port, protocol, ok, atMs, probe, fault }): ApplicationHealth => {
     const { code, hop, detail } = fault ?? {}
     const reached = code === undefined ? 'healthy' : 'degraded'
-    return { host, port, state: ok ? reached : 'unhealthy', atMs, probe, code, hop, detail }
+    const where = { host, port, ...(protocol === 'udp' ? { protocol } : {}) }
+    return { ...where, state: ok ? reached : 'unhealthy', atMs, probe, code, hop, detail }
   })
   const worst = (['unhealthy', 'degraded', 'healthy'] as const).find((state) =>
     applications.some((one) => one.state === state),
@@ -59,7 +62,7 @@ export function segmentHealth(
   const tried = members.flatMap(({ name, applications }) => applications.map((one) => ({ ...one, name })))
   if (tried.length === 0)
     return { state: 'unknown', code: 'HEALTH_UNKNOWN', because: whyUnknown(mode, usedAt) }
-  const byApplication = Map.groupBy(tried, ({ host, port }) => `${host}:${port}`)
+  const byApplication = Map.groupBy(tried, whereText)
   const lost = [...byApplication].filter(([, looks]) => looks.every(({ state }) => state === 'unhealthy'))
   if (lost.length > 0) {
     const reasons = lost.map(
@@ -69,10 +72,10 @@ export function segmentHealth(
   }
   const partly = tried.filter(({ state }) => state !== 'healthy')
   if (partly.length > 0) {
-    const reasons = partly.map(({ name, host, port, code, detail, state }) =>
-      state === 'unhealthy'
-        ? `${name} does not reach ${host}:${port}: ${code}`
-        : `${name} connects, but ${code}: ${detail}`,
+    const reasons = partly.map((one) =>
+      one.state === 'unhealthy'
+        ? `${one.name} does not reach ${whereText(one)}: ${one.code}`
+        : `${one.name} connects, but ${one.code}: ${one.detail}`,
     )
     const more = reasons.length > MAX_REASONS ? `; and ${reasons.length - MAX_REASONS} more` : ''
     return { state: 'degraded', because: reasons.slice(0, MAX_REASONS).join('; ') + more }
@@ -81,6 +84,10 @@ export function segmentHealth(
     state: 'healthy',
     because: `${byApplication.size === 1 ? 'its application is' : `all ${byApplication.size} applications are`} reached`,
   }
+}
+
+function whereText({ host, port, protocol }: Pick<ApplicationHealth, 'host' | 'port' | 'protocol'>): string {
+  return `${host}:${port}${protocol === 'udp' ? '/udp' : ''}`
 }
 
 function whyUnknown(mode: Mode, usedAt: string | undefined): string {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OBJECT_KINDS, type ObjectKind } from '../api/kinds.ts'
+import { Fault } from '../base/faults.ts'
+import { silentLog } from '../base/log.ts'
 import { decide } from '../policy/decide.ts'
-import { findSegment } from '../policy/segment.ts'
 import type { Candidate, ConnectorState } from '../policy/select.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { choose } from './agents/authorize.ts'
@@ -41,7 +42,7 @@ async function withWiki(): Promise<Store> {
 test('what is stored decides: from the name asked for to the connector group', async () => {
   await using store = await withWiki()
   const policy = await loadPolicy(store)
-  const match = findSegment(policy.segments, { host: 'wiki.example', port: 8050, protocol: 'tcp' })
+  const match = policy.destinations.find({ host: 'wiki.example', port: 8050, protocol: 'tcp' })
   assert.ok(match.is === 'found')
   const [userId, user] = [...policy.users][0]!
   const request = (managed: boolean) => ({
@@ -118,7 +119,7 @@ test('servers that are listed are the only addresses; none of them enabled is no
 
 test('a cached policy is read again only after a change, and never older than what was seen', async () => {
   await using store = await withWiki()
-  const policy = cachedPolicy(store)
+  const policy = cachedPolicy(store, silentLog)
   const first = await policy()
   assert.equal(await policy(), first)
   await put(store, 'segment', 'more', { domains: ['more.example'], tcp: ['80'] })
@@ -126,4 +127,28 @@ test('a cached policy is read again only after a change, and never older than wh
   assert.equal(a.segments.length, 2)
   assert.equal(a, b)
   assert.equal(a.version, await store.policyVersion())
+})
+
+test('a reading that fails as a whole does not take the place of the policy that decides; a store that fails is told', async () => {
+  await using store = await withWiki()
+  const errors: string[] = []
+  const log = { ...silentLog, error: (fields: { event: string }) => void errors.push(fields.event) }
+  let broken: Error | undefined
+  const failing = {
+    policyVersion: () => store.policyVersion(),
+    reading: (work: Parameters<Store['reading']>[0]) =>
+      broken === undefined ? store.reading(work) : Promise.reject(broken),
+  }
+  const policy = cachedPolicy(failing as Store, log as typeof silentLog)
+  const first = await policy()
+  await put(store, 'segment', 'more', { domains: ['more.example'], tcp: ['80'] })
+  broken = new TypeError('a defect in reading')
+  assert.equal(await policy(), first)
+  assert.equal(await policy(), first)
+  assert.deepEqual(errors, ['policy.kept'], 'it is not tried, and said, with every question')
+  await put(store, 'segment', 'third', { domains: ['third.example'], tcp: ['80'] })
+  broken = new Fault('STORE_FAILED', 'disk I/O error')
+  await assert.rejects(policy(), { code: 'STORE_FAILED' })
+  broken = undefined
+  assert.equal((await policy()).segments.length, 3)
 })

@@ -35,15 +35,16 @@ export async function openTenant(store: Store, vault: Vault, clock: Clock): Prom
   return { id, authority: await Authority.load(id, material), secrets }
 }
 
-/** A fresh certificate for the edge in this process; its key never leaves memory. */
-export async function edgeCredentials(
+/** A fresh certificate for the control plane itself; its key never leaves memory. `names` are those it is reached by. */
+export async function controlCredentials(
   tenant: Tenant,
-  edge: { id: string; names: string[] },
+  names: string[],
   clock: Clock,
 ): Promise<Credentials> {
-  const { keyPem, csrPem } = await createKeyAndCsr(edge.id)
-  const identity = { tenant: tenant.id, role: 'edge', id: edge.id } as const
-  const issued = await issueFor({ authority: tenant.authority, clock }, identity, csrPem, edge.names)
+  const id = newId('ctl', clock.nowMs())
+  const { keyPem, csrPem } = await createKeyAndCsr(id)
+  const identity = { tenant: tenant.id, role: 'control', id } as const
+  const issued = await issueFor({ authority: tenant.authority, clock }, identity, csrPem, { names })
   return {
     identity,
     keyPem,

@@ -3,7 +3,8 @@
  *
  *     root          20 years   CA, path length 1   its SHA-256 is the pin in every provisioning key
  *     intermediate   5 years   CA, path length 0   so a leaf can never sign anything
- *     leaf          hours      URI SAN = identity; key usage: signature; client and server
+ *     leaf          hours      URI SAN = identity; key usage: signature; client, server or both, as its role needs
+ *     key set       days       URI SAN = tenant and purpose; signs one set of keys, and is no peer of anybody
  *
  * All ECDSA P-256. NotBefore is 15 minutes back, for peers whose clock is behind.
  *
@@ -20,7 +21,10 @@ import { isIP } from 'node:net'
 import type * as X509 from '@peculiar/x509'
 import { Fault } from '../base/faults.ts'
 import { csrPublicKey, publicKeyHash } from './csr.ts'
-import { type Identity, identityUri } from './identity.ts'
+import { type Identity, identityUri, keySetUri } from './identity.ts'
+import type { TokenSigner } from './signed-token.ts'
+import type { KeyPurpose } from './signing-keys.ts'
+import { KEY_SET_USAGE, TLS_USAGES } from './usages.ts'
 import { CERTIFICATE_KEY, CERTIFICATE_SIGNATURE, loadX509 } from './x509.ts'
 
 export const NOT_BEFORE_BACK_MS = 15 * 60_000
@@ -135,38 +139,69 @@ export class Authority {
       throw new Fault('INVALID', `tenant ${this.#tenant} cannot issue for ${identityUri(identity)}`)
     }
     const publicKey = await csrPublicKey(csrPem)
-    const x509 = await loadX509()
-    // X.509 times are whole seconds; rounding down keeps the promise "no longer than lifeMs".
-    const notAfterMs = Math.min(floorSecond(nowMs + lifeMs), this.#intermediate.validToDate.getTime())
-    if (notAfterMs <= nowMs) throw new Fault('INVALID', 'the certificate would end before it begins')
-    const leafPem = await write(x509, {
-      subject: [{ O: [identity.tenant] }, { CN: [identity.id] }],
-      issuer: new x509.X509Certificate(this.#intermediate.raw).subjectName,
-      publicKey,
-      signedBy: { privateKey: this.#key, publicKey: this.#intermediate.publicKey },
-      notBeforeMs: nowMs - NOT_BEFORE_BACK_MS,
-      notAfterMs,
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([
-          x509.ExtendedKeyUsage.clientAuth,
-          x509.ExtendedKeyUsage.serverAuth,
-        ]),
-        new x509.SubjectAlternativeNameExtension([
-          { type: 'url', value: identityUri(identity) },
-          ...names.map((value) => ({ type: nameType(value), value })),
-        ]),
-      ],
+    const { pem, leaf, notAfterMs } = await this.#leaf({
+      ...{ publicKey, name: identity.id, uri: identityUri(identity), names },
+      ...{ usages: TLS_USAGES[identity.role], lifeMs, nowMs },
     })
-    const leaf = new X509Certificate(leafPem)
     return {
-      certificate: leafPem + this.intermediatePem,
+      certificate: pem + this.intermediatePem,
       serial: leaf.serialNumber,
       thumbprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
       notAfterMs,
       publicKeyHash: publicKeyHash(publicKey),
     }
+  }
+
+  /**
+   * A fresh key that signs one set of keys, with its certificate. No request leads to one: it is made where it signs, and
+   * forgotten.
+   *
+   * @throws {Fault} INVALID if no life is left.
+   */
+  async keySigner(
+    purpose: KeyPurpose,
+    { lifeMs, nowMs }: { lifeMs: number; nowMs: number },
+  ): Promise<{ signer: TokenSigner; notAfterMs: number }> {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    const { leaf, notAfterMs } = await this.#leaf({
+      ...{ publicKey, name: `${purpose} keys`, uri: keySetUri(this.#tenant, purpose), names: [] },
+      ...{ usages: [KEY_SET_USAGE], lifeMs, nowMs },
+    })
+    const x5c = [leaf, this.#intermediate].map(({ raw }) => raw.toString('base64'))
+    return { signer: { privateKey, header: { x5c } }, notAfterMs }
+  }
+
+  async #leaf(o: {
+    readonly publicKey: KeyObject
+    readonly name: string
+    readonly uri: string
+    readonly names: readonly string[]
+    readonly usages: readonly string[]
+    readonly lifeMs: number
+    readonly nowMs: number
+  }): Promise<{ pem: string; leaf: X509Certificate; notAfterMs: number }> {
+    const x509 = await loadX509()
+    // X.509 times are whole seconds; rounding down keeps the promise "no longer than lifeMs".
+    const notAfterMs = Math.min(floorSecond(o.nowMs + o.lifeMs), this.#intermediate.validToDate.getTime())
+    if (notAfterMs <= o.nowMs) throw new Fault('INVALID', 'the certificate would end before it begins')
+    const pem = await write(x509, {
+      subject: [{ O: [this.#tenant] }, { CN: [o.name] }],
+      issuer: new x509.X509Certificate(this.#intermediate.raw).subjectName,
+      publicKey: o.publicKey,
+      signedBy: { privateKey: this.#key, publicKey: this.#intermediate.publicKey },
+      notBeforeMs: o.nowMs - NOT_BEFORE_BACK_MS,
+      notAfterMs,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([...o.usages]),
+        new x509.SubjectAlternativeNameExtension([
+          { type: 'url', value: o.uri },
+          ...o.names.map((value) => ({ type: nameType(value), value })),
+        ]),
+      ],
+    })
+    return { pem, leaf: new X509Certificate(pem), notAfterMs }
   }
 }
 

@@ -8,7 +8,7 @@ import { signTicket } from './ticket.ts'
 
 const nowMs = Date.parse('2026-11-20T10:00:00.250Z')
 const key = newSigningKey(nowMs)
-const keys = verifyKeys([key.publicJwk])
+const keys = verifyKeys('grant', [key.publicJwk])
 const grant: Grant = {
   id: 'grt_1',
   tenant: 'tnt_a',
@@ -63,10 +63,10 @@ test('a connector whose clock is a little behind accepts it, one far behind does
 test('keys overlap: after a rotation the old one verifies until it is withdrawn', async () => {
   const next = newSigningKey(nowMs + 1)
   const [before, after] = [await signGrant(key, grant), await signGrant(next, grant)]
-  const both = verifyKeys([next.publicJwk, key.publicJwk])
+  const both = verifyKeys('grant', [next.publicJwk, key.publicJwk])
   await verify(before, {}, both)
   await verify(after, {}, both)
-  const later = verifyKeys([next.publicJwk])
+  const later = verifyKeys('grant', [next.publicJwk])
   await assert.rejects(verify(before, {}, later), invalid)
   await verify(after, {}, later)
 })
@@ -95,8 +95,10 @@ test('a ticket never passes for a grant', async () => {
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const HEADER = { alg: 'EdDSA', typ: 'bs-grant+jwt', kid: key.kid }
+/** Networks are signed in fewer bytes. */
+const asSigned = { ...grant, addressCidrs: '' }
 const CLAIMS = {
-  body: grant,
+  body: asSigned,
   iss: 'backstitch://tnt_a/control',
   aud: 'backstitch://tnt_a/connector/con_1',
   jti: grant.id,
@@ -114,7 +116,7 @@ function forge(
 }
 const signed = (by: KeyObject) => (input: Buffer) => sign(null, input, by)
 const publicKeyBytes = Buffer.from(key.publicJwk.x, 'base64url')
-const publicPem = keys.get(key.kid)!.export({ type: 'spki', format: 'pem' })
+const publicPem = keys.byKid.get(key.kid)!.export({ type: 'spki', format: 'pem' })
 const hmac = (secret: string | Buffer) => (input: Buffer) =>
   createHmac('sha256', secret).update(input).digest()
 
@@ -156,11 +158,11 @@ const FORGED: [name: string, jws: string][] = [
   ['no beginning', forge(HEADER, { ...CLAIMS, nbf: undefined })],
   ['another id inside', forge(HEADER, { ...CLAIMS, jti: 'grt_2' })],
   ['no body', forge(HEADER, without)],
-  ['a body of another tenant', forge(HEADER, { ...CLAIMS, body: { ...grant, tenant: 'tnt_b' } })],
-  ['a body for another connector', forge(HEADER, { ...CLAIMS, body: { ...grant, connector: 'con_2' } })],
-  ['a body with a field more', forge(HEADER, { ...CLAIMS, body: { ...grant, admin: true } })],
-  ['a body with a port as text', forge(HEADER, { ...CLAIMS, body: { ...grant, tcp: [['1', '2']] } })],
-  ['a body without hosts', forge(HEADER, { ...CLAIMS, body: { ...grant, hosts: undefined } })],
+  ['a body of another tenant', forge(HEADER, { ...CLAIMS, body: { ...asSigned, tenant: 'tnt_b' } })],
+  ['a body for another connector', forge(HEADER, { ...CLAIMS, body: { ...asSigned, connector: 'con_2' } })],
+  ['a body with a field more', forge(HEADER, { ...CLAIMS, body: { ...asSigned, admin: true } })],
+  ['a body with a port as text', forge(HEADER, { ...CLAIMS, body: { ...asSigned, tcp: [['1', '2']] } })],
+  ['a body without hosts', forge(HEADER, { ...CLAIMS, body: { ...asSigned, hosts: undefined } })],
   ['nothing', ''],
   ['dots', '..'],
   ['no JSON', 'YQ.YQ.YQ'],
@@ -174,7 +176,7 @@ for (const [name, jws] of FORGED) {
 }
 
 test('an expired body is refused even where the outer claims say it lives', async () => {
-  const claims = { ...CLAIMS, exp: CLAIMS.exp + 1000, body: { ...grant, expiresMs: nowMs } }
+  const claims = { ...CLAIMS, exp: CLAIMS.exp + 1000, body: { ...asSigned, expiresMs: nowMs } }
   await assert.rejects(verify(forge(HEADER, claims)), { code: 'GRANT_EXPIRED' })
 })
 
@@ -197,8 +199,24 @@ test('property: a changed character is refused, or the grant is the same', async
   )
 })
 
+test('a segment with as many networks and ports as it may have has a grant that one frame takes', async () => {
+  const networks = Array.from(
+    { length: 256 },
+    (_, i) => `fd00:1234:5678:9abc:def0:1234:5678:${(4096 + i).toString(16)}/128`,
+  )
+  const ports = Array.from({ length: 64 }, (_, i): [number, number] => [60_000 + 2 * i, 60_001 + 2 * i])
+  const name = 'x'.repeat(128)
+  const large = {
+    ...{ ...grant, addressCidrs: networks, tcp: ports, udp: ports, hosts: ['x'.repeat(253)] },
+    ...{ userName: name, segmentName: name },
+  }
+  const jws = await signGrant(key, large)
+  assert.ok(jws.length <= 16_376, 'the longest GRANT frame')
+  assert.deepEqual(await verify(jws), large)
+})
+
 test('a grant too long for its readers is refused when it is signed', async () => {
-  const hosts = Array.from({ length: 200 }, (_, i) => `host-with-a-long-name-${i}.department.example.com`)
+  const hosts = Array.from({ length: 300 }, (_, i) => `host-with-a-long-name-${i}.department.example.com`)
   await assert.rejects(signGrant(key, { ...grant, hosts }), (thrown: { code: string; message: string }) => {
     assert.equal(thrown.code, 'INVALID')
     assert.match(thrown.message, new RegExp(String(MAX_GRANT_CHARS)))

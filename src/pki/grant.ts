@@ -8,11 +8,12 @@ import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { Fault } from '../base/faults.ts'
 import { identityUri } from './identity.ts'
+import { packNetworks, unpackNetworks } from './packed-networks.ts'
 import { signToken, type TokenKind, verifyToken } from './signed-token.ts'
-import type { SigningKey, VerifyKeys } from './signing-keys.ts'
+import { keyFor, type SigningKey, type VerifyKeys } from './signing-keys.ts'
 
 /** A segment whose grant would be longer is refused when it is signed: it must be split. */
-export const MAX_GRANT_CHARS = 12_000
+export const MAX_GRANT_CHARS = 16_000
 
 const name = z.string().min(1).max(256)
 const ports = z.array(z.tuple([z.number().int(), z.number().int()]))
@@ -42,9 +43,13 @@ const grant = z.strictObject({
 })
 export type Grant = z.infer<typeof grant>
 
-const KIND: TokenKind<Grant> = {
+/** As it is signed. */
+const signed = grant.extend({ addressCidrs: z.string() })
+
+const KIND: TokenKind<z.infer<typeof signed>> = {
+  alg: 'EdDSA',
   typ: 'bs-grant+jwt',
-  body: grant,
+  body: signed,
   noun: 'grant',
   maxChars: MAX_GRANT_CHARS,
   invalid: 'GRANT_INVALID',
@@ -54,7 +59,7 @@ const KIND: TokenKind<Grant> = {
 /** @throws {Fault} INVALID if the segment is too large for one grant. */
 export async function signGrant(key: SigningKey, grant: Grant): Promise<string> {
   return signToken(KIND, key, {
-    body: grant,
+    body: { ...grant, addressCidrs: packNetworks(grant.addressCidrs) },
     audience: identityUri({ tenant: grant.tenant, role: 'connector', id: grant.connector }),
     issuedMs: grant.issuedMs,
   })
@@ -70,11 +75,12 @@ export async function verifyGrant(
   jws: string,
   expect: { tenant: string; connector: string; thumbprint: string; nowMs: number },
 ): Promise<Grant> {
-  const grant = await verifyToken(KIND, keys, jws, {
+  const body = await verifyToken(KIND, keyFor(keys, 'grant', 'GRANT_INVALID'), jws, {
     tenant: expect.tenant,
     audience: identityUri({ tenant: expect.tenant, role: 'connector', id: expect.connector }),
     nowMs: expect.nowMs,
   })
+  const grant = { ...body, addressCidrs: readNetworks(body) }
   if (grant.connector !== expect.connector) {
     throw new Fault('GRANT_INVALID', 'it names another connector', { seen: { grant: grant.id } })
   }
@@ -82,6 +88,14 @@ export async function verifyGrant(
     throw new Fault('GRANT_INVALID', 'it is bound to another certificate', { seen: { grant: grant.id } })
   }
   return grant
+}
+
+function readNetworks({ id, addressCidrs }: z.infer<typeof signed>): string[] {
+  try {
+    return unpackNetworks(addressCidrs)
+  } catch (cause) {
+    throw new Fault('GRANT_INVALID', 'its networks cannot be read', { cause, seen: { grant: id } })
+  }
 }
 
 function sameHash(left: string, right: string): boolean {

@@ -6,6 +6,7 @@ import tls from 'node:tls'
 import { Authority, type AuthorityMaterial, createAuthority } from './authority.ts'
 import { createKeyAndCsr } from './csr.ts'
 import type { Identity } from './identity.ts'
+import { TLS_USAGES } from './usages.ts'
 import { CERTIFICATE_KEY, CERTIFICATE_SIGNATURE, loadX509 } from './x509.ts'
 
 export const HOUR_MS = 3_600_000
@@ -34,6 +35,7 @@ export async function hold(of: Tenant, identity: Identity, atMs = nowMs): Promis
 }
 
 export const aClient = (id: string): Identity => ({ tenant: 'tnt_a', role: 'client', id })
+export const aControl: Identity = { tenant: 'tnt_a', role: 'control', id: 'ctl_1' }
 export const anEdge: Identity = { tenant: 'tnt_a', role: 'edge', id: 'edg_1' }
 
 /** A real handshake over loopback; gives both secure ends. */
@@ -77,15 +79,14 @@ export async function handshake<T>(
   }
 }
 
-export const BOTH_USAGES = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']
-
 /** A leaf under the name of `issuerPem` with whatever in it, signed with any key, claiming the issuer's key. */
 export async function write(o: {
   issuerPem: string
   signingKeyPem: string
   uris: string[]
   dns?: string[]
-  usages?: string[]
+  /** As a client has by default. */
+  usages?: readonly string[]
 }): Promise<Held> {
   const x509 = await loadX509()
   const pair = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
@@ -99,7 +100,7 @@ export async function write(o: {
     publicKey: pair.publicKey.toCryptoKey(CERTIFICATE_KEY, true, ['verify']),
     signingKey: createPrivateKey(o.signingKeyPem).toCryptoKey(CERTIFICATE_KEY, false, ['sign']),
     extensions: [
-      new x509.ExtendedKeyUsageExtension(o.usages ?? BOTH_USAGES),
+      new x509.ExtendedKeyUsageExtension([...(o.usages ?? TLS_USAGES.client)]),
       new x509.SubjectAlternativeNameExtension([
         ...o.uris.map((value) => ({ type: 'url', value }) as const),
         ...(o.dns ?? []).map((value) => ({ type: 'dns', value }) as const),

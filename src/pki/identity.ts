@@ -1,8 +1,10 @@
 /** Who a certificate speaks for, written as its one URI SAN: `backstitch://TENANT/ROLE/ID`. */
 import { Fault } from '../base/faults.ts'
+import type { KeyPurpose } from './signing-keys.ts'
 
-const ROLES = ['connector', 'client', 'edge'] as const
-export type Role = (typeof ROLES)[number]
+/** `control` is what ends control connections, enrolment and sign-in; the others are agents of it. */
+export type Role = AgentRole | 'control'
+export type AgentRole = 'connector' | 'client' | 'edge'
 
 export interface Identity {
   readonly tenant: string
@@ -13,7 +15,7 @@ export interface Identity {
 export const IDENTITY_SCHEME = 'backstitch://'
 
 // One spelling only: no case, escape, port, query or empty part that two readers could see differently.
-const IDENTITY = /^backstitch:\/\/([a-z0-9_-]{1,64})\/(connector|client|edge)\/([a-z0-9_-]{1,64})$/
+const IDENTITY = /^backstitch:\/\/([a-z0-9_-]{1,64})\/(connector|client|edge|control)\/([a-z0-9_-]{1,64})$/
 
 /** @throws {RangeError} if a part has a character that an identity URI does not allow. */
 export function identityUri(identity: Identity): string {
@@ -22,6 +24,11 @@ export function identityUri(identity: Identity): string {
     throw new RangeError(`Cannot write identity as its parts must be 1..64 of a-z 0-9 _ -: got ${uri}`)
   }
   return uri
+}
+
+/** What the certificate names that signs the keys for one purpose. It is no identity: nobody speaks for it. */
+export function keySetUri(tenant: string, purpose: KeyPurpose): string {
+  return `${IDENTITY_SCHEME}${tenant}/keys/${purpose}`
 }
 
 /** @throws {Fault} PROTOCOL_ERROR if `uri` is not exactly what identityUri writes. */

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { newSigningKey, type SigningKey, type VerifyKeys, verifyKeys } from './signing-keys.ts'
+import { newSigningKey, type SigningKey } from './signing-keys.ts'
 
 export interface RingKey {
   readonly key: SigningKey
@@ -46,11 +46,6 @@ export function signerOf(ring: KeyRing, nowMs: number, times: RotationTimes = RO
   const ready = ring.find(({ madeMs }) => nowMs >= madeMs + times.aheadMs) ?? ring.at(-1)
   if (ready === undefined) throw new RangeError('Cannot sign as the key ring must have a key: got none')
   return ready.key
-}
-
-/** Every key in the ring verifies. */
-export function verifyKeysOf(ring: KeyRing): VerifyKeys {
-  return verifyKeys(ring.map(({ key }) => key.publicJwk))
 }
 
 /** True once `successor` has signed for so long that no token of the key before it can live. */

@@ -101,3 +101,14 @@ test('a folder that does not exist is named as such', async () => {
     code: 'STATE_UNWRITABLE',
   })
 })
+
+test('what was sealed with a key that is gone gets no new key: it could not be opened', async () => {
+  const sealed = path.join(path.dirname(file), 'backstitch.db')
+  await assert.rejects(loadMasterKey({ file, sealed }), (thrown: { code: string; detail: string }) => {
+    assert.equal(thrown.code, 'MASTER_KEY')
+    assert.match(thrown.detail, /backstitch\.db.*put it back/)
+    return true
+  })
+  assert.deepEqual(await readdir(path.dirname(file)), [])
+  assert.equal((await loadMasterKey({ file, sealed, env: good })).created, false)
+})

@@ -4,7 +4,9 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, link, open, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { syncFolder, writeFault } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
+import { refuseStrangers } from '../base/strangers.ts'
 import { MASTER_KEY_BYTES } from './vault.ts'
 
 export const MASTER_KEY_VARIABLE = 'BACKSTITCH_MASTER_KEY'
@@ -13,17 +15,25 @@ const MAX_FILE_BYTES = 256
 
 /**
  * @param o.env Value of BACKSTITCH_MASTER_KEY, base64 of 32 bytes; wins over the file when it is set.
+ * @param o.sealed What is sealed with the key and is there already: a new key could not open it, so none is made.
  * @returns `created` is true once, on the run that made the file.
- * @throws {Fault} MASTER_KEY if the key is malformed or the file can be read by group or other; STATE_UNWRITABLE if
- * it cannot be made.
+ * @throws {Fault} MASTER_KEY if the key is malformed, the file can be read by group or other, or it is gone and `sealed`
+ * is not; STATE_UNWRITABLE, DISK_FULL if it cannot be made.
  */
 export async function loadMasterKey(o: {
   file: string
   env?: string
+  sealed?: string
 }): Promise<{ key: Buffer; created: boolean }> {
-  if (o.env !== undefined) return { key: decode(o.env, MASTER_KEY_VARIABLE), created: false }
+  if (o.env !== undefined) return { key: decodeMasterKey(o.env, MASTER_KEY_VARIABLE), created: false }
   const existing = await readKey(o.file)
   if (existing !== undefined) return { key: existing, created: false }
+  if (o.sealed !== undefined) {
+    const how = `put it back from where it was backed up, or set ${MASTER_KEY_VARIABLE}`
+    throw new Fault('MASTER_KEY', `${o.file} is missing, and ${o.sealed} cannot be read without it: ${how}`, {
+      seen: { file: o.file, sealed: o.sealed },
+    })
+  }
   const created = await createKey(o.file)
   // Two first runs side by side: one file wins, and both use it.
   const key = await readKey(o.file)
@@ -32,6 +42,7 @@ export async function loadMasterKey(o: {
 }
 
 async function readKey(file: string): Promise<Buffer | undefined> {
+  if (!(await refuseStrangers(file, { code: 'MASTER_KEY' }))) return undefined
   let handle: FileHandle
   try {
     handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -49,7 +60,7 @@ async function readKey(file: string): Promise<Buffer | undefined> {
       })
     }
     if (stat.size > MAX_FILE_BYTES) throw new Fault('MASTER_KEY', `${file} has ${stat.size} bytes`)
-    return decode(await handle.readFile('latin1'), file)
+    return decodeMasterKey(await handle.readFile('latin1'), file)
   } finally {
     await handle.close()
   }
@@ -72,25 +83,14 @@ async function createKey(file: string): Promise<boolean> {
     return true
   } catch (thrown) {
     if (errno(thrown) === 'EEXIST') return false
-    throw new Fault('STATE_UNWRITABLE', `${file} cannot be made: ${errno(thrown)}`, {
-      cause: thrown,
-      hop: 'control',
-    })
+    throw writeFault(thrown, file, 'control')
   } finally {
     await rm(part, { force: true })
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-function decode(text: string, from: string): Buffer {
+/** @throws {Fault} MASTER_KEY naming where the text is from. */
+export function decodeMasterKey(text: string, from: string): Buffer {
   const trimmed = text.replace(/\r?\n$/, '')
   const key = Buffer.from(trimmed, 'base64')
   const canonical = key.toString('base64')

@@ -1,21 +1,21 @@
 /**
  * The one place that signs and the one place that verifies what the control plane says to others.
  *
- * JWS compact, Ed25519 only. `typ` is pinned, so that a ticket can never pass for a grant; `aud` names the one
- * reader, so that a token for one connector or edge is worthless at another; `exp` is exact to the millisecond.
+ * JWS compact, one algorithm for each kind. `typ` is pinned, so that a ticket can never pass for a grant; `aud` names the
+ * one reader, so that a token for one connector or edge is worthless at another; `exp` is exact to the millisecond.
  *
  * @module
  */
-import { errors, jwtVerify, SignJWT } from 'jose'
+import type { KeyObject } from 'node:crypto'
+import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose'
 import type { z } from 'zod'
 import { Fault, type FaultCode } from '../base/faults.ts'
-import type { SigningKey, VerifyKeys } from './signing-keys.ts'
 
 /** As certificates: a verifier whose clock is up to this much behind still accepts a fresh token. */
 const NOT_BEFORE_BACK_MS = 15 * 60_000
-const ALGORITHM = 'EdDSA'
 
 export interface TokenKind<Body> {
+  readonly alg: 'EdDSA' | 'ES256'
   /** Media type in the header, pinned. */
   readonly typ: string
   readonly body: z.ZodType<Body>
@@ -25,6 +25,15 @@ export interface TokenKind<Body> {
   readonly invalid: FaultCode
   readonly expired: FaultCode
 }
+
+/** A key, and what the header says of it, by which the reader finds the public half. */
+export interface TokenSigner {
+  readonly privateKey: KeyObject
+  readonly header: { readonly kid: string } | { readonly x5c: string[] }
+}
+
+/** The public half for a header that nobody has verified yet. Throws where there is none that counts. */
+export type FindKey = (header: Pick<JWTHeaderParameters, 'kid' | 'x5c'>) => KeyObject
 
 interface Lived {
   readonly id: string
@@ -39,18 +48,18 @@ interface Lived {
  */
 export async function signToken<Body extends Lived>(
   kind: TokenKind<Body>,
-  key: SigningKey,
+  signer: TokenSigner,
   o: { body: Body; audience: string; issuedMs: number },
 ): Promise<string> {
   const token = await new SignJWT({ body: kind.body.parse(o.body) })
-    .setProtectedHeader({ alg: ALGORITHM, typ: kind.typ, kid: key.kid })
+    .setProtectedHeader({ alg: kind.alg, typ: kind.typ, ...signer.header })
     .setIssuer(issuer(o.body.tenant))
     .setAudience(o.audience)
     .setJti(o.body.id)
     .setIssuedAt(seconds(o.issuedMs))
     .setNotBefore(seconds(o.issuedMs - NOT_BEFORE_BACK_MS))
     .setExpirationTime(Math.ceil(o.body.expiresMs / 1000))
-    .sign(key.privateKey)
+    .sign(signer.privateKey)
   if (token.length > kind.maxChars) {
     throw new Fault('INVALID', `a ${kind.noun} of ${token.length} characters is over ${kind.maxChars}`)
   }
@@ -64,28 +73,19 @@ export async function signToken<Body extends Lived>(
  */
 export async function verifyToken<Body extends Lived>(
   kind: TokenKind<Body>,
-  keys: VerifyKeys,
+  findKey: FindKey,
   jws: string,
   expect: { tenant: string; audience: string; nowMs: number },
 ): Promise<Body> {
   if (jws.length > kind.maxChars) throw new Fault(kind.invalid, `it has ${jws.length} characters`)
-  const { payload } = await jwtVerify(
-    jws,
-    ({ kid }) => {
-      const key = kid === undefined ? undefined : keys.get(kid)
-      if (key === undefined)
-        throw new Fault(kind.invalid, 'it is signed with a key that is not accepted here')
-      return key
-    },
-    {
-      algorithms: [ALGORITHM],
-      typ: kind.typ,
-      issuer: issuer(expect.tenant),
-      audience: expect.audience,
-      currentDate: new Date(expect.nowMs),
-      requiredClaims: ['exp', 'nbf', 'iat', 'jti', 'body'],
-    },
-  ).catch((thrown: unknown) => {
+  const { payload } = await jwtVerify(jws, findKey, {
+    algorithms: [kind.alg],
+    typ: kind.typ,
+    issuer: issuer(expect.tenant),
+    audience: expect.audience,
+    currentDate: new Date(expect.nowMs),
+    requiredClaims: ['exp', 'nbf', 'iat', 'jti', 'body'],
+  }).catch((thrown: unknown) => {
     throw refusal(kind, thrown)
   })
   const parsed = kind.body.safeParse(payload.body)

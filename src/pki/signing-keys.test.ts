@@ -50,7 +50,7 @@ test('a set of public keys is refused whole if one of them is wrong', () => {
   ] as PublicJwk[]
   for (const jwk of wrong) {
     assert.throws(
-      () => verifyKeys([key.publicJwk, { ...jwk, kid: jwk === key.publicJwk ? key.kid : 'key_2' }]),
+      () => verifyKeys('grant', [key.publicJwk, { ...jwk, kid: jwk === key.publicJwk ? key.kid : 'key_2' }]),
       {
         code: 'INVALID',
       },

@@ -7,7 +7,7 @@
  * @module
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { Fault } from '../base/faults.ts'
+import { Fault, type FaultCode } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 
 /** A public signing key as it travels (RFC 8037). */
@@ -21,11 +21,18 @@ export interface PublicJwk {
 export interface SigningKey {
   readonly kid: string
   readonly privateKey: KeyObject
+  readonly header: { readonly kid: string }
   readonly publicJwk: PublicJwk
 }
 
-/** Public keys a verifier accepts, by `kid`. */
-export type VerifyKeys = ReadonlyMap<string, KeyObject>
+/** What a key signs. A key for one never verifies the other. */
+export type KeyPurpose = 'grant' | 'ticket'
+
+/** Public keys that a verifier accepts for one purpose, by `kid`. */
+export interface VerifyKeys {
+  readonly purpose: KeyPurpose
+  readonly byKid: ReadonlyMap<string, KeyObject>
+}
 
 /** @param nowMs Unix time in milliseconds; ids of keys sort by it. */
 export function newSigningKey(nowMs: number): SigningKey {
@@ -52,7 +59,7 @@ export function importSigningKey(kid: string, pem: string): SigningKey {
 }
 
 /** @throws {Fault} INVALID if a key is not an Ed25519 public key, or two have one kid. */
-export function verifyKeys(jwks: readonly PublicJwk[]): VerifyKeys {
+export function verifyKeys(purpose: KeyPurpose, jwks: readonly PublicJwk[]): VerifyKeys {
   const keys = new Map<string, KeyObject>()
   for (const { kid, kty, crv, x } of jwks) {
     if (kty !== 'OKP' || crv !== 'Ed25519') throw new Fault('INVALID', `signing key ${kid} is not Ed25519`)
@@ -63,10 +70,23 @@ export function verifyKeys(jwks: readonly PublicJwk[]): VerifyKeys {
       throw new Fault('INVALID', `signing key ${kid} is not a public key`, { cause })
     }
   }
-  return keys
+  return { purpose, byKid: keys }
+}
+
+/** As a header of a token asks for it. @throws {Fault} `refusal` where no such key is there, or it is for something else. */
+export function keyFor(
+  keys: VerifyKeys,
+  purpose: KeyPurpose,
+  refusal: FaultCode,
+): (header: { kid?: string }) => KeyObject {
+  return ({ kid }) => {
+    const key = kid === undefined || keys.purpose !== purpose ? undefined : keys.byKid.get(kid)
+    if (key === undefined) throw new Fault(refusal, 'it is signed with a key that is not accepted here')
+    return key
+  }
 }
 
 function signingKey(kid: string, privateKey: KeyObject): SigningKey {
   const { x } = createPublicKey(privateKey).export({ format: 'jwk' })
-  return { kid, privateKey, publicJwk: { kid, kty: 'OKP', crv: 'Ed25519', x: x! } }
+  return { kid, privateKey, header: { kid }, publicJwk: { kid, kty: 'OKP', crv: 'Ed25519', x: x! } }
 }

@@ -6,7 +6,7 @@ import { signTicket, TICKET_LIFE_MS, type Ticket, verifyTicket } from './ticket.
 
 const nowMs = Date.parse('2026-11-20T10:00:00.250Z')
 const key = newSigningKey(nowMs)
-const keys = verifyKeys([key.publicJwk])
+const keys = verifyKeys('ticket', [key.publicJwk])
 const holder = 'backstitch://tnt_a/client/dev_1'
 const ticket: Ticket = {
   id: 'tkt_1',

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { Fault } from '../base/faults.ts'
 import { identityUri } from './identity.ts'
 import { signToken, type TokenKind, verifyToken } from './signed-token.ts'
-import type { SigningKey, VerifyKeys } from './signing-keys.ts'
+import { keyFor, type SigningKey, type VerifyKeys } from './signing-keys.ts'
 
 /** As wire/handover.ts: an edge reads no more than this from a peer that has no ticket yet. */
 const MAX_TICKET_CHARS = 4096
@@ -32,6 +32,7 @@ export type Ticket = z.infer<typeof ticket>
 
 /** An edge tells an ended ticket from a forged one by nothing: the honest answer to both is a new one. */
 const KIND: TokenKind<Ticket> = {
+  alg: 'EdDSA',
   typ: 'bs-ticket+jwt',
   body: ticket,
   noun: 'ticket',
@@ -62,7 +63,7 @@ export async function verifyTicket(
   jws: string,
   expect: { tenant: string; edge: string; holder: string; nowMs: number },
 ): Promise<Ticket> {
-  const ticket = await verifyToken(KIND, keys, jws, {
+  const ticket = await verifyToken(KIND, keyFor(keys, 'ticket', 'TICKET_INVALID'), jws, {
     tenant: expect.tenant,
     audience: identityUri({ tenant: expect.tenant, role: 'edge', id: expect.edge }),
     nowMs: expect.nowMs,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import {
   aClient,
+  aControl,
   anEdge,
   type Held,
   HOUR_MS,
@@ -12,19 +13,22 @@ import {
   tenant,
   write,
 } from './handshake.fixture.ts'
-import { identityUri } from './identity.ts'
+import { identityUri, keySetUri } from './identity.ts'
+import { KEY_SET_USAGE } from './usages.ts'
 import { verifyPinnedServer } from './verify.ts'
 
 // Before enrolment: the pin of the provisioning key is all that is known.
 
 let ours: Tenant
 let foreign: Tenant
+let control: Held
 let edge: Held
 let mallory: Held
 
 before(async () => {
   ours = await tenant('tnt_a')
   foreign = await tenant('tnt_a') // the same name, other keys
+  control = await hold(ours, aControl)
   edge = await hold(ours, anEdge)
   mallory = await hold(ours, aClient('dev_mallory'))
 })
@@ -34,17 +38,17 @@ const pinned = (server: Held & { extra?: string }, pin = ours.authority.pin, atM
     ours.material.rootCert,
     { key: server.key, cert: server.cert + (server.extra ?? ''), requestCert: false },
     { ca: [] },
-    ({ client }) => verifyPinnedServer(client, { pin, nowMs: atMs }),
+    ({ client }) => verifyPinnedServer(client, { pin, nowMs: atMs, role: 'control' }),
   )
 
-test('an edge that ends in the pinned root is known before enrolment', async () => {
-  const { peer, rootPem } = await pinned({ ...edge, extra: ours.material.rootCert })
-  assert.deepEqual(peer.identity, anEdge)
+test('a control plane that ends in the pinned root is known before enrolment', async () => {
+  const { peer, rootPem } = await pinned({ ...control, extra: ours.material.rootCert })
+  assert.deepEqual(peer.identity, aControl)
   assert.equal(rootPem.trim(), ours.material.rootCert.trim())
 })
 
 test('interception is named with issuer and subject, whatever it presents', async () => {
-  const box = await hold(foreign, anEdge)
+  const box = await hold(foreign, aControl)
   const root = ours.material.rootCert
   const chains: [string, Held & { extra?: string }][] = [
     ['its own CA', { ...box, extra: foreign.material.rootCert }],
@@ -54,8 +58,8 @@ test('interception is named with issuer and subject, whatever it presents', asyn
       'our intermediate and root as filler',
       { ...box, cert: box.leaf, extra: ours.material.intermediateCert + root },
     ],
-    ['our whole edge chain after its leaf', { ...box, cert: box.leaf, extra: edge.cert + root }],
-    ['our edge without the root', edge],
+    ['our whole chain after its leaf', { ...box, cert: box.leaf, extra: control.cert + root }],
+    ['our control plane without the root', control],
   ]
   for (const [name, chain] of chains) {
     await assert.rejects(pinned(chain), (thrown: { code: string; seen: Record<string, string> }) => {
@@ -67,7 +71,7 @@ test('interception is named with issuer and subject, whatever it presents', asyn
 })
 
 test('interception is named before the clock: a wrong clock does not hide it', async () => {
-  const box = await hold(foreign, anEdge)
+  const box = await hold(foreign, aControl)
   const far = nowMs + 1000 * HOUR_MS
   await assert.rejects(pinned({ ...box, extra: foreign.material.rootCert }, ours.authority.pin, far), {
     code: 'TLS_INTERCEPTED',
@@ -76,39 +80,51 @@ test('interception is named before the clock: a wrong clock does not hide it', a
 
 test('a pin of another length matches nothing', async () => {
   for (const pin of [Buffer.alloc(0), ours.authority.pin.subarray(0, 31)]) {
-    await assert.rejects(pinned({ ...edge, extra: ours.material.rootCert }, pin), { code: 'TLS_INTERCEPTED' })
+    await assert.rejects(pinned({ ...control, extra: ours.material.rootCert }, pin), {
+      code: 'TLS_INTERCEPTED',
+    })
   }
 })
 
 test('a clock that is off is told from interception', async () => {
-  const whole = { ...edge, extra: ours.material.rootCert }
+  const whole = { ...control, extra: ours.material.rootCert }
   await assert.rejects(pinned(whole, ours.authority.pin, nowMs - HOUR_MS), { code: 'CLOCK_SKEW' })
-  await assert.rejects(pinned(whole, ours.authority.pin, nowMs + 25 * HOUR_MS), { code: 'CERT_EXPIRED' })
+  await assert.rejects(pinned(whole, ours.authority.pin, nowMs + 25 * HOUR_MS), { code: 'EDGE_CERT_EXPIRED' })
 })
 
-test('a client of the same tenant cannot stand in for an edge', async () => {
-  await assert.rejects(pinned({ ...mallory, extra: ours.material.rootCert }), { code: 'PEER_REFUSED' })
+test('neither an edge nor a client of the same tenant can stand in for the control plane', async () => {
+  for (const held of [edge, mallory]) {
+    await assert.rejects(pinned({ ...held, extra: ours.material.rootCert }), { code: 'PEER_REFUSED' })
+  }
 })
 
-test('a leaf with a real leaf above it is no edge', async () => {
-  const asEdge = await write({
+test('a leaf with a real leaf above it is no control plane', async () => {
+  const asControl = await write({
     issuerPem: mallory.leaf,
     signingKeyPem: mallory.key,
-    uris: [identityUri(anEdge)],
+    uris: [identityUri(aControl)],
   })
   await assert.rejects(
-    pinned({ ...asEdge, cert: asEdge.leaf + mallory.cert, extra: ours.material.rootCert }),
+    pinned({ ...asControl, cert: asControl.leaf + mallory.cert, extra: ours.material.rootCert }),
     {
       code: 'TLS_INTERCEPTED',
     },
   )
 })
 
-test('a leaf that only claims to be signed by the intermediate is no edge', async () => {
+test('a leaf that only claims to be signed by the intermediate is no control plane', async () => {
   const forged = await write({
     issuerPem: ours.material.intermediateCert,
     signingKeyPem: foreign.material.intermediateKey,
-    uris: [identityUri(anEdge)],
+    uris: [identityUri(aControl)],
   })
   await assert.rejects(pinned({ ...forged, extra: ours.material.rootCert }), { code: 'TLS_INTERCEPTED' })
+})
+
+test('nor is what signs key sets, though it is of the tenant CA', async () => {
+  const signer = await write({
+    ...{ issuerPem: ours.material.intermediateCert, signingKeyPem: ours.material.intermediateKey },
+    ...{ uris: [keySetUri('tnt_a', 'grant')], usages: [KEY_SET_USAGE] },
+  })
+  await assert.rejects(pinned({ ...signer, extra: ours.material.rootCert }), { code: 'PEER_REFUSED' })
 })

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import type { Fault } from '../base/faults.ts'
 import {
   aClient,
+  aControl,
   anEdge,
-  BOTH_USAGES,
   type Held,
   HOUR_MS,
   handshake,
@@ -13,7 +14,8 @@ import {
   tenant,
   write,
 } from './handshake.fixture.ts'
-import type { Role } from './identity.ts'
+import { keySetUri, type Role } from './identity.ts'
+import { KEY_SET_USAGE, TLS_USAGES } from './usages.ts'
 import { peerOf } from './verify.ts'
 
 let ours: Tenant
@@ -156,7 +158,7 @@ test('without verification by TLS nothing is believed', async () => {
 
 // ── certificates that the authority would never write ───────────────────────────────────────────────
 
-const byIntermediate = (o: { uris: string[]; dns?: string[]; usages?: string[] }) =>
+const byIntermediate = (o: { uris: string[]; dns?: string[]; usages?: readonly string[] }) =>
   write({ issuerPem: ours.material.intermediateCert, signingKeyPem: ours.material.intermediateKey, ...o })
 
 test('a leaf with a real leaf above it is refused: leaves sign nothing', async () => {
@@ -180,15 +182,17 @@ test('a certificate written by hand with our key is accepted when nothing is wro
 })
 
 const ONE = 'backstitch://tnt_a/client/dev_1'
-const UNCLEAR: [name: string, names: { uris: string[]; dns?: string[]; usages?: string[] }][] = [
+const UNCLEAR: [name: string, names: { uris: string[]; dns?: string[]; usages?: readonly string[] }][] = [
   ['two identities', { uris: [ONE, 'backstitch://tnt_a/client/dev_2'] }],
   ['an identity and another URI', { uris: [ONE, 'https://example.com'] }],
   ['a URI that reads as two names', { uris: [`https://a, URI:${ONE}`] }],
   ['a URI that reads as two names, the first ours', { uris: [`${ONE}, URI:https://a`] }],
   ['a DNS name that reads as an identity', { uris: [], dns: [`a, URI:${ONE}, b`] }],
   ['no identity', { uris: ['https://example.com'] }],
-  ['client use only', { uris: [ONE], usages: [BOTH_USAGES[1]!] }],
-  ['server use only', { uris: [ONE], usages: [BOTH_USAGES[0]!] }],
+  ['use as a server, too', { uris: [ONE], usages: TLS_USAGES.connector }],
+  ['use as a server only', { uris: [ONE], usages: TLS_USAGES.control }],
+  ['use for key sets', { uris: [ONE], usages: [...TLS_USAGES.client, KEY_SET_USAGE] }],
+  ['no use', { uris: [ONE], usages: ['1.3.6.1.5.5.7.3.3'] }],
 ]
 for (const [name, names] of UNCLEAR) {
   test(`a certificate of our CA is no identity with ${name}`, async () => {
@@ -196,3 +200,30 @@ for (const [name, names] of UNCLEAR) {
     await assert.rejects(seenByServer(cert, key), { code: 'PEER_REFUSED' })
   })
 }
+
+test('a certificate serves in TLS for what its role does there: a client is no server, the control plane no client', async () => {
+  const control = await hold(ours, aControl)
+  const as = (held: Held) => ({ key: held.key, cert: held.cert + ours.material.rootCert })
+  const { rootCert } = ours.material
+  await handshake(rootCert, as(mallory), { cert: edge.cert, key: edge.key }, ({ client: end }) => {
+    assert.throws(() => peerOf(end, expectClient()), { code: 'PEER_REFUSED' })
+  })
+  const roles: Role[] = ['control']
+  await assert.rejects(seenByServer(control.cert, control.key, expectClient({ roles })), (thrown: Fault) => {
+    assert.match(thrown.detail, /INVALID_PURPOSE/)
+    return true
+  })
+  await handshake(rootCert, as(control), { cert: edge.cert, key: edge.key }, ({ server, client: end }) => {
+    assert.equal(peerOf(end, expectClient({ roles })).identity.role, 'control')
+    assert.equal(peerOf(server, expectClient({ roles: ['edge'] })).identity.role, 'edge')
+  })
+})
+
+test('what signs key sets speaks for nobody in TLS', async () => {
+  const { material } = ours
+  const signer = await write({
+    ...{ issuerPem: material.intermediateCert, signingKeyPem: material.intermediateKey },
+    ...{ uris: [keySetUri('tnt_a', 'grant')], usages: [KEY_SET_USAGE] },
+  })
+  await assert.rejects(seenByServer(signer.cert, signer.key), { code: 'PEER_REFUSED' })
+})

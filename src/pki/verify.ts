@@ -8,10 +8,11 @@
  */
 import { timingSafeEqual, X509Certificate } from 'node:crypto'
 import type tls from 'node:tls'
-import { rfc3339 } from '../base/clock.ts'
 import { Fault, type FaultCode, type Hop } from '../base/faults.ts'
+import { chainOf, MAX_CHAIN, oneLine, requireTime, urisOf } from './chain.ts'
 import { publicKeyHash } from './csr.ts'
 import { IDENTITY_SCHEME, type Identity, identityUri, parseIdentityUri, type Role } from './identity.ts'
+import { KEY_SET_USAGE, TLS_USAGES } from './usages.ts'
 
 export interface Peer {
   readonly identity: Identity
@@ -31,21 +32,22 @@ export interface PeerExpectation {
   readonly nowMs: number
 }
 
-/** Root, intermediate, leaf; a longer chain is not ours. */
-const MAX_CHAIN = 3
-const CLIENT_AND_SERVER = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']
-
 /**
  * Who is at the other end of `socket`, once its handshake is over. The TLS context must have had `ca: rootPem`.
  *
- * @throws {Fault} PEER_REFUSED (TLS_INTERCEPTED where an edge was expected) if the leaf is missing, of another root,
- * tenant or role; CERT_EXPIRED or CLOCK_SKEW if only the time is wrong.
+ * @throws {Fault} PEER_REFUSED (TLS_INTERCEPTED where an edge or the control plane was expected) if the leaf is missing,
+ * of another root, tenant or role; CERT_EXPIRED (EDGE_CERT_EXPIRED where one of those was expected) or CLOCK_SKEW if only
+ * the time is wrong.
  */
 export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
   const [role, ...others] = expect.roles
+  const isServer = others.length === 0 && (role === 'edge' || role === 'control')
+  // Every role is a hop: the peer owns what is wrong with it. Who answers in place of the control plane stands where
+  // the edge does.
   const foreign: Refusal = {
-    code: role === 'edge' && others.length === 0 ? 'TLS_INTERCEPTED' : 'PEER_REFUSED',
-    hop: others.length === 0 ? role : undefined, // every role is a hop: the peer owns what is wrong with it
+    code: isServer ? 'TLS_INTERCEPTED' : 'PEER_REFUSED',
+    ended: isServer ? 'EDGE_CERT_EXPIRED' : 'CERT_EXPIRED',
+    hop: others.length > 0 ? undefined : isServer ? 'edge' : role,
   }
   const leaf = presented(socket, foreign)
   const chain = chainOf(leaf, new X509Certificate(expect.rootPem))
@@ -55,7 +57,7 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
       seen: whoIs(leaf),
     })
   }
-  for (const certificate of chain) requireTime(certificate, expect.nowMs)
+  for (const certificate of chain) requireTime(certificate, expect.nowMs, foreign.ended)
   // Our own walk has passed; this is the verdict of OpenSSL on the same chain, and both must agree.
   if (!socket.authorized) throw unauthorized(socket, leaf, foreign)
   const identity = identityOf(leaf)
@@ -69,18 +71,18 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
 }
 
 /**
- * The edge at the other end of `socket`, before this machine has any certificate: the chain it presents must end in
- * the root whose hash the provisioning key carries.
+ * The control plane, or an edge, at the other end of `socket`, before this machine has any certificate: the chain it
+ * presents must end in the root whose hash the provisioning key carries.
  *
  * @param expect.pin SHA-256 of the root certificate's DER.
- * @throws {Fault} TLS_INTERCEPTED naming issuer and subject seen; CERT_EXPIRED, CLOCK_SKEW; PEER_REFUSED if the
- * certificate is of this CA but not an edge's.
+ * @throws {Fault} TLS_INTERCEPTED naming issuer and subject seen; EDGE_CERT_EXPIRED, CLOCK_SKEW; PEER_REFUSED if the
+ * certificate is of this CA but of another role.
  */
 export function verifyPinnedServer(
   socket: tls.TLSSocket,
-  expect: { pin: Buffer; nowMs: number },
+  expect: { pin: Buffer; nowMs: number; role: 'control' | 'edge' },
 ): { peer: Peer; rootPem: string } {
-  const leaf = presented(socket, { code: 'TLS_INTERCEPTED' })
+  const leaf = presented(socket, EDGE)
   const root = lastPresented(leaf)
   const chain = samePin(root, expect.pin) ? chainOf(leaf, root) : undefined
   if (chain === undefined) {
@@ -88,11 +90,12 @@ export function verifyPinnedServer(
       seen: { ...whoIs(leaf), chainEnd: oneLine(root.subject), wantedPin: expect.pin.toString('hex') },
     })
   }
-  for (const certificate of chain) requireTime(certificate, expect.nowMs)
+  for (const certificate of chain) requireTime(certificate, expect.nowMs, EDGE.ended)
   const identity = identityOf(leaf)
-  if (identity.role !== 'edge') {
+  if (identity.role !== expect.role) {
     throw new Fault('PEER_REFUSED', `it speaks for ${identityUri(identity)}`, {
-      seen: { identity: identityUri(identity), wanted: ['edge'] },
+      hop: 'edge',
+      seen: { identity: identityUri(identity), wanted: [expect.role] },
     })
   }
   return { peer: peer(leaf, identity), rootPem: root.toString() }
@@ -101,32 +104,18 @@ export function verifyPinnedServer(
 /** How a peer that is not ours is refused: the code and, where one peer only was expected, its hop. */
 interface Refusal {
   readonly code: FaultCode
+  /** Where it is ours, and its time is over: agents must not take the end of an edge's certificate for their own. */
+  readonly ended: FaultCode
   readonly hop?: Hop
 }
+
+const EDGE: Refusal = { code: 'TLS_INTERCEPTED', ended: 'EDGE_CERT_EXPIRED' }
 
 function presented(socket: tls.TLSSocket, foreign: Refusal): X509Certificate {
   const leaf = socket.getPeerX509Certificate()
   if (leaf === undefined)
     throw new Fault(foreign.code, 'the peer presented no certificate', { hop: foreign.hop })
   return leaf
-}
-
-/** Leaf to root if every link is signed by the next and the last is `root`, which the caller trusts; else nothing. */
-function chainOf(leaf: X509Certificate, root: X509Certificate): X509Certificate[] | undefined {
-  if (leaf.ca) return undefined
-  const chain = [leaf]
-  for (let at = leaf; chain.length < MAX_CHAIN; ) {
-    if (isCa(root, at)) return [...chain, root]
-    const next = at.issuerCertificate
-    if (next === undefined || !isCa(next, at)) return undefined
-    chain.push(next)
-    at = next
-  }
-  return undefined
-}
-
-function isCa(issuer: X509Certificate, of: X509Certificate): boolean {
-  return issuer.ca && of.checkIssued(issuer) && of.verify(issuer.publicKey)
 }
 
 function lastPresented(leaf: X509Certificate): X509Certificate {
@@ -142,45 +131,42 @@ function samePin(root: X509Certificate, pin: Buffer): boolean {
   return pin.length === seen.length && timingSafeEqual(seen, pin)
 }
 
-function requireTime(certificate: X509Certificate, nowMs: number): void {
-  const seen = {
-    subject: oneLine(certificate.subject),
-    notBefore: rfc3339(certificate.validFromDate.getTime()),
-    notAfter: rfc3339(certificate.validToDate.getTime()),
-    clock: rfc3339(nowMs),
-  }
-  if (nowMs < certificate.validFromDate.getTime()) {
-    throw new Fault('CLOCK_SKEW', `by this clock the certificate begins only at ${seen.notBefore}`, { seen })
-  }
-  if (nowMs >= certificate.validToDate.getTime()) {
-    throw new Fault('CERT_EXPIRED', `by this clock the certificate ended at ${seen.notAfter}`, { seen })
-  }
-}
-
 function unauthorized(socket: tls.TLSSocket, leaf: X509Certificate, foreign: Refusal): Fault {
   const error: unknown = socket.authorizationError
   const why = String((error as { code?: string } | null)?.code ?? error ?? 'not verified')
   const detail = `TLS did not verify the certificate: ${why}`
   const seen = { ...whoIs(leaf), error: why }
-  if (why === 'CERT_HAS_EXPIRED') return new Fault('CERT_EXPIRED', detail, { seen })
+  if (why === 'CERT_HAS_EXPIRED') return new Fault(foreign.ended, detail, { seen })
   if (why === 'CERT_NOT_YET_VALID') return new Fault('CLOCK_SKEW', detail, { seen })
   return new Fault(foreign.code, detail, { hop: foreign.hop, seen })
 }
 
-/** The one URI name of the leaf. Two, or text that could read as two, is no identity. */
+/** The one URI name of the leaf, which says its role; and it may be used for what that role does in TLS, for nothing else. */
 function identityOf(leaf: X509Certificate): Identity {
-  const names = leaf.subjectAltName ?? ''
-  const uris = names.split(', ').filter((name) => name.startsWith('URI:'))
-  const uri = uris[0]?.slice('URI:'.length)
-  if (uris.length !== 1 || names.includes('"') || !uri?.startsWith(IDENTITY_SCHEME)) {
+  const [uri, ...others] = urisOf(leaf)
+  if (uri === undefined || others.length > 0 || !uri.startsWith(IDENTITY_SCHEME)) {
     throw new Fault('PEER_REFUSED', 'the certificate names no identity, or more than one', {
-      seen: { names: names.slice(0, 512) },
+      seen: { names: (leaf.subjectAltName ?? '').slice(0, 512) },
     })
   }
-  if (!CLIENT_AND_SERVER.every((usage) => leaf.keyUsage?.includes(usage))) {
-    throw new Fault('PEER_REFUSED', 'the certificate is not for client and server', { seen: whoIs(leaf) })
+  const usages = leaf.keyUsage ?? []
+  if (usages.includes(KEY_SET_USAGE)) {
+    throw new Fault('PEER_REFUSED', 'the certificate signs key sets and speaks for nobody', {
+      seen: whoIs(leaf),
+    })
   }
-  return parseIdentityUri(uri)
+  const identity = parseIdentityUri(uri)
+  const wanted = TLS_USAGES[identity.role]
+  if (usages.length !== wanted.length || !wanted.every((usage) => usages.includes(usage))) {
+    throw new Fault('PEER_REFUSED', `the certificate is not for what ${aRole(identity.role)} does in TLS`, {
+      seen: { ...whoIs(leaf), usages, wanted },
+    })
+  }
+  return identity
+}
+
+function aRole(role: Role): string {
+  return role === 'control' ? 'the control plane' : role === 'edge' ? 'an edge' : `a ${role}`
 }
 
 function peer(leaf: X509Certificate, identity: Identity): Peer {
@@ -195,9 +181,4 @@ function peer(leaf: X509Certificate, identity: Identity): Peer {
 
 function whoIs(leaf: X509Certificate): { subject: string; issuer: string; sha256: string } {
   return { subject: oneLine(leaf.subject), issuer: oneLine(leaf.issuer), sha256: leaf.fingerprint256 }
-}
-
-/** Names as Node prints them have a line per part. */
-function oneLine(name: string | undefined): string {
-  return (name ?? '').replaceAll('\n', ', ').slice(0, 512)
 }

@@ -1,4 +1,5 @@
 /** The conditions of a rule, each with what it wants and what it sees. */
+import { haveCommon } from './have-common.ts'
 import type { AccessRequest, Conditions, FailingCondition, PostureValue } from './rule.ts'
 import { isWithin, localTime } from './time-window.ts'
 
@@ -7,12 +8,75 @@ type Test<Name extends keyof Conditions> = (
   request: AccessRequest,
 ) => Omit<FailingCondition, 'condition'> | undefined
 
+/** Whether a condition holds, where no reason is wanted: ten thousand are asked for one answer. */
+const HOLDS: {
+  readonly [Name in keyof Conditions]-?: (want: NonNullable<Conditions[Name]>, request: Asking) => boolean
+} = {
+  segments: (want, { segment }) => segment === undefined || want.includes(segment.id),
+  segmentGroups: (want, { segment }) => segment === undefined || isIn(want, segment.segmentGroup),
+  users: (want, { user }) => want.includes(user.id),
+  userGroups: (want, { user }) => haveCommon(want, user.groups),
+  devices: (want, { device }) => want.includes(device.id),
+  clientKinds: (want, { clientKind }) => want.includes(clientKind),
+  posture: (want, { device }) =>
+    want.length > 0 && want.every(({ fact, equals }) => factOf(device.posture, fact) === equals),
+  time: (want, { nowMs }) => isWithin(want, nowMs),
+}
+const HOLDS_NAMES = Object.keys(HOLDS) as (keyof Conditions)[]
+
+/** Without a segment the question is whether all else holds. */
+export type Asking = Omit<AccessRequest, 'segment'> & Partial<Pick<AccessRequest, 'segment'>>
+
+type RequestTest = (request: Asking) => boolean
+
+/** Conditions that are alike in many rules: whether one holds is found out once for each request. */
+export class SharedTests {
+  readonly #known = new Map<string, RequestTest>()
+
+  of<Name extends keyof Conditions>(name: Name, want: NonNullable<Conditions[Name]>): RequestTest {
+    const holds = HOLDS[name] as (want: unknown, request: Asking) => boolean
+    if (!SHARED.has(name)) return (request) => holds(want, request)
+    const key = `${name} ${JSON.stringify(want)}`
+    const known = this.#known.get(key) ?? rememberingLast((request) => holds(want, request))
+    this.#known.set(key, known)
+    return known
+  }
+}
+
+/** Those that are no lists of ids: people write the same few again and again. */
+const SHARED: ReadonlySet<keyof Conditions> = new Set(['clientKinds', 'posture', 'time'])
+
+function rememberingLast(holds: RequestTest): RequestTest {
+  let last: Asking | undefined
+  let held = false
+  return (request) => {
+    if (request !== last) {
+      held = holds(request)
+      last = request
+    }
+    return held
+  }
+}
+
+/** Whether none of the conditions fails, without saying which: made once for a rule, and asked with each request. */
+export function testOf(conditions: Conditions, shared: SharedTests): RequestTest {
+  const tests = HOLDS_NAMES.flatMap((name) => {
+    const want = conditions[name]
+    return want === undefined ? [] : [shared.of(name, want)]
+  })
+  return (request) => {
+    for (const holds of tests) if (!holds(request)) return false
+    return true
+  }
+}
+
 /** In the order they are asked: what the request is about, who asks, from what, when. */
 const TESTS: { readonly [Name in keyof Conditions]-?: Test<Name> } = {
   segments: (want, { segment }) => oneOf(want, [segment.id]),
   segmentGroups: (want, { segment }) => oneOf(want, segment.segmentGroup ? [segment.segmentGroup] : []),
   users: (want, { user }) => oneOf(want, [user.id]),
-  userGroups: (want, { user }) => oneOf(want, user.groups),
+  userGroups: (want, { user }) =>
+    haveCommon(want, user.groups) ? undefined : { wanted: want, seen: user.groups },
   devices: (want, { device }) => oneOf(want, [device.id]),
   clientKinds: (want, { clientKind }) => oneOf(want, [clientKind]),
   posture: (want, { device }) => {
@@ -55,6 +119,10 @@ function tryCondition<Name extends keyof Conditions>(
 ): Omit<FailingCondition, 'condition'> | undefined {
   const want = conditions[name]
   return want === undefined ? undefined : (TESTS[name] as Test<Name>)(want, request)
+}
+
+function isIn(wanted: readonly string[], id: string | undefined): boolean {
+  return id !== undefined && wanted.includes(id)
 }
 
 function oneOf(

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { CONDITION_NAMES } from './conditions.ts'
-import { type Decision, decide, decisionFault } from './decide.ts'
+import { atOnce } from '../base/slices.ts'
+import { CONDITION_NAMES, failingConditions } from './conditions.ts'
+import { allows, type Decision, decide as decideBy, decisionFault } from './decide.ts'
 import type { AccessRequest, Conditions, PolicyRule } from './rule.ts'
+import { RuleIndex } from './rule-index.ts'
 
 const request: AccessRequest = {
   user: { id: 'usr_ann', groups: ['ugr_dev', 'ugr_all'] },
@@ -24,6 +26,9 @@ const request: AccessRequest = {
   },
   nowMs: Date.parse('2026-11-20T10:30:00Z'), // a Friday
 }
+
+const decide = (rules: readonly PolicyRule[], about: AccessRequest) =>
+  decideBy(atOnce(RuleIndex.of(rules)), about)
 
 let made = 0
 function rule(
@@ -242,5 +247,47 @@ test('property: a denial without a rule always names a condition that really fai
       assert.equal(decide([...rules, first], request).rule, first)
     }),
     { numRuns: 1000 },
+  )
+})
+
+test('property: the rules a request is filed under decide as all rules would, one after the other', () => {
+  const ids = (prefix: string) => fc.subarray([`${prefix}_1`, `${prefix}_2`, `${prefix}_3`])
+  const conditions = fc.record(
+    {
+      ...{ users: ids('usr'), userGroups: ids('ugr'), devices: ids('dev') },
+      ...{ segments: ids('seg'), segmentGroups: ids('sgg'), clientKinds: fc.subarray(['client', 'other']) },
+    },
+    { requiredKeys: [] },
+  )
+  const rules = fc.array(
+    fc.record({
+      ...{ action: fc.constantFrom('allow' as const, 'deny' as const), enabled: fc.boolean() },
+      ...{ order: fc.nat(3), conditions },
+    }),
+    { maxLength: 20 },
+  )
+  const one = (prefix: string) => fc.constantFrom(`${prefix}_1`, `${prefix}_2`)
+  const asked = fc.tuple(one('usr'), ids('ugr'), one('dev'), one('seg'), fc.option(one('sgg')))
+  fc.assert(
+    fc.property(rules, asked, (drawn, [user, groups, device, segment, segmentGroup]) => {
+      const all = drawn.map(
+        (o, i): PolicyRule => ({ id: `rul_${String(i).padStart(2, '0')}`, name: '', ...o }),
+      )
+      const about: AccessRequest = {
+        ...request,
+        user: { id: user, groups },
+        device: { id: device, posture: {} },
+        segment: { ...request.segment, id: segment, segmentGroup: segmentGroup ?? undefined },
+      }
+      const first = all
+        .filter(({ enabled }) => enabled)
+        .sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1))
+        .find((rule) => failingConditions(rule.conditions, about).next().done)
+      const decision = decide(all, about)
+      assert.equal(decision.rule, first)
+      assert.equal(decision.allow, first?.action === 'allow')
+      assert.equal(allows(atOnce(RuleIndex.of(all)), about), decision.allow)
+    }),
+    { numRuns: 2000 },
   )
 })

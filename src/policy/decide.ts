@@ -9,6 +9,7 @@
 import { Fault } from '../base/faults.ts'
 import { failingConditions } from './conditions.ts'
 import type { AccessRequest, FailingCondition, PolicyRule } from './rule.ts'
+import type { RuleIndex } from './rule-index.ts'
 
 export interface Allowed {
   readonly allow: true
@@ -29,23 +30,25 @@ export type Decision = Allowed | Denied
  *
  * @throws {Fault} INVALID if a rule that must be asked cannot be read: the caller denies.
  */
-export function decide(rules: readonly PolicyRule[], request: AccessRequest): Decision {
-  const missed: PolicyRule[] = []
-  for (const rule of [...rules].sort(byOrder)) {
-    if (!rule.enabled) continue
-    if (!failingConditions(rule.conditions, request).next().done) {
-      if (rule.action === 'allow') missed.push(rule)
-    } else if (rule.action === 'allow') {
-      return { allow: true, rule }
-    } else {
-      // Allow rules after this one are not near: they could match entirely and would still not be asked.
-      return { allow: false, rule, nearest: nearest(missed, request) }
-    }
-  }
-  return { allow: false, nearest: nearest(missed, request) }
+export function decide(rules: RuleIndex, request: AccessRequest): Decision {
+  const about = rules.about(request)
+  const decides = rules.decides(request, about)
+  if (decides?.rule.action === 'allow') return { allow: true, rule: decides.rule }
+  // Allow rules after the one that denies are not near: they could match entirely and would still not be asked.
+  const end = decides?.at ?? Number.POSITIVE_INFINITY
+  const near = nearest(rules.allowingBefore(end, request, about), request)
+  return { allow: false, ...(decides && { rule: decides.rule }), nearest: near }
 }
 
-/** POSTURE_FAILED if the device is all that stands in the way, else POLICY_DENIED; both with the rule and the condition. */
+/** As decide, for whoever asks about everything there is and wants no reasons. */
+export function allows(rules: RuleIndex, request: AccessRequest): boolean {
+  return rules.decides(request)?.rule.action === 'allow'
+}
+
+/**
+ * POSTURE_FAILED if the device is all that stands in the way, else POLICY_DENIED; both with the rule and the condition.
+ * POLICY_UNREADABLE where a rule denies because it cannot be read.
+ */
 export function decisionFault(decision: Denied, request: AccessRequest): Fault {
   const { rule, nearest } = decision
   const about = { segment: request.segment.name, user: request.user.id }
@@ -58,6 +61,12 @@ export function decisionFault(decision: Denied, request: AccessRequest): Fault {
   const but = nearest
     ? `; rule "${nearest.rule.name}" would allow it but for ${nearest.failing.condition}: ${compare(nearest.failing)}`
     : ''
+  if (rule?.unreadable !== undefined) {
+    const detail = `rule "${rule.name}" cannot be read, so it denies: ${rule.unreadable}`
+    return new Fault('POLICY_UNREADABLE', detail, {
+      seen: { ...about, rule: rule.name, why: rule.unreadable },
+    })
+  }
   if (rule) {
     return new Fault('POLICY_DENIED', `rule "${rule.name}" denies ${request.segment.name}${but}`, {
       seen: { ...about, rule: rule.name, ...near },
@@ -65,10 +74,6 @@ export function decisionFault(decision: Denied, request: AccessRequest): Fault {
   }
   const code = nearest?.failing.condition === 'posture' ? 'POSTURE_FAILED' : 'POLICY_DENIED'
   return new Fault(code, `no rule allows ${request.segment.name}${but}`, { seen: { ...about, ...near } })
-}
-
-function byOrder(a: PolicyRule, b: PolicyRule): number {
-  return a.order - b.order || (a.id < b.id ? -1 : 1)
 }
 
 /** A rule about another application is never near, however little else failed; nor is one about other people. */
@@ -92,6 +97,7 @@ const WEIGHT: Readonly<Record<string, number>> = {
   userGroups: 100,
 }
 
-function compare({ wanted, seen }: FailingCondition): string {
+/** What a condition wanted, and what it saw. */
+export function compare({ wanted, seen }: FailingCondition): string {
   return `wanted ${wanted.join(' or ') || 'nothing that exists'}, seen ${seen.join(', ') || 'nothing'}`
 }

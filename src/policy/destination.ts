@@ -81,40 +81,6 @@ export function canonicalPattern(text: string): string {
   return `*.${suffix}`
 }
 
-/** Addresses that mean this machine, this link or many machines: never what a name outside should resolve to. */
-const FORBIDDEN = [
-  '0.0.0.0/8', // this network (RFC 1122)
-  '127.0.0.0/8', // loopback
-  '169.254.0.0/16', // link-local, among them the metadata services of clouds
-  '224.0.0.0/4', // multicast
-  '240.0.0.0/4', // reserved, and broadcast
-  '::/96', // unspecified, loopback, and IPv4 in a form long withdrawn (RFC 4291, 2.5.5.1)
-  'fe80::/10', // link-local
-  'fec0::/10', // site-local, withdrawn
-  'ff00::/8', // multicast
-  '168.63.129.16/32', // metadata services that are not link-local: Azure,
-  '100.100.100.200/32', // Alibaba
-  'fd00:ec2::/32', // and AWS over IPv6
-].map(readNetwork)
-
-/** IPv6 forms that carry an IPv4 address, and where: a translator on the way would send it there. */
-const CARRIES_V4 = [
-  { network: readNetwork('64:ff9b::/96'), at: 12 }, // NAT64 (RFC 6052)
-  { network: readNetwork('2002::/16'), at: 2 }, // 6to4 (RFC 3056)
-]
-
-/**
- * Loopback, link-local, multicast, unspecified and the like: reached only if a segment's network names it.
- * Text that is no address is forbidden too: `fe80::1%eth0` is one to the system that would dial it.
- */
-export function isForbiddenAddress(address: string): boolean {
-  const bytes = addressBytes(address)
-  if (bytes === undefined) return true
-  const carrier = CARRIES_V4.find(({ network }) => networkHas(network, bytes))
-  const inner = carrier && bytes.subarray(carrier.at, carrier.at + 4)
-  return FORBIDDEN.some((network) => networkHas(network, bytes) || (inner && networkHas(network, inner)))
-}
-
 function canonicalName(text: string): string {
   refuseForeignCharacters(text)
   refuseNumber(text)

@@ -41,7 +41,15 @@ export function nearestEdge<E extends EdgeDistance>(
 }
 
 /** What one end of a pipe has told of edges, by edge id. */
-export type Reachability = ReadonlyMap<string, { readonly rttUs?: number; readonly code?: string }>
+export type Reachability = ReadonlyMap<
+  string,
+  {
+    readonly rttUs?: number
+    readonly code?: string
+    /** The least of this connection: a busy processor makes a way look longer, and never shorter. */
+    readonly leastUs?: number
+  }
+>
 
 export interface EdgeCandidate {
   readonly id: string

@@ -1,14 +1,12 @@
 /**
- * Which networks a segment means, and what follows from that for special addresses: loopback, link-local and the like
+ * Which networks a segment means, and what follows from that for special addresses: loopback, unique local and the like
  * are reached only where a network of the segment lies inside such a range. One that merely contains it names nothing.
  *
  * @module
  */
-import { inCidrs, isAddress, isForbiddenAddress } from './destination.ts'
+import { inCidrs, isAddress } from './destination.ts'
 import type { PolicySegment } from './segment.ts'
-
-/** A shorter prefix covers half the internet: it names no special range, it merely contains one. */
-const MIN_EXPLICIT_PREFIX = 8
+import { isSpecialNetwork } from './special-address.ts'
 
 /** What the segment itself says of the addresses of one of its hosts. */
 export function meantNetworks(
@@ -20,15 +18,7 @@ export function meantNetworks(
 
 /** Those that lie inside a special range. */
 export function specialNetworks(networks: readonly string[]): string[] {
-  return networks.map(partsOf).flatMap(({ base, prefix }) => {
-    const named = prefix >= MIN_EXPLICIT_PREFIX && isForbiddenAddress(base)
-    return named ? [`${base}/${prefix}`] : []
-  })
-}
-
-/** True unless the address is a special one that none of `networks` names. */
-export function mayDial(address: string, networks: readonly string[]): boolean {
-  return !isForbiddenAddress(address) || inCidrs(address, specialNetworks(networks))
+  return networks.filter(isSpecialNetwork)
 }
 
 /** Of a CIDR, or of a single address. */

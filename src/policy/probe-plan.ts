@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { isAddress } from './destination.ts'
-import { findSegment, type PolicySegment } from './segment.ts'
+import { inCidrs, isAddress } from './destination.ts'
+import { type PolicySegment, patternRank, portIn } from './segment.ts'
 
 /** One use of an application that policy let through. */
 export interface Use {
@@ -39,6 +39,7 @@ export function planProbes(
   for (const segment of segments) {
     if (!segment.enabled || segment.health === 'none') continue
     for (const { host, port } of segment.health === 'continuous' ? declared(segment) : []) {
+      if (found.size >= MAX_PLANNED) break
       found.set(`${segment.id} ${host} ${port}`, { segment, host, port })
     }
   }
@@ -73,7 +74,8 @@ export function* declared(
 
 /** What it no longer declares nobody can ask for, and a connector is not ill for not reaching it. */
 function covers(segment: PolicySegment, host: string, port: number): boolean {
-  return findSegment([segment], { host, port, protocol: 'tcp' }).is === 'found'
+  const named = segment.hosts.some((pattern) => patternRank(pattern, host) > 0)
+  return portIn(segment.tcp, port) && (named || inCidrs(host, segment.cidrs))
 }
 
 function keyOf({ segment, host, port }: Use): string {

@@ -40,6 +40,8 @@ export interface PolicyRule {
   readonly enabled: boolean
   readonly action: 'allow' | 'deny'
   readonly conditions: Conditions
+  /** Why some of it could not be read: it denies then, to whoever what could be read of it is about. */
+  readonly unreadable?: string
 }
 
 export interface AccessRequest {

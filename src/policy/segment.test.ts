@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Fault } from '../base/faults.ts'
-import { findSegment, hostMatches, type PolicySegment, portIn } from './segment.ts'
+import { atOnce } from '../base/slices.ts'
+import { type Destination, hostMatches, type PolicySegment, portIn } from './segment.ts'
+import { SegmentIndex } from './segment-index.ts'
 
 function segment(id: string, o: Partial<PolicySegment>): PolicySegment {
   return {
@@ -19,6 +21,8 @@ function segment(id: string, o: Partial<PolicySegment>): PolicySegment {
     ...o,
   }
 }
+const findSegment = (segments: readonly PolicySegment[], to: Destination) =>
+  atOnce(SegmentIndex.of(segments)).find(to)
 const tcp = (host: string, port = 443) => ({ host, port, protocol: 'tcp' as const })
 const answer = (segments: PolicySegment[], host: string, port = 443) => {
   const match = findSegment(segments, tcp(host, port))

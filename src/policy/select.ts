@@ -5,6 +5,8 @@
  */
 
 import { rfc3339 } from '../base/clock.ts'
+import type { PartingWhy } from '../base/parting.ts'
+import { leftText } from './parting-text.ts'
 
 export type ConnectorState = 'connected' | 'healthy' | 'degraded' | 'draining' | 'disconnected' | 'disabled'
 
@@ -16,8 +18,16 @@ export interface Candidate {
   /** Its group takes over only while no member of the others can. */
   readonly failover?: boolean
   readonly state: ConnectorState
-  /** Of one that is disconnected: since when, and whether it said goodbye; nothing where that is not known. */
-  readonly left?: { readonly atMs: number; readonly orderly: boolean }
+  /**
+   * Of one that is disconnected: since when, whether it said goodbye and why, and how it was lost if it did not; nothing
+   * where that is not known.
+   */
+  readonly left?: {
+    readonly atMs: number
+    readonly orderly: boolean
+    readonly why?: PartingWhy
+    readonly lost?: 'closed' | 'silent'
+  }
   /** Open now, and those it was chosen for since it last told. */
   readonly sessions: number
   /** What its work takes of its machine, 0…1; nothing before it told. */
@@ -97,9 +107,16 @@ function bestPool(
 
 function whyNot({ state, left, unreachable }: Candidate): string | undefined {
   if (state === 'disconnected' && left !== undefined) {
-    return `it is disconnected: it ${left.orderly ? 'was stopped' : 'fell silent'} at ${rfc3339(left.atMs)}`
+    const how = left.orderly ? leftText(left.why) : lostText(left.lost)
+    return `it is disconnected: it ${how} at ${rfc3339(left.atMs)}`
   }
+  if (unreachable?.code === 'APP_SILENT') return OUT[state] ?? 'the application is silent to it: APP_SILENT'
   return OUT[state] ?? (unreachable && `it does not reach the application: ${unreachable.code}`)
+}
+
+/** Silence and an end that was seen are two stories: a cut way, and a process that is no more. */
+export function lostText(lost: 'closed' | 'silent' | undefined): string {
+  return lost === 'closed' ? 'ended without a goodbye' : 'fell silent'
 }
 
 /** A tie falls to the smaller id, so that two control planes with one view choose alike. */

@@ -1,5 +1,6 @@
 /** Wall-clock windows in a named zone, by the zone rules that the runtime carries. */
 import { Fault } from '../base/faults.ts'
+import { remember } from './remember.ts'
 import { type TimeWindow, WEEKDAYS, type Weekday } from './rule.ts'
 
 const MINUTES_PER_DAY = 1440
@@ -28,6 +29,7 @@ export function localTime(nowMs: number, zone: string): LocalTime {
   const latest = LATEST.get(zone)
   if (latest?.utcMinute === utcMinute) return latest.local
   const local = readLocalTime(nowMs, zone)
+  if (LATEST.size >= MAX_ZONES) LATEST.clear()
   LATEST.set(zone, { utcMinute, local })
   return local
 }
@@ -55,25 +57,31 @@ export function readTime(text: string): number {
   return minutes
 }
 
-/** Making one costs a hundred times what using one does. Zones that exist are few, so this stays small. */
-const FORMATS = new Map<string, Intl.DateTimeFormat>()
+/** True for an IANA name that the runtime carries. */
+export function isTimeZone(text: string): boolean {
+  try {
+    formatFor(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
-function formatFor(zone: string): Intl.DateTimeFormat {
-  const known = FORMATS.get(zone)
-  if (known) return known
+/** Making one costs a hundred times what using one does. The few that exist can be spelled in many ways. */
+const MAX_ZONES = 1000
+
+const formatFor = remember((zone): Intl.DateTimeFormat => {
   // Offsets such as +02:00 are accepted by the runtime but know no summer time: not what a person means.
   if (!/^[A-Za-z]/.test(zone)) throw new Fault('INVALID', `"${zone.slice(0, 64)}" is not a time zone`)
   try {
-    const made = new Intl.DateTimeFormat('en-US', {
+    return new Intl.DateTimeFormat('en-US', {
       timeZone: zone,
       weekday: 'short',
       hour: '2-digit',
       minute: '2-digit',
       hourCycle: 'h23',
     })
-    FORMATS.set(zone, made)
-    return made
   } catch (cause) {
     throw new Fault('INVALID', `"${zone.slice(0, 64)}" is not a time zone`, { cause })
   }
-}
+}, MAX_ZONES)

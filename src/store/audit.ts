@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import { nextTurn, turnIsOver } from '../base/slices.ts'
+import { CHAIN_START, type ChainEnd, type ChainRow, hashOf, whyBroken } from './audit-chain.ts'
+import { type AuditFilter, auditRows } from './audit-list.ts'
+import type { Page, PageQuery } from './page.ts'
 import type { Scope } from './scope.ts'
-import type { Tables } from './tables.ts'
 
 /** Who did it: a token, an agent by its identity, or the program itself. */
 export type Actor = string
@@ -30,7 +31,14 @@ export interface AuditRecord extends Required<AuditEntry> {
 
 /** What a check of the whole chain found. */
 export type AuditVerdict =
-  | { readonly intact: true; readonly records: number; readonly head: string }
+  | {
+      readonly intact: true
+      /** Number of the last. */
+      readonly records: number
+      readonly head: string
+      /** The last of those that are in archives: the chain here follows from it. */
+      readonly archived?: ChainEnd
+    }
   | {
       readonly intact: false
       /** Number of the first record that is not as it was written. */
@@ -38,8 +46,14 @@ export type AuditVerdict =
       readonly because: string
     }
 
-const START = '0'.repeat(64)
+/** Rows to a statement. */
+const ROWS = 32
+/** As many are deleted in one step. */
+const FORGOTTEN_AT_ONCE = 256
+
 const HEAD = 'audit_head'
+/** End of what was archived and is not here any more. */
+const ANCHOR = 'audit_anchor'
 
 /**
  * The append-only record of what was done. Each record holds the hash of the one before, and the number and
@@ -54,65 +68,66 @@ export class Audit {
 
   /** Run it in the transaction of the effect: both become durable together, or neither. */
   async append(entry: AuditEntry): Promise<AuditRecord> {
+    return (await this.appendAll([entry]))[0]!
+  }
+
+  /** As append, one behind the other. */
+  async appendAll(entries: readonly AuditEntry[]): Promise<AuditRecord[]> {
+    if (entries.length === 0) return []
     return this.#scope.atomically(async ({ db, clock }) => {
-      const head = await db.selectFrom('meta').select('value').where('key', '=', HEAD).executeTakeFirst()
-      const [lastSeq, prevHash] = head === undefined ? [0, START] : readHead(head.value)
-      const row = {
-        seq: lastSeq + 1,
-        timeMs: clock.nowMs(),
-        actor: entry.actor,
-        action: entry.action,
-        object: entry.object,
-        detail: JSON.stringify(entry.detail ?? {}),
-        prevHash,
+      let end = (await readEnd(db, HEAD)) ?? CHAIN_START
+      const all: ChainRow[] = []
+      for (let at = 0; at < entries.length; at += ROWS) {
+        const rows = entries.slice(at, at + ROWS).map(({ actor, action, object, detail }) => {
+          const said = { actor, action, object, detail: JSON.stringify(detail ?? {}) }
+          const row = { seq: end.seq + 1, timeMs: clock.nowMs(), ...said, prevHash: end.hash }
+          const hash = hashOf(row)
+          end = { seq: row.seq, hash }
+          return { ...row, hash }
+        })
+        await db.insertInto('audit').values(rows).execute()
+        all.push(...rows)
+        if (turnIsOver()) await nextTurn()
       }
-      const hash = hashOf(row)
-      await db
-        .insertInto('audit')
-        .values({ ...row, hash })
-        .execute()
-      const value = `${row.seq}:${hash}`
-      await db
-        .insertInto('meta')
-        .values({ key: HEAD, value })
-        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-        .execute()
-      return fromRow({ ...row, hash })
+      await writeEnd(db, HEAD, end)
+      return all.map(fromRow)
     })
   }
 
   /** Newest first. */
-  async list(
-    query: PageQuery & { actor?: string; object?: string; action?: string },
-  ): Promise<Page<AuditRecord>> {
-    const before = cursorKey(query.cursor)
-    let select = this.#scope.db.selectFrom('audit').selectAll()
-    if (before !== undefined) select = select.where('seq', '<', Number(before))
-    for (const field of ['actor', 'object', 'action'] as const) {
-      const wanted = query[field]
-      if (wanted !== undefined) select = select.where(field, '=', wanted)
-    }
-    const rows = await select
-      .orderBy('seq', 'desc')
-      .limit(query.limit + 1)
-      .execute()
-    const page = pageOf(rows, query.limit, (row) => String(row.seq))
+  async list(query: PageQuery & AuditFilter): Promise<Page<AuditRecord>> {
+    const page = await auditRows(this.#scope, query)
     return { ...page, items: page.items.map(fromRow) }
   }
 
   /** Reads the whole chain, a thousand records at a time. */
   async verify(): Promise<AuditVerdict> {
+    for (;;) {
+      const ends = await this.#ends()
+      const verdict = await this.#check(ends)
+      const { archived } = await this.#ends()
+      // Unless what was missed has gone into an archive meanwhile.
+      if (verdict.intact || archived?.seq === ends.archived?.seq) return verdict
+    }
+  }
+
+  /** Both as of one moment: others may be appending, or archiving. */
+  #ends(): Promise<{ archived?: ChainEnd; head: ChainEnd }> {
+    return this.#scope.atomically(async ({ db }) => ({
+      archived: await readEnd(db, ANCHOR),
+      head: (await readEnd(db, HEAD)) ?? CHAIN_START,
+    }))
+  }
+
+  async #check({ archived, head }: { archived?: ChainEnd; head: ChainEnd }): Promise<AuditVerdict> {
     const { db } = this.#scope
-    const headRow = await db.selectFrom('meta').select('value').where('key', '=', HEAD).executeTakeFirst()
-    const [headSeq, headHash] = headRow === undefined ? [0, START] : readHead(headRow.value)
-    let seq = 0
-    let prevHash = START
+    let { seq, hash: prevHash } = archived ?? CHAIN_START
     for (;;) {
       const rows = await db
         .selectFrom('audit')
         .selectAll()
         .where('seq', '>', seq)
-        .where('seq', '<=', headSeq)
+        .where('seq', '<=', head.seq)
         .orderBy('seq')
         .limit(1000)
         .execute()
@@ -126,25 +141,45 @@ export class Audit {
       // The database answers at once, so that without this nothing else of the process would run meanwhile.
       await setImmediate()
     }
-    if (seq < headSeq) {
-      return { intact: false, seq: seq + 1, because: `records ${seq + 1} to ${headSeq} are missing` }
+    if (seq < head.seq) {
+      return { intact: false, seq: seq + 1, because: `records ${seq + 1} to ${head.seq} are missing` }
     }
-    if (prevHash !== headHash) {
+    if (prevHash !== head.hash) {
       return { intact: false, seq, because: 'the last record is not the one that was written last' }
     }
     const added = await this.#afterHead()
     if (added !== undefined) return { intact: false, seq: added, because: 'it was added from outside' }
-    return { intact: true, records: seq, head: headHash }
+    return { intact: true, records: seq, head: head.hash, ...(archived && { archived }) }
+  }
+
+  /** The oldest records, as they are hashed, that are from before `beforeMs`; the first that is not ends them. */
+  async oldest(limit: number, beforeMs: number): Promise<ChainRow[]> {
+    const rows = await this.#scope.db.selectFrom('audit').selectAll().orderBy('seq').limit(limit).execute()
+    const end = rows.findIndex(({ timeMs }) => timeMs >= beforeMs)
+    return end === -1 ? rows : rows.slice(0, end)
+  }
+
+  /** Forgets the records up to `last`, which are kept elsewhere: the chain here follows from it. */
+  async forget(last: ChainEnd): Promise<void> {
+    await this.#scope.atomically(async ({ db }) => {
+      await writeEnd(db, ANCHOR, last)
+      const first = await db.selectFrom('audit').select('seq').orderBy('seq').limit(1).executeTakeFirst()
+      for (let seq = first?.seq ?? last.seq + 1; seq <= last.seq; seq += FORGOTTEN_AT_ONCE) {
+        const upTo = Math.min(last.seq, seq + FORGOTTEN_AT_ONCE - 1)
+        await db.deleteFrom('audit').where('seq', '<=', upTo).execute()
+        if (turnIsOver()) await nextTurn()
+      }
+    }, 'later')
   }
 
   /** A record past the end of the chain. Head and records are read as of one moment: others may be appending. */
   async #afterHead(): Promise<number | undefined> {
     return this.#scope.atomically(async ({ db }) => {
-      const head = await db.selectFrom('meta').select('value').where('key', '=', HEAD).executeTakeFirst()
+      const { seq } = (await readEnd(db, HEAD)) ?? CHAIN_START
       const row = await db
         .selectFrom('audit')
         .select('seq')
-        .where('seq', '>', head === undefined ? 0 : readHead(head.value)[0])
+        .where('seq', '>', seq)
         .orderBy('seq')
         .executeTakeFirst()
       return row?.seq
@@ -152,24 +187,22 @@ export class Audit {
   }
 }
 
-function whyBroken(row: Tables['audit'], expectedSeq: number, prevHash: string): string | undefined {
-  if (row.seq !== expectedSeq) return `record ${expectedSeq} is missing`
-  if (row.prevHash !== prevHash) return 'it does not follow from the record before'
-  if (row.hash !== hashOf(row)) return 'its content was changed'
-  return undefined
+async function readEnd(db: Scope['db'], key: string): Promise<ChainEnd | undefined> {
+  const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst()
+  if (row === undefined) return undefined
+  const at = row.value.indexOf(':')
+  return { seq: Number(row.value.slice(0, at)), hash: row.value.slice(at + 1) }
 }
 
-/** Over a JSON list, so that no two different records can give the same bytes. */
-function hashOf(row: Omit<Tables['audit'], 'hash'>): string {
-  const content = [row.prevHash, row.seq, row.timeMs, row.actor, row.action, row.object, row.detail]
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex')
+async function writeEnd(db: Scope['db'], key: string, { seq, hash }: ChainEnd): Promise<void> {
+  const value = `${seq}:${hash}`
+  await db
+    .insertInto('meta')
+    .values({ key, value })
+    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+    .execute()
 }
 
-function readHead(value: string): [seq: number, hash: string] {
-  const at = value.indexOf(':')
-  return [Number(value.slice(0, at)), value.slice(at + 1)]
-}
-
-function fromRow(row: Tables['audit']): AuditRecord {
+function fromRow(row: ChainRow): AuditRecord {
   return { ...row, detail: JSON.parse(row.detail) as object }
 }

@@ -12,6 +12,8 @@ export interface BusMessages {
   identity: { readonly kind: 'connector' | 'client-device' | 'user' | 'edge'; readonly id: string }
   /** A grant or certificate was revoked. */
   revoked: { readonly grants: readonly string[]; readonly serials: readonly string[] }
+  /** An API token was revoked. */
+  token: { readonly id: string }
   /** A session was opened, changed or closed; one message per batch. */
   session: { readonly ids: readonly string[] }
 }
@@ -23,8 +25,12 @@ export interface Bus {
   subscribe<T extends Topic>(topic: T, receive: (message: BusMessages[T]) => void): Disposable
 }
 
-/** Within one process. Receivers run after the publisher's current step, in the order of subscription. */
-export function localBus(onError: (error: unknown) => void = () => {}): Bus {
+/**
+ * Within one process. Receivers run after the publisher's current step, in the order of subscription.
+ *
+ * @param onError Told what a receiver threw.
+ */
+export function localBus(onError: (error: unknown) => void): Bus {
   const receivers = new Map<Topic, Set<(message: never) => void>>()
   return {
     publish(topic, message) {

@@ -1,8 +1,10 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { nextTurn, turnIsOver } from '../base/slices.ts'
+import { byIdOrName } from './by-id-or-name.ts'
 import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
-import { checkVersion, notFound } from './objects.ts'
-import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import { checkVersion, goneOrNever, notFound } from './objects.ts'
+import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
 import { setUses, usersOf } from './uses.ts'
@@ -57,20 +59,51 @@ export class Connectors {
 
   /** @throws {Fault} NOT_FOUND. */
   async get(idOrName: string): Promise<ConnectorRecord> {
-    const found = (await one(this.#scope, 'id', idOrName)) ?? (await one(this.#scope, 'name', idOrName))
-    if (found === undefined) throw notFound('connector', idOrName)
+    const found = await byIdOrName(idOrName, (column, word) => one(this.#scope, column, word))
+    if (found === undefined) throw await goneOrNever(this.#scope, 'connector', idOrName)
     return found
   }
 
   async all(): Promise<ConnectorRecord[]> {
-    return (await this.#scope.db.selectFrom('connector').selectAll().orderBy('id').execute()).map(fromRow)
+    const rows = await allRows(async (last: Tables['connector'] | undefined, limit) =>
+      this.#scope.db
+        .selectFrom('connector')
+        .selectAll()
+        .where('id', '>', last?.id ?? '')
+        .orderBy('id')
+        .limit(limit)
+        .execute(),
+    )
+    return rows.map(fromRow)
   }
 
-  async list({ limit, cursor, groupId }: PageQuery & { groupId?: string }): Promise<Page<ConnectorRecord>> {
+  /** In no order. */
+  async byIds(ids: readonly string[]): Promise<ConnectorRecord[]> {
+    const found: ConnectorRecord[] = []
+    for (const some of idsAtOnce(ids)) {
+      const rows = await this.#scope.db.selectFrom('connector').selectAll().where('id', 'in', some).execute()
+      found.push(...rows.map(fromRow))
+      if (turnIsOver()) await nextTurn()
+    }
+    return found
+  }
+
+  /** Members of a group, in order of id. */
+  async ofGroup(groupId: string, limit = Number.MAX_SAFE_INTEGER): Promise<ConnectorRecord[]> {
+    const rows = await this.#scope.db
+      .selectFrom('connector')
+      .selectAll()
+      .where('groupId', '=', groupId)
+      .orderBy('id')
+      .limit(limit)
+      .execute()
+    return rows.map(fromRow)
+  }
+
+  async list({ limit, cursor }: PageQuery): Promise<Page<ConnectorRecord>> {
     const after = cursorKey(cursor)
     let query = this.#scope.db.selectFrom('connector').selectAll()
     if (after !== undefined) query = query.where('name', '>', after)
-    if (groupId !== undefined) query = query.where('groupId', '=', groupId)
     const rows = await query
       .orderBy('name')
       .limit(limit + 1)
@@ -167,11 +200,7 @@ export class Connectors {
   /** The certificate is revoked with it. @throws {Fault} NOT_FOUND, IN_USE, PRECONDITION_FAILED. */
   async delete(idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
     await this.#scope.atomically(async (scope) => {
-      const row = await scope.db
-        .selectFrom('connector')
-        .selectAll()
-        .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
-        .executeTakeFirst()
+      const row = await byIdOrName(idOrName, (column, word) => one(scope, column, word))
       if (row === undefined) throw notFound('connector', idOrName)
       checkVersion('connector', idOrName, row.version, o.expectVersion)
       const users = await usersOf(scope, row.id)

@@ -6,7 +6,7 @@ import { openStore } from './store.ts'
 function denial(number: number, over: Partial<DenialRecord> = {}): DenialRecord {
   return {
     ...{ id: `den_${String(number).padStart(6, '0')}`, atMs: number, deviceId: 'dev_1', userId: 'usr_1' },
-    ...{ host: 'wiki.internal', port: 443, protocol: 'tcp', session: 'ses_1', from: '192.0.2.1' },
+    ...{ host: 'wiki.internal', port: 443, protocol: 'tcp', from: '192.0.2.1' },
     fault: { code: 'POLICY_DENIED', hop: 'control', detail: 'no' },
     ...over,
   }
@@ -43,4 +43,13 @@ test('a program that tries again and again fills nothing, and takes no room from
   assert.equal(items.at(-1)?.deviceId, 'dev_2')
   await store.denials.sweep(505)
   assert.equal((await store.denials.list({ limit: 1000 })).items.length, 6)
+})
+
+test('a denial that happened again says how often, unless it is gone', async () => {
+  await using store = await openStore({ file: ':memory:' })
+  await store.denials.keep(denial(1))
+  const times = { times: 40, lastMs: 60_000 }
+  assert.equal((await store.denials.repeated('den_000001', times))?.times, 40)
+  assert.deepEqual(await store.denials.get('den_000001'), { ...denial(1), ...times })
+  assert.equal(await store.denials.repeated('den_000002', times), undefined)
 })

@@ -1,6 +1,7 @@
 import type { FaultMessage } from '../wire/control.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
+import { sweepTable } from './sweep-table.ts'
 
 /** One refusal of control to let a device reach something. */
 export interface DenialRecord {
@@ -14,11 +15,12 @@ export interface DenialRecord {
   readonly host: string
   readonly port: number
   readonly protocol: 'tcp' | 'udp'
-  /** The session that the user did not get. */
-  readonly session: string
   /** Address that the device asked from. */
   readonly from: string
   readonly fault: FaultMessage
+  /** Where the same was refused again within a minute: how often, the first included, and when for the last time. */
+  readonly times?: number
+  readonly lastMs?: number
 }
 
 /** Of one device; over it the oldest go, so that a program that tries again and again fills nothing. */
@@ -51,6 +53,21 @@ export class Denials {
     })
   }
 
+  /** @returns the record, unless it is gone. */
+  async repeated(id: string, more: { times: number; lastMs: number }): Promise<DenialRecord | undefined> {
+    return this.#scope.atomically(async ({ db }) => {
+      const row = await db.selectFrom('denial').select('record').where('id', '=', id).executeTakeFirst()
+      if (row === undefined) return undefined
+      const denial = { ...(JSON.parse(row.record) as DenialRecord), ...more }
+      await db
+        .updateTable('denial')
+        .set({ record: JSON.stringify(denial) })
+        .where('id', '=', id)
+        .execute()
+      return denial
+    })
+  }
+
   async get(id: string): Promise<DenialRecord | undefined> {
     const row = await this.#scope.db
       .selectFrom('denial')
@@ -75,7 +92,7 @@ export class Denials {
   }
 
   /** Forgets what was refused before `beforeMs`. */
-  async sweep(beforeMs: number): Promise<void> {
-    await this.#scope.db.deleteFrom('denial').where('atMs', '<', beforeMs).execute()
+  sweep(beforeMs: number): Promise<void> {
+    return sweepTable(this.#scope, { table: 'denial', key: 'id', time: 'atMs', beforeMs: beforeMs - 1 })
   }
 }

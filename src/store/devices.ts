@@ -1,9 +1,10 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
-import { checkVersion, notFound } from './objects.ts'
-import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import { checkVersion, goneOrNever, notFound } from './objects.ts'
+import { allRows, cursorKey, idsAtOnce, inList, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
+import { type By, endSignIns, forgetSignIns, type SignInRecord } from './sign-ins.ts'
 import type { Tables } from './tables.ts'
 import { setUses, usersOf } from './uses.ts'
 
@@ -17,13 +18,15 @@ export interface DeviceRecord extends HeldCertificate {
   readonly userId: string
   readonly publicKeyHash: string
   readonly host: HostFacts
-  /** Facts the client reports of itself. */
+  /** Facts that a client on it said last, which stand until it says others: also while it is away. */
   readonly reportedPosture: Posture
   /** Facts an admin has set; they win over what is reported. */
   readonly assignedPosture: Posture
   /** What policy sees: both, joined. */
   readonly posture: Posture
   readonly enabled: boolean
+  /** What its certificates rest on, until somebody or something ended it; it may have ended by itself. */
+  readonly signIn?: Pick<SignInRecord, 'id' | 'atMs' | 'from' | 'endMs'>
   readonly enrolledMs: number
   readonly lastAddress?: string
   readonly lastSeenMs?: number
@@ -63,31 +66,55 @@ export class Devices {
     return one(this.#scope, 'publicKeyHash', publicKeyHash)
   }
 
-  /** @param idOrName A name only finds a device when one user alone has it. @throws {Fault} NOT_FOUND. */
+  /** @param idOrName An id before any name. A name only finds a device when one user alone has it. @throws {Fault} NOT_FOUND. */
   async get(idOrName: string): Promise<DeviceRecord> {
-    const rows = await this.#scope.db
-      .selectFrom('device')
-      .selectAll()
-      .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
-      .execute()
+    const byId = await one(this.#scope, 'id', idOrName)
+    if (byId !== undefined) return byId
+    const rows = await devices(this.#scope).where('device.name', '=', idOrName).execute()
     if (rows.length === 1) return fromRow(rows[0]!)
-    if (rows.length === 0) throw notFound('client-device', idOrName)
+    if (rows.length === 0) throw await goneOrNever(this.#scope, 'client-device', idOrName)
     const ids = rows.map((row) => row.id)
     const detail = `"${idOrName}" can be any of ${ids.join(', ')}: give the id`
     throw new Fault('NOT_FOUND', detail, { seen: { ids } })
   }
 
-  async all(): Promise<DeviceRecord[]> {
-    return (await this.#scope.db.selectFrom('device').selectAll().orderBy('id').execute()).map(fromRow)
+  /** Those of these that there are, by id. @param ids At most some hundred. */
+  async byIds(ids: readonly string[]): Promise<Map<string, DeviceRecord>> {
+    if (ids.length === 0) return new Map()
+    const rows = await devices(this.#scope).where('device.id', 'in', inList(ids)).execute()
+    return new Map(rows.map((row) => [row.id, fromRow(row)]))
   }
 
-  async list({ limit, cursor, userId }: PageQuery & { userId?: string }): Promise<Page<DeviceRecord>> {
+  /** Those of any number of ids, in order of id. */
+  async named(ids: readonly string[]): Promise<DeviceRecord[]> {
+    const found: DeviceRecord[] = []
+    for (const some of idsAtOnce(ids)) found.push(...(await this.byIds(some)).values())
+    return found.sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  async all(): Promise<DeviceRecord[]> {
+    const rows = await allRows(async (last: DeviceRow | undefined, limit) =>
+      devices(this.#scope)
+        .where('device.id', '>', last?.id ?? '')
+        .orderBy('device.id')
+        .limit(limit)
+        .execute(),
+    )
+    return rows.map(fromRow)
+  }
+
+  /** In order of id. */
+  async ofUser(userId: string): Promise<DeviceRecord[]> {
+    const rows = await devices(this.#scope).where('device.userId', '=', userId).orderBy('device.id').execute()
+    return rows.map(fromRow)
+  }
+
+  async list({ limit, cursor }: PageQuery): Promise<Page<DeviceRecord>> {
     const after = cursorKey(cursor)
-    let query = this.#scope.db.selectFrom('device').selectAll()
-    if (after !== undefined) query = query.where('id', '>', after)
-    if (userId !== undefined) query = query.where('userId', '=', userId)
+    let query = devices(this.#scope)
+    if (after !== undefined) query = query.where('device.id', '>', after)
     const rows = await query
-      .orderBy('id')
+      .orderBy('device.id')
       .limit(limit + 1)
       .execute()
     const page = pageOf(rows, limit, (row) => row.id)
@@ -125,12 +152,16 @@ export class Devices {
       await db.insertInto('device').values(row).execute()
       await setUses(scope, { kind: 'client-device', id: row.id }, [{ kind: 'user', id: row.userId }])
       scope.touch('client-device', row.id, { policy: false })
-      return fromRow(row)
+      return (await one(scope, 'id', row.id))!
     })
   }
 
-  /** @throws {Fault} NOT_FOUND, CONFLICT if the name is taken, PRECONDITION_FAILED. */
-  async update(id: string, change: DeviceChange, o: { expectVersion?: number } = {}): Promise<DeviceRecord> {
+  /** Disabling it signs it out. @throws {Fault} NOT_FOUND, CONFLICT if the name is taken, PRECONDITION_FAILED. */
+  async update(
+    id: string,
+    change: DeviceChange,
+    o: By & { expectVersion?: number } = {},
+  ): Promise<DeviceRecord> {
     return this.#scope.atomically(async (scope) => {
       const before = await scope.db.selectFrom('device').selectAll().where('id', '=', id).executeTakeFirst()
       if (before === undefined) throw notFound('client-device', id)
@@ -161,9 +192,26 @@ export class Devices {
         row.userId !== before.userId ||
         row.reportedPosture !== before.reportedPosture ||
         row.assignedPosture !== before.assignedPosture
+      if (row.enabled === 0)
+        await endSignIns(scope, { deviceId: id }, { by: o.by, because: 'device-disabled' })
       if (policy) scope.publish('identity', { kind: 'client-device', id })
       scope.touch('client-device', id, { policy })
-      return fromRow(row)
+      return (await one(scope, 'id', id))!
+    })
+  }
+
+  /** What a client on it says of it. A change is no new version: no admin has written it. */
+  async reported(id: string, posture: Posture): Promise<void> {
+    const reportedPosture = JSON.stringify(posture)
+    const before = await this.#scope.db
+      .selectFrom('device')
+      .select('reportedPosture')
+      .where('id', '=', id)
+      .executeTakeFirst()
+    if (before?.reportedPosture === reportedPosture) return
+    await this.#scope.atomically(async (scope) => {
+      await scope.db.updateTable('device').set({ reportedPosture }).where('id', '=', id).execute()
+      scope.touch('client-device', id, { policy: true })
     })
   }
 
@@ -187,6 +235,7 @@ export class Devices {
         throw new Fault('IN_USE', `device ${row.name} is used by ${users.join(', ')}`, { seen: { users } })
       }
       await setUses(scope, { kind: 'client-device', id }, [])
+      await forgetSignIns(scope, id)
       await scope.db.deleteFrom('device').where('id', '=', id).execute()
       scope.publish('identity', { kind: 'client-device', id })
       scope.touch('client-device', id, { policy: true })
@@ -194,12 +243,25 @@ export class Devices {
   }
 }
 
+/** Devices, each with the sign-in that stands. */
+function devices({ db }: Scope) {
+  return db
+    .selectFrom('device')
+    .leftJoin('signIn', (join) =>
+      join.onRef('signIn.deviceId', '=', 'device.id').on('signIn.endedMs', 'is', null),
+    )
+    .selectAll('device')
+    .select(['signIn.id as signInId', 'signIn.atMs', 'signIn.fromAddress', 'signIn.endMs'])
+}
+
+type DeviceRow = Awaited<ReturnType<ReturnType<typeof devices>['execute']>>[number]
+
 async function one(
   scope: Scope,
   column: 'id' | 'publicKeyHash',
   value: string,
 ): Promise<DeviceRecord | undefined> {
-  const row = await scope.db.selectFrom('device').selectAll().where(column, '=', value).executeTakeFirst()
+  const row = await devices(scope).where(`device.${column}`, '=', value).executeTakeFirst()
   return row && fromRow(row)
 }
 
@@ -213,7 +275,7 @@ async function nameTaken(scope: Scope, userId: string, name: string): Promise<bo
   return row !== undefined
 }
 
-function fromRow(row: Tables['device']): DeviceRecord {
+function fromRow({ signInId, atMs, fromAddress, endMs, ...row }: DeviceRow): DeviceRecord {
   const reportedPosture = JSON.parse(row.reportedPosture) as Posture
   const assignedPosture = JSON.parse(row.assignedPosture) as Posture
   return {
@@ -223,6 +285,10 @@ function fromRow(row: Tables['device']): DeviceRecord {
     assignedPosture,
     posture: { ...reportedPosture, ...assignedPosture },
     enabled: row.enabled === 1,
+    signIn:
+      signInId === null || atMs === null || endMs === null
+        ? undefined
+        : { id: signInId, atMs, from: fromAddress ?? undefined, endMs },
     lastAddress: row.lastAddress ?? undefined,
     lastSeenMs: row.lastSeenMs ?? undefined,
   }

@@ -1,7 +1,8 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { byIdOrName } from './by-id-or-name.ts'
 import { rememberDeleted, whyNoKey } from './deleted-keys.ts'
-import { checkVersion, notFound } from './objects.ts'
+import { checkVersion, goneOrNever, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
@@ -53,7 +54,7 @@ export class ProvisioningKeys {
   }): Promise<KeyRecord> {
     return this.#scope.atomically(async (scope) => {
       const nowMs = scope.clock.nowMs()
-      if ((await findRow(scope, o.name)) !== undefined) {
+      if ((await rowBy(scope, 'name', o.name)) !== undefined) {
         throw new Fault('CONFLICT', `a provisioning key is already called ${o.name}`)
       }
       const { groupId = '', edgeId, ...rest } = o
@@ -102,10 +103,11 @@ export class ProvisioningKeys {
         .where('secretHash', '=', secretHash)
         .executeTakeFirst()
       if (key === undefined) throw await whyNoKey(scope, secretHash)
-      if (key.revoked === 1) throw new Fault('KEY_REVOKED', `key ${key.name} (${key.id})`, seenOf(key))
+      if (key.revoked === 1)
+        throw new Fault('KEY_REVOKED', `key ${key.name} (${key.id})`, await seenOf(scope, key))
       if (key.expiresMs <= nowMs) {
         const at = new Date(key.expiresMs).toISOString()
-        throw new Fault('KEY_EXPIRED', `key ${key.name} (${key.id}) ended at ${at}`, seenOf(key))
+        throw new Fault('KEY_EXPIRED', `key ${key.name} (${key.id}) ended at ${at}`, await seenOf(scope, key))
       }
       const same = await db
         .selectFrom(key.edgeId === null ? 'connector' : 'edgeIdentity')
@@ -125,14 +127,14 @@ export class ProvisioningKeys {
         .executeTakeFirst()
       if (taken.numUpdatedRows === 1n) return use
       const detail = `key ${key.name} (${key.id}): ${key.uses} of ${key.maxUses} uses taken`
-      throw new Fault('KEY_EXHAUSTED', detail, seenOf(key))
+      throw new Fault('KEY_EXHAUSTED', detail, await seenOf(scope, key))
     })
   }
 
   /** @throws {Fault} NOT_FOUND. */
   async get(idOrName: string): Promise<KeyRecord> {
     const row = await findRow(this.#scope, idOrName)
-    if (row === undefined) throw notFound('provisioning-key', idOrName)
+    if (row === undefined) throw await goneOrNever(this.#scope, 'provisioning-key', idOrName)
     return fromRow(row)
   }
 
@@ -189,22 +191,29 @@ export class ProvisioningKeys {
 }
 
 function findRow(scope: Scope, idOrName: string) {
-  return scope.db
-    .selectFrom('provisioningKey')
-    .selectAll()
-    .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
-    .executeTakeFirst()
+  return byIdOrName(idOrName, (column, word) => rowBy(scope, column, word))
+}
+
+function rowBy({ db }: Scope, column: 'id' | 'name', word: string) {
+  return db.selectFrom('provisioningKey').selectAll().where(column, '=', word).executeTakeFirst()
 }
 
 function fromRow({ secretHash: _, ...row }: Tables['provisioningKey']): KeyRecord {
   return { ...row, edgeId: row.edgeId ?? undefined, revoked: row.revoked === 1 }
 }
 
-function seenOf(key: Tables['provisioningKey']) {
+async function seenOf({ db }: Scope, key: Tables['provisioningKey']) {
+  // For whoever makes the next key: a name can be typed.
+  const group =
+    key.edgeId === null
+      ? await db.selectFrom('object').select('name').where('id', '=', key.groupId).executeTakeFirst()
+      : undefined
   return {
     seen: {
       key: key.id,
-      ...(key.edgeId === null ? { group: key.groupId } : { edge: key.edgeId }),
+      ...(key.edgeId === null
+        ? { group: key.groupId, ...(group && { groupName: group.name }) }
+        : { edge: key.edgeId }),
       uses: key.uses,
       maxUses: key.maxUses,
       expires: new Date(key.expiresMs).toISOString(),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -8,6 +8,7 @@ import type { Migration } from 'kysely/migration'
 import { migrate, schemaState } from './migrate.ts'
 import { up as start } from './migrations/0001-start.ts'
 import { up as grantPorts } from './migrations/0002-grant-ports.ts'
+import { INDEXES } from './migrations/0010-at-size.ts'
 import { openSqlite } from './sqlite.ts'
 import { checkStore, openStore } from './store.ts'
 
@@ -62,6 +63,7 @@ test('an older file is copied first, then brought up; again nothing happens', as
   const done = await migrate(raw, db, file, TWO)
   assert.deepEqual(done.applied, ['0002-two'])
   assert.deepEqual(await tables(), ['one', 'two'])
+  assert.equal(statSync(done.backup!).mode & 0o777, 0o600)
   const copy = new DatabaseSync(done.backup!, { readOnly: true })
   assert.equal(copy.prepare(`SELECT count(*) AS n FROM sqlite_master WHERE name = 'two'`).get()?.n, 0)
   copy.close()
@@ -111,4 +113,55 @@ test('objects of the first version have the fields of this one, and mean what th
   const { spec } = await store.objects.get('connector-group', 'dc1')
   assert.deepEqual([spec.location, spec.region, spec.connectorKind], ['rack 12', '', 'app'])
   assert.deepEqual((await store.objects.get('server-group', 'web')).spec.failoverConnectorGroups, [])
+})
+
+/** As before migration 10. */
+function undoIndexes(db: DatabaseSync): void {
+  for (const index of INDEXES) db.exec(`drop index ${index.split(' ')[0]}`)
+  db.exec(
+    'create index reference_to on reference (to_id); create index connector_group on connector (group_id)',
+  )
+}
+
+test('a device from before sign-ins gets one for a day, unless it or its user is disabled', async (t) => {
+  const { file } = await at(t, {})
+  const kept: string[] = []
+  {
+    await using store = await openStore({ file })
+    const user = (name: string, enabled: boolean) =>
+      store.objects.put({
+        ...{ kind: 'user', name },
+        spec: { description: '', displayName: '', email: '', groups: [], enabled },
+      })
+    const device = async (userId: string, name: string) => {
+      const held = {
+        thumbprint: name,
+        serial: name,
+        notAfterMs: Date.now(),
+        generation: 1,
+        publicKeyHash: name,
+      }
+      const host = { name, platform: '', program: '' }
+      return (await store.devices.create({ ...held, userId, host, lastAddress: '192.0.2.7' })).id
+    }
+    const [ada, eve] = [await user('ada', true), await user('eve', false)]
+    kept.push(await device(ada.id, 'laptop'))
+    await device(eve.id, 'laptop-of-eve')
+    await store.devices.update(await device(ada.id, 'lost'), { enabled: false })
+  }
+  const old = new DatabaseSync(file)
+  undoIndexes(old)
+  old.exec('drop table sign_in; drop index session_client_only; alter table session drop column client_only')
+  old.exec("delete from schema_migration where name >= '0008'")
+  old.close()
+  await using store = await openStore({ file })
+  const signedIn = (await store.devices.all()).filter(({ signIn }) => signIn !== undefined)
+  assert.deepEqual(
+    signedIn.map(({ id, signIn }) => [
+      id,
+      signIn!.from,
+      Math.round((signIn!.endMs - Date.now()) / 3_600_000),
+    ]),
+    kept.map((id) => [id, '192.0.2.7', 24]),
+  )
 })

@@ -1,14 +1,19 @@
 import path from 'node:path'
-import { backup, type DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { Fault } from '../base/faults.ts'
+import { copyDatabase } from './copy-database.ts'
 import { up as start } from './migrations/0001-start.ts'
 import { up as grantPorts } from './migrations/0002-grant-ports.ts'
 import { up as edges } from './migrations/0003-edges.ts'
 import { up as outages } from './migrations/0004-outages.ts'
 import { up as denials } from './migrations/0005-denials.ts'
 import { up as deletedKeys } from './migrations/0006-deleted-keys.ts'
+import { up as openSessions } from './migrations/0007-open-sessions.ts'
+import { up as signIns } from './migrations/0008-sign-ins.ts'
+import { up as sessionsOfGrants } from './migrations/0009-sessions-of-grants.ts'
+import { up as atSize } from './migrations/0010-at-size.ts'
 import type { Tables } from './tables.ts'
 
 /** In order; a migration that was released never changes. */
@@ -19,7 +24,14 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-outages': { up: outages as Migration['up'] },
   '0005-denials': { up: denials as Migration['up'] },
   '0006-deleted-keys': { up: deletedKeys as Migration['up'] },
+  '0007-open-sessions': { up: openSessions as Migration['up'] },
+  '0008-sign-ins': { up: signIns as Migration['up'] },
+  '0009-sessions-of-grants': { up: sessionsOfGrants as Migration['up'] },
+  '0010-at-size': { up: atSize as Migration['up'] },
 }
+
+/** Names, in order. */
+export const knownMigrations: readonly string[] = Object.keys(MIGRATIONS)
 
 const MIGRATION_TABLE = 'schema_migration'
 
@@ -68,7 +80,7 @@ export async function migrate(
   }
   if (state.pending.length === 0) return { applied: [] }
   const copy = state.applied.length === 0 || file === ':memory:' ? undefined : copyName(file, state.applied)
-  if (copy !== undefined) await backup(raw, copy)
+  if (copy !== undefined) await copyDatabase(raw, copy)
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => ({ ...migrations }) },

@@ -1,12 +1,23 @@
-import { InvalidFault, pointerOf } from '../api/invalid.ts'
-import { called, type Kind, OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../api/kinds.ts'
-import { mapReferences, referencesOf } from '../api/references.ts'
+import {
+  called,
+  HOME_EDGE,
+  type Kind,
+  OBJECT_KINDS,
+  type ObjectKind,
+  type ObjectSpecs,
+} from '../api/kinds.ts'
+import { rfc3339 } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
-import { nearest } from '../base/nearest.ts'
+import { nextTurn, turnIsOver } from '../base/slices.ts'
+import { deleteRows, referredTo, writeRows } from './bulk-write.ts'
+import { byIdOrName } from './by-id-or-name.ts'
+import { type Deletion, deletedText, deletionOf, deletionsOf } from './deletions.ts'
 import { endEdgeIdentity } from './edge-identities.ts'
-import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
+import { allNames, keepReferences, namesByIds, namesOfAll, resolveReferences } from './references.ts'
 import type { Scope } from './scope.ts'
+import { endSignIns } from './sign-ins.ts'
 import type { Tables } from './tables.ts'
 import { usersOf } from './uses.ts'
 
@@ -31,6 +42,8 @@ export interface PutObject<K extends ObjectKind> {
   readonly spec: ObjectSpecs[K]
   /** Refuses with PRECONDITION_FAILED when the stored version is another. */
   readonly expectVersion?: number
+  /** Who does it: remembered where a user is disabled, which signs out their devices. */
+  readonly by?: string
 }
 
 /** Declared objects of all kinds, and the references between them. */
@@ -42,20 +55,20 @@ export class Objects {
   }
 
   async find<K extends ObjectKind>(kind: K, idOrName: string): Promise<StoredObject<K> | undefined> {
-    const row = await this.#scope.db
-      .selectFrom('object')
-      .selectAll()
-      .where('kind', '=', kind)
-      .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
-      .executeTakeFirst()
+    const row = await findRow(this.#scope, kind, idOrName)
     return row && fromRow<K>(row)
   }
 
   /** @throws {Fault} NOT_FOUND. */
   async get<K extends ObjectKind>(kind: K, idOrName: string): Promise<StoredObject<K>> {
     const found = await this.find(kind, idOrName)
-    if (found === undefined) throw notFound(kind, idOrName)
+    if (found === undefined) throw await goneOrNever(this.#scope, kind, idOrName)
     return found
+  }
+
+  /** Those of this kind that were deleted not long ago, newest first. */
+  deletions(kind: Kind): Promise<Deletion[]> {
+    return deletionsOf(this.#scope, kind)
   }
 
   /** In order of name. */
@@ -71,15 +84,44 @@ export class Objects {
     return { ...page, items: page.items.map((row) => fromRow<K>(row)) }
   }
 
-  /** Every object of a kind, in order of name. */
-  async all<K extends ObjectKind>(kind: K): Promise<StoredObject<K>[]> {
-    const rows = await this.#scope.db
-      .selectFrom('object')
-      .selectAll()
-      .where('kind', '=', kind)
-      .orderBy('name')
-      .execute()
-    return rows.map((row) => fromRow<K>(row))
+  /**
+   * Every object of a kind, in order of name. A consistent whole within a transaction.
+   *
+   * @param onUnreadable Told of each object whose spec is no JSON object; it comes with an empty one.
+   */
+  async all<K extends ObjectKind>(
+    kind: K,
+    onUnreadable?: (object: StoredObject<K>, why: string) => void,
+  ): Promise<StoredObject<K>[]> {
+    const objects: StoredObject<K>[] = []
+    await allRows(async (last: Tables['object'] | undefined, limit) => {
+      let query = this.#scope.db.selectFrom('object').selectAll().where('kind', '=', kind)
+      if (last !== undefined) query = query.where('name', '>', last.name)
+      const rows = await query.orderBy('name').limit(limit).execute()
+      for (const row of rows) objects.push(fromRow<K>(row, onUnreadable))
+      return rows
+    })
+    return objects
+  }
+
+  /**
+   * Those of a kind that have one of these ids, in no order.
+   *
+   * @param onUnreadable As of `all`.
+   */
+  async byIds<K extends ObjectKind>(
+    kind: K,
+    ids: readonly string[],
+    onUnreadable?: (object: StoredObject<K>, why: string) => void,
+  ): Promise<StoredObject<K>[]> {
+    const found: StoredObject<K>[] = []
+    for (const some of idsAtOnce(ids)) {
+      const query = this.#scope.db.selectFrom('object').selectAll().where('id', 'in', some)
+      for (const row of await query.where('kind', '=', kind).execute())
+        found.push(fromRow<K>(row, onUnreadable))
+      if (turnIsOver()) await nextTurn()
+    }
+    return found
   }
 
   /**
@@ -92,10 +134,14 @@ export class Objects {
       const { db } = scope
       const { kind, name } = put
       const nowMs = scope.clock.nowMs()
-      const spec = JSON.stringify(await resolve(scope, kind, put.spec))
-      const before = put.id === undefined ? undefined : await findRow(scope, kind, put.id)
+      const spec = JSON.stringify(await resolveReferences(scope, kind, put.spec))
+      const before = put.id === undefined ? undefined : await rowBy(scope, kind, 'id', put.id)
       checkVersion(kind, put.id ?? name, before?.version, put.expectVersion)
-      const namesake = await findRow(scope, kind, name)
+      if (kind === 'edge' && before?.name === HOME_EDGE) {
+        const refused = name !== HOME_EDGE ? 'keeps its name' : isDisabled(put.spec) && 'cannot be disabled'
+        if (refused) throw new Fault('CONFLICT', `edge ${HOME_EDGE} is the server itself, and ${refused}`)
+      }
+      const namesake = await rowBy(scope, kind, 'name', name)
       if (namesake !== undefined && namesake.id !== before?.id) {
         throw new Fault(
           'CONFLICT',
@@ -116,16 +162,10 @@ export class Objects {
       if (before === undefined) await db.insertInto('object').values(row).execute()
       else await db.updateTable('object').set(row).where('id', '=', row.id).execute()
 
-      await db.deleteFrom('reference').where('fromId', '=', row.id).execute()
-      const uses = new Map(
-        referencesOf(kind, JSON.parse(spec)).map((reference) => [reference.value, reference.kind]),
-      )
-      if (uses.size > 0) {
-        await db
-          .insertInto('reference')
-          .values([...uses].map(([toId, toKind]) => ({ fromKind: kind, fromId: row.id, toKind, toId })))
-          .execute()
+      if (kind === 'user' && (JSON.parse(spec) as ObjectSpecs['user']).enabled === false) {
+        await endSignIns(scope, { userId: row.id }, { by: put.by, because: 'user-disabled' })
       }
+      await keepReferences(scope, { kind, id: row.id }, JSON.parse(spec))
       scope.touch(kind, row.id, { policy: OBJECT_KINDS[kind].policy })
       if (kind === 'user' || kind === 'edge') scope.publish('identity', { kind, id: row.id })
       return fromRow<K>(row)
@@ -138,6 +178,9 @@ export class Objects {
       const row = await findRow(scope, kind, idOrName)
       if (row === undefined) throw notFound(kind, idOrName)
       checkVersion(kind, idOrName, row.version, o.expectVersion)
+      if (kind === 'edge' && row.name === HOME_EDGE) {
+        throw new Fault('CONFLICT', `edge ${HOME_EDGE} is the server itself, and goes when that does`)
+      }
       const users = await usersOf(scope, row.id)
       if (users.length > 0) {
         throw new Fault('IN_USE', `${OBJECT_KINDS[kind].title} ${row.name} is used by ${users.join(', ')}`, {
@@ -159,15 +202,66 @@ export class Objects {
     })
   }
 
-  /** Names of what the spec refers to, by id, so that people need not read ids. */
-  async namesOf(kind: ObjectKind, spec: object): Promise<Record<string, string>> {
-    const names: Record<string, string> = {}
-    for (const { kind: to, value } of referencesOf(kind, spec)) {
-      const found = await lookUp(this.#scope, to, value)
-      if (found[0] !== undefined) names[value] = found[0].name
-    }
-    return names
+  /**
+   * Writes many at once. None of an edge, and no user that is disabled by it: more than the object changes then.
+   *
+   * @returns the versions they have now.
+   */
+  async writeAll(some: readonly ResolvedObject[]): Promise<number[]> {
+    return this.#scope.atomically(async (scope) => {
+      const nowMs = scope.clock.nowMs()
+      const rows = some.map(({ kind, id, name, spec, before }) => ({
+        ...{ kind, id, name, version: (before?.version ?? 0) + 1, spec: JSON.stringify(spec) },
+        ...{ createdMs: before?.createdMs ?? nowMs, updatedMs: nowMs },
+      }))
+      const changed = some.filter(({ before }) => before !== undefined)
+      await writeRows(scope, rows, new Set(changed.map(({ id }) => id)))
+      for (const { kind, id } of some) if (kind === 'user') scope.publish('identity', { kind, id })
+      return rows.map(({ version }) => version)
+    })
   }
+
+  /** Deletes many of a kind at once, no edges. @returns Nothing was done: these are referred to. */
+  async deleteAll(kind: ObjectKind, ids: readonly string[]): Promise<Set<string>> {
+    return this.#scope.atomically(async (scope) => {
+      const used = await referredTo(scope, ids)
+      if (used.size === 0) await deleteRows(scope, kind, ids)
+      return used
+    })
+  }
+
+  /** Names of what each spec refers to, by id, so that people need not read ids. */
+  namesOf(
+    objects: readonly { readonly kind: ObjectKind; readonly spec: object }[],
+  ): Promise<Record<string, string>[]> {
+    return namesOfAll(this.#scope, objects)
+  }
+
+  /** What references can mean beside objects: ids and names of all of a kind. */
+  allNames(
+    kind: 'client-device' | 'connector',
+  ): AsyncIterable<{ readonly id: string; readonly name: string }> {
+    return allNames(this.#scope, kind === 'connector' ? 'connector' : 'device')
+  }
+
+  /** Names of objects, connectors and devices by id, of those that there are. */
+  namesByIds(ids: Iterable<string>): Promise<Map<string, string>> {
+    return namesByIds(this.#scope, ids)
+  }
+}
+
+/** An object whose references are ids, and of which everything that `put` looks for has been looked for. */
+export interface ResolvedObject {
+  readonly kind: ObjectKind
+  readonly id: string
+  readonly name: string
+  readonly spec: object
+  /** Of the one that it takes the place of. */
+  readonly before?: { readonly version: number; readonly createdMs: number }
+}
+
+function isDisabled(spec: object): boolean {
+  return 'enabled' in spec && spec.enabled === false
 }
 
 /** @throws {Fault} PRECONDITION_FAILED, also when an object is expected and there is none. */
@@ -178,62 +272,48 @@ export function checkVersion(kind: Kind, name: string, is: number | undefined, e
   })
 }
 
-export function notFound(kind: Kind, idOrName: string): Fault {
-  return new Fault('NOT_FOUND', `there is no ${called(kind).title} ${idOrName}`)
+/** As notFound; of what was there not long ago, with who deleted it and when. */
+export async function goneOrNever(scope: Pick<Scope, 'db'>, kind: Kind, idOrName: string): Promise<Fault> {
+  const deleted = await deletionOf(scope, kind, idOrName)
+  if (deleted === undefined) return notFound(kind, idOrName)
+  const { id, name, by } = deleted
+  return new Fault(
+    'NOT_FOUND',
+    `there is no ${called(kind).title} ${idOrName} any more: ${name} (${id}) was ${deletedText(deleted)}`,
+    { seen: { kind, id, by, deleted: rfc3339(deleted.atMs) } },
+  )
 }
 
-function fromRow<K extends ObjectKind>(row: Tables['object']): StoredObject<K> {
-  return { ...row, kind: row.kind as K, spec: JSON.parse(row.spec) as ObjectSpecs[K] }
+export function notFound(kind: Kind, idOrName: string): Fault {
+  return new Fault('NOT_FOUND', `there is no ${called(kind).title} ${idOrName}`, { seen: { kind } })
+}
+
+/** Whatever its spec is, an object can be listed, replaced and deleted: one that is no JSON object comes as empty. */
+function fromRow<K extends ObjectKind>(
+  row: Tables['object'],
+  onUnreadable: (object: StoredObject<K>, why: string) => void = () => {},
+): StoredObject<K> {
+  const kind = row.kind as K
+  try {
+    const spec: unknown = JSON.parse(row.spec)
+    if (typeof spec !== 'object' || spec === null) throw new Fault('INVALID', 'it is no object')
+    return { ...row, kind, spec: spec as ObjectSpecs[K] }
+  } catch (error) {
+    const empty = { ...row, kind, spec: {} as ObjectSpecs[K] }
+    onUnreadable(empty, String(error))
+    return empty
+  }
 }
 
 function findRow(scope: Scope, kind: ObjectKind, idOrName: string) {
-  return scope.db
+  return byIdOrName(idOrName, (column, word) => rowBy(scope, kind, column, word))
+}
+
+function rowBy({ db }: Scope, kind: ObjectKind, column: 'id' | 'name', word: string) {
+  return db
     .selectFrom('object')
     .selectAll()
     .where('kind', '=', kind)
-    .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
+    .where(column, '=', word)
     .executeTakeFirst()
-}
-
-/** What an id or name can mean. Devices of two users may share a name; everything else is unique. */
-async function lookUp(scope: Scope, kind: Kind, idOrName: string): Promise<{ id: string; name: string }[]> {
-  const table = kind === 'client-device' ? 'device' : kind === 'connector' ? 'connector' : 'object'
-  let query = scope.db
-    .selectFrom(table)
-    .select(['id', 'name'])
-    .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
-  if (table === 'object') query = query.where('kind', '=', kind)
-  return query.execute()
-}
-
-/** The spec with every reference as an id. @throws {InvalidFault} naming each that leads nowhere. */
-async function resolve<S extends object>(scope: Scope, kind: ObjectKind, spec: S): Promise<S> {
-  const ids = new Map<string, string>()
-  const errors: { pointer: string; detail: string }[] = []
-  for (const { kind: to, value, path } of referencesOf(kind, spec)) {
-    const found = await lookUp(scope, to, value)
-    if (found.length === 1) ids.set(`${to} ${value}`, found[0]!.id)
-    else errors.push({ pointer: pointerOf(path), detail: await whyNot(scope, to, value, found) })
-  }
-  if (errors.length > 0) throw new InvalidFault(errors)
-  return mapReferences(kind, spec, ({ kind: to, value }) => ids.get(`${to} ${value}`)!)
-}
-
-async function whyNot(scope: Scope, kind: Kind, value: string, found: { id: string }[]): Promise<string> {
-  const { title } = called(kind)
-  if (found.length > 1) {
-    return `"${value}" can be any of ${found.map((one) => one.id).join(', ')}: give the id of the ${title}`
-  }
-  const known = await scope.db
-    .selectFrom('object')
-    .select('name')
-    .where('kind', '=', kind)
-    .orderBy('name')
-    .limit(1000)
-    .execute()
-  const near = nearest(
-    value,
-    known.map((row) => row.name),
-  )
-  return `there is no ${title} "${value}"${near === undefined ? '' : `: did you mean "${near}"?`}`
 }

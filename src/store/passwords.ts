@@ -1,4 +1,6 @@
+import { inList } from './page.ts'
 import type { Scope } from './scope.ts'
+import { type By, endSignIns } from './sign-ins.ts'
 
 /** Password hashes of users, apart from the user object so that no reader of users ever holds one. */
 export class Passwords {
@@ -6,6 +8,17 @@ export class Passwords {
 
   constructor(scope: Scope) {
     this.#scope = scope
+  }
+
+  /** Which of these users have one. @param ids At most some hundred. */
+  async having(ids: readonly string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set()
+    const rows = await this.#scope.db
+      .selectFrom('password')
+      .select('userId')
+      .where('userId', 'in', inList(ids))
+      .execute()
+    return new Set(rows.map(({ userId }) => userId))
   }
 
   async get(userId: string): Promise<string | undefined> {
@@ -17,12 +30,29 @@ export class Passwords {
     return row?.hash
   }
 
-  async put(userId: string, hash: string): Promise<void> {
-    const updatedMs = this.#scope.clock.nowMs()
-    await this.#scope.db
-      .insertInto('password')
-      .values({ userId, hash, updatedMs })
-      .onConflict((conflict) => conflict.column('userId').doUpdateSet({ hash, updatedMs }))
-      .execute()
+  /** Whoever signed in with the password before is signed out. */
+  async put(userId: string, hash: string, o: By = {}): Promise<void> {
+    await this.#scope.atomically(async (scope) => {
+      const updatedMs = scope.clock.nowMs()
+      await scope.db
+        .insertInto('password')
+        .values({ userId, hash, updatedMs })
+        .onConflict((conflict) => conflict.column('userId').doUpdateSet({ hash, updatedMs }))
+        .execute()
+      await endSignIns(scope, { userId }, { ...o, because: 'password-changed' })
+    })
+  }
+
+  /** As put. @returns Whether there was one. */
+  async remove(userId: string, o: By = {}): Promise<boolean> {
+    return this.#scope.atomically(async (scope) => {
+      const { numDeletedRows } = await scope.db
+        .deleteFrom('password')
+        .where('userId', '=', userId)
+        .executeTakeFirst()
+      if (numDeletedRows === 0n) return false
+      await endSignIns(scope, { userId }, { ...o, because: 'password-changed' })
+      return true
+    })
   }
 }

@@ -1,4 +1,7 @@
+import { inList } from './page.ts'
 import type { Scope } from './scope.ts'
+import { sweepTable } from './sweep-table.ts'
+import type { Tables } from './tables.ts'
 
 export interface Revoked {
   readonly reason: string
@@ -21,7 +24,15 @@ export interface IssuedGrant {
   readonly expiresMs: number
   /** Of its segment when it was given out; not known of grants from an older version. */
   readonly ports?: { readonly tcp: Ranges; readonly udp: Ranges }
+  /** Networks that it may lead to, as its segment said then; not known of grants from an older version. */
+  readonly networks?: readonly string[]
 }
+
+/**
+ * Agents keep reports while the control plane is away, and a laptop may be shut for days: so long a grant is known after its
+ * end, for the sessions on it.
+ */
+const GRANT_KEEP_MS = 7 * 86_400_000
 
 /** Certificates and grants that no longer count, and the grants that still do. */
 export class Revocations {
@@ -73,6 +84,8 @@ export class Revocations {
       .selectFrom('revokedGrant')
       .innerJoin('grantIssued', 'grantIssued.id', 'revokedGrant.id')
       .select('revokedGrant.id')
+      // Both end together: said of the grant, it keeps those that have ended out of the search.
+      .where('grantIssued.expiresMs', '>', nowMs)
       .where('revokedGrant.expiresMs', '>', nowMs)
       .where((where) =>
         where.or([where('grantIssued.deviceId', '=', agent), where('grantIssued.connectorId', '=', agent)]),
@@ -83,8 +96,8 @@ export class Revocations {
 
   /** Remembers a grant, so that a later change of policy can end it. */
   async issued(grant: IssuedGrant): Promise<void> {
-    const { id, connectorId, deviceId, userId, segmentId, ruleId, host, expiresMs } = grant
-    const ports = grant.ports === undefined ? '' : JSON.stringify(grant.ports)
+    const { id, connectorId, deviceId, userId, segmentId, ruleId, host, expiresMs, networks } = grant
+    const ports = grant.ports === undefined ? '' : JSON.stringify({ ...grant.ports, networks })
     const row = { id, connectorId, deviceId, userId, segmentId, ruleId, host, expiresMs, ports }
     await this.#scope.db.insertInto('grantIssued').values(row).execute()
   }
@@ -106,15 +119,36 @@ export class Revocations {
         ),
       )
       .execute()
-    return rows.map(({ ports, ...row }) => ({ ...row, ports: ports === '' ? undefined : JSON.parse(ports) }))
+    return rows.map(grantOf)
   }
 
-  /** Forgets what has ended by itself. */
-  async sweep(nowMs: number): Promise<void> {
-    await this.#scope.atomically(async ({ db }) => {
-      await db.deleteFrom('revokedSerial').where('expiresMs', '<=', nowMs).execute()
-      await db.deleteFrom('revokedGrant').where('expiresMs', '<=', nowMs).execute()
-      await db.deleteFrom('grantIssued').where('expiresMs', '<=', nowMs).execute()
-    })
+  /** Those of them that were given out, also long ago. @param ids Some hundred at most. */
+  async given(ids: readonly string[]): Promise<IssuedGrant[]> {
+    if (ids.length === 0) return []
+    const rows = await this.#scope.db
+      .selectFrom('grantIssued')
+      .selectAll()
+      .where('id', 'in', inList(ids))
+      .execute()
+    return rows.map(grantOf)
   }
+
+  /** Forgets what has ended by itself, some after some. */
+  async sweep(nowMs: number): Promise<void> {
+    await sweepTable(this.#scope, {
+      table: 'revokedSerial',
+      key: 'serial',
+      time: 'expiresMs',
+      beforeMs: nowMs,
+    })
+    await sweepTable(this.#scope, { table: 'revokedGrant', key: 'id', time: 'expiresMs', beforeMs: nowMs })
+    const beforeMs = nowMs - GRANT_KEEP_MS
+    await sweepTable(this.#scope, { table: 'grantIssued', key: 'id', time: 'expiresMs', beforeMs })
+  }
+}
+
+function grantOf({ ports, ...row }: Tables['grantIssued']): IssuedGrant {
+  if (ports === '') return row
+  const { networks, ...rest } = JSON.parse(ports)
+  return { ...row, ports: rest, networks }
 }

@@ -1,109 +1,97 @@
-import { Fault } from '../base/faults.ts'
-import type { SessionReport } from '../wire/control.ts'
-import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import { sql } from 'kysely'
+import { asFault, Fault } from '../base/faults.ts'
+import { OpenCount } from './open-count.ts'
+import type { Page, PageQuery } from './page.ts'
 import type { Scope } from './scope.ts'
-import { joinSession, type SessionFacts, type SessionRecord } from './session-record.ts'
-import type { Tables } from './tables.ts'
+import { SessionAllowance } from './session-allowance.ts'
+import { type SessionFilter, sessionRows } from './session-list.ts'
+import { mergeReport, type RefusedReport } from './session-merge.ts'
+import { type Lot, SessionQueue } from './session-queue.ts'
+import { type KnownSession, type ReportedSession, recordOf, type SessionRecord } from './session-record.ts'
+import { knownOf, rowOf } from './session-row.ts'
+import { loadSessions, openAmong, type Row, saveSessions } from './session-rows.ts'
+import { sweepClientOnly, sweepSessions } from './session-sweep.ts'
 
-export interface SessionFilter {
-  readonly state?: 'open' | 'closed'
-  readonly user?: string
-  readonly device?: string
-  readonly connector?: string
-  readonly segment?: string
-  readonly rule?: string
-  readonly host?: string
-  readonly closeReason?: string
-}
+/** More than this wait: whoever comes now comes again later. */
+const MAX_WAITING = 20_000
 
-/** Reports wait this long: for others, so that thousands a second cost few writes, and for the other end of the same session. */
-const BATCH_MS = 400
-/** A batch this large goes at once. */
-const BATCH_MAX = 2000
-
-interface Waiting {
-  readonly report: SessionReport
-  readonly facts: SessionFacts
-  readonly done: PromiseWithResolvers<void>
-}
-
-const FILTER_COLUMNS = {
-  state: 'state',
-  user: 'userId',
-  device: 'deviceId',
-  connector: 'connectorId',
-  segment: 'segmentId',
-  rule: 'ruleId',
-  host: 'host',
-  closeReason: 'closeReason',
-} as const satisfies Record<keyof SessionFilter, keyof Tables['session']>
-
-/** Session records, joined from the reports of both ends. Reads see every report merged before them. */
+/** Session records, joined from the reports of both ends. Reads see every report that was acknowledged before them. */
 export class Sessions {
+  /** What one end alone may put on record. */
+  readonly allowance = new SessionAllowance()
   readonly #scope: Scope
-  #waiting: Waiting[] = []
-  #timer: NodeJS.Timeout | undefined
-  #flushing: Promise<void> = Promise.resolve()
+  readonly #queue = new SessionQueue((lots) => this.#write(lots))
+  readonly #open = new OpenCount()
   #revision: number | undefined
 
   constructor(scope: Scope) {
     this.#scope = scope
   }
 
+  /** Takes one end's report; resolves when it is durable. @throws {Fault} as joinSession; STORE_FAILED, EDGE_BUSY. */
+  async merge(reported: ReportedSession): Promise<void> {
+    const [refused] = await this.mergeAll([reported])
+    if (refused !== undefined) throw refused.fault
+  }
+
   /**
-   * Takes one end's report; resolves when it is durable.
+   * Takes reports of one end; resolves when they are durable, with those that were refused.
    *
-   * @throws {Fault} FORBIDDEN if the session belongs to another agent; STORE_FAILED.
+   * @throws {Fault} STORE_FAILED; EDGE_BUSY while more wait than are written in seconds.
    */
-  merge(report: SessionReport, facts: SessionFacts = {}): Promise<void> {
-    const done = Promise.withResolvers<void>()
-    this.#waiting.push({ report, facts, done })
-    if (this.#waiting.length >= BATCH_MAX) void this.flush()
-    else this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS).unref()
-    return done.promise
+  mergeAll(reported: readonly ReportedSession[]): Promise<RefusedReport[]> {
+    const { size } = this.#queue
+    if (size < MAX_WAITING) return this.#queue.add(reported)
+    const detail = `${size} session reports wait to be written`
+    return Promise.reject(new Fault('EDGE_BUSY', detail, { hop: 'control' }))
   }
 
   /** Writes what waits. Never rejects: each report's own promise does. */
   flush(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const batch = this.#waiting
-    this.#waiting = []
-    if (batch.length > 0) this.#flushing = this.#flushing.then(() => this.#write(batch))
-    return this.#flushing
+    return this.#queue.flush()
   }
 
-  async #write(batch: readonly Waiting[]): Promise<void> {
-    const refused = new Map<Waiting, unknown>()
+  async #write(lots: readonly Lot[]): Promise<void> {
+    const refused = new Map<Lot, RefusedReport[]>()
+    let draft = this.allowance.draft()
     try {
       await this.#scope.atomically(async (scope) => {
         refused.clear()
-        const ids = [...new Set(batch.map((one) => one.report.session))]
-        const records = await load(scope, ids)
+        draft = this.allowance.draft()
+        const ids = new Set(lots.flatMap(({ reported }) => reported.map(({ report }) => report.session)))
+        const known = await loadSessions(scope, [...ids])
         const changed = new Set<string>()
-        for (const one of batch) {
-          const id = one.report.session
-          try {
-            records.set(id, joinSession(records.get(id), one.report, one.facts))
-            changed.add(id)
-          } catch (fault) {
-            refused.set(one, fault)
+        for (const lot of lots) {
+          for (const reported of lot.reported) {
+            const one = mergeReport(known, draft, reported)
+            if (one.changed !== undefined) changed.add(one.changed)
+            if (one.refused !== undefined) refused.set(lot, [...(refused.get(lot) ?? []), one.refused])
           }
         }
-        const rows: Tables['session'][] = []
-        for (const id of changed) rows.push(rowOf(records.get(id)!, await this.#nextRevision(scope)))
-        await save(scope, rows)
-        scope.publish('session', { ids: [...changed] })
-      })
+        await this.#save(
+          scope,
+          [...changed].map((id) => known.get(id)!),
+        )
+      }, 'later')
+      draft.commit()
     } catch (cause) {
-      const fault = new Fault('STORE_FAILED', `session records: ${String(cause)}`, { cause })
-      for (const one of batch) one.done.reject(fault)
+      const fault = asFault(cause, 'STORE_FAILED')
+      for (const { done } of lots) done.reject(fault)
       return
     }
-    for (const one of batch) {
-      if (refused.has(one)) one.done.reject(refused.get(one))
-      else one.done.resolve()
-    }
+    for (const lot of lots) lot.done.resolve(refused.get(lot) ?? [])
+  }
+
+  async #save(scope: Scope, changed: readonly KnownSession[]): Promise<void> {
+    if (changed.length === 0) return
+    const rows: Row[] = []
+    for (const known of changed) rows.push(rowOf(known, await this.#nextRevision(scope)))
+    const ids = rows.map(({ id }) => id)
+    const before = await openAmong(scope, ids)
+    await saveSessions(scope, rows)
+    const after = rows.filter(({ state }) => state === 'open').length
+    scope.committed(() => this.#open.add(after - before))
+    scope.publish('session', { ids })
   }
 
   async #nextRevision({ db, clock }: Scope): Promise<number> {
@@ -119,26 +107,14 @@ export class Sessions {
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
-    await this.flush()
-    return (await load(this.#scope, [id])).get(id)
+    const known = (await loadSessions(this.#scope, [id])).get(id)
+    return known && recordOf(known)
   }
 
   /** Newest first. */
-  async list({ limit, cursor }: PageQuery, filter: SessionFilter = {}): Promise<Page<SessionRecord>> {
-    await this.flush()
-    const before = cursorKey(cursor)
-    let query = this.#scope.db.selectFrom('session').select(['id', 'record'])
-    if (before !== undefined) query = query.where('id', '<', before)
-    for (const [key, column] of Object.entries(FILTER_COLUMNS) as [keyof SessionFilter, never][]) {
-      const wanted = filter[key]
-      if (wanted !== undefined) query = query.where(column, '=', wanted as never)
-    }
-    const rows = await query
-      .orderBy('id', 'desc')
-      .limit(limit + 1)
-      .execute()
-    const page = pageOf(rows, limit, (row) => row.id)
-    return { ...page, items: page.items.map((row) => JSON.parse(row.record) as SessionRecord) }
+  async list(query: PageQuery, filter: SessionFilter = {}): Promise<Page<SessionRecord>> {
+    const page = await sessionRows(this.#scope, query, filter)
+    return { ...page, items: page.items.map((row) => recordOf(knownOf(row))) }
   }
 
   /**
@@ -147,7 +123,6 @@ export class Sessions {
    * @param revision From an earlier call; 'now' to start at the end.
    */
   async since(revision: number | 'now', limit = 1000): Promise<{ items: SessionRecord[]; revision: number }> {
-    await this.flush()
     if (revision === 'now') {
       const row = await this.#scope.db
         .selectFrom('session')
@@ -157,91 +132,54 @@ export class Sessions {
     }
     const rows = await this.#scope.db
       .selectFrom('session')
-      .select(['record', 'revision'])
+      .selectAll()
       .where('revision', '>', revision)
       .orderBy('revision')
       .limit(limit)
       .execute()
     return {
-      items: rows.map((row) => JSON.parse(row.record) as SessionRecord),
+      items: rows.map((row) => recordOf(knownOf(row))),
       revision: rows.at(-1)?.revision ?? revision,
     }
   }
 
   /** Open sessions now. */
-  async countOpen(): Promise<number> {
-    await this.flush()
-    const row = await this.#scope.db
-      .selectFrom('session')
-      .select((select) => select.fn.countAll<number>().as('count'))
-      .where('state', '=', 'open')
-      .executeTakeFirstOrThrow()
-    return Number(row.count)
+  countOpen(): Promise<number> {
+    return this.#open.now(this.#scope)
   }
 
-  /** Forgets closed sessions that ended before `beforeMs`. */
+  /** As sweepSessions; and what is too much of the word of one client. */
   async sweep(beforeMs: number): Promise<void> {
-    await this.#scope.db
-      .deleteFrom('session')
-      .where('state', '=', 'closed')
-      .where('endedMs', '<', beforeMs)
-      .execute()
+    await sweepSessions(this.#scope, beforeMs, this.#open)
+    await sweepClientOnly(this.#scope, this.#open)
   }
-}
 
-async function load(scope: Scope, ids: readonly string[]): Promise<Map<string, SessionRecord>> {
-  const found = new Map<string, SessionRecord>()
-  for (let at = 0; at < ids.length; at += 500) {
-    const rows = await scope.db
+  /** Sessions that are open in the books, in order of id: those after `after`. */
+  async open(limit: number, after = ''): Promise<KnownSession[]> {
+    const rows = await this.#scope.db
       .selectFrom('session')
-      .select(['id', 'record'])
-      .where('id', 'in', ids.slice(at, at + 500))
+      .selectAll()
+      .where('state', '=', sql.lit('open'))
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(limit)
       .execute()
-    for (const row of rows) found.set(row.id, JSON.parse(row.record) as SessionRecord)
+    return rows.map(knownOf)
   }
-  return found
-}
 
-const CHANGING = [
-  ...(['state', 'startedMs', 'endedMs', 'userId', 'deviceId', 'connectorId', 'edgeId', 'segmentId'] as const),
-  ...(['ruleId', 'host', 'port', 'closeReason', 'record', 'revision'] as const),
-] satisfies (keyof Tables['session'])[]
-
-/** As many rows to a statement: building a statement costs more than most of what it does. */
-const SAVE_ROWS = 20
-
-async function save(scope: Scope, rows: readonly Tables['session'][]): Promise<void> {
-  for (let at = 0; at < rows.length; at += SAVE_ROWS) {
-    await scope.db
-      .insertInto('session')
-      .values(rows.slice(at, at + SAVE_ROWS))
-      .onConflict((conflict) =>
-        conflict
-          .column('id')
-          .doUpdateSet((set) =>
-            Object.fromEntries(CHANGING.map((name) => [name, set.ref(`excluded.${name}`)])),
-          ),
+  /** Their ends are gone. What one of them has told meanwhile counts. */
+  async vanished(found: readonly KnownSession[]): Promise<number> {
+    return this.#scope.atomically(async (scope) => {
+      const now = await loadSessions(
+        scope,
+        found.map(({ id }) => id),
       )
-      .execute()
-  }
-}
-
-function rowOf(record: SessionRecord, revision: number): Tables['session'] {
-  return {
-    id: record.id,
-    state: record.state,
-    startedMs: record.startedMs,
-    endedMs: record.endedMs ?? null,
-    userId: record.user ?? null,
-    deviceId: record.device ?? null,
-    connectorId: record.connector ?? null,
-    edgeId: record.edge ?? null,
-    segmentId: record.segment ?? null,
-    ruleId: record.rule ?? null,
-    host: record.host,
-    port: record.port,
-    closeReason: record.closeReason ?? null,
-    record: JSON.stringify(record),
-    revision,
+      const gone = found.flatMap(({ id, vanished }) => {
+        const known = now.get(id)
+        return known !== undefined && recordOf(known).state === 'open' ? [{ ...known, vanished }] : []
+      })
+      await this.#save(scope, gone)
+      return gone.length
+    }, 'later')
   }
 }

@@ -1,24 +1,31 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import path from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { CamelCasePlugin, Kysely, SqliteAdapter, SqliteDialect } from 'kysely'
+import { DatabaseSync } from 'node:sqlite'
+import { CamelCasePlugin, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { syncFolder } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
+import { whenFree } from './sqlite-connection.ts'
+import { NodeSqliteDriver } from './sqlite-driver.ts'
+import { IOERR_SHMSIZE, sqliteCode, storeFault } from './store-fault.ts'
 import type { Tables } from './tables.ts'
+import { WriteLock } from './write-lock.ts'
 
-/** How long a statement waits for another process that holds the file. */
-const BUSY_TIMEOUT_MS = 5000
+/** A write-ahead log that one burst has made longer is cut back to this. */
+const LOG_BYTES = 64 * 2 ** 20
 
-/** DDL is transactional in SQLite; kysely's own adapter says otherwise, which would split a migration. */
-class TransactionalAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
+/** Pages that each connection keeps, as SQLite takes it: kibibytes, negative. */
+const CACHE_KIB = -16_384
+
+/** What SQLite can do and kysely's own adapter does not know. */
+class Adapter extends SqliteAdapter {
+  /** The driver has one that writes and others that read. */
+  override get supportsMultipleConnections(): boolean {
     return true
   }
-}
 
-class NodeSqliteDialect extends SqliteDialect {
-  override createAdapter(): SqliteAdapter {
-    return new TransactionalAdapter()
+  /** Otherwise a migration would be split. */
+  override get supportsTransactionalDdl(): boolean {
+    return true
   }
 }
 
@@ -26,24 +33,60 @@ class NodeSqliteDialect extends SqliteDialect {
  * Opens the file with the settings that durability rests on, and refuses to run without them: an
  * acknowledged write must survive a power cut.
  *
- * @throws {Fault} STORE_FAILED.
+ * @throws {Fault} STORE_FAILED, DISK_FULL.
  */
-export async function openSqlite(file: string): Promise<{ raw: DatabaseSync; db: Kysely<Tables> }> {
+export async function openSqlite(
+  file: string,
+  lock = new WriteLock(),
+): Promise<{ raw: DatabaseSync; db: Kysely<Tables> }> {
   let raw: DatabaseSync | undefined
   try {
-    raw = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
-    if (file !== ':memory:') {
-      await chmod(file, 0o600)
-      setting(raw, 'journal_mode', 'wal')
-      syncDirectory(path.dirname(file))
-    }
+    const connected = await connect(file)
+    raw = connected.raw
     setting(raw, 'synchronous', 'full', 2)
     setting(raw, 'foreign_keys', 'on', 1)
-    return { raw, db: kyselyOver(raw) }
-  } catch (cause) {
+    setting(raw, 'journal_size_limit', String(LOG_BYTES), LOG_BYTES)
+    setting(raw, 'cache_size', String(CACHE_KIB), CACHE_KIB)
+    const openReader = connected.shared ? () => reader(file) : undefined
+    return { raw, db: kyselyOver(new NodeSqliteDriver(raw, file, { lock, openReader })) }
+  } catch (thrown) {
     raw?.close()
-    if (cause instanceof Fault) throw cause
-    throw new Fault('STORE_FAILED', `${file}: ${String(cause)}`, { cause, seen: { file } })
+    const fault = storeFault(thrown, file)
+    if (fault instanceof Fault) throw fault
+    throw new Fault('STORE_FAILED', `${file}: ${String(thrown)}`, { cause: thrown, seen: { file } })
+  }
+}
+
+/** @returns shared: further connections to it can be opened. */
+async function connect(file: string): Promise<{ raw: DatabaseSync; shared: boolean }> {
+  try {
+    return { raw: await connectAs(file, 'normal'), shared: file !== ':memory:' }
+  } catch (error) {
+    if (sqliteCode(error) !== IOERR_SHMSIZE) throw error
+    // There is no space for the memory that processes share: this one shares the file with nobody until it ends, and
+    // can read; it can write when there is space again.
+    return { raw: await connectAs(file, 'exclusive'), shared: false }
+  }
+}
+
+function reader(file: string): DatabaseSync {
+  const raw = new DatabaseSync(file, { timeout: 0, readOnly: true })
+  raw.exec(`PRAGMA cache_size = ${CACHE_KIB}`)
+  return raw
+}
+
+async function connectAs(file: string, locking: 'normal' | 'exclusive'): Promise<DatabaseSync> {
+  const raw = new DatabaseSync(file, { timeout: 0 })
+  if (file === ':memory:') return raw
+  try {
+    await chmod(file, 0o600)
+    setting(raw, 'locking_mode', locking)
+    await whenFree(raw, () => setting(raw, 'journal_mode', 'wal'))
+    await syncFolder(path.dirname(file))
+    return raw
+  } catch (error) {
+    raw.close()
+    throw error
   }
 }
 
@@ -54,42 +97,14 @@ function setting(raw: DatabaseSync, name: string, value: string, reads: string |
   throw new Fault('STORE_FAILED', `the database does not take ${name} = ${value}: it stays at ${String(got)}`)
 }
 
-/** A new file is only there after a power cut when its directory is on disk too. */
-function syncDirectory(directory: string): void {
-  const handle = openSync(directory, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
-}
-
-const STATEMENTS_KEPT = 256
-
-/** kysely over node:sqlite. Statements are kept by their text: preparing costs more than most of them. */
-function kyselyOver(raw: DatabaseSync): Kysely<Tables> {
-  const kept = new Map<string, ReturnType<typeof adapt>>()
-  const prepare = (text: string) => {
-    let statement = kept.get(text)
-    if (statement === undefined) {
-      // Taking the write lock at once: upgrading a read lock later can fail instead of wait.
-      statement = adapt(raw.prepare(text === 'begin' ? 'begin immediate' : text))
-      if (kept.size >= STATEMENTS_KEPT) kept.delete(kept.keys().next().value!)
-      kept.set(text, statement)
-    }
-    return statement
-  }
+function kyselyOver(driver: NodeSqliteDriver): Kysely<Tables> {
   return new Kysely<Tables>({
-    dialect: new NodeSqliteDialect({ database: { prepare, close: () => raw.close() } }),
+    dialect: {
+      createDriver: () => driver,
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createAdapter: () => new Adapter(),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+    },
     plugins: [new CamelCasePlugin()],
   })
-}
-
-function adapt(statement: StatementSync) {
-  return {
-    reader: statement.columns().length > 0,
-    all: (parameters: readonly unknown[]) => statement.all(...(parameters as never[])),
-    run: (parameters: readonly unknown[]) => statement.run(...(parameters as never[])),
-    iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as never[])),
-  }
 }

@@ -4,10 +4,13 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { OBJECT_KINDS, type ObjectKind } from '../api/kinds.ts'
+import type { Fault } from '../base/faults.ts'
 import { openStore, type Store } from './store.ts'
 
 function directory(t: TestContext): string {
@@ -109,7 +112,7 @@ test('references: kept as ids through a rename, checked, and in the way of delet
   const web = await put(store, 'server-group', 'web', { connectorGroups: ['dc1'] })
   assert.deepEqual(web.spec, { ...web.spec, connectorGroups: [group.id] })
   await put(store, 'connector-group', 'frankfurt', {}, group.id)
-  assert.deepEqual(await store.objects.namesOf('server-group', web.spec), { [group.id]: 'frankfurt' })
+  assert.deepEqual(await store.objects.namesOf([web]), [{ [group.id]: 'frankfurt' }])
   await assert.rejects(put(store, 'server-group', 'x', { connectorGroups: ['dc1'] }), { code: 'INVALID' })
   await assert.rejects(store.objects.delete('connector-group', 'frankfurt'), {
     code: 'IN_USE',
@@ -137,6 +140,17 @@ test('a user that is deleted takes the password along, and a namesake does not g
   const again = await put(store, 'user', 'alice')
   assert.equal(await store.passwords.get(again.id), undefined)
   assert.equal(await store.passwords.get(alice.id), undefined)
+})
+
+test('the edge of the server itself is neither deleted nor renamed', async () => {
+  await using store = await memory()
+  const spec = { host: 'edge.example', port: 443 }
+  const home = await put(store, 'edge', 'embedded', spec)
+  await assert.rejects(store.objects.delete('edge', 'embedded'), { code: 'CONFLICT' })
+  const whole = { description: '', enabled: true, region: '', addresses: [], ...spec }
+  const renamed = { kind: 'edge', id: home.id, name: 'other', spec: whole } as const
+  await assert.rejects(store.objects.put(renamed), { code: 'CONFLICT' })
+  assert.equal((await store.objects.get('edge', home.id)).name, 'embedded')
 })
 
 test('only what may change a decision raises the policy version', async () => {
@@ -174,4 +188,56 @@ test('a file that is no database is refused and left as it is', async (t) => {
   await assert.rejects(openStore({ file }), { code: 'STORE_FAILED' })
   assert.deepEqual(readFileSync(file), before)
   assert.deepEqual(readdirSync(made), ['store.db'])
+})
+
+/** Holds the write lock of `file` in a process of its own until `release`. */
+async function lockedElsewhere(
+  t: TestContext,
+  file: string,
+): Promise<{ pid: number; release(): Promise<void> }> {
+  const script = `
+    const db = new (require('node:sqlite').DatabaseSync)(${JSON.stringify(file)})
+    db.exec('BEGIN IMMEDIATE')
+    console.log('locked')
+    process.stdin.resume().on('end', () => db.close())`
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'ignore'] })
+  t.after(() => child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  return {
+    pid: child.pid!,
+    async release() {
+      child.stdin.end()
+      await once(child, 'exit')
+    },
+  }
+}
+
+test("another process's lock keeps writes waiting and nothing else of this one", async (t) => {
+  const file = path.join(directory(t), 'store.db')
+  await using store = await openStore({ file })
+  const other = await lockedElsewhere(t, file)
+  const delays = monitorEventLoopDelay({ resolution: 5 })
+  delays.enable()
+  const writing = put(store, 'connector-group', 'dc1')
+  const started = performance.now()
+  while (performance.now() - started < 300) await turn()
+  delays.disable()
+  assert.ok(delays.max < 150e6, `the loop stood still for ${delays.max / 1e6} ms`)
+  await other.release()
+  await writing
+  assert.equal((await store.objects.all('connector-group')).length, 1)
+})
+
+test('a lock that stays is a fault that names its process, and the store goes on after it', async (t) => {
+  const file = path.join(directory(t), 'store.db')
+  await using store = await openStore({ file })
+  const other = await lockedElsewhere(t, file)
+  await assert.rejects(put(store, 'connector-group', 'dc1'), (fault: Fault) => {
+    assert.equal(fault.code, 'STORE_FAILED')
+    assert.match(fault.detail, new RegExp(`is locked by process ${other.pid} `))
+    return true
+  })
+  await assert.rejects(store.proveWritable(), { code: 'STORE_FAILED' })
+  await other.release()
+  await put(store, 'connector-group', 'dc1')
 })

@@ -12,9 +12,10 @@ import { existsSync } from 'node:fs'
 import type { Kysely } from 'kysely'
 import type { Kind } from '../api/kinds.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { asFault, Fault } from '../base/faults.ts'
+import { asFault } from '../base/faults.ts'
 import { Audit } from './audit.ts'
 import { type Bus, type BusMessages, localBus, type Topic } from './bus.ts'
+import { type Changed, ChangeLog, type Changes } from './change-log.ts'
 import { Connectors } from './connectors.ts'
 import { Denials } from './denials.ts'
 import { Devices } from './devices.ts'
@@ -29,9 +30,11 @@ import { Revocations } from './revocations.ts'
 import type { Scope } from './scope.ts'
 import { Secrets } from './secrets.ts'
 import { Sessions } from './sessions.ts'
+import { SignIns } from './sign-ins.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Tables } from './tables.ts'
 import { Tokens } from './tokens.ts'
+import { type Urgency, WriteLock } from './write-lock.ts'
 
 /** What can be read and written, alone or within a transaction. */
 export interface Repositories {
@@ -43,6 +46,7 @@ export interface Repositories {
   readonly outages: OutageRecords
   readonly denials: Denials
   readonly passwords: Passwords
+  readonly signIns: SignIns
   readonly audit: Audit
   readonly secrets: Secrets
   readonly tokens: Tokens
@@ -50,6 +54,10 @@ export interface Repositories {
   readonly idempotency: Idempotency
   /** Grows with every write that may change a decision. Receivers of hints compare it. */
   policyVersion(): Promise<number>
+  /** What transactions of this process changed lately. */
+  readonly changes: Changes
+  /** What the transaction that is open has changed so far: not durable yet. */
+  readonly changed: Changed
 }
 
 export interface Store extends Repositories, AsyncDisposable {
@@ -60,7 +68,18 @@ export interface Store extends Repositories, AsyncDisposable {
    * Runs `work` as one transaction: durable when this resolves, undone when `work` throws. Within it only the
    * repositories it is given may be used. Transactions run one after another: keep them short, dial nothing.
    */
-  transaction<T>(work: (tx: Repositories) => Promise<T>): Promise<T>
+  transaction<T>(work: (tx: Repositories) => Promise<T>, o?: { urgency?: Urgency }): Promise<T>
+  /**
+   * Runs `work` on the store as of one moment, however long it takes: it waits for no transaction, and none waits for it.
+   * It can write nothing.
+   */
+  reading<T>(work: (tx: Repositories) => Promise<T>): Promise<T>
+  /**
+   * Writes, at most every two seconds: whoever only asks whether it could must not keep the disk busy.
+   *
+   * @throws {Fault} STORE_FAILED, DISK_FULL: why nothing can be kept now.
+   */
+  proveWritable(): Promise<void>
 }
 
 export interface StoreOptions {
@@ -70,13 +89,16 @@ export interface StoreOptions {
   readonly bus?: Bus
 }
 
-/** @throws {Fault} STORE_FAILED. */
+/** @throws {Fault} STORE_FAILED, DISK_FULL. */
 export async function openStore({
   file,
   clock = systemClock,
-  bus = localBus(),
+  bus = localBus((error) => {
+    throw error // Nobody else would hear of it.
+  }),
 }: StoreOptions): Promise<Store> {
-  const { raw, db } = await openSqlite(file)
+  const lock = new WriteLock()
+  const { raw, db } = await openSqlite(file, lock)
   try {
     await migrate(raw, db, file)
   } catch (cause) {
@@ -84,34 +106,58 @@ export async function openStore({
     throw asFault(cause, 'STORE_FAILED')
   }
   const inside = new AsyncLocalStorage<{ open: boolean }>()
+  const changes = new ChangeLog()
 
-  async function atomically<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
+  async function atomically<T>(work: (scope: Scope) => Promise<T>, urgency?: Urgency): Promise<T> {
+    await lock.take(urgency)
+    try {
+      return await locked(work)
+    } finally {
+      lock.give()
+    }
+  }
+
+  async function locked<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
     const mark = { open: true }
     const after: (() => void)[] = []
-    const changed = new Set<string>()
+    const changed = new Map<string, Kind>()
     let policy = false
+    let isDurable = (_: boolean): void => {}
     const result = await inside.run(mark, () =>
-      run(db, async (trx) => {
-        const scope: Scope = {
-          db: trx,
-          clock,
-          atomically: (nested) => nested(scope),
-          touch(_kind: Kind, id: string, o: { policy: boolean }) {
-            changed.add(id)
-            policy ||= o.policy
-          },
-          publish: (topic, message) => after.push(() => bus.publish(topic, message)),
-        }
-        const value = await work(scope)
-        if (policy) {
-          const version = await bumpPolicy(trx)
-          after.push(() => bus.publish('policy', { version, changed: [...changed] }))
-        }
-        return value
-      }).finally(() => {
-        mark.open = false
-      }),
+      db
+        .transaction()
+        .execute(async (trx) => {
+          const scope: Scope = {
+            db: trx,
+            clock,
+            changes,
+            changed,
+            atomically: (nested) => nested(scope),
+            touch(kind: Kind, id: string, o: { policy: boolean }) {
+              changed.set(id, kind)
+              policy ||= o.policy
+            },
+            committed: (work) => void after.push(work),
+            publish: (topic, message) => after.push(() => bus.publish(topic, message)),
+          }
+          const value = await work(scope)
+          if (policy) {
+            const version = await bumpPolicy(trx)
+            after.push(() => bus.publish('policy', { version, changed: [...changed.keys()] }))
+          }
+          if (changed.size > 0) isDurable = changes.add(changed, policy)
+          return value
+        })
+        .catch((error: unknown) => {
+          isDurable(false)
+          throw error
+        })
+        .finally(() => {
+          mark.open = false
+        }),
     )
+    isDurable(true)
+    changes.trim()
     for (const publish of after) publish()
     return result
   }
@@ -122,11 +168,16 @@ export async function openStore({
       return db
     },
     clock,
-    atomically(work) {
+    changes,
+    changed: new Map(),
+    atomically(work, urgency) {
       if (inside.getStore()?.open === true) return Promise.reject(new TypeError(OUTSIDE))
-      return atomically(work)
+      return atomically(work, urgency)
     },
     touch() {
+      throw new TypeError('a write outside a transaction')
+    },
+    committed() {
       throw new TypeError('a write outside a transaction')
     },
     publish: <T extends Topic>(topic: T, message: BusMessages[T]) => bus.publish(topic, message),
@@ -140,7 +191,16 @@ export async function openStore({
       return sessions
     },
     bus,
-    transaction: (work) => root.atomically((scope) => work(repositories(scope))),
+    proveWritable: recently(PROOF_MS, () =>
+      atomically(({ db: trx }) => setMeta(trx, 'proved_ms', `${clock.nowMs()}`)),
+    ),
+    transaction: (work, o) => root.atomically((scope) => work(repositories(scope)), o?.urgency),
+    async reading(work) {
+      if (file === ':memory:') return root.atomically((scope) => work(repositories(scope)))
+      const asOf = changes.asOf()
+      const transaction = root.db.transaction().setAccessMode('read only')
+      return transaction.execute((trx) => work(repositories(readingScope(root, trx, asOf))))
+    },
     async [Symbol.asyncDispose]() {
       await sessions.flush()
       await db.destroy()
@@ -163,20 +223,14 @@ export async function checkStore(file: string): Promise<SchemaState | undefined>
   }
 }
 
+/** Of a transaction that reads: what is in it needs none of its own. */
+function readingScope(root: Scope, db: Kysely<Tables>, changes: Changes): Scope {
+  const scope: Scope = { ...root, db, changes, atomically: (nested) => nested(scope) }
+  return scope
+}
+
 const OUTSIDE =
   'Cannot use the store inside its own transaction: use the repositories the transaction was given'
-
-/** A database error has no code a person knows: it becomes STORE_FAILED with what the database said. */
-async function run<T>(db: Kysely<Tables>, work: (trx: Kysely<Tables>) => Promise<T>): Promise<T> {
-  try {
-    return await db.transaction().execute(work)
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_SQLITE_ERROR') {
-      throw new Fault('STORE_FAILED', cause.message, { cause })
-    }
-    throw cause
-  }
-}
 
 function repositories(scope: Scope): Repositories {
   return {
@@ -188,14 +242,20 @@ function repositories(scope: Scope): Repositories {
     outages: new OutageRecords(scope),
     denials: new Denials(scope),
     passwords: new Passwords(scope),
+    signIns: new SignIns(scope),
     audit: new Audit(scope),
     secrets: new Secrets(scope),
     tokens: new Tokens(scope),
     revocations: new Revocations(scope),
     idempotency: new Idempotency(scope),
     policyVersion: () => policyVersion(scope.db),
+    changes: scope.changes,
+    changed: scope.changed,
   }
 }
+
+/** What is true for so long is not asked again. */
+const PROOF_MS = 2000
 
 const POLICY_VERSION = 'policy_version'
 
@@ -206,11 +266,27 @@ async function policyVersion(db: Kysely<Tables>): Promise<number> {
 
 async function bumpPolicy(db: Kysely<Tables>): Promise<number> {
   const version = (await policyVersion(db)) + 1
-  const value = String(version)
+  await setMeta(db, POLICY_VERSION, String(version))
+  return version
+}
+
+async function setMeta(db: Kysely<Tables>, key: string, value: string): Promise<void> {
   await db
     .insertInto('meta')
-    .values({ key: POLICY_VERSION, value })
+    .values({ key, value })
     .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
     .execute()
-  return version
+}
+
+/** The same answer for everybody who asks within `forMs`. */
+function recently(forMs: number, work: () => Promise<void>): () => Promise<void> {
+  let last: Promise<void> | undefined
+  let untilMs = 0
+  return () => {
+    if (last === undefined || performance.now() >= untilMs) {
+      last = work()
+      untilMs = performance.now() + forMs
+    }
+    return last
+  }
 }

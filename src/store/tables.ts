@@ -80,6 +80,19 @@ export interface Tables {
     createdMs: number
     updatedMs: number
   }
+  signIn: {
+    id: string
+    userId: string
+    deviceId: string
+    atMs: number
+    fromAddress: string | null
+    /** When it ends by itself. */
+    endMs: number
+    /** Null while it stands: of each device one at most. */
+    endedMs: number | null
+    endedBecause: string | null
+    endedBy: string | null
+  }
   session: {
     id: string
     state: string
@@ -94,7 +107,9 @@ export interface Tables {
     host: string
     port: number
     closeReason: string | null
-    /** The whole record as JSON. */
+    /** 1 until its connector has told of it: so far it is the word of a client. */
+    clientOnly: Flag
+    /** The rest of the record as JSON. */
     record: string
     /** Grows with every change of any session: where a follower stands. */
     revision: number
@@ -160,7 +175,7 @@ export interface Tables {
   }
   revokedSerial: { serial: string; reason: string; expiresMs: number; createdMs: number }
   revokedGrant: { id: string; reason: string; expiresMs: number; createdMs: number }
-  /** Grants given out and not yet expired, so that a change of policy can name those it ends. */
+  /** Grants given out: those that last, so that a change of policy can name those it ends, and those whose sessions may still be told of. */
   grantIssued: {
     id: string
     connectorId: string

@@ -1,5 +1,6 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { byIdOrName } from './by-id-or-name.ts'
 import { checkVersion, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
@@ -30,7 +31,7 @@ export class Tokens {
   async create(o: Pick<TokenRecord, 'name' | 'role' | 'hash' | 'expiresMs'>): Promise<TokenRecord> {
     return this.#scope.atomically(async (scope) => {
       const nowMs = scope.clock.nowMs()
-      if ((await one(scope, o.name)) !== undefined) {
+      if ((await rowBy(scope, 'name', o.name)) !== undefined) {
         throw new Fault('CONFLICT', `a token is already called ${o.name}`)
       }
       const row: Tables['token'] = {
@@ -56,6 +57,23 @@ export class Tokens {
       .where('hash', '=', hash)
       .executeTakeFirst()
     return row && fromRow(row)
+  }
+
+  async byId(id: string): Promise<TokenRecord | undefined> {
+    const row = await rowBy(this.#scope, 'id', id)
+    return row && fromRow(row)
+  }
+
+  /** Is there another one of this role that does not end by itself? */
+  async another(id: string, role: string): Promise<boolean> {
+    const row = await this.#scope.db
+      .selectFrom('token')
+      .select('id')
+      .where('role', '=', role)
+      .where('expiresMs', 'is', null)
+      .where('id', '!=', id)
+      .executeTakeFirst()
+    return row !== undefined
   }
 
   /** @throws {Fault} NOT_FOUND. */
@@ -88,16 +106,17 @@ export class Tokens {
       if (row === undefined) throw notFound('token', idOrName)
       checkVersion('token', idOrName, row.version, o.expectVersion)
       await scope.db.deleteFrom('token').where('id', '=', row.id).execute()
+      scope.publish('token', { id: row.id })
     })
   }
 }
 
 function one(scope: Scope, idOrName: string) {
-  return scope.db
-    .selectFrom('token')
-    .selectAll()
-    .where((where) => where.or([where('id', '=', idOrName), where('name', '=', idOrName)]))
-    .executeTakeFirst()
+  return byIdOrName(idOrName, (column, word) => rowBy(scope, column, word))
+}
+
+function rowBy({ db }: Scope, column: 'id' | 'name', word: string) {
+  return db.selectFrom('token').selectAll().where(column, '=', word).executeTakeFirst()
 }
 
 function fromRow(row: Tables['token']): TokenRecord {

@@ -5,8 +5,8 @@ import { type AgentRecord, holdCertificate } from './records.ts'
 
 /**
  * Which certificate an identity holds is settled by what it presents: a newer one than is known was renewed, and
- * counts from its first use on, so that an answer lost on the way costs nothing. A connector that presents an
- * older one is a copy of a state directory: the original has renewed since.
+ * counts from its first use on, so that an answer lost on the way costs nothing. One that presents an older
+ * is a copy of a state directory: the original has renewed, or signed in, since.
  *
  * @throws {Fault} IDENTITY_CLONED naming both addresses.
  */
@@ -17,17 +17,8 @@ export async function adoptCertificate(
   from: string,
 ): Promise<void> {
   if (peer.thumbprint === record.thumbprint) return
+  requireNewest(peer, record, from)
   const { role, id } = peer.identity
-  if (peer.notAfterMs < record.notAfterMs) {
-    // A person's device may have signed in anew while its daemon still holds the certificate before.
-    if (role === 'client') return
-    throw cloned(
-      id,
-      from,
-      record.lastAddress,
-      `a certificate from before generation ${record.generation} was presented: ${peer.serial}, and ${record.serial} is current`,
-    )
-  }
   const { thumbprint, serial, notAfterMs } = peer
   await store.transaction(async (tx) => {
     const generation = record.generation + 1
@@ -39,6 +30,24 @@ export async function adoptCertificate(
       detail: { serial, notAfterMs, generation, from },
     })
   })
+}
+
+/**
+ * The one that is held, or one that ends later. Two that end together are not one behind the other: in the last day of a
+ * sign-in all that is renewed ends with it, and a copy would take turns with the original.
+ *
+ * @throws {Fault} IDENTITY_CLONED.
+ */
+export function requireNewest(
+  { identity, serial, thumbprint, notAfterMs }: Peer,
+  record: AgentRecord,
+  from: string,
+): void {
+  if (thumbprint === record.thumbprint || notAfterMs > record.notAfterMs) return
+  const { generation, serial: current } = record
+  const why = `a certificate from before generation ${generation} was presented: ${serial}, and ${current} is current`
+  const hint = identity.role === 'client' ? '; whoever signs in on the device anew keeps it' : ''
+  throw cloned(identity.id, from, record.lastAddress, why + hint)
 }
 
 /** The newcomer is refused, the other stays; both are named. */

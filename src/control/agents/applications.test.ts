@@ -11,10 +11,57 @@ test('a connector that tells of applications without end loses its own words, no
   const applications = new Applications()
   applications.tell(told('con_honest', 'wiki.internal'))
   for (let n = 0; n < 60_000; n++) applications.tell(told('con_flood', `h${n}.internal`))
-  assert.equal(applications.of('seg_1', 'con_flood').length, 5000)
+  assert.equal(applications.of('seg_1', 'con_flood', 2000).length, 5000)
   const to = { host: 'wiki.internal', port: 443 }
   assert.deepEqual(applications.unreachable('con_honest', to, 2000), { code: 'APP_REFUSED' })
   assert.equal(applications.unreachable('con_flood', to, 2000), undefined)
-  const [kept] = applications.of('seg_1', 'con_honest')
+  const [kept] = applications.of('seg_1', 'con_honest', 2000)
   assert.deepEqual([kept!.fault!.detail.length, kept!.fault!.seen], [512, undefined])
+})
+
+test('what a connector says of what others reach is its own word alone', () => {
+  const applications = new Applications()
+  applications.tell({ ...told('con_honest', 'wiki.internal'), ok: true, fault: undefined })
+  applications.tell(told('con_stolen', 'wiki.internal'))
+  applications.forget('con_stolen')
+  applications.tell(told('con_stolen', 'wiki.internal'))
+  assert.equal(applications.unreachable('con_honest', { host: 'wiki.internal', port: 443 }, 2000), undefined)
+  assert.deepEqual(
+    applications.of('seg_1', 'con_honest', 2000).map(({ ok }) => ok),
+    [true],
+  )
+})
+
+test('one that is silent is passed over while another may answer; what to do about it is kept, in a few short lines', () => {
+  const applications = new Applications()
+  const fix = ['look at its log', 'x'.repeat(1000), '3', '4', '5']
+  const silent: NonNullable<Told['fault']> = {
+    code: 'APP_SILENT',
+    hop: 'application',
+    detail: 'silent',
+    seen: { fix, saw: ['18 B'], is: 'silent' },
+  }
+  applications.tell({ ...told('con_1', 'wiki.internal'), ok: true, fault: silent })
+  applications.tell({
+    ...told('con_2', 'wiki.internal'),
+    ok: true,
+    fault: { ...silent, code: 'APP_TLS_NAME' },
+  })
+  const to = { host: 'wiki.internal', port: 443 }
+  assert.deepEqual(applications.unreachable('con_1', to, 2000), { code: 'APP_SILENT' })
+  assert.equal(applications.unreachable('con_2', to, 2000), undefined)
+  const { seen } = applications.about('con_1', to, 2000)!.fault!
+  assert.deepEqual(seen, { saw: ['18 B'], fix: [fix[0], 'x'.repeat(256), '3', '4'] })
+})
+
+test('UDP is apart from TCP; that it was refused is known for a minute and a half', () => {
+  const applications = new Applications()
+  applications.tell({ ...told('con_1', 'dns.internal'), protocol: 'udp' })
+  const to = { host: 'dns.internal', port: 443 }
+  assert.equal(applications.unreachable('con_1', to, 2000), undefined)
+  assert.deepEqual(applications.unreachable('con_1', { ...to, protocol: 'udp' }, 2000), {
+    code: 'APP_REFUSED',
+  })
+  assert.equal(applications.of('seg_1', 'con_1', 90_000).length, 1)
+  assert.equal(applications.of('seg_1', 'con_1', 91_000).length, 0)
 })

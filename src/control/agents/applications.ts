@@ -10,6 +10,8 @@ export interface Application {
   readonly segment: string
   readonly host: string
   readonly port: number
+  /** TCP, unless it says so. */
+  readonly protocol?: 'tcp' | 'udp'
 }
 
 /** One connector of one application. */
@@ -24,9 +26,13 @@ export interface Told extends Application {
 
 /** How long a connector that could not reach an application is passed over; it tells again more often than this. */
 const UNREACHABLE_MS = 45_000
+/** Nobody can try UDP: what was refused is known for so long, and then nothing is. */
+const UDP_REFUSED_MS = 90_000
 /** Of one connector: one that tells without end loses its own words, not those of others. */
 const MAX_OF_CONNECTOR = 5000
 const MAX_DETAIL_CHARS = 512
+const MAX_LINES = 4
+const MAX_LINE_CHARS = 256
 
 export class Applications {
   /** By connector, then by host and port. */
@@ -45,17 +51,32 @@ export class Applications {
   /** Why a connector is passed over for an application now. */
   unreachable(
     connector: string,
-    to: Pick<Application, 'host' | 'port'>,
+    to: Omit<Application, 'segment'>,
     nowMs: number,
   ): { code: string } | undefined {
     const told = this.#told.get(connector)?.get(keyOf(to))
-    if (told === undefined || told.ok || told.atMs + UNREACHABLE_MS <= nowMs) return undefined
-    return { code: told.fault?.code ?? 'APP_UNREACHABLE' }
+    if (told === undefined || told.atMs + UNREACHABLE_MS <= nowMs) return undefined
+    const { ok, fault } = told
+    if (ok && fault?.code !== 'APP_SILENT') return undefined
+    return { code: fault?.code ?? 'APP_UNREACHABLE' }
   }
 
   /** The last word of a connector on the applications of a segment. */
-  of(segment: string, connector: string): Told[] {
-    return [...(this.#told.get(connector)?.values() ?? [])].filter((told) => told.segment === segment)
+  of(segment: string, connector: string, nowMs: number): Told[] {
+    return [...(this.#told.get(connector)?.values() ?? [])].filter(
+      (told) => told.segment === segment && isCurrent(told, nowMs),
+    )
+  }
+
+  /** Its last word on one of them. */
+  about(connector: string, to: Omit<Application, 'segment'>, nowMs: number): Told | undefined {
+    const told = this.#told.get(connector)?.get(keyOf(to))
+    return told !== undefined && isCurrent(told, nowMs) ? told : undefined
+  }
+
+  /** What a connector last said that it does not reach, or not as it should. */
+  failingOf(connector: string): Told[] {
+    return [...(this.#told.get(connector)?.values() ?? [])].filter(({ fault }) => fault !== undefined)
   }
 
   /** What it said is of no more use: it is gone. */
@@ -65,10 +86,21 @@ export class Applications {
 }
 
 /** What is kept of a fault is short, however much evidence came with it. */
-function brief({ code, hop, detail }: FaultMessage): FaultMessage {
-  return { code, hop, detail: detail.slice(0, MAX_DETAIL_CHARS) }
+function brief({ code, hop, detail, seen = {} }: FaultMessage): FaultMessage {
+  const words = [lines('saw', seen.saw), lines('fix', seen.fix)].filter((one) => one !== undefined)
+  const kept = words.length === 0 ? {} : { seen: Object.fromEntries(words) }
+  return { code, hop, detail: detail.slice(0, MAX_DETAIL_CHARS), ...kept }
 }
 
-function keyOf({ host, port }: Pick<Application, 'host' | 'port'>): string {
-  return `${host} ${port}`
+function lines(name: string, value: unknown): readonly [string, string[]] | undefined {
+  if (!Array.isArray(value)) return undefined
+  return [name, value.slice(0, MAX_LINES).map((line) => String(line).slice(0, MAX_LINE_CHARS))]
+}
+
+function isCurrent({ protocol, ok, atMs }: Told, nowMs: number): boolean {
+  return protocol !== 'udp' || ok || atMs + UDP_REFUSED_MS > nowMs
+}
+
+function keyOf({ host, port, protocol = 'tcp' }: Omit<Application, 'segment'>): string {
+  return `${host} ${port} ${protocol}`
 }

@@ -9,9 +9,12 @@ import { decide, decisionFault } from '../../policy/decide.ts'
 import { canonicalHost } from '../../policy/destination.ts'
 import { restedOnOne } from '../../policy/rested-on-one.ts'
 import type { PolicyRule, PostureValue } from '../../policy/rule.ts'
-import { findSegment, type PolicySegment } from '../../policy/segment.ts'
+import type { PolicySegment } from '../../policy/segment.ts'
 import { type Candidate, type Selection, selectConnector } from '../../policy/select.ts'
 import type { PolicySnapshot, WrongKind } from '../snapshot.ts'
+
+/** What a device looks like to rules that ask for the kind of client. */
+export const CLIENT_KIND = 'client'
 
 export interface Asked {
   readonly user: string
@@ -33,44 +36,59 @@ export interface Permitted {
 /**
  * May this user on this device reach this destination?
  *
- * @throws {Fault} BAD_DESTINATION, CLIENT_NOT_COVERED, CLIENT_WRONG_PORT, POLICY_DENIED, POSTURE_FAILED, IDENTITY_REVOKED.
+ * @throws {Fault} BAD_DESTINATION, CLIENT_NOT_COVERED, CLIENT_WRONG_PORT, POLICY_DENIED, POSTURE_FAILED, POLICY_UNREADABLE,
+ *   IDENTITY_REVOKED.
  */
 export function permit(policy: PolicySnapshot, asked: Asked): Permitted {
   const host = canonicalHost(asked.host)
   const destination = { host, port: asked.port, protocol: asked.protocol }
   const where = `${host} ${asked.protocol} ${asked.port}`
-  const match = findSegment(policy.segments, destination)
-  if (match.is === 'not-covered') {
-    throw new Fault('CLIENT_NOT_COVERED', `no enabled segment declares ${host}`, {
-      seen: { destination: where },
-    })
-  }
-  if (match.is === 'wrong-port') {
-    const { segment } = match
-    const lists = segment[asked.protocol].map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
-    throw new Fault(
-      'CLIENT_WRONG_PORT',
-      `segment ${segment.name} covers ${host} and lists ${asked.protocol} ${lists.join(', ') || 'nothing'}, not ${asked.port}`,
-      { seen: { destination: where, segment: segment.name, segmentId: segment.id, lists } },
-    )
-  }
   const user = policy.users.get(asked.user)
+  // Before anything else: whoever is shut out learns nothing of what there is.
   if (user === undefined || !user.enabled) {
     throw new Fault(
       'IDENTITY_REVOKED',
       `the user of this device is ${user === undefined ? 'deleted' : 'disabled'}`,
     )
   }
+  const match = policy.destinations.find(destination)
+  if (match.is === 'not-covered') {
+    throw new Fault('CLIENT_NOT_COVERED', `no enabled segment declares ${host}`, {
+      seen: { destination: where },
+    })
+  }
+  const { segment } = match
+  if (segment.unreadable !== undefined) throw unreadable('segment', segment.name, segment.unreadable, where)
+  if (match.is === 'wrong-port') throw wrongPort(segment, host, asked)
   const request = {
     user: { id: asked.user, groups: user.groups },
     device: { id: asked.device, posture: asked.posture },
     clientKind: asked.clientKind,
-    segment: match.segment,
+    segment,
     nowMs: asked.nowMs,
   }
   const decision = decide(policy.rules, request)
   if (!decision.allow) throw decisionFault(decision, request)
-  return { host, segment: match.segment, rule: decision.rule }
+  return { host, segment, rule: decision.rule }
+}
+
+export function wrongPort(
+  segment: PolicySegment,
+  host: string,
+  { port, protocol }: Pick<Asked, 'port' | 'protocol'>,
+): Fault {
+  const lists = segment[protocol].map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
+  return new Fault(
+    'CLIENT_WRONG_PORT',
+    `segment ${segment.name} covers ${host} and lists ${protocol} ${lists.join(', ') || 'nothing'}, not ${port}`,
+    { seen: { destination: `${host} ${protocol} ${port}`, segment: segment.name, lists } },
+  )
+}
+
+function unreadable(kind: string, name: string, why: string, destination: string): Fault {
+  return new Fault('POLICY_UNREADABLE', `${kind} ${name} cannot be read, so it is closed: ${why}`, {
+    seen: { destination, [kind]: name, why },
+  })
 }
 
 /**
@@ -114,7 +132,11 @@ export function choose(
     const reasons = excluded.map((member) => `${member.name}: ${member.because}`)
     const alone = restedOnOne(members)
     const detail = reasons.length === 0 ? 'its connector groups have no member' : reasons.join('; ')
+    // Whoever is lost is where it broke; what an admin has switched off, or not enrolled, control has decided.
+    const lost =
+      members.length > 0 && members.every(({ state }) => state === 'disconnected' || state === 'draining')
     throw new Fault('NO_HEALTHY_CONNECTOR', `segment ${segment.name}: ${detail}`, {
+      hop: lost ? 'connector' : undefined,
       seen: { segment: segment.name, members: reasons, ...(alone && { alone }) },
     })
   }

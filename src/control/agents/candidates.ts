@@ -2,6 +2,7 @@ import { loadOf } from '../../policy/overload.ts'
 import { pathRttUs } from '../../policy/path-rtt.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import type { Application } from './applications.ts'
 import type { Departures } from './departures.ts'
 import type { Connected, Presence } from './presence.ts'
 
@@ -9,7 +10,7 @@ export interface CandidatesFor {
   /** Who would use it; without one distances do not count. */
   readonly client?: Pick<Connected, 'edges'>
   /** Without one reachability does not count. */
-  readonly to?: { readonly host: string; readonly port: number }
+  readonly to?: Omit<Application, 'segment'>
   /** Without it nothing is said of how those left that are gone. */
   readonly departures?: Pick<Departures, 'of'>
   readonly nowMs: number
@@ -30,7 +31,7 @@ export function candidatesOf(
     return {
       ...{ id, name, group },
       state: member.enabled ? (connected?.state ?? 'disconnected') : 'disabled',
-      left: left && { atMs: left.atMs, orderly: left.orderly },
+      left: left && { atMs: left.atMs, orderly: left.orderly, why: left.parting?.why, lost: left.lost },
       sessions: sessions + given,
       load: figures && loadOf(figures),
       overloaded: overload?.detail.split('; since')[0],

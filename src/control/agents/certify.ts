@@ -3,21 +3,28 @@
  *
  * @module
  */
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Authority } from '../../pki/authority.ts'
 import { csrPublicKeyHash } from '../../pki/csr.ts'
 import type { Identity, Role } from '../../pki/identity.ts'
 import type { Store } from '../../store/store.ts'
 import type { CertificateReply, ControlMessage } from '../../wire/control.ts'
-import { agentRecord } from './records.ts'
+import { admitted } from './admitted.ts'
+import { requireNewest } from './adopt.ts'
+import type { Connected } from './presence.ts'
 
 const DAY_MS = 86_400_000
 /**
  * A connector may be off for a weekend; a person signs in every day. Agents renew at 2/3. Under the 24 days that a
  * timer can wait: the end of a certificate is one.
  */
-const LIFE_MS: Record<Role, number> = { connector: 7 * DAY_MS, client: DAY_MS, edge: 21 * DAY_MS }
+const LIFE_MS: Record<Role, number> = {
+  connector: 7 * DAY_MS,
+  client: DAY_MS,
+  edge: 21 * DAY_MS,
+  control: 21 * DAY_MS,
+}
 
 export interface CertifyDeps {
   readonly store: Store
@@ -28,26 +35,23 @@ export interface CertifyDeps {
 
 export type Issued = Awaited<ReturnType<Authority['issue']>>
 
+/** @param o.untilMs It does not outlive that. */
 export function issueFor(
   deps: Pick<CertifyDeps, 'authority' | 'clock'>,
   identity: Identity,
   csrPem: string,
-  names: string[] = [],
+  { names = [], untilMs = Number.POSITIVE_INFINITY }: { names?: string[]; untilMs?: number } = {},
 ): Promise<Issued> {
-  return deps.authority.issue({
-    csrPem,
-    identity,
-    lifeMs: LIFE_MS[identity.role],
-    nowMs: deps.clock.nowMs(),
-    names,
-  })
+  const nowMs = deps.clock.nowMs()
+  const lifeMs = Math.min(LIFE_MS[identity.role], untilMs - nowMs)
+  return deps.authority.issue({ csrPem, identity, lifeMs, nowMs, names })
 }
 
 export function replyOf(
   deps: Pick<CertifyDeps, 'authority' | 'tenant' | 'clock'>,
   id: string,
   issued: Issued,
-  generation: number,
+  { generation, signInEndsMs }: { generation: number; signInEndsMs?: number },
 ): CertificateReply {
   return {
     id,
@@ -55,6 +59,7 @@ export function replyOf(
     certificate: issued.certificate,
     root: deps.authority.rootPem,
     notAfterMs: issued.notAfterMs,
+    signInEndsMs,
     generation,
     serverTimeMs: deps.clock.nowMs(),
   }
@@ -62,38 +67,52 @@ export function replyOf(
 
 /**
  * A new certificate for an identity that still holds a valid one, for the same key. It counts from its first use
- * on (adopt.ts).
+ * on (adopt.ts). Whether it may have it is asked in the transaction that records it: nothing that was decided before
+ * somebody was disabled or signed out is given after.
  *
- * @throws {Fault} IDENTITY_REVOKED, INVALID (the CSR, or another key).
+ * @throws {Fault} IDENTITY_REVOKED, REAUTH_NEEDED, IDENTITY_CLONED, INVALID (the CSR, or another key).
  */
 export async function renew(
   deps: CertifyDeps,
-  identity: Identity,
+  { peer, from }: Pick<Connected, 'peer' | 'from'>,
   message: { id: string; csr: string },
 ): Promise<ControlMessage> {
-  const { store } = deps
-  const record = await agentRecord(store, identity)
-  if (record === undefined || !record.enabled) throw revoked(identity, record?.name)
-  if ((await csrPublicKeyHash(message.csr)) !== record.publicKeyHash) {
-    throw new Fault('INVALID', 'a renewal must be for the key that was enrolled', { hop: 'control' })
-  }
-  const issued = await issueFor(deps, identity, message.csr, record.names)
-  await store.audit.append({
-    actor: `${identity.role} ${identity.id}`,
-    action: 'certificate.renew',
-    object: `${identity.role} ${identity.id}`,
-    detail: { serial: issued.serial, notAfterMs: issued.notAfterMs },
+  const { identity } = peer
+  const publicKeyHash = await csrPublicKeyHash(message.csr)
+  return deps.store.transaction(async (tx) => {
+    const record = await admitted(tx, identity, deps.clock.nowMs())
+    if (publicKeyHash !== record.publicKeyHash) {
+      throw new Fault('INVALID', 'a renewal must be for the key that was enrolled', { hop: 'control' })
+    }
+    requireNewest(peer, record, from)
+    const { signIn } = record
+    if (signIn !== undefined && peer.notAfterMs >= signIn.endMs) throw noLonger(record.name, signIn)
+    const issued = await issueFor(deps, identity, message.csr, {
+      names: record.names,
+      untilMs: signIn?.endMs,
+    })
+    await tx.audit.append({
+      actor: `${identity.role} ${identity.id}`,
+      action: 'certificate.renew',
+      object: `${identity.role} ${identity.id}`,
+      detail: { serial: issued.serial, notAfterMs: issued.notAfterMs },
+    })
+    return {
+      type: 'renewed',
+      id: message.id,
+      certificate: issued.certificate,
+      notAfterMs: issued.notAfterMs,
+      signInEndsMs: signIn?.endMs,
+      generation: record.generation + 1,
+    }
   })
-  return {
-    type: 'renewed',
-    id: message.id,
-    certificate: issued.certificate,
-    notAfterMs: issued.notAfterMs,
-    generation: record.generation + 1,
-  }
 }
 
-export function revoked(identity: Identity, name: string | undefined): Fault {
-  const why = name === undefined ? 'was deleted' : `(${name}) is disabled`
-  return new Fault('IDENTITY_REVOKED', `${identity.role} ${identity.id} ${why}`)
+function noLonger(device: string, { endMs }: { endMs: number }): Fault {
+  const ends = rfc3339(endMs)
+  return new Fault(
+    'REAUTH_NEEDED',
+    `the sign-in on ${device} ends at ${ends}, and no certificate outlives it`,
+    { seen: { ends } },
+  )
 }

@@ -1,36 +1,30 @@
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
+import { sessionId } from '../../base/session-id.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
-import type { Store } from '../../store/store.ts'
+import { leftText } from '../../policy/parting-text.ts'
+import { lostText } from '../../policy/select.ts'
 import type { AgentMessage, ControlMessage, PipeTicket } from '../../wire/control.ts'
-import type { Keyring } from '../keyring.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
+import type { ControlShares } from '../shares.ts'
 import { keepDenial } from '../trace/keep-denial.ts'
-import { choose, type Permitted, permit } from './authorize.ts'
-import { candidatesOf } from './candidates.ts'
-import type { Departures } from './departures.ts'
-import { issueGrant } from './grants.ts'
-import type { LiveGrants } from './live-grants.ts'
+import type { Refusals } from '../trace/refusals.ts'
+import { withWhatWas } from '../trace/what-was.ts'
+import type { Permitted } from './authorize.ts'
+import { type Authorize, type GiveGrantDeps, giveGrant } from './give-grant.ts'
+import { objection } from './objection.ts'
 import { type PipeDeps, pipeBetween } from './pipes.ts'
-import type { Connected, Presence } from './presence.ts'
+import type { Connected } from './presence.ts'
 import type { Probing } from './probing.ts'
+import { Refused } from './told.ts'
 
-type Authorize = Extract<AgentMessage, { type: 'authorize' }>
 type WantPipe = Extract<AgentMessage, { type: 'want-pipe' }>
 
-/** What a device looks like to rules that ask for the kind of client. */
-export const CLIENT_KIND = 'client'
-
-export interface ClientDeps extends PipeDeps {
-  readonly store: Store
-  readonly presence: Presence
-  readonly departures: Departures
-  readonly live: LiveGrants
+export interface ClientDeps extends PipeDeps, GiveGrantDeps {
+  readonly shares: ControlShares
   readonly probing: Probing
-  readonly grantKeys: Keyring
-  readonly policy: () => Promise<PolicySnapshot>
+  readonly refusals: Refusals
   readonly clock: Clock
   readonly log: Log
 }
@@ -46,41 +40,26 @@ export class Clients {
   }
 
   async authorize(client: Connected, asked: Authorize): Promise<ControlMessage> {
-    const { store, clock, log } = this.#deps
+    const { clock, log, refusals, live } = this.#deps
     const device = client.peer.identity.id
-    const startUs = clock.monotonicUs()
     try {
-      const policy = await this.#deps.policy()
-      const record = await store.devices.byId(device)
-      if (record === undefined || !record.enabled)
-        throw new Fault('IDENTITY_REVOKED', `device ${device} is disabled or deleted`)
-      const { userId } = record
-      const posture = { ...client.posture, ...record.posture }
-      const permitted = permit(policy, {
-        ...{ user: userId, device, posture, clientKind: CLIENT_KIND, nowMs: clock.nowMs() },
-        ...{ host: asked.host, port: asked.port, protocol: asked.protocol },
-      })
-      const policyUs = Math.max(0, clock.monotonicUs() - startUs)
-      const selection = await this.#select(policy, permitted, asked.port, client)
-      const selectionUs = Math.max(0, clock.monotonicUs() - startUs - policyUs)
-
-      const { thumbprint, notAfterMs } = client.peer
-      const userName = policy.users.get(userId)?.name ?? userId
-      const { grant, jws, live } = await issueGrant(
-        this.#deps,
-        this.#deps.grantKeys.signing,
-        { user: userId, userName, device, thumbprint, notAfterMs },
-        permitted,
-        selection.chosen,
-      )
-      this.#deps.live.add(live)
+      const given = await giveGrant(this.#deps, client, asked)
+      const { permitted, selection, userName, policyUs, selectionUs } = given
+      const { grant, jws } = given.made
+      const session = sessionId(grant, 0, clock.nowMs())
       this.#chose(selection.chosen.id, permitted, asked)
-      const need = asked.wantPipe && !asked.have?.includes(selection.chosen.id)
-      const pipe = need ? await this.#pipe(client, selection.chosen.id, asked.session) : undefined
+      // Over its share of pipes a device has its grant all the same: asking for the pipe it is told to wait.
+      const needs = asked.wantPipe && !asked.have?.includes(selection.chosen.id)
+      const need = needs && this.#deps.shares.pipes.allows(device, client.device?.userId)
+      const stands = () => {
+        if (!live.has(grant.id)) throw new Fault('GRANT_REVOKED', 'it was taken back before it was told')
+      }
+      const pipe = need ? await this.#pipe(client, selection.chosen.id, session, stands) : undefined
+      stands() // Revoked before it is told, it would be kept by the client as if it were good.
       log.info(
         {
           event: 'access.granted',
-          session: asked.session,
+          session,
           user: userName,
           device,
           host: permitted.host,
@@ -96,6 +75,7 @@ export class Clients {
         id: asked.id,
         grant: jws,
         grantId: grant.id,
+        session,
         expiresMs: grant.expiresMs,
         segment: grant.segment,
         segmentName: grant.segmentName,
@@ -111,8 +91,14 @@ export class Clients {
       }
     } catch (error) {
       const fault = asFault(error)
-      const denial = newId('den', clock.nowMs())
       const { host, port, protocol } = asked
+      const nowMs = clock.nowMs()
+      const what = `${protocol} ${host}:${port} ${fault.code}`
+      const { id: denial, isFirst } = refusals.count(device, what, nowMs, () => newId('den', nowMs))
+      const told = faultToMessage(fault instanceof Refused ? fault.told : fault)
+      // In the evidence, so that whatever shows the fault shows what to ask an admin about.
+      const answer = { ...told, seen: { ...told.seen, denial, device } }
+      if (!isFirst) return { type: 'denied', id: asked.id, denial, fault: answer }
       const detail = {
         code: fault.code,
         detail: fault.detail,
@@ -122,14 +108,15 @@ export class Clients {
         device,
         from: client.from,
       }
-      log.warn(
-        { event: 'access.denied', denial, session: asked.session, ...detail, seen: fault.seen },
-        fault.message,
+      log.warn({ event: 'access.denied', denial, ...detail, seen: fault.seen }, fault.message)
+      const kept = await withWhatWas(this.#deps.store, faultToMessage(fault), host)
+      await keepDenial(this.#deps, client, { id: denial, asked, fault: kept, detail }).catch(
+        (lost: unknown) => {
+          refusals.forget(denial)
+          log.error({ event: 'access.denial-lost', denial, err: lost }, 'a refusal could not be kept')
+        },
       )
-      const told = faultToMessage(fault)
-      await keepDenial(this.#deps, client, { id: denial, asked, fault: told, detail })
-      // In the evidence, so that whatever shows the fault shows what to ask an admin about.
-      return { type: 'denied', id: asked.id, denial, fault: { ...told, seen: { ...told.seen, denial } } }
+      return { type: 'denied', id: asked.id, denial, fault: answer }
     }
   }
 
@@ -139,21 +126,38 @@ export class Clients {
     if (protocol === 'tcp') this.#deps.probing.used({ segment: segment.id, host, port })
   }
 
-  /** One more pipe to a connector that the device holds a grant for. */
+  /** One more pipe to a connector that the device holds a grant for, and would be given one now. */
   async wantPipe(client: Connected, asked: WantPipe): Promise<ControlMessage> {
-    const { live, clock } = this.#deps
-    if (!live.between(client.peer.identity.id, asked.connector, clock.nowMs())) {
-      throw new Fault('GRANT_EXPIRED', `no grant of this device leads to connector ${asked.connector}`)
-    }
-    const { ticket } = await this.#pipe(client, asked.connector, asked.session)
-    return { type: 'pipe', id: asked.id, pipe: ticket }
+    await this.#requireGrant(client, asked.connector) // before anybody is waited for
+    const pipe = await this.#pipe(client, asked.connector, asked.session, () =>
+      this.#requireGrant(client, asked.connector),
+    )
+    return { type: 'pipe', id: asked.id, pipe: pipe.ticket }
   }
 
-  /** Tells the connector to come, and gives the client its half. */
+  /** @throws {Fault} GRANT_EXPIRED unless a grant of this device leads there that policy, as it is now, leaves standing. */
+  async #requireGrant(client: Connected, connector: string): Promise<void> {
+    const { live, store, clock, policy } = this.#deps
+    const { id } = client.peer.identity
+    const now = await policy()
+    const device = await store.devices.byId(id)
+    const holder = { device, nowMs: clock.nowMs() }
+    for (const grant of live.between(id, connector, holder.nowMs)) {
+      if (objection(now, grant, holder) === undefined) return
+    }
+    throw new Fault('GRANT_EXPIRED', `no grant of this device leads to connector ${connector}`)
+  }
+
+  /**
+   * Tells the connector to come, and gives the client its half.
+   *
+   * @param stillRight Asked last, when nothing is waited for any more: throws where it would not be given now.
+   */
   async #pipe(
     client: Connected,
     connectorId: string,
     session: string,
+    stillRight: () => Promise<void> | void,
   ): Promise<{ ticket: PipeTicket; because: string }> {
     const { presence } = this.#deps
     let connector = presence.connector(connectorId)
@@ -161,28 +165,18 @@ export class Clients {
       connector = presence.connector(connectorId)
     }
     if (connector === undefined) {
-      throw new Fault('NO_HEALTHY_CONNECTOR', `connector ${connectorId} is no longer connected`)
+      const left = this.#deps.departures.of(connectorId).left
+      const since =
+        left === undefined
+          ? ''
+          : `, ${left.orderly ? leftText(left.parting?.why) : lostText(left.lost)} at ${rfc3339(left.atMs)}`
+      throw new Fault('NO_HEALTHY_CONNECTOR', `connector ${connectorId} is no longer connected${since}`, {
+        hop: 'connector',
+      })
     }
     const pipe = await pipeBetween(this.#deps, client, connector, session)
+    await stillRight()
     connector.channel.send({ type: 'ticket', pipe: pipe.connector, session })
     return { ticket: pipe.client, because: pipe.because }
-  }
-
-  /** A connector that has just lost its connection is likely to be back in a moment. */
-  async #select(policy: PolicySnapshot, { segment, host }: Permitted, port: number, client: Connected) {
-    const { presence, departures, clock } = this.#deps
-    const to = { host, port }
-    const select = () =>
-      choose(policy, segment, (groups) =>
-        candidatesOf(policy, presence, groups, { client, to, departures, nowMs: clock.nowMs() }),
-      )
-    try {
-      return select()
-    } catch (error) {
-      if (asFault(error).code !== 'NO_HEALTHY_CONNECTOR') throw error
-      const members = policy.members(policy.connectorGroupsOf(segment))
-      if (!(await this.#deps.presence.returning.one(members.map(({ id }) => id)))) throw error
-      return select()
-    }
   }
 }

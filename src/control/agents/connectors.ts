@@ -1,5 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
+import type { Store } from '../../store/store.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
+import { shutOut } from './admitted.ts'
 import type { LiveGrants } from './live-grants.ts'
 import { type PipeDeps, pipeBetween } from './pipes.ts'
 import type { Connected, Presence } from './presence.ts'
@@ -12,6 +14,7 @@ type Carries = Extract<AgentMessage, { type: 'carries' }>
 type Canary = Extract<AgentMessage, { type: 'canary' }>
 
 export interface ConnectorDeps extends PipeDeps {
+  readonly store: Pick<Store, 'connectors' | 'objects'>
   readonly presence: Presence
   readonly live: LiveGrants
   readonly probing: Probing
@@ -39,12 +42,18 @@ export class Connectors {
   reach(connector: Connected, said: Reach): void {
     const { type: _, probe = false, ...what } = said
     const { presence, clock } = this.#deps
+    // Its own word on its state comes by the minute; what it does not reach is known now.
+    if (!said.ok && connector.state === 'healthy') connector.state = 'degraded'
     presence.applications.tell({
       ...what,
       connector: connector.peer.identity.id,
       probe,
       atMs: clock.nowMs(),
     })
+    if (!said.ok || connector.state !== 'degraded') return
+    // It reaches this one again: nobody is shown as degraded without an application for a reason.
+    const fails = presence.applications.failingOf(connector.peer.identity.id).some(({ ok }) => !ok)
+    if (!fails) connector.state = 'healthy'
   }
 
   /** The next look at policy takes these in. */
@@ -55,6 +64,9 @@ export class Connectors {
   /** A pipe of the connector with itself: proves the data path without an application. */
   async canary(connector: Connected, asked: Canary): Promise<ControlMessage> {
     const pipe = await pipeBetween(this.#deps, connector, connector, asked.id)
+    const { identity } = connector.peer
+    const record = await this.#deps.store.connectors.byId(identity.id) // last: as it is when the tickets leave
+    if (record === undefined || !record.enabled) throw await shutOut(this.#deps.store, identity, record?.name)
     return { type: 'canary-pipe', id: asked.id, client: pipe.client, connector: pipe.connector }
   }
 }

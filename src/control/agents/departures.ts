@@ -4,6 +4,8 @@
  * @module
  */
 import type { Fault } from '../../base/faults.ts'
+import type { Parting } from '../../base/parting.ts'
+import { type Lost, lostBy } from './loss.ts'
 import type { Connected } from './presence.ts'
 
 /** What a connector last said of itself. */
@@ -14,6 +16,10 @@ export interface Departure {
   readonly address: string
   /** It closed its connection itself. */
   readonly orderly: boolean
+  /** Why, if it said so. */
+  readonly parting?: Parting
+  /** Without a goodbye: its end was seen, as of a process that has ended; or nothing came any more. */
+  readonly lost?: Lost
   /** How the connection ended otherwise. */
   readonly fault?: Pick<Fault, 'code' | 'hop' | 'detail'>
   readonly said: LastSaid
@@ -42,8 +48,12 @@ export class Departures {
     const { state, sessions, tunnels, cpuPercent, rssBytes, rttUs } = connected
     const said = { state, sessions, tunnels, cpuPercent, rssBytes, rttUs }
     const departure = { atMs, address: connected.from, orderly: fault === undefined, said }
+    const { parting } = connected.channel
     this.#put(connected.peer.identity.id, {
-      left: fault === undefined ? departure : { ...departure, fault: wordsOf(fault) },
+      left:
+        fault === undefined
+          ? { ...departure, parting }
+          : { ...departure, lost: lostBy(fault), fault: wordsOf(fault) },
     })
   }
 

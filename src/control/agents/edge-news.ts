@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { type ControlMessage, MAX_STATE_IDS } from '../../wire/control.ts'
-import type { Keyring } from '../keyring.ts'
+import { batches, type ControlMessage, MAX_LIST_BYTES, MAX_STATE_IDS } from '../../wire/control.ts'
 import type { Edges } from './edges.ts'
 import type { Presence } from './presence.ts'
 
 /** An edge that says in turns that it drains and that it does not is no flood to every agent. */
 const LIST_AT_MOST_EVERY_MS = 1000
 
+const STATE = { maxBytes: MAX_LIST_BYTES, maxItems: MAX_STATE_IDS }
+
 type EdgeState = Extract<ControlMessage, { type: 'edge-state' }>
 
 export interface EdgeNewsDeps {
   readonly presence: Presence
   readonly edges: Edges
-  readonly ticketKeys: Keyring
   readonly revokedSerials: ReadonlySet<string>
 }
 
@@ -52,25 +52,18 @@ export class EdgeNews {
 
   /** Everything a remote edge has to know: behind its welcome. */
   wholeState(): EdgeState[] {
-    const { ticketKeys, revokedSerials } = this.#deps
-    const ticketKeysNow = ticketKeys.published
-    const serials = [...revokedSerials]
-    const messages: EdgeState[] = []
-    for (let at = 0; at === 0 || at < serials.length; at += MAX_STATE_IDS) {
-      const revoked = serials.slice(at, at + MAX_STATE_IDS)
-      messages.push({ type: 'edge-state', whole: at === 0, ticketKeys: ticketKeysNow, revoked, ended: [] })
-    }
-    return messages
-  }
-
-  keysChanged(): void {
-    this.#tell({})
+    const { revokedSerials } = this.#deps
+    const [first = [], ...more] = batches(revokedSerials, STATE)
+    return [first, ...more].map((revoked, at) => ({
+      type: 'edge-state',
+      whole: at === 0,
+      revoked,
+      ended: [],
+    }))
   }
 
   revoked(serials: readonly string[]): void {
-    for (let at = 0; at < serials.length; at += MAX_STATE_IDS) {
-      this.#tell({ revoked: serials.slice(at, at + MAX_STATE_IDS) })
-    }
+    for (const revoked of batches(serials, STATE)) this.#tell({ revoked })
   }
 
   /** Pipes of this agent are to be cut wherever they are. */
@@ -79,15 +72,15 @@ export class EdgeNews {
   }
 
   #tell(news: Partial<Pick<EdgeState, 'revoked' | 'ended'>>): void {
-    const { presence, ticketKeys } = this.#deps
+    const { presence } = this.#deps
     const message: EdgeState = {
       type: 'edge-state',
       whole: false,
-      ticketKeys: ticketKeys.published,
       revoked: [],
       ended: [],
       ...news,
     }
-    for (const { channel } of presence.edges()) channel.send(message)
+    // In one order with the whole state of an edge that has just come, part of which may still wait.
+    for (const { channel } of presence.edges()) channel.sendAll([message])
   }
 }

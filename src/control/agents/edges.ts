@@ -1,14 +1,16 @@
 /**
- * The edges there are: the home edge in this process, and those that run as processes of their own and are connected.
+ * The edges there are: the home edge, beside the control plane, and those elsewhere that are connected.
  * Which of them carries a pipe is decided in policy/edge-choice.ts.
  *
  * @module
  */
+import { HOME_EDGE } from '../../api/kinds.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Peer } from '../../pki/verify.ts'
 import { chooseEdge, type EdgeCandidate } from '../../policy/edge-choice.ts'
 import type { Store } from '../../store/store.ts'
-import type { AgentMessage, KnownEdge, PipeTicket } from '../../wire/control.ts'
+import { type AgentMessage, type KnownEdge, MAX_EDGES, type PipeTicket } from '../../wire/control.ts'
+import { whyUnreadable } from '../policy-objects.ts'
 import type { Connected, Presence } from './presence.ts'
 
 type EdgesSeen = Extract<AgentMessage, { type: 'edges' }>
@@ -17,17 +19,14 @@ type EdgeStatus = Extract<AgentMessage, { type: 'edge-status' }>
 /** Where halves are brought to. */
 export type EdgeForPipe = PipeTicket['edge']
 
-/** The edge in this process. The port is known once it listens. */
+/** The edge beside the control plane. The port is known once it listens. */
 export interface HomeEdge {
   readonly id: string
   readonly host: string
   port: number
-  /** A second one, for control connections only. */
-  controlPort?: number
+  /** SHA-256 of the secret that it enrols with, hex: made anew at each start of the control plane. */
+  readonly secretHash: string
 }
-
-/** Name of the edge object that stands for the edge in this process. */
-export const HOME_NAME = 'embedded'
 
 /** As many pipes are remembered with the reason for their edge as sessions are likely to be reported of. */
 const MAX_REASONS = 10_000
@@ -40,10 +39,10 @@ export interface EdgesDeps {
 
 export class Edges {
   readonly #deps: EdgesDeps
-  /** Enabled, and enrolled where it is not the home edge. In order of name, the home edge first. */
+  /** Enabled and enrolled, in order of name; the home edge first, whatever became of its object. */
   #registered: readonly KnownEdge[] = []
   #disabled: ReadonlySet<string> = new Set()
-  /** Of the remote edges that are registered: SHA-256 of the public key that each enrolled with last, hex. */
+  /** Of the edges that are registered: SHA-256 of the public key that each enrolled with last, hex. */
   #keys: ReadonlyMap<string, string> = new Map()
   readonly #because = new Map<string, { edgeName: string; edgeBecause: string }>()
 
@@ -54,39 +53,41 @@ export class Edges {
   /** Reads what is registered. */
   async refresh(): Promise<void> {
     const { store, home } = this.#deps
-    // Whatever became of its object: the server listens.
-    let first: KnownEdge = { ...this.via(home.id), name: HOME_NAME, region: '' }
+    let first: KnownEdge = { ...this.via(home.id), name: HOME_EDGE, region: '' }
     const found: KnownEdge[] = []
     const disabled = new Set<string>()
     const keys = new Map<string, string>()
-    for (const { id, name, spec } of await store.objects.all('edge')) {
-      const { host, port, region, addresses, enabled } = spec
+    for (const stored of await store.objects.all('edge')) {
+      const { id, name, spec } = stored
+      const { host, port, region, addresses = [], enabled } = spec
       const edge = { id, name, region, host, port, ...(addresses.length > 0 && { addresses }) }
-      if (id === home.id) first = edge
-      else if (!enabled) disabled.add(id)
-      else {
-        const enrolled = await store.edges.byId(id)
-        if (enrolled === undefined) continue
-        found.push(edge)
-        keys.set(id, enrolled.publicKeyHash)
+      const isReadable = whyUnreadable(stored) === undefined
+      if (id === home.id) first = isReadable ? edge : first
+      else if (!enabled || !isReadable) {
+        disabled.add(id)
+        continue
       }
+      const enrolled = await store.edges.byId(id)
+      if (enrolled === undefined) continue
+      keys.set(id, enrolled.publicKeyHash)
+      if (id !== home.id) found.push(edge)
     }
     this.#registered = [first, ...found]
     this.#disabled = disabled
     this.#keys = keys
   }
 
-  /** For agents: every edge, and which of them takes nobody now. */
+  /** For agents: every edge, as far as they can measure so many, and which of them takes nobody now. */
   list(): KnownEdge[] {
-    const { home, presence } = this.#deps
-    return this.#registered.map((edge) => {
+    const { presence } = this.#deps
+    return this.#registered.slice(0, MAX_EDGES).map((edge) => {
       const out = this.#out(edge.id)
-      const { controlPort } = edge.id === home.id ? home : (presence.edge(edge.id) ?? {})
+      const controlPort = presence.edge(edge.id)?.controlPort
       return { ...edge, ...(controlPort && { controlPort }), ...(out && { out }) }
     })
   }
 
-  /** May this remote edge pass connections on to here? Whoever held the identity before it was enrolled anew may not. */
+  /** May this edge pass connections on to here? Whoever held the identity before it was enrolled anew may not. */
   admits({ identity: { id }, publicKeyHash }: Pick<Peer, 'identity' | 'publicKeyHash'>): boolean {
     return this.#keys.get(id) === publicKeyHash
   }
@@ -117,7 +118,11 @@ export class Edges {
     agent.edges = new Map(
       seen.map(({ edge, rttUs, fault }) => [
         edge,
-        { rttUs, code: rttUs === undefined ? fault?.code : undefined },
+        {
+          rttUs,
+          code: rttUs === undefined ? fault?.code : undefined,
+          leastUs: least(agent.edges.get(edge)?.leastUs, rttUs),
+        },
       ]),
     )
   }
@@ -157,9 +162,13 @@ export class Edges {
   }
 
   #out(id: string): 'away' | 'draining' | undefined {
-    if (id === this.#deps.home.id) return undefined
     const edge = this.#deps.presence.edge(id)
-    if (edge === undefined) return 'away'
+    // Whoever is connected came by the home edge: it is there, also while its own connection is on its way back.
+    if (edge === undefined) return id === this.#deps.home.id ? undefined : 'away'
     return edge.state === 'draining' ? 'draining' : undefined
   }
+}
+
+function least(before: number | undefined, now: number | undefined): number | undefined {
+  return before === undefined || now === undefined ? (now ?? before) : Math.min(before, now)
 }

@@ -1,3 +1,4 @@
+import { HOME_EDGE } from '../../api/kinds.ts'
 import { Fault } from '../../base/faults.ts'
 import type { KeyUse } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
@@ -20,7 +21,7 @@ export async function enrolEdge(
     publicKeyHash,
     body,
     from,
-  }: Pick<KeyUse, 'keyId'> & {
+  }: Partial<Pick<KeyUse, 'keyId'>> & {
     edgeId: string
     publicKeyHash: string
     body: EnrolRequest
@@ -28,10 +29,11 @@ export async function enrolEdge(
   },
 ): Promise<CertificateReply> {
   const edge = await tx.objects.get('edge', edgeId)
-  if (!edge.spec.enabled) throw new Fault('IDENTITY_REVOKED', `edge ${edge.name} (${edge.id}) is disabled`)
+  if (!edge.spec.enabled && edge.name !== HOME_EDGE)
+    throw new Fault('IDENTITY_REVOKED', `edge ${edge.name} (${edge.id}) is disabled`)
   const before = await tx.edges.byId(edge.id)
   const identity = { tenant: deps.tenant, role: 'edge', id: edge.id } as const
-  const issued = await issueFor(deps, identity, body.csr, namesOf(edge.spec))
+  const issued = await issueFor(deps, identity, body.csr, { names: namesOf(edge.spec) })
   const { thumbprint, serial, notAfterMs } = issued
   const generation = (before?.generation ?? 0) + 1
   await tx.edges.put({
@@ -40,12 +42,12 @@ export async function enrolEdge(
     lastAddress: from,
   })
   await tx.audit.append({
-    actor: `key ${keyId}`,
+    actor: keyId === undefined ? 'system' : `key ${keyId}`,
     action: before === undefined ? 'edge.enrol' : 'edge.enrol-again',
     object: `edge ${edge.id}`,
     detail: { name: edge.name, from, serial, host: body.host.name },
   })
-  return replyOf(deps, edge.id, issued, generation)
+  return replyOf(deps, edge.id, issued, { generation })
 }
 
 /** A key enrols what it was made for. @throws {Fault} KEY_WRONG_GROUP. */

@@ -1,12 +1,14 @@
 import type { Clock } from '../../base/clock.ts'
-import { Fault } from '../../base/faults.ts'
+import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Authority } from '../../pki/authority.ts'
 import { csrPublicKeyHash } from '../../pki/csr.ts'
 import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import type { Store } from '../../store/store.ts'
 import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
+import type { Failures } from '../failures.ts'
 import { issueFor, replyOf } from './certify.ts'
+import type { HomeEdge } from './edges.ts'
 import { enrolEdge, requireKeyFor } from './enrol-edge.ts'
 import { groupFor } from './enrol-group.ts'
 
@@ -15,25 +17,40 @@ export interface EnrolDeps {
   readonly authority: Authority
   readonly tenant: string
   readonly clock: Clock
+  readonly home: Pick<HomeEdge, 'id' | 'secretHash'>
+  readonly keyFailures: Failures
 }
 
 /**
- * Exchanges a provisioning key for the certificate of a new connector, or of the edge that the key is for.
+ * Exchanges a provisioning key for the certificate of a new connector, or of the edge that the key is for. The edge beside
+ * the control plane comes with a secret that only lies in its state directory.
  *
  * The use of the key, the connector and the audit record are one transaction: whatever crashes, a use is never
  * spent without a connector. The same public key gets the same connector again, and spends nothing.
  *
  * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED, KEY_WRONG_GROUP, WRONG_CONNECTOR_KIND,
- *   IDENTITY_REVOKED, INVALID (the CSR).
+ *   IDENTITY_REVOKED, INVALID (the CSR), RATE_LIMITED for whoever fails too often.
  */
 export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): Promise<CertificateReply> {
-  const { store, tenant, clock } = deps
+  const { store, tenant, clock, home } = deps
   const publicKeyHash = await csrPublicKeyHash(body.csr)
   const secretHash = hashKeySecret(body.secret)
   return store.transaction(async (tx) => {
-    const use = await tx.keys.consume(secretHash, publicKeyHash, clock.nowMs())
+    if (secretHash === home.secretHash && body.role === 'edge') {
+      return enrolEdge(deps, tx, { edgeId: home.id, publicKeyHash, body, from })
+    }
+    const use = await tx.keys.consume(secretHash, publicKeyHash, clock.nowMs()).catch((thrown: unknown) => {
+      // Looked up first: a valid one is taken, however many failed before.
+      if (asFault(thrown).code === 'KEY_UNKNOWN') deps.keyFailures.failed(from)
+      throw thrown
+    })
     requireKeyFor(body.role ?? 'connector', use)
     const { edgeId, keyId } = use
+    if (edgeId === home.id) {
+      throw new Fault('KEY_WRONG_GROUP', `key ${keyId} is for the edge that the server enrols by itself`, {
+        seen: { key: keyId, edge: edgeId },
+      })
+    }
     if (edgeId !== undefined) return enrolEdge(deps, tx, { edgeId, keyId, publicKeyHash, body, from })
     const before = use.already === undefined ? undefined : await tx.connectors.byId(use.already)
     if (before !== undefined && !before.enabled) {
@@ -65,6 +82,6 @@ export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): 
       object: `connector ${id}`,
       detail: { name: record.name, group: groupId, from, serial: issued.serial, host: body.host.name },
     })
-    return replyOf(deps, id, issued, held.generation)
+    return replyOf(deps, id, issued, held)
   })
 }

@@ -6,14 +6,13 @@ import { isAddress } from '../../policy/destination.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { IssuedGrant } from '../../store/revocations.ts'
-import type { Store } from '../../store/store.ts'
+import type { Repositories } from '../../store/store.ts'
 import type { Permitted } from './authorize.ts'
 
 /** Short: what is not renewed ends by itself. Clients renew at 2/3 while they use it. */
 const GRANT_LIFE_MS = 600_000
 
 export interface GrantDeps {
-  readonly store: Store
   readonly tenant: string
   readonly clock: Clock
 }
@@ -23,25 +22,38 @@ export interface Grantee {
   readonly userName: string
   readonly device: string
   readonly thumbprint: string
+  /** Asked for. */
+  readonly port: number
+  readonly protocol: 'tcp' | 'udp'
   /** End of the client certificate: a grant does not outlive it. */
   readonly notAfterMs: number
 }
 
+/** A grant that counts once it is kept. */
+export interface MadeGrant {
+  readonly grant: Grant
+  readonly jws: string
+  readonly live: IssuedGrant
+  /** For the audit record: names as they are now. */
+  readonly named: { readonly rule: string; readonly connector: string }
+}
+
 /**
- * Signs the permission, once it is durable that it was given.
+ * Makes the permission, to be kept before anybody gets it.
  *
- * A grant names the one host that was asked for, with all ports of its segment: another host of the same
- * segment may belong to a more specific segment, with other rules. `addressCidrs` is what the segment itself says
+ * A grant names the one host and port that were asked for: another host or port of the same segment may belong to a more
+ * specific segment, with other rules, and what ends a grant then ends nothing else. `addressCidrs` is what the segment itself says
  * of addresses: only a CIDR of its own opens a special range, never the address somebody asked for.
  */
-export async function issueGrant(
+export async function makeGrant(
   deps: GrantDeps,
   key: SigningKey,
   to: Grantee,
   permitted: Permitted,
   connector: Candidate,
-): Promise<{ grant: Grant; jws: string; live: IssuedGrant }> {
+): Promise<MadeGrant> {
   const { host, segment, rule } = permitted
+  const port: [number, number] = [to.port, to.port]
   const nowMs = deps.clock.nowMs()
   const address = isAddress(host)
   const grant: Grant = {
@@ -58,8 +70,8 @@ export async function issueGrant(
     hosts: address ? [] : [host],
     cidrs: address ? [`${host}/${host.includes(':') ? 128 : 32}`] : [],
     addressCidrs: meantNetworks(segment, host),
-    tcp: segment.tcp.map(([from, last]) => [from, last]),
-    udp: segment.udp.map(([from, last]) => [from, last]),
+    tcp: to.protocol === 'tcp' ? [port] : [],
+    udp: to.protocol === 'udp' ? [port] : [],
     issuedMs: nowMs,
     expiresMs: Math.min(nowMs + GRANT_LIFE_MS, to.notAfterMs),
   }
@@ -73,16 +85,20 @@ export async function issueGrant(
     host,
     expiresMs: grant.expiresMs,
     ports: { tcp: grant.tcp, udp: grant.udp },
+    networks: grant.addressCidrs,
   }
-  const jws = await signGrant(key, grant)
-  await deps.store.transaction(async (tx) => {
-    await tx.revocations.issued(live)
-    await tx.audit.append({
-      actor: `user ${to.user}`,
-      action: 'grant.issue',
-      object: `grant ${grant.id}`,
-      detail: { host, segment: segment.name, rule: rule.name, connector: connector.name, device: to.device },
-    })
+  const named = { rule: rule.name, connector: connector.name }
+  return { grant, jws: await signGrant(key, grant), live, named }
+}
+
+/** To be done in the transaction in which it was asked whether policy still gives it. */
+export async function keepGrant(tx: Repositories, { grant, live, named }: MadeGrant): Promise<void> {
+  const { id, user, device, segmentName: segment } = grant
+  await tx.revocations.issued(live)
+  await tx.audit.append({
+    actor: `user ${user}`,
+    action: 'grant.issue',
+    object: `grant ${id}`,
+    detail: { host: live.host, segment, ...named, device },
   })
-  return { grant, jws, live }
 }

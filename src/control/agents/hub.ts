@@ -1,16 +1,20 @@
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import { isOverShare } from '../../base/shares.ts'
+import { StandstillWatch } from '../../base/standstill.ts'
+import { atDate } from '../../base/wall-clock.ts'
 import { type ControlEnd, sayGoodbye } from '../../link/control-channel.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
+import { ownDoing } from '../../link/own-doing.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Store } from '../../store/store.ts'
 import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../../wire/control.ts'
+import type { ControlShares } from '../shares.ts'
+import { admitted, signInOver } from './admitted.ts'
 import { adoptCertificate, cloned } from './adopt.ts'
-import { revoked } from './certify.ts'
 import { InTurn } from './in-turn.ts'
 import type { Connected, Presence } from './presence.ts'
-import { agentRecord } from './records.ts'
 
 type Hello = Extract<AgentMessage, { type: 'hello' }>
 export type AfterHello = Exclude<AgentMessage, Hello>
@@ -33,6 +37,7 @@ export interface HubDeps {
   readonly store: Store
   readonly presence: Presence
   readonly handlers: AgentHandlers
+  readonly shares: ControlShares
   readonly clock: Clock
   readonly log: Log
 }
@@ -40,9 +45,10 @@ export interface HubDeps {
 const HELLO_MS = 10_000
 /** How long the connection of an identity has to prove that it is alive when a second one comes. */
 const ALIVE_MS = 2_000
-const CLIENT_CONNECTIONS = 32
 /** Messages of one connection that are worked on at the same time. */
 const AT_ONCE = 8
+/** Messages of one connection that wait for that: over it nothing is read from it, its pings neither. */
+const MAY_WAIT = 64
 /** A difference that certificates bear, but that will not stay small. */
 const SKEW_WARN_MS = 60_000
 
@@ -50,6 +56,7 @@ const SKEW_WARN_MS = 60_000
 export class Hub {
   readonly #deps: HubDeps
   readonly #open = new Set<ControlEnd>()
+  readonly #watch = new StandstillWatch()
 
   constructor(deps: HubDeps) {
     this.#deps = deps
@@ -62,10 +69,13 @@ export class Hub {
       () => sayGoodbye(channel, new Fault('HANDSHAKE_TIMEOUT', 'no hello came')),
       HELLO_MS,
     )
-    void channel.closed.then(() => {
-      clearTimeout(timer)
-      this.#open.delete(channel)
-    })
+    void this.#guard(
+      peer,
+      channel.closed.then(() => {
+        clearTimeout(timer)
+        this.#open.delete(channel)
+      }),
+    )
     channel.onMessage = (message) => {
       clearTimeout(timer)
       if (message.type !== 'hello') {
@@ -73,15 +83,25 @@ export class Hub {
         return
       }
       channel.onMessage = undefined // What comes while the hello is judged waits in the channel.
-      this.#greet(channel, peer, { from, via }, message).catch((error) => {
+      const greeting = this.#greet(channel, peer, { from, via }, message).catch((error) => {
         const fault = asFault(error)
-        this.#deps.log.warn(
-          { event: 'agent.refused', agent: peer.identity.id, from, code: fault.code, seen: fault.seen },
-          fault.message,
-        )
-        this.#deps.handlers.refused(peer, from, fault)
         sayGoodbye(channel, fault)
+        const fields = { event: 'agent.refused', agent: peer.identity.id, from, code: fault.code }
+        if (fault.code === 'INTERNAL') this.#deps.log.error({ ...fields, err: error }, fault.message)
+        else this.#deps.log.warn({ ...fields, seen: fault.seen }, fault.message)
+        this.#deps.handlers.refused(peer, from, fault)
       })
+      void this.#guard(peer, greeting)
+    }
+  }
+
+  /** What goes wrong at one connection is a line in the log, and nobody else's. */
+  async #guard({ identity }: Peer, work: Promise<unknown>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      const fields = { event: 'agent.defect', agent: identity.id, err: error }
+      this.#deps.log.error(fields, 'a defect at the connection of one agent')
     }
   }
 
@@ -90,10 +110,11 @@ export class Hub {
     const channels = [...this.#open]
     for (const channel of channels) channel.close()
     await Promise.all(channels.map((channel) => channel.closed))
+    this.#watch[Symbol.dispose]()
   }
 
   async #greet(channel: ControlEnd, peer: Peer, { from, via }: Place, hello: Hello): Promise<void> {
-    const { store, presence, handlers, clock, log } = this.#deps
+    const { store, presence, handlers, shares, clock, log } = this.#deps
     const { id, role } = peer.identity
     if (hello.version !== PROTOCOL_VERSION) {
       const detail = `the agent speaks ${hello.version} (${hello.program}), the control plane ${PROTOCOL_VERSION}`
@@ -101,9 +122,11 @@ export class Hub {
     }
     if (hello.role !== role)
       throw new Fault('PROTOCOL_ERROR', `the certificate says ${role}, the hello ${hello.role}`)
-    const record = await agentRecord(store, peer.identity)
-    if (record === undefined || !record.enabled) throw revoked(peer.identity, record?.name)
+    const record = await admitted(store, peer.identity, clock.nowMs())
+    shares.connects.take(id, record.userId)
     await adoptCertificate(store, peer, record, from)
+    // Before anybody knows that it is here: what it is asked for is decided by what it says now.
+    if (role === 'client') await store.devices.reported(id, hello.posture ?? {})
     const skewMs = hello.timeMs - clock.nowMs()
     if (Math.abs(skewMs) > SKEW_WARN_MS) {
       log.warn(
@@ -118,9 +141,10 @@ export class Hub {
       via,
       hostName: hello.host,
       program: hello.program,
+      run: hello.run,
       sinceMs: clock.nowMs(),
+      skewMs,
       device: record.userId === undefined ? undefined : { name: record.name, userId: record.userId },
-      posture: hello.posture ?? {},
       state: 'connected',
       sessions: 0,
       tunnels: 0,
@@ -129,6 +153,7 @@ export class Hub {
       rttUs: 0,
       edges: new Map(),
     }
+    channel.hold() // from here on others know of it
     if (role !== 'client') {
       const there = () => (role === 'connector' ? presence.connector(id) : presence.edge(id))
       for (let before = there(); before; before = there())
@@ -136,27 +161,44 @@ export class Hub {
       if (role === 'connector') presence.addConnector(connected)
       else presence.addEdge(connected)
     } else {
-      if (presence.clients(id).size >= CLIENT_CONNECTIONS) {
-        throw new Fault('EDGE_BUSY', `device ${id} has ${CLIENT_CONNECTIONS} control connections`, {
-          hop: 'control',
-        })
-      }
+      shares.connections.take(id, record.userId)
+      void this.#guard(
+        peer,
+        channel.closed.then(() => shares.connections.give(id, record.userId)),
+      )
+      this.#sayTwoPlaces(connected)
       presence.addClient(connected)
     }
-    const certificateEnds = setTimeout(() => {
+    const sayEnded = () => {
+      const { name, signIn } = record
+      if (signIn !== undefined && signIn.endMs <= peer.notAfterMs) {
+        sayGoodbye(channel, signInOver(`device ${name} (${id})`, signIn))
+        return
+      }
       const notAfter = rfc3339(peer.notAfterMs)
       const ended = `the certificate ended at ${notAfter} and was not renewed in time`
       sayGoodbye(channel, new Fault('CERT_EXPIRED', `${role} ${id}: ${ended}`, { seen: { notAfter } }))
-    }, peer.notAfterMs - clock.nowMs()).unref()
-    void channel.closed.then((fault) => {
-      clearTimeout(certificateEnds)
-      presence.remove(connected)
-      handlers.left(connected, fault)
-    })
-    for (const message of await handlers.welcome(connected)) channel.send(message)
+    }
+    const certificateEnds = atDate(peer.notAfterMs, sayEnded, clock)
+    void this.#guard(
+      peer,
+      channel.closed.then((fault) => {
+        certificateEnds[Symbol.dispose]()
+        presence.remove(connected)
+        handlers.left(connected, fault && ownDoing(fault, this.#watch.recent(), 'control'))
+      }),
+    )
+    // Whoever was disabled or signed out while the former connection was asked for a sign of life was not here to be cut.
+    await admitted(store, peer.identity, clock.nowMs())
+    const welcome = () => handlers.welcome(connected)
+    const [first, ...more] =
+      role === 'client' ? await shares.welcomes.run(record.userId ?? id, welcome) : await welcome()
+    if (first !== undefined) channel.release(first)
+    channel.sendAll(more)
     const inTurn = new InTurn<AgentMessage>({
       atOnce: AT_ONCE,
-      work: (message) => this.#answer(connected, message),
+      mayWait: MAY_WAIT,
+      work: (message) => this.#guard(peer, this.#answer(connected, message)),
       full: (isFull) => (isFull ? channel.pause() : channel.resume()),
     })
     void channel.closed.then(() => inTurn.drop())
@@ -184,6 +226,26 @@ export class Hub {
     this.#deps.presence.remove(before)
   }
 
+  /** A name may change while a machine runs, so nobody is refused for it: the first renewal tells (adopt.ts). */
+  #sayTwoPlaces({ peer, from, hostName }: Connected): void {
+    const { id } = peer.identity
+    for (const other of this.#deps.presence.clients(id)) {
+      if (other.hostName === hostName) continue
+      this.#deps.log.warn(
+        {
+          event: 'agent.two-places',
+          agent: id,
+          from,
+          host: hostName,
+          otherFrom: other.from,
+          otherHost: other.hostName,
+        },
+        `device ${id} is connected from host ${other.hostName} (${other.from}) and comes from ${hostName} (${from}): its state may have been copied`,
+      )
+      return
+    }
+  }
+
   async #answer(connected: Connected, message: AgentMessage): Promise<void> {
     const { handlers, log } = this.#deps
     const { channel } = connected
@@ -193,10 +255,14 @@ export class Hub {
       if (answer !== undefined) channel.send(answer)
     } catch (error) {
       const fault = asFault(error)
-      if (fault.code === 'INTERNAL')
-        log.error({ event: 'agent.defect', err: error, type: message.type }, fault.message)
+      // One message that cannot be worked on costs its sender that message: the connection carries many more.
+      const about = { agent: connected.peer.identity.id, type: message.type, code: fault.code }
+      if (fault.code === 'INTERNAL') log.error({ event: 'agent.defect', err: error, ...about }, fault.message)
+      if (isOverShare(fault)) log.warn({ event: 'share.full', ...about, seen: fault.seen }, fault.message)
       if ('id' in message) channel.send({ type: 'failed', id: message.id, fault: faultToMessage(fault) })
-      else sayGoodbye(channel, fault)
+      else if (fault.code === 'PROTOCOL_ERROR') sayGoodbye(channel, fault)
+      else if (fault.code !== 'INTERNAL')
+        log.warn({ event: 'agent.refused-message', ...about }, fault.message)
     }
   }
 }

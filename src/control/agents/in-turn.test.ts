@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { InTurn } from './in-turn.ts'
 
-function held(atOnce: number) {
+function held(atOnce: number, mayWait = 2) {
   const begun: number[] = []
   const ends: (() => void)[] = []
   const full: boolean[] = []
   const inTurn = new InTurn<number>({
     atOnce,
+    mayWait,
     work: (message) => {
       begun.push(message)
       return new Promise((resolve) => ends.push(resolve))
@@ -18,10 +19,12 @@ function held(atOnce: number) {
   return { inTurn, begun, ends, full, turn }
 }
 
-test('a few at once, the others in the order they came; reading stops while any waits', async () => {
+test('a few at once, the others in the order they came; reading stops when too many wait', async () => {
   const { inTurn, begun, ends, full, turn } = held(2)
-  for (let n = 1; n <= 5; n++) inTurn.take(n)
-  assert.deepEqual([begun, full], [[1, 2], [true]])
+  for (let n = 1; n <= 4; n++) inTurn.take(n)
+  assert.deepEqual([begun, full], [[1, 2], []], 'two that wait are no reason')
+  inTurn.take(5)
+  assert.deepEqual(full, [true])
   for (let n = 0; n < 5; n++) {
     ends[n]!()
     await turn()
@@ -52,7 +55,7 @@ test('one that comes later does not overtake one that waits', async () => {
 
 test('work that never leaves its turn of the event loop leaves room for others', async () => {
   let done = 0
-  const inTurn = new InTurn<number>({ atOnce: 4, work: async () => void done++, full: () => {} })
+  const inTurn = new InTurn<number>({ atOnce: 4, mayWait: 64, work: async () => void done++, full: () => {} })
   for (let n = 0; n < 1000; n++) inTurn.take(n)
   await new Promise((resolve) => setImmediate(resolve))
   assert.ok(done < 100, `${done} were done before anybody else was heard`)

@@ -1,9 +1,11 @@
 export interface InTurnOptions<Message> {
   /** As many at once; the others wait. */
   readonly atOnce: number
+  /** As many may wait before nothing more is read: what is not read may be a ping. */
+  readonly mayWait: number
   /** Never rejects. */
   readonly work: (message: Message) => Promise<void>
-  /** Told when the first has to wait and when none does any more: stop reading, read on. */
+  /** Told when too many wait, and when half of them do not any more: stop reading, read on. */
   readonly full: (isFull: boolean) => void
 }
 
@@ -15,6 +17,7 @@ export class InTurn<Message> {
   readonly #o: InTurnOptions<Message>
   #waiting: Message[] = []
   #working = 0
+  #full = false
 
   constructor(options: InTurnOptions<Message>) {
     this.#o = options
@@ -22,7 +25,7 @@ export class InTurn<Message> {
 
   take(message: Message): void {
     if (this.#working < this.#o.atOnce && this.#waiting.length === 0) this.#begin(message)
-    else if (this.#waiting.push(message) === 1) this.#o.full(true)
+    else if (this.#waiting.push(message) > this.#o.mayWait && !this.#full) this.#tell(true)
   }
 
   /** What waits is not begun. */
@@ -39,11 +42,16 @@ export class InTurn<Message> {
     })
   }
 
+  #tell(isFull: boolean): void {
+    this.#full = isFull
+    this.#o.full(isFull)
+  }
+
   readonly #next = (): void => {
     if (this.#working >= this.#o.atOnce) return
     const next = this.#waiting.shift()
     if (next === undefined) return
-    if (this.#waiting.length === 0) this.#o.full(false)
+    if (this.#full && this.#waiting.length <= this.#o.mayWait / 2) this.#tell(false)
     this.#begin(next)
   }
 }

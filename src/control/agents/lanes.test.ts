@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
+import { atOnce } from '../../base/slices.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { loadPolicy } from '../snapshot.ts'
 import { lanesOf } from './lanes.ts'
@@ -15,12 +16,16 @@ test('clients are told the rules, and of segments only what lies within one', as
     tcp: ['443'],
   })
   await put(store, 'segment', 's2', { domains: ['off.saas.example'], tcp: ['443'], enabled: false })
-  assert.deepEqual(lanesOf(await loadPolicy(store)), { bypass: [], claimed: [] }, 'no rule, nothing to tell')
+  assert.deepEqual(
+    atOnce(lanesOf(await loadPolicy(store))),
+    { bypass: [], claimed: [] },
+    'no rule, nothing to tell',
+  )
 
   await put(store, 'internet-rule', 'saas', { domains: ['*.saas.example', 'status.corp.example'] })
   await put(store, 'internet-rule', 'later', { domains: ['*.saas.example'] })
   await put(store, 'internet-rule', 'off', { domains: ['news.example'], enabled: false })
-  const lanes = lanesOf(await loadPolicy(store))
+  const lanes = atOnce(lanesOf(await loadPolicy(store)))
   assert.deepEqual(lanes?.bypass.map(({ pattern }) => pattern).sort(), [
     '*.saas.example',
     'status.corp.example',
@@ -35,5 +40,5 @@ test('a list that is too long to be told is not told in part', async () => {
     const domains = Array.from({ length: 101 }, (_, name) => `a${name}.b${at}.saas.example`)
     await put(store, 'segment', `s${at}`, { domains, tcp: ['443'] })
   }
-  assert.equal(lanesOf(await loadPolicy(store)), undefined)
+  assert.equal(atOnce(lanesOf(await loadPolicy(store))), undefined)
 })

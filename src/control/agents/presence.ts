@@ -6,6 +6,7 @@ import type { ConnectorState } from '../../policy/select.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 import { Applications } from './applications.ts'
 import { Returning } from './returning.ts'
+import { Runs } from './runs.ts'
 
 /** One control connection of one agent that has said hello. */
 export interface Connected {
@@ -17,10 +18,13 @@ export interface Connected {
   readonly via: string
   readonly hostName: string
   readonly program: string
+  /** The process of it, as its session reports name it. */
+  readonly run?: string
   readonly sinceMs: number
+  /** How far its clock was ahead of ours when it came; negative is behind. */
+  readonly skewMs: number
   /** Of a client: the device as the store has it. */
   readonly device?: { readonly name: string; readonly userId: string }
-  readonly posture: Readonly<Record<string, string | number | boolean>>
   /** What a connector last said of itself; `connected` until it has. */
   state: Exclude<ConnectorState, 'disconnected' | 'disabled'>
   sessions: number
@@ -32,6 +36,8 @@ export interface Connected {
   edges: Reachability
   /** Of an edge: its second port, for control connections only. */
   controlPort?: number
+  /** Session records that it says it has given up. */
+  shed?: number
   /** Sessions it was chosen for since it last told how many it has. */
   given?: number
   figures?: Figures
@@ -46,10 +52,15 @@ export interface Connected {
 /** Who is connected now, and what connectors have lately seen of applications. Nothing of it is written to the store. */
 export class Presence {
   readonly returning = new Returning()
+  readonly runs: Runs
   readonly applications = new Applications()
   readonly #connectors = new Map<string, Connected>()
   readonly #clients = new Map<string, Set<Connected>>()
   readonly #edges = new Map<string, Connected>()
+
+  constructor(runs = new Runs()) {
+    this.runs = runs
+  }
 
   connector(id: string): Connected | undefined {
     return this.#connectors.get(id)
@@ -80,6 +91,7 @@ export class Presence {
   /** Replaces what was known of a connector: one identity, one connection. */
   addConnector(connected: Connected): void {
     this.#connectors.set(connected.peer.identity.id, connected)
+    this.#arrived(connected)
     this.returning.arrived(connected.peer.identity.id)
   }
 
@@ -92,20 +104,34 @@ export class Presence {
     const id = connected.peer.identity.id
     const set = this.#clients.get(id) ?? new Set()
     this.#clients.set(id, set.add(connected))
+    this.#arrived(connected)
   }
 
+  /** Once more, or of one that was replaced, it changes nothing. */
   remove(connected: Connected): void {
     const { role, id } = connected.peer.identity
     if (role !== 'client') {
       const all = role === 'connector' ? this.#connectors : this.#edges
       if (all.get(id) !== connected) return
       all.delete(id)
+      this.#left(connected)
       if (role === 'connector' && connected.state !== 'draining') this.returning.lost(id)
       return
     }
     const set = this.#clients.get(id)
-    set?.delete(connected)
-    if (set?.size === 0) this.#clients.delete(id)
+    if (set?.delete(connected) !== true) return
+    this.#left(connected, set)
+    if (set.size === 0) this.#clients.delete(id)
+  }
+
+  #arrived({ peer, run }: Connected): void {
+    if (run !== undefined) this.runs.here(peer.identity.id, run)
+  }
+
+  /** Unless another connection of the same process is here: it came while nobody knew yet that this one was dead. */
+  #left({ peer, run }: Connected, others: ReadonlySet<Connected> = NONE): void {
+    if (run === undefined || [...others].some((other) => other.run === run)) return
+    this.runs.left(peer.identity.id, run)
   }
 }
 

@@ -6,13 +6,21 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { AFTER_USE_MS, type Planned, planProbes, type Use } from '../../policy/probe-plan.ts'
-import type { WatchedApplication } from '../../wire/control.ts'
+import { Rerun } from '../../base/rerun.ts'
+import { nextTurn, turnIsOver } from '../../base/slices.ts'
+import { meantNetworks } from '../../policy/meant-networks.ts'
+import { type Planned, planProbes, type Use } from '../../policy/probe-plan.ts'
+import type { PolicySegment } from '../../policy/segment.ts'
+import { type ControlMessage, MAX_PROBES, type WatchedApplication } from '../../wire/control.ts'
+import { inParts } from '../../wire/parts.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
 import type { Connected, Presence } from './presence.ts'
+import { Uses } from './uses.ts'
 
-const MAX_USES = 5000
 const MAX_NETWORKS = 32
+/** So long a plan is good where nothing has changed: a use has ended by itself, or others are later now. */
+const PLAN_MS = 30_000
+const MAX_PLANS = 10_000
 
 export interface ProbingDeps {
   readonly presence: Presence
@@ -23,9 +31,18 @@ export interface ProbingDeps {
 
 export class Probing {
   readonly #deps: ProbingDeps
-  readonly #uses = new Map<string, Use>()
+  readonly #uses = new Uses()
+  /** By connector group: its members are asked to watch the same. */
+  readonly #plans = new Map<string, Plan>()
   /** What each connection was told last, as text. */
   readonly #told = new WeakMap<Connected, string>()
+
+  /** Segments of which somebody uses what nobody has used lately: their connectors have not heard of it yet. */
+  readonly #newlyUsed = new Set<string>()
+  readonly #tellOfUses = new Rerun(
+    () => this.#tellUsed(),
+    (error) => this.#sayFailed(error),
+  )
 
   constructor(deps: ProbingDeps) {
     this.#deps = deps
@@ -33,45 +50,93 @@ export class Probing {
 
   /** Policy let somebody through. What is new is watched at once. */
   used(use: Omit<Use, 'atMs'>): void {
-    const key = `${use.segment} ${use.host} ${use.port}`
-    const nowMs = this.#deps.clock.nowMs()
-    const before = this.#uses.get(key)
-    this.#uses.delete(key)
-    this.#uses.set(key, { ...use, atMs: nowMs })
-    if (this.#uses.size > MAX_USES) this.#uses.delete(this.#uses.keys().next().value!)
-    if (before === undefined || before.atMs <= nowMs - AFTER_USE_MS) void this.refresh()
+    if (!this.#uses.add(use, this.#deps.clock.nowMs())) return
+    this.#newlyUsed.add(use.segment)
+    this.#tellOfUses.ask()
   }
 
   /** When it was used last, if that is known. */
   usedMs(segment: string): number | undefined {
-    const times = [...this.#uses.values()].filter((use) => use.segment === segment).map(({ atMs }) => atMs)
-    return times.length === 0 ? undefined : Math.max(...times)
+    return this.#uses.lastMs(segment, this.#deps.clock.nowMs())
+  }
+
+  async #tellUsed(): Promise<void> {
+    const segments = [...this.#newlyUsed]
+    this.#newlyUsed.clear()
+    const { policy, presence } = this.#deps
+    const snapshot = await policy()
+    const groups = segments.flatMap((id) => {
+      const segment = snapshot.destinations.byId(id)
+      return segment === undefined ? [] : snapshot.connectorGroupsOf(segment)
+    })
+    const members = snapshot.members([...new Set(groups)])
+    await this.refresh(members.map(({ id }) => presence.connector(id)).filter((one) => one !== undefined))
+  }
+
+  #sayFailed(error: unknown): void {
+    this.#deps.log.warn(
+      { event: 'probes.refresh-failed', err: error },
+      'connectors were not told what to watch',
+    )
   }
 
   /** Connectors hear of their lists where those have changed. */
   async refresh(who: Iterable<Connected> = this.#deps.presence.connectors()): Promise<void> {
-    const { policy, clock, log } = this.#deps
     try {
-      const snapshot = await policy()
-      const nowMs = clock.nowMs()
-      for (const [key, use] of this.#uses) if (use.atMs <= nowMs - AFTER_USE_MS) this.#uses.delete(key)
-      const uses = [...this.#uses.values()]
-      for (const connected of who) {
-        const id = connected.peer.identity.id
-        const segments = snapshot.segments.filter((segment) =>
-          snapshot.members(snapshot.connectorGroupsOf(segment)).some((member) => member.id === id),
-        )
-        const applications = planProbes(segments, uses, nowMs).map(watched)
-        const text = JSON.stringify(applications)
-        // A connection is told once at least: what its connector watched before may be nobody's wish any more.
-        if (text === this.#told.get(connected)) continue
-        this.#told.set(connected, text)
-        connected.channel.send({ type: 'probe', applications })
+      const snapshot = await this.#deps.policy()
+      const nowMs = this.#deps.clock.nowMs()
+      for (const connected of [...who]) {
+        if (turnIsOver()) await nextTurn()
+        const group = snapshot.connector(connected.peer.identity.id)?.groupId ?? ''
+        this.#tell(connected, this.#planOf(group, snapshot.segmentsBehind(group), nowMs))
       }
     } catch (error) {
-      log.warn({ event: 'probes.refresh-failed', err: error }, 'connectors were not told what to watch')
+      this.#sayFailed(error)
     }
   }
+
+  /** As it was a moment ago, unless something of it has changed. */
+  #planOf(group: string, segments: readonly PolicySegment[], nowMs: number): Plan {
+    const before = this.#plans.get(group)
+    if (before !== undefined && before.untilMs > nowMs && isSame(before, segments, this.#uses)) return before
+    const uses = segments.flatMap(({ id }) => this.#uses.of(id, nowMs))
+    const applications = planProbes(segments, uses, nowMs).map(watched)
+    const made = { applications, text: JSON.stringify(applications), segments }
+    const plan = { ...made, mark: this.#uses.mark, untilMs: nowMs + PLAN_MS }
+    if (this.#plans.size >= MAX_PLANS) this.#plans.clear() // Of groups that are no more, too.
+    this.#plans.set(group, plan)
+    return plan
+  }
+
+  #tell(connected: Connected, { applications, text }: Plan): void {
+    // A connection is told once at least: what its connector watched before may be nobody's wish any more.
+    if (text === this.#told.get(connected)) return
+    this.#told.set(connected, text)
+    connected.channel.sendAll(listOf(applications))
+  }
+}
+
+interface Plan {
+  readonly applications: readonly WatchedApplication[]
+  readonly text: string
+  readonly segments: readonly PolicySegment[]
+  /** What of uses it knows. */
+  readonly mark: number
+  /** Uses end by themselves. */
+  readonly untilMs: number
+}
+
+function isSame(plan: Plan, segments: readonly PolicySegment[], uses: Uses): boolean {
+  if (plan.segments.length !== segments.length) return false
+  return segments.every((one, at) => one === plan.segments[at] && uses.changed(one.id) <= plan.mark)
+}
+
+function listOf(applications: readonly WatchedApplication[]): ControlMessage[] {
+  return inParts(applications, MAX_PROBES).map(({ part, items }) => ({
+    type: 'probe',
+    part,
+    applications: items,
+  }))
 }
 
 function watched({ segment, host, port, everyMs }: Planned): WatchedApplication {
@@ -80,8 +145,7 @@ function watched({ segment, host, port, everyMs }: Planned): WatchedApplication 
     segmentName: segment.name.slice(0, 128),
     host,
     port,
-    // An address that the segment names is meant, special or not.
-    networks: [...segment.addressCidrs, ...segment.cidrs].slice(0, MAX_NETWORKS),
+    networks: meantNetworks(segment, host).slice(0, MAX_NETWORKS),
     everyMs,
   }
 }

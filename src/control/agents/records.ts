@@ -1,4 +1,6 @@
+import { HOME_EDGE } from '../../api/kinds.ts'
 import type { Identity } from '../../pki/identity.ts'
+import type { DeviceRecord } from '../../store/devices.ts'
 import type { HeldCertificate } from '../../store/identity.ts'
 import type { Repositories } from '../../store/store.ts'
 
@@ -11,6 +13,8 @@ export interface AgentRecord extends HeldCertificate {
   readonly lastAddress?: string
   /** Of a client: whose device it is. */
   readonly userId?: string
+  /** Of a client: what its certificates rest on, unless that was ended. */
+  readonly signIn?: DeviceRecord['signIn']
   /** Names and addresses that its certificate is for: of an edge. */
   readonly names?: string[]
 }
@@ -24,7 +28,8 @@ export async function agentRecord(store: Reader, { role, id }: Identity): Promis
   const [held, edge] = await Promise.all([store.edges.byId(id), store.objects.find('edge', id)])
   if (held === undefined || edge === undefined) return undefined
   const { enabled, host, addresses } = edge.spec
-  return { ...held, name: edge.name, enabled, names: namesOf({ host, addresses }) }
+  const { name } = edge
+  return { ...held, name, enabled: enabled || name === HOME_EDGE, names: namesOf({ host, addresses }) }
 }
 
 export function namesOf(edge: { host: string; addresses?: readonly string[] }): string[] {

@@ -1,47 +1,35 @@
-import type { SessionFacts } from '../../store/session-record.ts'
-import type { SessionReport } from '../../wire/control.ts'
+import type { IssuedGrant } from '../../store/revocations.ts'
+import type { SessionFixed, SessionNames } from '../../store/session-record.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
-import type { Edges } from './edges.ts'
-import type { Connected } from './presence.ts'
+import type { Presence } from './presence.ts'
 
-/** The report with the reporter's proven identity in it: an agent speaks for nobody else. */
-export function ownReport(connected: Connected, report: SessionReport): SessionReport {
-  const { role, id } = connected.peer.identity
-  return role === 'client'
-    ? { ...report, side: 'client', device: id, user: undefined }
-    : { ...report, side: 'connector', connector: id }
+/** What a grant fixes of its sessions, with the names of today: records are read long after objects are gone. */
+export interface GrantFacts {
+  readonly issued: IssuedGrant
+  readonly fixed: SessionFixed
+  readonly names: SessionNames
 }
 
-/**
- * Names for the ids in reports of one agent, as they are now: records are read long after objects are gone.
- * Thousands of sessions a second share a few segments and rules, so each pair is looked up once.
- */
-export function sessionFacts(
-  connected: Connected,
+export function factsOfGrant(
+  issued: IssuedGrant,
   policy: PolicySnapshot,
-  edges: Pick<Edges, 'reasonFor'>,
-): (report: SessionReport) => SessionFacts {
-  const known = new Map<string, SessionFacts>()
-  const { device } = connected
-  const who = device && {
-    user: device.userId,
-    userName: policy.users.get(device.userId)?.name,
-    deviceName: device.name,
+  presence: Pick<Presence, 'clients'>,
+): GrantFacts {
+  const { id, userId, deviceId, connectorId, segmentId, ruleId, host } = issued
+  const [client] = presence.clients(deviceId)
+  const names = {
+    userName: policy.users.get(userId)?.name,
+    deviceName: client?.device?.name,
+    segmentName: policy.destinations.byId(segmentId)?.name,
+    ruleName: policy.rules.byId(ruleId)?.name,
+    connectorName: policy.connector(connectorId)?.name,
   }
-  const named = ({ segment: segmentId, rule, connector }: SessionReport): SessionFacts => {
-    const key = `${segmentId} ${rule} ${connector}`
-    const before = known.get(key)
-    if (before !== undefined) return before
-    const segment = policy.segments.find((one) => one.id === segmentId)
-    const members = segment === undefined ? [] : policy.members(policy.connectorGroupsOf(segment))
-    const facts: SessionFacts = {
-      ...who,
-      segmentName: segment?.name,
-      ruleName: policy.rules.find((one) => one.id === rule)?.name,
-      connectorName: members.find((one) => one.id === connector)?.name,
-    }
-    known.set(key, facts)
-    return facts
+  return {
+    issued,
+    fixed: {
+      ...{ grant: id, user: userId, device: deviceId, connector: connectorId },
+      ...{ segment: segmentId, rule: ruleId, host },
+    },
+    names: Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined)),
   }
-  return (report) => ({ ...named(report), ...edges.reasonFor(report.pipe) })
 }

@@ -1,15 +1,13 @@
-import { setImmediate } from 'node:timers/promises'
-import type { ApplyReply, PlanStep } from '../../api/apply.ts'
+import type { ApplyReply } from '../../api/apply.ts'
 import { checkDocuments, type Declared } from '../../api/documents.ts'
 import { InvalidFault } from '../../api/invalid.ts'
-import { OBJECT_KIND_NAMES, type ObjectKind, type ObjectSpecs } from '../../api/kinds.ts'
-import type { LintFinding } from '../../api/lint.ts'
-import { Fault } from '../../base/faults.ts'
+import { inSlices } from '../../base/slices.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories, Store } from '../../store/store.ts'
-import { declare, retract } from '../declare.ts'
 import { checkPassword, hashPassword } from '../password.ts'
-import { type Present, plan, type Step } from './plan.ts'
+import { ApplySteps } from './apply-steps.ts'
+import type { Step } from './plan.ts'
+import { type Planned, planNow, stillHolds } from './planned.ts'
 
 /** Documents that were checked, with the hash of each password that is not the one that is set. */
 export interface Prepared {
@@ -27,7 +25,7 @@ export async function prepare(
   store: Store,
   documents: readonly Record<string, unknown>[],
 ): Promise<Prepared> {
-  const declared = atDocuments(() => checkDocuments(documents))
+  const declared = await atDocuments(() => inSlices(checkDocuments(documents)))
   const passwords = new Map<number, string>()
   for (const [index, { kind, name, password }] of declared.entries()) {
     if (password === undefined) continue
@@ -42,60 +40,74 @@ export async function prepare(
 export interface How {
   /** Delete what is not declared, of the kinds that are. */
   readonly prune: boolean
-  /** What is doubtful about these objects, in the state that the transaction has brought about. */
-  readonly warnings: (tx: Repositories, ids: readonly string[]) => Promise<LintFinding[]>
+  /** Who does it, as the audit log names them. */
+  readonly by?: string
 }
 
-/** After this many steps the rest of the process has a turn: an edge may run in it. */
-const STEPS_AT_ONCE = 32
+/** What was done, or would be. */
+export interface Executed {
+  readonly reply: ApplyReply
+  readonly audit: readonly Omit<AuditEntry, 'actor'>[]
+  /** Objects that are there now and were declared. */
+  readonly ids: readonly string[]
+}
 
 /** Ends the transaction of a dry run, which did everything and keeps nothing. */
-class DryRun extends Error {
-  readonly reply: ApplyReply
-  constructor(reply: ApplyReply) {
+class DryRun<Seen> extends Error {
+  readonly done: Executed
+  readonly seen: Seen
+  constructor(done: Executed, seen: Seen) {
     super('dry run')
-    this.reply = reply
+    this.done = done
+    this.seen = seen
   }
 }
 
-/** Does the plan in a transaction that is then undone: what would fail fails, and nothing changes. */
-export async function rehearse(store: Store, prepared: Prepared, how: How): Promise<ApplyReply> {
+/**
+ * Does the plan in a transaction that is then undone: what would fail fails, and nothing changes.
+ *
+ * @param look At the state that it would bring about.
+ */
+export async function rehearse<Seen>(
+  store: Store,
+  prepared: Prepared,
+  how: How,
+  look: (tx: Repositories) => Promise<Seen>,
+): Promise<Executed & { readonly seen: Seen }> {
+  const planned = await store.reading((tx) => planNow(tx, prepared, how.prune))
   try {
     return await store.transaction(async (tx) => {
-      throw new DryRun((await execute(tx, prepared, how)).reply)
+      const done = await execute(tx, prepared, how, planned)
+      throw new DryRun(done, await look(tx))
     })
   } catch (thrown) {
-    if (thrown instanceof DryRun)
-      return { ...thrown.reply, applied: false, policyVersion: await store.policyVersion() }
-    throw thrown
+    if (!(thrown instanceof DryRun)) throw thrown
+    const { done, seen } = thrown as DryRun<Seen>
+    return {
+      ...done,
+      reply: { ...done.reply, applied: false, policyVersion: await store.policyVersion() },
+      seen,
+    }
   }
 }
 
 /**
  * Makes the stored objects the declared ones, within the caller's transaction.
  *
+ * @param planned Before it: so the transaction is no longer than writing takes. Planned anew if it does not hold any more.
  * @throws {Fault} INVALID with pointers below `/documents`, CONFLICT, IN_USE naming what refers to a pruned object.
  */
 export async function execute(
   tx: Repositories,
-  { declared, passwords }: Prepared,
-  { prune, warnings }: How,
-): Promise<{ reply: ApplyReply; audit: Omit<AuditEntry, 'actor'>[] }> {
-  const steps = plan({
-    declared,
-    prune,
-    present: await present(tx),
-    otherNames: await otherNames(tx),
-    newPasswords: new Set(passwords.keys()),
-  })
-  const audit: Omit<AuditEntry, 'actor'>[] = []
-  const done: PlanStep[] = []
-  for (const [index, step] of steps.entries()) {
-    if (index % STEPS_AT_ONCE === STEPS_AT_ONCE - 1) await setImmediate()
-    const id = await doStep(tx, step, declared, passwords, audit)
-    const { action, kind, name, changes } = step
-    done.push({ action, kind, name, id, changes: [...changes] })
-  }
+  prepared: Prepared,
+  how: How,
+  planned?: Planned,
+): Promise<Executed> {
+  const now =
+    planned !== undefined && stillHolds(tx, planned) ? planned : await planNow(tx, prepared, how.prune)
+  const { steps } = now
+  const work = new ApplySteps(tx, prepared, now, how.by)
+  const { done, audit } = await work.all()
   const count = (action: Step['action']) => steps.filter((step) => step.action === action).length
   const summary = {
     create: count('create'),
@@ -107,72 +119,21 @@ export async function execute(
   return {
     // The version is raised when the transaction ends.
     reply: {
-      applied: true,
-      steps: done,
-      summary,
-      warnings: await warnings(
-        tx,
-        done.flatMap(({ action, id }) => (action === 'delete' || id === undefined ? [] : id)),
-      ),
+      ...{ applied: true, steps: done, summary, warnings: [] },
       policyVersion: (await tx.policyVersion()) + (changed ? 1 : 0),
     },
-    audit: changed ? [...audit, { action: 'config.apply', object: '', detail: { summary, prune } }] : [],
+    audit: changed
+      ? [...audit, { action: 'config.apply', object: '', detail: { summary, prune: how.prune } }]
+      : [],
+    ids: done.flatMap(({ action, id }) => (action === 'delete' || id === undefined ? [] : id)),
   }
 }
 
-async function doStep(
-  tx: Repositories,
-  step: Step,
-  declared: readonly Declared[],
-  passwords: ReadonlyMap<number, string>,
-  audit: Omit<AuditEntry, 'actor'>[],
-): Promise<string | undefined> {
-  const { action, kind, name, id, document } = step
-  if (action === 'unchanged') return id
-  if (action === 'delete') {
-    audit.push(await retract(tx, kind, id!))
-    return id
-  }
-  const spec = declared[document!]!.spec as unknown as ObjectSpecs[ObjectKind]
+async function atDocuments<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const done = await declare(tx, { kind, id, name, spec, passwordHash: passwords.get(document!) })
-    audit.push(...done.audit)
-    return done.stored.id
-  } catch (fault) {
-    throw atDocument(fault, document!)
-  }
-}
-
-/** Pointers into one object become pointers into the request. */
-function atDocument(fault: unknown, document: number): unknown {
-  const at = `/documents/${document}`
-  if (fault instanceof InvalidFault) {
-    return new InvalidFault(fault.errors.map((one) => ({ ...one, pointer: at + one.pointer })))
-  }
-  if (!(fault instanceof Fault)) return fault
-  return new Fault(fault.code, fault.detail, { cause: fault, seen: { ...fault.seen, pointer: at } })
-}
-
-function atDocuments<T>(work: () => T): T {
-  try {
-    return work()
+    return await work()
   } catch (fault) {
     if (!(fault instanceof InvalidFault)) throw fault
     throw new InvalidFault(fault.errors.map((one) => ({ ...one, pointer: `/documents${one.pointer}` })))
   }
-}
-
-async function present(tx: Repositories): Promise<Present[]> {
-  const found: Present[] = []
-  for (const kind of OBJECT_KIND_NAMES) found.push(...(await tx.objects.all(kind)))
-  return found
-}
-
-async function otherNames(tx: Repositories): Promise<Map<string, string>> {
-  const devices = await tx.devices.all()
-  const count = Map.groupBy(devices, (device) => device.name)
-  // A name that two devices share means neither: their ids stay.
-  const unique = devices.filter((device) => count.get(device.name)!.length === 1)
-  const connectors = await tx.connectors.all()
-  return new Map([...unique, ...connectors].map((one) => [one.id, one.name]))
 }

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Declared } from '../../api/documents.ts'
 import { OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
-import { type Present, plan } from './plan.ts'
+import { atOnce } from '../../base/slices.ts'
+import { type PlanInput, type Present, plan as planSteps, type Step } from './plan.ts'
+
+const plan = (input: PlanInput): Step[] => atOnce(planSteps(input))
 
 const declared = (kind: ObjectKind, name: string, fields: object = {}): Declared => ({
   kind,
@@ -15,8 +18,7 @@ const present = (kind: ObjectKind, name: string, fields: object = {}): Present =
   name,
   spec: OBJECT_KINDS[kind].spec.parse(fields),
 })
-const said = (steps: ReturnType<typeof plan>) =>
-  steps.map((step) => `${step.action} ${step.kind} ${step.name}`)
+const said = (steps: readonly Step[]) => steps.map((step) => `${step.action} ${step.kind} ${step.name}`)
 
 test('what is referred to comes first, in whatever order it is declared', () => {
   const steps = plan({
@@ -85,6 +87,15 @@ test('prune deletes only kinds that are declared, users of a thing before the th
     'create server-group web',
     'delete server-group old',
     'delete connector-group old',
+  ])
+})
+
+test('the edge of the server itself is not pruned where a file does not name it', () => {
+  const edge = { host: 'edge.example', port: 443 }
+  const before = [present('edge', 'embedded', edge), present('edge', 'old', edge)]
+  assert.deepEqual(said(plan({ declared: [declared('edge', 'fra', edge)], present: before, prune: true })), [
+    'create edge fra',
+    'delete edge old',
   ])
 })
 

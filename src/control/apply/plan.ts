@@ -5,8 +5,9 @@
  */
 import type { FieldChange } from '../../api/apply.ts'
 import type { Declared } from '../../api/documents.ts'
-import { OBJECT_KIND_NAMES, type ObjectKind } from '../../api/kinds.ts'
+import { HOME_EDGE, OBJECT_KIND_NAMES, type ObjectKind } from '../../api/kinds.ts'
 import { mapReferences } from '../../api/references.ts'
+import type { Steps } from '../../base/slices.ts'
 import { diff } from '../diff.ts'
 
 /** A stored object, as much of it as a plan needs. References in `spec` are ids. */
@@ -42,30 +43,42 @@ export interface PlanInput {
  * Steps in an order that can be done: what is referred to is made before what refers to it, and deleted after.
  * Names stand for references on both sides, so that the plan reads as the file does.
  */
-export function plan({ declared, present, prune, otherNames, newPasswords }: PlanInput): Step[] {
-  const names = new Map([...(otherNames ?? []), ...present.map((one) => [one.id, one.name] as const)])
-  const stored = new Map(present.map((one) => [`${one.kind} ${one.name}`, one]))
+export function* plan({ declared, present, prune, otherNames, newPasswords }: PlanInput): Steps<Step[]> {
+  const names = new Map(otherNames)
+  const stored = new Map<string, Present>()
+  for (const one of present) {
+    names.set(one.id, one.name)
+    stored.set(`${one.kind} ${one.name}`, one)
+    yield
+  }
   const byOrder = (a: { kind: ObjectKind }, b: { kind: ObjectKind }) => orderOf(a.kind) - orderOf(b.kind)
 
   const wanted = declared
     .map((one, document) => ({ ...one, document }))
     .sort((a, b) => byOrder(a, b) || a.document - b.document)
-  const steps = wanted.map(({ kind, name, spec, document }): Step => {
+  const steps: Step[] = []
+  for (const { kind, name, spec, document } of wanted) {
     const before = stored.get(`${kind} ${name}`)
     stored.delete(`${kind} ${name}`)
     const old = before && named(kind, before.spec, names)
     const changes = diff(old ?? {}, named(kind, spec, names))
     if (newPasswords?.has(document)) changes.push({ path: '/password', to: '(hidden)' })
     const action = before === undefined ? 'create' : changes.length > 0 ? 'update' : 'unchanged'
-    return { action, kind, name, id: before?.id, changes, document }
-  })
+    steps.push({ action, kind, name, id: before?.id, changes, document })
+    yield
+  }
 
   const kinds = new Set(declared.map((one) => one.kind))
-  const surplus = prune ? [...stored.values()].filter((one) => kinds.has(one.kind)) : []
+  const surplus = prune ? [...stored.values()].filter((one) => kinds.has(one.kind) && !isHome(one)) : []
   const deletions = surplus
     .sort((a, b) => byOrder(b, a) || a.name.localeCompare(b.name))
     .map(({ kind, name, id }): Step => ({ action: 'delete', kind, name, id, changes: [] }))
   return [...steps, ...deletions]
+}
+
+/** Made by the server: its absence from a file does not mean that it is to go. */
+function isHome({ kind, name }: { kind: ObjectKind; name: string }): boolean {
+  return kind === 'edge' && name === HOME_EDGE
 }
 
 function orderOf(kind: ObjectKind): number {

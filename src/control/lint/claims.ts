@@ -6,16 +6,17 @@
  *
  * @module
  */
-import { parsePorts } from '../../api/fields.ts'
+import type { Steps } from '../../base/slices.ts'
 import { addressText, masked, networkOf } from '../../policy/address.ts'
 import { widerPatterns } from '../../policy/lanes.ts'
-import type { PortRange } from '../../policy/segment.ts'
+import { merged, minus, type PortRange, parsePorts } from '../../policy/ports.ts'
 import type { StoredObject } from '../../store/objects.ts'
 
 export type Segment = StoredObject<'segment'>
 
 export interface Claim {
   readonly pattern: string
+  /** In the order they are asked. */
   readonly segments: readonly Segment[]
 }
 
@@ -25,7 +26,7 @@ export interface Claims {
   wider(pattern: string): Claim[]
 }
 
-export function claimsOf(segments: readonly Segment[]): Claims {
+export function* claimsOf(segments: readonly Segment[]): Steps<Claims> {
   const all = new Map<string, { pattern: string; segments: Segment[] }>()
   for (const segment of segments) {
     for (const pattern of [...segment.spec.domains, ...segment.spec.cidrs]) {
@@ -33,8 +34,13 @@ export function claimsOf(segments: readonly Segment[]): Claims {
       if (claim === undefined) all.set(pattern, { pattern, segments: [segment] })
       else claim.segments.push(segment)
     }
+    yield
   }
-  const lengths = prefixLengths(all.keys())
+  for (const { segments: list } of all.values()) {
+    list.sort((a, b) => (a.id < b.id ? -1 : 1))
+    yield
+  }
+  const lengths = yield* prefixLengths(all.keys())
   const wider = (pattern: string) => {
     const names = pattern.includes('/') ? widerNetworks(pattern, lengths) : widerPatterns(pattern)
     return names.flatMap((name) => all.get(name) ?? [])
@@ -43,9 +49,10 @@ export function claimsOf(segments: readonly Segment[]): Claims {
 }
 
 /** Prefix lengths that are in use, longest first, by the size of an address. */
-function prefixLengths(patterns: Iterable<string>): ReadonlyMap<number, number[]> {
+function* prefixLengths(patterns: Iterable<string>): Steps<ReadonlyMap<number, number[]>> {
   const found = new Map<number, Set<number>>()
   for (const pattern of patterns) {
+    yield
     if (!pattern.includes('/')) continue
     const { bytes, prefix } = networkOf(pattern)
     const set = found.get(bytes.length) ?? new Set()
@@ -62,39 +69,23 @@ function widerNetworks(pattern: string, lengths: ReadonlyMap<number, number[]>):
 
 /** Ports of one protocol that a claim lists, over all of its segments. */
 export function portsOf(segments: readonly Segment[], protocol: 'tcp' | 'udp'): PortRange[] {
+  const known = PORTS[protocol].get(segments)
+  if (known !== undefined) return known
   const ranges = segments.flatMap(({ spec }) => spec[protocol].flatMap((text) => parse(text)))
-  return merged(ranges)
+  const ports = merged(ranges)
+  PORTS[protocol].set(segments, ports)
+  return ports
+}
+
+/** A claim that many segments make is asked for its ports by each claim within it. */
+const PORTS = {
+  tcp: new WeakMap<readonly Segment[], PortRange[]>(),
+  udp: new WeakMap<readonly Segment[], PortRange[]>(),
 }
 
 function parse(text: string): PortRange[] {
   const ports = parsePorts(text)
   return ports === undefined ? [] : [ports]
-}
-
-/** In order, none touching another. */
-function merged(ranges: readonly PortRange[]): PortRange[] {
-  const result: [number, number][] = []
-  for (const [from, to] of [...ranges].sort((a, b) => a[0] - b[0])) {
-    const last = result.at(-1)
-    if (last !== undefined && from <= last[1] + 1) last[1] = Math.max(last[1], to)
-    else result.push([from, to])
-  }
-  return result
-}
-
-/** What of `ranges` is not in `without`; both as `portsOf` gives them. */
-export function minus(ranges: readonly PortRange[], without: readonly PortRange[]): PortRange[] {
-  return ranges.flatMap(([from, to]) => {
-    const left: PortRange[] = []
-    let at = from
-    for (const [first, last] of without) {
-      if (last < at || first > to) continue
-      if (first > at) left.push([at, first - 1])
-      at = last + 1
-    }
-    if (at <= to) left.push([at, to])
-    return left
-  })
 }
 
 export function both(a: readonly PortRange[], b: readonly PortRange[]): PortRange[] {

@@ -1,8 +1,8 @@
 /** What ends or runs out soon, while somebody still counts on it. */
-import type { LintFinding, LintObject } from '../../api/lint.ts'
+import type { LintObject } from '../../api/lint.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import type { LintFacts } from './facts.ts'
-import { about, finding } from './finding.ts'
+import { about, type Findings, finding } from './finding.ts'
 
 /** Agents renew at two thirds of the life of a certificate: with less than this left, renewing has failed. */
 const CERTIFICATE_LEFT_SHARE = 0.25
@@ -11,8 +11,9 @@ const EDGE_LIFE_MS = 21 * 86_400_000
 /** A key for one machine that ends tomorrow is as it should be; one for many machines is counted on. */
 const KEY_LEFT_SHARE = 0.2
 
-export function* keysNearEnd({ keys, nowMs }: LintFacts): Generator<LintFinding> {
+export function* keysNearEnd({ keys, nowMs }: LintFacts): Findings {
   for (const key of keys) {
+    yield
     const left = key.maxUses - key.uses
     if (key.revoked || left === 0 || key.expiresMs <= nowMs) continue
     const object = about('provisioning-key', key)
@@ -32,24 +33,21 @@ export function* keysNearEnd({ keys, nowMs }: LintFacts): Generator<LintFinding>
   }
 }
 
-export function* certificatesNearEnd(facts: LintFacts): Generator<LintFinding> {
+export function* certificatesNearEnd(facts: LintFacts): Findings {
   for (const { record } of facts.connectors) {
+    yield
     if (record.enabled)
       yield* nearEnd(about('connector', record), record.notAfterMs, CONNECTOR_LIFE_MS, facts)
   }
   for (const edge of facts.declared.edge) {
+    yield
     const endMs = facts.edgesEndMs.get(edge.id)
     if (edge.spec.enabled && endMs !== undefined)
       yield* nearEnd(about('edge', edge), endMs, EDGE_LIFE_MS, facts)
   }
 }
 
-function* nearEnd(
-  object: LintObject,
-  endMs: number,
-  lifeMs: number,
-  { nowMs }: LintFacts,
-): Generator<LintFinding> {
+function* nearEnd(object: LintObject, endMs: number, lifeMs: number, { nowMs }: LintFacts): Findings {
   const leftMs = endMs - nowMs
   if (leftMs > lifeMs * CERTIFICATE_LEFT_SHARE) return
   const ended = leftMs <= 0

@@ -5,11 +5,14 @@
  * @module
  */
 import { OBJECT_KIND_NAMES, type ObjectKind } from '../../api/kinds.ts'
+import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { KeyRecord } from '../../store/keys.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
+import { type KeptKind, latestObjects, readObjects } from '../kept-objects.ts'
+import { type Unreadable, whyUnreadable } from '../policy-objects.ts'
 
 export interface LintConnector {
   readonly record: ConnectorRecord
@@ -17,13 +20,17 @@ export interface LintConnector {
   readonly address?: string
   /** While it is connected: what it measured to edges. */
   readonly edges?: Reachability
+  /** It says that it is at the end of what it can carry: what it measures is no distance. */
+  readonly isOverloaded?: boolean
 }
 
 export type Declared = { readonly [K in ObjectKind]: readonly StoredObject<K>[] }
 
 export interface LintFacts {
   readonly nowMs: number
+  /** Those that can be read. */
   readonly declared: Declared
+  readonly unreadable: readonly Unreadable[]
   readonly connectors: readonly LintConnector[]
   readonly keys: readonly KeyRecord[]
   /** When the certificates of edges that are processes of their own end, by id of the edge. */
@@ -40,19 +47,32 @@ export interface LintFacts {
 /** What the part that holds the control connections knows of a connector. */
 export type Whereabouts = (
   connector: string,
-) => { readonly address: string; readonly edges?: Reachability } | undefined
+) => { readonly address: string; readonly edges?: Reachability; readonly overload?: object } | undefined
 
 const MAX_KEYS = 10_000
 
-export async function gatherLintFacts(
-  tx: Repositories,
-  o: { readonly nowMs: number; readonly whereabouts: Whereabouts },
-): Promise<LintFacts> {
+export interface GatherOptions {
+  readonly nowMs: number
+  readonly whereabouts: Whereabouts
+  /**
+   * What is said of one write does not rest on devices that no rule names, nor on where a connector that is away was
+   * seen in the last minutes: neither is read.
+   */
+  readonly ofWrite?: boolean
+}
+
+/** What was read before is not read again. */
+export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promise<LintFacts> {
+  const objects = await readObjects(tx, latestObjects(tx))
   const declared: Partial<Record<ObjectKind, readonly StoredObject[]>> = {}
-  for (const kind of OBJECT_KIND_NAMES) declared[kind] = await tx.objects.all(kind)
-  const connectors = (await tx.connectors.all()).map((record): LintConnector => {
+  const unreadable: Unreadable[] = []
+  for (const kind of OBJECT_KIND_NAMES) declared[kind] = await readable(objects.kinds[kind], unreadable)
+  // When and from where a connector was seen last is no change that is told of.
+  const records = o.ofWrite ? objects.connectors : await tx.connectors.all()
+  const connectors = records.map((record): LintConnector => {
     const live = o.whereabouts(record.id)
-    return { record, address: live?.address ?? record.lastAddress, edges: live?.edges }
+    const isOverloaded = live?.overload !== undefined
+    return { record, address: live?.address ?? record.lastAddress, edges: live?.edges, isOverloaded }
   })
   const edgesEndMs = new Map<string, number>()
   for (const { id } of declared.edge ?? []) {
@@ -63,9 +83,39 @@ export async function gatherLintFacts(
   return {
     nowMs: o.nowMs,
     declared: declared as Declared,
+    unreadable,
     connectors,
     keys: keys.items,
     edgesEndMs,
-    devices: await tx.devices.all(),
+    devices: o.ofWrite ? await tx.devices.named(devicesIn(declared as Declared)) : await tx.devices.all(),
   }
 }
+
+function devicesIn(declared: Declared): string[] {
+  return [...new Set(declared['access-rule'].flatMap(({ spec }) => spec.conditions.devices ?? []))]
+}
+
+async function readable(
+  { objects, noJson }: KeptKind,
+  unreadable: Unreadable[],
+): Promise<readonly StoredObject[]> {
+  const found: StoredObject[] = []
+  for (const stored of objects) {
+    const why = noJson.get(stored.id) ?? problemOf(stored)
+    if (why === undefined) found.push(stored)
+    else unreadable.push({ kind: stored.kind, id: stored.id, name: stored.name, why })
+    if (turnIsOver()) await nextTurn()
+  }
+  return found
+}
+
+/** As whyUnreadable: an object that is kept is looked at once. */
+function problemOf(stored: StoredObject): string | undefined {
+  const known = PROBLEMS.get(stored)
+  if (known !== undefined) return known.why
+  const why = whyUnreadable(stored)
+  PROBLEMS.set(stored, { why })
+  return why
+}
+
+const PROBLEMS = new WeakMap<StoredObject, { readonly why: string | undefined }>()

@@ -1,6 +1,9 @@
 import type { LintFinding, LintObject } from '../../api/lint.ts'
 import { FAULTS, type FaultCode } from '../../base/faults.ts'
 
+/** What a rule of lint finds, one after the other; where it yields nothing it may be put down. */
+export type Findings = Generator<LintFinding | undefined, void, void>
+
 const MAX_OTHERS = 20
 /** So many names are said; of the rest only the count. */
 const MAX_NAMED = 5

@@ -1,15 +1,15 @@
 /** Connector groups: who takes over, whether they are equals, whether they are of the right kind. */
-import type { LintFinding } from '../../api/lint.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { LintFacts } from './facts.ts'
-import { about, count, finding, namesOf } from './finding.ts'
+import { about, count, type Findings, finding, namesOf } from './finding.ts'
 import type { Topology } from './topology.ts'
 
 type Group = StoredObject<'connector-group'>
 
 /** Only groups that carry something: one that no segment leads to harms nobody. */
-export function* lonelyGroups({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
+export function* lonelyGroups({ declared }: LintFacts, topology: Topology): Findings {
   for (const group of declared['connector-group']) {
+    yield
     if (!group.spec.enabled || group.spec.connectorKind !== 'app') continue
     const segments = topology.segmentsBehind(group.id)
     const members = topology.members(group.id)
@@ -36,8 +36,9 @@ export function* lonelyGroups({ declared }: LintFacts, topology: Topology): Gene
 }
 
 /** App Connectors in a group of another kind, and server groups that name one. */
-export function* wrongKinds({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
+export function* wrongKinds({ declared }: LintFacts, topology: Topology): Findings {
   for (const group of declared['connector-group']) {
+    yield
     const members = topology.members(group.id)
     if (group.spec.connectorKind === 'app' || members.length === 0) continue
     const names = namesOf(members.map(({ record }) => record.name))
@@ -50,6 +51,7 @@ export function* wrongKinds({ declared }: LintFacts, topology: Topology): Genera
   }
   const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
   for (const serverGroup of declared['server-group']) {
+    yield
     for (const group of connectorGroupsOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {
       if (group.spec.connectorKind === 'app') continue
       yield finding('WRONG_CONNECTOR_KIND', about('server-group', serverGroup), {
@@ -62,9 +64,10 @@ export function* wrongKinds({ declared }: LintFacts, topology: Topology): Genera
 }
 
 /** A tier that is there for the day the first one is lost, and could not take over on that day. */
-export function* emptyFailover({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
+export function* emptyFailover({ declared }: LintFacts, topology: Topology): Findings {
   const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
   for (const serverGroup of declared['server-group']) {
+    yield
     for (const group of serverGroup.spec.failoverConnectorGroups.flatMap((id) => groups.get(id) ?? [])) {
       const why = whyEmpty(group, topology)
       if (why === undefined) continue

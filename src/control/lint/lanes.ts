@@ -1,11 +1,11 @@
 /** The two lanes: what goes through a tunnel, and what clients send straight to the internet. */
-import type { LintFinding } from '../../api/lint.ts'
 import type { Claims } from './claims.ts'
 import type { LintFacts } from './facts.ts'
-import { about, finding, namesOf } from './finding.ts'
+import { about, type Findings, finding, namesOf } from './finding.ts'
 
-export function* twoLanes({ declared }: LintFacts, claims: Claims): Generator<LintFinding> {
+export function* twoLanes({ declared }: LintFacts, claims: Claims): Findings {
   for (const rule of declared['internet-rule']) {
+    yield
     if (!rule.spec.enabled) continue
     const names = rule.spec.domains.filter((name) => claims.all.has(name))
     if (names.length === 0) continue

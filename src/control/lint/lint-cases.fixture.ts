@@ -44,6 +44,9 @@ export interface Member {
   enabled?: boolean
   address?: string
   edges?: Record<string, number>
+  /** The least of its connection, where that is another. */
+  least?: Record<string, number>
+  overloaded?: boolean
   certificateLeftMs?: number
 }
 
@@ -61,6 +64,19 @@ export interface LintCase {
 export const TWO: Member[] = [{ name: 'a' }, { name: 'b' }]
 
 export const CASES: LintCase[] = [
+  {
+    name: 'an application on the machine of the connector, and nothing says that it is meant',
+    more: `
+kind: segment
+name: wiki
+domains: [localhost]
+tcp: ["443"]
+serverGroups: [web]
+segmentGroup: office
+`,
+    finds: ['ADDRESS_FORBIDDEN segment wiki'],
+    says: /set addressCidrs: \[127\.0\.0\.0\/8\] in the segment/,
+  },
   { name: 'a sound configuration', finds: [] },
   {
     name: 'a group of one',
@@ -87,6 +103,22 @@ export const CASES: LintCase[] = [
     ],
     finds: ['GROUP_SPANS_SITES connector-group dc1'],
     says: /edge frankfurt is 2 ms from a and 22 ms from b/,
+  },
+  {
+    name: 'members of one site, one of which has had no processor since: the least round trip counts',
+    members: [
+      { name: 'a', edges: { frankfurt: 2000 } },
+      { name: 'b', edges: { frankfurt: 42_000 }, least: { frankfurt: 2300 } },
+    ],
+    finds: [],
+  },
+  {
+    name: 'members that measure one edge 40 ms apart, one of which says that it is overloaded',
+    members: [
+      { name: 'a', edges: { frankfurt: 2000 } },
+      { name: 'b', edges: { frankfurt: 42_000 }, overloaded: true },
+    ],
+    finds: [],
   },
   {
     name: 'members of two public networks, of whom nothing was measured',

@@ -6,6 +6,7 @@ import type { LintFinding } from '../../api/lint.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { execute, prepare } from '../apply/execute.ts'
+import { concerning } from './lint.ts'
 import { CASES, DAY_MS, type LintCase, type Member, SOUND, TWO } from './lint-cases.fixture.ts'
 import { lintEverything, warningsAbout } from './warnings.ts'
 
@@ -29,12 +30,12 @@ for (const { name, more, members = TWO, key, finds, says } of CASES) {
     assert.ok(examined >= 8)
     const text = findings.map((one) => `${one.reason}; ${one.consequence}; ${one.fix}`).join('\n')
     if (says !== undefined) assert.match(text, says)
-    for (const { object } of findings) {
-      const about = await store.transaction((tx) => warningsAbout(tx, deps, [object.id]))
-      assert.ok(
-        about.some((one) => one.object.id === object.id),
-        'whoever writes it is told',
-      )
+    // Whoever writes one of them is told what a look at everything says of it, no more and no less.
+    for (const id of new Set(
+      findings.flatMap(({ object, others }) => [object, ...others].map((one) => one.id)),
+    )) {
+      const told = await store.transaction((tx) => warningsAbout(tx, deps, [id]))
+      assert.deepEqual(told, concerning(findings, new Set([id])), id)
     }
     assert.deepEqual(await store.transaction((tx) => warningsAbout(tx, deps, ['seg_other'])), [])
   })
@@ -54,11 +55,13 @@ test('ten thousand segments and as many rules are looked through in a moment', a
   }
   await enrol(store, TWO)
   const deps = { clock: clockOf(() => NOW_MS), presence: { connector: () => undefined } }
-  const startMs = performance.now()
+  const before = process.threadCpuUsage()
   const { findings } = await store.transaction((tx) => lintEverything(tx, deps))
-  const tookMs = performance.now() - startMs
+  const { user, system } = process.threadCpuUsage(before)
   assert.deepEqual(findings, [])
-  assert.ok(tookMs < 3000, `it took ${Math.round(tookMs)} ms`)
+  // Each with each takes minutes. Computing time: a busy machine changes it little.
+  const cpuMs = (user + system) / 1000
+  assert.ok(cpuMs < 10_000, `it took ${Math.round(cpuMs)} ms`)
 })
 
 function short({ code, object }: LintFinding): string {
@@ -71,12 +74,13 @@ function clockOf(nowMs: () => number) {
 
 async function apply(store: Store, text: string): Promise<void> {
   const prepared = await prepare(store, [...readDocuments(text, 'test.yaml').documents])
-  await store.transaction((tx) => execute(tx, prepared, { prune: false, warnings: async () => [] }))
+  await store.transaction((tx) => execute(tx, prepared, { prune: false }))
 }
 
 async function enrol(store: Store, members: readonly Member[]) {
-  const seen = new Map<string, { address: string; edges?: Reachability }>()
-  for (const { name, group = 'dc1', enabled = true, address, edges, certificateLeftMs } of members) {
+  const seen = new Map<string, { address: string; edges?: Reachability; overload?: object }>()
+  for (const { name, group = 'dc1', enabled = true, address, edges, ...more } of members) {
+    const { certificateLeftMs, least, overloaded } = more
     const { id: groupId } = await store.objects.get('connector-group', group)
     const { id } = await store.connectors.create({
       ...{ thumbprint: name, serial: name, generation: 1, fingerprint: {}, publicKeyHash: name, name },
@@ -86,8 +90,11 @@ async function enrol(store: Store, members: readonly Member[]) {
     })
     if (!enabled) await store.connectors.update(id, { enabled })
     if (address === undefined && edges === undefined) continue
-    const measured = Object.entries(edges ?? {}).map(([edge, rttUs]) => [edge, { rttUs }] as const)
-    seen.set(id, { address: address ?? '127.0.0.1', edges: new Map(measured) })
+    const measured = Object.entries(edges ?? {}).map(
+      ([edge, rttUs]) => [edge, { rttUs, leastUs: least?.[edge] }] as const,
+    )
+    const overload = overloaded ? {} : undefined
+    seen.set(id, { address: address ?? '127.0.0.1', edges: new Map(measured), overload })
   }
   return seen
 }

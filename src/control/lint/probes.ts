@@ -1,18 +1,18 @@
-import type { LintFinding } from '../../api/lint.ts'
 import { declared, MAX_PLANNED } from '../../policy/probe-plan.ts'
-import { portsOf } from './claims.ts'
+import { portsOf, type Segment } from './claims.ts'
 import type { LintFacts } from './facts.ts'
-import { about, count, finding } from './finding.ts'
+import { about, count, type Findings, finding } from './finding.ts'
 import type { Topology } from './topology.ts'
 
 /** Each member of a group watches every application of it: how many there are is a matter of segments, not of members. */
-export function* watchedTooMany(facts: LintFacts, topology: Topology): Generator<LintFinding> {
+export function* watchedTooMany(facts: LintFacts, topology: Topology): Findings {
   for (const group of facts.declared['connector-group']) {
+    yield
     const watched = topology.segmentsBehind(group.id).filter(({ spec }) => spec.health === 'continuous')
     let applications = 0
     for (const segment of watched) {
-      const { domains: hosts, cidrs } = segment.spec
-      applications += [...declared({ hosts, cidrs, tcp: portsOf([segment], 'tcp') })].length
+      applications += applicationsOf(segment)
+      yield
     }
     if (applications <= MAX_PLANNED) continue
     yield finding('LINT_PROBES_TOO_MANY', about('connector-group', group), {
@@ -22,3 +22,15 @@ export function* watchedTooMany(facts: LintFacts, topology: Topology): Generator
     })
   }
 }
+
+/** Counted once for a segment that many groups serve. */
+function applicationsOf(segment: Segment): number {
+  const known = APPLICATIONS.get(segment)
+  if (known !== undefined) return known
+  const { domains: hosts, cidrs } = segment.spec
+  const count = [...declared({ hosts, cidrs, tcp: portsOf([segment], 'tcp') })].length
+  APPLICATIONS.set(segment, count)
+  return count
+}
+
+const APPLICATIONS = new WeakMap<Segment, number>()

@@ -1,8 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { AccessRuleSpec } from '../../api/specs.ts'
+import type { Conditions } from '../../policy/rule.ts'
 import type { Populations } from './populations.ts'
-
-type Conditions = AccessRuleSpec['conditions']
 
 /**
  * Does `wide` hold whenever `narrow` does? Groups are compared as they are named, so that a group which is small today
@@ -32,5 +30,18 @@ export function covers(
 /** A condition that is absent holds for all; one that is there must be narrower on the other side. */
 function within(narrow: readonly string[] | undefined, wide: readonly string[] | undefined): boolean {
   if (wide === undefined) return true
-  return narrow?.every((id) => wide.includes(id)) ?? false
+  if (narrow === undefined) return false
+  const ids = setOf(wide)
+  return narrow.every((id) => ids.has(id))
 }
+
+/** A list is compared with those of many other rules. */
+function setOf(list: readonly string[]): ReadonlySet<string> {
+  const known = SETS.get(list)
+  if (known !== undefined) return known
+  const made = new Set(list)
+  SETS.set(list, made)
+  return made
+}
+
+const SETS = new WeakMap<readonly string[], ReadonlySet<string>>()

@@ -1,13 +1,14 @@
 /** Segments: does each lead anywhere, and is what it lists what users get? */
-import type { LintFinding } from '../../api/lint.ts'
-import { both, type Claim, type Claims, minus, portsOf, portsText, type Segment } from './claims.ts'
-import { about, finding, namesOf } from './finding.ts'
+import { minus } from '../../policy/ports.ts'
+import { both, type Claim, type Claims, portsOf, portsText, type Segment } from './claims.ts'
+import { about, type Findings, finding, namesOf } from './finding.ts'
 import type { Topology } from './topology.ts'
 
 const PROTOCOLS = ['tcp', 'udp'] as const
 
-export function* unmapped(topology: Topology): Generator<LintFinding> {
+export function* unmapped(topology: Topology): Findings {
   for (const segment of topology.segments) {
+    yield
     const reason = whyUnmapped(segment, topology)
     if (reason === undefined) continue
     yield finding('SEGMENT_UNMAPPED', about('segment', segment), {
@@ -36,13 +37,16 @@ function whyUnmapped(segment: Segment, topology: Topology): string | undefined {
 }
 
 /** Names and networks that two segments claim exactly alike, for the same port: only the older of them is asked. */
-export function* claimedTwice(claims: Claims): Generator<LintFinding> {
+export function* claimedTwice(claims: Claims): Findings {
   const pairs = new Map<string, { winner: Segment; loser: Segment; at: string[] }>()
   for (const { pattern, segments } of claims.all.values()) {
-    const [winner, ...losers] = byId(segments)
+    yield
+    const [winner, ...losers] = segments
+    if (losers.length === 0) continue
+    const first = { tcp: portsOf([winner!], 'tcp'), udp: portsOf([winner!], 'udp') }
     for (const loser of losers) {
       const ports = PROTOCOLS.flatMap((protocol) => {
-        const common = both(portsOf([winner!], protocol), portsOf([loser], protocol))
+        const common = both(first[protocol], portsOf([loser], protocol))
         return common.length === 0 ? [] : portsText(protocol, common)
       })
       if (ports.length === 0) continue
@@ -53,6 +57,7 @@ export function* claimedTwice(claims: Claims): Generator<LintFinding> {
     }
   }
   for (const { winner, loser, at } of pairs.values()) {
+    yield
     yield finding('LINT_NAME_IN_TWO_SEGMENTS', about('segment', loser), {
       reason: `segment ${winner.name} claims ${namesOf(at)}, too`,
       consequence: `${winner.name} decides there, with its rules and connectors; ${loser.name} is never asked`,
@@ -61,25 +66,23 @@ export function* claimedTwice(claims: Claims): Generator<LintFinding> {
   }
 }
 
-function byId(segments: readonly Segment[]): Segment[] {
-  return [...segments].sort((a, b) => (a.id < b.id ? -1 : 1))
-}
-
 /** Ports that a wider segment lists, and that nobody reaches where a more specific one claims the name. */
-export function* hiddenPorts(claims: Claims): Generator<LintFinding> {
+export function* hiddenPorts(claims: Claims): Findings {
   const pairs = new Map<string, { narrow: Segment; wide: Segment; within: string; at: string[] }>()
   for (const claim of claims.all.values()) {
+    yield
     const hidden = claims.wider(claim.pattern).map((wide) => hiddenBy(claim, wide))
     // The nearest wider claim that loses something: those beyond it are hidden by it already.
     const first = hidden.find((one) => one !== undefined)
     if (first === undefined) continue
-    const narrow = byId(claim.segments)[0]!
+    const narrow = claim.segments[0]!
     const key = `${narrow.id} ${first.wide.id} ${first.within}`
     const pair = pairs.get(key) ?? { ...first, narrow, at: [] }
     pair.at.push(claim.pattern)
     pairs.set(key, pair)
   }
   for (const { narrow, wide, within, at } of pairs.values()) {
+    yield
     yield finding('LINT_PORT_HIDDEN', about('segment', narrow), {
       reason: `it claims ${namesOf(at)} without ports that segment ${wide.name} lists for ${within}`,
       consequence:
@@ -91,7 +94,7 @@ export function* hiddenPorts(claims: Claims): Generator<LintFinding> {
 
 /** Whoever named the same thing in both knows what they did. */
 function hiddenBy(claim: Claim, wide: Claim): { wide: Segment; within: string } | undefined {
-  const other = byId(wide.segments).find((segment) => !claim.segments.includes(segment))
+  const other = wide.segments.find((segment) => !claim.segments.includes(segment))
   if (other === undefined) return undefined
   const ports = PROTOCOLS.flatMap((protocol) => {
     const hidden = minus(portsOf(wide.segments, protocol), portsOf(claim.segments, protocol))

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import type { LintFinding } from '../../api/lint.ts'
 import { addressBytes } from '../../policy/address.ts'
 import type { LintConnector, LintFacts } from './facts.ts'
-import { about, finding } from './finding.ts'
+import { about, type Findings, finding } from './finding.ts'
 import type { Topology } from './topology.ts'
 
 /** Two members of one site measure the same edge alike; this much apart they are in different places. */
@@ -17,16 +16,17 @@ const TOGETHER_US = 3000
 /** An edge this near is in the same city. */
 const BESIDE_US = 5000
 
-export function* groupsAcrossSites({ declared }: LintFacts, topology: Topology): Generator<LintFinding> {
+export function* groupsAcrossSites({ declared }: LintFacts, topology: Topology): Findings {
   const edges = new Map(declared.edge.map((edge) => [edge.id, edge]))
   const edgeName = (id: string) => edges.get(id)?.name ?? id
   for (const group of declared['connector-group']) {
+    yield
     const members = topology.members(group.id)
     const evidence = group.spec.enabled ? firstPairApart(members, edgeName) : undefined
     if (evidence === undefined) continue
     yield finding('GROUP_SPANS_SITES', about('connector-group', group), {
       reason: evidence.reason,
-      fix: `Make a connector group for the site of ${evidence.other} and name it in the server group; then backstitch delete connector ${evidence.other}, and enrol it anew with a key of that group.`,
+      fix: `First look where ${evidence.other} stands: round trips are long on a busy machine, too. If it is another site: make a connector group for that site and name it in the server group; enrol ${evidence.other} anew with a key of that group, and only then backstitch delete connector ${evidence.other}, its former self.`,
       consequence: 'users are sent to either of them by load alone, some of them across sites',
       others: members.map(({ record }) => about('connector', record)),
     })
@@ -47,6 +47,7 @@ function firstPairApart(
 }
 
 function apart(a: LintConnector, b: LintConnector, edgeName: (id: string) => string): string | undefined {
+  if (a.isOverloaded || b.isOverloaded) return undefined
   const common = measuredByBoth(a, b)
   const [most] = common
   if (most !== undefined && most.differenceUs >= APART_US) {
@@ -78,12 +79,17 @@ function areTogether(common: readonly Measured[]): boolean {
 /** Edges that both reached, first the one that tells most between them. */
 function measuredByBoth(a: LintConnector, b: LintConnector): Measured[] {
   const common: Measured[] = []
-  for (const [edge, { rttUs }] of a.edges ?? []) {
-    const other = b.edges?.get(edge)?.rttUs
-    if (rttUs === undefined || other === undefined) continue
-    common.push({ edge, a: rttUs, b: other, differenceUs: Math.abs(rttUs - other) })
+  for (const [edge, measured] of a.edges ?? []) {
+    const [one, other] = [shortest(measured), shortest(b.edges?.get(edge))]
+    if (one === undefined || other === undefined) continue
+    common.push({ edge, a: one, b: other, differenceUs: Math.abs(one - other) })
   }
   return common.sort((one, other) => other.differenceUs - one.differenceUs)
+}
+
+/** Load lengthens a round trip, and nothing shortens it. */
+function shortest(measured: { readonly rttUs?: number; readonly leastUs?: number } | undefined) {
+  return measured?.leastUs ?? measured?.rttUs
 }
 
 /** What providers hand out to one site at the least: a /24, or a /48 of IPv6. */

@@ -1,5 +1,6 @@
 import type { LintFinding, LintReply } from '../../api/lint.ts'
 import type { Clock } from '../../base/clock.ts'
+import { inSlices } from '../../base/slices.ts'
 import type { Repositories } from '../../store/store.ts'
 import { gatherLintFacts, type LintFacts, type Whereabouts } from './facts.ts'
 import { concerning, lint } from './lint.ts'
@@ -15,7 +16,23 @@ export async function warningsAbout(
   deps: LintDeps,
   ids: readonly string[],
 ): Promise<LintFinding[]> {
-  return concerning(lint(await factsOf(tx, deps)), new Set(ids))
+  const about = new Set(ids)
+  return concerning(await inSlices(lint(await factsOf(tx, deps, true), about)), about)
+}
+
+/**
+ * As warningsAbout, in two parts: what is looked at is gathered in the transaction, and looked at behind it, when nobody
+ * waits for that any more.
+ */
+export async function gatherWarnings(
+  tx: Repositories,
+  deps: LintDeps,
+): Promise<(ids: readonly string[]) => Promise<LintFinding[]>> {
+  const facts = await factsOf(tx, deps, true)
+  return async (ids) => {
+    const about = new Set(ids)
+    return concerning(await inSlices(lint(facts, about)), about)
+  }
 }
 
 /** What is doubtful about everything there is. */
@@ -23,9 +40,10 @@ export async function lintEverything(tx: Repositories, deps: LintDeps): Promise<
   const facts = await factsOf(tx, deps)
   const objects = Object.values(facts.declared).reduce((sum, list) => sum + list.length, 0)
   const examined = objects + facts.connectors.length + facts.keys.length + facts.devices.length
-  return { findings: lint(facts), examined, policyVersion: await tx.policyVersion() }
+  return { findings: await inSlices(lint(facts)), examined, policyVersion: await tx.policyVersion() }
 }
 
-function factsOf(tx: Repositories, { clock, presence }: LintDeps): Promise<LintFacts> {
-  return gatherLintFacts(tx, { nowMs: clock.nowMs(), whereabouts: (id) => presence.connector(id) })
+function factsOf(tx: Repositories, { clock, presence }: LintDeps, ofWrite = false): Promise<LintFacts> {
+  const whereabouts = (id: string) => presence.connector(id)
+  return gatherLintFacts(tx, { nowMs: clock.nowMs(), whereabouts, ofWrite })
 }

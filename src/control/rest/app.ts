@@ -15,6 +15,8 @@ import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
+import { isOverShare } from '../../base/shares.ts'
+import { ON_THIS_MACHINE, placeOf } from '../origin.ts'
 import { applyRoutes } from './apply.ts'
 import { auditRoutes } from './audit.ts'
 import { TokenAuth } from './auth.ts'
@@ -29,13 +31,16 @@ import { keyRoutes } from './keys.ts'
 import { lintRoutes } from './lint.ts'
 import { RestMetrics } from './metrics.ts'
 import { objectRoutes } from './objects.ts'
-import { openapiRoute } from './openapi.ts'
+import { documentOf, openapiRoute } from './openapi.ts'
 import { outageRoutes } from './outages.ts'
 import { problemHeaders, problemOf } from './problem.ts'
-import type { RestApp } from './route.ts'
+import { JSON_LINES, type RestApp } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
+import { signOutRoutes } from './sign-outs.ts'
+import { whileTokenStands } from './token-stands.ts'
 import { tokenRoutes } from './tokens.ts'
 import { traceRoutes } from './trace.ts'
+import { untilTaken } from './until-taken.ts'
 import { vitalsRoutes } from './vitals.ts'
 import type { RestEnv } from './write.ts'
 
@@ -92,18 +97,30 @@ export function buildApp(deps: RestDeps): RestApp {
     metrics.answered({ method: c.req.method, route: c.req.routePath, status: c.res.status, seconds })
   })
   healthRoutes(app, deps)
+  app.use('/api/v1/openapi.json', async (c, next) => {
+    await untilTaken(c, { share: deps.shares.strangers, by: placeOf(c.get('from')).place }, next)
+  })
   openapiRoute(app, deps)
 
   app.use(async (c, next) => {
     const notReady = deps.notReady?.()
-    if (notReady !== undefined) throw notReady
+    // On the machine itself it must be possible to look, and to mend, also while no edge comes up.
+    if (notReady !== undefined && c.get('from') !== ON_THIS_MACHINE) throw notReady
     try {
       c.set('caller', await auth.callerOf(c.req.header('authorization'), c.get('from')))
     } catch (fault) {
       metrics.authFailed()
       throw fault
     }
+    await untilTaken(c, { share: deps.shares.requests, by: c.get('caller').tokenId }, next)
+  })
+
+  app.use(async (c, next) => {
     await next()
+    const needs = c.get('needs')
+    if (needs === undefined || c.res.body === null || c.res.headers.get('content-type') !== JSON_LINES) return
+    const lines = whileTokenStands(deps, { caller: c.get('caller'), needs }, c.res.body)
+    c.res = new Response(lines, c.res)
   })
 
   // After the token: a body without a length is read up to its limit to find out that it has no more.
@@ -113,7 +130,8 @@ export function buildApp(deps: RestDeps): RestApp {
   app.use((c, next) => (c.req.path === '/api/v1/apply' ? applyLimit : limit)(c, next))
 
   app.get('/metrics', async (c) => {
-    return c.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType })
+    const [own, ofEdge = ''] = await Promise.all([metrics.registry.metrics(), deps.edgeMetrics?.()])
+    return c.text(own + ofEdge, 200, { 'content-type': metrics.registry.contentType })
   })
   objectRoutes(app, deps)
   keyRoutes(app, deps)
@@ -121,6 +139,7 @@ export function buildApp(deps: RestDeps): RestApp {
   diagnoseRoutes(app, deps)
   outageRoutes(app, deps)
   deviceRoutes(app, deps)
+  signOutRoutes(app, deps)
   sessionRoutes(app, deps)
   traceRoutes(app, deps)
   denialRoutes(app, deps)
@@ -129,6 +148,7 @@ export function buildApp(deps: RestDeps): RestApp {
   vitalsRoutes(app, deps)
   applyRoutes(app, deps)
   lintRoutes(app, deps)
+  documentOf(app, deps.version)
   return app
 }
 
@@ -142,7 +162,10 @@ function answerFault(deps: RestDeps, c: Context<RestEnv>, fault: Fault, status?:
   const requestId = c.get('requestId') ?? newId('req')
   const problem = problemOf(fault, requestId, status)
   const fields = { event: 'api.refused', requestId, code: fault.code, method: c.req.method, path: c.req.path }
-  if (fault.code === 'INTERNAL') deps.log.error({ ...fields, err: fault.cause ?? fault }, fault.detail)
+  if (isOverShare(fault)) {
+    const about = { ...fields, event: 'share.full', peer: String(fault.seen.principal), seen: fault.seen }
+    deps.log.warn(about, fault.detail)
+  } else if (fault.code === 'INTERNAL') deps.log.error({ ...fields, err: fault.cause ?? fault }, fault.detail)
   else deps.log.debug({ ...fields, status: problem.status }, fault.detail)
   const headers = { ...SAFE_HEADERS, ...problemHeaders(fault), 'x-request-id': requestId }
   return new Response(JSON.stringify(problem), { status: problem.status, headers })

@@ -1,8 +1,9 @@
 import { applyReply, applyRequest } from '../../api/apply.ts'
 import type { Repositories } from '../../store/store.ts'
 import { execute, prepare, rehearse } from '../apply/execute.ts'
-import { warningsAbout } from '../lint/warnings.ts'
-import type { RestDeps } from './deps.ts'
+import { planNow } from '../apply/planned.ts'
+import { gatherWarnings } from '../lint/warnings.ts'
+import { actorOf, type RestDeps } from './deps.ts'
 import { operation, type RestApp } from './route.ts'
 import { write } from './write.ts'
 
@@ -18,15 +19,29 @@ export function applyRoutes(app: RestApp, deps: RestDeps): void {
         'Make the declared objects what the documents say, in one transaction, or show what it would do',
       needs: 'configure',
       body: applyRequest,
+      manyDocuments: true,
       gives: { status: 200, schema: applyReply },
     },
     async (c, { body: { documents, dryRun, prune } }) => {
-      const warnings = (tx: Repositories, ids: readonly string[]) => warningsAbout(tx, deps, ids)
+      const inTurn = <Result>(work: () => Promise<Result>) =>
+        deps.shares.heavy.run(c.get('caller').tokenId, work)
       const prepared = await prepare(deps.store, documents)
-      if (dryRun) return c.json(await rehearse(deps.store, prepared, { prune, warnings }))
-      return write(c, deps, async (tx) => {
-        const { reply, audit } = await execute(tx, prepared, { prune, warnings })
-        return { status: 200, body: reply, audit }
+      if (dryRun) {
+        return c.json(
+          await inTurn(async () => {
+            const look = (tx: Repositories) => gatherWarnings(tx, deps)
+            const { reply, ids, seen } = await rehearse(deps.store, prepared, { prune }, look)
+            return { ...reply, warnings: await seen(ids) }
+          }),
+        )
+      }
+      return inTurn(async () => {
+        const planned = await deps.store.reading((tx) => planNow(tx, prepared, prune))
+        return write(c, deps, async (tx) => {
+          const by = actorOf(c.get('caller'))
+          const { reply, audit, ids } = await execute(tx, prepared, { prune, by }, planned)
+          return { status: 200, body: reply, audit, concerns: ids }
+        })
       })
     },
   )

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Repositories, Store } from '../../store/store.ts'
 import type { TokenRecord } from '../../store/tokens.ts'
-import { Attempts, placeOf } from '../attempts.ts'
+import { Failures } from '../failures.ts'
 import type { Caller } from './deps.ts'
 import { hashToken, isTokenText, newTokenText } from './token-text.ts'
 
@@ -15,27 +15,27 @@ const USED_EVERY_MS = 60_000
 export class TokenAuth {
   readonly #store: Store
   readonly #clock: Clock
-  readonly #attempts: Attempts
+  readonly #failures: Failures
   readonly #usedMs = new Map<string, number>()
 
   constructor({ store, clock }: { store: Store; clock: Clock }) {
     this.#store = store
     this.#clock = clock
-    this.#attempts = new Attempts({ clock, free: 20, maxWaitMs: 60_000 })
+    this.#failures = new Failures({ clock, free: 20, everyMs: 1000 })
   }
 
   /**
-   * @param from Address of the request; failures are counted by it.
+   * The token is looked at first: a valid one is served, however many failed before.
+   *
+   * @param from Where the request comes from; failures are counted by it.
    * @throws {Fault} TOKEN_INVALID, RATE_LIMITED.
    */
   async callerOf(authorization: string | undefined, from: string): Promise<Caller> {
-    const place = placeOf(from)
-    this.#attempts.check(place)
     if (authorization === undefined) throw new Fault('TOKEN_INVALID', 'there is no Authorization header')
     const text = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
     const record = text !== undefined && isTokenText(text) ? await this.#find(text) : undefined
     if (record === undefined) {
-      this.#attempts.failed(place)
+      this.#failures.failed(from)
       throw new Fault(
         'TOKEN_INVALID',
         text === undefined ? 'not of the form Bearer TOKEN' : 'unknown or revoked',
@@ -46,7 +46,6 @@ export class TokenAuth {
       const ended = new Date(record.expiresMs).toISOString()
       throw new Fault('TOKEN_INVALID', `token ${record.name} ended at ${ended}`, { seen: { ended } })
     }
-    this.#attempts.succeeded(place)
     if (nowMs - (this.#usedMs.get(record.id) ?? record.lastUsedMs ?? 0) > USED_EVERY_MS) {
       this.#usedMs.set(record.id, nowMs)
       await this.#store.tokens.used(record.id, nowMs)
@@ -64,17 +63,15 @@ export class TokenAuth {
   }
 }
 
-/** @throws {Fault} FORBIDDEN naming the roles that may. */
-export function demand(caller: Caller, permission: Permission): void {
-  if (may(caller.role, permission)) return
+/**
+ * @param what Is asked for, where it is not the whole operation.
+ * @throws {Fault} FORBIDDEN naming the permission, and the roles that have it.
+ */
+export function demand({ name, role }: Caller, permission: Permission, what = 'this'): void {
+  if (may(role, permission)) return
   const roles = rolesWith(permission)
-  throw new Fault(
-    'FORBIDDEN',
-    `this needs the role ${roles.join(' or ')}; the token ${caller.name} is ${caller.role}`,
-    {
-      seen: { role: caller.role, needs: roles },
-    },
-  )
+  const detail = `${what} needs ${permission}: roles ${roles.join(', ')}; the token ${name} is ${role}`
+  throw new Fault('FORBIDDEN', detail, { seen: { role, permission, needs: roles } })
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Repositories } from '../../store/store.ts'
 import { explainDisconnected, leftAtMs, type Peer } from '../disconnected.ts'
 import type { LivePresence } from './deps.ts'
 
-type Reader = Pick<Repositories, 'connectors' | 'keys'>
+type Reader = Pick<Repositories, 'connectors' | 'keys' | 'objects'>
 
 /** Members of its group that are looked at; beyond them nobody reads. */
 const MAX_PEERS = 200
@@ -25,6 +25,7 @@ export async function absenceOf(
   const facts = {
     nowMs,
     connector: record,
+    group: (await tx.objects.find('connector-group', record.groupId))?.name,
     key: key && { name: key.name, state: keyState(key, nowMs) },
     absence,
     peers: await peersOf(tx, record, presence),
@@ -34,7 +35,12 @@ export async function absenceOf(
   return {
     since: atMs === undefined ? undefined : rfc3339(atMs),
     lastAddress: absence.left?.address ?? record.lastAddress,
-    left: absence.left === undefined ? 'unknown' : absence.left.orderly ? 'orderly' : 'silent',
+    left:
+      absence.left === undefined
+        ? 'unknown'
+        : absence.left.orderly
+          ? 'orderly'
+          : (absence.left.lost ?? 'silent'),
     lastState: absence.left?.said.state,
     ...verdict,
     seen: [...seen],
@@ -62,8 +68,7 @@ async function peersOf(
   own: ConnectorRecord,
   presence: LivePresence,
 ): Promise<Peer[]> {
-  const { items } = await connectors.list({ limit: MAX_PEERS, groupId: own.groupId })
-  return items
+  return (await connectors.ofGroup(own.groupId, MAX_PEERS))
     .filter(({ id, enabled }) => id !== own.id && enabled)
     .map(({ id, name, lastAddress, lastSeenMs }) => {
       const live = presence.connector(id)

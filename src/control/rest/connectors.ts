@@ -6,8 +6,10 @@ import { requireAppGroup } from '../agents/enrol-group.ts'
 import { diff } from '../diff.ts'
 import { absenceOf } from './connector-absence.ts'
 import type { RestDeps } from './deps.ts'
-import { connectorResource } from './present.ts'
+import { connectorResource, connectorResources } from './present.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { stillKnocks } from './still-knocks.ts'
+import { DISABLE_ONLY, demandToForget } from './takes-away.ts'
 import { vitalsOf } from './vitals.ts'
 import { etagOf, expectedVersion, write } from './write.ts'
 
@@ -32,8 +34,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (c, { query }) => {
       const page = await store.connectors.list(query)
-      const items = page.items.map((record) => connectorResource(store, record, presence))
-      return pageAnswer(c, page, await Promise.all(items))
+      return pageAnswer(c, page, await connectorResources(store, page.items, presence))
     },
   )
 
@@ -48,7 +49,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       gives: { status: 200, schema: connector },
     },
     async (c, { params }) => {
-      const record = await store.connectors.get(params.id)
+      const record = await store.connectors.get(params.id).catch(stillKnocks(presence))
       c.header('etag', etagOf(record.version))
       const away = presence.connector(record.id) === undefined
       return c.json({
@@ -67,6 +68,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       id: 'changeConnector',
       summary: 'Rename, enable, disable or move a connector to another group',
       needs: 'operate',
+      beyond: DISABLE_ONLY,
       body: connectorPatch,
       ifMatch: true,
       gives: { status: 200, schema: connectorWritten },
@@ -103,7 +105,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       ...one,
       method: 'delete',
       id: 'deleteConnector',
-      summary: 'Delete a connector and revoke its certificate',
+      summary: 'Delete a connector and revoke its certificate; one that is disabled takes `configure`',
       needs: 'operate',
       ifMatch: true,
       gives: { status: 204 },
@@ -112,6 +114,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       const expectVersion = expectedVersion(c)
       return write(c, deps, async (tx) => {
         const record = await tx.connectors.get(params.id)
+        demandToForget(c.get('caller'), `connector ${record.name}`, !record.enabled && 'is disabled')
         await tx.connectors.delete(record.id, { expectVersion })
         await tx.outages.forget(record.id)
         await revoke(tx, record, `connector ${record.name} was deleted`)

@@ -4,7 +4,7 @@ import { rfc3339 } from '../../base/clock.ts'
 import { FAULTS, Fault } from '../../base/faults.ts'
 import { wouldPass } from '../../policy/would-pass.ts'
 import type { DenialRecord } from '../../store/denials.ts'
-import { namedFault } from '../trace/names-in.ts'
+import { namedFaults } from '../trace/names-in.ts'
 import { traceCommand } from '../trace/verdict.ts'
 import type { RestDeps } from './deps.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
@@ -14,8 +14,13 @@ const PATH = '/api/v1/denials'
 
 /** Refusals, by the ids that users were told. */
 export function denialRoutes(app: RestApp, { store }: RestDeps): void {
-  const resource = async (record: DenialRecord) =>
-    denialResource({ ...record, fault: await store.transaction((tx) => namedFault(tx, record.fault)) })
+  const resources = async (records: readonly DenialRecord[]) => {
+    const faults = await namedFaults(
+      store,
+      records.map(({ fault }) => fault),
+    )
+    return records.map((record, at) => denialResource({ ...record, fault: faults[at]! }))
+  }
 
   operation(
     app,
@@ -34,7 +39,7 @@ export function denialRoutes(app: RestApp, { store }: RestDeps): void {
     async (c, { query: { limit, cursor, user } }) => {
       const id = user === undefined ? undefined : ((await store.objects.find('user', user))?.id ?? user)
       const page = await store.denials.list({ limit, cursor }, { user: id })
-      return pageAnswer(c, page, await Promise.all(page.items.map(resource)))
+      return pageAnswer(c, page, await resources(page.items))
     },
   )
 
@@ -53,7 +58,8 @@ export function denialRoutes(app: RestApp, { store }: RestDeps): void {
     async (c, { params }) => {
       const record = await store.denials.get(params.id)
       if (record === undefined) throw new Fault('NOT_FOUND', `there is no denial ${params.id}`)
-      return c.json(await resource(record))
+      const [resource] = await resources([record])
+      return c.json(resource)
     },
   )
 }
@@ -69,13 +75,15 @@ function denialResource(record: DenialRecord): DenialResource {
     kind: 'denial',
     ...{ id, at: rfc3339(atMs), user: userId, device: deviceId, host, port, protocol },
     names: { ...named(userId, userName), ...named(deviceId, deviceName) },
-    ...{ session: record.session, from: record.from },
+    from: record.from,
     ...{ code: fault.code, hop: fault.hop, title: FAULTS[fault.code].title, detail: fault.detail },
     segment: text('segment'),
     rule: text('rule') ?? text('nearestRule'),
     condition:
       condition === undefined ? undefined : { name: condition, wanted: list('wanted'), seen: list('seen') },
     wouldPass: wouldPass(fault, record),
+    times: record.times,
+    lastAt: record.lastMs === undefined ? undefined : rfc3339(record.lastMs),
     trace: traceCommand({
       user,
       device: { id: deviceId, name: deviceName ?? deviceId, online: false },

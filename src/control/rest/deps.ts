@@ -16,6 +16,7 @@ import type { Told } from '../agents/applications.ts'
 import type { Absence } from '../agents/departures.ts'
 import type { DiagnosisListener } from '../agents/diagnoses.ts'
 import type { Passage } from '../agents/vitals.ts'
+import type { ControlShares } from '../shares.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
 import type { TraceWatcher } from '../trace/run-trace.ts'
 
@@ -44,6 +45,19 @@ export interface LiveConnector {
   readonly sessionsBy?: readonly { readonly segment: string; readonly sessions: number }[]
   readonly overload?: FaultMessage
   readonly leak?: FaultMessage
+  /** Ahead of the clock of the control plane; negative is behind. */
+  readonly skewMs: number
+  /** Applications that it does not reach, or not as it should. */
+  readonly failing: readonly { readonly host: string; readonly port: number; readonly fault?: FaultMessage }[]
+}
+
+/** One control connection of a device, and what it said of its machine. */
+export interface LiveDevice {
+  readonly connectedMs: number
+  readonly address: string
+  readonly skewMs: number
+  readonly host: string
+  readonly program: string
 }
 
 /** What the part that holds the control connections remembers of them. */
@@ -60,9 +74,10 @@ export interface LiveVitals {
 /** Who is connected now: known to the part that holds the control connections. */
 export interface LivePresence {
   connector(id: string): LiveConnector | undefined
-  device(id: string): boolean
+  /** Control connections of a device: its daemon, and commands that run for a moment. */
+  device(id: string): readonly LiveDevice[]
   edge(id: string): EdgeState
-  /** How a connector that is not connected went away. */
+  /** How a connector that is not connected went away; of a device, what it was not let in for. */
   absence(id: string): Absence
   readonly vitals: LiveVitals
   /** Asks a connected connector to examine itself. @throws {Fault} CONNECTOR_DISCONNECTED, CONFLICT, CONTROL_UNREACHABLE. */
@@ -86,8 +101,10 @@ export interface RestDeps {
   readonly log: Log
   readonly vault: Sealer
   readonly presence: LivePresence
+  readonly policy: () => Promise<PolicySnapshot>
   /** One canary through everything, for one user. @throws {Fault} NOT_FOUND, CONFLICT. */
   readonly trace: (input: TraceInput, watcher: TraceWatcher) => Promise<TraceReport>
+  readonly shares: ControlShares
   /** Version of the program. */
   readonly version: string
   /** Host names this server answers to, without ports. Addresses and localhost need not be named. */
@@ -96,6 +113,8 @@ export interface RestDeps {
   readonly formatKey: (secret: string) => string
   /** Metrics of the whole process are served; by default those of the API only. */
   readonly registry?: Registry
+  /** And those of the edge beside it, as Prometheus text. */
+  readonly edgeMetrics?: () => Promise<string>
   /** Why requests cannot be served yet, if so. */
   readonly notReady?: () => Fault | undefined
   /** Address the request comes from; by default that of its socket. */

@@ -6,8 +6,11 @@ import { jsonLines } from './json-lines.ts'
 type Ask = (o: DiagnosisListener & { readonly signal: AbortSignal }) => Promise<DiagnosisReport>
 
 /** An examination as JSON lines. @throws {Fault} as `ask`, until the first line. */
-export function examinationLines(ask: Ask): Promise<ReadableStream<Uint8Array>> {
-  return jsonLines<DiagnoseLine>(async (write, signal) => ({
+export function examinationLines(
+  shared: Parameters<typeof jsonLines>[0],
+  ask: Ask,
+): Promise<ReadableStream<Uint8Array>> {
+  return jsonLines<DiagnoseLine>(shared, async (write, signal) => ({
     report: await ask({ signal, step: (step) => write({ step }), first: (first) => write({ first }) }),
   }))
 }

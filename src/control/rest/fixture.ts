@@ -9,6 +9,8 @@ import { Fault } from '../../base/faults.ts'
 import { silentLog } from '../../base/log.ts'
 import { Vault } from '../../pki/vault.ts'
 import { openStore, type Store } from '../../store/store.ts'
+import { ControlShares } from '../shares.ts'
+import { cachedPolicy } from '../snapshot.ts'
 import { createRestApp } from './app.ts'
 import { createFirstToken, createToken } from './auth.ts'
 import type { RestDeps } from './deps.ts'
@@ -41,7 +43,7 @@ export const NO_VITALS: RestDeps['presence']['vitals'] = {
 /** A presence in which nobody is connected. */
 export const NOBODY: RestDeps['presence'] = {
   connector: () => undefined,
-  device: () => false,
+  device: () => [],
   edge: () => 'away',
   absence: () => ({}),
   vitals: NO_VITALS,
@@ -55,19 +57,28 @@ export class RestFixture implements AsyncDisposable {
   readonly owner: string
   readonly #server: http.Server
 
-  static async open(o: { clock?: Clock; deps?: Partial<RestDeps> } = {}): Promise<RestFixture> {
+  /** @param o.control A control plane that is open already: its store, and its first token. */
+  static async open(
+    o: {
+      clock?: Clock
+      deps?: Partial<RestDeps>
+      control?: { store: Store; firstToken: string | undefined }
+    } = {},
+  ): Promise<RestFixture> {
     const clock = o.clock ?? systemClock
-    const store = await openStore({ file: ':memory:', clock })
-    const owner = await createFirstToken(store)
+    const store = o.control?.store ?? (await openStore({ file: ':memory:', clock }))
+    const owner = o.control?.firstToken ?? (await createFirstToken(store))
     const handler = createRestApp({
       store,
       clock,
       log: silentLog,
       vault: new Vault(randomBytes(32)),
       presence: NOBODY,
+      policy: cachedPolicy(store, silentLog),
       trace: async ({ user }) => {
         throw new Fault('NOT_FOUND', user)
       },
+      shares: new ControlShares(),
       version: '0.0.0-test',
       hosts: () => ['control.example'],
       formatKey: (secret) => `1|edge.example|${secret}`,
@@ -123,6 +134,11 @@ export class RestFixture implements AsyncDisposable {
       body: json && text !== '' ? JSON.parse(text) : undefined,
       text,
     }
+  }
+
+  /** The process may end though this listens. */
+  unref(): void {
+    this.#server.unref()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

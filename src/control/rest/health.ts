@@ -1,8 +1,8 @@
-import { Fault } from '../../base/faults.ts'
+import { asFault } from '../../base/faults.ts'
 import type { RestDeps } from './deps.ts'
 import type { RestApp } from './route.ts'
 
-/** Answers without a token, and says nothing but yes or no. */
+/** Answers without a token: yes or no, and with `?verbose` which alarms there are; names are for those with a token. */
 export function healthRoutes(app: RestApp, deps: RestDeps): void {
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
@@ -10,9 +10,15 @@ export function healthRoutes(app: RestApp, deps: RestDeps): void {
     if (notReady !== undefined) throw notReady
     try {
       await deps.store.policyVersion()
+      await deps.store.proveWritable()
     } catch (cause) {
-      throw new Fault('STORE_FAILED', 'the store does not answer', { cause })
+      throw asFault(cause, 'STORE_FAILED', 'control')
     }
-    return c.json({ status: 'ready' })
+    if (c.req.query('verbose') === undefined) return c.json({ status: 'ready' })
+    const unreadable = (await deps.policy()).unreadable.size
+    return c.json({
+      status: 'ready',
+      alarms: unreadable === 0 ? [] : [{ code: 'POLICY_UNREADABLE', count: unreadable }],
+    })
   })
 }

@@ -1,4 +1,5 @@
 import { asFault } from '../../base/faults.ts'
+import type { Pool } from '../../base/shares.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 
@@ -6,12 +7,15 @@ import type { FaultMessage } from '../../wire/control.ts'
  * Work that tells as it goes, as JSON lines. What keeps it from beginning is thrown, so that it becomes a problem; what
  * ends it later is its last line. A reader that goes away ends the work.
  *
+ * @param share What `by` has one of, as long as the work goes on.
  * @param work Resolves with the last line.
- * @throws {Fault} as `work`, until the first line.
+ * @throws {Fault} RATE_LIMITED when `by` has its share; as `work`, until the first line.
  */
 export async function jsonLines<Line extends object>(
+  { share, by }: { readonly share: Pool; readonly by: string },
   work: (write: (line: Line) => void, signal: AbortSignal) => Promise<Line>,
 ): Promise<ReadableStream<Uint8Array>> {
+  share.take(by)
   const gone = new AbortController()
   const encoder = new TextEncoder()
   const begun = Promise.withResolvers<void>()
@@ -28,7 +32,7 @@ export async function jsonLines<Line extends object>(
     if (!gone.signal.aborted) lines!.enqueue(encoder.encode(`${JSON.stringify(line)}\n`))
     begun.resolve()
   }
-  const worked = work(write, gone.signal)
+  const worked = work(write, gone.signal).finally(() => share.give(by))
   const told = worked.then(write, (error: unknown) => write({ failed: faultToMessage(asFault(error)) }))
   void told.finally(() => {
     if (!gone.signal.aborted) lines!.close()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { z } from 'zod'
 import { InvalidFault } from '../../api/invalid.ts'
+import { HOME_EDGE } from '../../api/kinds.ts'
 import {
   provisioningKey,
   provisioningKeyCreated,
@@ -12,8 +13,9 @@ import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { actorOf, type RestDeps } from './deps.ts'
-import { keyResource } from './present.ts'
+import { keyResource, keyResources } from './present.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { isOnly } from './takes-away.ts'
 import { etagOf, expectedVersion, write } from './write.ts'
 
 const DEFAULT_LIFE_MS = 24 * 60 * 60 * 1000
@@ -40,8 +42,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (c, { query }) => {
       const page = await store.keys.list(query)
-      const nowMs = clock.nowMs()
-      return pageAnswer(c, page, await Promise.all(page.items.map((key) => keyResource(store, key, nowMs))))
+      return pageAnswer(c, page, await keyResources(store, page.items, clock.nowMs()))
     },
   )
 
@@ -52,7 +53,8 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       method: 'post',
       id: 'createProvisioningKey',
       summary: 'Create a provisioning key; only this answer holds it',
-      needs: 'operate',
+      // Whoever enrols with it takes the sessions of the group, or carries those of everybody.
+      needs: 'configure',
       body: provisioningKeyInput,
       gives: { status: 201, schema: provisioningKeyCreated },
     },
@@ -117,6 +119,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       id: 'changeProvisioningKey',
       summary: 'Change limit or end of a provisioning key, or revoke it',
       needs: 'operate',
+      beyond: { only: 'revoking it', needs: 'configure', is: (body) => !isOnly(body, 'revoked', true) },
       body: provisioningKeyPatch,
       ifMatch: true,
       gives: { status: 200, schema: provisioningKeyWritten },
@@ -180,7 +183,10 @@ async function meantBy(
   const kind = edge === undefined ? ('connector-group' as const) : ('edge' as const)
   const called = edge ?? group ?? ''
   const found = await tx.objects.find(kind, called)
-  if (found !== undefined) return found
   const [pointer, title] = kind === 'edge' ? ['/edge', 'edge'] : ['/group', 'connector group']
+  if (kind === 'edge' && found?.name === HOME_EDGE) {
+    throw new InvalidFault([{ pointer, detail: `edge ${HOME_EDGE} is enrolled by the server itself` }])
+  }
+  if (found !== undefined) return found
   throw new InvalidFault([{ pointer, detail: `there is no ${title} "${called}"` }])
 }

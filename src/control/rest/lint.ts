@@ -15,6 +15,9 @@ export function lintRoutes(app: RestApp, deps: RestDeps): void {
       needs: 'read',
       gives: { status: 200, schema: lintReply },
     },
-    async (c) => c.json(await deps.store.transaction((tx) => lintEverything(tx, deps))),
+    async (c) => {
+      const lint = () => deps.store.reading((tx) => lintEverything(tx, deps))
+      return c.json(await deps.shares.heavy.run(c.get('caller').tokenId, lint))
+    },
   )
 }

@@ -7,7 +7,7 @@ export class RestMetrics {
   readonly #seconds: Histogram<'method' | 'route' | 'status'>
   readonly #failedAuth: Counter
 
-  constructor({ store, registry = new Registry() }: Pick<RestDeps, 'store' | 'registry'>) {
+  constructor({ store, policy, registry = new Registry() }: Pick<RestDeps, 'store' | 'policy' | 'registry'>) {
     const registers = [registry]
     this.registry = registry
     this.#seconds = new Histogram({
@@ -28,6 +28,14 @@ export class RestMetrics {
       registers,
       async collect() {
         this.set(await store.policyVersion())
+      },
+    })
+    new Gauge({
+      name: 'backstitch_policy_unreadable_objects',
+      help: 'Stored objects that policy cannot read, and that are closed therefore',
+      registers,
+      async collect() {
+        this.set((await policy()).unreadable.size)
       },
     })
     new Gauge({

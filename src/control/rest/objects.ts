@@ -7,12 +7,14 @@ import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { type Declared, declare, retract } from '../declare.ts'
 import { hashPassword } from '../password.ts'
-import type { RestDeps } from './deps.ts'
+import { actorOf, type RestDeps } from './deps.ts'
+import { objectPage } from './object-page.ts'
 import { objectResource } from './present.ts'
-import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { byId, operation, pageOfTexts, pageQuery, pageSchema, type RestApp } from './route.ts'
 import { type Done, etagOf, expectedVersion, type RestEnv, write } from './write.ts'
 
-type Input = { name: string; password?: string } & Record<string, unknown>
+/** A password of null, in a patch, takes it away. */
+type Input = { name: string; password?: string | null } & Record<string, unknown>
 
 /** List, create, read, replace, change and delete: the same six operations for every declared kind. */
 export function objectRoutes(app: RestApp, deps: RestDeps): void {
@@ -38,14 +40,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       query: pageQuery,
       gives: { status: 200, schema: pageSchema(resource, name) },
     },
-    async (c, { query }) => {
-      const page = await store.objects.list(kind, query)
-      return pageAnswer(
-        c,
-        page,
-        await Promise.all(page.items.map((item) => objectResource(store, item, deps.presence))),
-      )
-    },
+    async (c, { query }) => pageOfTexts(c, await objectPage(deps, kind, query)),
   )
 
   operation(
@@ -62,7 +57,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
     async (c, { body }) => {
       const written = await split(kind, body as Input)
       return write(c, deps, async (tx) => {
-        const declared = await declare(tx, written)
+        const declared = await declare(tx, { ...written, by: actorOf(c.get('caller')) })
         const location = `/api/v1/${plural}/${declared.stored.id}`
         return answer(tx, declared, 201, { location })
       })
@@ -103,7 +98,11 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       const written = await split(kind, body as Input)
       return write(c, deps, async (tx) => {
         const { id } = await tx.objects.get(kind, params.id)
-        return answer(tx, await declare(tx, { ...written, id, expectVersion }), 200)
+        return answer(
+          tx,
+          await declare(tx, { ...written, id, expectVersion, by: actorOf(c.get('caller')) }),
+          200,
+        )
       })
     },
   )
@@ -123,12 +122,13 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
       const { password, ...fields } = body as Input
-      const passwordHash = password === undefined ? undefined : await hashPassword(password)
+      const passwordHash = await hashOf(password)
       return write(c, deps, async (tx) => {
         const before = await tx.objects.get(kind, params.id)
         const merged = mergePatch({ name: before.name, ...before.spec }, fields)
         const { name: newName, spec } = parse(kind, merged)
-        const change = { kind, id: before.id, name: newName, spec, expectVersion, passwordHash }
+        const by = actorOf(c.get('caller'))
+        const change = { kind, id: before.id, name: newName, spec, expectVersion, passwordHash, by }
         return answer(tx, await declare(tx, change), 200)
       })
     },
@@ -157,19 +157,23 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
 
 async function answer(
   tx: Repositories,
-  { stored, audit }: Declared,
+  { stored, signedOut, audit }: Declared,
   status: 200 | 201,
   headers: Record<string, string> = {},
 ): Promise<Done> {
-  const body = await objectResource(tx, stored)
+  const body = { ...(await objectResource(tx, stored)), signedOut }
   const all = { ...headers, etag: etagOf(stored.version) }
   return { status, body, headers: all, audit, concerns: [stored.id] }
 }
 
 /** What was written, with the password turned into its hash before any transaction is open. */
 async function split<K extends ObjectKind>(kind: K, { name, password, ...spec }: Input) {
-  const passwordHash = password === undefined ? undefined : await hashPassword(password)
+  const passwordHash = await hashOf(password)
   return { kind, name, spec: spec as unknown as ObjectSpecs[K], passwordHash }
+}
+
+async function hashOf(password: string | null | undefined): Promise<string | null | undefined> {
+  return typeof password === 'string' ? hashPassword(password) : password
 }
 
 /** @throws {InvalidFault} if a patch made the whole invalid. */

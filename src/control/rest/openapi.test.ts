@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
+import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
 import { NO_VITALS, RestFixture } from './fixture.ts'
 
@@ -11,7 +12,10 @@ import { NO_VITALS, RestFixture } from './fixture.ts'
 type Json = Record<string, unknown>
 interface OpenApi {
   openapi: string
-  paths: Record<string, Record<string, { operationId: string; responses: Record<string, Json> }>>
+  paths: Record<
+    string,
+    Record<string, { operationId: string; parameters?: { name: string }[]; responses: Record<string, Json> }>
+  >
   components: { schemas: Record<string, Json> }
 }
 
@@ -80,7 +84,7 @@ const STEP = {
 /** Whoever is asked to examine itself is healthy. */
 const ONE_THAT_ANSWERS: LivePresence = {
   connector: () => undefined,
-  device: () => false,
+  device: () => [],
   edge: () => 'serving',
   absence: () => ({}),
   vitals: NO_VITALS,
@@ -112,7 +116,7 @@ const traced: RestDeps['trace'] = async ({ user, host, port, protocol }, { step 
   }
 }
 
-test('every documented operation answers as documented', async () => {
+test('every documented operation answers as documented, and a repeat by Idempotency-Key does nothing or is refused', async () => {
   await using rest = await RestFixture.open({ deps: { presence: ONE_THAT_ANSWERS, trace: traced } })
   const document = (await rest.ask('GET', '/api/v1/openapi.json', { token: '' })).body as OpenApi
   assert.equal(document.openapi, '3.1.0')
@@ -133,7 +137,21 @@ test('every documented operation answers as documented', async () => {
     const headers: Record<string, string> = {}
     if (['put', 'patch', 'delete'].includes(method)) headers['if-match'] = '*'
     const url = path.replace('{id}', o.id ?? '') + (o.query ?? '')
-    const answer = await rest.ask(method.toUpperCase(), url, { body: o.body, headers })
+    const once = { 'idempotency-key': `${method}-${described.operationId}-${url}` }
+    const keeps = described.parameters?.some(({ name }) => name === 'idempotency-key') ?? false
+    const ask = (more: Record<string, string>) =>
+      rest.ask(method.toUpperCase(), url, { body: o.body, headers: { ...headers, ...more } })
+    if (method !== 'get' && !keeps) {
+      const refused = await ask(once)
+      assert.equal(refused.status, 400, `${method} ${url} takes a key and keeps nothing`)
+      assert.match(refused.body.detail, /^Idempotency-Key: /)
+    }
+    const answer = await ask(keeps ? once : {})
+    if (keeps) {
+      const repeated = await ask(once)
+      assert.equal(repeated.headers['idempotency-replayed'], 'true', `${method} ${url} does it again`)
+      assert.deepEqual([repeated.status, repeated.text], [answer.status, answer.text])
+    }
     const [status, response] = Object.entries(described.responses).find(([code]) => code !== 'default')!
     assert.equal(String(answer.status), status, `${method} ${url}: ${answer.text}`)
     const content = (response as { content?: Record<string, { schema: Json }> }).content
@@ -186,6 +204,9 @@ test('every documented operation answers as documented', async () => {
     fingerprint: { mac: 'x' },
   })
   const device = await rest.store.devices.create({ ...held, host, userId: user, publicKeyHash: 'p2' })
+  const from = '192.0.2.7'
+  const signedIn = { userId: user, deviceId: device.id, from, atMs: Date.now(), endMs: Date.now() + 60_000 }
+  await rest.store.signIns.begin(signedIn)
   await exercise('get', '/api/v1/connectors')
   await exercise('get', '/api/v1/connectors/{id}', { id: connector.id })
   await exercise('get', '/api/v1/connectors/{id}/history', { id: connector.id })
@@ -214,6 +235,8 @@ test('every documented operation answers as documented', async () => {
   await exercise('get', '/api/v1/client-devices/{id}/outages', { id: device.id })
   const fact = { assignedPosture: { managed: true } }
   await exercise('patch', '/api/v1/client-devices/{id}', { id: device.id, body: fact })
+  await exercise('post', '/api/v1/client-devices/{id}/sign-out', { id: device.id })
+  await exercise('post', '/api/v1/users/{id}/sign-out', { id: user })
   await exercise('delete', '/api/v1/client-devices/{id}', { id: device.id })
 
   await exercise('get', '/api/v1/segments/{id}/health', { id: 'wiki' })
@@ -222,7 +245,7 @@ test('every documented operation answers as documented', async () => {
   await exercise('post', '/api/v1/trace', { body: { user: 'alice', host: 'wiki.internal', port: 443 } })
   await rest.store.denials.keep({
     ...{ id: 'den_1', atMs: 1, deviceId: device.id, deviceName: 'host1', userId: user, userName: 'alice' },
-    ...{ host: 'wiki.internal', port: 443, protocol: 'tcp', session: 'ses_1', from: '192.0.2.1' },
+    ...{ host: 'wiki.internal', port: 443, protocol: 'tcp', from: '192.0.2.1' },
     fault: {
       ...{ code: 'POSTURE_FAILED', hop: 'control', detail: 'no rule allows wiki' },
       seen: {
@@ -237,25 +260,10 @@ test('every documented operation answers as documented', async () => {
   await exercise('get', '/api/v1/denials', { query: '?user=alice' })
   await exercise('get', '/api/v1/denials/{id}', { id: 'den_1' })
 
-  const session = 'ses_0123456789abcdefghjkmnpqrs'
-  await rest.store.sessions.merge(
-    {
-      session,
-      side: 'client',
-      state: 'closed',
-      protocol: 'tcp',
-      host: 'wiki.internal',
-      port: 443,
-      startedMs: Date.now(),
-      endedMs: Date.now(),
-      times: { totalUs: 1200 },
-      bytesUp: 10,
-      bytesDown: 20,
-      closeReason: 'done',
-      closeHop: 'client',
-    },
-    { user, userName: 'alice' },
-  )
+  const grant = issuedGrant({ userId: user, host: 'wiki.internal' })
+  const told = reportOf(grant, 1, { state: 'closed', times: { totalUs: 1200 }, closeHop: 'client' })
+  const { session } = told
+  await rest.store.sessions.merge(reportedBy(grant, told, { userName: 'alice' }))
   const found = await exercise('get', '/api/v1/sessions', { query: '?user=alice' })
   assert.equal(found.body.items.length, 1)
   await exercise('get', '/api/v1/sessions/{id}', { id: session })
@@ -275,6 +283,41 @@ test('every documented operation answers as documented', async () => {
   }
 
   assert.deepEqual([...missing], [], 'documented but never exercised')
+})
+
+test('no schema is called as generators of clients call a field of another', async () => {
+  await using rest = await RestFixture.open()
+  const { components } = (await rest.ask('GET', '/api/v1/openapi.json', { token: '' })).body as OpenApi
+  const folded = (text: string) => text.replaceAll(/[_-]/g, '').toLowerCase()
+  const names = new Map(Object.keys(components.schemas).map((name) => [folded(name), name]))
+  const twice = Object.entries(components.schemas).flatMap(([name, { properties = {} }]) =>
+    Object.entries(properties as Record<string, Json>).flatMap(([field, form]) => {
+      const inner = (form.items ?? form) as Json
+      const isType = 'enum' in inner || 'anyOf' in inner || inner.type === 'object'
+      return isType && names.has(folded(name + field)) ? `${name}.${field}` : []
+    }),
+  )
+  assert.deepEqual(twice, [])
+})
+
+test('a time may be written with any offset, and is kept in UTC', async () => {
+  await using rest = await RestFixture.open()
+  const texts = [
+    '2030-01-01T00:00:00Z',
+    '2030-01-01T00:00:00+00:00',
+    '2030-01-01T02:00:00+02:00',
+    '2030-01-01t00:00:00z',
+  ]
+  for (const [at, expiresAt] of texts.entries()) {
+    const { status, body } = await rest.ask('POST', '/api/v1/tokens', {
+      body: { name: `t${at}`, role: 'read-only', expiresAt },
+    })
+    assert.deepEqual([status, body.expiresAt], [201, '2030-01-01T00:00:00.000Z'])
+  }
+  for (const expiresAt of ['2030-01-01', '2030-13-01T00:00:00Z', 'soon', '2030-01-01T00:00:00+25:00']) {
+    const body = { name: 'bad', role: 'read-only', expiresAt }
+    assert.equal((await rest.ask('POST', '/api/v1/tokens', { body })).status, 400, expiresAt)
+  }
 })
 
 test('every error is a problem as documented', async () => {

@@ -1,15 +1,9 @@
 /** Records of the store as the API gives them. */
 import type { z } from 'zod'
-import type { ObjectKind } from '../../api/kinds.ts'
-import type {
-  auditRecord,
-  clientDevice,
-  connector,
-  provisioningKey,
-  SessionResource,
-  token,
-} from '../../api/records.ts'
+import type { clientDevice } from '../../api/client-devices.ts'
+import type { auditRecord, connector, provisioningKey, SessionResource, token } from '../../api/records.ts'
 import type { Role } from '../../api/roles.ts'
+import type { signIn } from '../../api/sign-ins.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { loadOf } from '../../policy/overload.ts'
 import type { AuditRecord } from '../../store/audit.ts'
@@ -18,7 +12,8 @@ import type { DeviceRecord } from '../../store/devices.ts'
 import type { KeyRecord } from '../../store/keys.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { SessionRecord } from '../../store/session-record.ts'
-import type { Repositories } from '../../store/store.ts'
+import { SIGN_IN_ENDS, type SignInRecord } from '../../store/sign-ins.ts'
+import type { Repositories, Store } from '../../store/store.ts'
 import type { TokenRecord } from '../../store/tokens.ts'
 import type { LivePresence } from './deps.ts'
 
@@ -30,14 +25,26 @@ export async function objectResource(
   stored: StoredObject,
   presence?: Pick<LivePresence, 'edge'>,
 ): Promise<object> {
-  return {
+  return (await objectResources(tx, [stored], presence))[0]!
+}
+
+/** As objectResource, of some hundred: what they refer to is looked up for all of them together. */
+export async function objectResources(
+  tx: Reader,
+  some: readonly StoredObject[],
+  presence?: Pick<LivePresence, 'edge'>,
+): Promise<object[]> {
+  const names = await tx.objects.namesOf(some)
+  const users = some.flatMap(({ kind, id }) => (kind === 'user' ? id : []))
+  const withPassword = await tx.passwords.having(users)
+  return some.map((stored, at) => ({
     kind: stored.kind,
     ...envelope(stored),
     ...stored.spec,
-    names: await tx.objects.namesOf(stored.kind, stored.spec),
+    names: names[at],
     ...(stored.kind === 'edge' && presence ? { state: presence.edge(stored.id) } : {}),
-    ...(stored.kind === 'user' ? { hasPassword: (await tx.passwords.get(stored.id)) !== undefined } : {}),
-  }
+    ...(stored.kind === 'user' ? { hasPassword: withPassword.has(stored.id) } : {}),
+  }))
 }
 
 function envelope(record: {
@@ -60,9 +67,17 @@ function at(unixMs: number | undefined): string | undefined {
   return unixMs === undefined ? undefined : rfc3339(unixMs)
 }
 
-async function nameOf(tx: Reader, kind: ObjectKind, id: string): Promise<Record<string, string>> {
-  const found = await tx.objects.find(kind, id)
-  return found === undefined ? {} : { [id]: found.name }
+/** Names of those of them that there are, by id, to be picked from for each. */
+async function namesFor(
+  tx: Reader,
+  ids: Iterable<string>,
+): Promise<(ids: readonly string[]) => Record<string, string>> {
+  const names = await tx.objects.namesByIds(ids)
+  return (some) => {
+    const found: Record<string, string> = {}
+    for (const id of some) if (names.has(id)) found[id] = names.get(id)!
+    return found
+  }
 }
 
 export async function keyResource(
@@ -70,19 +85,33 @@ export async function keyResource(
   key: KeyRecord,
   nowMs: number,
 ): Promise<z.infer<typeof provisioningKey>> {
-  const spent = key.uses >= key.maxUses ? 'exhausted' : 'usable'
-  return {
-    kind: 'provisioning-key',
-    ...envelope(key),
-    ...(key.edgeId === undefined
-      ? { group: key.groupId, names: await nameOf(tx, 'connector-group', key.groupId) }
-      : { edge: key.edgeId, names: await nameOf(tx, 'edge', key.edgeId) }),
-    uses: key.uses,
-    maxUses: key.maxUses,
-    expiresAt: rfc3339(key.expiresMs),
-    revoked: key.revoked,
-    state: key.revoked ? 'revoked' : key.expiresMs <= nowMs ? 'expired' : spent,
-  }
+  return (await keyResources(tx, [key], nowMs))[0]!
+}
+
+export async function keyResources(
+  tx: Reader,
+  keys: readonly KeyRecord[],
+  nowMs: number,
+): Promise<z.infer<typeof provisioningKey>[]> {
+  const names = await namesFor(
+    tx,
+    keys.map(({ edgeId, groupId }) => edgeId ?? groupId),
+  )
+  return keys.map((key) => {
+    const spent = key.uses >= key.maxUses ? 'exhausted' : 'usable'
+    return {
+      kind: 'provisioning-key',
+      ...envelope(key),
+      ...(key.edgeId === undefined
+        ? { group: key.groupId, names: names([key.groupId]) }
+        : { edge: key.edgeId, names: names([key.edgeId]) }),
+      uses: key.uses,
+      maxUses: key.maxUses,
+      expiresAt: rfc3339(key.expiresMs),
+      revoked: key.revoked,
+      state: key.revoked ? 'revoked' : key.expiresMs <= nowMs ? 'expired' : spent,
+    }
+  })
 }
 
 function identity(record: ConnectorRecord | DeviceRecord) {
@@ -100,28 +129,33 @@ function identity(record: ConnectorRecord | DeviceRecord) {
   }
 }
 
-async function segmentNames(
-  tx: Reader,
-  sessionsBy: readonly { readonly segment: string }[] = [],
-): Promise<Record<string, string>> {
-  const found = await Promise.all(sessionsBy.map(({ segment }) => nameOf(tx, 'segment', segment)))
-  return Object.assign({}, ...found)
-}
-
 export async function connectorResource(
   tx: Reader,
   record: ConnectorRecord,
   presence: LivePresence,
 ): Promise<z.infer<typeof connector>> {
-  const live = presence.connector(record.id)
-  return {
+  return (await connectorResources(tx, [record], presence))[0]!
+}
+
+export async function connectorResources(
+  tx: Reader,
+  records: readonly ConnectorRecord[],
+  presence: LivePresence,
+): Promise<z.infer<typeof connector>[]> {
+  const all = records.map((record) => {
+    const live = presence.connector(record.id)
+    const mentions = [record.groupId, ...(live?.sessionsBy ?? []).map(({ segment }) => segment)]
+    return { record, live, mentions }
+  })
+  const names = await namesFor(
+    tx,
+    all.flatMap(({ mentions }) => mentions),
+  )
+  return all.map(({ record, live, mentions }) => ({
     kind: 'connector',
     ...identity(record),
     group: record.groupId,
-    names: {
-      ...(await nameOf(tx, 'connector-group', record.groupId)),
-      ...(await segmentNames(tx, live?.sessionsBy)),
-    },
+    names: names(mentions),
     state: record.enabled ? (live?.state ?? 'disconnected') : 'disabled',
     provisioningKey: record.keyId,
     factors: Object.keys(record.fingerprint),
@@ -140,25 +174,84 @@ export async function connectorResource(
       leak: live.leak,
       edge: live.edge,
       edges: [...live.edgesSeen],
+      clockSkewMs: live.skewMs,
+      failing: live.failing.slice(0, MAX_FAILING).flatMap(({ host, port, fault }) => {
+        const { code, hop, detail } = fault ?? {}
+        return code === undefined || hop === undefined ? [] : { host, port, code, hop, detail: detail ?? '' }
+      }),
     },
-  }
+  }))
 }
+
+/** In lists and views; the health of each segment names all of its own. */
+const MAX_FAILING = 5
 
 export async function deviceResource(
   tx: Reader,
   record: DeviceRecord,
   presence: LivePresence,
 ): Promise<z.infer<typeof clientDevice>> {
-  const connected = presence.device(record.id) ? 'connected' : 'disconnected'
+  return (await deviceResources(tx, [record], presence))[0]!
+}
+
+export async function deviceResources(
+  tx: Reader,
+  records: readonly DeviceRecord[],
+  presence: LivePresence,
+): Promise<z.infer<typeof clientDevice>[]> {
+  const names = await namesFor(
+    tx,
+    records.map(({ userId }) => userId),
+  )
+  return records.map((record) => {
+    const connected = presence.device(record.id).length > 0 ? 'connected' : 'disconnected'
+    return {
+      kind: 'client-device',
+      ...identity(record),
+      user: record.userId,
+      names: names([record.userId]),
+      state: record.enabled ? connected : 'disabled',
+      posture: record.posture,
+      reportedPosture: record.reportedPosture,
+      assignedPosture: record.assignedPosture,
+      signIn: record.signIn && signInResource(record.signIn),
+    }
+  })
+}
+
+/** What is not in lists: who signed in on it, and where it is now. */
+export async function deviceDetails(
+  { signIns, sessions }: Pick<Store, 'signIns' | 'sessions'>,
+  { id }: DeviceRecord,
+  presence: LivePresence,
+): Promise<Pick<z.infer<typeof clientDevice>, 'signIns' | 'connections' | 'refused' | 'sessionsShed'>> {
+  const { refused } = presence.absence(id)
+  const sessionsShed = sessions.allowance.shedOf(id)
   return {
-    kind: 'client-device',
-    ...identity(record),
-    user: record.userId,
-    names: await nameOf(tx, 'user', record.userId),
-    state: record.enabled ? connected : 'disabled',
-    posture: record.posture,
-    reportedPosture: record.reportedPosture,
-    assignedPosture: record.assignedPosture,
+    signIns: (await signIns.ofDevice(id)).map(signInResource),
+    connections: presence.device(id).map(({ connectedMs, skewMs, ...one }) => ({
+      connectedAt: rfc3339(connectedMs),
+      clockSkewMs: skewMs,
+      ...one,
+    })),
+    refused: refused && {
+      ...{ at: rfc3339(refused.atMs), address: refused.address, times: refused.times },
+      ...{ code: refused.fault.code, detail: refused.fault.detail },
+    },
+    sessionsShed: sessionsShed === 0 ? undefined : sessionsShed,
+  }
+}
+
+function signInResource({
+  id,
+  atMs,
+  from,
+  endMs,
+  ended,
+}: Pick<SignInRecord, 'id' | 'atMs' | 'from' | 'endMs' | 'ended'>): z.infer<typeof signIn> {
+  return {
+    ...{ id, at: rfc3339(atMs), from, endsAt: rfc3339(endMs) },
+    ended: ended && { at: rfc3339(ended.atMs), because: SIGN_IN_ENDS[ended.because], by: ended.by },
   }
 }
 

@@ -1,6 +1,7 @@
 import { InvalidFault } from '../../api/invalid.ts'
 import { FAULT_URN, type Problem } from '../../api/problem.ts'
-import { FAULTS, type Fault, type FaultCode } from '../../base/faults.ts'
+import { wordsOf } from '../../base/fault-words.ts'
+import type { Fault, FaultCode } from '../../base/faults.ts'
 
 /** The HTTP status of each fault that the API can answer with. */
 const STATUS: Partial<Record<FaultCode, number>> = {
@@ -20,12 +21,13 @@ const STATUS: Partial<Record<FaultCode, number>> = {
   PRECONDITION_REQUIRED: 428,
   RATE_LIMITED: 429,
   STORE_FAILED: 503,
+  DISK_FULL: 503,
   CONTROL_STARTING: 503,
 }
 
 /** RFC 9457 details of a fault. A defect tells its id only: what went wrong inside is for the log. */
 export function problemOf(fault: Fault, requestId: string, status = STATUS[fault.code] ?? 500): Problem {
-  const row = FAULTS[fault.code]
+  const row = wordsOf(fault)
   const inner = fault.code === 'INTERNAL'
   return {
     type: FAULT_URN + fault.code,
@@ -35,7 +37,7 @@ export function problemOf(fault: Fault, requestId: string, status = STATUS[fault
     instance: requestId,
     code: fault.code,
     hop: fault.hop,
-    retry: row.retry,
+    retry: fault.retry,
     cause: row.cause,
     fix: row.fix,
     verify: row.verify,

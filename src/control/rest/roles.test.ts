@@ -67,7 +67,7 @@ test('an answer kept for an Idempotency-Key is for the token that asked, not for
   const path = '/api/v1/provisioning-keys'
   const mine = await rest.ask('POST', path, { body, headers })
   assert.equal(mine.status, 201)
-  const other = await rest.ask('POST', path, { body, headers, token: await rest.token('operator') })
+  const other = await rest.ask('POST', path, { body, headers, token: await rest.token('admin') })
   assert.equal(other.status, 409)
   assert.doesNotMatch(other.text, new RegExp(mine.body.key.split('|').at(-1)))
   const reader = await rest.ask('POST', path, { body, headers, token: await rest.token('read-only') })

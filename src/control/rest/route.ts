@@ -4,11 +4,21 @@ import { z } from 'zod'
 import { InvalidFault, invalidFrom } from '../../api/invalid.ts'
 import { problem } from '../../api/problem.ts'
 import type { Permission } from '../../api/roles.ts'
+import { checkShape } from '../../api/shape.ts'
+import { Fault } from '../../base/faults.ts'
 import type { Page } from '../../store/page.ts'
 import { demand } from './auth.ts'
 import type { RestEnv } from './write.ts'
 
 export type RestApp = OpenAPIHono<RestEnv>
+
+/** A body that asks for more than its operation gives with the least permission. */
+export interface Beyond<Body> {
+  /** What the least is enough for: "disabling it". */
+  readonly only: string
+  readonly needs: Permission
+  readonly is: (body: Body) => boolean
+}
 
 /** One operation: what it is called, what it needs, takes and gives. */
 export interface Operation<Q extends z.ZodObject, P extends z.ZodObject, B extends z.ZodType> {
@@ -17,13 +27,18 @@ export interface Operation<Q extends z.ZodObject, P extends z.ZodObject, B exten
   readonly id: string
   readonly summary: string
   readonly tag: string
+  /** The least it needs: whoever has not even that is told nothing of its form. */
   readonly needs: Permission
+  /** Where one body takes away and another adds: what may be done with `needs`, and what all else takes. */
+  readonly beyond?: Beyond<z.output<B>>
   readonly query?: Q
   readonly params?: P
   readonly body?: B
   /** Success: its status, and the schema of its body if it has one. */
   readonly gives: { readonly status: 200 | 201 | 204; readonly schema?: z.ZodType; readonly type?: string }
   readonly ifMatch?: boolean
+  /** The body holds many documents, whose size is looked at one by one. */
+  readonly manyDocuments?: boolean
 }
 
 const PROBLEM = {
@@ -52,8 +67,10 @@ export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extend
   ) => Promise<Response>,
 ): void {
   const writes = o.method !== 'get'
-  const headers = o.ifMatch ? ifMatch.extend(idempotent.shape) : writes ? idempotent : undefined
   const { status, schema, type = 'application/json' } = o.gives
+  // What is told line by line is not kept: a repeat would do it again.
+  const told = writes && type !== 'application/json'
+  const headers = o.ifMatch ? ifMatch.extend(idempotent.shape) : writes && !told ? idempotent : undefined
   const description = status === 201 ? 'Created' : status === 204 ? 'Done' : 'OK'
   const content = schema === undefined ? undefined : { [type]: { schema } }
   const media =
@@ -63,7 +80,7 @@ export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extend
     path: o.path,
     operationId: o.id,
     summary: o.summary,
-    description: `Needs the permission \`${o.needs}\`.`,
+    description: needsText(o),
     tags: [o.tag],
     security: [{ token: [] }],
     request: {
@@ -82,21 +99,39 @@ export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extend
     // Before the validators: who may not is told nothing of the form.
     middleware: async (c: Context<RestEnv>, next: () => Promise<void>) => {
       demand(c.get('caller'), o.needs)
+      c.set('needs', o.needs)
+      if (told && c.req.header('idempotency-key') !== undefined) throw new Fault('INVALID', NOT_KEPT)
+      // What is no JSON at all the validator says.
+      if (o.body && !o.manyDocuments) checkShape(await c.req.json().catch(() => undefined))
       await next()
     },
   })
   const handler = (c: Context<RestEnv>) => {
     // The route type above is built at run time, so that what was validated has lost its type: it is `o`'s.
     const valid = (target: string) => (c.req.valid as (target: string) => unknown).call(c.req, target)
+    const body = (o.body && valid('json')) as z.output<B>
+    if (o.beyond?.is(body)) {
+      const { only, needs } = o.beyond
+      demand(c.get('caller'), needs, `anything but ${only}`)
+      c.set('needs', needs)
+    }
     return handle(c, {
       query: (o.query && valid('query')) as z.output<Q>,
       params: (o.params && valid('param')) as z.output<P>,
-      body: (o.body && valid('json')) as z.output<B>,
+      body,
     })
   }
   app.openapi(route, handler as never, (result) => {
     if (!result.success) throw formFault(result.error as z.ZodError, result.target, o)
   })
+}
+
+const NOT_KEPT =
+  'Idempotency-Key: this answer is told line by line and not kept, so a repeat would do it again: send it without the key'
+
+function needsText({ needs, beyond }: { needs: Permission; beyond?: Beyond<never> }): string {
+  if (beyond === undefined) return `Needs the permission \`${needs}\`.`
+  return `Needs the permission \`${needs}\` for ${beyond.only}, and \`${beyond.needs}\` for anything else.`
 }
 
 /** Errors of the body point into it; those of the query or path say which parameter. */
@@ -109,6 +144,9 @@ function formFault(
   const { errors } = invalidFrom(error, o.query ?? z.unknown())
   return new InvalidFault(errors.map((one) => ({ ...one, detail: `${target} parameter: ${one.detail}` })))
 }
+
+/** Of answers that go on, a line at a time. */
+export const JSON_LINES = 'application/jsonl'
 
 export const byId = z.object({ id: z.string().min(1).max(128).meta({ description: 'id or name' }) })
 
@@ -131,11 +169,20 @@ export function pageSchema(item: z.ZodType, name: string): z.ZodType {
 
 /** A page as answer, with the address of the next in the Link header. */
 export function pageAnswer<T>(c: Context<RestEnv>, page: Page<T>, items: readonly object[]): Response {
+  return pageOfTexts(c, { texts: items.map((item) => JSON.stringify(item)), next: page.next })
+}
+
+/** As pageAnswer, of items that are JSON already. */
+export function pageOfTexts(
+  c: Context<RestEnv>,
+  { texts, next }: { readonly texts: readonly string[]; readonly next?: string },
+): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json' }
-  if (page.next !== undefined) {
+  const end = next === undefined ? '}' : `,"next":${JSON.stringify(next)}}`
+  if (next !== undefined) {
     const url = new URL(c.req.url)
-    url.searchParams.set('cursor', page.next)
+    url.searchParams.set('cursor', next)
     headers.link = `<${url.pathname}${url.search}>; rel="next"`
   }
-  return new Response(JSON.stringify({ items, next: page.next }), { headers })
+  return new Response(`{"items":[${texts.join(',')}]${end}`, { headers })
 }

@@ -12,10 +12,11 @@ const BATCH = 200
  * sees the last state of each session, perhaps not every one between.
  *
  * @param since Unix milliseconds or 'now'.
+ * @param onEnd Called once: it was read to its end, or the reader has gone.
  */
 export function sessionLines(
   store: Store,
-  { follow, since }: { follow: boolean; since: number | 'now' },
+  { follow, since, onEnd }: { follow: boolean; since: number | 'now'; onEnd?: () => void },
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const stop = new AbortController()
@@ -25,36 +26,49 @@ export function sessionLines(
   stop.signal.addEventListener('abort', () => {
     subscription[Symbol.dispose]()
     hinted.resolve()
+    onEnd?.()
   })
+
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    let quietMs = 0
+    while (!stop.signal.aborted) {
+      const batch = await store.sessions.since(revision, BATCH)
+      revision = batch.revision
+      if (batch.items.length > 0) {
+        const lines = batch.items.map((record) => `${JSON.stringify(sessionResource(record))}\n`)
+        controller.enqueue(encoder.encode(lines.join('')))
+        return
+      }
+      if (!follow) {
+        stop.abort()
+        controller.close()
+        return
+      }
+      if (quietMs >= KEEPALIVE_MS) {
+        controller.enqueue(encoder.encode('\n'))
+        return
+      }
+      quietMs += await waitUpTo(POLL_MS, hinted.promise)
+      hinted = Promise.withResolvers<void>()
+    }
+  }
+  /** A store that fails ends the stream, and nobody calls `cancel` then. */
+  const orEnd = async (work: Promise<void>) => {
+    try {
+      await work
+    } catch (error) {
+      stop.abort()
+      throw error
+    }
+  }
+  const begin = async () => {
+    if (revision === 'now') ({ revision } = await store.sessions.since('now'))
+  }
 
   return new ReadableStream<Uint8Array>(
     {
-      async start() {
-        if (revision === 'now') ({ revision } = await store.sessions.since('now'))
-      },
-      async pull(controller) {
-        let quietMs = 0
-        while (!stop.signal.aborted) {
-          const batch = await store.sessions.since(revision, BATCH)
-          revision = batch.revision
-          if (batch.items.length > 0) {
-            const lines = batch.items.map((record) => `${JSON.stringify(sessionResource(record))}\n`)
-            controller.enqueue(encoder.encode(lines.join('')))
-            return
-          }
-          if (!follow) {
-            stop.abort()
-            controller.close()
-            return
-          }
-          if (quietMs >= KEEPALIVE_MS) {
-            controller.enqueue(encoder.encode('\n'))
-            return
-          }
-          quietMs += await waitUpTo(POLL_MS, hinted.promise)
-          hinted = Promise.withResolvers<void>()
-        }
-      },
+      start: () => orEnd(begin()),
+      pull: (controller) => orEnd(pull(controller)),
       cancel() {
         stop.abort()
       },

@@ -3,55 +3,32 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import type { SessionNames } from '../../store/session-record.ts'
+import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
 import type { SessionReport } from '../../wire/control.ts'
+import { enrolDevice, put } from '../agents/control.fixture.ts'
 import { RestFixture } from './fixture.ts'
 
-const report = (n: number, more: Partial<SessionReport> = {}): SessionReport => ({
-  session: `ses_${String(n).padStart(26, '0')}`,
-  side: 'client',
-  state: 'open',
-  protocol: 'tcp',
-  host: 'wiki.internal',
-  port: 443,
-  device: 'dev_1',
-  startedMs: 1_700_000_000_000 + n,
-  times: { totalUs: 900 },
-  bytesUp: 0,
-  bytesDown: 0,
-  ...more,
-})
+const grant = issuedGrant({ host: 'wiki.internal' }, 1_700_000_000_000)
+const idOf = (n: number) => reportOf(grant, n).session
+/** Of session `n`, by the agent that the grant names. */
+const report = (n: number, more: Partial<SessionReport> = {}, names: SessionNames = {}) =>
+  reportedBy(grant, reportOf(grant, n, { times: { totalUs: 900 }, ...more }), names)
 
 test('a session is one record of what both ends and the control plane saw', async () => {
   await using rest = await RestFixture.open()
   const { sessions } = rest.store
+  const connector = { side: 'connector', times: { dnsUs: 5, connectUs: 70 } } as const
   await Promise.all([
-    sessions.merge(report(1), { userName: 'alice', user: 'usr_1', times: { policyUs: 40 } }),
-    sessions.merge(
-      report(1, {
-        side: 'connector',
-        device: undefined,
-        connector: 'con_1',
-        times: { dnsUs: 5, connectUs: 70 },
-      }),
-    ),
+    sessions.merge(report(1, {}, { userName: 'alice' })),
+    sessions.merge(report(1, connector)),
   ])
-  await sessions.merge(
-    report(1, { state: 'closed', endedMs: 1_700_000_000_500, closeReason: 'done', bytesUp: 5 }),
-  )
-  await sessions.merge(
-    report(1, {
-      side: 'connector',
-      device: undefined,
-      connector: 'con_1',
-      state: 'closed',
-      times: { dnsUs: 5, connectUs: 70 },
-      bytesDown: 9,
-      closeReason: 'APP_RESET',
-      closeHop: 'application',
-    }),
-  )
-  const { body } = await rest.ask('GET', `/api/v1/sessions/${report(1).session}`)
-  assert.deepEqual(body.times, { dnsUs: 5, connectUs: 70, totalUs: 900, policyUs: 40 })
+  const end = { state: 'closed', endedMs: 1_700_000_000_501 } as const
+  await sessions.merge(report(1, { ...end, bytesUp: 5 }))
+  const why = { closeReason: 'APP_RESET', closeHop: 'application' } as const
+  await sessions.merge(report(1, { ...connector, ...end, ...why, bytesDown: 9 }))
+  const { body } = await rest.ask('GET', `/api/v1/sessions/${idOf(1)}`)
+  assert.deepEqual(body.times, { dnsUs: 5, connectUs: 70, totalUs: 900 })
   assert.equal(body.state, 'closed')
   assert.equal(
     body.closeReason,
@@ -61,30 +38,55 @@ test('a session is one record of what both ends and the control plane saw', asyn
   assert.equal(body.closeHop, 'application')
   assert.deepEqual([body.bytesUp, body.bytesDown], [5, 9])
   assert.equal(body.names.user, 'alice')
-  assert.equal(body.sides.connector.connector, 'con_1')
-  assert.equal(body.endedAt, '2023-11-14T22:13:20.500Z')
+  assert.deepEqual(
+    [body.user, body.device, body.connector, body.segment, body.rule, body.grant, body.host],
+    [grant.userId, grant.deviceId, grant.connectorId, grant.segmentId, grant.ruleId, grant.id, grant.host],
+  )
+  assert.equal(body.startedAt, '2023-11-14T22:13:20.001Z')
+  assert.equal(body.endedAt, '2023-11-14T22:13:20.501Z')
 })
 
 test("an agent cannot write into another's session", async () => {
   await using rest = await RestFixture.open()
   const { sessions } = rest.store
   const mine = sessions.merge(report(1))
-  const theirs = sessions.merge(report(1, { device: 'dev_2', host: 'forged' }))
+  const theirs = sessions.merge({ ...report(1, { port: 22 }), agent: 'dev_2' })
   await mine
   await assert.rejects(theirs, { code: 'FORBIDDEN' })
-  assert.equal((await rest.ask('GET', `/api/v1/sessions/${report(1).session}`)).body.host, 'wiki.internal')
+  assert.equal((await rest.ask('GET', `/api/v1/sessions/${idOf(1)}`)).body.port, 443)
+})
+
+test('a device of which too many sessions were told is shown with how many are not on record', async () => {
+  await using rest = await RestFixture.open()
+  const user = await put(rest.store, 'user', 'alice')
+  const device = await enrolDevice(rest.store, user.id, 'laptop')
+  const shown = async () => (await rest.ask('GET', `/api/v1/client-devices/${device.id}`)).body.sessionsShed
+  assert.equal(await shown(), undefined)
+  const { allowance } = rest.store.sessions
+  const flood = allowance.draft()
+  while (flood.first('client', device.id, grant.id));
+  flood.commit()
+  const of = issuedGrant({ deviceId: device.id })
+  const told = Array.from({ length: 200 }, (_, n) => reportedBy(of, reportOf(of, n)))
+  const lost = await rest.store.sessions.mergeAll(told)
+  assert.ok(lost.length > 100 && lost.every(({ shedOf }) => shedOf === device.id))
+  allowance.shed(device.id, lost.length)
+  assert.equal(await shown(), lost.length)
 })
 
 test('lists are newest first and filtered', async () => {
   await using rest = await RestFixture.open()
-  for (let n = 1; n <= 5; n++) {
-    void rest.store.sessions.merge(report(n, n % 2 ? {} : { state: 'closed', closeReason: 'done' }), {
-      user: `usr_${n}`,
-    })
-  }
+  const numbers = new Map<string, number>()
+  const told = [1, 2, 3, 4, 5].map((n) => {
+    const of = issuedGrant({ userId: `usr_${n}` }, 1_700_000_000_000 + n)
+    const report = reportOf(of, 1, n % 2 ? {} : { state: 'closed' })
+    numbers.set(report.session, n)
+    return reportedBy(of, report)
+  })
+  await rest.store.sessions.mergeAll(told)
   const ids = async (query: string) =>
     (await rest.ask('GET', `/api/v1/sessions?${query}`)).body.items.map((item: { id: string }) =>
-      Number(item.id.slice(4)),
+      numbers.get(item.id),
     )
   assert.deepEqual(await ids(''), [5, 4, 3, 2, 1])
   assert.deepEqual(await ids('state=closed'), [4, 2])
@@ -109,8 +111,8 @@ test('the stream tells each session as it opens and closes, until the reader goe
   const next = async () => JSON.parse(String((await lines.next()).value))
 
   await rest.store.sessions.merge(report(2))
-  assert.deepEqual([(await next()).id, 'open'], [report(2).session, 'open'], 'what was before is not told')
-  await rest.store.sessions.merge(report(2, { state: 'closed', closeReason: 'done' }))
+  assert.deepEqual([(await next()).id, 'open'], [idOf(2), 'open'], 'what was before is not told')
+  await rest.store.sessions.merge(report(2, { state: 'closed' }))
   assert.equal((await next()).state, 'closed')
   response.destroy()
   await once(response, 'close')

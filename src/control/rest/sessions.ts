@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { session } from '../../api/records.ts'
+import { session, sessionLine } from '../../api/records.ts'
 import { Fault } from '../../base/faults.ts'
-import type { SessionFilter } from '../../store/sessions.ts'
+import type { SessionFilter } from '../../store/session-list.ts'
 import type { RestDeps } from './deps.ts'
 import { sessionResource } from './present.ts'
-import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { byId, JSON_LINES, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
 import { sessionLines } from './session-lines.ts'
 
 const TAG = 'sessions'
@@ -64,11 +64,16 @@ export function sessionRoutes(app: RestApp, deps: RestDeps): void {
       summary: 'Sessions as JSON lines, each time one opens, changes or closes',
       needs: 'read',
       query: streamQuery,
-      gives: { status: 200, schema: session, type: 'application/jsonl' },
+      gives: { status: 200, schema: sessionLine, type: JSON_LINES },
     },
-    async (_c, { query }) => {
-      const lines = sessionLines(store, { follow: query.follow === 'true', since: query.since ?? 'now' })
-      const headers = { 'content-type': 'application/jsonl', 'cache-control': 'no-store' }
+    async (c, { query }) => {
+      const { longAnswers } = deps.shares
+      const { tokenId } = c.get('caller')
+      longAnswers.take(tokenId)
+      const onEnd = () => longAnswers.give(tokenId)
+      const from = { follow: query.follow === 'true', since: query.since ?? ('now' as const) }
+      const lines = sessionLines(store, { ...from, onEnd })
+      const headers = { 'content-type': JSON_LINES, 'cache-control': 'no-store' }
       return new Response(lines, { headers })
     },
   )

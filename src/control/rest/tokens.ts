@@ -1,6 +1,7 @@
 import { InvalidFault } from '../../api/invalid.ts'
 import { token, tokenCreated, tokenInput, whoami } from '../../api/records.ts'
 import { rfc3339 } from '../../base/clock.ts'
+import { Fault } from '../../base/faults.ts'
 import { createToken } from './auth.ts'
 import type { RestDeps } from './deps.ts'
 import { tokenResource } from './present.ts'
@@ -107,7 +108,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       ...one,
       method: 'delete',
       id: 'deleteToken',
-      summary: 'Revoke an API token at once',
+      summary: 'Revoke an API token at once, and end what it reads; not the last owner',
       needs: 'own',
       ifMatch: true,
       gives: { status: 204 },
@@ -115,7 +116,11 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
     async (c, { params }) => {
       const expectVersion = expectedVersion(c)
       return write(c, deps, async (tx) => {
-        const { id, name, role } = await tx.tokens.get(params.id)
+        const { id, name, role, expiresMs } = await tx.tokens.get(params.id)
+        if (role === 'owner' && expiresMs === undefined && !(await tx.tokens.another(id, role))) {
+          const detail = `token ${name} is the last owner that does not end: create another one first`
+          throw new Fault('CONFLICT', detail)
+        }
         await tx.tokens.delete(id, { expectVersion })
         return {
           status: 204,

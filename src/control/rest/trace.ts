@@ -1,12 +1,13 @@
 import { type TraceLine, traceInput, traceLine } from '../../api/trace.ts'
-import { actorOf, type RestDeps } from './deps.ts'
+import type { RestDeps } from './deps.ts'
 import { jsonLines } from './json-lines.ts'
-import { operation, type RestApp } from './route.ts'
-
-const TYPE = 'application/jsonl'
+import { JSON_LINES, operation, type RestApp } from './route.ts'
+import { record } from './write.ts'
 
 /** A canary for one user to one application. It opens a session in the name of the user: that is audited. */
-export function traceRoutes(app: RestApp, { store, trace }: RestDeps): void {
+export function traceRoutes(app: RestApp, deps: RestDeps): void {
+  const { store, trace, shares } = deps
+
   operation(
     app,
     {
@@ -18,23 +19,21 @@ export function traceRoutes(app: RestApp, { store, trace }: RestDeps): void {
         'Follow the way of a user to an application, from the device of the user; JSON lines, the report last',
       needs: 'operate',
       body: traceInput,
-      gives: { status: 200, schema: traceLine, type: TYPE },
+      gives: { status: 200, schema: traceLine, type: JSON_LINES },
     },
     async (c, { body }) => {
       const user = await store.objects.get('user', body.user)
       const { host, port, protocol, device } = body
-      await store.transaction((tx) =>
-        tx.audit.append({
-          actor: actorOf(c.get('caller')),
-          action: 'user.trace',
-          object: `user ${user.id}`,
-          detail: { name: user.name, host, port, protocol, ...(device === undefined ? {} : { device }) },
-        }),
-      )
-      const lines = await jsonLines<TraceLine>(async (write, signal) => ({
+      await record(c, deps, {
+        action: 'user.trace',
+        object: `user ${user.id}`,
+        detail: { name: user.name, host, port, protocol, ...(device === undefined ? {} : { device }) },
+      })
+      const shared = { share: shares.longAnswers, by: c.get('caller').tokenId }
+      const lines = await jsonLines<TraceLine>(shared, async (write, signal) => ({
         report: await trace({ ...body, user: user.id }, { step: (step) => write({ step }), signal }),
       }))
-      return new Response(lines, { headers: { 'content-type': TYPE, 'cache-control': 'no-store' } })
+      return new Response(lines, { headers: { 'content-type': JSON_LINES, 'cache-control': 'no-store' } })
     },
   )
 }

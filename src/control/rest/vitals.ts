@@ -10,7 +10,6 @@ import { selectConnector } from '../../policy/select.ts'
 import { type Spare, spareOf } from '../../policy/spare.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import { memberHealth, segmentHealth } from '../segment-health.ts'
-import { loadPolicy } from '../snapshot.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
 import { byId, operation, type RestApp } from './route.ts'
 
@@ -51,14 +50,12 @@ export function vitalsRoutes(app: RestApp, deps: RestDeps): void {
   )
 }
 
-async function healthOf(
-  { store, presence }: RestDeps,
-  idOrName: string,
-): Promise<z.infer<typeof healthSchema>> {
+async function healthOf(deps: RestDeps, idOrName: string): Promise<z.infer<typeof healthSchema>> {
+  const { store, presence } = deps
   const found = await store.objects.find('segment', idOrName)
   if (found === undefined) throw new Fault('NOT_FOUND', `there is no segment "${idOrName}"`)
-  const policy = await loadPolicy(store)
-  const segment = policy.segments.find(({ id }) => id === found.id)!
+  const policy = await deps.policy()
+  const segment = policy.destinations.byId(found.id)!
   const groups = policy.connectorGroupsOf(segment)
   const failover = policy.failoverGroupsOf(segment)
   const candidates = presence.vitals
@@ -96,9 +93,12 @@ export async function vitalsOf(
 ): Promise<z.infer<typeof connectorVitals>> {
   const { vitals } = presence
   const flapping = vitals.flapping(record.id)
-  const members = (await store.connectors.all()).filter(({ groupId }) => groupId === record.groupId)
+  const members = await store.connectors.ofGroup(record.groupId)
   return {
-    timeline: vitals.passages(record.id).map(({ atMs, ...rest }) => ({ at: rfc3339(atMs), ...rest })),
+    // What ends late is told late: the connection that was replaced, behind the one that took its place.
+    timeline: [...vitals.passages(record.id)]
+      .sort((a, b) => a.atMs - b.atMs)
+      .map(({ atMs, ...rest }) => ({ at: rfc3339(atMs), ...rest })),
     flapping: flapping && faultToMessage(new Fault('FLAPPING', flappingText(flapping))),
     spare: spareAmong(members, presence),
   }

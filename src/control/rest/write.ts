@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'hono'
+import type { Permission } from '../../api/roles.ts'
 import { Fault } from '../../base/faults.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories } from '../../store/store.ts'
 import { warningsAbout } from '../lint/warnings.ts'
 import { actorOf, type Caller, type RestDeps } from './deps.ts'
+import { demandStanding } from './token-stands.ts'
 
 export interface RestEnv {
-  Variables: { requestId: string; from: string; caller: Caller }
-  Bindings: { incoming: IncomingMessage }
+  Variables: { requestId: string; from: string; caller: Caller; needs?: Permission }
+  Bindings: { incoming: IncomingMessage; outgoing: ServerResponse }
 }
 
 /** What a write did: the answer, and what to say of it in the audit log. */
@@ -30,21 +32,24 @@ const PURPOSE = 'idempotency'
  * Idempotency-Key. All are durable before anyone sees the answer. Requests with one key come one after another,
  * so a repeat finds the answer of the first.
  *
- * @throws {Fault} IDEMPOTENCY_KEY_REUSED, INVALID if the key is too long, and what `work` throws.
+ * @throws {Fault} TOKEN_INVALID if the token was revoked meanwhile, IDEMPOTENCY_KEY_REUSED, INVALID if the key is too long, and what `work` throws.
  */
 export async function write(
   c: Context<RestEnv>,
   deps: RestDeps,
   work: (tx: Repositories) => Promise<Done>,
 ): Promise<Response> {
-  const { store, vault } = deps
+  const { store, vault, clock } = deps
   const caller = c.get('caller')
   const key = c.req.header('idempotency-key')
   if (key !== undefined && !/^[\x21-\x7e]{1,128}$/.test(key)) {
     throw new Fault('INVALID', 'Idempotency-Key: expected 1 to 128 visible ASCII characters')
   }
   const requestHash = key === undefined ? '' : await hashOf(c)
-  return store.transaction(async (tx) => {
+  let unsaid: Done | undefined
+  const answer = await store.transaction(async (tx) => {
+    unsaid = undefined
+    await demandStanding(tx, stoodOf(c), clock)
     const before = key === undefined ? undefined : await tx.idempotency.find(caller.tokenId, key)
     if (before !== undefined) {
       if (vault.open(PURPOSE, before.requestHash).toString() !== requestHash) {
@@ -58,8 +63,11 @@ export async function write(
       return new Response(before.status === 204 ? null : body, { status: before.status, headers })
     }
     const done = await work(tx)
-    for (const entry of done.audit) await tx.audit.append({ ...entry, actor: actorOf(caller) })
-    const body = done.body === undefined ? '' : JSON.stringify(await withWarnings(tx, deps, done))
+    await tx.audit.appendAll(done.audit.map((entry) => ({ ...entry, actor: actorOf(caller) })))
+    // Lint takes long at size, and everybody who writes would wait for it. An answer that is remembered is so as a whole.
+    if (key === undefined && done.concerns !== undefined) unsaid = done
+    const whole = unsaid === undefined ? await withWarnings(tx, deps, done) : undefined
+    const body = whole === undefined ? '' : JSON.stringify(whole)
     const headers = { ...done.headers, ...(body === '' ? {} : { 'content-type': 'application/json' }) }
     if (key !== undefined) {
       // Sealed: the answer may hold a secret that is shown once, the request a password.
@@ -74,10 +82,49 @@ export async function write(
     }
     return new Response(done.status === 204 ? null : body, { status: done.status, headers })
   })
+  if (unsaid === undefined) return answer
+  const { status, headers } = unsaid
+  const body = JSON.stringify(await warnedAfter(deps, unsaid))
+  return new Response(body, { status, headers: { ...headers, 'content-type': 'application/json' } })
 }
 
-async function withWarnings(tx: Repositories, deps: RestDeps, { body, concerns }: Done): Promise<object> {
-  if (concerns === undefined) return body!
+/** It is durable by now: that lint cannot be asked is not said of the write. */
+async function warnedAfter(deps: RestDeps, done: Done): Promise<object> {
+  try {
+    return (await deps.store.reading((tx) => withWarnings(tx, deps, done))) ?? {}
+  } catch (error) {
+    deps.log.error({ event: 'lint.failed', err: error }, 'what was written could not be looked at by lint')
+    return { ...done.body, warnings: [] }
+  }
+}
+
+/**
+ * Puts on record what begins now, where nothing else is written.
+ *
+ * @throws {Fault} TOKEN_INVALID if the token was revoked meanwhile.
+ */
+export function record(
+  c: Context<RestEnv>,
+  { store, clock }: RestDeps,
+  entry: Omit<AuditEntry, 'actor'>,
+): Promise<void> {
+  return store.transaction(async (tx) => {
+    await demandStanding(tx, stoodOf(c), clock)
+    await tx.audit.append({ ...entry, actor: actorOf(c.get('caller')) })
+  })
+}
+
+/** Every operation says what it needs; one that did not would need all. */
+function stoodOf(c: Context<RestEnv>) {
+  return { caller: c.get('caller'), needs: c.get('needs') ?? 'own' } as const
+}
+
+async function withWarnings(
+  tx: Repositories,
+  deps: RestDeps,
+  { body, concerns }: Done,
+): Promise<object | undefined> {
+  if (concerns === undefined) return body
   return { ...body, warnings: await warningsAbout(tx, deps, concerns) }
 }
 

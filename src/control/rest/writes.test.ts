@@ -172,3 +172,15 @@ test('deleting a connector revokes its certificate in the same step', async () =
   assert.deepEqual(await rest.store.revocations.serials(Date.now()), ['0a'])
   assert.deepEqual(told, ['0a'])
 })
+
+test('a password of null in a patch takes the password away', async () => {
+  await using rest = await RestFixture.open()
+  await rest.ask('POST', '/api/v1/users', { body: { name: 'ada', password: 'ada-password' } })
+  const patch = (body: object) =>
+    rest.ask('PATCH', '/api/v1/users/ada', { body, headers: { 'if-match': '*' } })
+  assert.equal((await patch({ description: 'x' })).body.hasPassword, true)
+  const gone = await patch({ password: null })
+  assert.deepEqual([gone.status, gone.body.hasPassword], [200, false])
+  const { items } = (await rest.ask('GET', '/api/v1/audit?limit=1')).body
+  assert.deepEqual(items[0].detail.changes, [{ path: '/password', from: '(hidden)' }])
+})

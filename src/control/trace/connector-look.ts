@@ -6,7 +6,6 @@
  */
 import type { TraceInput } from '../../api/trace.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
-import { findSegment } from '../../policy/segment.ts'
 import type { DiagnosisFinding, DiagnosisReport, TraceHop, TraceStep } from '../../wire/control.ts'
 import type { Diagnoses } from '../agents/diagnoses.ts'
 import type { Presence } from '../agents/presence.ts'
@@ -31,7 +30,9 @@ const CHECKS: Readonly<Record<string, TraceHop>> = {
   'app-name': 'dns',
   'app-address': 'dns',
   'app-port': 'connect',
+  'app-answer': 'application',
   'app-tls': 'tls',
+  'app-mtu': 'application',
 }
 
 /** Asks the connector that the canary went through, if it failed behind it. @returns What it found instead. */
@@ -42,13 +43,36 @@ export async function refine(
   looking: Looking,
 ): Promise<DiagnosisFinding | undefined> {
   const { failed } = looking.trail
-  if (failed === undefined || connector === undefined || !LAST_MILE.has(failed.hop)) return undefined
-  if (input.protocol === 'udp') return undefined
+  if (connector === undefined || input.protocol === 'udp') return undefined
+  if (failed === undefined) return wellButFor(deps, connector, input, looking)
+  if (!LAST_MILE.has(failed.hop)) return undefined
   const found = appFinding(await examine(deps, connector, input, looking))
   // What it did not see it does not explain: then the words of the session stand.
   if (found === undefined || failed.fault === undefined) return undefined
   looking.trail.amend({ ...failed, text: found.cause, fault: { ...failed.fault, code: found.code } })
   return found
+}
+
+/** A session that stands has carried a few bytes: which sizes pass on the last mile only the connector can tell. */
+async function wellButFor(
+  deps: LookDeps,
+  connector: string,
+  input: TraceInput,
+  looking: Looking,
+): Promise<DiagnosisFinding | undefined> {
+  const report = await examine(deps, connector, input, looking)
+  const lost = report?.findings.find(({ check }) => check === 'app-mtu')
+  const size = report?.checks.find(({ check }) => check === 'app-mtu')
+  const before = looking.trail.get('application')
+  if (lost !== undefined) {
+    const { code, hop, cause, seen } = lost
+    const fault = { code, hop, detail: cause, seen: { seen: [...seen] } }
+    looking.trail.amend({ hop: 'application', verdict: 'fail', text: cause, fault })
+  } else if (before?.verdict === 'pass' && size !== undefined && size.verdict !== 'skip') {
+    const words = size.verdict === 'pass' ? size.text : `large packets unknown: ${size.text}`
+    looking.trail.amend({ ...before, text: `${before.text}; ${words}` })
+  }
+  return lost
 }
 
 /** Without a device: says for the last mile what the connector sees. */
@@ -81,9 +105,9 @@ async function examine(
 ): Promise<DiagnosisReport | undefined> {
   const connected = presence.connector(id)
   if (connected === undefined) return undefined
-  const match = findSegment(policy.segments, { host, port, protocol: 'tcp' })
+  const match = policy.destinations.find({ host, port, protocol: 'tcp' })
   // Only what policy could let somebody reach is looked at, whatever port a device says that it has tried.
-  if (match.is !== 'found') return undefined
+  if (match.is !== 'found' || match.segment.unreadable !== undefined) return undefined
   const { segment } = match
   const target = { host, port, networks: meantNetworks(segment, host), ports: segment.tcp.slice(0, 64) }
   // One that is busy, or goes away now, leaves us with what the canary said.

@@ -4,9 +4,9 @@ import { faultToMessage } from '../../link/fault-message.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { TraceStep } from '../../wire/control.ts'
 import { traceHopOf } from '../../wire/trace-hop.ts'
-import { choose, type Permitted, permit } from '../agents/authorize.ts'
+import { CLIENT_KIND, choose, type Permitted, permit } from '../agents/authorize.ts'
 import { candidatesOf } from '../agents/candidates.ts'
-import { CLIENT_KIND, type ClientDeps } from '../agents/clients.ts'
+import type { ClientDeps } from '../agents/clients.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
 import type { Subject } from './subject.ts'
 
@@ -38,7 +38,7 @@ export function decideHere(
   try {
     permitted = permit(policy, {
       ...{ user: user.id, device: device?.id ?? '', clientKind: CLIENT_KIND, host, port, protocol, nowMs },
-      posture: { ...online?.posture, ...device?.posture },
+      posture: device?.posture ?? {},
     })
   } catch (error) {
     return { ...none, steps: [failure(error, tookUs(startUs))] }
@@ -57,7 +57,7 @@ export function decideHere(
     nameOf: (id: string) => names.get(id) ?? id,
   }
   const selectUs = clock.monotonicUs()
-  const to = { host: permitted.host, port }
+  const to = { host: permitted.host, port, protocol }
   try {
     const { chosen, because, excluded } = choose(policy, segment, (groups) =>
       candidatesOf(policy, presence, groups, { client: online, to, departures, nowMs }),
@@ -67,8 +67,18 @@ export function decideHere(
     const selected: TraceStep = { hop: 'selection', verdict: 'pass', us: tookUs(selectUs), text }
     return { ...decided, chosen, steps: [allowed, selected] }
   } catch (error) {
-    return { ...decided, steps: [allowed, failure(error, tookUs(selectUs))] }
+    return { ...decided, steps: [allowed, ...missed(failure(error, tookUs(selectUs)), [...names.values()])] }
   }
+}
+
+/** All that could be chosen are lost: then not the choice failed, but they did. */
+function missed(failed: TraceStep, members: readonly string[]): TraceStep[] {
+  if (failed.hop !== 'connector') return [failed]
+  return [
+    { hop: 'selection', verdict: 'pass', us: failed.us, text: `behind the segment: ${members.join(', ')}` },
+    { hop: 'edge', verdict: 'skip', text: 'there is nobody to meet' },
+    failed,
+  ]
 }
 
 function failure(error: unknown, us: number): TraceStep {

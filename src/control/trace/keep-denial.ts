@@ -1,8 +1,9 @@
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, rfc3339 } from '../../base/clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, FaultMessage } from '../../wire/control.ts'
 import type { Connected } from '../agents/presence.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import type { Refusal } from './refusals.ts'
 
 export interface KeepDeps {
   readonly store: Store
@@ -21,14 +22,14 @@ export async function keepDenial(
     readonly detail: Record<string, unknown>
   },
 ): Promise<void> {
-  const { host, port, protocol, session } = o.asked
+  const { host, port, protocol } = o.asked
   const deviceId = client.peer.identity.id
   const { users } = await policy()
   await store.transaction(async (tx) => {
     const device = await tx.devices.byId(deviceId)
     const userId = device?.userId ?? client.device?.userId
     await tx.denials.keep({
-      ...{ id: o.id, atMs: clock.nowMs(), host, port, protocol, session, fault: o.fault },
+      ...{ id: o.id, atMs: clock.nowMs(), host, port, protocol, fault: o.fault },
       ...{ deviceId, deviceName: device?.name ?? client.device?.name, from: client.from },
       ...{ userId, userName: userId === undefined ? undefined : users.get(userId)?.name },
     })
@@ -37,6 +38,23 @@ export async function keepDenial(
       action: 'access.denied',
       object: `denial ${o.id}`,
       detail: o.detail,
+    })
+  })
+}
+
+/** Adds to a denial how often it happened, for as long as it was counted. In the audit log, too. */
+export async function keepTimes(
+  { store }: Pick<KeepDeps, 'store'>,
+  { id, times, lastMs }: Refusal,
+): Promise<void> {
+  await store.transaction(async (tx) => {
+    const denial = await tx.denials.repeated(id, { times, lastMs })
+    if (denial === undefined) return
+    await tx.audit.append({
+      actor: `client-device ${denial.deviceId}`,
+      action: 'access.denied-again',
+      object: `denial ${id}`,
+      detail: { times, until: rfc3339(lastMs) },
     })
   })
 }

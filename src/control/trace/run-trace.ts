@@ -20,11 +20,16 @@ import type { Diagnoses } from '../agents/diagnoses.ts'
 import { lookFromConnector, refine } from './connector-look.ts'
 import { type Decided, decideHere } from './decide-here.ts'
 import { echoGrants } from './echo-grants.ts'
-import { namedFault } from './names-in.ts'
+import { knownOf, type MemberWord, stepFrom } from './known.ts'
+import { namedFaults } from './names-in.ts'
 import { findSubject, type Subject } from './subject.ts'
 import type { Traces } from './traces.ts'
 import { Trail } from './trail.ts'
 import { verdictOf } from './verdict.ts'
+import { withWhatWas } from './what-was.ts'
+
+/** Of a large group the first: whoever traces reads them. */
+const MAX_WORDS = 32
 
 export interface RunTraceDeps extends ClientDeps {
   readonly diagnoses: Diagnoses
@@ -70,7 +75,7 @@ export async function runTrace(
         signal,
         // In the order of the path: the client speaks first, then policy and selection, then what the canary met.
         step(one) {
-          trail.say(withNames(one, way, deps, decided))
+          trail.say(withNames(one, way, deps, { decided, online }))
           if (one.hop === 'client') for (const ours of decided.steps) trail.say(ours)
         },
         way(one) {
@@ -89,12 +94,18 @@ export async function runTrace(
     })
     for (const one of decided.steps) trail.say(one)
     // The device says which connector it met: only one of this application is asked on its word.
-    const met = decided.members.find((id) => id === way?.connector)
-    looked = await refine(deps, met, input, { trail, policy, signal })
+    const through = decided.members.find((id) => id === way?.connector)
+    looked = await refine(deps, through, input, { trail, policy, signal })
   }
+  const met = decided.members.find((id) => id === (way?.connector ?? decided.chosen?.id))
+  const words = wordsOf(deps, decided, input)
+  const said = trail.failed === undefined && words.find(({ id }) => id === met)
+  const more = said ? stepFrom(said, trail.all(''), clock.nowMs()) : undefined
+  if (more !== undefined) trail.amend(more)
   const nameless = trail.failed
   if (nameless?.fault !== undefined) {
-    const fault = await namedFault(store, nameless.fault)
+    const [named = nameless.fault] = await namedFaults(store, [nameless.fault])
+    const fault = await withWhatWas(store, named, decided.host)
     trail.amend({
       ...nameless,
       fault,
@@ -103,6 +114,7 @@ export async function runTrace(
   }
   const connector = way === undefined ? decided.chosen?.name : decided.nameOf(way.connector)
   const about = {
+    segment: decided.permitted?.segment.name,
     ...{ user, connector, host: decided.host, port: input.port, protocol: input.protocol },
     from: online === undefined ? 'facts' : 'device',
     device: device && {
@@ -119,12 +131,26 @@ export async function runTrace(
     durationMs: Math.max(0, clock.nowMs() - startedMs),
     ...about,
     ...verdictOf(steps, about, looked),
-    segment: decided.permitted?.segment.name,
     rule: decided.permitted?.rule.name,
     edge: way && edges.nameOf(way.edge),
     session,
+    known: knownOf(words, clock.nowMs()),
     steps,
   }
+}
+
+/** What every connector behind the segment has said of the application, and of itself. */
+function wordsOf(
+  { presence, clock }: RunTraceDeps,
+  { host, members, nameOf }: Decided,
+  { port, protocol }: TraceInput,
+): MemberWord[] {
+  const nowMs = clock.nowMs()
+  return members.slice(0, MAX_WORDS).map((id) => {
+    const { overload, leak } = presence.connector(id) ?? {}
+    const told = presence.applications.about(id, { host, port, protocol }, nowMs)
+    return { id, name: nameOf(id), told, notes: [overload, leak].filter((note) => note !== undefined) }
+  })
 }
 
 function echoesFor(deps: RunTraceDeps, { user, online }: Subject, decided: Decided) {
@@ -151,10 +177,11 @@ function withNames(
   step: TraceStep,
   way: TraceWay | undefined,
   { edges, presence }: RunTraceDeps,
-  decided: Decided,
+  { decided, online }: { decided: Decided; online: Subject['online'] },
 ): TraceStep {
   if (step.hop === 'client') {
-    return { ...step, text: step.text.replaceAll(/\bcon_[0-9a-z]{26}\b/g, (id) => decided.nameOf(id)) }
+    const text = step.text.replaceAll(/\bcon_[0-9a-z]{26}\b/g, (id) => decided.nameOf(id))
+    return { ...step, text: text + skewText('the clock of the device', online?.skewMs) }
   }
   if (way === undefined) return step
   if (step.hop === 'edge') {
@@ -168,9 +195,18 @@ function withNames(
         ? ''
         : `, by the grant it held; ${decided.chosen.name} would be chosen now`
     const state = presence.connector(way.connector)?.state ?? 'disconnected'
-    return { ...step, text: `${name} (${state})${other}: ${step.text}` }
+    const skew = skewText('its clock', presence.connector(way.connector)?.skewMs)
+    return { ...step, text: `${name} (${state})${other}: ${step.text}${skew}` }
   }
   return step
+}
+
+/** Certificates and grants bear less than this. */
+const SKEW_MS = 60_000
+
+function skewText(whose: string, skewMs = 0): string {
+  if (Math.abs(skewMs) < SKEW_MS) return ''
+  return `; ${whose} is ${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'} ours (CLOCK_SKEW)`
 }
 
 function cut(step: TraceStep): TraceStep {

@@ -1,5 +1,6 @@
 import type { TraceInput } from '../../api/trace.ts'
 import { Fault } from '../../base/faults.ts'
+import { amongByIdOrName } from '../../store/by-id-or-name.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import type { Store } from '../../store/store.ts'
 import type { Connected, Presence } from '../agents/presence.ts'
@@ -18,9 +19,9 @@ export async function findSubject(
 ): Promise<Subject> {
   const { id, name } = await store.objects.get('user', word)
   const user = { id, name }
-  const devices = (await store.devices.all()).filter(({ userId }) => userId === id)
+  const devices = await store.devices.ofUser(id)
   if (wanted !== undefined) {
-    const device = devices.find((one) => one.id === wanted || one.name === wanted)
+    const device = amongByIdOrName(devices, wanted)
     if (device !== undefined) return { user, device, online: onlineOf(presence, device.id) }
     const names = devices.map((one) => one.name)
     throw new Fault('NOT_FOUND', `${name} has no device ${wanted}: ${names.join(', ') || 'none at all'}`, {

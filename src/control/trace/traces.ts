@@ -4,6 +4,9 @@
  * @module
  */
 import { Fault } from '../../base/faults.ts'
+import { idTimeMs, isId } from '../../base/ids.ts'
+import { canonicalHost } from '../../policy/destination.ts'
+import type { IssuedGrant } from '../../store/revocations.ts'
 import type { ControlMessage, TraceStep, TraceTold, TraceWay } from '../../wire/control.ts'
 import type { Connected } from '../agents/presence.ts'
 
@@ -14,17 +17,30 @@ export interface TraceListener {
   session(id: string): void
 }
 
-interface Open {
+/** What was traced. */
+interface CanaryTo {
+  readonly device: string
+  readonly host: string
+}
+
+interface Open extends CanaryTo {
+  readonly id: string
   readonly listener: TraceListener
   readonly end: (fault?: Fault) => void
 }
 
+/** Sessions of traces that are remembered: their reports come within moments. */
+const MAX_CANARIES = 256
+/** The clock of a device that is taken for the right one may be so slow. */
+const CLOCKS_MS = 1000
 /** The client itself gives up before this. */
 const ALL_MS = 30_000
 
 export class Traces {
   /** By id of the trace. */
-  readonly #open = new Map<string, Open & { readonly device: string }>()
+  readonly #open = new Map<string, Open>()
+  /** By session. */
+  readonly #canaries = new Map<string, CanaryTo>()
 
   /**
    * Resolves when the client has said all.
@@ -45,7 +61,8 @@ export class Traces {
     // The connection keeps what waits for its end, long after this has ended.
     let waiting: typeof resolve | undefined = resolve
     const end = (fault?: Fault) => waiting?.(fault)
-    this.#open.set(message.id, { device, listener, end })
+    const host = message.canary === undefined ? '' : canonicalHost(message.host)
+    this.#open.set(message.id, { id: message.id, device, host, listener, end })
     const unreachable = (detail: string) => end(new Fault('CONTROL_UNREACHABLE', detail, { hop: 'client' }))
     const timer = setTimeout(unreachable, ALL_MS, `the device did not end its trace in ${ALL_MS / 1000} s`)
     const left = () => end(new Fault('CONFLICT', 'whoever asked for the trace has gone'))
@@ -69,7 +86,20 @@ export class Traces {
     if (open?.device !== peer.identity.id) return
     if (step !== undefined) open.listener.step(step)
     if (way !== undefined) open.listener.way(way)
-    if (session !== undefined) open.listener.session(session)
+    if (session !== undefined) this.#canary(session, open)
     if (end === true) open.end()
+  }
+
+  /** Is this session of that device the canary of a trace? Of a trace it is one, to where the trace goes, and no older. */
+  isCanary(session: string, { deviceId, host }: Pick<IssuedGrant, 'deviceId' | 'host'>): boolean {
+    const canary = this.#canaries.get(session)
+    return canary !== undefined && canary.device === deviceId && canary.host === host
+  }
+
+  #canary(session: string, { id, listener, device, host }: Open): void {
+    listener.session(session)
+    if (!isId(session, 'ses') || idTimeMs(session) < idTimeMs(id) - CLOCKS_MS) return
+    this.#canaries.set(session, { device, host })
+    if (this.#canaries.size > MAX_CANARIES) this.#canaries.delete(this.#canaries.keys().next().value!)
   }
 }

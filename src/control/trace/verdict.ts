@@ -4,7 +4,7 @@
  * @module
  */
 import type { TraceFinding, TraceReport } from '../../api/trace.ts'
-import { FAULTS } from '../../base/faults.ts'
+import { fillIn, wordsOf } from '../../base/fault-words.ts'
 import { wouldPass } from '../../policy/would-pass.ts'
 import type { DiagnosisFinding, TraceStep } from '../../wire/control.ts'
 
@@ -15,6 +15,7 @@ export interface About {
   readonly port: number
   readonly protocol: 'tcp' | 'udp'
   readonly connector?: string
+  readonly segment?: string
   readonly from: 'device' | 'facts'
 }
 
@@ -48,23 +49,37 @@ export function verdictOf(steps: readonly TraceStep[], about: About, looked?: Di
 }
 
 function findingOf(
-  { hop, fault }: TraceStep & { fault: NonNullable<TraceStep['fault']> },
+  { hop, text, fault }: TraceStep & { fault: NonNullable<TraceStep['fault']> },
   about: About,
   looked: DiagnosisFinding | undefined,
 ): TraceFinding {
   const verify = { run: traceCommand(about), expect: 'healthy:' }
   if (looked !== undefined) {
     const { code, title, cause, seen, fix } = looked
-    return { hop, code, title, cause, seen: [`the session: ${fault.detail}`, ...seen], fix: [...fix], verify }
+    return {
+      hop,
+      code,
+      title,
+      cause,
+      seen: [`the session: ${fault.detail}`, ...seen],
+      fix: fix.map((line) => fillIn(line, { SEGMENT: about.segment })),
+      verify,
+    }
   }
-  const { title, cause, fix } = FAULTS[fault.code]
-  const isDecision = hop === 'policy' || hop === 'selection' || hop === 'client'
+  const { title, cause, fix } = wordsOf(
+    { code: fault.code, seen: fault.seen ?? {} },
+    { APP: about.host, PORT: about.port },
+  )
+  const isDecision =
+    hop === 'policy' || hop === 'selection' || hop === 'client' || fault.code === 'NO_HEALTHY_CONNECTOR'
+  // Whoever knew it before anybody traced knows why, and what to do, too.
+  const known = isDecision ? [] : linesOf(fault.seen?.fix)
   return {
     ...{ hop, code: fault.code, title },
-    cause: isDecision ? fault.detail : cause,
-    seen: isDecision ? evidenceOf(fault.seen, fault.detail) : [fault.detail],
+    cause: isDecision || known.length > 0 ? fault.detail : cause,
+    seen: isDecision ? evidenceOf(fault.seen, fault.detail) : [text, ...linesOf(fault.seen?.saw)],
     wouldPass: wouldPass(fault, about),
-    fix: [fix],
+    fix: known.length > 0 ? known : [fix],
     verify,
   }
 }
@@ -74,6 +89,10 @@ function evidenceOf(seen: NonNullable<TraceStep['fault']>['seen'], detail: strin
   const members = seen?.members
   if (!Array.isArray(members) || members.length === 0) return [detail]
   return typeof seen?.alone === 'string' ? [...members, seen.alone] : members
+}
+
+function linesOf(value: unknown): string[] {
+  return Array.isArray(value) ? value : []
 }
 
 /** What asks the same again. */

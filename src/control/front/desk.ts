@@ -1,0 +1,28 @@
+import type http from 'node:http'
+import type { Fault } from '../../base/faults.ts'
+import type { ControlEnd } from '../../link/control-channel.ts'
+import type { Peer } from '../../pki/verify.ts'
+import type { CertificateReply, EnrolRequest, LoginRequest } from '../../wire/control.ts'
+
+/** What the front asks of the control plane behind it. `from` is the address of the peer. */
+export interface Desk {
+  readonly tenant: string
+  readonly rootPem: string
+  isRevoked(serial: string): boolean
+  /** Why this agent, whose certificate is revoked, is: who deleted it, or what took its place. Its knock is on record. */
+  turnedAway?(peer: Peer, from: string): Promise<Fault>
+  /** @throws {Fault} which the front sends as it is. */
+  enrol(body: EnrolRequest, from: string): Promise<CertificateReply>
+  /** @throws {Fault} which the front sends as it is. */
+  login(body: LoginRequest, from: string): Promise<CertificateReply>
+  /**
+   * The control connection of an authenticated agent: from here on it belongs to the control plane.
+   *
+   * @param via The remote edge that it came in by, if it did.
+   */
+  attach(channel: ControlEnd, peer: Peer, from: string, via?: string): void
+  /** Is this an edge that is registered and enabled, with the key it enrolled with last? */
+  admitsEdge(peer: Pick<Peer, 'identity' | 'publicKeyHash'>): boolean
+  /** REST API, health, portal. */
+  http(request: http.IncomingMessage, response: http.ServerResponse): void
+}

@@ -1,0 +1,37 @@
+import { archiveAudit } from '../store/audit-archive.ts'
+import type { Connected } from './agents/presence.ts'
+import type { KeySets } from './key-sets.ts'
+import type { Parts } from './parts.ts'
+
+const DAY_MS = 86_400_000
+
+/**
+ * What is due by the calendar: keys, and what is kept no longer. Each by itself, so that one that cannot be done, on a
+ * full disk for instance, keeps no other from being done. What is not done is due again the next time.
+ */
+export async function keepHouse(parts: Parts): Promise<void> {
+  const { store, clock, log, grantSets, ticketSets, presence, retention, auditArchive } = parts
+  const before = (days: number) => clock.nowMs() - days * DAY_MS
+  const steps: readonly [what: string, work: () => Promise<unknown>][] = [
+    ['ticket keys', async () => (await ticketSets.rotate()) && tell(presence.edges(), ticketSets)],
+    ['grant keys', async () => (await grantSets.rotate()) && tell(presence.connectors(), grantSets)],
+    ['revocations', () => store.revocations.sweep(clock.nowMs())],
+    ['sessions', () => store.sessions.sweep(before(retention.sessionDays))],
+    ['denials', () => store.denials.sweep(before(retention.denialDays))],
+    ['audit', () => archiveAudit(store, { beforeMs: before(retention.auditDays), dir: auditArchive })],
+  ]
+  for (const [what, work] of steps) {
+    try {
+      await work()
+    } catch (error) {
+      log.error(
+        { event: 'control.housekeeping-failed', what, err: error },
+        `housekeeping of ${what} failed; it is tried again`,
+      )
+    }
+  }
+}
+
+function tell(agents: Iterable<Connected>, { current }: KeySets): void {
+  for (const { channel } of agents) channel.send({ type: 'keys', keys: current })
+}

@@ -1,0 +1,18 @@
+import { about, type Findings, finding } from './finding.ts'
+import type { Topology } from './topology.ts'
+
+const LOOPBACK = /^(?:\*\.)?localhost$/
+
+/** Applications on the machine of the connector: no connector dials itself unless the segment says that it means that. */
+export function* ownMachine(topology: Topology): Findings {
+  for (const segment of topology.segments) {
+    yield
+    const named = segment.spec.domains.find((domain) => LOOPBACK.test(domain))
+    if (named === undefined || segment.spec.addressCidrs.length > 0) continue
+    yield finding('ADDRESS_FORBIDDEN', about('segment', segment), {
+      reason: `it names ${named}, which is the machine of the connector itself, and no addressCidrs`,
+      consequence: 'connectors dial neither loopback nor themselves: sessions end with ADDRESS_FORBIDDEN',
+      fix: 'set addressCidrs: [127.0.0.0/8] in the segment',
+    })
+  }
+}

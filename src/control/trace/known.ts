@@ -1,0 +1,87 @@
+/**
+ * What was known of the application before anybody traced the way to it: the words of every connector behind its
+ * segment, each with its age. A canary carries nothing of a user's, so it does not see what they have seen. Pure.
+ *
+ * @module
+ */
+import type { TraceReport } from '../../api/trace.ts'
+import { rfc3339 } from '../../base/clock.ts'
+import type { FaultCode } from '../../base/faults.ts'
+import type { FaultMessage, TraceHop, TraceStep } from '../../wire/control.ts'
+import type { Told } from '../agents/applications.ts'
+
+/** One connector behind the segment, with its last word on the application. */
+export interface MemberWord {
+  readonly id: string
+  readonly name: string
+  readonly told?: Told
+  /** What is wrong with itself, by its own account. */
+  readonly notes: readonly FaultMessage[]
+}
+
+export type Known = NonNullable<TraceReport['known']>[number]
+
+/** In words that say who said it, and when. */
+export function knownOf(members: readonly MemberWord[], nowMs: number): Known[] {
+  return members.flatMap(({ name, told, notes }): Known[] => [
+    ...(told === undefined ? [] : [{ from: name, at: rfc3339(told.atMs), ...wordOf(told, nowMs) }]),
+    ...notes.map(({ code, detail }) => ({ from: name, code, text: `of itself: ${code}: ${detail}` })),
+  ])
+}
+
+function wordOf({ ok, fault, atMs, probe, protocol }: Told, nowMs: number): Pick<Known, 'code' | 'text'> {
+  const how = `${probe ? 'its own check' : 'a session'} ${ageText(nowMs - atMs)}`
+  if (fault === undefined) {
+    return { text: protocol === 'udp' ? `had datagrams back from it: ${how}` : `connects to it: ${how}` }
+  }
+  const what = `${fault.code}: ${fault.detail}`
+  return { code: fault.code, text: ok ? `connects, but ${what}; ${how}` : `${what}; ${how}` }
+}
+
+/** Where a trace looks for what a connector may know: what the canary met itself counts for more. */
+const HOP_OF: { readonly [code in FaultCode]?: TraceHop } = { APP_TLS_NAME: 'tls' }
+
+/**
+ * What the connector that was met knows of the application, as the step that it belongs to.
+ *
+ * @param steps Of a trace in which nothing failed.
+ * @returns Nothing where it knows nothing more, or where the trace has just seen it otherwise.
+ */
+export function stepFrom(
+  { name, told }: MemberWord,
+  steps: readonly TraceStep[],
+  nowMs: number,
+): TraceStep | undefined {
+  if (told === undefined) return undefined
+  const { fault, ok, protocol, atMs } = told
+  if (fault === undefined) {
+    if (protocol !== 'udp' || !ok) return undefined
+    return {
+      hop: 'application',
+      verdict: 'pass',
+      text: `${name} had datagrams back from it ${ageText(nowMs - atMs)}`,
+    }
+  }
+  // That it can be connected to was seen just now; of UDP nothing was.
+  if (!ok && protocol !== 'udp') return undefined
+  const hop = HOP_OF[fault.code] ?? 'application'
+  const seen = steps.find((step) => step.hop === hop)
+  if (seen?.verdict === 'pass' && isProof(fault.code, seen)) return undefined
+  return {
+    hop,
+    verdict: 'fail',
+    text: `${fault.detail}, says ${name} (${ageText(nowMs - atMs)})`,
+    fault,
+  }
+}
+
+/** A certificate that fits, a greeting, a handshake: what is said of the application is over. */
+function isProof(code: FaultCode, { text }: TraceStep): boolean {
+  if (code === 'APP_TLS_NAME') return true
+  return code === 'APP_SILENT' && (text.startsWith('it greets') || text === 'it answers')
+}
+
+function ageText(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000))
+  return s < 120 ? `${s} s ago` : `${Math.round(s / 60)} min ago`
+}

@@ -1,0 +1,163 @@
+/**
+ * Is an application silent? By the sessions that asked it: several that gave up, again and again or of several users,
+ * and nobody who was answered since the first of them asked. What answers slowly, greets by itself, or is only ever
+ * written to is none of that. Pure.
+ *
+ * @module
+ */
+
+/** A session that asked, was not answered, and was given up by whoever waited. */
+export interface GivenUp {
+  readonly user: string
+  readonly askedMs: number
+  readonly endedMs: number
+  /** Sent, in all. */
+  readonly upBytes: number
+}
+
+/** A session in which the other end does not even acknowledge what is sent. */
+export interface Lost {
+  readonly session: string
+  readonly user: string
+  readonly atMs: number
+  /** Nothing had moved in it for so long before it was asked. */
+  readonly idleMs: number
+  /** Of what the kernel says. */
+  readonly saw: string
+}
+
+export interface Silence {
+  /** `silent`: nobody is answered. `lost`: what is sent is lost on the way, in some sessions or in all. */
+  readonly is: 'silent' | 'lost'
+  readonly sessions: number
+  readonly users: number
+  readonly sinceMs: number
+  /** Of the last that gave up. */
+  readonly upBytes: number
+  readonly waitedMs: number
+  readonly answeredMs: number | undefined
+  /** Of those that were lost: the shortest pause before the question. */
+  readonly idleMs: number
+  readonly saw: readonly string[]
+}
+
+const SESSIONS = 3
+/** Of one user the sessions must not be of one moment only: a page that opens six connections is one try. */
+const AGAIN_MS = 3000
+/** Nobody has tried for so long: then it is not known. */
+const REMEMBER_MS = 300_000
+const MAX_KEPT = 32
+/** Whoever gives up sooner has not waited. */
+const LEAST_PATIENCE_MS = 4000
+const MOST_PATIENCE_MS = 600_000
+/** Longer than the longest that was answered: a long poll may take its time. */
+const PATIENCE_OVER_SLOWEST = 2
+const GREETINGS = 2
+/** Two pauses that differ by less are alike: what is known of them is known by looks. */
+const LOOKS_APART_MS = 2000
+
+/** What is known of one application. */
+export class Tally {
+  #answeredMs: number | undefined
+  #slowestMs = 0
+  #greeted = 0
+  #asked = 0
+  #oneWay = false
+  #givenUp: GivenUp[] = []
+  /** Those that are not kept any more, too. */
+  #gaveUp = 0
+  #lost: Lost[] = []
+
+  /** How long somebody must have waited, to have waited in vain. */
+  get patienceMs(): number {
+    return Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, this.#slowestMs * PATIENCE_OVER_SLOWEST))
+  }
+
+  /** It is known to speak first: whoever asks nothing waits for that. */
+  get greets(): boolean {
+    return this.#greeted >= GREETINGS && this.#asked === 0
+  }
+
+  /** @param idleMs Nothing had moved for so long before the question. */
+  answered(nowMs: number, { tookMs, idleMs }: { tookMs: number; idleMs: number }): void {
+    this.#answeredMs = nowMs
+    this.#oneWay = false
+    this.#slowestMs = Math.max(this.#slowestMs, Math.min(tookMs, MOST_PATIENCE_MS))
+    const askedMs = nowMs - tookMs
+    this.#givenUp = []
+    this.#gaveUp = 0
+    // A pause as long as theirs, and an answer: the way does not forget any more.
+    this.#lost = this.#lost.filter((one) => one.atMs > askedMs || one.idleMs > idleMs + LOOKS_APART_MS)
+  }
+
+  /** @param spokeFirst The application did, in a session that has said something. */
+  began(spokeFirst: boolean): void {
+    if (spokeFirst) this.#greeted++
+    else this.#asked++
+  }
+
+  oneWay(): void {
+    this.#oneWay = true
+    this.#givenUp = []
+    this.#gaveUp = 0
+  }
+
+  gaveUp(one: GivenUp): void {
+    if (this.#oneWay) return
+    if (this.#answeredMs !== undefined && this.#answeredMs >= one.askedMs) return
+    this.#gaveUp++
+    this.#givenUp.push(one)
+    if (this.#givenUp.length > MAX_KEPT) this.#givenUp.splice(1, 1) // the first says since when
+  }
+
+  lost(one: Lost): void {
+    if (this.#lost.some(({ session }) => session === one.session)) return
+    this.#lost.push(one)
+    if (this.#lost.length > MAX_KEPT) this.#lost.shift()
+  }
+
+  silence(nowMs: number): Silence | undefined {
+    this.#forget(nowMs)
+    return this.#lostOnTheWay() ?? this.#silent()
+  }
+
+  #forget(nowMs: number): void {
+    const last = this.#givenUp.at(-1)
+    if (last !== undefined && last.endedMs + REMEMBER_MS <= nowMs) {
+      this.#givenUp = []
+      this.#gaveUp = 0
+    }
+    this.#lost = this.#lost.filter(({ atMs }) => atMs + REMEMBER_MS > nowMs)
+  }
+
+  #silent(): Silence | undefined {
+    const [first] = this.#givenUp
+    const last = this.#givenUp.at(-1)
+    if (first === undefined || last === undefined) return undefined
+    const users = usersOf(this.#givenUp)
+    const sinceMs = Math.min(...this.#givenUp.map(({ askedMs }) => askedMs))
+    const again = last.askedMs - sinceMs >= AGAIN_MS
+    if (this.#gaveUp < SESSIONS || (users < 2 && !again)) return undefined
+    const { upBytes, askedMs, endedMs } = last
+    return {
+      ...{ is: 'silent', sessions: this.#gaveUp, users, sinceMs, upBytes, waitedMs: endedMs - askedMs },
+      ...{ answeredMs: this.#answeredMs, idleMs: 0, saw: [] },
+    }
+  }
+
+  #lostOnTheWay(): Silence | undefined {
+    const [first] = this.#lost
+    const users = usersOf(this.#lost)
+    if (first === undefined || (this.#lost.length < SESSIONS && users < 2)) return undefined
+    return {
+      ...{ is: 'lost', sessions: this.#lost.length, users, sinceMs: first.atMs, upBytes: 0, waitedMs: 0 },
+      answeredMs: this.#answeredMs,
+      idleMs: Math.min(...this.#lost.map(({ idleMs }) => idleMs)),
+      saw: this.#lost.slice(-2).map(({ saw }) => saw),
+    }
+  }
+}
+
+function usersOf(all: readonly { readonly user: string }[]): number {
+  return new Set(all.map(({ user }) => user)).size
+}

@@ -1,0 +1,53 @@
+import { type RawBuilder, sql } from 'kysely'
+import { type Condition, ledPage } from './led-list.ts'
+import type { Page, PageQuery } from './page.ts'
+import type { Scope } from './scope.ts'
+import type { Tables } from './tables.ts'
+
+export interface SessionFilter {
+  readonly state?: 'open' | 'closed'
+  readonly user?: string
+  readonly device?: string
+  readonly connector?: string
+  readonly segment?: string
+  readonly rule?: string
+  readonly host?: string
+  readonly closeReason?: string
+}
+
+/** Nearly all end so. */
+const USUAL = 'done'
+
+type Conditions = { readonly [Key in keyof SessionFilter]-?: (wanted: string) => Condition }
+
+/** Literals: only so the database knows that an index of some has them. */
+const CONDITIONS: Conditions = {
+  state: (wanted) => ({ is: sql`state = ${sql.lit(wanted)}`, found: wanted === 'open' }),
+  closeReason: (wanted) =>
+    wanted === USUAL
+      ? { is: sql`close_reason = ${wanted}`, found: false }
+      : { is: sql`close_reason = ${wanted} and close_reason <> ${sql.lit(USUAL)}`, found: true },
+  user: (wanted) => indexed(sql`user_id = ${wanted}`),
+  device: (wanted) => indexed(sql`device_id = ${wanted}`),
+  connector: (wanted) => indexed(sql`connector_id = ${wanted}`),
+  segment: (wanted) => indexed(sql`segment_id = ${wanted}`),
+  rule: (wanted) => indexed(sql`rule_id = ${wanted}`),
+  host: (wanted) => indexed(sql`host = ${wanted}`),
+}
+
+/** Rows of a list, newest first. */
+export function sessionRows(
+  scope: Scope,
+  query: PageQuery,
+  filter: SessionFilter,
+): Promise<Page<Tables['session']>> {
+  const conditions = Object.entries(CONDITIONS).flatMap(([key, condition]) => {
+    const wanted = filter[key as keyof SessionFilter]
+    return wanted === undefined ? [] : condition(wanted)
+  })
+  return ledPage(scope, query, { table: 'session', key: 'id', conditions })
+}
+
+function indexed(is: RawBuilder<unknown>): Condition {
+  return { is, found: true }
+}

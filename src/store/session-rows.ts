@@ -1,0 +1,60 @@
+/** Reading and writing many rows of sessions with few statements. */
+
+import { inList } from './page.ts'
+import type { Scope } from './scope.ts'
+import type { KnownSession } from './session-record.ts'
+import { knownOf } from './session-row.ts'
+import type { Tables } from './tables.ts'
+
+export type Row = Tables['session']
+
+export async function loadSessions(scope: Scope, ids: readonly string[]): Promise<Map<string, KnownSession>> {
+  const found = new Map<string, KnownSession>()
+  for (let at = 0; at < ids.length; at += 500) {
+    const rows = await scope.db
+      .selectFrom('session')
+      .selectAll()
+      .where('id', 'in', inList(ids.slice(at, at + 500)))
+      .execute()
+    for (const row of rows) found.set(row.id, knownOf(row))
+  }
+  return found
+}
+
+/** How many of them the books have as open. */
+export async function openAmong(scope: Scope, ids: readonly string[]): Promise<number> {
+  let count = 0
+  for (let at = 0; at < ids.length; at += 500) {
+    const rows = await scope.db
+      .selectFrom('session')
+      .select('state')
+      .where('id', 'in', inList(ids.slice(at, at + 500)))
+      .execute()
+    for (const { state } of rows) if (state === 'open') count++
+  }
+  return count
+}
+
+/** What a later report may change. The rest its id and its grant have fixed, and the indexes of it need no look. */
+const CHANGING = [
+  ...(['state', 'endedMs', 'edgeId', 'closeReason', 'clientOnly', 'record', 'revision'] as const),
+] satisfies (keyof Row)[]
+
+/** As many rows to a statement: building a statement costs more than most of what it does. */
+const SAVE_ROWS = 20
+
+export async function saveSessions(scope: Scope, rows: readonly Row[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += SAVE_ROWS) {
+    await scope.db
+      .insertInto('session')
+      .values(rows.slice(at, at + SAVE_ROWS))
+      .onConflict((conflict) =>
+        conflict
+          .column('id')
+          .doUpdateSet((set) =>
+            Object.fromEntries(CHANGING.map((name) => [name, set.ref(`excluded.${name}`)])),
+          ),
+      )
+      .execute()
+  }
+}
