@@ -5,7 +5,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
-import { parseConfig, readConfig } from './config.ts'
+import { parseConfig, readConfig, readConfigOr } from './config.ts'
 import { Fault } from './faults.ts'
 
 const schema = z.strictObject({
@@ -136,6 +136,12 @@ test('readConfig: an absent file is undefined, an unreadable one is a Fault with
     assert.equal(error.seen.errno, 'EISDIR')
     return true
   })
+  const usual = path.join(dir, 'usual.yaml')
+  for (const none of [undefined, usual]) assert.ok(await readConfigOr(none, usual, { schema }))
+  await assert.rejects(
+    readConfigOr(path.join(dir, 'usaul.yaml'), usual, { schema }),
+    /usaul.yaml does not exist/,
+  )
   const file = path.join(dir, 'ok.yaml')
   await writeFile(file, 'edge: {host: edge.example}\n')
   await chmod(file, 0o644)

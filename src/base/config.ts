@@ -10,6 +10,8 @@ import type { z } from 'zod'
 import { Fault, type Hop } from './faults.ts'
 import { nearest } from './nearest.ts'
 import { keysAt } from './schema-keys.ts'
+import { refuseStrangers } from './strangers.ts'
+import { writtenText } from './written-text.ts'
 
 /** A file over this is refused before it is parsed. */
 const MAX_CONFIG_BYTES = 1_048_576
@@ -26,7 +28,7 @@ export interface ConfigOptions<S extends z.ZodType> {
  *
  * @returns The value with defaults filled in; `undefined` if there is no such file.
  * @throws {Fault} INVALID naming file:line:column, what was expected and the nearest known key;
- *   INVALID naming errno if the file exists and cannot be read.
+ *   INVALID naming errno if the file exists and cannot be read, or who else could change it.
  */
 export async function readConfig<S extends z.ZodType>(
   file: string,
@@ -34,8 +36,11 @@ export async function readConfig<S extends z.ZodType>(
 ): Promise<z.output<S> | undefined> {
   let bytes: Buffer
   try {
+    // It names the programs, places and secrets that this user trusts.
+    if (!(await refuseStrangers(file, { code: 'INVALID', hop: options.hop }))) return undefined
     bytes = await readFile(file)
   } catch (error) {
+    if (error instanceof Fault) throw error
     const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
     if (errno === 'ENOENT') return undefined
     throw new Fault('INVALID', `${file} cannot be read: ${errno}`, {
@@ -44,7 +49,27 @@ export async function readConfig<S extends z.ZodType>(
       seen: { file, errno, uid: process.getuid?.() ?? -1 },
     })
   }
-  return parseConfig(bytes.toString('utf8'), { ...options, file })
+  return parseConfig(writtenText(bytes), { ...options, file })
+}
+
+/**
+ * As `readConfig`, with the defaults where there is no file. One that somebody named has to be there: a typing mistake
+ * would else start another installation.
+ *
+ * @param named Of a flag or the environment.
+ * @param usual Where it lies else; undefined where this user has no such place.
+ */
+export async function readConfigOr<S extends z.ZodType>(
+  named: string | undefined,
+  usual: string | undefined,
+  options: ConfigOptions<S>,
+): Promise<z.output<S>> {
+  const file = named ?? usual
+  const config = file === undefined ? undefined : await readConfig(file, options)
+  if (config === undefined && file !== usual) {
+    throw new Fault('INVALID', `${file} does not exist`, { hop: options.hop, seen: { file: file! } })
+  }
+  return config ?? options.schema.parse({})
 }
 
 /** As `readConfig`, for text at hand; `file` is what the Fault calls it. An empty text is an empty map. */

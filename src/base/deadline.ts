@@ -33,3 +33,21 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Prom
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
 }
+
+/**
+ * Aborts with the first of the two, and lets go of both when disposed of: AbortSignal.any leaves an entry in each of
+ * its sources, which a process that tries for days fills.
+ */
+export function eitherAborted(one: AbortSignal, other: AbortSignal): AbortSignal & Disposable {
+  const controller = new AbortController()
+  const release = () => {
+    for (const source of [one, other]) source.removeEventListener('abort', stop)
+  }
+  const stop = () => {
+    release()
+    controller.abort(one.aborted ? one.reason : other.reason)
+  }
+  for (const source of [one, other]) source.addEventListener('abort', stop, { once: true })
+  if (one.aborted || other.aborted) stop()
+  return Object.assign(controller.signal, { [Symbol.dispose]: release })
+}

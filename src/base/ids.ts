@@ -8,9 +8,11 @@ export type IdPrefix =
   | 'con'
   | 'dev'
   | 'edg'
+  | 'ctl'
   | 'ses'
   | 'pip'
   | 'key'
+  | 'kst'
   | 'grp'
   | 'sgr'
   | 'srv'
@@ -29,6 +31,7 @@ export type IdPrefix =
   | 'out'
   | 'dgn'
   | 'trc'
+  | 'sgn'
   | 'obj'
 
 /**
@@ -37,8 +40,7 @@ export type IdPrefix =
  * @param nowMs Unix time in milliseconds; tests pass a constant.
  */
 export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
-  let time = ''
-  for (let rest = nowMs, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = ALPHABET[rest % 32] + time
+  const time = numberText(nowMs, 10)
   if (poolAt === POOL_BYTES) {
     randomFillSync(pool)
     poolAt = 0
@@ -54,8 +56,36 @@ const POOL_BYTES = 256 * RANDOM_CHARACTERS
 const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
 let poolAt = POOL_BYTES
 
+/** A whole number that is not negative, in `length` characters. */
+export function numberText(number: number, length: number): string {
+  let text = ''
+  for (let rest = number, i = 0; i < length; i++, rest = Math.floor(rest / 32))
+    text = ALPHABET[rest % 32] + text
+  return text
+}
+
+/** What `numberText` has written. */
+export function numberOf(text: string): number {
+  let number = 0
+  for (const character of text) number = number * 32 + ALPHABET.indexOf(character)
+  return number
+}
+
+/** When it was made, in ms since the epoch. @param id One that `isId` takes. */
+export function idTimeMs(id: string): number {
+  return numberOf(id.slice(4, 14))
+}
+
 const ID = /^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$/
 
 export function isId(text: string, prefix?: IdPrefix): boolean {
   return ID.test(text) && (prefix === undefined || text.startsWith(`${prefix}_`))
+}
+
+/**
+ * Could a person, or a program, take this name for an id? No object may be called like that: what is found by id or
+ * name is found by id first.
+ */
+export function looksLikeId(text: string): boolean {
+  return /^[a-z]{3}_.{26}$/i.test(text)
 }

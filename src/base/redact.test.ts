@@ -27,6 +27,19 @@ const SECRETS: [name: string, text: string, secret: string, kind: string][] = [
   ['a proxy with an address', 'proxy: ann:hunter2@[2001:db8::1]:3128', 'hunter2', 'password in an address'],
   ['YAML', 'server:\n  password: hunter2\n', 'hunter2', 'secret setting'],
   ['JSON', '{"clientSecret": "hun\\"ter2", "a": 1}', 'ter2', 'secret setting'],
+  ['YAML of many lines', 'password: |\n  hunter2\n  and more\nport: 1', 'and more', 'secret setting'],
+  ['a quote within quotes', "password: 'it''s hunter2'", 'hunter2', 'secret setting'],
+  ['a quote without its end', 'secret: "hunter2', 'hunter2', 'secret setting'],
+  ['a short name', 'DB_PASS=hunter2', 'hunter2', 'secret setting'],
+  ['a token by its name', '{"token":"abcdefgh"}', 'abcdefgh', 'secret setting'],
+  ['an at sign in a password', 'http://ann:hun@ter/2@proxy:3128', 'ter/2', 'password in an address'],
+  [
+    'a hash of a password',
+    '$argon2id$v=19$m=1,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g',
+    'aGFzaGhhc2',
+    'password hash',
+  ],
+  ['a master key alone', 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=', 'q83vEj', 'secret of 32 bytes'],
   ['the environment', 'BACKSTITCH_MASTER_KEY=aHVudGVyMg==', 'aHVudGVyMg', 'secret setting'],
 ]
 

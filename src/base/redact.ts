@@ -13,6 +13,8 @@ export type SecretKind =
   | 'provisioning key'
   | 'api token'
   | 'signed token'
+  | 'password hash'
+  | 'secret of 32 bytes'
   | 'authorization'
   | 'cookie'
   | 'password in an address'
@@ -32,9 +34,13 @@ export interface RedactOptions {
 
 type Rule = readonly [kind: SecretKind, pattern: RegExp, replacement: string]
 
+/** Names with such a word in them, and names that are, or end with, one that is a secret only as a whole. */
 const NAME_OF_SECRET =
-  '[\\w.-]{0,64}(?:passw(?:or)?d|passphrase|secret|api[_-]?key|private[_-]?key|master[_-]?key|(?:access|auth|api|bearer|refresh|session)[_-]?token)[\\w-]{0,64}'
-const QUOTED = '"(?:[^"\\\\\\n]|\\\\.)*"|\'[^\'\\n]*\''
+  '(?:[\\w.-]{0,64}(?:passw(?:or)?d|passphrase|secret|api[_-]?key|private[_-]?key|master[._-]?key|(?:access|auth|api|bearer|refresh|session)[_-]?token)[\\w-]{0,64}|(?:[\\w.-]{0,64}[_.-])?(?:token|pwd|pass|proxyAuth))'
+/** One that does not end takes its line with it. */
+const QUOTED = "\"(?:[^\"\\\\\\n]|\\\\.)*\"|'(?:[^'\\n]|'')*'|[\"'][^\\n]*"
+/** What YAML takes for one text: all lines that are further in. */
+const BLOCK = '[|>][-+\\d]{0,2}[ \\t]*\\n(?:[ \\t]+[^\\n]*(?:\\n|$(?![\\s\\S])))+'
 
 /** In this order: what holds other secrets goes first, whole. */
 const RULES: readonly Rule[] = [
@@ -48,14 +54,13 @@ const RULES: readonly Rule[] = [
   ['provisioning key', /\b\d+\|[^\s|"']{1,300}\|[A-Za-z0-9_-]{20,}/g, ''],
   ['api token', /\bbst_[A-Za-z0-9_-]{10,}/g, ''],
   ['signed token', /\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*\.?[A-Za-z0-9_.-]*/g, ''],
+  ['password hash', /\$argon2(?:id|i|d)\$[^\s"']+/g, ''],
+  // 32 bytes: what a master key looks like, wherever it stands.
+  ['secret of 32 bytes', /(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{43}=(?![A-Za-z0-9+/=])/g, ''],
   ['cookie', /((?:set-)?cookie["']?\s*[:=]\s*)(?:"(?:[^"\\\n]|\\.)*"|[^\n]+)/gi, '$1'],
   ['authorization', /((?:proxy-)?authorization["']?\s*[:=]\s*)(?:"(?:[^"\\\n]|\\.)*"|[^\n"',}]+)/gi, '$1'],
   ['authorization', /\b((?:Basic|Bearer)\s+)[A-Za-z0-9+/_.=-]{8,}/g, '$1'],
-  [
-    'password in an address',
-    /(\b[a-z][a-z0-9+.-]{0,32}:\/\/[^\s/:@"']{0,256}:)[^\s/@"']{1,512}(?=@)/gi,
-    '$1',
-  ],
+  ['password in an address', /(\b[a-z][a-z0-9+.-]{0,32}:\/\/[^\s/:@"']{0,256}:)[^\s"']{1,512}(?=@)/gi, '$1'],
   // USER:PASSWORD@HOST:PORT, the form of a proxy file.
   [
     'password in an address',
@@ -65,14 +70,14 @@ const RULES: readonly Rule[] = [
   [
     'secret setting',
     new RegExp(
-      `((?:^|[^\\w.-])["']?${NAME_OF_SECRET}["']?\\s*[:=]\\s*)(?:${QUOTED}|(?![[{|>"'\\s])[^\\s,}]+)`,
+      `((?:^|[^\\w.-])["']?${NAME_OF_SECRET}["']?\\s*[:=]\\s*)(?:${BLOCK}|${QUOTED}|(?![[{|>"'\\s])[^\\s,}]+)`,
       'gim',
     ),
     '$1',
   ],
 ]
 
-const MARK = /\[REDACTED ([a-z ]+)\]/g
+const MARK = /\[REDACTED ([a-z0-9 ]+)\]/g
 
 /** Taken out twice is taken out once: what is left of it is no secret. */
 export function redact(

@@ -1,12 +1,13 @@
 /**
- * The state directory: small files that are either the old or the new content, also after a power cut.
+ * The state directory: small files, each the old or the new content, and faults that say why one cannot be written.
  *
  * @module
  */
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { replaceFile, syncFolder, writeFault } from './durable-file.ts'
 import { Fault, type Hop } from './faults.ts'
+import { refuseStrangers } from './strangers.ts'
 
 export class StateDir {
   readonly path: string
@@ -24,22 +25,17 @@ export class StateDir {
   }
 
   /**
-   * Makes the directory (mode 0700) if there is none, and proves that it can be written.
+   * Makes the directory (mode 0700) if there is none, and proves that it can be written, and by nobody else.
    *
    * @param hop Whose directory it is, named as the owner of faults; the connector's by default.
-   * @throws {Fault} STATE_UNWRITABLE naming path, errno, owner and mode; or that others can write to it.
+   * @throws {Fault} STATE_UNWRITABLE naming path, errno, owner and mode; or who else could change what is in it.
    */
   static async open(dir: string, hop?: Hop): Promise<StateDir> {
     const state = new StateDir(path.resolve(dir), hop)
+    const refused = { code: 'STATE_UNWRITABLE', hop } as const
+    await refuseStrangers(state.path, refused) // before anything is made for them
     await state.#guard(() => mkdir(state.path, { recursive: true, mode: 0o700 }))
-    const { mode, uid } = await state.#guard(() => stat(state.path))
-    if ((mode & 0o022) !== 0) {
-      throw new Fault(
-        'STATE_UNWRITABLE',
-        `${state.path} can be written by others: chmod go-w ${state.path}`,
-        { hop, seen: { path: state.path, mode: octal(mode), owner: uid } },
-      )
-    }
+    if (!(await refuseStrangers(state.path, refused))) throw await state.#fault({ code: 'ENOENT' })
     await state.write('.probe', '')
     await state.remove('.probe')
     return state
@@ -59,42 +55,17 @@ export class StateDir {
     }
   }
 
-  /** Replaces the whole file, mode 0600: temporary file, fsync, rename, fsync of the directory. */
+  /** Replaces the whole file, mode 0600, durable when this resolves. */
   async write(name: string, content: string): Promise<void> {
-    const temporary = this.file(`.${name}.${randomBytes(6).toString('hex')}`)
-    await this.#guard(async () => {
-      try {
-        const handle = await open(temporary, 'wx', 0o600)
-        try {
-          await handle.writeFile(content)
-          await handle.sync()
-        } finally {
-          await handle.close()
-        }
-        await rename(temporary, this.file(name))
-      } catch (error) {
-        await rm(temporary, { force: true })
-        throw error
-      }
-      await this.#sync()
-    })
+    await this.#guard(() => replaceFile(this.file(name), content))
   }
 
   /** Gone for good when this resolves; not there is fine. */
   async remove(name: string): Promise<void> {
     await this.#guard(async () => {
       await rm(this.file(name), { force: true })
-      await this.#sync()
+      await syncFolder(this.path)
     })
-  }
-
-  async #sync(): Promise<void> {
-    const handle = await open(this.path, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
@@ -106,17 +77,15 @@ export class StateDir {
   }
 
   async #fault(error: unknown): Promise<Fault> {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    const seen: Record<string, string | number> = { path: this.path, errno, uid: process.getuid?.() ?? -1 }
+    const { code, detail, seen, hop } = writeFault(error, this.path, this.hop)
     const found = await stat(this.path).catch(() => undefined)
-    if (found) Object.assign(seen, { owner: found.uid, mode: octal(found.mode) })
-    const code = NO_SPACE.has(errno) ? 'DISK_FULL' : 'STATE_UNWRITABLE'
-    return new Fault(code, `${this.path}: ${errno}`, { cause: error, hop: this.hop, seen })
+    const whose = found && { owner: found.uid, mode: octal(found.mode) }
+    return new Fault(code, detail, {
+      ...{ cause: error, hop },
+      seen: { ...seen, uid: process.getuid?.() ?? -1, ...whose },
+    })
   }
 }
-
-/** Owner and mode are right, and still nothing can be written. */
-const NO_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0')

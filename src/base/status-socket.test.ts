@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -36,11 +37,35 @@ test('StatusSocket refuses a second daemon and names the first', async (t) => {
     StatusSocket.open(file, () => ({})),
     (fault: Fault) => {
       assert.equal(fault.code, 'STATE_IN_USE')
-      assert.equal(fault.seen.pid, 4242)
+      assert.equal(fault.seen.pid, process.pid)
       return true
     },
   )
   assert.deepEqual(await readStatus(file), { pid: 4242 }, 'the first still answers')
+})
+
+test('StatusSocket: of many that start at once one has the directory, also after a kill -9', async (t) => {
+  const file = path.join(await scratch(t), 'status.sock')
+  const module = JSON.stringify(import.meta.resolve('./status-socket.ts'))
+  const program = `
+    const { StatusSocket } = await import(${module})
+    await StatusSocket.open(${JSON.stringify(file)}, () => ({ pid: process.pid }))
+      .then(() => console.log('has it'), (fault) => { console.log(fault.code); process.exit() })`
+  for (let round = 0; round < 2; round += 1) {
+    const children = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', program], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    )
+    t.after(() => children.map((child) => child.kill('SIGKILL')))
+    const said = await Promise.all(children.map(async ({ stdout }) => String(await once(stdout, 'data'))))
+    assert.deepEqual(said.map((text) => text.trim()).sort(), [...Array(3).fill('STATE_IN_USE'), 'has it'])
+    const winner = children[said.findIndex((text) => text.startsWith('has'))]!
+    assert.deepEqual(await readStatus(file), { pid: winner.pid })
+    const gone = once(winner, 'exit')
+    winner.kill('SIGKILL')
+    await gone
+  }
 })
 
 test('StatusSocket takes over what a killed daemon left', async (t) => {

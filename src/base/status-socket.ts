@@ -1,16 +1,15 @@
 /**
  * How a daemon tells its state, and all that a connector listens on: a Unix socket, mode 0600, that gives one JSON
- * document to whoever connects and reads nothing. It also keeps a second daemon off the same state directory.
+ * document to whoever connects and reads nothing. Whoever has it holds the state directory it is in.
  *
  * @module
  */
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
 import net from 'node:net'
-import { Fault } from './faults.ts'
+import path from 'node:path'
+import { listenUnix, socketPath } from './listen-unix.ts'
+import { lockState } from './state-lock.ts'
 
-/** sun_path of unix(7), less the final zero. */
-const MAX_PATH_BYTES = 107
 /** A reader that does not read is dropped. */
 const READER_MS = 5000
 const MAX_READERS = 32
@@ -18,9 +17,11 @@ const MAX_READERS = 32
 export class StatusSocket implements AsyncDisposable {
   readonly #server: net.Server
   readonly #readers = new Set<net.Socket>()
+  readonly #lock: Disposable
 
   /** @param document What it gives; one that cannot be made gives nothing. */
-  private constructor(document: () => unknown) {
+  private constructor(document: () => unknown, lock: Disposable) {
+    this.#lock = lock
     this.#server = net.createServer((reader) => {
       this.#readers.add(reader)
       reader.on('close', () => this.#readers.delete(reader))
@@ -36,41 +37,20 @@ export class StatusSocket implements AsyncDisposable {
   }
 
   /**
-   * Listens at `file`, taking over what a crash left there.
+   * Takes the directory of `file`, and listens there, over what a crash left.
    *
-   * @throws {Fault} STATE_IN_USE if a running process answers there; STATE_UNWRITABLE if it cannot be made.
+   * @throws {Fault} STATE_IN_USE if another process holds the directory; STATE_UNWRITABLE, DISK_FULL.
    */
   static async open(file: string, document: () => unknown): Promise<StatusSocket> {
-    const bytes = Buffer.byteLength(file)
-    if (bytes > MAX_PATH_BYTES) {
-      throw unwritable(file, `the path has ${bytes} bytes, a Unix socket takes ${MAX_PATH_BYTES}`)
-    }
-    const socket = new StatusSocket(document)
+    const lock = await lockState(path.dirname(file))
+    const socket = new StatusSocket(document, lock)
     try {
-      await socket.#listen(file)
+      await listenUnix(socket.#server, file)
+      return socket
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw unwritable(file, errno(error), error)
-      const running = await readStatus(file)
-      if (running !== undefined) {
-        const pid = Number((running as { pid?: unknown }).pid ?? 0)
-        throw new Fault('STATE_IN_USE', `${file}: process ${pid}`, { seen: { file, pid } })
-      }
-      await rm(file, { force: true })
-      await socket.#listen(file).catch((again: unknown) => {
-        throw unwritable(file, errno(again), again)
-      })
+      lock[Symbol.dispose]()
+      throw error
     }
-    return socket
-  }
-
-  async #listen(file: string): Promise<void> {
-    const before = process.umask(0o177)
-    try {
-      this.#server.listen(file) // binds before it returns, so the mode is right from the first moment
-    } finally {
-      process.umask(before)
-    }
-    await once(this.#server, 'listening')
   }
 
   /** Removes the socket file. */
@@ -79,28 +59,53 @@ export class StatusSocket implements AsyncDisposable {
     const closed = once(this.#server, 'close')
     this.#server.close()
     await closed
+    this.#lock[Symbol.dispose]()
+  }
+}
+
+/** How a question to a daemon ended. Only `nobody` says that none runs. */
+export type StatusAnswer =
+  | { readonly is: 'told'; readonly document: unknown }
+  /** No socket, or one at which nobody listens. */
+  | { readonly is: 'nobody'; readonly errno: string }
+  /** Somebody listens, and takes no more who ask, or says nothing in time. */
+  | { readonly is: 'silent'; readonly why: string }
+  /** This process could not ask: it may not, or lacks what it takes. */
+  | { readonly is: 'unasked'; readonly errno: string }
+
+const NOBODY: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED'])
+
+/** Asks the daemon at `file`. Never rejects. */
+export async function askStatus(file: string, timeoutMs = READER_MS): Promise<StatusAnswer> {
+  const socket = net.connect(socketPath(file))
+  const late = new Error(`no answer in ${timeoutMs} ms`)
+  socket.setTimeout(timeoutMs, () => socket.destroy(late))
+  const parts: Buffer[] = []
+  let connected = false
+  socket.once('connect', () => {
+    connected = true
+  })
+  try {
+    for await (const part of socket) parts.push(part)
+  } catch (error) {
+    const { code: errno = 'unknown' } = error as NodeJS.ErrnoException
+    if (error === late) return { is: 'silent', why: late.message }
+    // Of a Unix socket it is the queue of whoever listens that is full.
+    if (connected || errno === 'EAGAIN') return { is: 'silent', why: errno }
+    return NOBODY.has(errno) ? { is: 'nobody', errno } : { is: 'unasked', errno }
+  } finally {
+    socket.destroy()
+  }
+  if (parts.length === 0) return { is: 'silent', why: 'it took the connection and ended it without a byte' }
+  try {
+    return { is: 'told', document: JSON.parse(Buffer.concat(parts).toString('utf8')) }
+  } catch {
+    return { is: 'silent', why: 'what it says is no status' }
   }
 }
 
 /** What the daemon at `file` says, or `undefined` if none answers there. */
 export async function readStatus(file: string, timeoutMs = READER_MS): Promise<unknown> {
-  const socket = net.connect(file)
-  socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer in ${timeoutMs} ms`)))
-  try {
-    const parts: Buffer[] = []
-    for await (const part of socket) parts.push(part)
-    return JSON.parse(Buffer.concat(parts).toString('utf8'))
-  } catch {
-    return undefined // nobody listens, or nobody who speaks as we do
-  } finally {
-    socket.destroy()
-  }
-}
-
-function unwritable(file: string, what: string, cause?: unknown): Fault {
-  return new Fault('STATE_UNWRITABLE', `${file}: ${what}`, { cause, seen: { file, errno: what } })
-}
-
-function errno(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown'
+  const answer = await askStatus(file, timeoutMs)
+  return answer.is === 'told' ? answer.document : undefined
 }

@@ -1,9 +1,20 @@
 import { readFileSync } from 'node:fs'
 
 /** The version of this program, as package.json has it. */
-export const VERSION: string = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-).version
+export const VERSION: string = readVersion()
+
+/** The one that lies there now: an update puts another one in the place of this one while it runs. */
+export function versionOnDisk(): string | undefined {
+  try {
+    return readVersion()
+  } catch {
+    return undefined
+  }
+}
+
+function readVersion(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}
 
 /** How the program names itself to a peer. */
 export const PROGRAM = `backstitch/${VERSION}`

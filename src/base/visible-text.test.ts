@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createLog } from './log.ts'
-import { visibleLine, visibleText } from './visible-text.ts'
+import { shown, visibleLine, visibleText } from './visible-text.ts'
 
 const CASES: { name: string; text: string; line: string }[] = [
   { name: 'plain text', text: 'wiki.internal: ok (é, 漢, 🙂)', line: 'wiki.internal: ok (é, 漢, 🙂)' },
@@ -13,6 +13,15 @@ const CASES: { name: string; text: string; line: string }[] = [
   { name: 'text turned around', text: 'evil\u202egpj.exe', line: 'evil\\u202egpj.exe' },
   { name: 'isolates', text: 'a\u2066b\u2069', line: 'a\\u2066b\\u2069' },
   { name: 'nothing to see', text: 'pay\u200bpal\ufeff', line: 'pay\\u200bpal\\ufeff' },
+  { name: 'tags, that programs read and nobody sees', text: 'a\u{e0041}', line: 'a\\udb40\\udc41' },
+  { name: 'a blank that is no space', text: 'ro\u3164ot\u00ad', line: 'ro\\u3164ot\\u00ad' },
+  { name: 'half a pair', text: 'a\ud800b', line: 'a\\ud800b' },
+  { name: 'an emoji in its form', text: '\u2764\ufe0f', line: '\u2764\ufe0f' },
+  {
+    name: 'a pile of marks',
+    text: `a${'\u0301'.repeat(6)}`,
+    line: `a${'\u0301'.repeat(4)}${'\\u0301'.repeat(2)}`,
+  },
   { name: 'NUL, BEL, DEL', text: '\0\x07\x7f', line: '\\u0000\\u0007\\u007f' },
 ]
 for (const { name, text, line } of CASES) {
@@ -22,7 +31,8 @@ for (const { name, text, line } of CASES) {
 test('property: nothing hidden is left, and a JSON text says the same as before', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
-      assert.doesNotMatch(visibleLine(text), /\p{Cc}|\p{Bidi_Control}/u)
+      assert.doesNotMatch(visibleLine(text), /\p{Cc}|\p{Bidi_Control}|\p{Cs}|\p{M}{5}/u)
+      assert.equal(visibleLine(visibleLine(text)), visibleLine(text), 'once or twice')
       assert.equal(JSON.parse(visibleText(JSON.stringify(text))), text)
     }),
   )
@@ -54,4 +64,10 @@ test('fields that hold secrets are masked, one level down as well, also in a chi
   log.child(fields).info({ event: 'x.y' }, 'text')
   assert.equal(lines.length, 2)
   assert.doesNotMatch(lines.join(''), /canary-secret/)
+})
+
+test('shown: names of fields and lists, too; what is no text stays what it is', () => {
+  assert.deepEqual(shown({ 'a\x1b': ['b\n', 1, null, { c: true, d: undefined }] }), {
+    'a\\u001b': ['b\\n', 1, null, { c: true, d: undefined }],
+  })
 })

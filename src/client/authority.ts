@@ -12,7 +12,7 @@ export function parseAuthority(text: string): { host: string; port: number } {
   const match = text.length <= 300 ? AUTHORITY.exec(text) : null
   const port = Number(match?.[3])
   if (match === null || port < 1 || port > 65_535) {
-    const seen = text.slice(0, 300)
+    const seen = text.slice(0, 300).replace(/^.*@/s, '') // before it may be a password
     throw new Fault('BAD_DESTINATION', `expected HOST:PORT: got ${JSON.stringify(seen)}`, {
       seen: { value: seen },
     })

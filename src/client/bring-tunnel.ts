@@ -15,7 +15,7 @@ export interface BringTunnelOptions {
   readonly connector: string
   readonly pipe: PipeTicket
   /** The way to edges: it is told of an edge that cannot be reached. */
-  readonly route?: Pick<EdgeRoute, 'reroute' | 'pipeFailed'>
+  readonly route?: Pick<EdgeRoute, 'reroute' | 'pipeLost'>
   /** Another pipe to the same connector, for when the path broke this one and is known now. */
   readonly another: () => Promise<PipeTicket>
   readonly credentials: Credentials
@@ -36,11 +36,13 @@ export async function bringTunnel(o: BringTunnelOptions): Promise<Tunnel> {
   const end = await bring().catch(async (thrown: unknown) => {
     const fault = asFault(thrown)
     // Control is told before it is asked: the next pipe goes over another edge, where there is one.
-    o.route?.pipeFailed(pipe.edge.id, fault)
-    if (fault.code !== 'RAW_PHASE_BLOCKED' && !isOfTheWay(fault)) throw thrown
+    const isRaw = fault.code === 'RAW_PHASE_BLOCKED'
+    if (signal.aborted) throw thrown
+    const elsewhere = !isRaw && o.route?.pipeLost(pipe.edge.id, fault)
+    if (!isRaw && !elsewhere && !isOfTheWay(fault)) throw thrown
     const before = pipe.edge.id
     pipe = await o.another()
-    if (fault.code !== 'RAW_PHASE_BLOCKED' && pipe.edge.id === before) throw thrown
+    if (!isRaw && pipe.edge.id === before) throw thrown
     return bring()
   })
   const mux = new Mux(end.socket, {

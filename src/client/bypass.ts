@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import { asFault, Fault } from '../base/faults.ts'
 import { DIRECT, type Egress } from '../link/egress.ts'
+import { cutSocket } from '../mux/cut-socket.ts'
 import { type Lane, type LaneRules, laneOf, NO_LANES } from '../policy/lanes.ts'
 import type { Decisions, Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
@@ -61,7 +62,7 @@ export class Bypass {
     const gone = new AbortController()
     dialDirect(to, this.egress, gone.signal).then(
       (remote) => {
-        if (gone.signal.aborted) return void remote.destroy()
+        if (gone.signal.aborted) return cutSocket(remote)
         this.opened++
         const proxy = this.egress.proxy === undefined ? '' : ', through the proxy of this network'
         this.#decisions.bypassed(entry, to, `internet rule ${lane.rule} names ${lane.pattern}${proxy}`)

@@ -12,12 +12,10 @@ import { NO_LANES } from '../policy/lanes.ts'
 import type { AgentMessage, ControlMessage } from '../wire/control.ts'
 import { bringTunnel } from './bring-tunnel.ts'
 import { Bypass } from './bypass.ts'
-import { CONTROL_SOCKET } from './control-line.ts'
-import { ControlSocket } from './control-socket.ts'
 import { Decisions } from './decisions.ts'
-import { type Forward, openForward } from './forward-listener.ts'
+import { type Entries, NO_ENTRIES, openEntries } from './entries.ts'
 import { GrantCache } from './grants.ts'
-import { LocalProxy } from './local-proxy.ts'
+import { LocalUsers } from './local-users.ts'
 import { metricsOf } from './metrics.ts'
 import { Opener } from './open-session.ts'
 import type { ClientOptions } from './options.ts'
@@ -31,12 +29,15 @@ import { untilAborted } from './until-aborted.ts'
 import { Uplink } from './uplink.ts'
 
 const STATUS_SOCKET = 'status.sock'
+const RECORDS = 'session-records'
 const TEND_MS = 2000
 
 /** The agent on a user's device: local proxy, forwards and sockets in; sessions through tunnels out. */
 export class Client {
   /** Open sessions through this, once `serve` runs: the path that every entry uses. */
   readonly opener: Opener
+  /** Who on this machine may go through it. */
+  readonly users: LocalUsers
   readonly #o: ClientOptions
   readonly #clock: Clock
   readonly #startedMs: number
@@ -52,13 +53,13 @@ export class Client {
   #examination: SelfExamination | undefined
   #uplink: Uplink | undefined
   #egress: Egress | undefined
-  #proxy: LocalProxy | undefined
-  #forwards: Forward[] = []
+  #entries: Entries = NO_ENTRIES
   #covered: Covered = { hosts: [], cidrs: [] }
 
   constructor(options: ClientOptions) {
     const { log, clock = systemClock } = options
     this.#o = options
+    this.users = new LocalUsers(options.users)
     this.#clock = clock
     this.#startedMs = clock.nowMs()
     this.#listening.promise.catch(() => {})
@@ -119,9 +120,21 @@ export class Client {
     return this.#listening.promise
   }
 
+  /** Reads the profile again, as after a sign-in. A damaged one is said, and changes nothing. */
+  async reload(): Promise<void> {
+    const { log } = this.#o
+    try {
+      await this.#uplink?.reload()
+      log.info({ event: 'client.reloaded' }, 'The profile was read again')
+    } catch (error) {
+      const { code, message } = asFault(error)
+      log.warn({ event: 'client.not-reloaded', code }, message)
+    }
+  }
+
   /** Where the local proxy listens, HOST:PORT. */
   get proxyAddress(): string | undefined {
-    return this.#proxy?.address
+    return this.#entries.proxy?.address
   }
 
   /**
@@ -133,7 +146,7 @@ export class Client {
     const { log } = this.#o
     try {
       await using parts = new AsyncDisposableStack()
-      const { linking } = await this.#start(parts)
+      const { linking } = await this.#start(parts, signal)
       log.info(
         { event: 'client.listening', proxy: this.proxyAddress, version: VERSION },
         `Client ${VERSION} is listening`,
@@ -158,15 +171,16 @@ export class Client {
    *
    * @returns The life of the control connection.
    */
-  async #start(parts: AsyncDisposableStack): Promise<{ linking: Promise<void> }> {
-    const { stateDir, log, posture, listen, forwards, proxy, proxyFile, env = process.env } = this.#o
+  async #start(parts: AsyncDisposableStack, signal: AbortSignal): Promise<{ linking: Promise<void> }> {
+    const { stateDir, log, posture, listen, proxy, proxyFile, env = process.env } = this.#o
     const state = await StateDir.open(stateDir, 'client')
     if (this.#o.sockets) {
       const document = () => ({ ...this.status(), metrics: this.metrics() })
       parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), document))
+      await this.#reports.keepIn(state.file(RECORDS), 'client')
       this.#examination = parts.use(await SelfExamination.open(state, { log, examine: this.#o.examine }))
     }
-    this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
+    this.#egress = await readEgress({ flag: proxy, env, file: proxyFile, own: listen })
     this.opener.bypass.egress = this.#egress
     const uplink = new Uplink({
       state,
@@ -174,6 +188,7 @@ export class Client {
       posture,
       clock: this.#clock,
       log,
+      run: this.#reports.run,
       onUp: (welcome, renewed) => {
         this.#examination?.up()
         this.#covered = welcome.covers ?? this.#covered
@@ -185,7 +200,7 @@ export class Client {
         }
         this.#revoke(welcome.revoked, 'revoked while the control connection was down')
         this.#rewarm.controlIsUp()
-        this.#reports.resume((message) => this.#uplink?.send(message))
+        this.#reports.resume((batch, timeoutMs) => uplink.tell(batch, timeoutMs))
         this.#examination?.resume((message) => this.#uplink?.send(message))
       },
       onDown: (fault) => {
@@ -202,7 +217,7 @@ export class Client {
     const ending = new AbortController()
     const linking = uplink.serve(ending.signal)
     parts.defer(() => {
-      ending.abort()
+      ending.abort(signal.reason)
       return linking
     })
     parts.use(this.#reports)
@@ -211,20 +226,12 @@ export class Client {
     const tending = setInterval(() => void this.#tend(uplink), TEND_MS).unref()
     parts.defer(() => clearInterval(tending))
     const { opener } = this
-    for (const spec of forwards) this.#forwards.push(parts.use(await openForward(spec, opener)))
-    if (listen !== undefined) {
-      this.#proxy = await LocalProxy.open({
-        listen,
-        opener,
-        covered: () => this.#patterns(),
-        metrics: () => this.metrics(),
-      })
-      parts.use(this.#proxy)
-    }
-    if (this.#o.sockets) {
-      const file = state.file(CONTROL_SOCKET)
-      parts.use(await ControlSocket.open({ file, opener, reload: () => uplink.reload() }))
-    }
+    this.#entries = await openEntries(parts, {
+      ...{ options: this.#o, state, opener, users: this.users },
+      reload: () => uplink.reload(),
+      covered: () => this.#patterns(),
+      metrics: () => this.metrics(),
+    })
     parts.defer(() => opener.stop())
     return { linking }
   }
@@ -240,7 +247,7 @@ export class Client {
     if (message.type === 'lanes') this.opener.bypass.set(message.lanes)
     else if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
     else if (message.type === 'trace') void this.#tracer.run(message)
-    else if (message.type !== 'grant-keys') {
+    else if (message.type !== 'keys') {
       this.#o.log.debug(
         { event: 'control.unexpected', type: message.type },
         `the control plane sent ${message.type}`,
@@ -284,8 +291,9 @@ export class Client {
       clock: this.#clock,
       uplink: this.#uplink,
       egress: this.#egress,
-      proxy: this.proxyAddress,
-      forwards: this.#forwards,
+      proxy: this.#entries.proxy,
+      users: this.users,
+      forwards: this.#entries.forwards,
       tunnels: this.#tunnels.all(),
       grants: this.#grants.values(),
       opener: this.opener,
@@ -293,6 +301,7 @@ export class Client {
       decisions: this.#decisions,
       rawPhase: this.#rawPhase,
       outages: this.#examination?.report(),
+      stoodStill: this.#examination?.stoodStill,
     }
   }
 }

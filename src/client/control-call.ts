@@ -19,10 +19,15 @@ export interface Called {
 /**
  * Asks the client daemon of `stateDir`.
  *
+ * @param signal Gives up while the daemon has not answered: an application may let it wait.
  * @returns `undefined` if none runs.
  * @throws {Fault} LOCAL_REQUEST_REFUSED if what answers is not one.
  */
-export async function openDaemon(stateDir: string, call: ControlCall): Promise<Called | undefined> {
+export async function openDaemon(
+  stateDir: string,
+  call: ControlCall,
+  signal?: AbortSignal,
+): Promise<Called | undefined> {
   const socket = net.connect({ path: path.join(stateDir, CONTROL_SOCKET), allowHalfOpen: true })
   const connected = await new Promise<boolean>((resolve) => {
     socket.once('connect', () => resolve(true))
@@ -32,17 +37,26 @@ export async function openDaemon(stateDir: string, call: ControlCall): Promise<C
   socket.on('error', ignoreError)
   socket.pause()
   socket.write(writeLine(call))
+  const giveUp = () => socket.destroy()
+  signal?.addEventListener('abort', giveUp, { once: true })
+  if (signal?.aborted) giveUp()
   try {
     return { answer: await readLine(socket, controlAnswer), socket }
   } catch (error) {
     socket.destroy()
     throw error
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
 }
 
 /** As openDaemon, for a call whose answer is all there is. */
-export async function callDaemon(stateDir: string, call: ControlCall): Promise<ControlAnswer | undefined> {
-  const called = await openDaemon(stateDir, call)
+export async function callDaemon(
+  stateDir: string,
+  call: ControlCall,
+  signal?: AbortSignal,
+): Promise<ControlAnswer | undefined> {
+  const called = await openDaemon(stateDir, call, signal)
   called?.socket.destroy()
   return called?.answer
 }

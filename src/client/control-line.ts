@@ -1,8 +1,11 @@
 /**
  * How commands talk to a running client: over the Unix socket STATE/control.sock (0600, in a directory that is 0700)
- * a command sends one line of JSON and gets one line of JSON. After `connect` and ok, the connection is the session.
+ * a command sends one line of JSON and gets one line of JSON. After `connect` and ok, the connection is the session;
+ * a Unix socket has one way to end, so how each side ended is said beside it.
  *
  *     {"op":"connect","host":"db1","port":22}      {"ok":true,"session":"ses_…"} and then bytes, both ways
+ *     {"op":"input-over","session":"ses_…"}        {"ok":true}: the end of the connection that follows is no break
+ *     {"op":"ended","session":"ses_…"}             {"ok":true} once that session has ended in good order
  *     {"op":"forward","protocol":"tcp",…}          {"ok":true,"address":"127.0.0.1:5432"}, until the command goes
  *     {"op":"reload"}                              {"ok":true}
  *     anything that fails                          {"ok":false,"fault":{…}}
@@ -19,16 +22,19 @@ const MAX_LINE_BYTES = 8192
 
 const port = z.number().int().min(0).max(65_535)
 const host = z.string().min(1).max(253)
+const file = z.string().min(1).max(4096)
 
 export const controlCall = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('connect'), host, port }),
   z.strictObject({
     op: z.literal('forward'),
     protocol: z.enum(['tcp', 'udp']),
-    local: z.strictObject({ host, port }),
+    local: z.union([z.strictObject({ host, port }), z.strictObject({ file })]),
     host,
     port,
   }),
+  z.strictObject({ op: z.literal('input-over'), session: z.string().max(64) }),
+  z.strictObject({ op: z.literal('ended'), session: z.string().max(64) }),
   z.strictObject({ op: z.literal('reload') }),
 ])
 export type ControlCall = z.infer<typeof controlCall>

@@ -1,23 +1,30 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import net from 'node:net'
+import { BACKLOG } from '../base/backlog.ts'
 import { Deadlines } from '../base/deadlines.ts'
-import { asFault, type Fault } from '../base/faults.ts'
+import { asFault, Fault } from '../base/faults.ts'
 import { faultToMessage } from '../link/fault-message.ts'
+import type { StreamEnd } from '../mux/options.ts'
 import { type ControlAnswer, type ControlCall, controlCall, readLine, writeLine } from './control-line.ts'
 import { destination } from './destination.ts'
 import { openForward } from './forward-listener.ts'
 import { endWith } from './last-word.ts'
 import { ACCEPT, closeServer, ignoreError, listenFailed } from './listen.ts'
+import type { LocalUsers } from './local-users.ts'
 import type { Opener } from './open-session.ts'
-import type { Session, SessionEvents } from './session.ts'
+import { faultOf, type Session, type SessionEvents } from './session.ts'
 
 const CALL_MS = 5000
+/** How long it is known how a session has ended. */
+const ENDED_MS = 60_000
 
 export interface ControlSocketOptions {
   /** Where to listen. Whoever holds STATE/status.sock owns it: a file that is there already is left over. */
   readonly file: string
   readonly opener: Opener
+  /** Who may go through the forwards of commands. */
+  readonly users: LocalUsers
   /** Somebody signed in: read the profile again. */
   readonly reload: () => Promise<void>
 }
@@ -28,6 +35,9 @@ export class ControlSocket implements AsyncDisposable {
   readonly #o: ControlSocketOptions
   readonly #sockets = new Set<net.Socket>()
   readonly #silent = new Deadlines<net.Socket>(CALL_MS, (socket) => socket.destroy())
+  /** How each session of a command ends. */
+  readonly #sessions = new Map<string, Connect>()
+  readonly #ended = new Deadlines<string>(ENDED_MS, (session) => this.#sessions.delete(session))
 
   private constructor(options: ControlSocketOptions) {
     this.#o = options
@@ -51,13 +61,14 @@ export class ControlSocket implements AsyncDisposable {
     await rm(options.file, { force: true })
     const before = process.umask(0o177)
     try {
-      control.#server.listen(options.file) // binds before it returns, so the mode is right from the first moment
+      control.#server.listen({ path: options.file, backlog: BACKLOG }) // binds before it returns, so the mode is right from the first moment
     } finally {
       process.umask(before)
     }
     await once(control.#server, 'listening').catch((error: unknown) => {
-      throw listenFailed({ host: options.file, port: 0 }, error)
+      throw listenFailed({ file: options.file }, error)
     })
+    control.#server.on('error', ignoreError) // of an accept, out of descriptors
     return control
   }
 
@@ -67,7 +78,13 @@ export class ControlSocket implements AsyncDisposable {
     this.#silent.delete(socket)
     if (call.op === 'connect') this.#connect(socket, call, startedUs)
     else if (call.op === 'forward') await this.#forward(socket, call)
-    else {
+    else if (call.op === 'input-over') {
+      this.#find(call.session).inputOver = true
+      endWith(socket, writeLine({ ok: true, session: call.session }))
+    } else if (call.op === 'ended') {
+      const fault = await this.#find(call.session).ended.promise
+      endWith(socket, fault ? refusal(fault, call.session) : writeLine({ ok: true, session: call.session }))
+    } else {
       await this.#o.reload()
       endWith(socket, writeLine({ ok: true }))
     }
@@ -75,43 +92,70 @@ export class ControlSocket implements AsyncDisposable {
 
   #connect(socket: net.Socket, { host, port }: ControlCall & { op: 'connect' }, startedUs: number): void {
     const to = destination(host, port, 'tcp')
-    const session = this.#o.opener.open(to, 'stdio', new Connect(socket), startedUs)
+    const events = new Connect(socket, {
+      opened: (id) => this.#sessions.set(id, events),
+      closed: (id) => this.#ended.add(id),
+    })
+    const session = this.#o.opener.open(to, 'stdio', events, startedUs)
     socket.once('close', () => session.abandon())
+  }
+
+  #find(session: string): Connect {
+    const found = this.#sessions.get(session)
+    if (found) return found
+    throw new Fault('LOCAL_REQUEST_REFUSED', `session ${session} did not come from here, or ended long ago`)
   }
 
   /** The forward lives as long as the command that asked for it. */
   async #forward(socket: net.Socket, call: ControlCall & { op: 'forward' }): Promise<void> {
-    const forward = await openForward(call, this.#o.opener)
-    const gone = once(socket, 'close')
+    await using forward = await openForward(call, this.#o)
+    const gone = Promise.withResolvers<void>()
+    socket.once('close', () => gone.resolve())
     socket.once('end', () => socket.destroy())
     socket.write(writeLine({ ok: true, address: forward.local }))
     socket.resume()
-    if (!socket.destroyed) await gone
-    await forward[Symbol.asyncDispose]()
+    if (!socket.closed) await gone.promise
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = closeServer(this.#server)
     this.#silent[Symbol.dispose]()
+    this.#ended[Symbol.dispose]()
     for (const socket of this.#sockets) socket.destroy()
     await closed
   }
 }
 
-class Connect implements SessionEvents {
-  readonly #socket: net.Socket
+interface ConnectOwner {
+  opened(session: string): void
+  closed(session: string): void
+}
 
-  constructor(socket: net.Socket) {
+class Connect implements SessionEvents {
+  readonly ended = Promise.withResolvers<Fault | undefined>()
+  /** The command has said that its end is none of a command that was killed. */
+  inputOver = false
+  readonly #socket: net.Socket
+  readonly #owner: ConnectOwner
+
+  constructor(socket: net.Socket, owner: ConnectOwner) {
     this.#socket = socket
+    this.#owner = owner
   }
 
   opened(session: Session): void {
-    this.#socket.write(writeLine({ ok: true, session: session.id }))
-    session.attach(this.#socket)
+    this.#owner.opened(session.id!)
+    this.#socket.write(writeLine({ ok: true, session: session.id! }))
+    session.attach(this.#socket, () => this.inputOver)
   }
 
   failed(fault: Fault, session: Session): void {
     endWith(this.#socket, refusal(fault, session.id))
+  }
+
+  closed(session: Session, end: StreamEnd): void {
+    this.ended.resolve(faultOf(end))
+    this.#owner.closed(session.id!)
   }
 }
 

@@ -1,6 +1,8 @@
 import { type Clock, rfc3339, systemClock } from '../base/clock.ts'
+import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import { askAbout } from './ask-about.ts'
 import type { Destination } from './destination.ts'
 import { denialOf } from './fault-replies.ts'
 
@@ -9,6 +11,8 @@ export type Entry =
   | ('socks5' | 'http-connect' | 'http' | 'forward' | 'stdio' | 'socks5-udp' | 'forward-udp')
   /** The control plane asked for it. */
   | 'trace'
+  /** At the local proxy, before it had said what it wants. */
+  | 'local'
 
 /** What the client made of requests to reach one destination. */
 export interface Decision {
@@ -22,6 +26,10 @@ export interface Decision {
   readonly because: string
   /** What an admin can be asked about. */
   readonly denial?: string
+  /** Of a refusal, for the person at this device: programs that speak SOCKS are told a number. */
+  readonly fix?: string
+  /** The command that says more. */
+  readonly more?: string
   /** How often the same was decided in a row. */
   readonly times: number
 }
@@ -55,12 +63,14 @@ export class Decisions {
     this.#record(`${to.key} bypassed`, { entry, destination: to.key, outcome: 'bypassed', because })
   }
 
-  /** @param destination Canonical key, or what came where it could not be read. */
-  refused(entry: Entry, destination: string, fault: Fault, session?: string): void {
+  /** @param to What came, where it could not be read. */
+  refused(entry: Entry, to: Destination | string, fault: Fault, session?: string): void {
     const { code, hop, detail } = fault
     const denial = denialOf(fault)
-    const key = `${destination} ${code}`
-    this.#record(key, { entry, destination, outcome: 'refused', code, hop, because: detail, denial }, session)
+    const [destination, asked] = typeof to === 'string' ? [to] : [to.key, to]
+    const { fix } = wordsOf(fault, { APP: asked?.host, PORT: asked?.port })
+    const why = { code, hop, because: detail, denial, fix, more: askAbout(asked) }
+    this.#record(`${destination} ${code}`, { entry, destination, outcome: 'refused', ...why }, session)
   }
 
   #record(key: string, decision: Omit<Decision, 'at' | 'times'>, session?: string): void {
@@ -78,7 +88,7 @@ export class Decisions {
     else
       this.#log.warn(
         fields,
-        `${decision.destination} refused: ${decision.code} (${decision.hop}): ${decision.because}`,
+        `${decision.destination} refused${times === 1 ? '' : ` ${times} times`}: ${decision.code} (${decision.hop}): ${decision.because}; more: ${decision.more}`,
       )
   }
 }

@@ -13,6 +13,8 @@ export interface Destination {
   readonly host: string
   readonly port: number
   readonly protocol: Protocol
+  /** The name was written with its final dot: no search domain may be put behind it. The same destination to policy. */
+  readonly absolute?: true
   /** `tcp/host:port`: equal exactly if the three are. */
   readonly key: string
 }
@@ -23,7 +25,8 @@ export function destination(host: string, port: number, protocol: Protocol): Des
     throw new Fault('BAD_DESTINATION', `expected a port from 1 to 65535: got ${port}`, { seen: { port } })
   }
   const canonical = canonicalHost(host)
-  return { host: canonical, port, protocol, key: `${protocol}/${showHost(canonical)}:${port}` }
+  const absolute = host.endsWith('.') && { absolute: true as const }
+  return { host: canonical, port, protocol, ...absolute, key: `${protocol}/${showHost(canonical)}:${port}` }
 }
 
 /** `host:port` for people and logs. */

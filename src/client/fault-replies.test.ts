@@ -34,12 +34,16 @@ test('every fault has a failing reply on both protocols', () => {
 
 test('the problem document names code, hop, cause, fix and session', () => {
   const fault = new Fault('APP_REFUSED', 'connect 10.0.0.1:80', { seen: { errno: 'ECONNREFUSED' } })
-  const body = JSON.parse(httpReplyOf(fault, 'ses_x').body)
+  const body = JSON.parse(
+    httpReplyOf(fault, { session: 'ses_x', to: { host: 'wiki.internal', port: 80 } }).body,
+  )
   assert.equal(body.code, 'APP_REFUSED')
   assert.equal(body.hop, 'application')
   assert.equal(body.session, 'ses_x')
   assert.equal(body.detail, 'connect 10.0.0.1:80')
-  assert.ok(body.cause && body.fix && body.verify)
+  assert.ok(body.cause && body.fix)
+  assert.equal(body.verify, 'nc -zv wiki.internal 80 on the connector succeeds')
+  assert.equal(body.more, 'backstitch doctor client --app wiki.internal:80')
   assert.deepEqual(body.seen, { errno: 'ECONNREFUSED' })
 })
 
@@ -47,5 +51,5 @@ test('a detail with quotes and line breaks cannot break out of the header', () =
   const fault = new Fault('INTERNAL', 'a "b" \\ \r\nSet-Cookie: x=1\u2028é')
   const header = httpReplyOf(fault).headers['Proxy-Status']!
   assert.match(header, /^[\x20-\x7e]+$/)
-  assert.ok(header.endsWith(`: a \\"b\\" \\\\ ??Set-Cookie: x=1??"`), header)
+  assert.ok(header.endsWith(`: a \\"b\\" \\\\ ??Set-Cookie: x=1??; more: backstitch client status"`), header)
 })

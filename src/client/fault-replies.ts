@@ -5,8 +5,14 @@
  *
  * @module
  */
-import { FAULTS, type Fault, type FaultCode } from '../base/faults.ts'
+import { wordsOf } from '../base/fault-words.ts'
+import type { Fault, FaultCode } from '../base/faults.ts'
+import { visibleText } from '../base/visible-text.ts'
+import { type Asked, askAbout } from './ask-about.ts'
 import { SocksReply } from './socks5-wire.ts'
+
+/** So that what comes behind it in a header has room. */
+const MAX_DETAIL_CHARS = 380
 
 interface Row {
   readonly socks: SocksReply
@@ -37,6 +43,7 @@ const ROWS: { readonly [code in FaultCode]?: Row } = {
   ADDRESS_FORBIDDEN: { ...NOT_ALLOWED, status: 502, error: 'destination_ip_prohibited' },
   BAD_DESTINATION: { socks: SocksReply.ADDRESS_TYPE_NOT_SUPPORTED, status: 400, error: 'http_request_error' },
   LOCAL_REQUEST_REFUSED: { socks: SocksReply.GENERAL_FAILURE, status: 403, error: 'http_request_denied' },
+  LOCAL_USER_REFUSED: NOT_ALLOWED,
   NOT_FOUND: { socks: SocksReply.HOST_UNREACHABLE, status: 404, error: 'destination_not_found' },
   CONTROL_UNREACHABLE: { ...NO_NETWORK, status: 504 },
   CONTROL_STARTING: { ...NO_NETWORK, status: 503 },
@@ -46,15 +53,18 @@ const ROWS: { readonly [code in FaultCode]?: Row } = {
   CONNECTOR_DRAINING: { ...NO_NETWORK, status: 503 },
   TOO_MANY_STREAMS: { ...FAILED, status: 503, error: 'connection_limit_reached' },
   EDGE_BUSY: { ...NO_NETWORK, status: 503, error: 'connection_limit_reached' },
+  RATE_LIMITED: { ...NO_NETWORK, status: 503, error: 'connection_limit_reached' },
   EGRESS_BLOCKED: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
   HANDSHAKE_TIMEOUT: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
   PAIR_TIMEOUT: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
   TLS_INTERCEPTED: { ...NO_NETWORK, error: 'tls_certificate_error' },
   APP_NAME_NXDOMAIN: { ...NO_HOST, error: 'dns_error' },
   APP_RESOLVER_DOWN: { ...NO_HOST, status: 504, error: 'dns_timeout' },
+  LOOKUPS_BUSY: { ...NO_HOST, status: 503, error: 'dns_timeout' },
   APP_REFUSED: { socks: SocksReply.CONNECTION_REFUSED, status: 502, error: 'connection_refused' },
   APP_TIMEOUT: TIMED_OUT,
   APP_UNREACHABLE: { ...NO_HOST, error: 'destination_ip_unroutable' },
+  APP_HUNG_UP: { ...NO_HOST, error: 'http_response_incomplete' },
   APP_RESET: { socks: SocksReply.CONNECTION_REFUSED, status: 502, error: 'connection_terminated' },
 }
 
@@ -72,15 +82,20 @@ export function socksReplyOf(fault: Fault): SocksReply {
 
 export interface HttpFaultReply {
   readonly status: number
+  /** Behind the status in the first line: of many programs all that is shown. */
+  readonly reason: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
 /** An RFC 9457 problem document with the fault's own fields, and a Proxy-Status header. */
-export function httpReplyOf(fault: Fault, session?: string): HttpFaultReply {
+export function httpReplyOf(fault: Fault, o: { session?: string; to?: Asked } = {}): HttpFaultReply {
   const { status, error } = rowOf(fault)
-  const { title, cause, fix, verify } = FAULTS[fault.code]
-  const body = `${JSON.stringify(
+  const { session, to } = o
+  const { title, cause, fix, verify } = wordsOf(fault, { APP: to?.host, PORT: to?.port })
+  const more = askAbout(to)
+  // Whoever sees it, sees it in a terminal or a browser; it is JSON all the same.
+  const text = JSON.stringify(
     {
       type: `urn:backstitch:fault:${fault.code}`,
       title,
@@ -91,6 +106,7 @@ export function httpReplyOf(fault: Fault, session?: string): HttpFaultReply {
       cause,
       fix,
       verify,
+      more,
       retry: fault.retry,
       session,
       denial: denialOf(fault),
@@ -98,13 +114,15 @@ export function httpReplyOf(fault: Fault, session?: string): HttpFaultReply {
     },
     undefined,
     2,
-  )}\n`
+  )
+  const body = `${visibleText(text)}\n`
   const id = denialOf(fault)
   const details = printable(
-    `${fault.code} at ${fault.hop}${id === undefined ? '' : ` (${id})`}: ${fault.detail}`,
+    `${fault.code} at ${fault.hop}${id === undefined ? '' : ` (${id})`}: ${fault.detail.slice(0, MAX_DETAIL_CHARS)}; more: ${more}`,
   )
   return {
     status,
+    reason: `${fault.code} at ${fault.hop}; more: ${more}`.replaceAll(/[^\x20-\x7e]/g, '?'),
     headers: {
       'Content-Type': 'application/problem+json',
       'Content-Length': String(Buffer.byteLength(body)),

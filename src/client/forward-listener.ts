@@ -1,45 +1,71 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
+import { cutSocket } from '../mux/cut-socket.ts'
 import { type Destination, destination, showDestination } from './destination.ts'
 import type { ForwardSpec } from './forward-spec.ts'
-import { ACCEPT, closeServer, ignoreError, listen, listenFailed } from './listen.ts'
-import { showAddress } from './listen-address.ts'
+import { ACCEPT, closeServer, ignoreError, listenAt, listenFailed } from './listen.ts'
+import { type ListenAddress, showAddress, showPlace } from './listen-address.ts'
+import type { LocalUsers } from './local-users.ts'
 import type { Opener } from './open-session.ts'
 import type { Session, SessionEvents } from './session.ts'
 import { UdpFlows } from './udp-flows.ts'
+import { UdpSenders } from './udp-senders.ts'
 
-/** A local port that leads to one destination. Disposed, its sessions are cut. */
+/** A local port, or Unix socket, that leads to one destination. Disposed, its sessions are cut. */
 export interface Forward extends AsyncDisposable {
-  /** HOST:PORT it listens on. */
+  /** HOST:PORT it listens on, or unix:PATH. */
   readonly local: string
   /** HOST:PORT it leads to. */
   readonly to: string
   readonly protocol: 'tcp' | 'udp'
 }
 
-/** @throws {Fault} BAD_DESTINATION, LISTEN_FAILED. */
-export async function openForward(spec: ForwardSpec, opener: Opener): Promise<Forward> {
-  const to = destination(spec.host, spec.port, spec.protocol)
-  return spec.protocol === 'tcp' ? forwardTcp(spec, to, opener) : forwardUdp(spec, to, opener)
+interface ForwardServices {
+  readonly opener: Opener
+  readonly users: LocalUsers
 }
 
-async function forwardTcp(spec: ForwardSpec, to: Destination, opener: Opener): Promise<Forward> {
+/** @throws {Fault} BAD_DESTINATION, LISTEN_FAILED. */
+export async function openForward(spec: ForwardSpec, services: ForwardServices): Promise<Forward> {
+  const { protocol, local } = spec
+  const to = destination(spec.host, spec.port, protocol)
+  if (!('file' in local)) services.users.warm()
+  return protocol === 'udp' && !('file' in local)
+    ? forwardUdp(local, to, services)
+    : forwardTcp(spec, to, services)
+}
+
+async function forwardTcp(
+  { local }: ForwardSpec,
+  to: Destination,
+  { opener, users }: ForwardServices,
+): Promise<Forward> {
   const live = new Set<Accepted>()
   const server = net.createServer(ACCEPT, (socket) => {
     socket.on('error', ignoreError)
+    const startedUs = opener.nowUs()
     const accepted = new Accepted(socket, live)
     live.add(accepted)
-    opener.open(to, 'forward', accepted, opener.nowUs())
+    const begin = () => {
+      if (socket.destroyed) accepted.failed()
+      else opener.open(to, 'forward', accepted, startedUs)
+    }
+    if ('file' in local) return begin()
+    users.admit(socket, (refusal) => {
+      if (refusal === undefined) return begin()
+      opener.refuseUser('forward', refusal)
+      accepted.failed()
+    })
   })
-  const { host, port } = await listen(server, spec.local)
+  const bound = await listenAt(server, local)
   return {
-    local: showAddress(host, port),
+    local: showPlace(bound),
     to: showDestination(to),
     protocol: 'tcp',
     async [Symbol.asyncDispose]() {
       const closed = closeServer(server)
-      for (const { socket } of live) socket.resetAndDestroy() // a break, not an orderly end
+      for (const { socket } of live) cutSocket(socket)
       await closed
     },
   }
@@ -61,7 +87,7 @@ class Accepted implements SessionEvents {
 
   failed(): void {
     this.#live.delete(this)
-    if (!this.socket.destroyed) this.socket.resetAndDestroy()
+    cutSocket(this.socket)
   }
 
   closed(): void {
@@ -69,20 +95,28 @@ class Accepted implements SessionEvents {
   }
 }
 
-async function forwardUdp(spec: ForwardSpec, to: Destination, opener: Opener): Promise<Forward> {
-  const socket = dgram.createSocket(spec.local.host.includes(':') ? 'udp6' : 'udp4')
+async function forwardUdp(
+  local: ListenAddress,
+  to: Destination,
+  { opener, users }: ForwardServices,
+): Promise<Forward> {
+  const socket = dgram.createSocket(local.host.includes(':') ? 'udp6' : 'udp4')
   const flows = new UdpFlows({ opener, entry: 'forward-udp' })
+  const senders = new UdpSenders(socket, users, (refusal) => opener.refuseUser('forward-udp', refusal))
   try {
-    socket.bind(spec.local.port, spec.local.host)
+    socket.bind(local.port, local.host)
     await once(socket, 'listening')
   } catch (error) {
     socket.close()
-    throw listenFailed(spec.local, error)
+    throw listenFailed(local, error)
   }
   socket.on('error', ignoreError)
-  socket.on('message', (datagram, { address, port }) => {
-    flows.send(showAddress(address, port), to, datagram, () => (answer) => {
-      socket.send(answer, port, address, ignoreError)
+  socket.on('message', (datagram, from) => {
+    const { address, port } = from
+    senders.admit(from, () => {
+      flows.send(showAddress(address, port), to, datagram, () => (answer) => {
+        socket.send(answer, port, address, ignoreError)
+      })
     })
   })
   const bound = socket.address()
@@ -91,6 +125,7 @@ async function forwardUdp(spec: ForwardSpec, to: Destination, opener: Opener): P
     to: showDestination(to),
     protocol: 'udp',
     async [Symbol.asyncDispose]() {
+      senders[Symbol.dispose]()
       flows[Symbol.dispose]()
       const closed = once(socket, 'close')
       socket.close()

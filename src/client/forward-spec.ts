@@ -1,18 +1,18 @@
 import { Fault } from '../base/faults.ts'
 import type { Protocol } from '../wire/open.ts'
 import { parseAuthority } from './authority.ts'
-import { type ListenAddress, parseListen } from './listen-address.ts'
+import { type ListenPlace, parsePlace } from './listen-address.ts'
 
-/** One local port and where it leads. */
+/** One local port, or one Unix socket, and where it leads. */
 export interface ForwardSpec {
   readonly protocol: Protocol
-  readonly local: ListenAddress
+  readonly local: ListenPlace
   readonly host: string
   readonly port: number
 }
 
 /**
- * Reads `LOCAL HOST:PORT`, where LOCAL is `PORT` or `ADDRESS:PORT`, with `udp/` before it for UDP.
+ * Reads `LOCAL HOST:PORT`, where LOCAL is `PORT`, `ADDRESS:PORT` or `unix:PATH`, with `udp/` before a port for UDP.
  *
  * @throws {Fault} INVALID or BAD_DESTINATION.
  */
@@ -29,9 +29,10 @@ export function parseForward(text: string): ForwardSpec {
 /** As `parseForward`, of its two words. A forward listens on any address of this machine that is asked for by name. */
 export function forwardSpec(local: string, to: string): ForwardSpec {
   const [, prefix, address] = /^(?:(tcp|udp)\/)?(.*)$/s.exec(local)!
-  return {
-    protocol: prefix === 'udp' ? 'udp' : 'tcp',
-    local: parseListen(address!, { beyondLoopback: true }),
-    ...parseAuthority(to),
+  const protocol = prefix === 'udp' ? 'udp' : 'tcp'
+  const place = parsePlace(address!, { beyondLoopback: true })
+  if ('file' in place && protocol === 'udp') {
+    throw new Fault('INVALID', `Cannot listen on "${local}": a Unix socket carries no UDP`, { hop: 'client' })
   }
+  return { protocol, local: place, ...parseAuthority(to) }
 }

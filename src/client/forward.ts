@@ -12,7 +12,7 @@ import { untilAborted } from './until-aborted.ts'
 export interface ForwardOptions {
   readonly forward: ForwardSpec
   readonly client: ClientOptions
-  /** Called once with the address that listens, HOST:PORT. */
+  /** Called once with the address that listens: HOST:PORT, or unix:PATH. */
   readonly listening: (address: string) => void
   readonly signal: AbortSignal
 }
@@ -30,7 +30,7 @@ export async function runForward({ forward, client, listening, signal }: Forward
   const daemon = await openDaemon(client.stateDir, call)
   if (daemon === undefined) {
     return withOwnClient(client, signal, async (own) => {
-      await using opened = await openForward(forward, own.opener)
+      await using opened = await openForward(forward, own)
       listening(opened.local)
       await untilAborted(signal)
     })

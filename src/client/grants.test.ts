@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Clock } from '../base/clock.ts'
+import { idTimeMs, newId } from '../base/ids.ts'
+import { isSessionOf } from '../base/session-id.ts'
 import type { Destination } from './destination.ts'
 import { GrantCache, type Granted } from './grants.ts'
 
@@ -34,6 +36,7 @@ const granted = (id: string, expiresMs: number, connector = 'con_a'): Granted =>
   id: 'req_1',
   grant: `jws-${id}`,
   grantId: id,
+  session: 'ses_1',
   expiresMs,
   segment: 'seg_1',
   segmentName: 'wiki',
@@ -115,6 +118,24 @@ test('revoking, losing a connector and a new certificate forget what they concer
   assert.ok(cache.find('tcp/d:443'))
   cache.clear()
   assert.equal(cache.find('tcp/d:443'), undefined)
+})
+
+test('each session gets an id of its grant that no other has, by the clock of control where this one is wrong', () => {
+  for (const skewMs of [-7_200_000, -300, 0, 300, 7_200_000]) {
+    const clock = stillClock()
+    const controlMs = clock.nowMs() + skewMs
+    const cache = new GrantCache(clock)
+    const id = newId('grt', controlMs - 500)
+    const grant = cache.put(to('a'), granted(id, controlMs + LIFE_MS), skewMs)
+    clock.pass(60_000)
+    const ids = Array.from({ length: 100 }, () => cache.nextSession(grant))
+    assert.equal(new Set(ids).size, 100)
+    assert.ok(!ids.some((one) => one.endsWith('00000')), 'the first is that of the answer')
+    for (const one of ids) {
+      assert.ok(isSessionOf(one, { id, expiresMs: controlMs + LIFE_MS }), `skew ${skewMs}`)
+      assert.ok(Math.abs(idTimeMs(one) - controlMs - 60_000) < 1000)
+    }
+  }
 })
 
 test('dropping an old grant leaves the one that replaced it', () => {

@@ -12,9 +12,11 @@
  * @module
  */
 import type { Clock } from '../base/clock.ts'
+import { CLIENT_NUMBERS, sessionId } from '../base/session-id.ts'
 import type { ControlMessage } from '../wire/control.ts'
 import { grantReference } from '../wire/open.ts'
 import type { Destination } from './destination.ts'
+import type { Session } from './session.ts'
 
 export type Granted = Extract<ControlMessage, { type: 'granted' }>
 
@@ -26,9 +28,15 @@ export interface CachedGrant {
   readonly endUs: number
   readonly endWallMs: number
   readonly renewUs: number
+  /** What to add to this machine's clock for the ids of its sessions. */
+  readonly skewMs: number
+  /** Sessions that have an id of it; the first is that of the answer. */
+  sessions: number
   /** Has a session used it since it came: only those are renewed. */
   used: boolean
   renewing: boolean
+  /** The session that was begun with it last. */
+  latest?: Session
 }
 
 /** Destinations held at once: a port scan through the proxy must not grow the client. */
@@ -36,6 +44,8 @@ const MAX_GRANTS = 4096
 /** A grant this close to its end is not begun with: the frame has yet to travel. */
 const MARGIN_MS = 2000
 const RENEW_AT = 2 / 3
+/** A difference that the way to the control plane may have made: two clocks that are set are not told apart by it. */
+const SAME_CLOCK_MS = 1000
 
 export class GrantCache {
   readonly #clock: Clock
@@ -57,12 +67,20 @@ export class GrantCache {
   find(key: string): CachedGrant | undefined {
     const grant = this.#byDestination.get(key)
     if (grant === undefined) return undefined
-    if (this.#clock.monotonicUs() >= grant.endUs || this.#clock.nowMs() >= grant.endWallMs) {
+    const ended = this.#clock.monotonicUs() >= grant.endUs || this.#clock.nowMs() >= grant.endWallMs
+    if (ended || grant.sessions >= CLIENT_NUMBERS) {
       this.#byDestination.delete(key)
       return undefined
     }
     grant.used = true
     return grant
+  }
+
+  /** An id for one more session of this grant, that no other session has. */
+  nextSession(grant: CachedGrant): string {
+    const { granted, skewMs } = grant
+    const of = { id: granted.grantId, expiresMs: granted.expiresMs }
+    return sessionId(of, grant.sessions++, this.#clock.nowMs() + skewMs)
   }
 
   /** @param skewMs What to add to this machine's clock to have the control plane's. */
@@ -77,6 +95,8 @@ export class GrantCache {
       endUs: nowUs + (lifeMs - MARGIN_MS) * 1000,
       endWallMs: nowMs + lifeMs - MARGIN_MS,
       renewUs: nowUs + lifeMs * RENEW_AT * 1000,
+      skewMs: Math.abs(skewMs) < SAME_CLOCK_MS ? 0 : skewMs,
+      sessions: 1,
       used: false,
       renewing: false,
     }

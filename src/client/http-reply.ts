@@ -1,22 +1,28 @@
-import http from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Fault } from '../base/faults.ts'
+import type { Asked } from './ask-about.ts'
 import { httpReplyOf } from './fault-replies.ts'
 
-/** Answers with the problem document; a response that has begun is cut instead. */
-export function refuse(response: http.ServerResponse, fault: Fault, session?: string): void {
-  if (response.headersSent) {
-    response.destroy()
-    return
-  }
-  const { status, headers, body } = httpReplyOf(fault, session)
-  response.writeHead(status, { ...headers, Connection: 'close' })
-  response.end(body)
+interface Reply {
+  readonly status: number
+  /** In place of the usual words. */
+  readonly reason?: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
 }
 
-/** The same answer as bytes, where there is no response object. @param status Instead of the one the code has. */
-export function rawFault(fault: Fault, session?: string, status?: number): string {
-  const reply = httpReplyOf(fault, session)
-  const code = status ?? reply.status
-  const lines = Object.entries(reply.headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `HTTP/1.1 ${code} ${http.STATUS_CODES[code]}\r\n${lines.join('')}Connection: close\r\n\r\n${reply.body}`
+/** A whole answer of the proxy itself, after which the connection ends. @param method Of the request: HEAD wants no body. */
+export function writeReply({ status, reason, headers, body }: Reply, method?: string): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const head = `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status]}\r\n${lines.join('')}Connection: close\r\n\r\n`
+  return method === 'HEAD' ? head : head + body
+}
+
+/** The problem document. @param o.status Instead of the one that the code has. */
+export function writeFault(
+  fault: Fault,
+  o: { session?: string; to?: Asked; status?: number; method?: string } = {},
+): string {
+  const reply = httpReplyOf(fault, o)
+  return writeReply({ ...reply, status: o.status ?? reply.status }, o.method)
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import path from 'node:path'
 import { Fault } from '../base/faults.ts'
 
 export interface ListenAddress {
@@ -6,6 +7,37 @@ export interface ListenAddress {
   readonly host: string
   /** 0 picks a free port. */
   readonly port: number
+}
+
+/** A Unix socket: mode 0600, so for programs of this user alone. */
+export interface ListenFile {
+  readonly file: string
+}
+
+export type ListenPlace = ListenAddress | ListenFile
+
+const UNIX = 'unix:'
+
+/**
+ * Reads `unix:PATH`, or what parseListen does.
+ *
+ * @returns The path from the root: whoever listens there may work in another folder.
+ * @throws {Fault} INVALID.
+ */
+export function parsePlace(text: string, o: { beyondLoopback?: boolean } = {}): ListenPlace {
+  if (!text.startsWith(UNIX)) return parseListen(text, o)
+  const file = text.slice(UNIX.length)
+  if (file === '' || file.includes('\0')) {
+    throw new Fault('INVALID', `Cannot listen on "${text}": expected unix:PATH`, {
+      hop: 'client',
+      seen: { value: text },
+    })
+  }
+  return { file: path.resolve(file) }
+}
+
+export function showPlace(place: ListenPlace): string {
+  return 'file' in place ? `${UNIX}${place.file}` : showAddress(place.host, place.port)
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { Client } from './client.ts'
 import { LocalProxy } from './local-proxy.ts'
+import { LocalUsers } from './local-users.ts'
 import { clientOptions } from './options.ts'
 
 let proxy: LocalProxy
@@ -22,8 +23,10 @@ before(async () => {
   dir = await mkdtemp(path.join(os.tmpdir(), 'bs-proxy-'))
   client = new Client(clientOptions({ stateDir: dir }, silentLog))
   proxy = await LocalProxy.open({
-    listen: { host: '127.0.0.1', port: 0 },
+    places: [{ host: '127.0.0.1', port: 0 }],
     opener: client.opener,
+    users: client.users,
+    log: silentLog,
     covered: () => ({ hosts: [], cidrs: [] }),
     metrics: () => client.metrics(),
     handshakeMs: HANDSHAKE_MS,
@@ -36,7 +39,7 @@ after(async () => {
 })
 
 function dial(): net.Socket {
-  const [host, port] = proxy.address.split(':')
+  const [host, port] = proxy.address!.split(':')
   const socket = net.connect({ host: host!, port: Number(port), allowHalfOpen: true })
   socket.on('error', () => {})
   return socket
@@ -136,11 +139,13 @@ test('a session that cannot be had says why on both protocols', async () => {
 })
 
 test('a port that is taken is named', async () => {
-  const [host, port] = proxy.address.split(':')
+  const [host, port] = proxy.address!.split(':')
   await assert.rejects(
     LocalProxy.open({
-      listen: { host: host!, port: Number(port) },
+      places: [{ host: host!, port: Number(port) }],
       opener: client.opener,
+      users: client.users,
+      log: silentLog,
       covered: () => ({ hosts: [], cidrs: [] }),
       metrics: () => client.metrics(),
     }),
@@ -150,4 +155,35 @@ test('a port that is taken is named', async () => {
       return true
     },
   )
+})
+
+test('those whose user is being asked for take no place of a program that may come in', async (t) => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'bs-proxy-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  let asked = 0
+  class Slow extends LocalUsers {
+    override admit(): void {
+      asked++ // and no answer, as while tables are read that strangers keep long
+    }
+  }
+  const file = path.join(folder, 'proxy.sock')
+  await using slow = await LocalProxy.open({
+    places: [{ host: '127.0.0.1', port: 0 }, { file }],
+    opener: client.opener,
+    users: new Slow(),
+    log: silentLog,
+    covered: () => ({ hosts: [], cidrs: [] }),
+    metrics: () => 'figures\n',
+    maxHandshakes: 2,
+  })
+  const port = Number(slow.address!.split(':')[1])
+  const strangers = Array.from({ length: 3 }, () => net.connect(port, '127.0.0.1').on('error', () => {}))
+  t.after(() => {
+    for (const one of strangers) one.destroy()
+  })
+  await Promise.race(strangers.map((one) => once(one, 'close'))) // the third
+  assert.equal(asked, 3)
+  const own = net.connect(file)
+  own.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  assert.match((await answer(own)).toString(), /figures/)
 })

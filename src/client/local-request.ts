@@ -5,31 +5,31 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../base/faults.ts'
 import { showAddress } from './listen-address.ts'
 
 /**
- * @param bound The address the request came in on.
+ * @param bound The address the request came in on; none for a Unix socket, whose programs may name it as they like.
  * @throws {Fault} LOCAL_REQUEST_REFUSED naming the header and what it held.
  */
 export function checkLocalRequest(
   method: string | undefined,
-  headers: IncomingHttpHeaders,
-  bound: { host: string; port: number },
+  headers: Readonly<Record<string, string | undefined>>,
+  bound: { host: string; port: number } | undefined,
 ): void {
   if (method !== 'GET' && method !== 'HEAD') throw refused('method', method)
-  const hosts = [
+  const hosts = bound && [
     showAddress(bound.host, bound.port),
     `localhost:${bound.port}`,
     `127.0.0.1:${bound.port}`,
     `[::1]:${bound.port}`,
   ]
-  if (!hosts.includes(headers.host?.toLowerCase() ?? '')) throw refused('Host', headers.host)
+  if (hosts !== undefined && !hosts.includes(headers.host?.toLowerCase() ?? ''))
+    throw refused('Host', headers.host)
   if (headers.origin !== undefined) throw refused('Origin', headers.origin)
   const site = headers['sec-fetch-site']
   if (site !== undefined && site !== 'none' && site !== 'same-origin') {
-    throw refused('Sec-Fetch-Site', String(site))
+    throw refused('Sec-Fetch-Site', site)
   }
 }
 

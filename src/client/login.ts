@@ -1,13 +1,17 @@
 import os from 'node:os'
 import { Fault } from '../base/faults.ts'
+import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { PROGRAM } from '../base/version.ts'
-import { DEFAULT_PROXY_FILE, readEgress } from '../link/egress.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import { EdgeBook } from '../link/edge-book.ts'
+import { DEFAULT_PROXY_FILE, hostPort, readEgress } from '../link/egress.ts'
 import { postLogin } from '../link/requests.ts'
 import { createKeyAndCsr } from '../pki/csr.ts'
 import { PROTOCOL_VERSION } from '../wire/control.ts'
 import { callDaemon } from './control-call.ts'
 import { loadProfile, type Profile, saveProfile } from './profile.ts'
+import { signInAt } from './sign-in-way.ts'
 
 export interface LoginOptions {
   readonly stateDir: string
@@ -22,7 +26,11 @@ export interface LoginOptions {
   readonly deviceName?: string
   readonly proxy?: string
   readonly proxyFile?: string
+  /** Where the daemon of this device is a proxy: never the way out of it. */
+  readonly listen?: { readonly host: string; readonly port: number }
   readonly env?: NodeJS.ProcessEnv
+  /** The server is busy and asks for another moment. */
+  readonly onWait?: (fault: Fault, waitMs: number) => void
   readonly signal: AbortSignal
 }
 
@@ -41,37 +49,44 @@ export async function login(options: LoginOptions): Promise<SignedIn> {
   const { password, signal } = options
   const state = await StateDir.open(options.stateDir, 'client')
   const before = await loadProfile(state)
-  const edge = options.edge ?? before?.edge
+  const edges = await edgesOf(state, options.edge, before?.edge)
   const pin = options.pin?.toString('hex') ?? before?.pin
   const user = options.user ?? before?.user
   if (user === undefined) throw missing('user', 'who signs in')
-  if (edge === undefined) throw missing('edge', 'which edge to sign in at')
+  if (edges.length === 0) throw missing('edge', 'which edge to sign in at')
   if (pin === undefined) throw missing('pin', 'the pin of the tenant CA, which the server prints')
   const egress = await readEgress({
     flag: options.proxy,
     env: options.env ?? process.env,
     file: options.proxyFile ?? DEFAULT_PROXY_FILE,
+    own: options.listen,
   })
   const same = before !== undefined && before.user === user && before.pin === pin ? before : undefined
   const deviceName = options.deviceName ?? os.hostname()
   const { keyPem, csrPem } = same ?? (await createKeyAndCsr(deviceName))
-  const answer = await postLogin(
-    edge,
-    Buffer.from(pin, 'hex'),
-    {
-      version: PROTOCOL_VERSION,
-      user,
-      password,
-      csr: csrPem,
-      device: { name: deviceName, platform: `${os.type()} ${os.release()} ${os.arch()}`, program: PROGRAM },
-      timeMs: Date.now(),
+  const device = { name: deviceName, platform: `${os.type()} ${os.release()} ${os.arch()}`, program: PROGRAM }
+  const { edge, answer } = await signInAt({
+    ...{ edges, signal, onWait: options.onWait },
+    attempt: (at) => {
+      const asked = { version: PROTOCOL_VERSION, user, password, csr: csrPem, device, timeMs: Date.now() }
+      return postLogin(at, Buffer.from(pin, 'hex'), asked, { egress, signal })
     },
-    { egress, signal },
-  )
-  const { id, tenant, certificate, root, notAfterMs, generation, skewMs } = answer
+  })
+  const { id, tenant, certificate, root, notAfterMs, signInEndsMs, generation, skewMs } = answer
   const profile: Profile = {
     version: 1,
-    ...{ edge, pin, tenant, user, keyPem, csrPem, certificate, notAfterMs, generation },
+    ...{
+      edge: { host: edge.host, port: edge.port },
+      pin,
+      tenant,
+      user,
+      keyPem,
+      csrPem,
+      certificate,
+      notAfterMs,
+      signInEndsMs,
+      generation,
+    },
     deviceId: id,
     rootPem: root,
     receivedMs: Date.now(),
@@ -98,6 +113,17 @@ export function parsePin(text: string): Buffer {
     })
   }
   return Buffer.from(hex, 'hex')
+}
+
+/** The one that was named; else that of the last sign-in, then those that the daemon has learnt of since, near ones first. */
+async function edgesOf(state: StateDir, named: EdgeAddress | undefined, last: EdgeAddress | undefined) {
+  if (named !== undefined) return [named]
+  if (last === undefined) return []
+  const book = await EdgeBook.open(state, silentLog)
+  const farUs = ({ id }: { id: string }) => book.reachedUs(id) ?? Number.MAX_SAFE_INTEGER
+  const known = book.edges.filter(({ out }) => out === undefined).sort((a, b) => farUs(a) - farUs(b))
+  const others = known.filter((edge) => hostPort(edge) !== hostPort(last))
+  return [last, ...others.map(({ host, port, addresses }) => ({ host, port, addresses }))]
 }
 
 function missing(what: string, why: string): Fault {

@@ -2,7 +2,15 @@ import { MetricsText } from '../base/metrics-text.ts'
 import type { ClientParts } from './status.ts'
 
 /** Prometheus text. */
-export function metricsOf({ uplink, opener, tunnels, grants, reports, rawPhase }: ClientParts): string {
+export function metricsOf({
+  uplink,
+  opener,
+  users,
+  tunnels,
+  grants,
+  reports,
+  rawPhase,
+}: ClientParts): string {
   const { totals } = opener
   const notAfterMs = uplink?.profile?.notAfterMs
   const text = new MetricsText('backstitch_client')
@@ -14,6 +22,11 @@ export function metricsOf({ uplink, opener, tunnels, grants, reports, rawPhase }
     'Sessions that did not open, by fault code',
     totals.failedBy.samples('code'),
   )
+  text.counter(
+    'local_users_refused_total',
+    'Connections of other users of this machine',
+    users.status.refused,
+  )
   text.counter('bypassed_total', 'Connections that went straight to the internet', opener.bypass.opened)
   text.counter('session_bytes_total', 'Bytes of ended sessions', [
     ['{direction="up"}', totals.bytesUp],
@@ -23,6 +36,7 @@ export function metricsOf({ uplink, opener, tunnels, grants, reports, rawPhase }
   text.gauge('tunnels', 'Tunnels open now', [...tunnels].length)
   text.gauge('grants', 'Grants held', [...grants].length)
   text.gauge('session_reports_waiting', 'Session records not yet sent to the control plane', reports.waiting)
+  text.counter('session_reports_shed_total', 'Session records given up', reports.shed)
   text.gauge(
     'raw_phase_blocked',
     'Paths to edges that let only TLS through: pipes there are wrapped',

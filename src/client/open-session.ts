@@ -9,7 +9,6 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { asFault, Fault, type FaultCode } from '../base/faults.ts'
-import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { StreamEnd } from '../mux/options.ts'
@@ -47,7 +46,18 @@ const ANOTHER_WAY: ReadonlySet<string> = new Set<FaultCode>([
   'EDGE_DRAINING',
   // Of the machine of that connector: another one of the group may have none of it.
   'APP_RESOLVER_DOWN',
+  'LOOKUPS_BUSY',
   'FD_EXHAUSTED',
+  'CONNECTOR_OVERLOADED',
+])
+/**
+ * Said of what a grant lets through, and of one that was held from before this says nothing: what it lets through may
+ * have been mended, or moved, since. Asked anew, the answer is that of now.
+ */
+const ASK_ANEW: ReadonlySet<string> = new Set<FaultCode>([
+  'ADDRESS_FORBIDDEN',
+  'DESTINATION_OUTSIDE_GRANT',
+  'GRANT_REVOKED',
 ])
 /** With these the grant is of no more use; others say nothing about it. */
 const GRANT_IS_SPENT: ReadonlySet<string> = new Set<FaultCode>([
@@ -55,6 +65,7 @@ const GRANT_IS_SPENT: ReadonlySet<string> = new Set<FaultCode>([
   'GRANT_EXPIRED',
   'GRANT_REVOKED',
   'DESTINATION_OUTSIDE_GRANT',
+  'ADDRESS_FORBIDDEN',
   'CONNECTOR_DRAINING',
   // That connector does not get there. Which one does is asked anew: a grant would lead to the same one for minutes,
   // also when its control connection is down and it can tell nobody.
@@ -63,9 +74,12 @@ const GRANT_IS_SPENT: ReadonlySet<string> = new Set<FaultCode>([
   'APP_REFUSED',
   'APP_TIMEOUT',
   'APP_UNREACHABLE',
+  'LOOKUPS_BUSY',
   'FD_EXHAUSTED',
+  'CONNECTOR_OVERLOADED',
 ])
 const MAX_ATTEMPTS = 2
+const UNANSWERED_US = 4_000_000
 
 export class Opener implements SessionOwner {
   readonly live = new Set<Session>()
@@ -87,10 +101,9 @@ export class Opener implements SessionOwner {
    */
   open(to: Destination, entry: Entry, events: SessionEvents, startedUs: number): Session {
     const startedMs = this.#deps.clock.nowMs()
-    const id = newId('ses', startedMs)
-    const session = new Session(this, { id, to, entry, events, startedMs, startedUs })
+    const session = new Session(this, { to, entry, events, startedMs, startedUs })
     this.totals.total++
-    const grant = this.#deps.grants.find(to.key)
+    const grant = this.#grantFor(to)
     const tunnel = grant && this.#deps.tunnels.pick(grant.granted.connector)
     if (
       grant === undefined ||
@@ -111,6 +124,11 @@ export class Opener implements SessionOwner {
   /** Notes a request that never became a session. @param asked What came, as far as it could be read. */
   refuse(entry: Entry, asked: string, fault: Fault): void {
     this.#deps.decisions.refused(entry, asked.slice(0, 300), fault)
+  }
+
+  /** Notes a program of a user who may not go through here. One line for each user, whatever they ask for. */
+  refuseUser(entry: Entry, refusal: Fault): void {
+    this.#deps.decisions.refused(entry, String(refusal.seen.user), refusal)
   }
 
   /** Cuts every session that a grant of `ids` carries. */
@@ -137,18 +155,31 @@ export class Opener implements SessionOwner {
   sessionClosed(session: Session, end: StreamEnd): void {
     session.tunnel!.leave(session)
     this.live.delete(session)
+    if (session.grant!.latest === session) session.grant!.latest = undefined
     if (GRANT_IS_SPENT.has(end.reason)) this.#deps.grants.drop(session.grant!)
     if (session.isOpen || end.reason === 'done') this.#ended(session, end)
     else this.#refused(session, new Fault(end.reason, end.detail), end)
+  }
+
+  /** From here on it is a session of this grant. @param id That of the answer to it; else one more of the grant. */
+  #under(session: Session, grant: CachedGrant, id?: string): string {
+    if (session.grant === grant) return session.id!
+    session.grant = grant
+    session.id = id ?? this.#deps.grants.nextSession(grant)
+    return session.id
   }
 
   /** The last steps. @returns false if the tunnel takes no session after all. */
   #begin(session: Session, grant: CachedGrant, tunnel: Tunnel): boolean {
     const { to } = session.start
     try {
+      const id = this.#under(session, grant)
       tunnel.show(grant)
       session.stream = tunnel.mux.open(
-        { session: session.id, grant: grant.reference, protocol: to.protocol, host: to.host, port: to.port },
+        {
+          ...{ session: id, grant: grant.reference, protocol: to.protocol },
+          ...{ host: to.host, absolute: to.absolute, port: to.port },
+        },
         session,
       )
     } catch (error) {
@@ -162,35 +193,46 @@ export class Opener implements SessionOwner {
     }
     session.attempts++
     grant.used = true
-    session.grant = grant
+    grant.latest = session
     session.tunnel = tunnel
     tunnel.enter(session)
     this.live.add(session)
-    session.start.events.ready?.(session)
+    session.stream.guard(() => session.start.events.ready?.(session))
     return true
   }
 
   #ask(session: Session): void {
-    this.#way(session).then(
-      ({ grant, tunnel }) => {
-        if (session.over || this.#begin(session, grant, tunnel)) return
-        this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
-      },
-      (error: unknown) => this.#refused(session, asFault(error)),
-    )
+    this.#way(session)
+      .then(
+        ({ grant, tunnel }) => {
+          if (session.over || this.#begin(session, grant, tunnel)) return
+          this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
+        },
+        (error: unknown) => this.#refused(session, asFault(error)),
+      )
+      .catch((error: unknown) => {
+        this.#deps.log.error(
+          { event: 'session.defect', session: session.id, err: error },
+          'giving a session up',
+        )
+        session.over = true
+        session.stream?.reset('INTERNAL', asFault(error).detail)
+      })
   }
 
   /** Asks for the parts that are missing, and notes what each took. */
   async #way(session: Session): Promise<{ grant: CachedGrant; tunnel: Tunnel }> {
     if (this.#stopped) throw new Fault('CLIENT_STOPPED', 'the client is stopping')
     const { grants, permits, tunnels } = this.#deps
-    const { to, id } = session.start
+    const { to } = session.start
     const held = grants.find(to.key)
     const open = held && tunnels.pick(held.granted.connector)
     if (held !== undefined && open !== undefined && session.attempts === 0)
       return { grant: held, tunnel: open }
-    const { grant, fresh } = await permits.ask(to, id)
+    const { grant, fresh } = await permits.ask(to)
     const { connector, pipe, policyUs, selectionUs } = grant.granted
+    const id = this.#under(session, grant, fresh ? grant.granted.session : undefined)
+    session.isOfFreshGrant = true
     if (fresh) {
       Object.assign(session.times, { policyUs, selectionUs })
       const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}${this.#twoLanes(to)}`
@@ -216,26 +258,50 @@ export class Opener implements SessionOwner {
 
   #refused(session: Session, fault: Fault, end?: StreamEnd): void {
     if (session.over && end === undefined) return
-    const again = ANOTHER_WAY.has(fault.code) && !session.attached && session.attempts < MAX_ATTEMPTS
+    const mayHelp = ANOTHER_WAY.has(fault.code) || (ASK_ANEW.has(fault.code) && !session.isOfFreshGrant)
+    const again = mayHelp && !session.attached && session.attempts < MAX_ATTEMPTS
     if (again && !session.over) {
       session.attempts++
       if (session.grant !== undefined) this.#deps.grants.drop(session.grant)
       session.stream = undefined
+      // What comes of this try is another session: an id is of one stream.
+      session.grant = undefined
+      session.tunnel = undefined
+      session.id = undefined
       this.#ask(session)
       return
     }
     const abandoned = session.over
     session.over = true
     const { entry, to, events } = session.start
-    if (!abandoned) this.#deps.decisions.refused(entry, to.key, fault, session.id)
+    if (!abandoned) this.#deps.decisions.refused(entry, to, fault, session.id)
     this.totals.fail(fault.code)
     const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
-    const report = session.report('closed', why, this.#deps.clock.nowMs())
-    this.#deps.reports.closed(session, { ...report, closeHop: fault.hop })
+    // What was not granted is no session: control has kept that it was denied.
+    if (session.grant !== undefined) {
+      const report = session.report('closed', why, this.#deps.clock.nowMs())
+      this.#deps.reports.closed(session, { ...report, closeHop: fault.hop })
+    }
     if (!abandoned) events.failed(fault, session)
   }
 
+  /** The one that is held, unless its latest session waits in vain: which connector is answered, control knows. */
+  #grantFor(to: Destination): CachedGrant | undefined {
+    const grant = this.#deps.grants.find(to.key)
+    if (grant?.latest === undefined || !this.#isUnanswered(grant.latest)) return grant
+    this.#deps.grants.drop(grant)
+    return undefined
+  }
+
+  /** It asked, and nothing has come for as long as people wait. */
+  #isUnanswered({ start, bytesIn, bytesOut }: Session): boolean {
+    const { to, startedUs } = start
+    if (to.protocol === 'udp' || bytesOut === 0 || bytesIn > 0) return false
+    return this.nowUs() - startedUs >= UNANSWERED_US
+  }
+
   #ended(session: Session, end: StreamEnd): void {
+    if (this.#isUnanswered(session)) this.#deps.grants.drop(session.grant!)
     this.totals.bytesUp += end.bytesOut
     this.totals.bytesDown += end.bytesIn
     this.#deps.reports.closed(session, session.report('closed', end, this.#deps.clock.nowMs()))

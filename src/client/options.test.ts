@@ -30,6 +30,7 @@ test('XDG directories are honoured where they are absolute', () => {
     configFile: '/c/backstitch/client.yaml',
     state: '/h/.local/state/backstitch/client',
   })
+  assert.equal(clientDirs({ HOME: '', XDG_STATE_HOME: '/s' }).state, '/s/backstitch/client')
 })
 
 test('an unknown key is refused with the nearest known one and its place', () => {
@@ -37,6 +38,14 @@ test('an unknown key is refused with the nearest known one and its place', () =>
     () => parseConfig('listen: 127.0.0.1:1\nforward: []\n', { schema: clientConfig, file: 'client.yaml' }),
     (fault: Fault) => fault.code === 'INVALID' && /client\.yaml:2:1: .*"forwards"/.test(fault.detail),
   )
+})
+
+test('a device reports only so many facts of its posture, and the file says where there are more', () => {
+  const facts = Array.from({ length: 65 }, (_, at) => `  fact${at}: true\n`)
+  const text = (count: number) => `posture:\n${facts.slice(0, count).join('')}`
+  const read = (count: number) => parseConfig(text(count), { schema: clientConfig, file: 'client.yaml' })
+  assert.equal(Object.keys(read(64).posture).length, 64)
+  assert.throws(() => read(65), /client\.yaml:[12]:.*posture: more than 64 facts/)
 })
 
 test('the proxy listens beyond loopback only when that is said', () => {

@@ -3,15 +3,19 @@
  *
  * @module
  */
-import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
-import { readConfig } from '../base/config.ts'
+import { readConfigOr } from '../base/config.ts'
+import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import { homeFolder, userName } from '../base/own-user.ts'
 import type { Examine } from '../link/self-examination.ts'
+import { UserNames } from '../probe/user-names.ts'
+import { reportedPosture } from '../wire/posture.ts'
 import { type ForwardSpec, parseForward } from './forward-spec.ts'
-import { parseListen } from './listen-address.ts'
+import { type ListenAddress, parsePlace } from './listen-address.ts'
+import type { LocalUsersOptions } from './local-users.ts'
 
 const text = z.string().min(1).max(512)
 
@@ -19,10 +23,20 @@ const text = z.string().min(1).max(512)
 export const clientConfig = z.strictObject({
   /** Profile, device key, sockets. Default: `$XDG_STATE_HOME/backstitch/client`. */
   stateDir: z.string().min(1).max(4096).optional(),
-  /** Where the local SOCKS5 and HTTP proxy listens, HOST:PORT; port 0 picks a free one; `off` for none. */
+  /**
+   * Where the local SOCKS5 and HTTP proxy listens: HOST:PORT, where port 0 picks a free one; `unix:PATH`; `off` for
+   * none. It listens at `proxy.sock` in the state directory, whatever is said here.
+   */
   listen: text.default('127.0.0.1:9180'),
   /** The address may be one that other machines reach. Without this only loopback is accepted. */
   listenBeyondLoopback: z.boolean().default(false),
+  /** Users of this machine, by name or number, who may go through this client as the person who signed in. */
+  allowUsers: z
+    .array(z.union([z.string().min(1).max(256), z.number().int().min(0)]))
+    .max(64)
+    .default([]),
+  /** Every user of this machine may. */
+  allowEveryone: z.boolean().default(false),
   /** Standing forwards, as on the command line: `LOCAL HOST:PORT`, with `udp/` before LOCAL for UDP. */
   forwards: z.array(text).max(256).default([]),
   /** Host patterns that /proxy.pac sends here besides those the control plane names. */
@@ -31,7 +45,7 @@ export const clientConfig = z.strictObject({
   proxy: text.optional(),
   proxyFile: z.string().min(1).max(4096).default('/etc/backstitch/proxy'),
   /** Facts about this device that policy may ask for. */
-  posture: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])).default({}),
+  posture: reportedPosture.default({}),
   /** Tunnels held open to each connector in use. Two or more keep bulk away from interactive traffic. */
   tunnelsPerConnector: z.number().int().min(1).max(16).default(2),
 })
@@ -39,8 +53,11 @@ export type ClientConfig = z.output<typeof clientConfig>
 
 export interface ClientOptions {
   readonly stateDir: string
-  /** Absent: no local proxy. */
-  readonly listen?: { readonly host: string; readonly port: number }
+  /** Absent: no local proxy but on Unix sockets. */
+  readonly listen?: ListenAddress
+  /** A Unix socket for the local proxy, besides the one in the state directory. */
+  readonly listenFile?: string
+  readonly users: LocalUsersOptions
   readonly forwards: readonly ForwardSpec[]
   readonly pacHosts: readonly string[]
   readonly proxy?: string
@@ -63,12 +80,14 @@ export function clientOptions(
   env: NodeJS.ProcessEnv = process.env,
 ): ClientOptions {
   const config = clientConfig.parse(values)
+  const place =
+    config.listen === 'off'
+      ? undefined
+      : parsePlace(config.listen, { beyondLoopback: config.listenBeyondLoopback })
   return {
-    stateDir: config.stateDir ?? clientDirs(env).state,
-    listen:
-      config.listen === 'off'
-        ? undefined
-        : parseListen(config.listen, { beyondLoopback: config.listenBeyondLoopback }),
+    stateDir: config.stateDir ?? clientDirs(env).state ?? homeless(),
+    ...(place !== undefined && ('file' in place ? { listenFile: place.file } : { listen: place })),
+    users: { uids: config.allowUsers.map(uidOf), everyone: config.allowEveryone },
     forwards: config.forwards.map(parseForward),
     pacHosts: config.pacHosts,
     proxy: config.proxy,
@@ -81,20 +100,49 @@ export function clientOptions(
   }
 }
 
-/** The file as read; the defaults if there is none. @throws {Fault} INVALID with file:line:column. */
-export async function readClientConfig(file = clientDirs().configFile): Promise<ClientConfig> {
-  return (await readConfig(file, { schema: clientConfig, hop: 'client' })) ?? clientConfig.parse({})
+/** The file as read; the defaults where none is named and there is none. @throws {Fault} INVALID with file:line:column. */
+export function readClientConfig(file?: string): Promise<ClientConfig> {
+  return readConfigOr(file, clientDirs().configFile, { schema: clientConfig, hop: 'client' })
 }
 
-/** XDG Base Directory places; a relative value in the environment is ignored, as that specification says. */
-export function clientDirs(env: NodeJS.ProcessEnv = process.env): { configFile: string; state: string } {
-  const home = env.HOME !== undefined && path.isAbsolute(env.HOME) ? env.HOME : homedir()
-  const of = (name: string, fallback: string) => {
+/**
+ * XDG Base Directory places; a relative value in the environment is ignored, as that specification says. Nothing where
+ * they hang on a home and the user has none.
+ */
+export function clientDirs(env: NodeJS.ProcessEnv = process.env): { configFile?: string; state?: string } {
+  const home = homeFolder(env)
+  const of = (name: string, fallback: string, ...rest: string[]) => {
     const value = env[name]
-    return value !== undefined && path.isAbsolute(value) ? value : path.join(home, fallback)
+    if (value !== undefined && path.isAbsolute(value)) return path.join(value, 'backstitch', ...rest)
+    return home === undefined ? undefined : path.join(home, fallback, 'backstitch', ...rest)
   }
   return {
-    configFile: path.join(of('XDG_CONFIG_HOME', '.config'), 'backstitch', 'client.yaml'),
-    state: path.join(of('XDG_STATE_HOME', '.local/state'), 'backstitch', 'client'),
+    configFile: of('XDG_CONFIG_HOME', '.config', 'client.yaml'),
+    state: of('XDG_STATE_HOME', '.local/state', 'client'),
   }
+}
+
+/** @throws {Fault} INVALID for a name that this machine does not know. */
+function uidOf(user: string | number): number {
+  const uid = typeof user === 'number' ? user : new UserNames().uidOf(user)
+  if (uid !== undefined) return uid
+  throw new Fault(
+    'INVALID',
+    `allowUsers: no user ${JSON.stringify(user)} in /etc/passwd: id -u gives the number of one`,
+    {
+      hop: 'client',
+      seen: { user },
+    },
+  )
+}
+
+function homeless(): never {
+  throw new Fault(
+    'INVALID',
+    `user ${userName()} has no home directory: name a place with --state, or set HOME`,
+    {
+      hop: 'client',
+      seen: { uid: process.getuid?.() ?? -1 },
+    },
+  )
 }

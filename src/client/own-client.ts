@@ -1,3 +1,4 @@
+import { StopReason } from '../link/stop-reason.ts'
 import { Client } from './client.ts'
 import type { ClientOptions } from './options.ts'
 
@@ -12,14 +13,20 @@ export async function withOwnClient<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const done = new AbortController()
-  const client = new Client({ ...options, listen: undefined, forwards: [], sockets: false })
+  const client = new Client({
+    ...options,
+    listen: undefined,
+    listenFile: undefined,
+    forwards: [],
+    sockets: false,
+  })
   const serving = client.serve(AbortSignal.any([signal, done.signal]))
   serving.catch(() => {}) // seen through `listening` or below
   try {
     await client.listening
     return await work(client)
   } finally {
-    done.abort()
+    done.abort(new StopReason({ why: 'done' }))
     await serving
   }
 }

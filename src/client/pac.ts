@@ -5,6 +5,7 @@
  * @module
  */
 import { isIPv4 } from 'node:net'
+import { visibleText } from '../base/visible-text.ts'
 import type { LaneRules } from '../policy/lanes.ts'
 
 export const PAC_TYPE = 'application/x-ns-proxy-autoconfig'
@@ -71,5 +72,5 @@ function maskOf(bits: number): string {
 
 /** JSON that is also JavaScript, whatever the strings hold. */
 function literal(value: unknown): string {
-  return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
+  return visibleText(JSON.stringify(value))
 }

@@ -1,5 +1,5 @@
-import { setImmediate as immediate } from 'node:timers/promises'
-import { Fault } from '../base/faults.ts'
+import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promises'
+import { asFault, Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { ControlMessage, PipeTicket } from '../wire/control.ts'
@@ -13,7 +13,6 @@ export interface Asking {
       | {
           type: 'authorize'
           id: string
-          session: string
           host: string
           port: number
           protocol: 'tcp' | 'udp'
@@ -46,22 +45,30 @@ export interface Answer {
 const ASK_TIMEOUT_MS = 8000
 /** Later than this it was silence, which asking again does not help. */
 const BROKE_WITHIN_MS = 4000
+/** A question that control puts off is asked again for this long. */
+const PATIENCE_MS = 8000
 const MAX_HAVE = 64
+/**
+ * Pipes that are asked for at once. Each costs the edge and the connector a half that waits; a device that asks for many
+ * destinations at once cannot know that they lie behind one connector. Where one is missing it is asked for by itself.
+ */
+const MAX_WANTED = 2
 
 /** Asks the control plane, once for all that ask the same at the same time, and keeps grants in use alive. */
 export class Permits {
   readonly #o: PermitsOptions
   readonly #asking = new Map<string, Promise<CachedGrant>>()
+  #wanted = 0
 
   constructor(options: PermitsOptions) {
     this.#o = options
   }
 
   /** @throws {Fault} as the control plane denies, or CONTROL_UNREACHABLE. */
-  async ask(to: Destination, session: string): Promise<Answer> {
+  async ask(to: Destination): Promise<Answer> {
     const asked = this.#asking.get(to.key)
     if (asked !== undefined) return { grant: await asked, fresh: false }
-    const asking = this.#authorize(to, session)
+    const asking = this.#authorize(to)
     this.#asking.set(to.key, asking)
     try {
       return { grant: await asking, fresh: true }
@@ -84,7 +91,7 @@ export class Permits {
 
   /** Asks although no session waits, and has the pipe taken that comes with the answer. */
   async warm(to: Destination): Promise<void> {
-    const { grant, fresh } = await this.ask(to, newId('ses'))
+    const { grant, fresh } = await this.ask(to)
     const { connector, pipe } = grant.granted
     if (fresh && pipe !== undefined) this.#o.onPipe(connector, pipe)
   }
@@ -106,8 +113,24 @@ export class Permits {
     }
   }
 
-  /** Once more where the connection broke under the question: the edge is gone, and the next one is there soon. */
+  /** Again when it was told to come again soon: this device has asked for more at once than its share. */
   async #request(message: Parameters<Asking['request']>[0]): Promise<ControlMessage> {
+    let leftMs = PATIENCE_MS
+    for (;;) {
+      try {
+        return await this.#requestOnce(message)
+      } catch (error) {
+        const { code, seen } = asFault(error)
+        const waitMs = Number(seen.retryAfterS) * 1000 * (1 + Math.random() / 2)
+        if (code !== 'RATE_LIMITED' || !(waitMs <= leftMs)) throw error
+        leftMs -= waitMs
+        await wait(waitMs, undefined, { ref: false })
+      }
+    }
+  }
+
+  /** Once more where the connection broke under the question: the edge is gone, and the next one is there soon. */
+  async #requestOnce(message: Parameters<Asking['request']>[0]): Promise<ControlMessage> {
     const control = await this.#o.control()
     const askedMs = performance.now()
     try {
@@ -120,14 +143,20 @@ export class Permits {
     }
   }
 
-  async #authorize(to: Destination, session: string): Promise<CachedGrant> {
+  async #authorize(to: Destination): Promise<CachedGrant> {
     const { host, port, protocol } = to
     const have = this.#o.connectors().slice(0, MAX_HAVE)
     const id = newId('req')
-    const about = { session, host, port, protocol, wantPipe: true, have }
-    const answer = await this.#request({ type: 'authorize', id, ...about })
-    if (answer.type !== 'granted') throw unexpected(answer)
-    return this.#o.grants.put(to, answer, this.#o.skewMs())
+    const wantPipe = this.#wanted < MAX_WANTED
+    if (wantPipe) this.#wanted++
+    try {
+      const about = { host, port, protocol, wantPipe, have }
+      const answer = await this.#request({ type: 'authorize', id, ...about })
+      if (answer.type !== 'granted') throw unexpected(answer)
+      return this.#o.grants.put(to, answer, this.#o.skewMs())
+    } finally {
+      if (wantPipe) this.#wanted--
+    }
   }
 }
 

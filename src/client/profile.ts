@@ -28,6 +28,8 @@ export const profileSchema = z.strictObject({
   /** By this machine's clock. */
   receivedMs: z.number().int(),
   notAfterMs: z.number().int(),
+  /** When somebody has to sign in again: no certificate outlives it. */
+  signInEndsMs: z.number().int().optional(),
   generation: z.number().int().min(0),
 })
 export type Profile = z.infer<typeof profileSchema>

@@ -4,10 +4,12 @@
  * @module
  */
 import type { Duplex } from 'node:stream'
-import { FAULTS, type Fault } from '../base/faults.ts'
+import { Fault } from '../base/faults.ts'
+import { closingHop } from '../mux/closing-hop.ts'
 import type { StreamEnd, StreamEvents } from '../mux/options.ts'
 import type { MuxStream } from '../mux/stream.ts'
 import type { SessionReport, SessionTimes } from '../wire/control.ts'
+import { MAX_DETAIL_BYTES } from '../wire/limits.ts'
 import type { Opened } from '../wire/open.ts'
 import type { Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
@@ -34,8 +36,13 @@ export interface SessionOwner {
 
 type Times = { -readonly [key in keyof SessionTimes]: SessionTimes[key] }
 
+/** @returns undefined for an end in good order. */
+export function faultOf(end: StreamEnd): Fault | undefined {
+  if (end.reason === 'done') return undefined
+  return new Fault(end.reason, end.detail, { hop: closingHop(end, 'client') })
+}
+
 export interface SessionStart {
-  readonly id: string
   readonly to: Destination
   readonly entry: Entry
   readonly events: SessionEvents
@@ -48,7 +55,11 @@ export interface SessionStart {
 export class Session implements StreamEvents {
   readonly start: SessionStart
   readonly times: Times = {}
+  /** That of the stream: each try with a grant has its own, and there is none before. */
+  id: string | undefined
   grant: CachedGrant | undefined
+  /** The control plane was asked for this session, or for one that waited for the same answer. */
+  isOfFreshGrant = false
   tunnel: Tunnel | undefined
   stream: MuxStream | undefined
   /** Address the connector connected to, once it has. */
@@ -64,10 +75,6 @@ export class Session implements StreamEvents {
     this.start = start
   }
 
-  get id(): string {
-    return this.start.id
-  }
-
   get isOpen(): boolean {
     return this.address !== undefined
   }
@@ -81,9 +88,9 @@ export class Session implements StreamEvents {
   }
 
   /** Joins the local program to the application; the stream owns the socket from here. After `ready`. */
-  attach(socket: Duplex): void {
+  attach(socket: Duplex, inOrder?: () => boolean): void {
     this.attached = true
-    this.stream!.attach(socket)
+    this.stream!.attach(socket, inOrder)
   }
 
   /** The local program went away before a socket was attached: nobody is told, and nothing waits any more. */
@@ -104,41 +111,30 @@ export class Session implements StreamEvents {
     this.#owner.sessionClosed(this, end)
   }
 
-  /** The record as of now. @param end Absent while the session is open. */
+  /** The record as of now, of a session with a grant. @param end Absent while the session is open. */
   report(state: 'open' | 'closed', end?: StreamEnd, endedMs?: number): SessionReport {
     const { to, startedMs } = this.start
-    const granted = this.grant?.granted
     const facts = this.tunnel?.facts
     const reason = end?.reason
     return {
-      session: this.id,
+      session: this.id!,
+      grant: this.grant!.granted.grantId,
       side: 'client',
       state,
       pipe: facts?.pipe,
-      connector: facts?.connector ?? granted?.connector,
       edge: facts?.edge,
-      segment: granted?.segment,
-      rule: granted?.rule,
       protocol: to.protocol,
-      host: to.host,
       port: to.port,
       address: this.address === '' ? undefined : this.address,
       startedMs,
-      endedMs,
+      // The clock of a device may be set back meanwhile.
+      endedMs: endedMs && Math.max(endedMs, startedMs),
       times: this.times,
       bytesUp: end?.bytesOut ?? this.bytesOut,
       bytesDown: end?.bytesIn ?? this.bytesIn,
-      canary: this.start.entry === 'trace' ? true : undefined,
       closeReason: reason,
-      closeHop:
-        end === undefined
-          ? undefined
-          : end.reason !== 'done'
-            ? FAULTS[end.reason].hop
-            : end.by === 'local'
-              ? 'client'
-              : 'application',
-      closeDetail: end === undefined || end.detail === '' ? undefined : end.detail.slice(0, 1024),
+      closeHop: end && closingHop(end, 'client'),
+      closeDetail: end === undefined || end.detail === '' ? undefined : end.detail.slice(0, MAX_DETAIL_BYTES),
     }
   }
 }

@@ -1,11 +1,14 @@
 import type net from 'node:net'
-import { asFault, Fault } from '../base/faults.ts'
+import { Fault } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import { cutSocket } from '../mux/cut-socket.ts'
 import { destination } from './destination.ts'
-import { join } from './direct.ts'
 import { socksReplyOf } from './fault-replies.ts'
 import { endWith } from './last-word.ts'
+import { guardLocal } from './local-guard.ts'
+import type { LocalUsers } from './local-users.ts'
 import type { Opener } from './open-session.ts'
-import type { Session, SessionEvents } from './session.ts'
+import { openWay } from './open-way.ts'
 import { associateUdp } from './socks5-udp.ts'
 import {
   METHOD_NONE,
@@ -22,23 +25,27 @@ const SUCCEEDED = writeReply(SocksReply.SUCCEEDED)
 
 export interface SocksContext {
   readonly opener: Opener
+  readonly log: Log
+  /** Who may send datagrams to an association. */
+  readonly users: LocalUsers
   /** The request is whole: the time limit of the handshake no longer applies. */
   readonly settled: (socket: net.Socket) => void
 }
 
 /**
- * Serves one SOCKS5 connection (RFC 1928) of a local program. No authentication: the listener is on loopback.
+ * Serves one SOCKS5 connection (RFC 1928) of a local program. No authentication: whose it is was looked at before.
  *
  * @param socket Paused, with its first bytes unread; gone when the session or the refusal is over.
  */
-export function serveSocks(socket: net.Socket, { opener, settled }: SocksContext): void {
+export function serveSocks(socket: net.Socket, { opener, log, users, settled }: SocksContext): void {
   const startedUs = opener.nowUs()
   let bytes: Buffer = EMPTY
   let greeted = false
+  let asked = ''
 
   const onData = (chunk: Buffer) => {
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
-    try {
+    guard(() => {
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
       if (!greeted) {
         const greeting = readGreeting(bytes)
         if (greeting === undefined) return
@@ -51,12 +58,10 @@ export function serveSocks(socket: net.Socket, { opener, settled }: SocksContext
       if (request === undefined) return
       quiet()
       if (request.used < bytes.length) socket.unshift(bytes.subarray(request.used))
+      asked = `${request.host}:${request.port}`
+      settled(socket)
       run(request)
-    } catch (error) {
-      const fault = asFault(error)
-      opener.refuse('socks5', bytes.toString('latin1', 0, 32), fault)
-      finish(greeted ? writeReply(socksReplyOf(fault)) : undefined)
-    }
+    })
   }
   const onEnd = () => socket.destroy()
   const quiet = () => {
@@ -69,55 +74,33 @@ export function serveSocks(socket: net.Socket, { opener, settled }: SocksContext
     if (reply === undefined) socket.destroy()
     else endWith(socket, reply)
   }
-  const run = (request: SocksRequest) => {
-    const { command, host, port } = request
-    if (command === SocksCommand.CONNECT) {
-      const to = destination(host, port, 'tcp')
-      settled(socket)
-      const lane = opener.bypass.laneOf(to.host)
-      if (lane.is === 'bypass') {
-        const gone = opener.bypass.open(to, lane, 'socks5', {
-          opened(remote) {
-            socket.write(SUCCEEDED)
-            join(socket, remote)
-          },
-          failed: (fault) => endWith(socket, writeReply(socksReplyOf(fault))),
-        })
-        socket.once('close', () => gone.abort())
-        return
-      }
-      const connect = new Connect(socket)
-      const session = opener.open(to, 'socks5', connect, startedUs)
-      socket.once('close', () => session.abandon())
-    } else if (command === SocksCommand.UDP_ASSOCIATE) {
-      settled(socket)
-      associateUdp(socket, { host, port }, opener)
-    } else {
+  let answered = false
+  const guard = guardLocal(log, (fault) => {
+    opener.refuse('socks5', asked || bytes.toString('latin1', 0, 32), fault)
+    if (answered) cutSocket(socket)
+    else finish(greeted ? writeReply(socksReplyOf(fault)) : undefined)
+  })
+  const run = ({ command, host, port }: SocksRequest) => {
+    if (command === SocksCommand.UDP_ASSOCIATE) associateUdp(socket, { host, port }, { opener, users, guard })
+    else if (command !== SocksCommand.CONNECT) {
       const fault = new Fault('LOCAL_REQUEST_REFUSED', `SOCKS command ${command} is not supported`)
-      opener.refuse('socks5', `${host}:${port}`, fault)
+      opener.refuse('socks5', asked, fault)
       endWith(socket, writeReply(SocksReply.COMMAND_NOT_SUPPORTED))
+    } else {
+      const giveUp = openWay({ opener, guard, startedUs }, destination(host, port, 'tcp'), 'socks5', {
+        opened(way) {
+          answered = true
+          socket.write(SUCCEEDED)
+          way.attach(socket)
+        },
+        failed: (fault) => endWith(socket, writeReply(socksReplyOf(fault))),
+      })
+      socket.once('close', giveUp)
     }
   }
   socket.on('data', onData)
   socket.on('end', onEnd)
   socket.resume()
-}
-
-class Connect implements SessionEvents {
-  readonly #socket: net.Socket
-
-  constructor(socket: net.Socket) {
-    this.#socket = socket
-  }
-
-  opened(session: Session): void {
-    this.#socket.write(SUCCEEDED)
-    session.attach(this.#socket)
-  }
-
-  failed(fault: Fault): void {
-    endWith(this.#socket, writeReply(socksReplyOf(fault)))
-  }
 }
 
 const EMPTY = Buffer.alloc(0)

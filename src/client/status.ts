@@ -1,4 +1,5 @@
 import { type Clock, rfc3339 } from '../base/clock.ts'
+import type { Fault } from '../base/faults.ts'
 import { VERSION } from '../base/version.ts'
 import type { EdgeReport } from '../link/edge-sight.ts'
 import { type Egress, explainEgress } from '../link/egress.ts'
@@ -10,6 +11,8 @@ import type { FaultMessage } from '../wire/control.ts'
 import type { Decision, Decisions } from './decisions.ts'
 import type { Forward } from './forward-listener.ts'
 import type { CachedGrant } from './grants.ts'
+import type { LocalProxy } from './local-proxy.ts'
+import type { LocalUsers, LocalUsersStatus } from './local-users.ts'
 import type { Opener } from './open-session.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { Uplink } from './uplink.ts'
@@ -23,6 +26,8 @@ export interface ClientStatus {
   readonly tenant?: string
   readonly user?: string
   readonly certificate?: { readonly notAfter: string; readonly generation: number }
+  /** Somebody has to sign in again then, whatever is renewed until then. */
+  readonly signInEnds?: string
   readonly edge?: { readonly host: string; readonly port: number; readonly rttUs?: number }
   readonly egress?: string
   readonly clockSkewMs?: number
@@ -35,6 +40,10 @@ export interface ClientStatus {
   readonly notes: readonly FaultMessage[]
   /** Where the local proxy listens, HOST:PORT. */
   readonly proxy?: string
+  /** unix:PATH of each Unix socket that it listens on. */
+  readonly proxySockets: readonly string[]
+  /** Users of this machine that may go through it by TCP. */
+  readonly localUsers: LocalUsersStatus
   readonly forwards: readonly {
     readonly local: string
     readonly to: string
@@ -67,6 +76,8 @@ export interface ClientStatus {
     readonly bytesDown: number
   }
   readonly sessionReportsWaiting: number
+  /** Given up since the start. */
+  readonly sessionReportsShed: number
   /** What the client decided last, newest first, also when it sent nothing. */
   readonly decisions: readonly Decision[]
   readonly startedAt: string
@@ -79,7 +90,8 @@ export interface ClientParts {
   readonly clock: Clock
   readonly uplink?: Uplink
   readonly egress?: Egress
-  readonly proxy?: string
+  readonly proxy: LocalProxy | undefined
+  readonly users: LocalUsers
   readonly forwards: readonly Forward[]
   readonly tunnels: Iterable<Tunnel>
   readonly grants: Iterable<CachedGrant>
@@ -88,6 +100,7 @@ export interface ClientParts {
   readonly decisions: Decisions
   readonly rawPhase: RawPhase
   readonly outages?: OutageReport
+  readonly stoodStill?: Fault
 }
 
 export function describeClient(parts: ClientParts): ClientStatus {
@@ -107,16 +120,25 @@ export function describeClient(parts: ClientParts): ClientStatus {
     tenant: profile?.tenant,
     user: profile?.user,
     certificate: profile && { notAfter: rfc3339(profile.notAfterMs), generation: profile.generation },
+    signInEnds: profile?.signInEndsMs === undefined ? undefined : rfc3339(profile.signInEndsMs),
     edge: edge && { host: edge.host, port: edge.port, rttUs: uplink?.rttUs },
     edges: uplink?.route?.report() ?? [],
     egress: egress && edge && explainEgress(egress, edge).trimEnd(),
     clockSkewMs: uplink?.skewMs,
     fault: fault && faultToMessage(fault),
     outages: parts.outages,
-    notes: [...parts.rawPhase.blocked, ...(uplink?.route?.notes ?? []), opener.bypass.note]
+    notes: [
+      ...parts.rawPhase.blocked,
+      parts.reports.unwritten,
+      parts.stoodStill,
+      ...(uplink?.route?.notes ?? []),
+      opener.bypass.note,
+    ]
       .filter((note) => note !== undefined)
       .map(faultToMessage),
-    proxy: parts.proxy,
+    proxy: parts.proxy?.address,
+    proxySockets: parts.proxy?.files ?? [],
+    localUsers: parts.users.status,
     forwards: parts.forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
     tunnels: [...parts.tunnels].map(({ facts, sessions, mux, bytesPerSecond, retired }) => ({
       connector: facts.connector,
@@ -138,6 +160,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
     })),
     sessions: { open: opener.live.size, total, failed, bytesUp, bytesDown },
     sessionReportsWaiting: parts.reports.waiting,
+    sessionReportsShed: parts.reports.shed,
     decisions: parts.decisions.latest,
   }
 }

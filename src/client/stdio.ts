@@ -1,16 +1,22 @@
-import { closeSync } from 'node:fs'
-import { type Duplex, duplexPair, type Readable, type Writable } from 'node:stream'
+import type net from 'node:net'
+import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { unlessAborted } from '../base/deadline.ts'
+import { wordsOf } from '../base/fault-words.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { visibleLine } from '../base/visible-text.ts'
 import { faultFromMessage } from '../link/fault-message.ts'
+import { outliveWrites } from '../mux/outlive-writes.ts'
+import { type Asked, askAbout } from './ask-about.ts'
 import type { Client } from './client.ts'
-import { openDaemon } from './control-call.ts'
+import { callDaemon, openDaemon } from './control-call.ts'
 import { type Destination, destination } from './destination.ts'
 import { denialOf } from './fault-replies.ts'
+import { ignoreError } from './listen.ts'
 import type { ClientOptions } from './options.ts'
 import { withOwnClient } from './own-client.ts'
-import type { Session } from './session.ts'
+import { faultOf, type Session } from './session.ts'
+import { StdioStream } from './stdio-stream.ts'
 
 export interface StdioOptions {
   readonly host: string
@@ -26,80 +32,111 @@ export interface StdioOptions {
  * `client connect HOST PORT`: stdin and stdout become one session, as ssh wants of a ProxyCommand. It goes through
  * the warm tunnels of the running client, else through a client of its own. Each direction ends by itself.
  *
- * @returns The exit code: 0 for a session that ended in good order, 1 after one line on stderr that names code and hop.
+ * @returns The exit code: 0 for a session that ended in good order, with every byte; 1 after code and hop on stderr, with
+ *   cause, fix and where more is said; without a word when `signal` ended it.
  */
 export async function runStdio(options: StdioOptions): Promise<number> {
   const { host, port, client, stderr, signal } = options
   try {
     const to = destination(host, port, 'tcp')
-    const { host: canonical } = to
-    const daemon = await openDaemon(client.stateDir, { op: 'connect', host: canonical, port })
+    const named = to.absolute ? `${to.host}.` : to.host
+    const daemon = await openDaemon(client.stateDir, { op: 'connect', host: named, port }, signal)
     if (daemon === undefined) await withOwnClient(client, signal, (own) => connect(own, to, options))
     else if (!daemon.answer.ok) {
       daemon.socket.destroy()
       throw faultFromMessage(daemon.answer.fault)
-    } else await join(daemon.socket, options)
+    } else await throughDaemon(daemon.socket, daemon.answer.session!, options)
     return 0
   } catch (error) {
-    if (signal.aborted) return 0
-    stderr.write(`${oneLine(asFault(error), `${host}:${port}`)}\n`)
+    if (!signal.aborted) stderr.write(inWords(asFault(error), { host, port }))
     return 1
   } finally {
     options.stdin.destroy() // an open stdin would keep the process
   }
 }
 
-/** One session of a client of our own, with a pair of streams between it and stdio. */
+/** One session of a client of our own. */
 async function connect(client: Client, to: Destination, options: StdioOptions): Promise<void> {
-  const [ours, theirs] = duplexPair()
+  const { stdin, stdout, signal } = options
   const over = Promise.withResolvers<void>()
   over.promise.catch(() => {}) // awaited below, if the session comes about
-  const opened = Promise.withResolvers<Session>()
-  const session = client.opener.open(
+  const opened = Promise.withResolvers<StdioStream>()
+  const session: Session = client.opener.open(
     to,
     'stdio',
     {
       opened: (ready) => {
-        ready.attach(theirs)
-        opened.resolve(ready)
+        const stdio = new StdioStream(stdin, stdout)
+        stdio.on('error', ignoreError) // how the session ended says more
+        ready.attach(stdio)
+        opened.resolve(stdio)
       },
       failed: opened.reject,
-      closed: (_, { reason, detail }) => {
-        if (reason === 'done') over.resolve()
-        else over.reject(new Fault(reason, detail))
+      closed: (_, end) => {
+        const fault = faultOf(end)
+        if (fault === undefined) over.resolve()
+        else over.reject(fault)
       },
     },
     client.opener.nowUs(),
   )
   const stop = () => session.abandon()
-  options.signal.addEventListener('abort', stop, { once: true })
+  signal.addEventListener('abort', stop, { once: true })
   try {
-    await unlessAborted(opened.promise, options.signal)
-    const joined = join(ours, options)
-    await Promise.allSettled([joined, over.promise])
-    await over.promise // says why; the streams say only that it broke
-    await joined
+    const stdio = await unlessAborted(opened.promise, signal)
+    // What came before a break is still written; then the stream closes, in the same turn as it says that it broke.
+    if (!stdio.closed) await new Promise<void>((closed) => stdio.once('close', closed))
+    await over.promise
   } finally {
-    options.signal.removeEventListener('abort', stop)
+    signal.removeEventListener('abort', stop)
   }
 }
 
-/** Copies both ways until both directions have ended, or `signal` aborts. */
-async function join(session: Duplex, { stdin, stdout, signal }: StdioOptions): Promise<void> {
-  const up = pipeline(stdin, session, { signal })
-  const down = pipeline(session, stdout, { signal, end: stdout !== process.stdout }).then(() => {
-    // process.stdout cannot be ended: closing the descriptor tells the reader that nothing more comes.
-    if (stdout === process.stdout) closeSync(1)
-  })
+/**
+ * One session of the running client. A Unix socket ends in one way only, whatever happened. So the client is told that
+ * the input is over before the connection ends, and is asked how the session ended once nothing more comes from it.
+ */
+async function throughDaemon(
+  socket: net.Socket,
+  session: string,
+  { client, stdin, stdout, signal }: StdioOptions,
+): Promise<void> {
+  const stdio = new StdioStream(stdin, stdout)
+  outliveWrites(socket, () => {}) // what the client said before it closed is still read
+  const up = async () => {
+    await pipeline(stdio, socket, { signal, end: false })
+    if ((await callDaemon(client.stateDir, { op: 'input-over', session }))?.ok) socket.end()
+    else socket.destroy()
+  }
+  up().catch(() => socket.destroy()) // why it broke, the client knows better
+  const broke = await pipeline(socket, stdio, { signal }).then(() => undefined, asFault)
   try {
-    await Promise.all([up, down])
-  } catch (cause) {
-    throw new Fault('TUNNEL_LOST', 'the session was cut; the log of the client says by whom', { cause })
+    // With the signal: a session that hangs at the application is told to have ended long after nobody waits for it.
+    const answer = await callDaemon(client.stateDir, { op: 'ended', session }, signal).catch(stopped)
+    if (answer === undefined) stopped()
+    if (!answer.ok) throw faultFromMessage(answer.fault)
+    if (broke !== undefined) throw broke
+  } finally {
+    stdio.destroy()
+    socket.destroy()
   }
 }
 
-function oneLine(fault: Fault, to: string): string {
+function stopped(cause?: unknown): never {
+  throw new Fault('CLIENT_STOPPED', 'the client that carried the session has stopped', { cause })
+}
+
+/** The first line is for whoever searches logs for it; behind ssh nobody sees more of us than this. */
+function inWords(fault: Fault, to: Asked): string {
   const id = denialOf(fault)
   const ask = id === undefined ? '' : ` [ask an admin about ${id}]`
-  return `backstitch: ${to}: ${fault.code} (${fault.hop}): ${fault.detail}${ask}`.replaceAll(/\s+/g, ' ')
+  const { cause, fix } = wordsOf(fault, { APP: to.host, PORT: to.port })
+  return [
+    `backstitch: ${to.host}:${to.port}: ${fault.code} (${fault.hop}): ${fault.detail}${ask}`,
+    `  cause  ${cause}`,
+    `  fix    ${fix}`,
+    `  more   ${askAbout(to)}`,
+  ]
+    .map((line) => `${visibleLine(line.replaceAll(/[\t\r\n]+/g, ' '))}\n`)
+    .join('')
 }

@@ -102,8 +102,14 @@ export class Tunnels implements AsyncDisposable {
     return best
   }
 
-  /** Takes the pipe that came with a grant. Rejects with the Fault of the hop that failed. */
+  /**
+   * Takes the pipe that came with a grant, or one of the tunnels there are, if that is enough of them. Rejects with the
+   * Fault of the hop that failed.
+   */
   take(connector: string, pipe: PipeTicket): Promise<Tunnel> {
+    const { tunnels, opening } = this.#pool(connector)
+    const usable = tunnels.filter((tunnel) => tunnel.usable).length
+    if (usable + opening.size >= MAX_PER_CONNECTOR) return this.ready(connector, this.#o.newSession())
     return this.#open(connector, async () => pipe)
   }
 
@@ -152,6 +158,7 @@ export class Tunnels implements AsyncDisposable {
         },
         this.#stop.signal,
       )
+      if (tunnel.mux.closed) throw new Fault('TUNNEL_LOST', `the tunnel to ${connector} ended as it began`)
     } catch (error) {
       const fault = asFault(error, 'TUNNEL_LOST')
       const waitMs = backoffMs(pool.failures++, { baseMs: 500 })
@@ -165,7 +172,6 @@ export class Tunnels implements AsyncDisposable {
       }
       throw fault
     }
-    if (tunnel.mux.closed) throw new Fault('TUNNEL_LOST', `the tunnel to ${connector} ended as it began`)
     pool.failures = 0
     pool.tunnels.push(tunnel)
     const { facts } = tunnel

@@ -58,12 +58,23 @@ export class UdpFlows implements Disposable {
       known.send(datagram)
       return
     }
-    if (this.#flows.size >= this.#maxFlows) return
+    if (this.#flows.size >= this.#maxFlows) this.#makeRoom()
     const flow = new Flow(key, reply(), (ended) => this.#ended(ended))
     this.#flows.set(key, flow)
     this.#idle.add(flow)
     flow.send(datagram)
     flow.session ??= this.#opener.open(to, this.#entry, flow, this.#opener.nowUs())
+  }
+
+  /** The flow that has been silent longest ends: a resolver takes a new port for each question and never comes back. */
+  #makeRoom(): void {
+    let quietest: Flow | undefined
+    for (const flow of this.#flows.values()) {
+      if (quietest === undefined || flow.lastMs < quietest.lastMs) quietest = flow
+    }
+    quietest!.close()
+    this.#refused.delete(quietest!)
+    this.#forget(quietest!)
   }
 
   #expire(flow: Flow): void {

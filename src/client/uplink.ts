@@ -6,8 +6,9 @@
  */
 import os from 'node:os'
 import { type Clock, rfc3339 } from '../base/clock.ts'
-import { deadline, unlessAborted } from '../base/deadline.ts'
+import { deadline, eitherAborted } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { Gate } from '../base/gate.ts'
 import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
@@ -28,6 +29,8 @@ export interface UplinkOptions {
   readonly posture: Readonly<Record<string, string | number | boolean>>
   readonly clock: Clock
   readonly log: Log
+  /** Of this process, as its session reports name it. */
+  readonly run: string
   /** @param renewed This connection proved another certificate than the one before. */
   readonly onUp: (welcome: Welcome, renewed: boolean) => void
   /** @param fault Why; none where the connection was given up here, to come back at once. */
@@ -55,8 +58,7 @@ export class Uplink {
   #skewMs = 0
   #fault: Fault | undefined
   #changed = new AbortController()
-  #up = Promise.withResolvers<void>()
-  #wasUp = false
+  readonly #up = new Gate()
   #renewNotBeforeMs = 0
 
   constructor(options: UplinkOptions) {
@@ -83,7 +85,8 @@ export class Uplink {
   }
 
   get isUp(): boolean {
-    return this.#link?.state.is === 'up'
+    const state = this.#link?.state
+    return state?.is === 'up' && state.channel.isOpen
   }
 
   get rttUs(): number | undefined {
@@ -101,7 +104,9 @@ export class Uplink {
 
   #ended(cause?: Fault): Fault {
     const notAfter = rfc3339(this.#credentials!.notAfterMs)
-    return new Fault('REAUTH_NEEDED', `the device certificate ended ${notAfter}`, {
+    const { signInEndsMs = Number.POSITIVE_INFINITY } = this.#profile ?? {}
+    const what = signInEndsMs <= this.#credentials!.notAfterMs ? 'sign-in' : 'device certificate'
+    return new Fault('REAUTH_NEEDED', `the ${what} ended ${notAfter}`, {
       cause,
       seen: { notAfter },
     })
@@ -120,9 +125,10 @@ export class Uplink {
   async control(): Promise<ControlLink> {
     this.credentials()
     if (!this.isUp) {
+      this.#up.close() // One that is being closed, to move or after a renewal, is over: the next is on its way.
       if (this.#fault !== undefined && !this.#fault.retry) throw this.#fault
       using limit = deadline(WAIT_MS, 'CONTROL_UNREACHABLE', 'the control connection is down')
-      await unlessAborted(this.#up.promise, limit).catch(() => {
+      await this.#up.pass(limit).catch(() => {
         const because = this.#fault
         const why = because === undefined ? 'not up yet' : `down: ${because.detail}`
         throw new Fault('CONTROL_UNREACHABLE', `the control connection is ${why}`, {
@@ -139,11 +145,16 @@ export class Uplink {
     return this.#link?.send(message) ?? false
   }
 
+  /** As ControlLink.request, for what is told until it is answered. */
+  tell(message: AgentMessage & { id: string }, timeoutMs: number): Promise<ControlMessage> {
+    return this.#link!.request(message, timeoutMs, { isAskedAgain: true })
+  }
+
   /** Stays connected with what the profile says until `signal` aborts. */
   async serve(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.#changed.signal.aborted) this.#changed = new AbortController()
-      const either = AbortSignal.any([signal, this.#changed.signal])
+      using either = eitherAborted(signal, this.#changed.signal)
       const profile = this.#profile
       if (profile === undefined) {
         this.#fault = new Fault('REAUTH_NEEDED', 'nobody has signed in on this device')
@@ -169,8 +180,12 @@ export class Uplink {
     const nowMs = clock.nowMs()
     if (profile === undefined || link === undefined || !this.isUp) return
     if (nowMs < renewAtMs(profile) || nowMs < this.#renewNotBeforeMs) return
+    if (profile.signInEndsMs !== undefined && profile.notAfterMs >= profile.signInEndsMs) return
     this.#renewNotBeforeMs = nowMs + RENEW_RETRY_MS
     try {
+      // Another command of this user may have renewed it: two certificates would look like two devices.
+      await this.reload()
+      if (this.#profile !== profile) return
       const reply = await link.request(
         { type: 'renew', id: newId('req'), csr: profile.csrPem },
         RENEW_TIMEOUT_MS,
@@ -178,8 +193,9 @@ export class Uplink {
       if (reply.type !== 'renewed') {
         throw new Fault('PROTOCOL_ERROR', `the answer to renew was ${reply.type}`, { hop: 'control' })
       }
-      const { certificate, notAfterMs, generation } = reply
-      const renewed = { ...profile, certificate, notAfterMs, generation, receivedMs: clock.nowMs() }
+      const { certificate, notAfterMs, signInEndsMs, generation } = reply
+      const receivedMs = clock.nowMs()
+      const renewed = { ...profile, certificate, notAfterMs, signInEndsMs, generation, receivedMs }
       await saveProfile(state, renewed)
       if (this.#profile !== profile) return // somebody signed in meanwhile
       this.#adopt(renewed)
@@ -187,7 +203,7 @@ export class Uplink {
         { event: 'certificate.renewed', until: rfc3339(notAfterMs), generation },
         `Device certificate valid until ${rfc3339(notAfterMs)}`,
       )
-      link.redial()
+      link.redial({ why: 'certificate' })
     } catch (error) {
       const { code, detail } = asFault(error)
       log.warn(
@@ -211,7 +227,7 @@ export class Uplink {
       egress: () => egress,
       log,
       send: (message) => this.send(message),
-      move: () => link.redial(),
+      move: () => link.redial({ why: 'edge' }),
       onDraining: (edge) => this.#o.onDraining(edge),
       isIdle: () => link.isIdle && this.#o.isIdle(),
     })
@@ -229,24 +245,29 @@ export class Uplink {
         version: PROTOCOL_VERSION,
         program: PROGRAM,
         role: 'client',
+        run: this.#o.run,
         timeMs: this.#o.clock.nowMs(),
         host: os.hostname(),
         posture: { ...this.#o.posture },
       }),
-      onUp: (welcome, skewMs) => {
+      onUp: (welcome, skewMs, address) => {
         const renewed = this.#proved !== undefined && this.#proved !== this.#credentials
         this.#proved = this.#credentials
         this.#skewMs = skewMs
         this.#fault = undefined
-        route.up(welcome)
+        route.up(welcome, address)
         this.#o.onUp(welcome, renewed)
-        this.#wasUp = true
-        this.#up.resolve()
+        this.#up.open()
       },
       onDown: (fault, redialling) => {
-        this.#lost()
+        this.#up.close()
         if (!redialling) this.#fault = fault
+        // What another command of this user has renewed meanwhile, an older one would be taken for a copy of.
+        void this.reload().catch(() => {})
         this.#o.onDown(redialling ? undefined : fault)
+      },
+      onTime: (skewMs) => {
+        this.#skewMs = skewMs
       },
       inWords: (fault) => (this.#isOurEnd(fault) ? this.#ended(fault) : fault),
       onMessage: (message) => {
@@ -256,12 +277,6 @@ export class Uplink {
     })
     this.#link = link
     await link.serve(signal)
-    this.#lost()
-  }
-
-  /** Those that ask from here on wait for the next connection; those that wait already go on waiting. */
-  #lost(): void {
-    if (this.#wasUp) this.#up = Promise.withResolvers()
-    this.#wasUp = false
+    this.#up.close()
   }
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { CarriedGrant } from '../wire/control.ts'
 import type { Session } from './session.ts'
+import type { SilenceWatch } from './silence-watch.ts'
 import { SessionTotals } from './totals.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
@@ -10,33 +11,43 @@ export class ActiveSessions {
   readonly totals = new SessionTotals()
   readonly #clock: Clock
   readonly #reports: SessionReports
+  readonly #silence: Pick<SilenceWatch, 'ended'>
   readonly #byGrant = new Map<string, Set<Session>>()
   #count = 0
 
-  constructor(clock: Clock, reports: SessionReports) {
+  constructor(clock: Clock, reports: SessionReports, silence: Pick<SilenceWatch, 'ended'>) {
     this.#clock = clock
     this.#reports = reports
+    this.#silence = silence
   }
 
   get count(): number {
     return this.#count
   }
 
-  /** From here on the session is counted, and its end reported whatever ends it. */
+  /** From here on the session is counted, whatever ends it. */
   add(session: Session): void {
     this.#count++
-    this.#reports.opened(session)
-    session.stream.ended.then((end) => {
-      session.over = true
-      session.cancel?.()
-      this.#count--
-      this.#forget(session)
-      this.totals.ended(session, end)
-      this.#reports.closed(session, session.report('closed', end, this.#clock.nowMs()))
-    })
+    const { stream } = session
+    stream.ended.then((end) =>
+      stream.guard(() => {
+        session.over = true
+        session.ended()
+        this.#count--
+        this.#forget(session)
+        this.totals.ended(session, end)
+        const unanswered = this.#silence.ended(session, end)
+        if (isOnRecord(session)) {
+          this.#reports.closed(session, session.report('closed', end, this.#clock.nowMs(), unanswered))
+        }
+        session.cancel?.()
+      }),
+    )
   }
 
+  /** Its grant is good: from here on it is on record. */
   granted(session: Session): void {
+    if (isOnRecord(session)) this.#reports.opened(session)
     const id = session.held!.grant.id
     const sessions = this.#byGrant.get(id)
     if (sessions === undefined) this.#byGrant.set(id, new Set([session]))
@@ -92,4 +103,9 @@ export class ActiveSessions {
     sessions.delete(session)
     if (sessions.size === 0) this.#byGrant.delete(id)
   }
+}
+
+/** Of a stream without a grant nobody knows whose it is; the echo of a trace leads nowhere. */
+function isOnRecord({ held }: Session): boolean {
+  return held !== undefined && held.grant.echo !== true
 }

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import { asFault, type Fault } from '../base/faults.ts'
+import { ownAddresses } from '../probe/own-addresses.ts'
 import type { Where } from './closer-look.ts'
 import type { Dialer } from './dialer.ts'
-import { ownAddresses } from './own-addresses.ts'
+import type { MovedNames } from './moved-names.ts'
 import type { Attempt } from './reach.ts'
 import type { Resolver } from './resolver.ts'
 import type { Scope } from './scope.ts'
@@ -10,6 +11,7 @@ import type { Scope } from './scope.ts'
 export interface AttemptServices {
   readonly resolver: Resolver
   readonly dialer: Dialer
+  readonly moved: MovedNames
 }
 
 /** Addresses that a session would connect to: same resolver, same checks. @throws {Fault} as those do. */
@@ -30,8 +32,10 @@ export function attemptWithin(scope: Pick<Scope, 'allowed'>, services: AttemptSe
     try {
       const addresses = await where(application)
       const { promise, resolve } = Promise.withResolvers<Fault | undefined>()
-      services.dialer.dial(addresses, application.port, (fault, socket) => {
+      services.dialer.dial(addresses, application.port, (fault, socket, address) => {
         socket?.destroy()
+        if (address !== undefined) services.moved.worked(application.host, address)
+        else services.moved.failed(application.host, addresses)
         resolve(fault)
       })
       return await promise

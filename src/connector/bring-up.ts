@@ -83,6 +83,7 @@ const WAY_TO_EDGE: ReadonlySet<FaultCode> = new Set([
   'EGRESS_REJECTED',
   'EDGE_UNREACHABLE',
   'TLS_INTERCEPTED',
+  'EDGE_CERT_EXPIRED',
   'PEER_REFUSED',
   'PROXY_UNREACHABLE',
   'PROXY_AUTH',
@@ -90,6 +91,10 @@ const WAY_TO_EDGE: ReadonlySet<FaultCode> = new Set([
   'HANDSHAKE_TIMEOUT',
   'EDGE_BUSY',
   'EDGE_DRAINING',
+  // Of this machine, and met on the way there.
+  'FD_EXHAUSTED',
+  'CONNECTOR_OVERLOADED',
+  'LOOKUPS_BUSY',
 ])
 const IDENTITY: ReadonlySet<FaultCode> = new Set([
   'KEY_MISSING',

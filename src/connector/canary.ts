@@ -35,7 +35,7 @@ export interface CanaryOptions extends Way {
   readonly request: (message: AgentMessage & { id: string }, timeoutMs: number) => Promise<ControlMessage>
   /** Where the edge of a ticket is reached, if not where it says. */
   readonly reroute: (pipe: PipeTicket) => PipeTicket
-  /** A half of it could not be brought to this edge. */
+  /** It did not come through this edge. */
   readonly onEdgeLost?: (edge: string, fault: Fault) => void
 }
 
@@ -55,15 +55,26 @@ async function fly(o: CanaryOptions): Promise<CanaryResult> {
   if (reply.type !== 'canary-pipe') {
     throw new Fault('PROTOCOL_ERROR', `the answer to canary was ${reply.type}`, { hop: 'control' })
   }
-  const { egress, credentials, rawPhase } = o
+  try {
+    return await flyOver(reply, o, limit)
+  } catch (thrown) {
+    const fault = asFault(thrown)
+    // Both ends are here, so it was the edge.
+    if (!o.signal.aborted && fault.code !== 'RAW_PHASE_BLOCKED') o.onEdgeLost?.(reply.client.edge.id, fault)
+    throw thrown
+  }
+}
+
+async function flyOver(
+  pipe: { readonly client: PipeTicket; readonly connector: PipeTicket },
+  { egress, credentials, rawPhase, reroute }: CanaryOptions,
+  limit: AbortSignal,
+): Promise<CanaryResult> {
   const way = { egress, credentials, rawPhase, signal: limit, timeoutMs: HANDSHAKE_MS }
   const [client, connector] = await both(
-    bringTunnelEnd('client', o.reroute(reply.client), way),
-    bringTunnelEnd('connector', o.reroute(reply.connector), way),
-  ).catch((thrown: unknown) => {
-    o.onEdgeLost?.(reply.client.edge.id, asFault(thrown))
-    throw thrown
-  })
+    bringTunnelEnd('client', reroute(pipe.client), way),
+    bringTunnelEnd('connector', reroute(pipe.connector), way),
+  )
   await using near = new Mux(client.socket, { role: 'client' })
   await using far = new Mux(connector.socket, { role: 'connector' })
   const stop = () => {

@@ -6,6 +6,7 @@ import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
 import { EdgeBook } from '../link/edge-book.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
+import { listedFault } from '../link/fault-message.ts'
 import { SelfExamination } from '../link/self-examination.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import { type ConnectorState, stateOf } from './bring-up.ts'
@@ -26,6 +27,7 @@ import { Tunnels } from './tunnels.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const DRAIN_LOOK_MS = 50
+const RECORDS = 'session-records'
 /** While something stands in the way of control: how often to look whether somebody has repaired it here. */
 const LOOK_MS = 1000
 
@@ -74,14 +76,16 @@ export class Connector {
       await using examination = await SelfExamination.open(state, { log, examine, diagnose })
       this.#examination = examination
       this.#progress.observe(examination)
+      await this.#services.authority.known.keepIn(state)
+      await this.#services.reports.keepIn(state.file(RECORDS), 'connector')
       this.#services.watchOutages(() => examination.report())
       this.#services.vitals.onChange = () => this.#control?.tell()
       const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
       this.#locker = new Locker(state, machine, log)
       this.#identity = await loadIdentity(this.#locker)
       this.#progress.pass(1, { version: VERSION, pid: process.pid, stateDir: state.path })
-      const drain = () => void this.#drain(ending)
-      if (signal.aborted) ending.abort()
+      const drain = () => void this.#drain(ending, signal.reason)
+      if (signal.aborted) ending.abort(signal.reason)
       signal.addEventListener('abort', drain, { once: true })
       try {
         await this.#run(this.#locker, machine, signal, ending.signal)
@@ -188,13 +192,20 @@ export class Connector {
       tunnels: this.#tunnels.count,
       sessions: this.#services.active.count,
       sessionReportsWaiting: this.#services.reports.waiting,
+      sessionReportsShed: this.#services.reports.shed,
       applicationsFailing: this.#services.reach.failing,
+      failing: this.#services.reach.failures.map(({ application, fault }) => ({
+        application,
+        fault: listedFault(fault),
+      })),
       outages: this.#examination?.report(),
       history: this.#services.vitals.history,
       sessionsBy: this.#services.active.bySegment(),
       notes: this.#services.notes([
         this.#locker?.drift,
         this.#examination?.unwritten,
+        this.#examination?.stoodStill,
+        this.#services.reports.unwritten,
         ...(this.#control?.route.notes ?? []),
       ]),
     })
@@ -206,7 +217,7 @@ export class Connector {
 
   /** Prometheus text. */
   metrics(): string {
-    const { active, authority, reports, reach, looks, rawPhase, vitals } = this.#services
+    const { active, authority, reports, reach, looks, silence, rawPhase, vitals } = this.#services
     return writeMetrics({
       state: this.#state(),
       stages: this.#progress.stages,
@@ -216,8 +227,9 @@ export class Connector {
       sessionsOpen: active.count,
       tunnelsOpen: this.#tunnels.count,
       reportsWaiting: reports.waiting,
+      reportsShed: reports.shed,
       applicationsFailing: reach.failing,
-      applicationsImpaired: looks.impaired,
+      applicationsImpaired: looks.impaired + silence.silent,
       rawPhaseBlocked: rawPhase.blocked.length,
       figures: vitals.history.at(-1),
       overloaded: vitals.overload !== undefined,
@@ -264,7 +276,7 @@ export class Connector {
   }
 
   /** Nothing new; what is open may end by itself for a while. Then `ending` takes the control connection down, too. */
-  async #drain(ending: AbortController): Promise<void> {
+  async #drain(ending: AbortController, reason: unknown): Promise<void> {
     this.#draining = true
     const { drainSeconds, log } = this.#o
     this.#tunnels.drain()
@@ -282,12 +294,12 @@ export class Connector {
       )
     }
     await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
-    this.#services.reports.flush()
-    ending.abort()
+    await this.#services.reports.drained()
+    ending.abort(reason)
   }
 
   async #close(): Promise<void> {
     await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
-    this.#services[Symbol.dispose]()
+    await this.#services[Symbol.asyncDispose]()
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import os from 'node:os'
+import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { PROGRAM } from '../base/version.ts'
@@ -14,8 +15,18 @@ import type { Credentials } from '../link/credentials.ts'
 import { EdgeRoute, type EdgeRouteOptions } from '../link/edge-route.ts'
 import { type Egress, hostPort } from '../link/egress.ts'
 import type { SelfExamination } from '../link/self-examination.ts'
-import { verifyKeys } from '../pki/signing-keys.ts'
-import { type AgentMessage, type ControlMessage, MAX_CARRIED, PROTOCOL_VERSION } from '../wire/control.ts'
+import { ASK_AGAIN } from '../link/server-clock.ts'
+import type { AskAgain } from '../link/session-reports.ts'
+import {
+  type AgentMessage,
+  batches,
+  type ControlMessage,
+  MAX_CARRIED,
+  MAX_LIST_BYTES,
+  PROTOCOL_VERSION,
+  type WatchedApplication,
+} from '../wire/control.ts'
+import { Parts } from '../wire/parts.ts'
 import { type ConnectorState, stageOf } from './bring-up.ts'
 import { CanaryFlights } from './canary-flights.ts'
 import { type ConnectorIdentity, credentialsOf } from './identity.ts'
@@ -28,8 +39,6 @@ import type { Tunnels } from './tunnels.ts'
 const STATUS_MS = 30_000
 /** A difference that certificates bear today, and that will not stay small. */
 const SKEW_WARN_MS = 60_000
-/** The machine was suspended, or somebody has set its clock. */
-const JUMP_MS = 5000
 /** Trying again would only disturb whoever is rightly there. */
 const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 
@@ -55,6 +64,7 @@ export class Control {
   readonly #link: ControlLink
   readonly #over = new AbortController()
   readonly #canaries: CanaryFlights
+  readonly #watched = new Parts<WatchedApplication>()
   readonly route: EdgeRoute
   #identity: ConnectorIdentity
   /** One object per certificate: TLS contexts are kept by it. */
@@ -74,7 +84,7 @@ export class Control {
       egress: () => o.egress,
       log: o.log,
       send: (message) => this.#send(message),
-      move: () => this.#link.redial(),
+      move: () => this.#link.redial({ why: 'edge' }),
       isIdle: () => o.services.active.count === 0 && this.#link.isIdle,
     })
     this.#canaries = new CanaryFlights({
@@ -89,7 +99,7 @@ export class Control {
         o.onHealth(healthy)
         this.tellState()
       },
-      onEdgeLost: (edge, fault) => this.route.pipeFailed(edge, fault),
+      onEdgeLost: (edge, fault) => this.route.pipeLost(edge, fault),
     })
     this.#link = new ControlLink({
       edge: () => this.route.next(),
@@ -98,17 +108,21 @@ export class Control {
       onControlPort: (fault) => this.route.secondPort(fault),
       egress: o.egress,
       log: o.log,
+      isSaid: true,
       credentials: () => this.#credentials,
       hello: () => ({
         type: 'hello',
         version: PROTOCOL_VERSION,
         program: PROGRAM,
         role: 'connector',
+        run: o.services.reports.run,
         timeMs: Date.now(),
         host: os.hostname().slice(0, 253),
       }),
       onStep: (step) => o.progress.step(step, 5),
-      onUp: (welcome, skewMs) => this.#up(welcome, skewMs),
+      judge: ({ keys }) => o.services.authority.known.take(keys, this.#credentials),
+      onUp: (welcome, skewMs, address) => this.#up(welcome, skewMs, address),
+      onTime: (skewMs) => this.#time(skewMs),
       onDown: (fault, redialling) => this.#down(fault, redialling),
       onMessage: (message) => this.#message(message),
     })
@@ -131,6 +145,10 @@ export class Control {
    */
   async serve(signal: AbortSignal): Promise<void> {
     const tick = setInterval(() => this.#tick(), STATUS_MS)
+    const { services, log } = this.#o
+    using _jumps = services.clock.watch(log, ASK_AGAIN, (detail) =>
+      this.#link.redial({ why: 'clock', detail }),
+    )
     try {
       await this.#link.serve(AbortSignal.any([signal, this.#over.signal]))
     } finally {
@@ -151,12 +169,16 @@ export class Control {
     if (this.#o.state() !== this.#told) this.#tellStatus()
   }
 
-  #up(welcome: Welcome, skewMs: number): void {
+  #time(skewMs: number): void {
+    this.#skewMs = skewMs
+    this.#o.services.clock.set(skewMs)
+  }
+
+  #up(welcome: Welcome, skewMs: number, address: string | undefined): void {
     const { progress, log, services } = this.#o
     const { reach, reports, clock } = services
     const edge = this.route.address
-    this.#skewMs = skewMs
-    clock.set(skewMs)
+    this.#time(skewMs)
     progress.pass(5, { edge: welcome.edge.id, skewMs })
     log.info(
       { event: 'control.connected', edge: hostPort(edge), skewMs },
@@ -169,16 +191,17 @@ export class Control {
         `Clock of this machine is ${seconds} s ${skewMs > 0 ? 'slow' : 'fast'} against the control plane`,
       )
     }
-    services.authority.replaceKeys(verifyKeys(welcome.grantKeys))
+    services.authority.welcomed(welcome.serverTimeMs)
     services.authority.replaceRevoked(welcome.revoked, clock.nowMs())
     services.active.cut(welcome.revoked, 'revoked while the control connection was down')
     this.#told = undefined
     this.#toldMs = 0
     this.#tellStatus()
-    reach.resume((message) => this.#send(message))
-    reports.resume((message) => this.#send(message))
+    reach.resume((source) => this.#link.offer(source))
+    const ask: AskAgain = (batch, timeoutMs) => this.#link.request(batch, timeoutMs, { isAskedAgain: true })
+    reports.resume(ask)
     this.#o.examination.resume((message) => this.#send(message))
-    this.route.up(welcome)
+    this.route.up(welcome, address)
     this.#canaries.start()
     this.#tick()
   }
@@ -194,10 +217,11 @@ export class Control {
     services.reports.pause()
     this.#o.examination.pause()
     if (redialling && wasUp) return
-    progress.fail(wasUp ? 5 : stageOf(fault.code), fault)
+    progress.fail(wasUp ? 5 : stageOf(fault.code), fault, wasUp)
     if (wasUp) {
+      const { code, hop, seen } = fault
       log.warn(
-        { event: 'control.disconnected', edge: hostPort(edge), code: fault.code, hop: fault.hop },
+        { event: 'control.disconnected', edge: hostPort(edge), code, hop, seen, fix: wordsOf(fault).fix },
         `Control connection state: DISCONNECTED from ${hostPort(edge)}: ${fault.message}`,
       )
     }
@@ -210,7 +234,7 @@ export class Control {
     const { services, tunnels, egress, log } = this.#o
     switch (message.type) {
       case 'ticket':
-        void tunnels.bring(this.route.reroute(message.pipe), message.session, {
+        tunnels.bring(this.route.reroute(message.pipe), message.session, {
           egress,
           credentials: this.#credentials,
           onEdgeLost: (edge, fault) => this.route.pipeFailed(edge, fault),
@@ -228,11 +252,15 @@ export class Control {
         )
         break
       }
-      case 'probe':
-        services.probes.replace(message.applications)
+      case 'probe': {
+        const list = this.#watched.take(message.part, message.applications)
+        if (list !== undefined) services.probes.replace(list)
         break
-      case 'grant-keys':
-        services.authority.replaceKeys(verifyKeys(message.keys))
+      }
+      case 'keys':
+        void services.authority.known.change(message.keys, this.#credentials, () =>
+          this.#link.redial({ why: 'keys' }),
+        )
         break
       default:
         if (this.#o.examination.message(message)) break
@@ -245,15 +273,6 @@ export class Control {
     this.#tellStatus()
     this.#tellEnded()
     void this.#o.services.rawPhase.lookAgain(() => this.#credentials)
-    const { jumpMs } = this.#o.services.clock
-    if (Math.abs(jumpMs) > JUMP_MS) {
-      this.#o.log.warn(
-        { event: 'clock.jumped', jumpMs: Math.round(jumpMs) },
-        `Clock of this machine jumped by ${Math.round(jumpMs / 1000)} s: the control plane is asked for its time`,
-      )
-      this.#link.redial()
-      return
-    }
     if (this.#link.state.is !== 'up' || !this.#o.renewal.isDue(this.#identity)) return
     const request = this.#link.request.bind(this.#link)
     void this.#o.renewal.renew(this.#identity, request).then((renewed) => {
@@ -261,7 +280,7 @@ export class Control {
       this.#identity = renewed
       this.#credentials = credentialsOf(renewed)
       this.#o.onRenewed(renewed)
-      this.#link.redial()
+      this.#link.redial({ why: 'certificate' })
     })
   }
 
@@ -279,10 +298,11 @@ export class Control {
   /** Control forgets a grant when it ends; of those that sessions rest on it is reminded. */
   #tellEnded(): void {
     const { active, clock } = this.#o.services
-    const ended = active.ended(clock.nowMs())
-    for (let at = 0; at < ended.length; at += MAX_CARRIED) {
-      this.#send({ type: 'carries', ended: ended.slice(at, at + MAX_CARRIED) })
-    }
+    const told = batches(active.ended(clock.nowMs()), { maxBytes: MAX_LIST_BYTES, maxItems: MAX_CARRIED })
+    this.#link.offer(() => {
+      const ended = told.next().value
+      return ended && { type: 'carries', ended }
+    })
   }
 
   #send(message: AgentMessage): void {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import type { Fault } from '../base/faults.ts'
+import { keepAliveDue } from '../base/keep-alive.fixture.ts'
+import { blackHole } from './black-hole.fixture.ts'
 import { Dialer, endpoint, faultCodeOf } from './dialer.ts'
 
 function dial(dialer: Dialer, addresses: string[], port: number) {
@@ -26,7 +27,7 @@ async function listener(t: { after(work: () => unknown): void }, host: string, b
   return { server, port: (server.address() as net.AddressInfo).port }
 }
 
-test('Dialer gives a connected socket without listeners, half-open allowed', async (t) => {
+test('Dialer gives a connected socket without listeners, half-open allowed, with keepalive', async (t) => {
   const { port } = await listener(t, '127.0.0.1')
   using dialer = new Dialer()
   const { socket, address } = await dial(dialer, ['127.0.0.1'], port)
@@ -36,6 +37,8 @@ test('Dialer gives a connected socket without listeners, half-open allowed', asy
   assert.equal(socket.allowHalfOpen, true)
   assert.equal(socket.listenerCount('error'), 0)
   assert.equal(socket.listenerCount('connect'), 0)
+  const due = keepAliveDue(socket)
+  assert.ok(due !== undefined && due > 4000 && due <= 6000, `${due}`)
 })
 
 test('Dialer: a refusal names address, port and errno', async (t) => {
@@ -111,27 +114,3 @@ test('endpoint brackets IPv6', () => {
   assert.equal(endpoint('fd00::1', 443), '[fd00::1]:443')
   assert.equal(endpoint('10.0.0.1', 443), '10.0.0.1:443')
 })
-
-/** An address that drops: the listener is a process that never accepts, and its queue is full. */
-async function blackHole(t: { after(work: () => unknown): void }): Promise<number> {
-  const script = `
-    const server = require('node:net').createServer()
-    server.listen({ host: '127.0.0.5', port: 0, backlog: 1 }, () => {
-      require('node:fs').writeSync(1, String(server.address().port) + '\\n')
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
-    })`
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const fillers: net.Socket[] = []
-  t.after(() => {
-    for (const filler of fillers) filler.destroy()
-    child.kill('SIGKILL')
-  })
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  const port = Number(line.toString())
-  for (let i = 0; i < 2; i++) {
-    const filler = net.connect({ host: '127.0.0.5', port }).on('error', () => {})
-    fillers.push(filler)
-    await once(filler, 'connect')
-  }
-  return port
-}

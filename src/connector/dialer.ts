@@ -8,6 +8,9 @@
 import net from 'node:net'
 import { Deadlines } from '../base/deadlines.ts'
 import { Fault, type FaultCode } from '../base/faults.ts'
+import { KEEP_ALIVE } from '../base/keep-alive.ts'
+import { PATIENCE_MS } from '../base/patience.ts'
+import { shortageOf, shortageText } from '../base/shortage.ts'
 
 export interface DialerOptions {
   /** From the first attempt to the last. */
@@ -25,7 +28,7 @@ export class Dialer implements Disposable {
   readonly #headStartMs: number
   readonly #deadlines: Deadlines<Attempts>
 
-  constructor({ timeoutMs = 8000, headStartMs = 250 }: DialerOptions = {}) {
+  constructor({ timeoutMs = PATIENCE_MS.application, headStartMs = 250 }: DialerOptions = {}) {
     this.#headStartMs = headStartMs
     this.#deadlines = new Deadlines(timeoutMs, (attempts) => attempts.expire(timeoutMs))
   }
@@ -87,6 +90,7 @@ class Attempts {
       allowHalfOpen: true,
       noDelay: true,
       autoSelectFamily: false,
+      ...KEEP_ALIVE,
     })
     this.#sockets.add(socket)
     socket.once('connect', () => {
@@ -132,10 +136,10 @@ class Attempts {
   /** The failure of the address that came furthest: a refusal says more than a route that is not there. */
   #fault(): Fault {
     const ranked = this.#failures
-      .map((failure) => ({ ...failure, code: faultCodeOf(failure.errno) }))
+      .map((failure) => ({ ...failure, code: faultCodeOf(failure.errno, failure.address) }))
       .sort((a, b) => RANK.indexOf(a.code) - RANK.indexOf(b.code))
     const { code, address, errno } = ranked[0]!
-    return new Fault(code, `${endpoint(address, this.#port)}: ${errno}`, {
+    return new Fault(code, dialText(errno, address, this.#port), {
       seen: { address, port: this.#port, errno, tried: this.#failures.map((f) => `${f.address} ${f.errno}`) },
     })
   }
@@ -143,14 +147,23 @@ class Attempts {
 
 const RANK: readonly FaultCode[] = [
   'FD_EXHAUSTED',
+  'CONNECTOR_OVERLOADED',
   'APP_RESET',
   'APP_REFUSED',
   'APP_TIMEOUT',
   'APP_UNREACHABLE',
 ]
 
-/** What an errno of connect(2) means for the application. */
-export function faultCodeOf(errno: string): FaultCode {
+/** What was tried, and how it ended. */
+export function dialText(errno: string, address: string, port: number): string {
+  const what = shortageOf(errno, address) === undefined ? errno : shortageText(errno)
+  return `${endpoint(address, port)}: ${what}`
+}
+
+/** What an errno of connect(2) means for the application; or for this machine, where it was not even tried. */
+export function faultCodeOf(errno: string, address?: string): FaultCode {
+  const short = shortageOf(errno, address)
+  if (short !== undefined) return short.code
   switch (errno) {
     case 'ECONNREFUSED':
       return 'APP_REFUSED'
@@ -159,9 +172,6 @@ export function faultCodeOf(errno: string): FaultCode {
     case 'ECONNRESET':
     case 'EPIPE':
       return 'APP_RESET'
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'FD_EXHAUSTED'
     default:
       return 'APP_UNREACHABLE'
   }

@@ -13,9 +13,9 @@ function grantOf(tunnel: Awaited<ReturnType<typeof openTunnel>>) {
   return tunnel.grant({ echo: true, hosts: [], cidrs: [], addressCidrs: [], tcp: [], udp: [] })
 }
 
-test('a megabyte comes back unchanged, and the record says that it was no session of a person', async () => {
+test('a megabyte comes back unchanged, and there is no record: it was no session', async () => {
   await using tunnel = await openTunnel()
-  const { stream, session, opened, closed } = tunnel.open(await grantOf(tunnel), ECHO)
+  const { stream, opened, closed } = tunnel.open(await grantOf(tunnel), ECHO)
   await opened
   const [ours, theirs] = duplexPair()
   stream.attach(theirs)
@@ -23,8 +23,7 @@ test('a megabyte comes back unchanged, and the record says that it was no sessio
   ours.end(content)
   assert.ok((await buffer(ours)).equals(content))
   assert.equal((await closed).reason, 'done')
-  const record = tunnel.reports().find((report) => report.session === session)
-  assert.equal(record?.canary, true)
+  assert.deepEqual(tunnel.reports(), [])
 })
 
 test('a grant for the echo leads nowhere else, whatever else it says', async () => {

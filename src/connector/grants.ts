@@ -4,10 +4,11 @@
  * @module
  */
 import { asFault, Fault } from '../base/faults.ts'
+import type { KnownKeys } from '../link/known-keys.ts'
 import { type Grant, verifyGrant } from '../pki/grant.ts'
-import type { VerifyKeys } from '../pki/signing-keys.ts'
 import { grantReference } from '../wire/open.ts'
 import { Scope } from './scope.ts'
+import { NumbersOfGrants, type SessionNumbers } from './session-numbers.ts'
 import { GrantTotals } from './totals.ts'
 
 /** Grants one tunnel may hold; the oldest makes room. */
@@ -21,15 +22,25 @@ const REVOKED_KEEP_MS = 3_600_000
 export class GrantAuthority {
   /** Of all tunnels. */
   readonly totals = new GrantTotals()
-  #keys: VerifyKeys = new Map()
+  readonly #numbers = new NumbersOfGrants()
+  readonly #madeMs = performance.now()
+  /** When this process began, by the clock of control; not known before the first welcome. */
+  #startedMs: number | undefined
+  readonly known: KnownKeys
   readonly #revoked = new Map<string, number>()
 
-  get keys(): VerifyKeys {
-    return this.#keys
+  constructor(known: KnownKeys) {
+    this.known = known
   }
 
-  replaceKeys(keys: VerifyKeys): void {
-    this.#keys = keys
+  /** @param serverTimeMs Of a welcome: the first says when this process began. */
+  welcomed(serverTimeMs: number): void {
+    this.#startedMs ??= serverTimeMs - (performance.now() - this.#madeMs)
+  }
+
+  /** What an earlier process has opened with a grant from before the start is not known here. */
+  numbersOf(grant: Grant, nowMs: number): SessionNumbers {
+    return this.#numbers.of(grant, nowMs, this.#startedMs !== undefined && grant.issuedMs < this.#startedMs)
   }
 
   replaceRevoked(ids: readonly string[], nowMs: number): void {
@@ -51,6 +62,7 @@ export class GrantAuthority {
 export interface HeldGrant {
   readonly grant: Grant
   readonly scope: Scope
+  readonly numbers: SessionNumbers
 }
 
 /** The grants of one tunnel. A grant is bound to the certificate of the client, so to its tunnels. */
@@ -69,10 +81,11 @@ export class TunnelGrants {
     const reference = grantReference(jws)
     if (this.#held.has(reference) && !(this.#held.get(reference) instanceof Fault)) return
     if (this.#held.size >= MAX_PER_TUNNEL) this.#held.delete(this.#held.keys().next().value!)
-    const verified = verifyGrant(this.#authority.keys, jws, { ...this.#expect, nowMs }).then((grant) => ({
-      grant,
-      scope: new Scope(grant),
-    }))
+    const verified = verifyGrant(this.#authority.known.keys, jws, { ...this.#expect, nowMs }).then(
+      (grant) => {
+        return { grant, scope: new Scope(grant), numbers: this.#authority.numbersOf(grant, nowMs) }
+      },
+    )
     this.#held.set(reference, verified)
     const settle = (result: HeldGrant | Fault) => {
       if (this.#held.get(reference) === verified) this.#held.set(reference, result)

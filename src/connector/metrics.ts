@@ -18,6 +18,7 @@ export interface ConnectorFigures {
   readonly sessionsOpen: number
   readonly tunnelsOpen: number
   readonly reportsWaiting: number
+  readonly reportsShed: number
   readonly applicationsFailing: number
   readonly applicationsImpaired: number
   /** Paths to edges that let only TLS through. */
@@ -71,6 +72,7 @@ export function writeMetrics(figures: ConnectorFigures): string {
     'Session records not yet sent to the control plane',
     figures.reportsWaiting,
   )
+  text.counter('session_reports_shed_total', 'Session records given up', figures.reportsShed)
   text.gauge(
     'raw_phase_blocked',
     'Paths to edges that let only TLS through: pipes there are wrapped',

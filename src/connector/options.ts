@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { readConfig } from '../base/config.ts'
+import { name } from '../api/fields.ts'
+import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import type { Diagnose } from '../link/diagnosis.ts'
 import type { Examine } from '../link/self-examination.ts'
@@ -12,7 +13,7 @@ export const connectorConfig = z.strictObject({
   /** Provisioning key, read only while this machine is not enrolled. */
   keyFile: path.default('/etc/backstitch/provision_key'),
   /** Connector group that this machine is meant for: it does not enrol with a key of another one. */
-  group: z.string().min(1).max(128).optional(),
+  group: name.optional(),
   /** Identity, seal, status socket. Must survive a restart. */
   stateDir: path.default('/var/lib/backstitch/connector'),
   /** Machine factors that only root may read, written by a privileged step before the start. */
@@ -56,8 +57,7 @@ export function connectorOptions(values: z.input<typeof connectorConfig>, log: L
   return { ...connectorConfig.parse(values), log }
 }
 
-/** @throws {Fault} INVALID with file:line:column. An absent file is the defaults. */
-export async function readConnectorConfig(file = DEFAULT_CONFIG_FILE): Promise<ConnectorConfig> {
-  const config = await readConfig(file, { schema: connectorConfig, hop: 'connector' })
-  return config ?? connectorConfig.parse({})
+/** @throws {Fault} INVALID with file:line:column. Without one that is named, an absent file is the defaults. */
+export function readConnectorConfig(file?: string): Promise<ConnectorConfig> {
+  return readConfigOr(file, DEFAULT_CONFIG_FILE, { schema: connectorConfig, hop: 'connector' })
 }

@@ -24,6 +24,7 @@ function fixture(t: TestContext) {
         return () => {}
       },
     } as never,
+    moved: { worked: () => {}, failed: () => {} } as never,
     reach: {
       probed: ({ host }: { host: string }) => void said.push(`probed ${host}`),
       unwatched: ({ host }: { host: string }) => void said.push(`unwatched ${host}`),

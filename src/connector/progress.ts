@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import { FAULTS, type Fault } from '../base/faults.ts'
+import { wordsOf } from '../base/fault-words.ts'
+import type { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { DialStep } from '../link/dial.ts'
 import { faultToMessage } from '../link/fault-message.ts'
@@ -73,7 +74,8 @@ export class Progress {
     }
   }
 
-  fail(stage: StageNumber, fault: Fault): void {
+  /** @param said By whoever saw it, in a line of its own: then this one is for a closer look. */
+  fail(stage: StageNumber, fault: Fault, said = false): void {
     this.#stages = next(this.#stages, { on: 'fail', stage, atUs: this.#clock.monotonicUs(), fault })
     this.#observer?.failed(fault)
     const times = this.#repeated.code === fault.code ? this.#repeated.times + 1 : 1
@@ -81,9 +83,9 @@ export class Progress {
     const durationMs = durationOf(this.#stages, stage)
     const { code, hop, seen } = fault
     const again = times > 1 ? ` (${times} times)` : ''
-    const level = times % SAY_EVERY === 1 ? 'error' : 'debug'
+    const level = times % SAY_EVERY === 1 && !said ? 'error' : 'debug'
     this.#log[level](
-      { event: 'bring-up.failed', stage, durationMs, code, hop, seen, times, fix: FAULTS[code].fix },
+      { event: 'bring-up.failed', stage, durationMs, code, hop, seen, times, fix: wordsOf(fault).fix },
       `Stage ${stage} of 6, ${STAGES[stage]}: ${fault.message}${again}`,
     )
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Fault } from '../base/faults.ts'
+import type { Source } from '../link/bulk-lane.ts'
 import { type AgentMessage, agentMessage } from '../wire/control.ts'
 import { Reach } from './reach.ts'
 
@@ -14,12 +15,16 @@ function fixture(t: TestContext) {
   const told: AgentMessage[] = []
   const reach = new Reach()
   t.after(() => reach[Symbol.dispose]())
-  const tell = (message: AgentMessage) => void told.push(agentMessage.parse(message))
+  const tell = (source: Source<AgentMessage>) => {
+    for (let message = source(); message !== undefined; message = source())
+      told.push(agentMessage.parse(message))
+  }
   reach.resume(tell)
   return {
     reach,
     tell,
     told: () => told.splice(0).map((m) => m.type === 'reach' && `${m.host} ${m.ok ? 'ok' : m.fault?.code}`),
+    said: () => told.splice(0).map((m) => m.type === 'reach' && [m.ok, m.fault?.code]),
     pass: async (seconds: number) => {
       for (let i = 0; i < seconds; i++) {
         nowMs += 1000
@@ -89,11 +94,51 @@ test('Reach spends at most 20 attempts in a second', async (t) => {
   assert.ok(tries >= 100)
 })
 
-test('Reach: a fault of this machine or of the request is no news of the application', (t) => {
+test('Reach: a fault of this machine is no news of the application; a name that leads outside its segment is', (t) => {
   const { reach, told } = fixture(t)
   reach.note(APP, async () => undefined, new Fault('FD_EXHAUSTED', 'EMFILE'))
-  reach.note(APP, async () => undefined, new Fault('ADDRESS_FORBIDDEN', 'loopback'))
   assert.deepEqual(told(), [])
+  reach.note(APP, async () => undefined, new Fault('ADDRESS_FORBIDDEN', 'loopback'))
+  assert.deepEqual(told(), ['hr.example ADDRESS_FORBIDDEN'])
+})
+
+test('Reach tries as the last who asked would: a segment that was mended is tried as it is now', async (t) => {
+  const { reach, told, pass } = fixture(t)
+  const forbidden = new Fault('ADDRESS_FORBIDDEN', 'outside its networks')
+  reach.note(APP, async () => forbidden, forbidden)
+  reach.note(APP, async () => undefined, forbidden)
+  told()
+  await pass(2)
+  assert.deepEqual(told(), ['hr.example ok'])
+})
+
+test('Reach: UDP is known by its sessions alone, apart from TCP, and not for long once it was refused', async (t) => {
+  const { reach, told, pass } = fixture(t)
+  const udp = { ...APP, protocol: 'udp' } as const
+  reach.note(APP, async () => undefined, undefined)
+  reach.note(udp, undefined, refused)
+  assert.deepEqual(told(), ['hr.example ok', 'hr.example APP_REFUSED'])
+  assert.equal(reach.failing, 1)
+  reach.note(udp, undefined, undefined)
+  assert.deepEqual(told(), ['hr.example ok'])
+  reach.note(udp, undefined, refused)
+  await pass(62)
+  assert.equal(reach.failing, 0, 'nobody knows any more')
+})
+
+test('Reach: an application that is silent is reached, and told with what is known of it, until it answers', (t) => {
+  const { reach, said } = fixture(t)
+  const silent = (sessions: number) =>
+    new Fault('APP_SILENT', `${sessions} sessions`, { seen: { is: 'silent' } })
+  reach.note(APP, async () => undefined, undefined)
+  reach.silent(APP, silent(3))
+  reach.silent(APP, silent(4))
+  reach.silent(APP, undefined)
+  assert.deepEqual(said(), [
+    [true, undefined],
+    [true, 'APP_SILENT'],
+    [true, undefined],
+  ])
 })
 
 test('Reach tells everything again to a control plane that comes back', (t) => {
@@ -117,12 +162,7 @@ test('Reach: what was only watched and is watched no more makes nobody ill; what
 })
 
 test('Reach tells what a closer look has found, beside that it is reached, until it is well or not watched', (t) => {
-  const { reach, tell } = fixture(t)
-  const said: [boolean, string | undefined][] = []
-  reach.resume((message) => {
-    tell(message)
-    if (message.type === 'reach') said.push([message.ok, message.fault?.code])
-  })
+  const { reach, said } = fixture(t)
   const narrow = new Fault('PATH_MTU', 'hr.example:443: too narrow', { hop: 'application' })
   reach.note(APP, async () => undefined, undefined)
   reach.impaired(APP, narrow)
@@ -131,7 +171,7 @@ test('Reach tells what a closer look has found, beside that it is reached, until
   reach.note(APP, async () => refused, refused)
   reach.note(APP, async () => undefined, undefined)
   reach.impaired(APP, undefined)
-  assert.deepEqual(said, [
+  assert.deepEqual(said(), [
     [true, undefined],
     [true, 'PATH_MTU'],
     [true, 'PATH_MTU'],
@@ -140,6 +180,6 @@ test('Reach tells what a closer look has found, beside that it is reached, until
     [true, undefined],
   ])
   reach.impaired({ ...APP, host: 'unknown.example' }, narrow)
-  assert.equal(said.length, 6, 'what nobody has connected to is not told')
+  assert.deepEqual(said(), [], 'what nobody has connected to is not told')
   assert.equal(reach.failing, 0)
 })

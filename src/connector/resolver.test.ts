@@ -20,15 +20,26 @@ test('Resolver asks once for a name that many sessions want, then answers at onc
   assert.equal(asked, 1)
 })
 
+test('Resolver: a name that stands behind a hundred silent ones of one user is looked up at once for another', async () => {
+  using resolver = new Resolver({
+    threads: 4,
+    lookup: async (host) => (host === 'app' ? [{ address: '10.0.0.1' }] : await new Promise<never>(() => {})),
+  })
+  const mallory = Array.from({ length: 100 }, (_, n) => resolver.addresses(`silent${n}`, 'mallory'))
+  for (const one of [...mallory, resolver.addresses('app', 'mallory')]) Promise.resolve(one).catch(() => {})
+  assert.deepEqual(await resolver.addresses('app', 'asha'), ['10.0.0.1'])
+})
+
 const FAILURES = [
   { errno: 'ENOTFOUND', code: 'APP_NAME_NXDOMAIN' },
   { errno: 'EAI_AGAIN', code: 'APP_RESOLVER_DOWN' },
   { errno: 'EAI_FAIL', code: 'APP_RESOLVER_DOWN' },
 ]
 for (const { errno, code } of FAILURES) {
-  test(`Resolver: ${errno} is ${code}, says who was asked for what, and is not kept`, async () => {
+  test(`Resolver: ${errno} is ${code}, says who was asked for what, and is kept for a moment only`, async () => {
     let asked = 0
     using resolver = new Resolver({
+      keepFailedMs: 30,
       lookup: async () => {
         if (++asked === 1) throw refusal(errno)
         return [{ address: '10.0.0.1' }]
@@ -42,7 +53,12 @@ for (const { errno, code } of FAILURES) {
       assert.ok(Array.isArray(fault.seen.resolvers))
       return true
     })
-    assert.deepEqual(await resolver.addresses('hr.example'), ['10.0.0.1'])
+    const later = async () => resolver.addresses('hr.example')
+    await assert.rejects(later(), { code })
+    assert.equal(asked, 1, 'whoever asks again at once costs no lookup')
+    let found: readonly string[] | undefined
+    while (found === undefined) found = await later().catch(() => undefined)
+    assert.deepEqual(found, ['10.0.0.1'])
   })
 }
 
@@ -51,31 +67,27 @@ test('Resolver: a name without an address is NXDOMAIN, not an empty success', as
   await assert.rejects(Promise.resolve(resolver.addresses('a')), { code: 'APP_NAME_NXDOMAIN' })
 })
 
-test('Resolver: a resolver that does not answer is a fault in time, and holds no more than its share', async () => {
-  const waiting: (() => void)[] = []
-  let running = 0
+test('Resolver: silence of a resolver and our own shortage of threads are two faults', async () => {
+  const said: string[] = []
   using resolver = new Resolver({
-    timeoutMs: 40,
-    maxRunning: 2,
-    lookup: () => {
-      running++
-      return new Promise((resolve) => waiting.push(() => resolve([{ address: '10.0.0.9' }])))
-    },
+    ...{ timeoutMs: 40, threads: 1, lookup: () => new Promise(() => {}) },
+    onBusy: ({ detail }) => said.push(detail),
   })
-  const names = ['a', 'b', 'c', 'd']
+  assert.equal(resolver.busy, undefined)
   const keepAlive = setInterval(() => {}, 1000) // the deadlines of the resolver hold no process open
-  const results = await Promise.allSettled(names.map((name) => resolver.addresses(name)))
+  const asked = ['silent', 'behind'].map(async (host) => resolver.addresses(host))
+  const [silent, behind] = await Promise.allSettled(asked)
+  await assert.rejects(async () => resolver.addresses('another'), { code: 'LOOKUPS_BUSY' })
   clearInterval(keepAlive)
-  for (const result of results) {
-    assert.equal(result.status, 'rejected')
-    assert.equal((result as PromiseRejectedResult).reason.code, 'APP_RESOLVER_DOWN')
-  }
-  assert.equal(running, 2, 'two threads of the pool, never four')
-  for (const finish of waiting) finish()
-  const later = resolver.addresses('e')
-  await new Promise(setImmediate)
-  waiting.at(-1)!()
-  assert.deepEqual(await later, ['10.0.0.9'], 'and recovers')
+  assert.equal((silent as PromiseRejectedResult).reason.code, 'APP_RESOLVER_DOWN')
+  const { code, detail } = (behind as PromiseRejectedResult).reason
+  assert.equal(code, 'LOOKUPS_BUSY')
+  assert.doesNotMatch(detail, /silent/, 'names of others are not for whoever asks')
+  assert.match(
+    resolver.busy!.detail,
+    /^every thread for look-ups is held by a name without an answer \(1\): silent$/,
+  )
+  assert.deepEqual(said, [resolver.busy!.detail], 'said once, not for each name')
 })
 
 test('Resolver reads what the system knows: localhost, and a name that cannot exist', async () => {

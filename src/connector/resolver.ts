@@ -1,148 +1,155 @@
 /**
- * Names of applications to addresses, as every other program on this machine would resolve them
- * (nsswitch, /etc/hosts, search domains), which on Linux means getaddrinfo on the thread pool of the process.
- *
- * The pool is small and shared, and a dead resolver holds a thread for many seconds; so lookups are bounded,
- * questions for one name are asked once, answers are kept for a few seconds and failures are not kept.
+ * Names of applications to addresses, as every other program on this machine would resolve them, kept for a few
+ * seconds: getaddrinfo tells no TTL.
  *
  * @module
  */
 import dns from 'node:dns'
-import { Deadlines } from '../base/deadlines.ts'
-import { Fault } from '../base/faults.ts'
+import { Fault, type FaultCode } from '../base/faults.ts'
+import { type NameEnd, nameEnd } from '../base/name-errno.ts'
+import { ownHop } from '../base/own-hop.ts'
+import { shortageFault } from '../base/shortage.ts'
+import { NAME_THREADS, NamesBusy, SystemNames } from '../probe/system-names.ts'
 
 export interface ResolverOptions {
   /** As `dns.lookup` with `all`; tests give their own. */
   readonly lookup?: (host: string) => Promise<readonly { address: string }[]>
-  /** How long an answer is used again. getaddrinfo tells no TTL; this is short enough to follow a move. */
+  /** How long an answer is used again; short enough to follow a move. */
   readonly keepMs?: number
+  /** As long a failure is: short, so that a repair shows, and all the same nobody asks hundreds of times a second. */
+  readonly keepFailedMs?: number
   readonly timeoutMs?: number
-  /** Lookups at once: below the size of the thread pool, which TLS, files and signatures use too. */
-  readonly maxRunning?: number
+  readonly threads?: number
+  /** Of which a name found no thread; the names that hold them. Not more often than once in NOTED_MS. */
+  readonly onBusy?: (note: Fault) => void
 }
 
 const MAX_KEPT = 4096
-const MAX_WAITING = 1024
-const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4
+/** So long after the last name that found no thread, that is still said. */
+const NOTED_MS = 60_000
+const MAX_NAMED = 5
 
-interface Question {
-  readonly host: string
-  readonly answered: Promise<readonly string[]>
-  readonly resolve: (addresses: readonly string[]) => void
-  readonly reject: (fault: Fault) => void
-}
+type Kept = { readonly untilMs: number } & (
+  | { readonly addresses: readonly string[] }
+  | { readonly fault: Fault }
+)
 
 export class Resolver implements Disposable {
-  readonly #lookup: NonNullable<ResolverOptions['lookup']>
+  readonly #names: SystemNames
   readonly #keepMs: number
-  readonly #maxRunning: number
-  readonly #kept = new Map<string, { addresses: readonly string[]; untilMs: number }>()
-  readonly #asked = new Map<string, Question>()
-  readonly #waiting: Question[] = []
-  readonly #deadlines: Deadlines<Question>
-  #running = 0
+  readonly #keepFailedMs: number
+  readonly #kept = new Map<string, Kept>()
+  readonly #asked = new Map<string, Promise<readonly string[]>>()
+  readonly #onBusy: ((note: Fault) => void) | undefined
+  #busy: { readonly note: Fault; readonly untilMs: number } | undefined
 
   constructor(options: ResolverOptions = {}) {
-    const { keepMs = 5000, timeoutMs = 5000, maxRunning = Math.max(2, POOL_THREADS - 2) } = options
-    this.#lookup = options.lookup ?? ((host) => dns.promises.lookup(host, { all: true, order: 'verbatim' }))
+    this.#onBusy = options.onBusy
+    const { keepMs = 5000, keepFailedMs = 1000, timeoutMs, lookup, threads = NAME_THREADS.others } = options
     this.#keepMs = keepMs
-    this.#maxRunning = maxRunning
-    this.#deadlines = new Deadlines(timeoutMs, (question) =>
-      this.#fail(question, resolverDown(question.host, `no answer in ${timeoutMs} ms`)),
-    )
+    this.#keepFailedMs = keepFailedMs
+    this.#names = new SystemNames({
+      threads,
+      limitMs: timeoutMs,
+      lookup: lookup && (async (host) => (await lookup(host)).map(({ address }) => ({ address, family: 0 }))),
+    })
   }
 
   /**
    * The addresses of `host`, in the order the system prefers; the same array as long as the answer is kept.
    * At once when known, so that the common case costs no turn of the event loop.
    *
-   * @throws {Fault} by rejection: APP_NAME_NXDOMAIN, APP_RESOLVER_DOWN.
+   * @param by The user who asks, whose share of the look-ups it is; none: this process itself.
+   * @throws {Fault} by rejection: APP_NAME_NXDOMAIN, APP_RESOLVER_DOWN, LOOKUPS_BUSY.
    */
-  addresses(host: string): readonly string[] | Promise<readonly string[]> {
+  addresses(host: string, by?: string): readonly string[] | Promise<readonly string[]> {
     const kept = this.#kept.get(host)
     if (kept !== undefined) {
-      if (kept.untilMs > performance.now()) return kept.addresses
+      if (kept.untilMs > performance.now()) {
+        return 'addresses' in kept ? kept.addresses : Promise.reject(kept.fault)
+      }
       this.#kept.delete(host)
     }
-    return (this.#asked.get(host) ?? this.#ask(host)).answered
-  }
-
-  #ask(host: string): Question {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>()
-    promise.catch(() => {}) // a session that ended meanwhile no longer listens
-    const question: Question = { host, answered: promise, resolve, reject }
-    if (this.#waiting.length >= MAX_WAITING) {
-      reject(resolverDown(host, `${MAX_WAITING} names wait already`))
-      return question
+    const known = this.#asked.get(host)
+    if (known !== undefined) {
+      this.#names.alsoFor(host, by)
+      return known
     }
-    this.#asked.set(host, question)
-    this.#deadlines.add(question)
-    this.#waiting.push(question)
-    this.#next()
-    return question
+    const asked = this.#ask(host, by)
+    this.#asked.set(host, asked)
+    return asked
   }
 
-  #next(): void {
-    while (this.#running < this.#maxRunning) {
-      const question = this.#waiting.shift()
-      if (question === undefined) return
-      if (this.#asked.get(question.host) !== question) continue // its deadline has passed
-      this.#running++
-      this.#lookup(question.host)
-        .then(
-          (found) => this.#keep(question, [...new Set(found.map(({ address }) => address))]),
-          (error: NodeJS.ErrnoException) => this.#fail(question, faultOf(question.host, error)),
-        )
-        .finally(() => {
-          this.#running--
-          this.#next()
-        })
+  async #ask(host: string, by: string | undefined): Promise<readonly string[]> {
+    try {
+      const found = await this.#names.lookUp(host, by)
+      const addresses = [...new Set(found.map(({ address }) => address))]
+      if (addresses.length === 0) throw Object.assign(new Error('empty'), { code: 'ENODATA' })
+      this.#keep(host, { addresses, untilMs: performance.now() + this.#keepMs })
+      return addresses
+    } catch (error) {
+      // One user with their share of the look-ups is no trouble of this machine, and the name may be had by another.
+      if (error instanceof Fault) throw error
+      const fault = faultOf(host, error as NodeJS.ErrnoException)
+      if (fault.code === 'LOOKUPS_BUSY') this.#noteBusy()
+      this.#keep(host, { fault, untilMs: performance.now() + this.#keepFailedMs })
+      throw fault
+    } finally {
+      this.#asked.delete(host)
     }
   }
 
-  #keep(question: Question, addresses: readonly string[]): void {
-    if (addresses.length === 0) {
-      this.#fail(question, faultOf(question.host, Object.assign(new Error('empty'), { code: 'ENODATA' })))
-      return
-    }
+  /** LOOKUPS_BUSY for a minute after a name found no thread, with those that held them: for whoever looks after this machine. */
+  get busy(): Fault | undefined {
+    return this.#busy !== undefined && this.#busy.untilMs > performance.now() ? this.#busy.note : undefined
+  }
+
+  #noteBusy(): void {
+    const silent = this.#names.running
+    const named = silent.slice(0, MAX_NAMED).join(', ')
+    const more = silent.length > MAX_NAMED ? ', …' : ''
+    const text = `every thread for look-ups is held by a name without an answer (${silent.length}): ${named}${more}`
+    const note = new Fault('LOOKUPS_BUSY', text, { seen: { silent: silent.slice(0, MAX_NAMED) } })
+    if (this.busy === undefined) this.#onBusy?.(note)
+    this.#busy = { note, untilMs: performance.now() + NOTED_MS }
+  }
+
+  #keep(host: string, answer: Kept): void {
     if (this.#kept.size >= MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
-    this.#kept.set(question.host, { addresses, untilMs: performance.now() + this.#keepMs })
-    this.#settle(question)
-    question.resolve(addresses)
-  }
-
-  #fail(question: Question, fault: Fault): void {
-    this.#settle(question)
-    question.reject(fault)
-  }
-
-  #settle(question: Question): void {
-    this.#deadlines.delete(question)
-    if (this.#asked.get(question.host) === question) this.#asked.delete(question.host)
+    this.#kept.set(host, answer)
   }
 
   [Symbol.dispose](): void {
-    this.#deadlines[Symbol.dispose]()
+    this.#names[Symbol.dispose]()
     this.#kept.clear()
   }
 }
 
-/** EAI_NONAME and EAI_NODATA come as ENOTFOUND: the resolver answered. Everything else: it could not. */
 function faultOf(host: string, error: NodeJS.ErrnoException): Fault {
   const errno = error.code ?? 'unknown'
-  if (errno === 'ENOTFOUND' || errno === 'ENODATA') {
-    return new Fault('APP_NAME_NXDOMAIN', `${host} has no address`, {
-      cause: error,
-      seen: seenOf(host, errno),
-    })
-  }
-  return resolverDown(host, errno, error)
+  const resolvers = { name: host, resolvers: dns.getServers(), uid: process.getuid?.() ?? -1 }
+  const short = shortageFault(error.code, `${host} was not looked up`, {
+    cause: error,
+    seen: { ...resolvers, errno },
+  })
+  if (short !== undefined) return short
+  const code = codeOf(error)
+  // Ours are in words; those of getaddrinfo are known by their code.
+  const answer = error.code === 'ETIMEDOUT' || error instanceof NamesBusy ? error.message : errno
+  const what = code === 'APP_NAME_NXDOMAIN' ? 'has no address' : answer
+  const seen = { ...resolvers, answer }
+  const hop = code === 'INTERNAL' ? ownHop() : undefined
+  return new Fault(code, `${host}: ${what}`, { cause: error, hop, seen })
 }
 
-function resolverDown(host: string, what: string, cause?: unknown): Fault {
-  return new Fault('APP_RESOLVER_DOWN', `${host}: ${what}`, { cause, seen: seenOf(host, what) })
+/** Only what says so is the resolver's; an errno that nobody has met is nobody's, and told as it is. */
+function codeOf(error: NodeJS.ErrnoException): FaultCode {
+  if (error instanceof NamesBusy) return 'LOOKUPS_BUSY'
+  return CODES[nameEnd(error.code ?? 'unknown')]
 }
 
-function seenOf(name: string, answer: string) {
-  return { name, answer, resolvers: dns.getServers(), uid: process.getuid?.() ?? -1 }
-}
+const CODES = {
+  'no-name': 'APP_NAME_NXDOMAIN',
+  'no-answer': 'APP_RESOLVER_DOWN',
+  unknown: 'INTERNAL',
+} as const satisfies Record<NameEnd, FaultCode>

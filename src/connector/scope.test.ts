@@ -143,6 +143,43 @@ const ADDRESSES: { name: string; host: string; found: string[]; addressCidrs: st
       addressCidrs: ['0.0.0.0/0'],
     },
     { name: 'the connector itself, mapped', host: 'a', found: ['::ffff:10.0.0.5'], addressCidrs: [] },
+    {
+      name: 'the connector itself, through NAT64',
+      host: 'a',
+      found: ['64:ff9b::10.0.0.5'],
+      addressCidrs: [],
+    },
+    {
+      name: 'metadata through NAT64',
+      host: 'a',
+      found: ['64:ff9b::a9fe:a9fe'],
+      addressCidrs: ['64:ff9b::/96'],
+    },
+    { name: 'metadata, NAT64 of the site', host: 'a', found: ['64:ff9b:1::a9fe:a9fe'], addressCidrs: [] },
+    { name: 'metadata of Google', host: 'a', found: ['fd20:ce::254'], addressCidrs: ['fd20:ce::/32'] },
+    { name: 'metadata, translated', host: 'a', found: ['::ffff:0:169.254.169.254'], addressCidrs: [] },
+    { name: 'a unique local address', host: 'a', found: ['fd12::5'], addressCidrs: ['::/0'] },
+    {
+      name: 'a unique local address, of a network that is named; and the IPv4 address beside it',
+      host: 'a',
+      found: ['fd12::5', '10.0.0.1', 'fd13::5'],
+      addressCidrs: ['fd12::/16', '10.0.0.0/8'],
+      left: ['fd12::5', '10.0.0.1'],
+    },
+    {
+      name: 'RFC 1918 beside a unique local address that nobody named',
+      host: 'a',
+      found: ['fd12::5', '192.168.1.4'],
+      addressCidrs: [],
+      left: ['192.168.1.4'],
+    },
+    {
+      name: 'NAT64 that is named',
+      host: 'a',
+      found: ['64:ff9b::10.0.0.1', '64:ff9b::169.254.169.254'],
+      addressCidrs: ['64:ff9b::/96'],
+      left: ['64:ff9b::10.0.0.1'],
+    },
     { name: 'the connector itself', host: 'a', found: ['10.0.0.5'], addressCidrs: ['10.0.0.0/8'] },
     {
       name: 'the connector itself, named',
@@ -168,3 +205,13 @@ for (const { name, host, found, addressCidrs, left } of ADDRESSES) {
     })
   })
 }
+
+test('a refusal names the segment, each address, why it is special and the field that would allow it', () => {
+  const scope = new Scope(grant({ hosts: ['a'], addressCidrs: [] }))
+  assert.throws(() => scope.allowed('a', ['fd12::5', '64:ff9b::a9fe:a9fe'], OWN), {
+    code: 'ADDRESS_FORBIDDEN',
+    message:
+      /segment HR: a is at fd12::5 \(unique local, RFC 4193; .*addressCidrs names it\), 64:ff9b::a9fe:a9fe \(metadata: AWS.*\)/,
+  })
+  assert.throws(() => scope.allowed('fd12::5', ['fd12::5'], OWN), { message: /if cidrs names it/ })
+})

@@ -6,8 +6,8 @@
  */
 import { Fault } from '../base/faults.ts'
 import type { Grant } from '../pki/grant.ts'
-import { canonicalHost, inCidrs, isAddress, isForbiddenAddress } from '../policy/destination.ts'
-import { partsOf, specialNetworks } from '../policy/meant-networks.ts'
+import { canonicalHost, inCidrs, isAddress } from '../policy/destination.ts'
+import { DialLimits } from '../policy/dial-limits.ts'
 import { hostMatches, portIn } from '../policy/segment.ts'
 import type { Open } from '../wire/open.ts'
 
@@ -20,10 +20,7 @@ export class Scope {
   readonly #grant: ScopeOf
   readonly #names: ReadonlySet<string>
   readonly #patterns: readonly string[]
-  /** CIDRs of the segment that lie inside a forbidden range: it means them. */
-  readonly #explicit: readonly string[]
-  /** Single addresses of the segment: the only way to name an address of the connector itself. */
-  readonly #single: ReadonlySet<string>
+  readonly #limits: DialLimits
   readonly #covered = new Set<string>()
   /** By identity of the resolver's answer, which is the same array as long as the answer is kept. */
   readonly #checked = new WeakMap<readonly string[], readonly string[]>()
@@ -33,9 +30,7 @@ export class Scope {
     this.#names = new Set(grant.hosts.filter((host) => !host.startsWith('*')))
     this.#patterns = grant.hosts.filter((host) => host.startsWith('*'))
     // What was asked for (hosts, cidrs) opens no special range; only what the segment says of addresses does.
-    this.#explicit = specialNetworks(grant.addressCidrs)
-    const single = grant.addressCidrs.map(partsOf).filter(({ whole }) => whole)
-    this.#single = new Set(single.map(({ base }) => base))
+    this.#limits = new DialLimits(grant.addressCidrs)
   }
 
   /** @throws {Fault} BAD_DESTINATION or DESTINATION_OUTSIDE_GRANT. */
@@ -74,32 +69,17 @@ export class Scope {
     if (known !== undefined) return known
     const refused: string[] = []
     const kept = addresses.filter((address) => {
-      const why = this.#refusal(host, address, own)
+      const why = this.#limits.refusal(host, address, own)
       if (why !== undefined) refused.push(`${address} ${why}`)
       return why === undefined
     })
     if (kept.length === 0) {
-      throw new Fault('ADDRESS_FORBIDDEN', `${host} is at ${refused.join(', ')}`, {
-        seen: { host, segment: this.#grant.segmentName, addresses: refused },
+      const { segmentName } = this.#grant
+      throw new Fault('ADDRESS_FORBIDDEN', `segment ${segmentName}: ${host} is at ${refused.join(', ')}`, {
+        seen: { host, segment: segmentName, addresses: refused },
       })
     }
     this.#checked.set(addresses, kept)
     return kept
-  }
-
-  #refusal(host: string, address: string, own: ReadonlySet<string>): string | undefined {
-    const { addressCidrs } = this.#grant
-    if (address !== host && addressCidrs.length > 0 && !inCidrs(address, addressCidrs)) {
-      return `(outside ${addressCidrs.join(', ')})`
-    }
-    if (isForbiddenAddress(address)) {
-      return inCidrs(address, this.#explicit)
-        ? undefined
-        : '(a special address that the segment does not name)'
-    }
-    // A resolver may answer ::ffff:10.0.0.5, which is a way to 10.0.0.5.
-    const plain = canonicalHost(address)
-    if (own.has(plain)) return this.#single.has(plain) ? undefined : '(the connector itself)'
-    return undefined
   }
 }

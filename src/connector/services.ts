@@ -1,33 +1,45 @@
+import { CountedLines } from '../base/counted-lines.ts'
 import type { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { faultToMessage } from '../link/fault-message.ts'
 import { FlapWatch } from '../link/flap-watch.ts'
+import { KnownKeys } from '../link/known-keys.ts'
 import { RawPhase } from '../link/raw-phase.ts'
 import type { OutageReport } from '../link/self-examination.ts'
+import { ServerClock } from '../link/server-clock.ts'
 import { SessionReports } from '../link/session-reports.ts'
+import { lookAtUnacknowledged } from '../probe/stalls.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { ActiveSessions } from './active-sessions.ts'
 import { CloserLooks, type LookCloser } from './closer-look.ts'
 import { Dialer } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
+import { MovedNames } from './moved-names.ts'
 import { Probes } from './probes.ts'
 import { Reach } from './reach.ts'
 import { Resolver } from './resolver.ts'
-import { ServerClock } from './server-clock.ts'
+import { ConnectorShares } from './shares.ts'
+import { SilenceWatch } from './silence-watch.ts'
 import type { StreamServices } from './streams.ts'
 import { UdpFlows } from './udp.ts'
 import { Vitals } from './vitals.ts'
 
+const ASK_KERNEL_MS = 2000
+
 /** What all sessions of one connector share, whichever tunnel and control connection they came by. */
-export class Services implements StreamServices, Disposable {
+export class Services implements StreamServices, AsyncDisposable {
   readonly clock = new ServerClock()
   readonly log: Log
-  readonly authority = new GrantAuthority()
-  readonly resolver = new Resolver()
+  readonly authority: GrantAuthority
+  readonly resolver: Resolver
   readonly dialer = new Dialer()
+  readonly moved = new MovedNames()
   readonly udp = new UdpFlows()
+  readonly shares = new ConnectorShares()
   readonly reach = new Reach()
+  readonly unreached = new CountedLines()
   readonly looks: CloserLooks
+  readonly silence: SilenceWatch
   readonly probes: Probes
   readonly rawPhase: RawPhase
   readonly reports: SessionReports
@@ -37,11 +49,23 @@ export class Services implements StreamServices, Disposable {
 
   constructor(log: Log, look?: LookCloser) {
     this.log = log
+    this.authority = new GrantAuthority(new KnownKeys({ purpose: 'grant', log }))
+    this.resolver = new Resolver({
+      onBusy: ({ code, hop, seen, message }) =>
+        log.warn({ event: 'connector.lookups-busy', code, hop, seen }, message),
+    })
     this.looks = new CloserLooks({ log, reach: this.reach, look })
     this.probes = new Probes(this)
     this.rawPhase = new RawPhase({ log })
     this.reports = new SessionReports({ log })
-    this.active = new ActiveSessions(this.clock, this.reports)
+    this.silence = new SilenceWatch({
+      clock: this.clock,
+      log,
+      reach: this.reach,
+      unacknowledged: (address, port) =>
+        lookAtUnacknowledged({ address, port }, AbortSignal.timeout(ASK_KERNEL_MS)),
+    })
+    this.active = new ActiveSessions(this.clock, this.reports, this.silence)
     this.vitals = new Vitals({
       log,
       sessions: () => this.active.count,
@@ -62,15 +86,19 @@ export class Services implements StreamServices, Disposable {
       ...this.rawPhase.blocked,
       ...more,
       ...this.vitals.notes,
+      this.resolver.busy,
       this.#flaps?.fault,
       ...this.looks.notes,
+      ...this.silence.notes,
+      ...this.moved.notes,
     ]
     return notes.filter((note) => note !== undefined).map(faultToMessage)
   }
 
-  [Symbol.dispose](): void {
-    const { vitals, probes, looks, resolver, dialer, udp, reach, rawPhase, reports } = this
-    for (const part of [vitals, probes, looks, resolver, dialer, udp, reach, rawPhase, reports])
-      part[Symbol.dispose]()
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { vitals, probes, looks, silence, resolver, dialer, udp, reach, rawPhase, unreached } = this
+    const parts = [vitals, probes, looks, silence, resolver, dialer, udp, reach, rawPhase, unreached]
+    for (const part of parts) part[Symbol.dispose]()
+    await this.reports[Symbol.asyncDispose]()
   }
 }

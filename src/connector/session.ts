@@ -1,7 +1,9 @@
-import { FAULTS, type Hop } from '../base/faults.ts'
+import type { Pool } from '../base/shares.ts'
+import { closingHop } from '../mux/closing-hop.ts'
 import type { StreamEnd } from '../mux/options.ts'
 import type { MuxStream } from '../mux/stream.ts'
 import type { SessionReport, SessionTimes } from '../wire/control.ts'
+import { MAX_DETAIL_BYTES } from '../wire/limits.ts'
 import type { Open } from '../wire/open.ts'
 import type { HeldGrant } from './grants.ts'
 import { holdEarly } from './udp.ts'
@@ -25,53 +27,73 @@ export interface TunnelFacts {
 export class Session {
   readonly stream: MuxStream
   readonly open: Open
+  /** On record; the client's word until the grant is known. */
+  id: string
   readonly tunnel: TunnelFacts
   readonly startedMs: number
-  /** Set once the grant is known to be good. */
+  /** Set once the grant is known to be good, for this destination and this id. */
   held: HeldGrant | undefined
   dnsUs: number | undefined
   connectUs: number | undefined
   address: string | undefined
+  /** TCP: of the socket towards the application. */
+  nearPort: number | undefined
   /** Gives up resolving or dialling; set while that goes on. */
   cancel: (() => void) | undefined
   over = false
+  /** Of what is shared, what this session has one of. */
+  readonly #holds: Pool[] = []
   /** UDP: datagrams that came before the flow ran. */
   readonly early: Buffer[]
 
   constructor(stream: MuxStream, open: Open, tunnel: TunnelFacts, nowMs: number) {
     this.stream = stream
     this.open = open
+    this.id = open.session
     this.tunnel = tunnel
     this.startedMs = nowMs
     this.early = open.protocol === 'udp' ? holdEarly(stream) : NONE
   }
 
+  /** Takes one of `pool`, until `letGo` or the end. @throws {Fault} the device or its user has its share. */
+  hold(pool: Pool): void {
+    pool.take(this.tunnel.device, this.held!.grant.user)
+    this.#holds.push(pool)
+  }
+
+  letGo(pool: Pool): void {
+    const at = this.#holds.indexOf(pool)
+    if (at === -1) return
+    this.#holds.splice(at, 1)
+    pool.give(this.tunnel.device, this.held!.grant.user)
+  }
+
+  ended(): void {
+    for (const pool of this.#holds.splice(0)) pool.give(this.tunnel.device, this.held!.grant.user)
+  }
+
+  /** Of one whose grant is known. */
   report(state: 'open'): SessionReport
-  report(state: 'closed', end: StreamEnd, endedMs: number): SessionReport
-  report(state: 'open' | 'closed', end?: StreamEnd, endedMs?: number): SessionReport {
+  /** @param unanswered What is to be said of an end for which nobody gave a reason. */
+  report(state: 'closed', end: StreamEnd, endedMs: number, unanswered?: string): SessionReport
+  report(state: 'open' | 'closed', end?: StreamEnd, endedMs?: number, unanswered?: string): SessionReport {
     const { open, tunnel } = this
-    const grant = this.held?.grant
     return {
-      session: open.session,
+      session: this.id,
+      grant: this.held!.grant.id,
       side: 'connector',
       state,
       pipe: tunnel.pipe,
-      user: grant?.user,
-      device: tunnel.device,
-      connector: tunnel.connector,
       edge: tunnel.edge,
-      segment: grant?.segment,
-      rule: grant?.rule,
+      device: tunnel.device,
       protocol: open.protocol,
-      host: open.host,
       port: open.port,
       address: this.address,
       startedMs: this.startedMs,
       times: this.#times(),
       bytesUp: end?.bytesIn ?? this.stream.bytesIn,
       bytesDown: end?.bytesOut ?? this.stream.bytesOut,
-      canary: grant?.echo,
-      ...(end === undefined ? {} : closing(end, Math.max(endedMs ?? 0, this.startedMs))),
+      ...(end === undefined ? {} : closing(end, Math.max(endedMs ?? 0, this.startedMs), unanswered)),
     }
   }
 
@@ -82,17 +104,12 @@ export class Session {
   }
 }
 
-function closing(end: StreamEnd, endedMs: number) {
+function closing(end: StreamEnd, endedMs: number, unanswered: string | undefined) {
+  const detail = [end.detail, unanswered].filter((text) => text !== undefined && text !== '').join('; ')
   return {
     endedMs,
     closeReason: end.reason,
-    closeHop: closingHop(end),
-    closeDetail: end.detail.slice(0, 1024),
+    closeHop: closingHop(end, 'connector'),
+    closeDetail: detail.slice(0, MAX_DETAIL_BYTES),
   }
-}
-
-/** An orderly end belongs to whoever ended first; a fault to the hop that owns it. */
-function closingHop({ reason, by }: StreamEnd): Hop {
-  if (reason !== 'done') return FAULTS[reason].hop
-  return by === 'local' ? 'application' : 'client'
 }

@@ -25,8 +25,12 @@ interface Counts {
   readonly sessions: number
   /** Session records that control has not taken yet. */
   readonly sessionReportsWaiting: number
+  /** Given up since the start. */
+  readonly sessionReportsShed: number
   /** Applications whose last dial failed. */
   readonly applicationsFailing: number
+  /** The first few of them: why it is degraded. */
+  readonly failing: readonly { readonly application: string; readonly fault: FaultMessage }[]
   /** How slow this clock is against control; nothing before control said its time. */
   readonly clockSkewMs?: number
   readonly startToHealthyMs?: number

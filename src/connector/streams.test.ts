@@ -56,15 +56,13 @@ test('a session: OPEN with early data, OPENED with times, bytes both ways, half-
   assert.ok(answer.dnsUs > 0 && answer.connectUs > 0)
   assert.equal(await text(user), 'hello through the tunnel')
   assert.equal((await closed).reason, 'done')
-  const record = tunnel.reports().find((report) => report.session === session)
+  const record = await tunnel.record(session)
   assert.equal(record?.state, 'closed')
   assert.equal(record?.side, 'connector')
   assert.equal(record?.closeReason, 'done')
   assert.equal(record?.bytesUp, 24)
   assert.equal(record?.bytesDown, 24)
   assert.equal(record?.address, '127.0.0.1')
-  assert.equal(record?.device, tunnel.facts.device)
-  assert.ok(record?.segment?.startsWith('seg_') && record.rule?.startsWith('rul_'))
   assert.ok((record?.times.connectUs ?? 0) > 0)
 })
 
@@ -130,10 +128,54 @@ for (const { name, grant = [], to = {}, code } of REFUSALS) {
     assert.equal(end.reason, code)
     assert.equal(end.by, 'remote')
     assert.equal(reached, 0)
-    const record = tunnel.reports().find((report) => report.session === session)
-    assert.equal(record?.closeReason, code)
+    // On record is what was a session of its grant, and nothing that somebody has made up.
+    const good = await tunnel.grant()
+    const known = tunnel.open(good, { port })
+    await known.opened
+    known.stream.reset('CLIENT_RESET', '')
+    await tunnel.record(known.session)
+    const told = tunnel.reports().filter((report) => report.session === session)
+    assert.deepEqual(
+      told.map(({ closeReason }) => closeReason),
+      code === 'ADDRESS_FORBIDDEN' ? [code] : [],
+    )
   })
 }
+
+test('an id is of one stream: whatever else comes with it is on record under an id of its own', async (t) => {
+  const { port } = await application(t, (socket) => socket.pipe(socket))
+  await using tunnel = await openTunnel({ lookup: LOCAL })
+  const [jws, other, older] = [
+    await tunnel.grant(),
+    await tunnel.grant(),
+    await tunnel.grant({ issuedMs: Date.now() - 60_000 }),
+  ]
+  // What was opened before the start is not known: an id of a grant from then may have been used.
+  tunnel.services.authority.welcomed(Date.now() - 30_000)
+  const [first, another, past] = [jws, other, older].map((grant) => tunnel.open(grant, { port }))
+  const ends = [first!, another!, past!]
+  await Promise.all(ends.map(({ opened }) => opened))
+  for (const [grant, session] of [
+    [jws, first!.session],
+    [other, first!.session],
+    [jws, newId('ses')],
+  ] as const) {
+    const again = tunnel.open(grant, { port, session })
+    await again.opened
+    ends.push(again)
+  }
+  for (const { stream, closed } of ends) {
+    stream.reset('CLIENT_RESET', '')
+    await closed
+  }
+  const reports = () => tunnel.reports().filter(({ state }) => state === 'closed')
+  while (reports().length < ends.length) await new Promise(setImmediate)
+  const ids = reports().map(({ session }) => session)
+  assert.equal(new Set(ids).size, ends.length, 'six streams, six records')
+  assert.ok(ids.includes(first!.session) && ids.includes(another!.session))
+  assert.ok(!ids.includes(past!.session))
+  for (const { session, grant } of reports()) assert.equal(session.slice(14, 25), grant.slice(-11))
+})
 
 test('a grant is good until it ends, and not a moment longer, however often it was used', async (t) => {
   const { port } = await application(t, (socket) => socket.end())
@@ -207,6 +249,21 @@ test('a name that is bound anew is judged anew, and only what was judged is dial
   assert.equal(reached, 0)
 })
 
+test('a name with its final dot is looked up so, and is the same to the grant', async (t) => {
+  const inside = await application(t, (socket) => socket.end('inside'))
+  const asked: string[] = []
+  const lookup = async (host: string) => {
+    asked.push(host)
+    return LOCAL()
+  }
+  await using tunnel = await openTunnel({ lookup })
+  const jws = await tunnel.grant({ addressCidrs: ['127.0.0.1/32'] })
+  for (const absolute of [undefined, true] as const) {
+    await tunnel.open(jws, { port: inside.port, absolute }).opened
+  }
+  assert.deepEqual(asked, ['app.example', 'app.example.'])
+})
+
 test('what resolving and dialling meet is named, and control is told of the application', async (t) => {
   const { server, port } = await application(t, () => {})
   await new Promise((resolve) => server.close(resolve))
@@ -258,4 +315,23 @@ test('an application that resets closes the session with APP_RESET', async (t) =
   await opened
   sockets[0]!.resetAndDestroy()
   assert.equal((await closed).reason, 'APP_RESET')
+})
+
+test('a defect on the way to an application costs that session, with INTERNAL at the connector, and no other', async (t) => {
+  const { port } = await application(t, (socket) => socket.pipe(socket))
+  await using tunnel = await openTunnel({ lookup: LOCAL })
+  const jws = await tunnel.grant()
+  const good = tunnel.open(jws, { port })
+  await good.opened
+  tunnel.services.reach.note = () => {
+    throw new TypeError('a defect')
+  }
+  const bad = tunnel.open(jws, { port })
+  assert.equal((await bad.closed).reason, 'INTERNAL')
+  const record = await tunnel.record(bad.session)
+  assert.deepEqual([record.closeReason, record.closeHop], ['INTERNAL', 'connector'])
+  const [user, local] = await localPair(t)
+  good.stream.attach(local)
+  user.end('still here')
+  assert.equal(await text(user), 'still here')
 })

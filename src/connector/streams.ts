@@ -8,9 +8,12 @@
  */
 import { isIP } from 'node:net'
 import type { Clock } from '../base/clock.ts'
+import type { CountedLines } from '../base/counted-lines.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import { isOverShare } from '../base/shares.ts'
 import type { MuxStream } from '../mux/stream.ts'
+import { ownAddresses } from '../probe/own-addresses.ts'
 import type { Open } from '../wire/open.ts'
 import type { ActiveSessions } from './active-sessions.ts'
 import { attemptWithin } from './attempt.ts'
@@ -18,11 +21,13 @@ import type { Dialer } from './dialer.ts'
 import { openEcho } from './echo.ts'
 import type { GrantAuthority, HeldGrant } from './grants.ts'
 import { TunnelGrants } from './grants.ts'
-import { ownAddresses } from './own-addresses.ts'
+import type { MovedNames } from './moved-names.ts'
 import type { Probes } from './probes.ts'
-import type { Reach } from './reach.ts'
+import type { Application, Reach } from './reach.ts'
 import type { Resolver } from './resolver.ts'
 import { Session, type TunnelFacts } from './session.ts'
+import type { ConnectorShares } from './shares.ts'
+import type { SilenceWatch } from './silence-watch.ts'
 import type { UdpFlows } from './udp.ts'
 
 /** What all tunnels of a connector share. */
@@ -32,10 +37,15 @@ export interface StreamServices {
   readonly authority: GrantAuthority
   readonly resolver: Resolver
   readonly dialer: Dialer
+  readonly moved: MovedNames
   readonly udp: UdpFlows
   readonly reach: Reach
   readonly probes: Pick<Probes, 'used'>
   readonly active: ActiveSessions
+  readonly silence: Pick<SilenceWatch, 'opened'>
+  readonly shares: ConnectorShares
+  /** Dials that failed, by application and fault. */
+  readonly unreached: CountedLines
 }
 
 /** Serves the streams of one tunnel. */
@@ -75,26 +85,33 @@ export class TunnelStreams {
     if (session.over) return
     const { open } = session
     try {
-      session.held = held
-      this.#grants.checkNow(held, session.startedMs)
       if (held.grant.echo === true) {
+        this.#grants.checkNow(held, session.startedMs)
+        session.held = held
         this.#services.active.granted(session)
+        session.hold(this.#services.shares.sessions)
         openEcho(session)
         return
       }
       held.scope.check(open)
+      session.id = held.numbers.idFor(open.session, session.startedMs)
+      // From here on it is a session of that grant, and on record whatever comes of it.
+      session.held = held
       this.#services.active.granted(session)
+      this.#grants.checkNow(held, session.startedMs)
+      session.hold(this.#services.shares.sessions)
       if (isIP(open.host) !== 0) {
         session.dnsUs = 0
         this.#dial(session, held, [open.host])
         return
       }
       const askedUs = this.#services.clock.monotonicUs()
-      const answer = this.#services.resolver.addresses(open.host)
+      const name = open.absolute ? `${open.host}.` : open.host
+      const answer = this.#services.resolver.addresses(name, held.grant.user)
       if (answer instanceof Promise) {
         answer.then(
           (addresses) => this.#resolved(session, held, addresses, askedUs),
-          (error: unknown) => this.#unreached(session, asFault(error)),
+          (error: unknown) => session.stream.guard(() => this.#unreached(session, asFault(error))),
         )
       } else {
         session.dnsUs = 0
@@ -116,27 +133,56 @@ export class TunnelStreams {
 
   #dial(session: Session, held: HeldGrant, resolved: readonly string[]): void {
     const { stream, open } = session
-    const { clock, dialer, udp } = this.#services
-    const addresses = held.scope.allowed(open.host, resolved, ownAddresses())
+    const { clock, dialer, udp, shares, moved } = this.#services
+    const addresses = this.#allowed(session, held, resolved)
+    if (addresses === undefined) return
     const fromUs = clock.monotonicUs()
     if (open.protocol === 'udp') {
-      const address = addresses[0]!
-      session.cancel = udp.open(stream, session.early, { address, port: open.port }, (fault) => {
-        if (fault === undefined) this.#accept(session, address, 0)
-        else this.#unreached(session, fault)
-      })
+      session.hold(shares.udpPorts)
+      session.cancel = udp.open(
+        stream,
+        session.early,
+        { addresses, port: open.port },
+        {
+          ready: (address) => this.#accept(session, address, 0),
+          failed: (fault) => this.#unreached(session, fault),
+          answered: () => this.#note(held, open, undefined),
+        },
+      )
       return
     }
+    session.hold(shares.dials)
     session.cancel = dialer.dial(addresses, open.port, (fault, socket, address) => {
-      session.cancel = undefined
-      if (fault !== undefined) {
-        this.#unreached(session, fault)
-        return
-      }
-      this.#accept(session, address!, clock.monotonicUs() - fromUs)
-      stream.attach(socket!)
-      this.#note(held, open, undefined)
+      stream.guard(() => {
+        session.letGo(shares.dials)
+        session.cancel = undefined
+        if (fault !== undefined) {
+          moved.failed(open.host, addresses)
+          this.#unreached(session, fault)
+          return
+        }
+        moved.worked(open.host, address!)
+        this.#accept(session, address!, clock.monotonicUs() - fromUs)
+        session.nearPort = socket!.localPort
+        stream.attach(socket!)
+        this.#note(held, open, undefined)
+        this.#services.silence.opened(applicationOf(held, open), session)
+      })
     })
+  }
+
+  /** Where none is left, the name leads outside its segment: that is how things are with this application. */
+  #allowed(
+    session: Session,
+    { scope }: HeldGrant,
+    resolved: readonly string[],
+  ): readonly string[] | undefined {
+    try {
+      return scope.allowed(session.open.host, resolved, ownAddresses())
+    } catch (error) {
+      this.#unreached(session, asFault(error))
+      return undefined
+    }
   }
 
   #accept(session: Session, address: string, connectUs: number): void {
@@ -148,23 +194,46 @@ export class TunnelStreams {
   /** The application could not be reached: that is news for control, too. */
   #unreached(session: Session, fault: Fault): void {
     const { held, open } = session
-    if (held !== undefined && open.protocol === 'tcp') this.#note(held, open, fault)
+    if (held !== undefined) this.#note(held, open, fault)
+    this.#sayUnreached(session, fault)
     this.#refuse(session, fault)
   }
 
-  #note(held: HeldGrant, { host, port }: Open, fault: Fault | undefined): void {
-    const application = { segment: held.grant.segment, host, port }
+  /** The record of each session is with control; on this machine one line for each application and minute has to do. */
+  #sayUnreached({ id, open, held }: Session, { code, hop, detail, seen }: Fault): void {
+    const { unreached, log } = this.#services
+    const where = `${open.host}:${open.port}`
+    unreached.note(`${where} ${code}`, (times) => {
+      const about = { event: 'session.unreached', code, hop, host: open.host, port: open.port, times, seen }
+      const many = times === 1 ? '' : ` ${times} times within a minute`
+      log.warn(
+        { ...about, session: id, user: held?.grant.user },
+        `${where} was not reached${many}: ${code}: ${detail}`,
+      )
+    })
+  }
+
+  #note(held: HeldGrant, open: Open, fault: Fault | undefined): void {
+    const application = applicationOf(held, open)
     const { reach, probes } = this.#services
-    reach.note(application, attemptWithin(held.scope, this.#services), fault)
+    // Nothing tells whether a datagram of ours would be answered: only sessions can.
+    const attempt = open.protocol === 'udp' ? undefined : attemptWithin(held.scope, this.#services)
+    reach.note(application, attempt, fault)
     if (fault === undefined) probes.used(application)
   }
 
   #refuse(session: Session, fault: Fault): void {
     if (session.over) return
-    this.#services.log.debug(
-      { event: 'session.refused', session: session.open.session, code: fault.code, seen: fault.seen },
-      fault.detail,
-    )
+    const fields = { event: 'session.refused', session: session.id, code: fault.code }
+    if (fault.code === 'INTERNAL') this.#services.log.error({ ...fields, err: fault }, fault.detail)
+    else if (isOverShare(fault)) {
+      const about = { ...fields, event: 'share.full', device: this.#facts.device, seen: fault.seen }
+      this.#services.log.warn(about, fault.message)
+    } else this.#services.log.debug({ ...fields, seen: fault.seen }, fault.detail)
     session.stream.reset(fault.code, fault.detail)
   }
+}
+
+function applicationOf({ grant }: HeldGrant, { host, port, protocol }: Open): Application {
+  return { segment: grant.segment, host, port, ...(protocol === 'udp' ? { protocol } : {}) }
 }

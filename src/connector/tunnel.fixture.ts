@@ -4,11 +4,16 @@
  *
  * @module
  */
+
 import { once } from 'node:events'
 import net from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { systemClock } from '../base/clock.ts'
+import { CountedLines } from '../base/counted-lines.ts'
 import { newId } from '../base/ids.ts'
 import { silentLog } from '../base/log.ts'
+import { sessionId } from '../base/session-id.ts'
+import { KnownKeys } from '../link/known-keys.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import { TestTenant } from '../link/tenant.fixture.ts'
 import { tunnelAsClient, tunnelAsConnector } from '../link/tunnel.ts'
@@ -17,19 +22,23 @@ import type { StreamEnd } from '../mux/options.ts'
 import type { MuxStream } from '../mux/stream.ts'
 import { type Grant, signGrant } from '../pki/grant.ts'
 import { identityUri } from '../pki/identity.ts'
-import { newSigningKey, verifyKeys } from '../pki/signing-keys.ts'
+import { newSigningKey } from '../pki/signing-keys.ts'
 import type { AgentMessage, SessionReport } from '../wire/control.ts'
 import { grantReference, type Open, type Opened } from '../wire/open.ts'
 import { ActiveSessions } from './active-sessions.ts'
 import { Dialer, type DialerOptions } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
+import { MovedNames } from './moved-names.ts'
 import { Reach } from './reach.ts'
 import { Resolver, type ResolverOptions } from './resolver.ts'
+import { ConnectorShares } from './shares.ts'
+import { SilenceWatch, type SilenceWatchOptions } from './silence-watch.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
 import { UdpFlows } from './udp.ts'
 
 export interface TunnelFixture extends AsyncDisposable {
   readonly services: StreamServices
+  readonly silence: SilenceWatch
   readonly client: Mux
   readonly facts: { readonly connector: string; readonly device: string }
   /** What control was told. */
@@ -38,7 +47,9 @@ export interface TunnelFixture extends AsyncDisposable {
   grant(change?: Partial<Grant>, key?: 'ours' | 'foreign'): Promise<string>
   /** Sends the grant and opens a stream that names it. */
   open(jws: string, to: Partial<Open>): Opening
-  /** Session records so far. */
+  /** The record of this session, once it is over here, too. */
+  record(session: string): Promise<SessionReport>
+  /** All that control was told of sessions. */
   reports(): SessionReport[]
 }
 
@@ -51,7 +62,14 @@ export interface Opening {
 }
 
 export async function openTunnel(
-  o: Pick<ResolverOptions, 'lookup' | 'keepMs'> & { dialer?: DialerOptions; udpIdleMs?: number } = {},
+  o: Pick<ResolverOptions, 'lookup' | 'keepMs'> & {
+    dialer?: DialerOptions
+    udpIdleMs?: number
+    /** Monotonic milliseconds, for whoever judges sessions by what they carry. */
+    now?: () => number
+    unacknowledged?: SilenceWatchOptions['unacknowledged']
+    shares?: ConnectorShares
+  } = {},
 ): Promise<TunnelFixture> {
   const tenant = await TestTenant.create()
   const foreignKey = newSigningKey(Date.now())
@@ -76,20 +94,37 @@ export async function openTunnel(
 
   const reportsOut = new SessionReports({ log: silentLog, flushMs: 0, openAfterMs: 60_000 })
   const told: AgentMessage[] = []
-  reportsOut.resume((message) => void told.push(message))
+  reportsOut.resume(async (message) => {
+    told.push(message)
+    return { type: 'session-kept', id: message.id, refused: 0 }
+  })
+  const known = new KnownKeys({ purpose: 'grant', log: silentLog })
+  const { rootPem } = tenant.authority
+  await known.take(await tenant.keySet('grant'), {
+    identity: tenant.identity('connector', connectorId),
+    rootPem,
+  })
+  const reach = new Reach()
+  const { now, unacknowledged } = o
+  const silence = new SilenceWatch({ clock: systemClock, log: silentLog, reach, now, unacknowledged })
   const services: StreamServices = {
+    unreached: new CountedLines(),
+    moved: new MovedNames(),
     clock: systemClock,
     log: silentLog,
-    authority: new GrantAuthority(),
+    authority: new GrantAuthority(known),
     resolver: new Resolver({ lookup: o.lookup, keepMs: o.keepMs }),
     dialer: new Dialer(o.dialer),
     udp: new UdpFlows(o.udpIdleMs),
-    reach: new Reach(),
+    shares: o.shares ?? new ConnectorShares(),
+    reach,
+    silence,
     probes: { used: () => {} },
-    active: new ActiveSessions(systemClock, reportsOut),
+    active: new ActiveSessions(systemClock, reportsOut, silence),
   }
-  services.authority.replaceKeys(verifyKeys([tenant.signingKey.publicJwk]))
-  services.reach.resume((message) => void told.push(message))
+  services.reach.resume((source) => {
+    for (let message = source(); message !== undefined; message = source()) told.push(message)
+  })
   const facts = {
     connector: connectorId,
     device: deviceId,
@@ -106,16 +141,24 @@ export async function openTunnel(
     onGrant: streams.onGrant,
   })
   const client = new Mux(clientEnd.socket, { role: 'client' })
+  const reports = () => {
+    reportsOut.flush()
+    return told.flatMap((message) => (message.type === 'session' ? message.reports : []))
+  }
   const sent = new Set<string>()
+  const signed = new Map<string, { id: string; expiresMs: number }>()
+  let opened = 0
 
   return {
     services,
+    silence,
     client,
     facts,
     told,
-    grant: (change = {}, key = 'ours') =>
-      signGrant(key === 'ours' ? tenant.signingKey : foreignKey, {
-        id: newId('grt'),
+    async grant(change = {}, key = 'ours') {
+      const issuedMs = change.issuedMs ?? Date.now()
+      const grant: Grant = {
+        id: newId('grt', issuedMs),
         tenant: tenant.id,
         user: newId('usr'),
         userName: 'asha',
@@ -130,38 +173,47 @@ export async function openTunnel(
         addressCidrs: ['127.0.0.0/8', '::1/128'],
         tcp: [[1, 65_535]],
         udp: [[1, 65_535]],
-        issuedMs: Date.now(),
-        expiresMs: Date.now() + 600_000,
+        issuedMs,
+        expiresMs: issuedMs + 600_000,
         ...change,
-      }),
+      }
+      const jws = await signGrant(key === 'ours' ? tenant.signingKey : foreignKey, grant)
+      signed.set(jws, grant)
+      return jws
+    },
     open(jws, to) {
       if (!sent.has(jws)) client.sendGrant(jws)
       sent.add(jws)
-      const opened = Promise.withResolvers<Opened>()
+      const answered = Promise.withResolvers<Opened>()
       const closed = Promise.withResolvers<StreamEnd>()
-      opened.promise.catch(() => {})
-      const session = newId('ses')
+      answered.promise.catch(() => {})
+      const session = to.session ?? sessionId(signed.get(jws)!, opened++, Date.now())
       const stream = client.open(
-        { session, grant: grantReference(jws), protocol: 'tcp', host: 'app.example', port: 80, ...to },
+        { grant: grantReference(jws), protocol: 'tcp', host: 'app.example', port: 80, ...to, session },
         {
-          opened: (answer) => opened.resolve(answer),
+          opened: (answer) => answered.resolve(answer),
           closed: (end) => {
-            opened.reject(end)
+            answered.reject(end)
             closed.resolve(end)
           },
         },
       )
-      return { stream, session, opened: opened.promise, closed: closed.promise }
+      return { stream, session, opened: answered.promise, closed: closed.promise }
     },
-    reports: () => {
-      reportsOut.flush()
-      return told.flatMap((message) => (message.type === 'session' ? message.reports : []))
+    reports,
+    record: async (session) => {
+      for (;;) {
+        const found = reports().find((report) => report.session === session && report.state === 'closed')
+        if (found) return found
+        await setImmediate()
+      }
     },
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()
       const { resolver, dialer, udp, reach } = services
-      for (const part of [resolver, dialer, udp, reach, reportsOut]) part[Symbol.dispose]()
+      for (const part of [resolver, dialer, udp, reach]) part[Symbol.dispose]()
+      await reportsOut[Symbol.asyncDispose]()
     },
   }
 }

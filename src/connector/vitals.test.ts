@@ -109,6 +109,29 @@ test('an overload is one line when it begins and one when it ends, with the sess
   assert.equal(changes, 2)
 })
 
+test('a figure that fills up beside another is a line of its own, and one that is left is none', async () => {
+  const lines: string[] = []
+  let nowMs = 1_000_000
+  let figures: Figures = figuresSample()
+  using vitals = new Vitals({
+    log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) }),
+    ...{ sessions: () => 0, sessionsBy: () => [] },
+    reader: { read: async () => figures },
+    nowMs: () => nowMs,
+  })
+  const step = async (o: Partial<Figures>) => {
+    figures = figuresSample({ fdLimit: 100, ...o })
+    nowMs += 5000
+    await vitals.sample()
+  }
+  for (let i = 0; i < 4; i++) await step({ cpuWaitPercent: 60 })
+  for (let i = 0; i < 4; i++) await step({ cpuWaitPercent: 60, fds: 100 })
+  for (let i = 0; i < 4; i++) await step({ fds: 100 })
+  assert.equal(lines.length, 2, lines.join('\n'))
+  assert.doesNotMatch(lines[0]!, /descriptors/)
+  assert.match(lines[1]!, /descriptors 100 % \(100 of 100\); had work and no processor 60 % of the time/)
+})
+
 test('memory that only grows is said once', async () => {
   const events: string[] = []
   let i = 0

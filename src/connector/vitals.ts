@@ -108,7 +108,9 @@ export class Vitals implements Disposable {
   #sayOverload(before: Overload | undefined): void {
     const { log } = this.#o
     const now = this.overload
-    if (now !== undefined && before === undefined) {
+    // Also when another figure is full as well: each has a cause and a cure of its own.
+    const more = this.#overload?.figures.some((name) => !before?.figures.includes(name))
+    if (now !== undefined && more) {
       log.warn({ event: 'connector.overloaded', code: now.code, hop: now.hop, seen: now.seen }, now.message)
     } else if (now === undefined && before !== undefined) {
       const durationMs = this.#nowMs() - before.sinceMs

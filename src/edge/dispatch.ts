@@ -1,19 +1,24 @@
 import type net from 'node:net'
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
-import type { EdgeAuthority } from '../link/control-port.ts'
+import { type Kind, kindOf } from '../link/arrival.ts'
+import { peekClientHello } from '../link/client-hello.ts'
 import type { Credentials } from '../link/credentials.ts'
 import { type ReceivedHalf, receiveHalf } from '../link/receive-half.ts'
-import { peekClientHello } from './client-hello.ts'
-import { type Arrival, type Front, kindOf } from './front.ts'
-import type { Kind } from './metrics.ts'
+import type { EdgeAuthority } from './edge-authority.ts'
+import type { Relays } from './relays.ts'
 import type { Rendezvous, Seat } from './rendezvous.ts'
+import type { EdgeShares } from './shares.ts'
 
 export interface DispatchOptions {
   /** Asked at every handshake: they are renewed. */
   readonly credentials: () => Credentials
   readonly authority: EdgeAuthority
+  /** That of the control plane. */
+  readonly clock: Clock
   readonly rendezvous: Rendezvous
-  readonly front: Front
+  readonly shares: EdgeShares
+  readonly relays: Relays
 }
 
 /** Tells connections apart by the ALPN of their ClientHello and gives them to who serves them. */
@@ -29,21 +34,21 @@ export class Dispatch {
    *
    * @throws {Fault} what the peer was refused with; the reason of the signal, which is the deadline.
    */
-  async take(socket: net.Socket, arrival: Arrival, only?: Kind): Promise<Kind> {
-    const { alpn } = await peekClientHello(socket, arrival.signal)
+  async take(socket: net.Socket, signal: AbortSignal, only?: Kind): Promise<Kind> {
+    const { alpn } = await peekClientHello(socket, signal)
     const kind = kindOf(alpn)
     if (only !== undefined && kind !== only) {
       throw new Fault('PROTOCOL_ERROR', `this port is for ${only} connections, not for ${kind}`, {
         hop: 'edge',
       })
     }
-    if (kind === 'pipe') await this.#takeHalf(socket, arrival.signal)
-    else await this.#o.front.take(kind, socket, arrival)
+    if (kind === 'pipe') await this.#takeHalf(socket, signal)
+    else await this.#o.relays.take(kind, socket, signal)
     return kind
   }
 
   async #takeHalf(socket: net.Socket, signal: AbortSignal): Promise<void> {
-    const { authority, rendezvous, credentials } = this.#o
+    const { authority, rendezvous, shares, credentials } = this.#o
     let seat: Seat | undefined
     let half: ReceivedHalf | undefined
     try {
@@ -51,6 +56,8 @@ export class Dispatch {
         credentials: credentials(),
         ticketKeys: () => authority.ticketKeys(),
         isRevoked: (serial) => authority.isRevoked(serial),
+        came: (peer) => shares.came(peer),
+        clock: this.#o.clock,
         admit: (ticket, peer) => {
           seat = rendezvous.admit(ticket, peer)
         },

@@ -1,7 +1,8 @@
 import os from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs } from '../base/backoff.ts'
-import { asFault, FAULTS, Fault } from '../base/faults.ts'
+import { wordsOf } from '../base/fault-words.ts'
+import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import { PROGRAM } from '../base/version.ts'
@@ -14,9 +15,9 @@ import { createKeyAndCsr } from '../pki/csr.ts'
 import { PROTOCOL_VERSION } from '../wire/control.ts'
 import {
   dropPending,
+  type EdgeIdentity,
   type KeyPair,
   loadPending,
-  type RemoteEdgeIdentity,
   saveIdentity,
   savePending,
 } from './edge-identity.ts'
@@ -36,9 +37,11 @@ export interface EnrolEdgeOptions {
 const RETRY = { baseMs: 1000, capMs: 30_000 }
 /** A fault that only a person can repair is tried again at this pace. */
 const HOPELESS_MS = 10_000
+/** Beside the control plane it is no person who does: each start of that writes a key. */
+const BESIDE_MS = RETRY.baseMs
 
 /** Enrols, however often it takes. @throws the reason of `o.signal`; nothing else. */
-export async function enrolUntilDone(state: StateDir, o: EnrolEdgeOptions): Promise<RemoteEdgeIdentity> {
+export async function enrolUntilDone(state: StateDir, o: EnrolEdgeOptions): Promise<EdgeIdentity> {
   let said = ''
   for (let attempt = 0; ; attempt++) {
     o.signal.throwIfAborted()
@@ -51,8 +54,9 @@ export async function enrolUntilDone(state: StateDir, o: EnrolEdgeOptions): Prom
       o.onFailed(fault)
       const level = said === code ? 'debug' : 'error'
       said = code
-      o.log[level]({ event: 'edge.enrol-failed', code, hop, seen, fix: FAULTS[code].fix }, fault.message)
-      const waitMs = fault.retry ? Math.max(RETRY.baseMs, backoffMs(attempt, RETRY)) : HOPELESS_MS
+      o.log[level]({ event: 'edge.enrol-failed', code, hop, seen, fix: wordsOf(fault).fix }, fault.message)
+      const hopelessMs = o.home?.socket === undefined ? HOPELESS_MS : BESIDE_MS
+      const waitMs = fault.retry ? Math.max(RETRY.baseMs, backoffMs(attempt, RETRY)) : hopelessMs
       await sleep(waitMs, undefined, { signal: o.signal })
     }
   }
@@ -64,7 +68,7 @@ function ofThisEdge(fault: Fault): Fault {
   return hop === 'connector' ? new Fault(code, detail, { hop: 'edge', seen, cause: fault }) : fault
 }
 
-async function enrol(state: StateDir, o: EnrolEdgeOptions): Promise<RemoteEdgeIdentity> {
+async function enrol(state: StateDir, o: EnrolEdgeOptions): Promise<EdgeIdentity> {
   const key = await readKeyFile(o.keyFile, o.log)
   const home = o.home ?? { host: key.edgeHost, port: key.edgePort }
   const pair = o.ended ?? (await pendingPair(state))
@@ -83,7 +87,7 @@ async function enrol(state: StateDir, o: EnrolEdgeOptions): Promise<RemoteEdgeId
   }
   const reply = await postEnrol(home, key.pin, body, { egress: o.egress, signal: o.signal })
   requireOwnCertificate(reply, { role: 'edge', keyPem: pair.keyPem, pin: key.pin })
-  const identity: RemoteEdgeIdentity = {
+  const identity: EdgeIdentity = {
     id: reply.id,
     tenant: reply.tenant,
     keyPem: pair.keyPem,

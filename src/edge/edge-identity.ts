@@ -29,14 +29,14 @@ const edgeIdentity = z.strictObject({
   /** The edge beside the control plane. */
   home: z.strictObject({ host: z.string(), port: z.number() }),
 })
-export type RemoteEdgeIdentity = z.infer<typeof edgeIdentity>
+export type EdgeIdentity = z.infer<typeof edgeIdentity>
 
 /** @returns undefined before enrolment. @throws {Fault} INVALID for a damaged file; STATE_UNWRITABLE. */
-export async function loadIdentity(state: StateDir): Promise<RemoteEdgeIdentity | undefined> {
+export async function loadIdentity(state: StateDir): Promise<EdgeIdentity | undefined> {
   return read(state, FILE, edgeIdentity)
 }
 
-export async function saveIdentity(state: StateDir, identity: RemoteEdgeIdentity): Promise<void> {
+export async function saveIdentity(state: StateDir, identity: EdgeIdentity): Promise<void> {
   await state.write(FILE, `${JSON.stringify(identity, undefined, 2)}\n`)
 }
 
@@ -53,13 +53,13 @@ export async function dropPending(state: StateDir): Promise<void> {
   await state.remove(PENDING_FILE)
 }
 
-export function credentialsOf(identity: RemoteEdgeIdentity): Credentials {
+export function credentialsOf(identity: EdgeIdentity): Credentials {
   const { id, tenant, keyPem, certificate, rootPem, notAfterMs, generation } = identity
   return { identity: { tenant, role: 'edge', id }, keyPem, certificate, rootPem, notAfterMs, generation }
 }
 
 /** Two thirds of the life of the certificate, counted from when it came. */
-export function renewAtMs({ receivedMs, notAfterMs }: RemoteEdgeIdentity): number {
+export function renewAtMs({ receivedMs, notAfterMs }: EdgeIdentity): number {
   return receivedMs + ((notAfterMs - receivedMs) * 2) / 3
 }
 

@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { readConfig } from '../base/config.ts'
+import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import type { EdgeLimits } from '../link/limits.ts'
 import type { Examine } from '../link/self-examination.ts'
 
 const path = z.string().min(1).max(4096)
@@ -30,8 +32,11 @@ const edgeConfig = z.strictObject({
 })
 export type EdgeConfig = z.output<typeof edgeConfig>
 
-export interface RemoteEdgeOptions extends Omit<EdgeConfig, 'listen'> {
+export interface EdgeDaemonOptions extends Omit<EdgeConfig, 'listen' | 'home'> {
   readonly listen: { readonly host: string; readonly port: number }
+  /** The edge beside the control plane, in place of the one that the identity or key names; or its socket. */
+  readonly home?: EdgeAddress
+  readonly limits?: Partial<EdgeLimits>
   readonly log: Log
   readonly env?: NodeJS.ProcessEnv
   /** Asked when the control connection does not come up; none: outages are recorded and not explained. */
@@ -40,7 +45,7 @@ export interface RemoteEdgeOptions extends Omit<EdgeConfig, 'listen'> {
 
 export const DEFAULT_EDGE_CONFIG = '/etc/backstitch/edge.yaml'
 
-/** @throws {Fault} INVALID with file:line:column. An absent file is the defaults. */
-export async function readEdgeConfig(file = DEFAULT_EDGE_CONFIG): Promise<EdgeConfig> {
-  return (await readConfig(file, { schema: edgeConfig, hop: 'edge' })) ?? edgeConfig.parse({})
+/** @throws {Fault} INVALID with file:line:column. Without one that is named, an absent file is the defaults. */
+export function readEdgeConfig(file?: string): Promise<EdgeConfig> {
+  return readConfigOr(file, DEFAULT_EDGE_CONFIG, { schema: edgeConfig, hop: 'edge' })
 }

@@ -1,6 +1,14 @@
+import { rfc3339 } from '../base/clock.ts'
+import type { Fault } from '../base/faults.ts'
+import { VERSION } from '../base/version.ts'
+import type { LinkState } from '../link/control-link.ts'
+import { type Egress, explainEgress } from '../link/egress.ts'
+import { faultToMessage } from '../link/fault-message.ts'
 import type { OutageReport } from '../link/self-examination.ts'
 import type { FaultMessage } from '../wire/control.ts'
-import type { EdgeStats } from './edge.ts'
+import type { Edge, EdgeStats } from './edge.ts'
+import type { EdgeIdentity } from './edge-identity.ts'
+import type { EdgeDaemonOptions } from './edge-options.ts'
 
 /** The document that the status socket of a remote edge gives to whoever connects. */
 export interface EdgeDaemonStatus {
@@ -22,5 +30,44 @@ export interface EdgeDaemonStatus {
   readonly stats?: EdgeStats
   readonly fault?: FaultMessage
   readonly outages?: OutageReport
+  readonly stoodStill?: Fault
   readonly notes: readonly FaultMessage[]
+}
+
+export interface EdgeParts {
+  readonly options: Pick<EdgeDaemonOptions, 'home' | 'listen'>
+  readonly startedMs: number
+  readonly identity: EdgeIdentity | undefined
+  readonly link: LinkState | undefined
+  readonly edge: Edge | undefined
+  readonly egress: Egress | undefined
+  readonly skewMs: number | undefined
+  readonly fault: Fault | undefined
+  readonly outages: OutageReport | undefined
+  readonly stoodStill: Fault | undefined
+}
+
+export function describeEdge(parts: EdgeParts): EdgeDaemonStatus {
+  const { options, identity, link, edge, egress, fault } = parts
+  const home = options.home ?? identity?.home
+  const stats = edge?.stats()
+  const reach = link?.is === 'up' ? 'connected' : 'disconnected'
+  return {
+    role: 'edge',
+    version: VERSION,
+    pid: process.pid,
+    state: identity === undefined ? 'enrolling' : stats?.draining ? 'draining' : reach,
+    startedAt: rfc3339(parts.startedMs),
+    id: identity?.id,
+    tenant: identity?.tenant,
+    certificate: identity && { notAfter: rfc3339(identity.notAfterMs), generation: identity.generation },
+    listen: edge && { host: options.listen.host, port: edge.port },
+    edge: home && { ...home, rttUs: link?.is === 'up' ? link.channel.rttUs : undefined },
+    egress: home && egress && explainEgress(egress, home).trimEnd(),
+    clockSkewMs: parts.skewMs,
+    stats,
+    fault: fault && faultToMessage(fault),
+    outages: parts.outages,
+    notes: [edge?.shortage, parts.stoodStill].filter((note) => note !== undefined).map(faultToMessage),
+  }
 }

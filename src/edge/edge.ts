@@ -1,51 +1,47 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { Registry } from 'prom-client'
+import { type Clock, systemClock } from '../base/clock.ts'
 import { deadline } from '../base/deadline.ts'
-import { asFault } from '../base/faults.ts'
+import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import type { ControlPort, EdgeAuthority } from '../link/control-port.ts'
+import { Admission, type Visit } from '../link/admission.ts'
+import type { Kind } from '../link/arrival.ts'
 import type { Credentials } from '../link/credentials.ts'
+import { DescriptorReserve } from '../link/descriptor-reserve.ts'
+import { DEFAULT_LIMITS, type EdgeLimits } from '../link/limits.ts'
 import type { Peer } from '../pki/verify.ts'
-import { Admission, type Visit } from './admission.ts'
 import { Dispatch } from './dispatch.ts'
-import type { Front } from './front.ts'
-import { HomeFront } from './home-front.ts'
-import { DEFAULT_LIMITS, type EdgeLimits } from './limits.ts'
+import type { EdgeAuthority } from './edge-authority.ts'
 import { listenOn } from './listen-on.ts'
-import { EdgeMetrics, type Kind } from './metrics.ts'
-import { createPublicCertificate, fingerprintOf, type PublicCertificate } from './public-certificate.ts'
-import { RelayFront, type RelayFrontOptions } from './relay-front.ts'
+import { EdgeMetrics } from './metrics.ts'
+import { Relays, type RelaysOptions } from './relays.ts'
 import { Rendezvous } from './rendezvous.ts'
+import { EdgeShares } from './shares.ts'
 
 const KEEP_ALIVE_MS = 60_000
+/** For what was cut to be gone. */
+const CUT_MS = 2000
 
-interface AnyEdgeOptions {
+export interface EdgeOptions {
   readonly listen: { readonly host: string; readonly port: number }
   /** A second port for control connections of agents only; everything comes by the first one, too. */
   readonly controlPort?: number
-  readonly edgeId: string
   /** Identity of role `edge`. */
   readonly credentials: Credentials
+  readonly authority: EdgeAuthority
+  /** That of the control plane, as far as it is known here; the local one by default. */
+  readonly clock?: Clock
+  /** Where everything goes that is not a half of a pipe. */
+  readonly home: Pick<RelaysOptions, 'home' | 'egress'>
   readonly log: Log
   readonly limits?: Partial<EdgeLimits>
+  /** Most descriptors of the process; by default what the kernel allows. */
+  readonly descriptors?: number
   readonly registry?: Registry
+  readonly shares?: EdgeShares
 }
-
-/** The edge beside the control plane. */
-interface HomeEdgeOptions extends AnyEdgeOptions {
-  /** Self-signed and made here, for this run, when absent; `fingerprint` names it. */
-  readonly publicCertificate?: PublicCertificate
-  readonly control: ControlPort
-}
-
-/** An edge that passes on to it what is not a half of a pipe. */
-interface RemoteEdgeOptions extends AnyEdgeOptions {
-  readonly authority: EdgeAuthority
-  readonly home: Pick<RelayFrontOptions, 'home' | 'egress'>
-}
-
-export type EdgeOptions = HomeEdgeOptions | RemoteEdgeOptions
 
 export interface EdgeStats {
   readonly connections: number
@@ -53,9 +49,7 @@ export interface EdgeStats {
   /** Pipes that wait for their other half. */
   readonly waiting: number
   readonly pipes: number
-  /** Control connections of agents that end here. */
-  readonly control: number
-  /** Connections passed on to the home edge, or taken from remote edges. */
+  /** Connections passed on to the control plane. */
   readonly relayed: number
   /** By fault code. */
   readonly refused: Readonly<Record<string, number>>
@@ -64,7 +58,8 @@ export interface EdgeStats {
 
 /**
  * The service edge: one TCP listener for people, agents and halves of pipes, told apart by the ALPN of their
- * ClientHello. In hand, it listens; disposed, everything it accepted is gone.
+ * ClientHello. It joins the halves, and passes all others on to the control plane. In hand, it listens; disposed,
+ * everything it accepted is gone.
  */
 export class Edge implements AsyncDisposable {
   readonly #o: EdgeOptions
@@ -72,60 +67,55 @@ export class Edge implements AsyncDisposable {
   readonly #listener: net.Server
   readonly #second: net.Server | undefined
   readonly #admission: Admission
+  readonly #descriptors: DescriptorReserve
   readonly #metrics: EdgeMetrics
   readonly #rendezvous: Rendezvous
-  readonly #front: Front
+  readonly #relays: Relays
   readonly #dispatch: Dispatch
   readonly #sockets = new Set<net.Socket>()
   #credentials: Credentials
-  /** SHA-256 of the public certificate, hex with colons, as browsers show it; a remote edge shows none. */
-  readonly fingerprint: string
   #draining = false
 
+  /** An edge that listens. @throws {Fault} LISTEN_FAILED. */
   static async open(options: EdgeOptions): Promise<Edge> {
-    const { host, port } = options.listen
-    const edge = new Edge(options, 'control' in options ? await shownBy(options) : undefined)
+    const edge = new Edge(options)
     try {
-      await listenOn(edge.#listener, { host, port })
-      if (edge.#second) await listenOn(edge.#second, { host, port: options.controlPort! })
+      await edge.listen()
+      return edge
     } catch (thrown) {
       await edge[Symbol.asyncDispose]()
       throw thrown
     }
-    return edge
   }
 
-  private constructor(options: EdgeOptions, shown: PublicCertificate | undefined) {
-    const { log, registry = new Registry() } = options
+  /** It does not listen yet. */
+  constructor(options: EdgeOptions) {
+    const { log, clock = systemClock, registry = new Registry() } = options
     this.#o = options
     this.#credentials = options.credentials
     const credentials = () => this.#credentials
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
-    const { headersMs } = this.#limits
-    this.fingerprint = shown === undefined ? '' : fingerprintOf(shown)
-    this.#admission = new Admission(this.#limits)
+    this.#descriptors = new DescriptorReserve(log, 'edge', options.descriptors)
+    const connections = Math.min(this.#limits.connections, this.#descriptors.most)
+    this.#admission = new Admission({ ...this.#limits, connections })
     this.#metrics = new EdgeMetrics(registry, {
       connections: () => this.#admission.connections,
       handshakes: () => this.#admission.handshakes,
       waiting: () => this.#rendezvous.waiting,
       pipes: () => this.#rendezvous.pipes,
-      control: () => this.#front.attached,
-      relayed: () => this.#front.relayed,
+      relayed: () => this.#relays.size,
     })
-    this.#rendezvous = new Rendezvous({ pairMs: this.#limits.pairMs, log, metrics: this.#metrics })
-    const metrics = this.#metrics
-    this.#front =
-      'control' in options
-        ? new HomeFront({
-            ...{ credentials, control: options.control, headersMs, log, metrics },
-            publicCertificate: shown!,
-          })
-        : new RelayFront({ ...options.home, credentials, log })
+    const shares = options.shares ?? new EdgeShares()
+    const { pairMs } = this.#limits
+    this.#rendezvous = new Rendezvous({ pairMs, clock, log, metrics: this.#metrics, shares })
+    this.#relays = new Relays({ ...options.home, credentials })
     this.#dispatch = new Dispatch({
       credentials,
-      authority: 'control' in options ? options.control : options.authority,
+      authority: options.authority,
+      clock,
       rendezvous: this.#rendezvous,
-      front: this.#front,
+      shares,
+      relays: this.#relays,
     })
     const accepting = {
       allowHalfOpen: true,
@@ -140,13 +130,26 @@ export class Edge implements AsyncDisposable {
     }
   }
 
+  /** Once. @throws {Fault} LISTEN_FAILED, with who holds the port. */
+  async listen(): Promise<void> {
+    const { listen, controlPort } = this.#o
+    await listenOn(this.#listener, listen)
+    if (this.#second) await listenOn(this.#second, { host: listen.host, port: controlPort! })
+  }
+
+  /** 0 while it does not listen. */
   get port(): number {
-    return (this.#listener.address() as net.AddressInfo).port
+    return (this.#listener.address() as net.AddressInfo | null)?.port ?? 0
   }
 
   /** The second port, where there is one. */
   get controlPort(): number | undefined {
     return (this.#second?.address() as net.AddressInfo | null | undefined)?.port
+  }
+
+  /** FD_EXHAUSTED, while connections are turned away for it. */
+  get shortage(): Fault | undefined {
+    return this.#descriptors.fault
   }
 
   stats(): EdgeStats {
@@ -155,8 +158,7 @@ export class Edge implements AsyncDisposable {
       handshaking: this.#admission.handshakes,
       waiting: this.#rendezvous.waiting,
       pipes: this.#rendezvous.pipes,
-      control: this.#front.attached,
-      relayed: this.#front.relayed,
+      relayed: this.#relays.size,
       refused: this.#metrics.refusedByCode,
       draining: this.#draining,
     }
@@ -172,26 +174,27 @@ export class Edge implements AsyncDisposable {
     this.#draining = true
     this.#o.log.info({ event: 'edge.draining', pipes: this.#rendezvous.pipes, deadlineMs }, 'draining')
     const { promise: late, resolve } = Promise.withResolvers<void>()
-    this.#front.drain()
+    this.#relays.drain()
     const timer = setTimeout(resolve, deadlineMs)
     const drained = this.#rendezvous.drained()
     await Promise.race([drained, late])
     clearTimeout(timer)
     const cut = this.#rendezvous.cut(() => true)
-    await drained
+    // What was cut is gone in a moment; whatever it is that is not, nobody waits for it for ever.
+    await Promise.race([drained, wait(CUT_MS, undefined, { ref: false })])
     this.#o.log.info({ event: 'edge.drained', cut }, 'drained')
   }
 
-  /** Closes the pipes and control connections of matching peers. @returns how many. */
+  /** Closes the pipes of matching peers. @returns how many. */
   revoke(matches: (peer: Peer) => boolean): number {
-    return this.#front.cut(matches) + this.#rendezvous.cut(matches)
+    return this.#rendezvous.cut(matches)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const listening = [this.#listener, this.#second].filter((one) => one?.listening)
     const closed = listening.map((listener) => once(listener!, 'close'))
     for (const listener of listening) listener!.close()
-    this.#front.close()
+    this.#relays.close()
     this.#rendezvous.cut(() => true)
     const gone = [...this.#sockets].map((socket) => once(socket, 'close'))
     for (const socket of this.#sockets) socket.destroy()
@@ -201,9 +204,9 @@ export class Edge implements AsyncDisposable {
   /** Never waits: each connection goes its own way, so that one that stalls delays nobody. */
   #accept(socket: net.Socket, only?: Kind): void {
     socket.on('error', ignore)
-    const visit = this.#admission.enter(socket.remoteAddress ?? '')
-    if (visit === undefined) {
-      this.#metrics.refused('EDGE_BUSY')
+    const visit = this.#enter(socket)
+    if (visit instanceof Fault) {
+      this.#metrics.refused(visit.code)
       socket.resetAndDestroy()
       return
     }
@@ -225,25 +228,25 @@ export class Edge implements AsyncDisposable {
     })
   }
 
+  #enter(socket: net.Socket): Visit | Fault {
+    try {
+      this.#descriptors.admit(socket)
+      return this.#admission.enter(socket.remoteAddress ?? '')
+    } catch (thrown) {
+      return asFault(thrown)
+    }
+  }
+
   async #serve(socket: net.Socket, visit: Visit, only?: Kind): Promise<void> {
     const started = performance.now()
     const { handshakeMs } = this.#limits
     using limit = deadline(handshakeMs, 'HANDSHAKE_TIMEOUT', 'a peer did not finish its handshake')
-    const kind = await this.#dispatch.take(socket, { visit, signal: limit }, only)
-    visit.settled()
+    const kind = await this.#dispatch.take(socket, limit, only)
+    // What a remote edge passes on counts at the control plane, for who is behind it and not for that edge.
+    if (kind === 'relay') visit.left()
+    else visit.settled()
     this.#metrics.handshakeDone(kind, performance.now() - started)
   }
-}
-
-function shownBy({
-  publicCertificate,
-  listen,
-}: HomeEdgeOptions): PublicCertificate | Promise<PublicCertificate> {
-  return publicCertificate ?? createPublicCertificate([nameFor(listen.host)], Date.now())
-}
-
-function nameFor(host: string): string {
-  return ['0.0.0.0', '::'].includes(host) ? 'localhost' : host
 }
 
 function ignore(): void {}

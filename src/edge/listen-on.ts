@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import type net from 'node:net'
+import { BACKLOG } from '../base/backlog.ts'
 import { Fault } from '../base/faults.ts'
 import { portHolder } from '../probe/port-holder.ts'
-
-const BACKLOG = 4096
 
 /** @throws {Fault} LISTEN_FAILED, with who holds the port. */
 export async function listenOn(
@@ -13,6 +12,7 @@ export async function listenOn(
   listener.listen({ host, port, backlog: BACKLOG })
   try {
     await once(listener, 'listening')
+    listener.on('error', () => {}) // of an accept, out of descriptors: the watch over them says it
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
     const heldBy = errno === 'EADDRINUSE' ? portHolder(port) : undefined

@@ -1,18 +1,14 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { FaultCode } from '../base/faults.ts'
+import type { Kind } from '../link/arrival.ts'
+import type { StitchEnd } from '../link/stitch.ts'
 import type { HalfMode } from '../wire/handover.ts'
-import type { StitchEnd } from './stitch.ts'
-
-/** What a connection came for. */
-export const KINDS = ['https', 'control', 'pipe', 'relay'] as const
-export type Kind = (typeof KINDS)[number]
 
 export interface EdgeGauges {
   readonly connections: () => number
   readonly handshakes: () => number
   readonly waiting: () => number
   readonly pipes: () => number
-  readonly control: () => number
   readonly relayed: () => number
 }
 
@@ -45,12 +41,7 @@ export class EdgeMetrics {
     )
     gauge('backstitch_edge_pipes', 'Pipes joined now', gauges.pipes)
     gauge('backstitch_edge_pipes_waiting', 'Pipes that wait for their other half', gauges.waiting)
-    gauge('backstitch_edge_control_connections', 'Control connections of agents', gauges.control)
-    gauge(
-      'backstitch_edge_relays',
-      'Connections passed on to the home edge, or taken from remote edges',
-      gauges.relayed,
-    )
+    gauge('backstitch_edge_relays', 'Connections passed on to the control plane', gauges.relayed)
     this.#refusedTotal = new Counter({
       name: 'backstitch_edge_refused_total',
       help: 'Connections and halves refused, by fault code',

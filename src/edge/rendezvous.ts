@@ -8,14 +8,15 @@
  *
  * @module
  */
-import type net from 'node:net'
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import { stitch } from '../link/stitch.ts'
 import type { Ticket } from '../pki/ticket.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { EdgeMetrics } from './metrics.ts'
-import { stitch } from './stitch.ts'
-import { type HalfStream, stitchStreams } from './stitch-streams.ts'
+import type { EdgeShares, PipeShare } from './shares.ts'
+import { cutHalf, type HalfStream, stitchStreams } from './stitch-streams.ts'
 import { UsedTickets } from './used-tickets.ts'
 
 type Side = Ticket['side']
@@ -30,23 +31,27 @@ export interface Seat {
 interface Meeting {
   readonly seats: Partial<Record<Side, Seat>>
   readonly timer: NodeJS.Timeout
+  readonly share: PipeShare
 }
 
 interface Pipe {
   readonly client: Peer
   readonly connector: Peer
-  readonly sockets: readonly [net.Socket, net.Socket]
+  readonly halves: readonly [HalfStream, HalfStream]
 }
 
 export interface RendezvousOptions {
   readonly pairMs: number
+  /** That of the control plane. */
+  readonly clock: Clock
   readonly log: Log
   readonly metrics: EdgeMetrics
+  readonly shares: EdgeShares
 }
 
 export class Rendezvous {
   readonly #o: RendezvousOptions
-  readonly #used = new UsedTickets(Date.now())
+  readonly #used: UsedTickets
   readonly #meetings = new Map<string, Meeting>()
   readonly #pipes = new Set<Pipe>()
   #draining = false
@@ -54,6 +59,7 @@ export class Rendezvous {
 
   constructor(options: RendezvousOptions) {
     this.#o = options
+    this.#used = new UsedTickets(options.clock)
   }
 
   get waiting(): number {
@@ -68,12 +74,12 @@ export class Rendezvous {
    * Reserves the place of a half whose ticket is genuine and whose holder is proved.
    *
    * @throws {Fault} EDGE_DRAINING; TICKET_INVALID if the ticket was used before, the half is here already, or the two
-   *   halves were not meant for each other.
+   *   halves were not meant for each other; RATE_LIMITED if its device has as many pipes as it may.
    */
   admit(ticket: Ticket, peer: Peer): Seat {
     const meeting = this.#meetings.get(ticket.pipe)
     if (this.#draining && meeting === undefined) throw new Fault('EDGE_DRAINING', 'it takes no new pipes')
-    if (!this.#used.use(ticket.id, ticket.expiresMs, Date.now())) {
+    if (!this.#used.use(ticket.id, ticket.expiresMs)) {
       throw new Fault('TICKET_INVALID', 'it was used before, or comes from before the start of this edge', {
         seen: { ticket: ticket.id },
       })
@@ -86,29 +92,29 @@ export class Rendezvous {
     if (other && (other.ticket.holder !== ticket.peer || other.ticket.peer !== ticket.holder)) {
       throw new Fault('TICKET_INVALID', 'the two halves were not meant for each other')
     }
+    const share = meeting?.share ?? this.#o.shares.pipe(ticket)
     const seat: Seat = { ticket, peer, half: undefined }
     seats[ticket.side] = seat
     if (meeting === undefined) {
       const timer = setTimeout(() => this.#expire(ticket.pipe), this.#o.pairMs).unref()
-      this.#meetings.set(ticket.pipe, { seats, timer })
+      this.#meetings.set(ticket.pipe, { seats, timer, share })
     }
     return seat
   }
 
   /** The half is handed over. Takes it over. */
   arrive(seat: Seat, half: HalfStream): void {
-    const { socket, outer } = half
     const { pipe, side } = seat.ticket
     const meeting = this.#meetings.get(pipe)
     if (meeting?.seats[side] !== seat) {
-      socket.destroy()
+      cutHalf(half)
       return
     }
     seat.half = half
-    this.#o.metrics.halfArrived(outer === undefined ? 'raw' : 'wrapped')
+    this.#o.metrics.halfArrived(half.outer === undefined ? 'raw' : 'wrapped')
     const { client, connector } = meeting.seats
     if (client?.half && connector?.half) this.#join(pipe, meeting, client, connector)
-    else socket.once('close', () => this.leave(seat))
+    else half.socket.once('close', () => this.leave(seat))
   }
 
   /** The half went away before it was joined. Does nothing afterwards. */
@@ -117,20 +123,20 @@ export class Rendezvous {
     const meeting = this.#meetings.get(pipe)
     if (meeting?.seats[side] !== seat) return
     delete meeting.seats[side]
-    if (Object.keys(meeting.seats).length === 0) this.#end(pipe, meeting)
+    if (Object.keys(meeting.seats).length === 0) this.#giveUp(pipe, meeting)
   }
 
   /** Closes the pipes and waiting halves of matching peers. @returns how many. */
   cut(matches: (peer: Peer) => boolean): number {
     const pipes = [...this.#pipes].filter(({ client, connector }) => matches(client) || matches(connector))
     // A reset, because an orderly end of TCP could pass for an orderly end of what was carried.
-    for (const { sockets } of pipes) for (const socket of sockets) socket.resetAndDestroy()
+    for (const { halves } of pipes) for (const half of halves) cutHalf(half)
     const seats = [...this.#meetings.values()]
       .flatMap((meeting) => Object.values(meeting.seats))
       .filter(({ peer }) => matches(peer))
     for (const seat of seats) {
       this.leave(seat)
-      seat.half?.socket.destroy()
+      if (seat.half) cutHalf(seat.half)
     }
     return pipes.length + seats.length
   }
@@ -148,7 +154,7 @@ export class Rendezvous {
     const { log, metrics } = this.#o
     const a = client.half!
     const b = connector.half!
-    const pipe: Pipe = { client: client.peer, connector: connector.peer, sockets: [a.socket, b.socket] }
+    const pipe: Pipe = { client: client.peer, connector: connector.peer, halves: [a, b] }
     const fields = { pipe: id, session: client.ticket.session }
     const wrapped = [client, connector].filter(({ half }) => half?.outer).map(({ ticket }) => ticket.side)
     // Added before the meeting ends, so that a drain does not see a moment without either.
@@ -169,8 +175,16 @@ export class Rendezvous {
     const stitched = wrapped.length > 0 ? stitchStreams(a, b) : stitch(a.socket, b.socket)
     void stitched.then((end) => {
       this.#pipes.delete(pipe)
+      meeting.share.ended()
       metrics.pipeEnded(end)
-      log.info({ event: 'pipe.ended', ...fields, ...end, lastedMs: Date.now() - startedMs }, 'pipe ended')
+      const { defect, ...told } = end
+      if (defect !== undefined) {
+        log.error(
+          { event: 'pipe.defect', code: 'INTERNAL', ...fields, err: defect },
+          'a pipe ended by a defect',
+        )
+      }
+      log.info({ event: 'pipe.ended', ...fields, ...told, lastedMs: Date.now() - startedMs }, 'pipe ended')
       this.#checkEmpty()
     })
   }
@@ -178,7 +192,7 @@ export class Rendezvous {
   #expire(id: string): void {
     const meeting = this.#meetings.get(id)
     if (meeting === undefined) return
-    this.#end(id, meeting)
+    this.#giveUp(id, meeting)
     for (const seat of Object.values(meeting.seats)) {
       // The connection is raw by now: closing it is all that can be said.
       seat.half?.socket.destroy()
@@ -197,8 +211,14 @@ export class Rendezvous {
     }
   }
 
+  #giveUp(id: string, meeting: Meeting): void {
+    this.#end(id, meeting)
+    meeting.share.ended()
+  }
+
   #end(id: string, meeting: Meeting): void {
     clearTimeout(meeting.timer)
+    meeting.share.joined()
     this.#meetings.delete(id)
     this.#checkEmpty()
   }

@@ -1,8 +1,8 @@
 import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
-import { cutSocket } from '../mux/cut-socket.ts'
-import type { StitchEnd } from './stitch.ts'
+import type { StitchEnd } from '../link/stitch.ts'
+import { cutBehindWrites, cutSocket } from '../mux/cut-socket.ts'
 
 /** A half as it was handed over: the TCP connection, and the outer TLS over it if the half is wrapped. */
 export interface HalfStream {
@@ -30,7 +30,7 @@ export function stitchStreams(a: HalfStream, b: HalfStream): Promise<StitchEnd> 
     stream.once('close', () => {
       const inOrder = errno === undefined && stream.readableEnded && stream.writableFinished
       if (!inOrder) broken ??= { by, errno }
-      if (!inOrder) cutSocket(to.socket)
+      if (!inOrder) cutBehindWrites(to.socket, streamOf(to))
       if (--open > 0) return
       resolve({ bytesAB: ab(), bytesBA: ba(), reason: broken ? 'reset' : 'done', ...broken })
     })
@@ -40,6 +40,11 @@ export function stitchStreams(a: HalfStream, b: HalfStream): Promise<StitchEnd> 
   const ab = flow(streamOf(a), streamOf(b))
   const ba = flow(streamOf(b), streamOf(a))
   return promise
+}
+
+/** Ends a half at once, with RST. */
+export function cutHalf(half: HalfStream): void {
+  cutSocket(half.socket, streamOf(half))
 }
 
 function streamOf({ socket, outer }: HalfStream): Duplex {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { pino } from 'pino'
 import { WebSocket, WebSocketServer } from 'ws'
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import type { Parting } from '../base/parting.ts'
 import { type AgentMessage, MAX_MESSAGE_BYTES } from '../wire/control.ts'
 import {
   type AgentChannel,
@@ -115,13 +117,9 @@ const BAD: { name: string; send: (bare: WebSocket) => void; at?: string }[] = [
   { name: 'not JSON', send: (bare) => bare.send('{"type":') },
   { name: 'binary', send: (bare) => bare.send(Buffer.from('{}'), { binary: true }) },
   { name: 'an unknown type', send: (bare) => bare.send('{"type":"shutdown"}') },
-  {
-    name: 'an unknown field',
-    send: (bare) => bare.send(JSON.stringify({ ...canary(), admin: true })),
-  },
-  { name: 'a missing field', send: (bare) => bare.send('{"type":"canary"}') },
-  { name: 'a message of the other direction', send: (bare) => bare.send('{"type":"grant-keys","keys":[]}') },
-  { name: 'a prototype', send: (bare) => bare.send('{"type":"canary","id":"a","__proto__":{"x":1}}') },
+  { name: 'a message of the other direction', send: (bare) => bare.send('{"type":"keys","keys":""}') },
+  { name: 'a hello that is not whole', send: (bare) => bare.send('{"type":"hello"}') },
+  { name: 'nothing', send: (bare) => bare.send('null') },
   { name: 'over the size limit', send: (bare) => bare.send('x'.repeat(MAX_MESSAGE_BYTES + 1)) },
 ]
 for (const { name, send } of BAD) {
@@ -132,6 +130,133 @@ for (const { name, send } of BAD) {
     assert.equal((await pair.far.closed)?.code, 'PROTOCOL_ERROR')
   })
 }
+
+const carried = (n: number) => ({
+  ...{ grant: `grt_${n}`, user: 'usr_1', device: 'dev_1', segment: 'seg_1', rule: 'rul_1' },
+  ...{ protocol: 'tcp' as const, host: 'wiki', port: 22 },
+})
+const UNREADABLE: { name: string; text: string; answered?: true }[] = [
+  { name: 'an unknown field', text: '{"type":"canary","id":"a","admin":true}', answered: true },
+  { name: 'a missing field', text: '{"type":"canary"}' },
+  { name: 'a prototype', text: '{"type":"canary","id":"a","__proto__":{"x":1}}', answered: true },
+  { name: 'a list that is none', text: '{"type":"carries","ended":{}}' },
+]
+for (const { name, text, answered } of UNREADABLE) {
+  test(`a message with ${name} is passed over and named, answered if it asks, and ends nothing`, async () => {
+    const lines: string[] = []
+    const log = pino({}, { write: (line) => lines.push(line) })
+    await using pair = await openPair({ log })
+    const { promise, resolve } = Promise.withResolvers<AgentMessage>()
+    pair.far.onMessage = resolve
+    const answers: string[] = []
+    pair.bare.on('message', (data) => answers.push(String(data)))
+    pair.bare.send(text)
+    pair.bare.send(JSON.stringify(canary()))
+    assert.equal((await promise).type, 'canary')
+    assert.match(lines.join(''), /control.unreadable/)
+    pair.bare.ping()
+    await once(pair.bare, 'pong')
+    assert.equal(answers.length, answered ? 1 : 0)
+    if (answered) assert.match(answers[0]!, /"failed","id":"a".*PROTOCOL_ERROR/)
+  })
+}
+
+test('an item that cannot be read is left out of its list and named; the others are taken', async () => {
+  const lines: string[] = []
+  await using pair = await openPair({ log: pino({}, { write: (line) => lines.push(line) }) })
+  const { promise, resolve } = Promise.withResolvers<AgentMessage>()
+  pair.far.onMessage = resolve
+  const ended = [carried(1), { ...carried(2), host: 'x'.repeat(254) }, carried(3), 7]
+  pair.bare.send(JSON.stringify({ type: 'carries', ended }))
+  assert.deepEqual(await promise, { type: 'carries', ended: [carried(1), carried(3)] })
+  assert.match(lines.join(''), /ended.1.host/)
+})
+
+test('a message that no peer would take is not sent, and its request fails at once', async () => {
+  await using pair = await openPair()
+  const near = agentChannel(pair.bare)
+  const id = newId('req')
+  const long = { type: 'renew', id, csr: 'x'.repeat(MAX_MESSAGE_BYTES) } as const
+  assert.equal(near.send(long), false)
+  await assert.rejects(near.request(long, 60_000), { code: 'CONTROL_UNREACHABLE' })
+  assert.equal(near.isOpen, true)
+})
+
+test('what can wait goes no faster than it is read, and a request overtakes it', async () => {
+  await using pair = await openPair()
+  const near = agentChannel(pair.bare)
+  const REPORTS = 2000 // of 15 kB: more than the kernels of both ends take
+  const ended = Array.from({ length: 100 }, (_, n) => carried(n))
+  const next = (n: number) => ({ type: 'carries' as const, ended: [carried(n), ...ended] })
+  let offered = 0
+  const got: string[] = []
+  const { promise, resolve } = Promise.withResolvers<number>()
+  pair.far.onMessage = (message) => {
+    if (message.type === 'canary') resolve(got.length)
+    else if (message.type === 'carries') got.push(message.ended[0]!.grant)
+  }
+  pair.far.pause()
+  near.offer(() => (offered < REPORTS ? next(offered++) : undefined))
+  assert.ok(offered < REPORTS / 2, 'the sender stopped by itself')
+  near.send(canary())
+  pair.far.resume()
+  assert.ok((await promise) < REPORTS / 2)
+  while (got.length < REPORTS) {
+    pair.bare.ping()
+    await once(pair.bare, 'pong')
+  }
+  assert.deepEqual(
+    got,
+    Array.from({ length: REPORTS }, (_, n) => `grt_${n}`),
+  )
+  assert.equal(near.isOpen, true)
+})
+
+test('what is told before the welcome is ready comes behind it', async () => {
+  await using pair = await openPair()
+  const near = agentChannel(pair.bare)
+  const got: string[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  near.onMessage = (message) => {
+    got.push(message.type === 'revoke' ? message.detail : message.type)
+    if (got.length === 4) resolve()
+  }
+  const revoke = (detail: string) => ({ type: 'revoke' as const, grants: ['g'], detail })
+  pair.far.hold()
+  pair.far.send(revoke('at once'))
+  pair.far.sendAll([revoke('can wait')])
+  pair.far.release({ type: 'keys', keys: '' })
+  pair.far.send(revoke('later'))
+  await promise
+  assert.deepEqual(got, ['keys', 'at once', 'can wait', 'later'])
+  pair.far.hold()
+  sayGoodbye(pair.far, new Fault('IDENTITY_REVOKED', 'disabled'))
+  assert.equal((await near.closed)?.code, 'IDENTITY_REVOKED')
+})
+
+test('an end in good order tells the other end why; one without a word, or with an unknown one, tells nothing', async () => {
+  const cases: [Parting | undefined, Parting | undefined][] = [
+    [
+      { why: 'clock', detail: '864000 s' },
+      { why: 'clock', detail: '864000 s' },
+    ],
+    [
+      { why: 'signal', detail: `SIGTERM, kept by ${'ü'.repeat(200)}` },
+      { why: 'signal', detail: `SIGTERM, kept by ${'?'.repeat(99)}` },
+    ],
+    [{ why: 'done' }, { why: 'done' }],
+    [{ why: 'whim' } as unknown as Parting, undefined],
+    [undefined, undefined],
+  ]
+  for (const [said, heard] of cases) {
+    await using pair = await openPair()
+    const near = agentChannel(pair.bare)
+    near.close(undefined, said)
+    assert.equal(await pair.far.closed, undefined)
+    assert.deepEqual(pair.far.parting, heard)
+    assert.equal(near.parting, undefined)
+  }
+})
 
 test('a handler that throws ends its own connection and nothing else', async () => {
   await using pair = await openPair()

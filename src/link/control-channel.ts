@@ -1,16 +1,18 @@
 import type { WebSocket } from 'ws'
-import type { z } from 'zod'
 import { asFault, Fault } from '../base/faults.ts'
+import { type Log, silentLog } from '../base/log.ts'
+import { type Parting, readParting, writeParting } from '../base/parting.ts'
 import {
   type AgentMessage,
-  agentMessage,
   type ControlMessage,
-  controlMessage,
   type FaultMessage,
   MAX_MESSAGE_BYTES,
 } from '../wire/control.ts'
+import { BulkLane, type Source } from './bulk-lane.ts'
 import { faultFromMessage, faultToMessage } from './fault-message.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { PendingRequests, type RequestOptions } from './pending-requests.ts'
+import { broken, OF_AGENT, OF_CONTROL, type Reading, type ReadMessage, readMessage } from './read-message.ts'
 
 /** The end an agent holds. */
 export type AgentChannel = ControlChannel<AgentMessage, ControlMessage>
@@ -40,22 +42,20 @@ export interface ChannelOptions {
   readonly pingMs?: number
   /** Time the peer has to answer one, in milliseconds. */
   readonly replyMs?: number
-}
-
-interface Waiting<In> {
-  readonly resolve: (message: In) => void
-  readonly reject: (fault: Fault) => void
-  readonly timer: NodeJS.Timeout
+  /** Of the connection below: a long message on its way is a sign of life, too. */
+  readonly bytesRead?: () => number
+  /** Hears of messages that are not sent or not taken. */
+  readonly log?: Log
 }
 
 /** The agent's end of a WebSocket whose peer is proved to be an edge. */
 export function agentChannel(socket: WebSocket, o: ChannelOptions = {}): AgentChannel {
-  return new ControlChannel(socket, controlMessage, o)
+  return new ControlChannel(socket, OF_AGENT, o)
 }
 
 /** The control plane's end of a WebSocket whose peer is proved to be an agent. */
 export function controlEnd(socket: WebSocket, o: ChannelOptions = {}): ControlEnd {
-  return new ControlChannel(socket, agentMessage, o)
+  return new ControlChannel(socket, OF_CONTROL, o)
 }
 
 /** Ends an agent's connection and tells it why. */
@@ -66,7 +66,9 @@ export function sayGoodbye(channel: ControlEnd, fault: Fault): void {
 
 /**
  * One control connection, the same class at both ends: `Out` is what this end sends, `In` what it receives.
- * Every message that arrives has passed the schema; the first that does not ends the connection.
+ *
+ * Every message that arrives has passed the schema. What cannot be read is left out and named in the log; only what
+ * shows that the peer speaks something else ends the connection.
  */
 export class ControlChannel<Out extends { type: string }, In extends { type: string }>
   implements AsyncDisposable
@@ -74,25 +76,39 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
   /** Settles once, when the connection is over: undefined for an orderly end. Never rejects. */
   readonly closed: Promise<Fault | undefined>
   readonly #socket: WebSocket
-  readonly #schema: z.ZodType<In>
+  readonly #reading: Reading<In, Out>
+  readonly #log: Log
   readonly #heartbeat: Heartbeat
-  readonly #waiting = new Map<string, Waiting<In>>()
+  readonly #pending = new PendingRequests<In>()
+  readonly #bulk = new BulkLane<Out>({
+    send: (message) => this.send(message),
+    unsentBytes: () => (this.#held === undefined ? this.#socket.bufferedAmount : Number.POSITIVE_INFINITY),
+  })
+  #held: Out[] | undefined
   #early: In[] = []
   #onMessage: ((message: In) => void) | undefined
   #why: Fault | undefined
+  #parting: Parting | undefined
   #closing = false
 
   constructor(
     socket: WebSocket,
-    schema: z.ZodType<In>,
-    { pingMs = PING_MS, replyMs = REPLY_MS }: ChannelOptions,
+    reading: Reading<In, Out>,
+    { pingMs = PING_MS, replyMs = REPLY_MS, bytesRead, log = silentLog }: ChannelOptions,
   ) {
     this.#socket = socket
-    this.#schema = schema
+    this.#reading = reading
+    this.#log = log
     this.#heartbeat = new Heartbeat(socket, {
       pingMs,
       replyMs,
-      onSilence: () => this.#abort(new Fault('CONTROL_UNREACHABLE', `no reply to a ping in ${replyMs} ms`)),
+      bytesRead,
+      onSilence: () =>
+        this.#abort(
+          new Fault('CONTROL_UNREACHABLE', `no reply to a ping in ${replyMs} ms`, {
+            seen: { lost: 'silent' },
+          }),
+        ),
     })
     socket.on('message', (data, binary) => this.#receive(data as Buffer, binary))
     socket.on('ping', () => this.#checkUnsent())
@@ -101,11 +117,14 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
         ? broken('what WebSocket does not allow', { code: error.code })
         : new Fault('CONTROL_UNREACHABLE', `the control connection broke: ${error.message}`, {
             cause: error,
-            seen: { code: error.code ?? '' },
+            seen: { code: error.code ?? '', lost: 'closed' },
           })
     })
     this.closed = new Promise((resolve) => {
-      socket.on('close', (code) => resolve(this.#closedWith(code)))
+      socket.on('close', (code, reason) => {
+        if (!this.#closing && code === CLOSE_NORMAL) this.#parting = readParting(reason.toString())
+        resolve(this.#closedWith(code))
+      })
     })
   }
 
@@ -124,7 +143,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
 
   /** No answer is waited for. */
   get isIdle(): boolean {
-    return this.#waiting.size === 0
+    return this.#pending.isEmpty
   }
 
   /** Last ping round trip, in microseconds; 0 before the first. */
@@ -136,12 +155,42 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     return !this.#closing && this.#socket.readyState === this.#socket.OPEN
   }
 
-  /** @returns false when the connection is over; the message is then dropped. */
+  /** At once. @returns false when the message was not sent: the connection is over, or no peer would take it. */
   send(message: Out): boolean {
     if (!this.isOpen) return false
-    this.#socket.send(JSON.stringify(message), ignore)
+    if (this.#held !== undefined && message.type !== 'goodbye') return this.#held.push(message) > 0
+    const data = Buffer.from(JSON.stringify(message))
+    if (data.length > MAX_MESSAGE_BYTES) {
+      // A defect, and one message less: the peer would end the connection, and again after the next one was up.
+      const about = { event: 'control.too-long', type: message.type, bytes: data.length }
+      this.#log.error(about, `A ${message.type} of ${data.length} bytes was not sent: no peer takes it`)
+      return false
+    }
+    this.#socket.send(data, TEXT, this.#left)
     this.#checkUnsent()
     return this.isOpen
+  }
+
+  /** Until `release` nothing leaves but a goodbye: what others tell the peer meanwhile comes behind what is first. */
+  hold(): void {
+    this.#held = []
+  }
+
+  release(first: Out): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const message of [first, ...held]) this.send(message)
+    this.#left()
+  }
+
+  /** `source` has something that can wait: it is asked for messages while the peer keeps up, until it has none. */
+  offer(source: Source<Out>): void {
+    if (this.isOpen) this.#bulk.offer(source)
+  }
+
+  /** These, in this order, and no faster than the peer takes them. */
+  sendAll(messages: Iterable<Out>): void {
+    if (this.isOpen) this.#bulk.sendAll(messages)
   }
 
   /**
@@ -150,15 +199,10 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
    * @throws {Fault} what `denied` or `failed` name; CONTROL_UNREACHABLE if no answer came in time or the
    *   connection ended first.
    */
-  request(message: Out & { id: string }, timeoutMs: number): Promise<In> {
-    const { promise, resolve, reject } = Promise.withResolvers<In>()
-    const timer = setTimeout(() => {
-      this.#waiting.delete(message.id)
-      reject(new Fault('CONTROL_UNREACHABLE', `no answer to ${message.type} in ${timeoutMs} ms`))
-    }, timeoutMs)
-    this.#waiting.set(message.id, { resolve, reject, timer })
-    if (!this.send(message)) this.#abandonRequests()
-    return promise
+  request(message: Out & { id: string }, timeoutMs: number, o: RequestOptions = {}): Promise<In> {
+    const answer = this.#pending.add(message, timeoutMs, o)
+    if (!this.send(message)) this.#pending.failed(message.id, this.#why ?? unsent())
+    return answer
   }
 
   /** Reads no more, so that what the peer sends waits with it. What was read already still comes. */
@@ -175,12 +219,21 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     return this.isOpen ? this.#heartbeat.probe(timeoutMs) : Promise.resolve(false)
   }
 
-  /** Ends the connection. `fault` is what `closed` says at this end; the peer sees only that it ended. */
-  close(fault?: Fault): void {
+  /** What the peer said as it ended the connection in good order; once that is over, and where it said anything. */
+  get parting(): Parting | undefined {
+    return this.#parting
+  }
+
+  /**
+   * Ends the connection. `fault` is what `closed` says at this end; the peer sees only that it ended, and `parting`
+   * where there is no fault.
+   */
+  close(fault?: Fault, parting?: Parting): void {
     if (this.#closing) return
     this.#closing = true
     this.#why ??= fault
-    this.#socket.close(fault === undefined ? CLOSE_NORMAL : CLOSE_FAULT)
+    if (fault !== undefined) this.#socket.close(CLOSE_FAULT)
+    else this.#socket.close(CLOSE_NORMAL, parting && writeParting(parting))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -192,38 +245,28 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     this.#heartbeat.alive()
     if (this.#closing) return
     try {
-      this.#deliver(this.#read(data, binary))
+      const read = readMessage(this.#reading, data, binary)
+      if (read.refused.length > 0) this.#refuse(read)
+      if (read.message !== undefined) this.#deliver(read.message)
     } catch (thrown) {
       this.close(asFault(thrown))
     }
   }
 
-  #read(data: Buffer, binary: boolean): In {
-    if (binary) throw broken('a binary message')
-    let value: unknown
-    try {
-      value = JSON.parse(data.toString('utf8'))
-    } catch {
-      throw broken('a message that is not JSON')
-    }
-    const parsed = this.#schema.safeParse(value)
-    if (parsed.success) return parsed.data
-    const [issue] = parsed.error.issues
-    throw broken('a message that the schema refuses', {
-      at: issue?.path.join('.') ?? '',
-      because: issue?.message.slice(0, 200) ?? '',
-    })
+  #refuse({ type, id, message, refused, left }: ReadMessage<In>): void {
+    const what = message === undefined ? 'was not taken' : `was taken without ${left} items`
+    this.#log.warn({ event: 'control.unreadable', type, id, refused, left }, `A ${type} ${what}`)
+    if (message !== undefined) return
+    const fault = broken(`a ${type} that the schema refuses`, { because: refused.join('; ') })
+    if (this.#pending.failed(id, fault) || id === undefined) return
+    const answer = this.#reading.refusal?.(id, fault)
+    if (answer !== undefined) this.send(answer)
   }
 
   #deliver(message: In & { id?: string; fault?: FaultMessage }): void {
     if (message.type === 'goodbye' && message.fault) throw faultFromMessage(message.fault)
-    const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id)
-    if (waiting !== undefined) {
-      this.#waiting.delete(message.id!)
-      clearTimeout(waiting.timer)
-      if (message.fault === undefined) waiting.resolve(message)
-      else waiting.reject(faultFromMessage(message.fault))
-    } else if (this.#onMessage !== undefined) {
+    if (this.#pending.answered(message)) return
+    if (this.#onMessage !== undefined) {
       this.#onMessage(message)
     } else if (this.#early.push(message) > MAX_EARLY) {
       throw new Fault('INTERNAL', `${MAX_EARLY} messages came and nobody took them`)
@@ -251,25 +294,26 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     this.#early = []
     if (!this.#closing && code !== CLOSE_NORMAL) {
       this.#why ??= new Fault('CONTROL_UNREACHABLE', `the control connection was closed (${code})`, {
-        seen: { closeCode: code },
+        seen: { closeCode: code, lost: 'closed' },
       })
     }
     this.#closing = true
-    this.#abandonRequests()
+    this.#bulk.clear()
+    this.#pending.abandon(this.#why ?? unsent())
     return this.#why
   }
 
-  #abandonRequests(): void {
-    for (const { reject, timer } of this.#waiting.values()) {
-      clearTimeout(timer)
-      reject(this.#why ?? new Fault('CONTROL_UNREACHABLE', 'the control connection is closed'))
+  readonly #left = (): void => {
+    try {
+      if (this.isOpen) this.#bulk.pump()
+    } catch (thrown) {
+      this.close(asFault(thrown))
     }
-    this.#waiting.clear()
   }
 }
 
-function ignore(): void {}
+const TEXT = { binary: false }
 
-function broken(what: string, seen: Record<string, string> = {}): Fault {
-  return new Fault('PROTOCOL_ERROR', `the control connection carried ${what}`, { hop: 'control', seen })
+function unsent(): Fault {
+  return new Fault('CONTROL_UNREACHABLE', 'the control connection is closed')
 }

@@ -3,22 +3,21 @@ import type tls from 'node:tls'
 import { WebSocket } from 'ws'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { PATIENCE_MS } from '../base/patience.ts'
 import { type AgentMessage, type ControlMessage, faultMessage, MAX_MESSAGE_BYTES } from '../wire/control.ts'
 import { ALPN_CONTROL } from '../wire/handover.ts'
 import { type AgentChannel, agentChannel, type ChannelOptions, WEB_SOCKET } from './control-channel.ts'
 import { openControlWay } from './control-way.ts'
 import type { Credentials, EdgeAddress } from './credentials.ts'
 import { type DialStep, dialEdge } from './dial.ts'
-import { type Egress, hostPort } from './egress.ts'
+import { type Egress, egressFor, hostPort } from './egress.ts'
 import { faultFromMessage } from './fault-message.ts'
 import { blocked } from './second-port.ts'
 import { contextOf } from './tls-context.ts'
 import { startTls } from './tls-session.ts'
-import { verifyEdge } from './verify-edge.ts'
+import { FOR_CONTROL, verifyControl } from './verify-server.ts'
 
 export const CONTROL_PATH = '/control'
-
-const DIAL_MS = 10_000
 
 export type Hello = Extract<AgentMessage, { type: 'hello' }>
 export type Welcome = Extract<ControlMessage, { type: 'welcome' }>
@@ -33,6 +32,8 @@ export interface DialControlOptions {
   readonly onStep?: (step: DialStep) => void
   /** What became of the second port of the edge, where it has one. */
   readonly onControlPort?: (fault: Fault | undefined) => void
+  /** Looks at what the welcome brings before anything of it counts; throws where it is not to be believed. */
+  readonly judge?: (welcome: Welcome) => Promise<void>
 }
 
 export interface ControlDialled {
@@ -42,16 +43,18 @@ export interface ControlDialled {
   readonly skewMs: number
   /** By which port. */
   readonly by: EdgeAddress
+  /** What its name led to; none through a proxy, or on this machine. */
+  readonly address?: string
 }
 
 /**
  * A control connection on which hello and welcome were exchanged.
  *
- * @throws {Fault} as dialEdge; TLS_INTERCEPTED, CERT_EXPIRED, CLOCK_SKEW; what the edge or the control plane refuses
- *   with; CONTROL_UNREACHABLE; the reason of `signal`.
+ * @throws {Fault} as dialEdge; TLS_INTERCEPTED, EDGE_CERT_EXPIRED, CLOCK_SKEW; what the edge or the control plane refuses
+ *   with; CONTROL_UNREACHABLE; what `judge` throws; the reason of `signal`.
  */
 export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Promise<ControlDialled> {
-  const timeoutMs = o.timeoutMs ?? DIAL_MS
+  const timeoutMs = o.timeoutMs ?? PATIENCE_MS.dial
   const { signal, onControlPort } = o
   let chosen = false
   const onStep = (step: DialStep) => {
@@ -72,7 +75,10 @@ export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Pro
     channel.send(o.hello)
     const welcome = await firstMessage(channel, answer)
     const skewMs = Math.round(welcome.serverTimeMs - (sentMs + Date.now()) / 2)
-    return { channel, welcome, skewMs, by: way.edge }
+    if (o.judge !== undefined) await unlessAborted(o.judge(welcome), answer)
+    const straight = way.edge.socket === undefined && egressFor(o.egress, way.edge) === undefined
+    const address = straight ? socket.remoteAddress : undefined
+    return { channel, welcome, skewMs, by: way.edge, address }
   } catch (thrown) {
     socket.destroy()
     const { code, seen } = asFault(thrown)
@@ -85,22 +91,24 @@ export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Pro
   }
 }
 
-/** TCP, TLS, and the proof that it is an edge. */
+/** TCP, TLS, and the proof that it is the control plane. */
 async function secure(edge: EdgeAddress, timeoutMs: number, o: DialControlOptions): Promise<tls.TLSSocket> {
   const { egress, credentials, signal, onStep } = o
-  const tcp = await dialEdge(edge, { egress, signal, timeoutMs, onStep })
+  const tcp = await dialEdge(edge, { egress, signal, timeoutMs, nameTimeoutMs: o.timeoutMs, onStep })
   using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `control TLS with ${hostPort(edge)}`, signal)
   const socket = await startTls(tcp, {
     context: contextOf(credentials),
-    alpn: ALPN_CONTROL,
+    alpn: FOR_CONTROL,
     servername: edge.host,
     signal: limit,
   })
   try {
-    verifyEdge(socket, credentials, { alpn: ALPN_CONTROL })
+    verifyControl(socket, credentials, { alpn: ALPN_CONTROL })
     return socket
   } catch (thrown) {
     socket.destroy()
+    // The edge was reached, and has said who was not.
+    if (asFault(thrown).code === 'CONTROL_UNREACHABLE') onStep?.('secured')
     throw thrown
   }
 }
@@ -119,7 +127,7 @@ function upgrade(
   const opened = new Promise<AgentChannel>((resolve, reject) => {
     ws.once('open', () => {
       ws.off('error', broke)
-      resolve(agentChannel(ws, options))
+      resolve(agentChannel(ws, { bytesRead: () => socket.bytesRead, ...options }))
     })
     const broke = (error: Error) => reject(asFault(error, 'CONTROL_UNREACHABLE'))
     ws.on('error', broke)

@@ -10,6 +10,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises'
 import type tls from 'node:tls'
+import { eitherAborted } from '../base/deadline.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { EdgeAddress } from './credentials.ts'
 import { blocked } from './second-port.ts'
@@ -23,7 +24,7 @@ export interface ControlWayOptions {
   readonly signal: AbortSignal
   /** For each step, in milliseconds. */
   readonly timeoutMs: number
-  /** TCP and TLS to there, and the proof that it is an edge. */
+  /** TCP and TLS to there, and the proof that the control plane answers. */
   readonly secure: (edge: EdgeAddress, timeoutMs: number) => Promise<tls.TLSSocket>
   /** What became of the control port: CONTROL_PORT_BLOCKED, or nothing where it was used or is merely slow. */
   readonly onControlPort?: (fault: Fault | undefined) => void
@@ -73,11 +74,9 @@ export async function openControlWay(edge: EdgeAddress, o: ControlWayOptions): P
 
 async function within<T>(work: Promise<T>, forMs: number, signal: AbortSignal): Promise<T | undefined> {
   const over = new AbortController()
+  using either = eitherAborted(signal, over.signal)
   try {
-    return await Promise.race([
-      work,
-      wait(forMs, undefined, { signal: AbortSignal.any([signal, over.signal]) }).catch(() => undefined),
-    ])
+    return await Promise.race([work, wait(forMs, undefined, { signal: either }).catch(() => undefined)])
   } finally {
     over.abort()
   }

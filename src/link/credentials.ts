@@ -12,7 +12,7 @@ export interface Credentials {
   readonly generation: number
 }
 
-/** Where an edge listens. */
+/** Where an edge listens; or, for the edge beside it, the control plane. */
 export interface EdgeAddress {
   readonly host: string
   readonly port: number
@@ -20,4 +20,6 @@ export interface EdgeAddress {
   readonly addresses?: readonly string[]
   /** A second port, for control connections only: tried first, never needed. */
   readonly controlPort?: number
+  /** Unix socket of the control plane on this machine: host and port are then only its name. */
+  readonly socket?: string
 }

@@ -7,41 +7,50 @@ import {
   type DiagnosisFinding,
   type DiagnosisReport,
   type DiagnosisStep,
+  encodedBytes,
   MAX_LINE_CHARS,
   MAX_LINES,
+  MAX_LIST_BYTES,
 } from '../wire/control.ts'
 
-/** All text of one report: within MAX_MESSAGE_BYTES whatever the characters are. */
-const MAX_REPORT_CHARS = 60_000
+/** Shorter lines say nothing: fewer of them do. */
+const MIN_LINE_CHARS = 64
 
 export function fitStep({ check, title, hop, verdict, text }: DiagnosisStep): DiagnosisStep {
   return { check, title: cut(title), hop, verdict, text: cut(text) }
 }
 
-export function fitFinding(found: DiagnosisFinding, maxChars = MAX_LINE_CHARS): DiagnosisFinding {
+export function fitFinding(
+  found: DiagnosisFinding,
+  maxChars = MAX_LINE_CHARS,
+  maxLines = MAX_LINES,
+): DiagnosisFinding {
   const { check, hop, code, scenario, title, expected, seen, cause, fix, verify } = found
   const line = (text: string) => cut(text, maxChars)
   return {
     ...{ check, hop, code, title: line(title), expected: line(expected), cause: line(cause) },
     ...(scenario === undefined ? {} : { scenario }),
-    seen: seen.slice(0, MAX_LINES).map(line),
-    fix: fix.slice(0, MAX_LINES).map(line),
+    seen: seen.slice(0, maxLines).map(line),
+    fix: fix.slice(0, maxLines).map(line),
     verify: { run: line(verify.run), expect: line(verify.expect) },
   }
 }
 
-/** Lines get shorter until the whole fits. */
+/** Lines get shorter, then fewer, until the whole fits. */
 export function fitReport(report: DiagnosisReport): DiagnosisReport {
-  for (let maxChars = MAX_LINE_CHARS; ; maxChars = Math.floor(maxChars / 2)) {
+  let [maxChars, maxLines] = [MAX_LINE_CHARS, MAX_LINES]
+  for (;;) {
     const fitted: DiagnosisReport = {
       ...report,
-      findings: report.findings.slice(0, MAX_LINES).map((found) => fitFinding(found, maxChars)),
+      findings: report.findings.slice(0, MAX_LINES).map((found) => fitFinding(found, maxChars, maxLines)),
       checks: report.checks.slice(0, MAX_LINES).map((step) => {
-        const { text, ...rest } = fitStep(step)
-        return { ...rest, text: cut(text, maxChars) }
+        const { title, text, ...rest } = fitStep(step)
+        return { ...rest, title: cut(title, maxChars), text: cut(text, maxChars) }
       }),
     }
-    if (maxChars < 64 || JSON.stringify(fitted).length <= MAX_REPORT_CHARS) return fitted
+    if (encodedBytes(fitted) <= MAX_LIST_BYTES || maxLines === 0) return fitted
+    if (maxChars > MIN_LINE_CHARS) maxChars = Math.max(MIN_LINE_CHARS, maxChars >> 1)
+    else maxLines >>= 1
   }
 }
 

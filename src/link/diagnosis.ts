@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { eitherAborted } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import type {
   AgentMessage,
@@ -63,7 +64,7 @@ export class DiagnosisDesk implements AsyncDisposable {
     app: DiagnosisTarget | undefined,
     tell: (said: Omit<DiagnosisMessage, 'type' | 'id'>) => void,
   ): Promise<void> {
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ALL_MS)])
+    using signal = eitherAborted(this.#stop.signal, AbortSignal.timeout(ALL_MS))
     try {
       if (this.#diagnose === undefined) throw new Fault('INTERNAL', 'this daemon has no doctor')
       const report = await this.#diagnose(

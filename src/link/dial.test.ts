@@ -117,12 +117,17 @@ test('through a proxy, with and without credentials; what came with the answer i
   }
 })
 
-test('bytes in the same packet as the answer of the proxy stay in the socket', async () => {
-  await using proxy = await openTestProxy({ answer: 'HTTP/1.1 200 OK\r\n\r\nwelcome' })
-  const socket = await dialEdge({ host: 'edge.invalid', port: 443 }, { egress: through(proxy.port), signal })
-  assert.equal(String(await readExactly(socket, 7, signal)), 'welcome')
-  socket.destroy()
-})
+for (const status of ['200 OK', '201 Created', '204 No Content', '299 Tunnel']) {
+  test(`bytes in the same packet as a ${status} of the proxy stay in the socket`, async () => {
+    await using proxy = await openTestProxy({ answer: `HTTP/1.1 ${status}\r\n\r\nwelcome` })
+    const socket = await dialEdge(
+      { host: 'edge.invalid', port: 443 },
+      { egress: through(proxy.port), signal },
+    )
+    assert.equal(String(await readExactly(socket, 7, signal)), 'welcome')
+    socket.destroy()
+  })
+}
 
 test('NO_PROXY goes straight', async () => {
   await using echo = await openEcho()

@@ -24,6 +24,8 @@ const kept = z.strictObject({
   edges: z.array(knownEdge).max(MAX_EDGES),
   /** By edge id. */
   reached: z.record(z.string(), z.strictObject({ rttUs: z.number(), atMs: z.number() })),
+  /** By edge id: the address at which it last proved itself. */
+  worked: z.record(z.string(), z.strictObject({ address: z.string().max(64), atMs: z.number() })).default({}),
 })
 type Kept = z.infer<typeof kept>
 
@@ -50,7 +52,7 @@ export class EdgeBook {
     this.#state = state
     this.#log = log
     this.#nowMs = nowMs
-    this.#kept = { version: 1, region: '', edges: [], reached: {} }
+    this.#kept = { version: 1, region: '', edges: [], reached: {}, worked: {} }
   }
 
   get edges(): readonly KnownEdge[] {
@@ -71,10 +73,29 @@ export class EdgeBook {
     return found === undefined || this.#nowMs() - found.atMs > FORGET_MS ? undefined : found.rttUs
   }
 
+  /** Where it last proved itself, and when that began: a record that leads elsewhere now was changed since. */
+  lastWorked(id: string): { readonly address: string; readonly atMs: number } | undefined {
+    return this.#kept.worked[id]
+  }
+
+  workedAt(id: string, address: string): void {
+    if (this.#kept.worked[id]?.address === address) return
+    this.#kept.worked[id] = { address, atMs: this.#nowMs() }
+    this.#save()
+  }
+
   /** The control plane has said which edges there are. */
   learn(edges: readonly KnownEdge[], region = this.region): void {
-    const reached = Object.entries(this.#kept.reached).filter(([id]) => edges.some((edge) => edge.id === id))
-    const next = { ...this.#kept, region, edges: [...edges], reached: Object.fromEntries(reached) }
+    const ofThese = <T>(all: Readonly<Record<string, T>>) =>
+      Object.fromEntries(Object.entries(all).filter(([id]) => edges.some((edge) => edge.id === id)))
+    const { reached, worked } = this.#kept
+    const next = {
+      ...this.#kept,
+      region,
+      edges: [...edges],
+      reached: ofThese(reached),
+      worked: ofThese(worked),
+    }
     if (JSON.stringify(next) === JSON.stringify(this.#kept)) return
     this.#kept = next
     this.#save()

@@ -65,7 +65,7 @@ async function open(o: Partial<EdgeRouteOptions> = {}): Promise<Bench> {
 
 function welcome(edges: KnownEdge[], via = HOME.id) {
   return {
-    ...{ type: 'welcome' as const, agent: 'con_1', tenant: 't', serverTimeMs: 1, grantKeys: [], revoked: [] },
+    ...{ type: 'welcome' as const, agent: 'con_1', tenant: 't', serverTimeMs: 1, revoked: [] },
     edge: { id: via, ...FIRST },
     edges,
   }
@@ -108,6 +108,8 @@ test('after a restart the nearest that was known comes first, then the others, e
   assert.equal(t.route.failed(lost), true)
   assert.equal(t.route.next().host, 'home.example')
   assert.equal(t.route.failed(lost), false, 'all were tried: now there is a pause')
+  t.route.next()
+  assert.equal(t.route.patienceMs, undefined, 'where no edge is quick, the slow one is waited for')
 })
 
 test('what the control plane refuses with is no reason to try another edge', async () => {
@@ -175,6 +177,33 @@ test('a pipe that could not be brought to an edge is told at once, once it was t
     t.sent.map((message) => message.type === 'edges' && message.seen[0]?.fault?.code),
     ['EGRESS_REJECTED'],
   )
+})
+
+test('an edge that takes halves which lead nowhere is told as such, also when it is measured anew, and another one is there', async () => {
+  await using near = await listening('near')
+  await using far = await listening('far')
+  await using t = await open()
+  t.route.next()
+  t.route.up(welcome([plain(near), plain(far)], near.id))
+  await t.told()
+  const nowhere = new Fault('TUNNEL_LOST', 'the pipe closed')
+  assert.equal(t.route.pipeLost('edg_unknown', nowhere), false)
+  assert.equal(t.route.pipeLost(near.id, nowhere), true)
+  const told = () => {
+    const last = t.sent.at(-1)
+    assert.ok(last?.type === 'edges')
+    return last.seen.map(({ edge, rttUs, fault }) => [edge, rttUs !== undefined, fault?.code])
+  }
+  const wanted = [
+    [near.id, false, 'TUNNEL_LOST'],
+    [far.id, true, undefined],
+  ]
+  assert.deepEqual(told(), wanted)
+  t.route.learn([plain(near), plain(far)])
+  await t.told(3)
+  assert.deepEqual(told(), wanted)
+  assert.equal(t.moves, 0, 'the control connection is carried')
+  assert.equal(t.route.pipeLost(far.id, nowhere), false, 'there is no other')
 })
 
 test('an edge set by hand is the only one, and tickets for it lead there; fixed addresses go with others', async () => {

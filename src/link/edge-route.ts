@@ -6,8 +6,10 @@
  *
  * @module
  */
+
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { Fault, FaultCode } from '../base/faults.ts'
+import { ELSEWHERE_MS } from '../base/patience.ts'
 import { ms, nearestEdge } from '../policy/edge-choice.ts'
 import type { ControlMessage, KnownEdge, PipeTicket } from '../wire/control.ts'
 import type { EdgeAddress } from './credentials.ts'
@@ -25,13 +27,12 @@ const SETTLE_US = 60_000_000
 const IMPATIENT_US = 600_000_000
 /** An edge that failed is not moved to for this long, however near it is. */
 const HOLD_US = 120_000_000
-/** With another edge to go to, one that is silent is not waited for longer than this. */
-const ELSEWHERE_MS = 3000
 
 /** Faults of the way to one edge: another may be reached. */
 const OF_THE_WAY: ReadonlySet<FaultCode> = new Set([
   ...(['EDGE_NAME_NXDOMAIN', 'RESOLVER_UNREACHABLE', 'EGRESS_BLOCKED', 'EGRESS_REJECTED'] as const),
   ...(['EDGE_UNREACHABLE', 'EDGE_DRAINING', 'EDGE_BUSY', 'TLS_INTERCEPTED'] as const),
+  'EDGE_CERT_EXPIRED',
   ...(['PROXY_UNREACHABLE', 'PROXY_REFUSED', 'PROXY_AUTH'] as const),
 ])
 
@@ -112,9 +113,14 @@ export class EdgeRoute implements Disposable {
     return this.#target
   }
 
-  /** For a dial that is silent; undefined: as ever. */
+  /**
+   * For a dial that is silent; undefined: as ever, also where all edges failed lately: it may be that none can be
+   * reached faster, behind a resolver whose first server is silent, or on a slow link.
+   */
   get patienceMs(): number | undefined {
-    return this.#candidates().length > 1 ? ELSEWHERE_MS : undefined
+    const here = hostPort(this.#target)
+    const others = this.#candidates().filter((edge) => hostPort(edge) !== here)
+    return others.some((edge) => this.#failure(edge) === undefined) ? ELSEWHERE_MS : undefined
   }
 
   /** The dial failed, or the connection was lost. @returns whether another edge is to be tried at once. */
@@ -128,12 +134,13 @@ export class EdgeRoute implements Disposable {
     return this.#candidates().some((edge) => !this.#tried.has(hostPort(edge)))
   }
 
-  /** Connected: the list and the edge in use are known anew. */
-  up(welcome: Welcome): void {
+  /** Connected: the list and the edge in use are known anew. @param address What the name of the edge led to. */
+  up(welcome: Welcome, address?: string): void {
     this.#sight.inUse = welcome.edge.id
     this.#tried.clear()
     this.#failed.delete(hostPort(this.#target))
     this.#learn(welcome.edges ?? [], welcome.region ?? '')
+    if (address !== undefined) this.#o.book.workedAt(welcome.edge.id, address)
     // What was measured a moment ago still holds; where nothing was, the first survey says it.
     this.#sight.tell()
     this.#sight.survey()
@@ -148,6 +155,22 @@ export class EdgeRoute implements Disposable {
   /** A half could not be brought: where that was the way to its edge, control should choose another next. */
   pipeFailed(id: string, fault: Fault): void {
     if (isOfTheWay(fault) && this.#o.book.edge(id) !== undefined) this.#sight.lost(id, fault)
+  }
+
+  /**
+   * A pipe both ends of which wanted it led nowhere. Whatever its edge said of it: one that is broken, or somebody else's,
+   * takes halves and joins none, and would be the nearest for good.
+   *
+   * @returns whether there is another edge to go by.
+   */
+  pipeLost(id: string, fault: Fault): boolean {
+    const { book } = this.#o
+    if (book.edge(id) === undefined) return false
+    if (isOfTheWay(fault)) this.#sight.lost(id, fault)
+    else this.#sight.ledNowhere(id, fault)
+    return book.edges.some(
+      (edge) => edge.id !== id && edge.out === undefined && this.#sight.nowhere(edge.id) === undefined,
+    )
   }
 
   /** Where a half is really brought to: an edge that was set by hand, or one with fixed addresses. */

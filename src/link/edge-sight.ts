@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { systemClock } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { judgeEdge, ms } from '../policy/edge-choice.ts'
@@ -12,11 +13,13 @@ import type { EdgeAddress } from './credentials.ts'
 import type { EdgeBook } from './edge-book.ts'
 import { type Distance, measureEdge } from './edge-survey.ts'
 import type { Egress } from './egress.ts'
-import { faultToMessage } from './fault-message.ts'
+import { faultToMessage, listedFault } from './fault-message.ts'
 
 const LOOK_MS = 10_000
 /** While a nearer edge is not used, somebody may be repairing the way to it: every look is one then. */
 const SURVEY_AT_LOOKS = 6
+/** An edge that took a half of a pipe which led nowhere carries no other for this long, however well it answers. */
+const NOWHERE_US = 120_000_000
 
 export interface EdgeSightOptions {
   readonly book: EdgeBook
@@ -54,6 +57,8 @@ export class EdgeSight implements Disposable {
   readonly #timer: NodeJS.Timeout
   /** By edge id, of now. */
   readonly #distances = new Map<string, Distance>()
+  /** By edge id: it answers, and pipes over it lead nowhere. */
+  readonly #nowhere = new Map<string, { readonly atUs: number; readonly fault: Fault }>()
   #surveying: Promise<void> | undefined
   #again = false
   #looks = 0
@@ -82,15 +87,33 @@ export class EdgeSight implements Disposable {
     this.#judge()
   }
 
+  /**
+   * The same where it took the half: that it can be connected to proves nothing. The control connection may stay there:
+   * it shows by itself whether it is carried.
+   */
+  ledNowhere(id: string, fault: Fault): void {
+    this.#nowhere.set(id, { atUs: systemClock.monotonicUs(), fault })
+    if (!this.#distances.has(id)) this.#distances.set(id, { fault })
+    this.tell()
+    this.#judge()
+  }
+
+  /** Why no pipe is to go over this edge for now, although it answers. */
+  nowhere(id: string): Fault | undefined {
+    const met = this.#nowhere.get(id)
+    if (met === undefined || systemClock.monotonicUs() - met.atUs < NOWHERE_US) return met?.fault
+    this.#nowhere.delete(id)
+    return undefined
+  }
+
   /** What was measured, if anything was. */
   tell(): void {
     if (this.#distances.size === 0) return
-    const seen = [...this.#distances].map(
-      ([edge, distance]): SeenEdge =>
-        'rttUs' in distance
-          ? { edge, rttUs: distance.rttUs }
-          : { edge, fault: faultToMessage(distance.fault) },
-    )
+    const seen = [...this.#distances].map(([edge, distance]): SeenEdge => {
+      const fault = this.nowhere(edge) ?? ('fault' in distance ? distance.fault : undefined)
+      if (fault !== undefined) return { edge, fault: listedFault(fault) }
+      return 'rttUs' in distance ? { edge, rttUs: distance.rttUs } : { edge }
+    })
     this.#o.send({ type: 'edges', seen })
   }
 
@@ -120,7 +143,8 @@ export class EdgeSight implements Disposable {
       const distance = this.#distances.get(id)
       const rttUs = this.rttUs(id)
       const failed = distance && 'fault' in distance ? distance.fault : undefined
-      const fault = out === undefined ? (failed ?? heldBack({ host, port })) : outFault(name, out)
+      const held = failed ?? heldBack({ host, port }) ?? this.nowhere(id)
+      const fault = out === undefined ? held : outFault(name, out)
       return {
         ...{ id, name, region, host, port, inUse: id === this.inUse, rttUs },
         knownRttUs: rttUs === undefined ? book.reachedUs(id) : undefined,

@@ -33,6 +33,14 @@ const CASES: Case[] = [
     want: { proxy: { ...HOST, auth: { user: 'bob', password: 'p@ss:w' } }, source: 'flag --proxy' },
   },
   {
+    name: 'a user of a Windows domain, and a password with what URLs divide at',
+    flag: 'http://CORP\\bob:p#a/s?s@w:0rd@proxy.corp:3128',
+    want: {
+      proxy: { ...HOST, auth: { user: 'CORP\\bob', password: 'p#a/s?s@w:0rd' } },
+      source: 'flag --proxy',
+    },
+  },
+  {
     name: 'an IPv6 address',
     flag: '[2001:db8::1]:3128',
     want: { proxy: { host: '2001:db8::1', port: 3128 }, source: 'flag --proxy' },
@@ -106,6 +114,30 @@ test('readEgress reads the proxy file, with comments, and says so', async (t) =>
   await assert.rejects(readEgress({ env: {}, file }), { code: 'INVALID' })
 })
 
+test('readEgress reads a file with a byte order mark', async (t) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'egress-'))
+  t.after(() => rm(dir, { recursive: true }))
+  const file = path.join(dir, 'proxy')
+  await writeFile(file, '\ufeffproxy.corp:3128\r\n')
+  assert.deepEqual((await readEgress({ env: {}, file })).proxy, HOST)
+})
+
+const OWN: { proxy: string; own: string; loop: boolean }[] = [
+  { proxy: '127.0.0.1:9180', own: '127.0.0.1', loop: true },
+  { proxy: 'localhost:9180', own: '127.0.0.1', loop: true },
+  { proxy: '[::1]:9180', own: '::1', loop: true },
+  { proxy: '127.0.0.1:9180', own: '0.0.0.0', loop: true },
+  { proxy: '127.0.0.1:3128', own: '127.0.0.1', loop: false },
+  { proxy: 'proxy.corp:9180', own: '127.0.0.1', loop: false },
+]
+for (const { proxy, own, loop } of OWN) {
+  test(`readEgress: ${proxy} ${loop ? 'is' : 'is not'} a client that listens on ${own}:9180`, async () => {
+    const reading = readEgress({ env: { HTTPS_PROXY: proxy }, file: NO_FILE, own: { host: own, port: 9180 } })
+    if (loop) await assert.rejects(reading, /HTTPS_PROXY.*local proxy of this client itself/)
+    else assert.ok((await reading).proxy)
+  })
+}
+
 const NO_PROXY: { entry: string; host: string; straight: boolean }[] = [
   { entry: '*', host: 'edge.example.com', straight: true },
   { entry: 'example.com', host: 'edge.example.com', straight: true },
@@ -116,6 +148,14 @@ const NO_PROXY: { entry: string; host: string; straight: boolean }[] = [
   { entry: '10.0.0.0/8', host: '11.1.2.3', straight: false },
   { entry: '10.0.0.0/99', host: '10.1.2.3', straight: false },
   { entry: '127.0.0.1', host: '127.0.0.1', straight: true },
+  { entry: 'edge.example.com:443', host: 'edge.example.com', straight: true },
+  { entry: 'edge.example.com:8443', host: 'edge.example.com', straight: false },
+  { entry: '.example.com:443', host: 'edge.example.com', straight: true },
+  { entry: '127.0.0.1:443', host: '127.0.0.1', straight: true },
+  { entry: '127.0.0.1:80', host: '127.0.0.1', straight: false },
+  { entry: '[2001:db8::1]:443', host: '2001:db8::1', straight: true },
+  { entry: '[2001:db8::1]:80', host: '2001:db8::1', straight: false },
+  { entry: '2001:DB8:0::1', host: '2001:db8::1', straight: true },
   { entry: '2001:db8::/32', host: '2001:db8::7', straight: true },
   { entry: '[::1]', host: '::1', straight: true },
   { entry: 'nonsense/x', host: '10.1.2.3', straight: false },
@@ -127,7 +167,7 @@ for (const { entry, host, straight } of NO_PROXY) {
       env: { NO_PROXY: `localhost, ${entry}` },
       file: NO_FILE,
     })
-    assert.equal(egressFor(egress, host) === undefined, straight)
+    assert.equal(egressFor(egress, { host, port: 443 }) === undefined, straight)
   })
 }
 

@@ -6,7 +6,9 @@
  */
 import { readFile } from 'node:fs/promises'
 import net from 'node:net'
+import os from 'node:os'
 import { Fault } from '../base/faults.ts'
+import { writtenText } from '../base/written-text.ts'
 import type { EdgeAddress } from './credentials.ts'
 
 export interface OutboundProxy {
@@ -20,7 +22,7 @@ export interface Egress {
   readonly proxy?: OutboundProxy
   /** For people: `flag --proxy`, `environment HTTPS_PROXY`, `file /etc/backstitch/proxy`, `none`. */
   readonly source: string
-  /** Hosts reached without the proxy: names, `.suffix`, addresses, CIDRs, `*`. */
+  /** Hosts reached without the proxy: names, `.suffix`, addresses, CIDRs, each with `:PORT` or without, `*`. */
   readonly noProxy: readonly string[]
 }
 
@@ -33,6 +35,8 @@ export interface EgressInput {
   readonly flag?: string
   readonly env?: NodeJS.ProcessEnv
   readonly file?: string
+  /** Where this process is a proxy itself: it must not be its own way out. */
+  readonly own?: EdgeAddress
 }
 
 /** In the order they are asked. Lower case first, as curl does. */
@@ -48,7 +52,20 @@ export async function readEgress({
   flag,
   env = process.env,
   file = DEFAULT_PROXY_FILE,
+  own,
 }: EgressInput): Promise<Egress> {
+  const egress = await effective(flag, env, file)
+  const { proxy, source } = egress
+  if (proxy !== undefined && own !== undefined && isAt(proxy, own)) {
+    throw unusable(
+      source,
+      `${hostPort(proxy)} is the local proxy of this client itself; BACKSTITCH_PROXY=none sets none`,
+    )
+  }
+  return egress
+}
+
+async function effective(flag: string | undefined, env: NodeJS.ProcessEnv, file: string): Promise<Egress> {
   const noProxy = (env.no_proxy ?? env.NO_PROXY ?? '')
     .split(/[\s,]+/)
     .filter((entry) => entry !== '')
@@ -65,7 +82,7 @@ export async function readEgress({
 async function readProxyFile(file: string): Promise<string | undefined> {
   let text: string
   try {
-    text = await readFile(file, 'utf8')
+    text = writtenText(await readFile(file))
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
@@ -87,61 +104,80 @@ function setting(text: string, source: string): { proxy?: OutboundProxy; source:
   return { proxy: parseProxy(text.trim(), source), source }
 }
 
-/** `[http://][USER:PASSWORD@]HOST:PORT`. */
+/**
+ * `[http://][USER:PASSWORD@]HOST:PORT`. Read here and not as a URL: `CORP\\user` and passwords with `#`, `/`, `?` or `@`
+ * are what people paste. A user with a colon is written with %3A.
+ */
 function parseProxy(text: string, source: string): OutboundProxy {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme !== undefined && scheme !== 'http') {
     throw unusable(source, `only HTTP proxies with CONNECT are spoken to, and it says ${scheme}://`)
   }
-  const url = URL.parse(scheme === undefined ? `http://${text}` : text)
-  if (url === null || url.hostname === '') throw unusable(source, 'it is not [USER:PASSWORD@]HOST:PORT')
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
-    throw unusable(source, 'there is something after the port')
-  }
-  // URL drops :80 as the default of http, so a missing port is looked for in the text.
-  if (!/:\d+\/?$/.test(text)) throw unusable(source, 'the port is missing')
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const port = url.port === '' ? 80 : Number(url.port)
-  if (url.username === '') return { host, port }
+  const rest = scheme === undefined ? text : text.slice('http://'.length)
+  const at = rest.lastIndexOf('@')
+  const where = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d{1,5}))?(.*)$/.exec(rest.slice(at + 1).replace(/\/$/, ''))
+  const [, written = '', port, more] = where ?? []
+  // The URL parser knows which hosts there are, international ones, too.
+  const host = URL.parse(`http://${written}`)?.hostname.replace(/^\[|\]$/g, '')
+  if (!host || /[/?#\\]/.test(written)) throw unusable(source, 'it is not [USER:PASSWORD@]HOST:PORT')
+  if (more !== '') throw unusable(source, 'there is something after the port, or the port is no number')
+  if (port === undefined) throw unusable(source, 'the port is missing')
+  if (Number(port) < 1 || Number(port) > 65_535) throw unusable(source, 'the port is not in 1 to 65535')
+  const proxy = { host, port: Number(port) }
+  const [, user = '', password = ''] = /^([^:]*):?(.*)$/s.exec(rest.slice(0, Math.max(0, at)))!
+  if (user === '') return proxy
   try {
-    const auth = { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
-    return { host, port, auth }
+    return { ...proxy, auth: { user: decodeURIComponent(user), password: decodeURIComponent(password) } }
   } catch (cause) {
     throw unusable(source, 'a % in user or password must be written as %25', cause)
   }
+}
+
+/** Is that the address somebody listens on, as far as can be said without asking a resolver? */
+function isAt({ host, port }: OutboundProxy, own: EdgeAddress): boolean {
+  if (port !== own.port) return false
+  const name = host.toLowerCase()
+  if (name === own.host) return true
+  const everywhere = own.host === '0.0.0.0' || own.host === '::'
+  const here = Object.values(os.networkInterfaces()).flatMap(
+    (all) => all?.map(({ address }) => address) ?? [],
+  )
+  if (everywhere && (here.includes(name) || name === os.hostname().toLowerCase())) return true
+  return name === 'localhost' && (everywhere || own.host.startsWith('127.') || own.host === '::1')
 }
 
 function unusable(source: string, why: string, cause?: unknown): Fault {
   return new Fault('INVALID', `proxy from ${source}: ${why}`, { cause, seen: { source } })
 }
 
-/** The proxy for this host; undefined when it is reached straight. */
-export function egressFor(egress: Egress, host: string): OutboundProxy | undefined {
+/** The proxy for this destination; undefined when it is reached straight. */
+export function egressFor(egress: Egress, { host, port }: EdgeAddress): OutboundProxy | undefined {
   const name = host.toLowerCase().replace(/\.$/, '')
-  return egress.noProxy.some((entry) => covers(entry, name)) ? undefined : egress.proxy
+  return egress.noProxy.some((entry) => covers(entry, name, port)) ? undefined : egress.proxy
 }
 
-function covers(entry: string, host: string): boolean {
+function covers(entry: string, host: string, port: number): boolean {
   if (entry === '*') return true
+  const [, bracketed, bare, only] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? []
+  if (only !== undefined && Number(only) !== port) return false
+  const what = bracketed ?? bare ?? entry // an IPv6 address has colons of its own
   const family = net.isIP(host)
-  if (family !== 0) {
-    if (!entry.includes('/')) return entry.replace(/^\[|\]$/g, '') === host
-    const [network, bits] = entry.split('/')
-    const entryFamily = net.isIP(network!)
-    if (entryFamily === 0 || !/^\d{1,3}$/.test(bits!) || Number(bits) > (entryFamily === 6 ? 128 : 32)) {
-      return false
-    }
-    const list = new net.BlockList()
-    list.addSubnet(network!, Number(bits), entryFamily === 6 ? 'ipv6' : 'ipv4')
-    return list.check(host, family === 6 ? 'ipv6' : 'ipv4')
+  if (family === 0) {
+    const suffix = what.replace(/^\*?\./, '').replace(/\.$/, '')
+    return host === suffix || host.endsWith(`.${suffix}`)
   }
-  const suffix = entry.replace(/^\*?\./, '')
-  return host === suffix || host.endsWith(`.${suffix}`)
+  const [network = '', bits] = what.split('/')
+  const entryFamily = net.isIP(network)
+  const most = entryFamily === 6 ? 128 : 32
+  if (entryFamily === 0 || !/^\d{1,3}$/.test(bits ?? `${most}`) || Number(bits ?? most) > most) return false
+  const list = new net.BlockList()
+  list.addSubnet(network, Number(bits ?? most), entryFamily === 6 ? 'ipv6' : 'ipv4')
+  return list.check(host, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** What `--explain-egress` prints. Never the password. */
 export function explainEgress(egress: Egress, edge: EdgeAddress): string {
-  const proxy = egressFor(egress, edge.host)
+  const proxy = egressFor(egress, edge)
   const lines: string[] = []
   if (proxy) {
     const login = proxy.auth ? `user "${proxy.auth.user}", password masked` : 'no credentials'

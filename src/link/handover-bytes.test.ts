@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import { DIRECT } from './egress.ts'
 import { bringHalf } from './handover.ts'
@@ -56,7 +57,13 @@ async function handOver(way: Way, timeoutMs = 5000) {
   const received = Promise.withResolvers<ReceivedHalf | Fault>()
   await using receiver = await listen((socket) => {
     receiveHalf(socket, {
-      ...{ credentials: edge, ticketKeys: () => tenant.ticketKeys, isRevoked: () => false, admit: () => {} },
+      ...{
+        credentials: edge,
+        ticketKeys: () => tenant.ticketKeys,
+        clock: systemClock,
+        isRevoked: () => false,
+        admit: () => {},
+      },
       signal: AbortSignal.timeout(timeoutMs),
     }).then((half) => received.resolve(half!), received.resolve)
   })

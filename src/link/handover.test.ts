@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import tls from 'node:tls'
+import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import { ALPN_CONTROL, ALPN_PIPE, encodeHandoverHeader, MAX_TICKET_BYTES } from '../wire/handover.ts'
 import type { Credentials } from './credentials.ts'
@@ -34,6 +35,7 @@ async function openReceiver(
     const received = receiveHalf(socket, {
       credentials: o.credentials ?? edge,
       ticketKeys: () => tenant.ticketKeys,
+      clock: systemClock,
       isRevoked: () => o.revoked ?? false,
       admit: o.admit ?? (() => {}),
       signal: AbortSignal.timeout(o.handshakeMs ?? 10_000),

@@ -13,10 +13,12 @@
  *
  * @module
  */
+
 import type net from 'node:net'
 import type tls from 'node:tls'
 import { deadline } from '../base/deadline.ts'
 import { Fault, isFaultCode } from '../base/faults.ts'
+import { PATIENCE_MS } from '../base/patience.ts'
 import type { PipeTicket } from '../wire/control.ts'
 import {
   ALPN_PIPE,
@@ -33,9 +35,8 @@ import { readExactly, StreamEnded } from './read-exactly.ts'
 import { SocketLoan } from './socket-loan.ts'
 import { contextOf } from './tls-context.ts'
 import { startTls } from './tls-session.ts'
-import { verifyEdge } from './verify-edge.ts'
+import { verifyEdge } from './verify-server.ts'
 
-const HANDOVER_MS = 10_000
 const MAX_CODE_BYTES = 64
 
 export interface BringOptions {
@@ -56,7 +57,7 @@ export interface Half {
 }
 
 /**
- * @throws {Fault} as dialEdge; TLS_INTERCEPTED, CERT_EXPIRED, CLOCK_SKEW of the edge; what the edge refuses with
+ * @throws {Fault} as dialEdge; TLS_INTERCEPTED, EDGE_CERT_EXPIRED, CLOCK_SKEW of the edge; what the edge refuses with
  *   (TICKET_INVALID, EDGE_DRAINING, IDENTITY_REVOKED…); HANDSHAKE_TIMEOUT; the reason of `signal`.
  */
 export function bringHalf({ edge, ticket }: PipeTicket, o: BringOptions): Promise<Half> {
@@ -76,7 +77,7 @@ export function bringTrial(edge: PipeTicket['edge'], o: BringOptions): Promise<H
 async function handOver(
   edge: PipeTicket['edge'],
   ticket: Buffer | undefined,
-  { egress, credentials, signal, mode = 'raw', timeoutMs = HANDOVER_MS }: BringOptions,
+  { egress, credentials, signal, mode = 'raw', timeoutMs = PATIENCE_MS.handover }: BringOptions,
 ): Promise<Half> {
   const started = performance.now()
   const socket = await dialEdge(edge, { egress, signal, timeoutMs })

@@ -1,5 +1,9 @@
 import type { WebSocket } from 'ws'
 
+/** A reply is waited for once more where this process stood still for longer while it waited. */
+const LATE_MS = 1000
+const MAX_LATE = 2
+
 /**
  * Pings a WebSocket and gives its peer a time to reply in. Both ends of a control connection run one: a TCP connection
  * through a firewall that forgot it looks healthy from the end that only waits.
@@ -8,16 +12,22 @@ export class Heartbeat {
   readonly #socket: WebSocket
   readonly #replyMs: number
   readonly #onSilence: () => void
+  readonly #bytesRead: () => number
+  #read = 0
   readonly #pinging: NodeJS.Timeout
   #sentAt: number | undefined
   #reply: NodeJS.Timeout | undefined
   #rttUs = 0
 
   /** `onSilence` is called at most once. */
-  constructor(socket: WebSocket, o: { pingMs: number; replyMs: number; onSilence: () => void }) {
+  constructor(
+    socket: WebSocket,
+    o: { pingMs: number; replyMs: number; bytesRead?: () => number; onSilence: () => void },
+  ) {
     this.#socket = socket
     this.#replyMs = o.replyMs
     this.#onSilence = o.onSilence
+    this.#bytesRead = o.bytesRead ?? (() => 0)
     this.#pinging = setInterval(() => this.#ping(), o.pingMs).unref()
     socket.on('pong', () => this.#pong())
   }
@@ -58,7 +68,20 @@ export class Heartbeat {
     if (this.#sentAt !== undefined || this.#socket.readyState !== this.#socket.OPEN) return
     this.#sentAt = performance.now()
     this.#socket.ping(undefined, undefined, ignore)
+    this.#await()
+  }
+
+  /**
+   * On a slow link a reply stands behind a message that takes long: as long as bytes come somebody sends them. A timer
+   * that comes late says that nothing was read here meanwhile, so the reply may be waiting to be: that is no silence.
+   */
+  #await(lateBefore = 0): void {
+    this.#read = this.#bytesRead()
+    const dueMs = performance.now() + this.#replyMs
     this.#reply = setTimeout(() => {
+      if (this.#bytesRead() > this.#read) return this.#await()
+      const isLate = performance.now() - dueMs > LATE_MS
+      if (isLate && lateBefore < MAX_LATE) return this.#await(lateBefore + 1)
       this.stop()
       this.#onSilence()
     }, this.#replyMs).unref()

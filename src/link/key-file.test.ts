@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -40,6 +40,10 @@ const REFUSED: { name: string; content: string | Buffer; code: string; says?: Re
   { name: 'blank', content: ' \r\n', code: 'KEY_MISSING' },
   { name: 'smart quotes', content: `“${TEXT}”`, code: 'KEY_MALFORMED', says: /U\+201C.*position 1\b/ },
   { name: 'byte order mark', content: `\uFEFF${TEXT}`, code: 'KEY_MALFORMED', says: /U\+FEFF.*position 1\b/ },
+  ...(['UTF-16, with its mark', 'UTF-16, without'] as const).map((name, from) => ({
+    ...{ name, content: Buffer.from(`\uFEFF${TEXT}`, 'utf16le').subarray(from * 2) },
+    ...{ code: 'KEY_MALFORMED', says: /is written in UTF-16, .*save it as plain text/ },
+  })),
   { name: 'two lines', content: `${TEXT}\n\n`, code: 'KEY_MALFORMED' },
   { name: 'cut', content: TEXT.slice(0, -4), code: 'KEY_MALFORMED' },
   { name: 'another file', content: Buffer.alloc(5000, 65), code: 'KEY_MALFORMED', says: /over 4096 bytes/ },
@@ -89,6 +93,17 @@ test('removeKeyFile removes it, and says so where it may not', async (t) => {
   await removeKeyFile(file, log)
   await assert.rejects(stat(file), { code: 'ENOENT' })
   assert.match(lines.join(), /key\.removed/)
+})
+
+test('removeKeyFile leaves a link, and what it leads to, and does not say that the key is gone', async (t) => {
+  const file = await keyFile(t, TEXT)
+  const link = `${file}.link`
+  await symlink(file, link)
+  const lines: string[] = []
+  await removeKeyFile(link, pino({}, { write: (line) => lines.push(line) }))
+  assert.match(lines.join(), /key\.spent/)
+  assert.doesNotMatch(lines.join(), /key\.removed/)
+  assert.deepEqual(await readKeyFile(link, silentLog), KEY)
 })
 
 /** As a user for whom modes count: root reads everything. */

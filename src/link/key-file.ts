@@ -3,20 +3,26 @@
  *
  * @module
  */
-import { open, rm, stat } from 'node:fs/promises'
-import os from 'node:os'
+import { lstat, open, rm, stat } from 'node:fs/promises'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import { userName } from '../base/own-user.ts'
+import { shortageFault } from '../base/shortage.ts'
+import { refuseStrangers } from '../base/strangers.ts'
+import { writtenIn } from '../base/written-text.ts'
 import { type ProvisioningKey, parseProvisioningKey } from '../pki/provisioning-key.ts'
 
 /** Far over any key: a file beyond it is another file. */
 const MAX_KEY_BYTES = 4096
 
 /**
- * @throws {Fault} KEY_MISSING (no file, or empty), KEY_UNREADABLE (with uid, owner and mode),
+ * @throws {Fault} KEY_MISSING (no file, or empty), KEY_UNREADABLE (with uid, owner and mode; or who else could change
+ *   it),
  *   KEY_MALFORMED (with the character and its position).
  */
 export async function readKeyFile(file: string, log: Log): Promise<ProvisioningKey> {
+  const isThere = await refuseStrangers(file, { code: 'KEY_UNREADABLE' })
+  if (!isThere) throw await unreadable(file, { code: 'ENOENT' })
   const bytes = Buffer.alloc(MAX_KEY_BYTES + 1)
   let length = 0
   try {
@@ -43,17 +49,24 @@ export async function readKeyFile(file: string, log: Log): Promise<ProvisioningK
   if (length > MAX_KEY_BYTES) {
     throw new Fault('KEY_MALFORMED', `${file} is over ${MAX_KEY_BYTES} bytes`, { seen: { file } })
   }
+  const encoding = writtenIn(bytes.subarray(0, length))
+  if (encoding !== 'utf-8') {
+    const detail = `${file} is written in UTF-16, as PowerShell and editors of Windows do: save it as plain text (ASCII or UTF-8)`
+    throw new Fault('KEY_MALFORMED', detail, { seen: { file, problem: 'UTF-16', position: 1 } })
+  }
   const text = bytes.toString('utf8', 0, length)
   if (text.trim() === '')
     throw new Fault('KEY_MISSING', `${file} is empty`, { seen: { file, bytes: length } })
   return parseProvisioningKey(text)
 }
 
-async function unreadable(file: string, error: NodeJS.ErrnoException): Promise<Fault> {
+async function unreadable(file: string, error: Pick<NodeJS.ErrnoException, 'code'>): Promise<Fault> {
   const errno = error.code ?? 'unknown'
   if (errno === 'ENOENT') {
     return new Fault('KEY_MISSING', `there is no ${file}`, { cause: error, seen: { file, errno } })
   }
+  const short = shortageFault(errno, `${file} was not read`, { cause: error, seen: { file, errno } })
+  if (short !== undefined) return short
   const seen: Record<string, string | number> = { file, errno, uid: process.getuid?.() ?? -1 }
   const found = await stat(file).catch(() => undefined)
   if (found) Object.assign(seen, { owner: found.uid, mode: octal(found.mode) })
@@ -62,25 +75,20 @@ async function unreadable(file: string, error: NodeJS.ErrnoException): Promise<F
 
 /** After enrolment the key is spent: removed where we may, else a log line says that it can be. */
 export async function removeKeyFile(file: string, log: Log): Promise<void> {
-  try {
-    await rm(file)
+  const why = await removed(file).catch((error: NodeJS.ErrnoException) => error.code ?? 'unknown')
+  if (why === undefined) {
     log.info({ event: 'key.removed', file }, 'Provisioning key file removed: it is no longer needed')
-  } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    if (errno === 'ENOENT') return
-    log.info(
-      { event: 'key.spent', file, errno },
-      `Provisioning key is no longer needed: ${file} can be removed`,
-    )
+  } else if (why !== 'ENOENT') {
+    const fields = { event: 'key.spent', file, errno: why }
+    log.info(fields, `Provisioning key is no longer needed: ${file} can be removed`)
   }
 }
 
-function userName(): string {
-  try {
-    return os.userInfo().username
-  } catch {
-    return String(process.getuid?.() ?? 'unknown') // a uid without a name, as in many containers
-  }
+/** @returns Why it was not: a link leads to a secret that somebody else keeps, and would be there without it, too. */
+async function removed(file: string): Promise<'link' | undefined> {
+  if ((await lstat(file)).isSymbolicLink()) return 'link'
+  await rm(file)
+  return undefined
 }
 
 function octal(mode: number): string {

@@ -48,7 +48,8 @@ export function connectThrough(
       fail(refused(proxy, to, 'it closed the connection without an answer', { errno: error.code ?? '' }))
     })
     request.on('connect', (response: http.IncomingMessage, _socket: Duplex, head: Buffer) => {
-      if (response.statusCode !== 200) return fail(answered(proxy, to, response, head))
+      // Any 2xx switches to tunnel mode (RFC 9110, 9.3.6), and some proxies say 201 or 204.
+      if (Math.trunc((response.statusCode ?? 0) / 100) !== 2) return fail(answered(proxy, to, response, head))
       signal.removeEventListener('abort', stop)
       // Listeners of the request are gone; between here and the next owner nobody else would hear an error.
       socket.on('error', ignore)
@@ -79,19 +80,21 @@ function answered(
     return refused(proxy, to, `it answered ${status}`, { status, page: firstLine(head) })
   }
   const { 'proxy-authenticate': asked, 'www-authenticate': askedAsServer } = response.headers
-  return new Fault(
-    'PROXY_AUTH',
-    `proxy ${hostPort(proxy)} ${proxy.auth ? `refused the credentials of "${printable(proxy.auth.user)}"` : 'asks for credentials and none are set'}`,
-    {
-      seen: {
-        proxy: hostPort(proxy),
-        status,
-        // Basic is what we speak; NTLM or Negotiate here tells the reader why a right password does not help.
-        asksFor: [asked ?? [], askedAsServer ?? []].flat().map(printable),
-        credentialsSent: proxy.auth !== undefined,
-      },
-    },
-  )
+  const asksFor = [asked ?? [], askedAsServer ?? []].flat().map(printable)
+  const credentialsSent = proxy.auth !== undefined
+  return new Fault('PROXY_AUTH', `proxy ${hostPort(proxy)} ${whyNot(proxy, asksFor)}`, {
+    seen: { proxy: hostPort(proxy), status, asksFor, credentialsSent },
+  })
+}
+
+/** Basic is what we speak: where only NTLM or Negotiate is wanted, the right password does not help. */
+function whyNot({ auth }: OutboundProxy, asksFor: readonly string[]): string {
+  if (asksFor.length > 0 && !asksFor.some((one) => /\bbasic\b/i.test(one))) {
+    return `asks for ${asksFor.join(', ')}, and only Basic is spoken here`
+  }
+  return auth
+    ? `refused the credentials of "${printable(auth.user)}"`
+    : 'asks for credentials and none are set'
 }
 
 function refused(proxy: OutboundProxy, to: EdgeAddress, what: string, seen: Record<string, string>): Fault {

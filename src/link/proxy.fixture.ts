@@ -12,6 +12,8 @@ export interface TestProxyOptions {
   readonly auth?: string
   /** Answers every CONNECT like this and closes. */
   readonly answer?: string
+  /** Answers every CONNECT so much later. */
+  readonly afterMs?: number
   /** Reads the request and says nothing. */
   readonly silent?: boolean
 }
@@ -39,9 +41,11 @@ export async function openTestProxy(o: TestProxyOptions = {}): Promise<TestProxy
     }
     const { hostname, port } = new URL(`http://${request.url}`)
     const upstream = net.connect(Number(port), hostname.replace(/^\[|\]$/g, ''), () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
-      upstream.write(head)
-      client.pipe(upstream).pipe(client)
+      setTimeout(() => {
+        client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+        upstream.write(head)
+        client.pipe(upstream).pipe(client)
+      }, o.afterMs ?? 0)
     })
     own(upstream)
     upstream.on('close', () => client.destroy())

@@ -1,13 +1,11 @@
-import dns from 'node:dns/promises'
 import net from 'node:net'
+import { KEEP_ALIVE } from '../base/keep-alive.ts'
+import type { FoundAddress, SystemNames } from '../probe/system-names.ts'
 
 /** Time one address has for itself before the next one is tried beside it. Source: RFC 8305, 5. */
 const ATTEMPT_DELAY_MS = 250
 
-export interface Address {
-  readonly address: string
-  readonly family: number
-}
+export type Address = FoundAddress
 
 /** One address that was tried and did not answer in the affirmative. */
 export interface FailedAttempt {
@@ -28,10 +26,10 @@ export class RaceLost extends Error {
 }
 
 /** Addresses of a name in the order they are tried: families take turns, the resolver's first choice leads. */
-export async function resolveAddresses(host: string): Promise<Address[]> {
+export async function resolveAddresses(host: string, names: SystemNames): Promise<Address[]> {
   const family = net.isIP(host)
   if (family !== 0) return [{ address: host, family }]
-  return interleave(await dns.lookup(host, { all: true, order: 'verbatim' }))
+  return interleave(await names.lookUp(host))
 }
 
 export function interleave(found: readonly Address[]): Address[] {
@@ -81,7 +79,13 @@ export function raceConnect(
         return
       }
       const name = net.isIPv6(target.address) ? `[${target.address}]:${port}` : `${target.address}:${port}`
-      const socket = net.connect({ host: target.address, port, noDelay: true, allowHalfOpen: true })
+      const socket = net.connect({
+        host: target.address,
+        port,
+        noDelay: true,
+        allowHalfOpen: true,
+        ...KEEP_ALIVE,
+      })
       trying.set(socket, name)
       const onError = (error: NodeJS.ErrnoException) => {
         if (!trying.delete(socket)) return

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
 import { DIRECT } from './egress.ts'
 import { listen } from './listen.fixture.ts'
@@ -22,6 +23,7 @@ async function openReceiver(o: { crash?: boolean } = {}) {
     const receiving = receiveHalf(socket, {
       credentials: edge,
       ticketKeys: () => tenant.ticketKeys,
+      clock: systemClock,
       isRevoked: () => {
         if (o.crash) setImmediate(() => socket.resetAndDestroy())
         return false

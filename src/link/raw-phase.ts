@@ -140,7 +140,7 @@ export class RawPhase implements Disposable {
 }
 
 function pathOf(edge: PipeTicket['edge'], egress: Egress): string {
-  const proxy = egressFor(egress, edge.host)
+  const proxy = egressFor(egress, edge)
   return proxy === undefined ? hostPort(edge) : `${hostPort(edge)} through proxy ${hostPort(proxy)}`
 }
 

@@ -5,6 +5,7 @@
  */
 import type net from 'node:net'
 import type tls from 'node:tls'
+import type { Clock } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import { identityUri } from '../pki/identity.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
@@ -30,7 +31,11 @@ export interface ReceiveOptions {
   /** Of this edge. */
   readonly credentials: Credentials
   readonly ticketKeys: () => VerifyKeys
+  /** That of the control plane: tickets are judged by the time at which they were made. */
+  readonly clock: Clock
   readonly isRevoked: (serial: string) => boolean
+  /** A peer has proved who it is, whatever it comes for. Throws a Fault to refuse. */
+  readonly came?: (peer: Peer) => void
   /** The last word before OK, and the place to refuse replays. Throws a Fault to refuse. */
   readonly admit: (ticket: Ticket, peer: Peer) => void
   /** Aborts with the Fault that a late handover is. */
@@ -98,6 +103,7 @@ async function admit(
       seen: { serial: peer.serial },
     })
   }
+  o.came?.(peer)
   const asked = decodeHandoverHeader(await readExactly(outer, HANDOVER_HEADER_BYTES, o.signal))
   if (asked === undefined) throw new Fault('PROTOCOL_ERROR', 'the mode is not known', { hop: 'edge' })
   const { mode, trial, ticketBytes } = asked
@@ -112,7 +118,7 @@ async function admit(
     tenant: identity.tenant,
     edge: identity.id,
     holder: identityUri(peer.identity),
-    nowMs: Date.now(),
+    nowMs: o.clock.nowMs(),
   })
   o.admit(ticket, peer)
   return { mode, admitted: { ticket, peer } }

@@ -9,7 +9,6 @@ import http from 'node:http'
 import type tls from 'node:tls'
 import { deadline } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { verifyPinnedServer } from '../pki/verify.ts'
 import {
   type CertificateReply,
   certificateReply,
@@ -17,14 +16,13 @@ import {
   faultMessage,
   type LoginRequest,
 } from '../wire/control.ts'
-import { ALPN_CONTROL } from '../wire/handover.ts'
 import type { EdgeAddress } from './credentials.ts'
 import { type DialStep, dialEdge } from './dial.ts'
 import { type Egress, hostPort } from './egress.ts'
 import { faultFromMessage } from './fault-message.ts'
 import { anonymousContext } from './tls-context.ts'
 import { startTls } from './tls-session.ts'
-import { requireAlpn } from './verify-edge.ts'
+import { FOR_CONTROL, verifyPinnedControl } from './verify-server.ts'
 
 const REQUEST_MS = 20_000
 const MAX_REPLY_BYTES = 65_536
@@ -70,13 +68,12 @@ async function post(
   using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `${path} at ${hostPort(edge)}`, signal)
   const socket = await startTls(tcp, {
     context: anonymousContext(),
-    alpn: ALPN_CONTROL,
+    alpn: FOR_CONTROL,
     servername: edge.host,
     signal: limit,
   })
   try {
-    verifyPinnedServer(socket, { pin, nowMs: Date.now() })
-    requireAlpn(socket, ALPN_CONTROL)
+    verifyPinnedControl(socket, { pin, nowMs: Date.now() })
     onStep?.('secured')
     using answer = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer to ${path}`, signal)
     const sentMs = Date.now()

@@ -88,7 +88,10 @@ export function blocked(fault: Fault, second: EdgeAddress, main: EdgeAddress): F
 export function howStopped({ code }: Fault): string {
   if (code === 'EGRESS_REJECTED') return 'was refused'
   if (code === 'PROXY_REFUSED') return 'was refused by the proxy'
+  if (code === 'PROXY_AUTH') return 'was refused by the proxy, which wants a sign-in'
+  if (code === 'PROXY_UNREACHABLE') return 'was not tried: the proxy does not answer'
   if (code === 'EGRESS_BLOCKED') return 'was dropped: no answer'
   if (code === 'EDGE_UNREACHABLE') return 'has no way to it'
+  if (code === 'HANDSHAKE_TIMEOUT') return 'connects, and the handshake stands still'
   return 'answered, but not as an edge'
 }

@@ -34,10 +34,16 @@ async function open(t: TestContext, verdict: () => SelfVerdict = () => VERDICT) 
   const state = StateDir.at(dir)
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'debug' }, { write: (text: string) => void lines.push(JSON.parse(text)) }) as Log
-  const clock = { ms: 1_000_000 }
+  /** `ms` goes by; `jumpMs` is what somebody has set the date by. */
+  const clock = { ms: 1_000_000, jumpMs: 0 }
+  const times = {
+    nowMs: () => clock.ms + clock.jumpMs,
+    bootNow: () => ({ boot: 'this', atMs: clock.ms }),
+    monotonicMs: () => clock.ms,
+  }
   const asked: FaultCode[] = []
   const start = async (examine?: Examine) => {
-    return { self: await SelfExamination.open(state, { log, nowMs: () => clock.ms, examine }) }
+    return { self: await SelfExamination.open(state, { log, ...times, examine }) }
   }
   let answered = Promise.withResolvers<void>()
   const doctor: Examine = async ({ code }) => {
@@ -131,6 +137,93 @@ test('back again: how long it was and why is one line, and the record keeps it',
   )
   assert.equal(self.report().current, undefined)
   assert.equal(self.report().past[0]!.verdict!.code, 'EGRESS_BLOCKED')
+  await self[Symbol.asyncDispose]()
+})
+
+test('how long an outage was is measured: dates that jump meanwhile, by years and backwards, change nothing', async (t) => {
+  for (const jumpMs of [-94_608_000_000, 864_000_000]) {
+    const { start, clock, lines } = await open(t)
+    const { self } = await start()
+    self.failed(BLOCKED)
+    self.failed(BLOCKED)
+    clock.ms += 33_000
+    clock.jumpMs = jumpMs
+    self.up()
+    const { sinceMs, endedMs = 0 } = self.report().past[0]!
+    assert.deepEqual([endedMs - sinceMs, endedMs], [33_000, clock.ms + jumpMs])
+    assert.match(String(lines.find(({ event }) => event === 'doctor.recovered')!.msg), /^Back after 33 s /)
+    await self[Symbol.asyncDispose]()
+  }
+})
+
+test('an outage over a restart of the daemon and a jump of the date is measured all the same', async (t) => {
+  const { start, clock } = await open(t)
+  const first = await start()
+  first.self.failed(BLOCKED)
+  await first.self[Symbol.asyncDispose]()
+  clock.ms += 90_000
+  clock.jumpMs = -86_400_000
+  const { self } = await start()
+  self.up()
+  const { sinceMs, endedMs = 0 } = self.report().past[0]!
+  assert.equal(endedMs - sinceMs, 90_000)
+  await self[Symbol.asyncDispose]()
+})
+
+test('a doctor who looks late and finds all well takes nothing from what was found while it lasted', async (t) => {
+  const later: SelfVerdict[] = [
+    VERDICT,
+    { ...VERDICT, outcome: 'healthy', headline: 'healthy', code: undefined, hop: undefined },
+    { ...VERDICT, code: 'TLS_INTERCEPTED', headline: 'edge TLS_INTERCEPTED: resigned' },
+  ]
+  const { start, doctor, examined, clock } = await open(t, () => later.shift()!)
+  const { self } = await start(doctor)
+  const verdicts: (string | undefined)[][] = []
+  for (let look = 0; look < 3; look++) {
+    self.failed(BLOCKED)
+    self.failed(BLOCKED)
+    await examined()
+    const { code, also } = self.report().current!.verdict!
+    verdicts.push([code, ...also])
+    clock.ms += 600_000
+  }
+  assert.deepEqual(verdicts, [
+    ['EGRESS_BLOCKED'],
+    ['EGRESS_BLOCKED'],
+    ['TLS_INTERCEPTED', 'edge EGRESS_BLOCKED'],
+  ])
+  await self[Symbol.asyncDispose]()
+})
+
+test('what the doctor found in one outage is not told of the next', async (t) => {
+  const { start } = await open(t)
+  const answer = Promise.withResolvers<SelfVerdict>()
+  const { self } = await start(() => answer.promise)
+  self.failed(BLOCKED)
+  self.failed(BLOCKED)
+  self.up()
+  self.failed(new Fault('CONTROL_UNREACHABLE', 'no reply'))
+  answer.resolve(VERDICT)
+  await new Promise(setImmediate)
+  assert.equal(self.report().current!.verdict, undefined)
+  await self[Symbol.asyncDispose]()
+})
+
+test('a process that stood still was away since it began to, not since it noticed', async (t) => {
+  const { start, clock } = await open(t)
+  const { self } = await start()
+  const still = new Fault('STOOD_STILL', 'this process stood still for 12 s', {
+    hop: 'connector',
+    seen: { stoodStillMs: 12_000 },
+  })
+  self.failed(still)
+  assert.equal(self.stoodStill, still)
+  clock.ms += 1000
+  self.up()
+  const { sinceMs, endedMs = 0, code } = self.report().past[0]!
+  assert.deepEqual([code, endedMs - sinceMs], ['STOOD_STILL', 13_000])
+  clock.ms += 60_000
+  assert.equal(self.stoodStill, undefined)
   await self[Symbol.asyncDispose]()
 })
 

@@ -5,12 +5,13 @@
  *
  * @module
  */
+import type { BootTime } from '../base/boot-clock.ts'
 import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import type { AgentMessage, ControlMessage } from '../wire/control.ts'
 import { type Diagnose, DiagnosisDesk } from './diagnosis.ts'
-import { outagesMessage } from './outage-message.ts'
+import { outagesMessages } from './outage-message.ts'
 import { type Outage, Outages, type SelfVerdict } from './outages.ts'
 
 /** The doctor, as a daemon knows it: given from outside, because nothing of a daemon depends on it. */
@@ -26,6 +27,9 @@ export interface SelfExaminationOptions {
   /** Asked when the control plane wants to know; none: it is told that there is no doctor. */
   readonly diagnose?: Diagnose
   readonly nowMs?: () => number
+  readonly bootNow?: () => BootTime
+  /** Monotonic, in milliseconds. */
+  readonly monotonicMs?: () => number
 }
 
 /** One failure is a hiccup. */
@@ -34,6 +38,7 @@ const EXAMINED_AT_ATTEMPT = 2
 const AGAIN_MS = 600_000
 /** A symptom that changes is a reason to look again, but not at every attempt. */
 const CHANGED_MS = 10_000
+const STILL_NOTED_MS = 60_000
 
 /** The part of the status document that says what is wrong, for how long, and what was wrong before. */
 export interface OutageReport {
@@ -51,10 +56,11 @@ export class SelfExamination implements AsyncDisposable {
   readonly #desk: DiagnosisDesk
   #send: Send | undefined
   readonly #stop = new AbortController()
-  readonly #nowMs: () => number
+  readonly #monotonicMs: () => number
   /** Since the start of this process. */
   #attempts = 0
   #asked: { readonly code: FaultCode; readonly atMs: number } | undefined
+  #still: { readonly fault: Fault; readonly atMs: number } | undefined
   #said: string | undefined
   #repeats = 0
   #running: Promise<void> | undefined
@@ -68,12 +74,18 @@ export class SelfExamination implements AsyncDisposable {
     this.#outages = outages
     this.#desk = new DiagnosisDesk(o.diagnose)
     this.#o = o
-    this.#nowMs = o.nowMs ?? Date.now
+    this.#monotonicMs = o.monotonicMs ?? (() => performance.now())
   }
 
   report(): OutageReport {
     const { current, past } = this.#outages
     return { current, past, repeats: this.#repeats }
+  }
+
+  /** STOOD_STILL, for a minute after this process did: whoever looks then is told that it was not the network. */
+  get stoodStill(): Fault | undefined {
+    const { fault, atMs } = this.#still ?? {}
+    return atMs !== undefined && this.#monotonicMs() - atMs < STILL_NOTED_MS ? fault : undefined
   }
 
   /** What keeps the record from the disk. */
@@ -103,6 +115,7 @@ export class SelfExamination implements AsyncDisposable {
   /** An attempt to get up failed. */
   failed(fault: Fault): void {
     this.#attempts++
+    if (fault.code === 'STOOD_STILL') this.#still = { fault, atMs: this.#monotonicMs() }
     this.#outages.failed(fault)
     if (this.#attempts >= EXAMINED_AT_ATTEMPT && this.#running === undefined && this.#isDue(fault)) {
       this.#running = this.#ask(fault).finally(() => {
@@ -138,25 +151,26 @@ export class SelfExamination implements AsyncDisposable {
   }
 
   #tell(): void {
-    const { untold } = this.#outages
-    if (untold.length > 0) this.#send?.(outagesMessage(untold))
+    for (const message of outagesMessages(this.#outages.untold)) this.#send?.(message)
   }
 
   #isDue({ code }: Fault): boolean {
     if (this.#o.examine === undefined || this.#stop.signal.aborted) return false
     if (this.#asked === undefined) return true
-    const sinceMs = this.#nowMs() - this.#asked.atMs
+    const sinceMs = this.#monotonicMs() - this.#asked.atMs
     return sinceMs >= AGAIN_MS || (this.#asked.code !== code && sinceMs >= CHANGED_MS)
   }
 
   async #ask({ code, hop, detail }: Fault): Promise<void> {
     const { examine, log } = this.#o
     const { signal } = this.#stop
-    this.#asked = { code, atMs: this.#nowMs() }
+    this.#asked = { code, atMs: this.#monotonicMs() }
+    const id = this.#outages.current?.id
     try {
       const verdict = await examine!({ code, hop, detail }, signal)
-      if (this.#outages.current === undefined) return // it came back meanwhile
-      this.#outages.explained(verdict)
+      // It came back meanwhile; if it is away again, that is another outage, which this says nothing of.
+      if (id === undefined || this.#outages.current?.id !== id) return
+      this.#outages.explained(id, verdict)
       this.#say(verdict)
     } catch (error) {
       if (signal.aborted) return

@@ -7,7 +7,15 @@ import { newId } from '../base/ids.ts'
 import { Authority, createAuthority } from '../pki/authority.ts'
 import { createKeyAndCsr } from '../pki/csr.ts'
 import { type Identity, identityUri, type Role } from '../pki/identity.ts'
-import { newSigningKey, type SigningKey, type VerifyKeys, verifyKeys } from '../pki/signing-keys.ts'
+import { signKeySet } from '../pki/key-set.ts'
+import {
+  type KeyPurpose,
+  newSigningKey,
+  type PublicJwk,
+  type SigningKey,
+  type VerifyKeys,
+  verifyKeys,
+} from '../pki/signing-keys.ts'
 import { signTicket, type Ticket } from '../pki/ticket.ts'
 import type { PipeTicket } from '../wire/control.ts'
 import type { Credentials, EdgeAddress } from './credentials.ts'
@@ -24,7 +32,7 @@ export class TestTenant {
   readonly id: string
   readonly authority: Authority
   readonly signingKey: SigningKey = newSigningKey(Date.now())
-  readonly ticketKeys: VerifyKeys = verifyKeys([this.signingKey.publicJwk])
+  readonly ticketKeys: VerifyKeys = verifyKeys('ticket', [this.signingKey.publicJwk])
 
   static async create(id = newId('tnt')): Promise<TestTenant> {
     return new TestTenant(id, await Authority.load(id, await createAuthority(id, Date.now() - 60_000)))
@@ -45,6 +53,14 @@ export class TestTenant {
     const { nowMs = Date.now(), lifeMs = HOUR_MS, names } = o
     const { certificate, notAfterMs } = await this.authority.issue({ csrPem, identity, lifeMs, nowMs, names })
     return { identity, keyPem, certificate, rootPem: this.authority.rootPem, notAfterMs, generation: 1 }
+  }
+
+  /** The keys for `purpose` as a control plane tells them. */
+  async keySet(purpose: KeyPurpose, o: { keys?: PublicJwk[]; issuedMs?: number } = {}): Promise<string> {
+    const nowMs = Date.now()
+    const { keys = [this.signingKey.publicJwk], issuedMs = nowMs } = o
+    const set = { tenant: this.id, purpose, keys, issuedMs, lifeMs: HOUR_MS, nowMs }
+    return (await signKeySet(this.authority, set)).jws
   }
 
   /** The two tickets of one pipe, as the control plane would hand them out. `change` spoils a ticket for a test. */

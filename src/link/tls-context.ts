@@ -1,5 +1,6 @@
 import { constants } from 'node:crypto'
 import tls from 'node:tls'
+import type { Role } from '../pki/identity.ts'
 import type { Credentials } from './credentials.ts'
 
 /** Post-quantum key shares would make each hello longer than one packet: docs/decisions.md, "Key exchange". */
@@ -11,7 +12,7 @@ const contexts = new WeakMap<Credentials, tls.SecureContext>()
  * The one TLS context of these credentials, for both directions: TLS 1.3 only, trusting the tenant root only,
  * nothing resumed. Made once per `Credentials` object, so hand the same object around.
  *
- * An edge presents the root as well: a peer before enrolment knows it by its hash alone.
+ * Control plane and edges present the root as well: a peer before enrolment knows it by its hash alone.
  */
 export function contextOf(credentials: Credentials): tls.SecureContext {
   let context = contexts.get(credentials)
@@ -20,7 +21,7 @@ export function contextOf(credentials: Credentials): tls.SecureContext {
     const whole = certificate.includes(rootPem.trim()) ? certificate : `${certificate.trimEnd()}\n${rootPem}`
     context = tls.createSecureContext({
       key: keyPem,
-      cert: identity.role === 'edge' ? whole : certificate,
+      cert: SERVERS.has(identity.role) ? whole : certificate,
       ca: rootPem,
       minVersion: 'TLSv1.3',
       ecdhCurve: KEY_EXCHANGE,
@@ -30,6 +31,8 @@ export function contextOf(credentials: Credentials): tls.SecureContext {
   }
   return context
 }
+
+const SERVERS: ReadonlySet<Role> = new Set(['control', 'edge'])
 
 let anonymous: tls.SecureContext | undefined
 

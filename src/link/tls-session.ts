@@ -8,10 +8,12 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { Fault } from '../base/faults.ts'
+import { howItBroke } from './tls-alert.ts'
 
 export interface StartTls {
   readonly context: tls.SecureContext
-  readonly alpn: string
+  /** What is offered. */
+  readonly alpn: string | readonly string[]
   /** Name sent in the clear (SNI); an address is not sent. */
   readonly servername?: string
   /** Aborts with the Fault that a late handshake is. */
@@ -27,7 +29,7 @@ export function startTls(stream: Duplex, o: StartTls): Promise<tls.TLSSocket> {
   const socket = tls.connect({
     socket: stream,
     secureContext: o.context,
-    ALPNProtocols: [o.alpn],
+    ALPNProtocols: [o.alpn].flat(),
     servername: o.servername !== undefined && net.isIP(o.servername) === 0 ? o.servername : '',
     // Judged by pki/verify, which can say what was presented; node would only say that it was refused.
     rejectUnauthorized: false,
@@ -121,5 +123,8 @@ function handshake(
 
 function brokenHandshake(cause: NodeJS.ErrnoException | undefined): Fault {
   const code = cause?.code ?? 'CLOSED'
-  return new Fault('EDGE_UNREACHABLE', `the TLS handshake broke: ${code}`, { cause, seen: { code } })
+  return new Fault('EDGE_UNREACHABLE', `the TLS handshake broke: ${howItBroke(code)}`, {
+    cause,
+    seen: { code },
+  })
 }

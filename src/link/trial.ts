@@ -12,7 +12,7 @@ import { type BringOptions, bringTrial } from './handover.ts'
 import { readExactly } from './read-exactly.ts'
 import { contextOf } from './tls-context.ts'
 import { startTls } from './tls-session.ts'
-import { verifyEdge } from './verify-edge.ts'
+import { verifyEdge } from './verify-server.ts'
 
 /** For the handshake after the OK. */
 const TRIAL_MS = 5_000

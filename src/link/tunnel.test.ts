@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import tls from 'node:tls'
-import { Fault } from '../base/faults.ts'
+import { FAULTS, Fault } from '../base/faults.ts'
 import { identityUri } from '../pki/identity.ts'
 import { ALPN_TUNNEL } from '../wire/handover.ts'
 import type { Credentials } from './credentials.ts'
@@ -87,6 +87,21 @@ for (const { name, near, far } of WRONG) {
   })
 }
 
+test('a connector whose certificate has ended: the client says whose, and does not take it for its own', async () => {
+  await using pair = await tcpPair()
+  const far = await tenant.credentials('connector', connector.identity.id, { nowMs: Date.now() - 7_200_000 })
+  const other = tunnelAsConnector(pair.accepted, { credentials: far, peer: uri(client), signal }).catch(
+    () => {},
+  )
+  const fault = await faultOf(
+    tunnelAsClient(pair.dialled, { credentials: client, peer: uri(connector), signal }),
+  )
+  assert.deepEqual([fault.code, fault.hop], ['PEER_REFUSED', 'connector'])
+  assert.match(fault.detail, /^the certificate of backstitch:\/\/\S+, the other end: .* ended at /)
+  assert.match(FAULTS.PEER_REFUSED.fix, /Nobody else has to sign in/)
+  await other
+})
+
 for (const [name, near] of [
   ['another client', await tenant.credentials('client', 'dev_2')],
   ['a client of another CA', await foreign.credentials('client', 'dev_1')],
@@ -99,7 +114,8 @@ for (const [name, near] of [
     const fault = await faultOf(
       tunnelAsConnector(pair.accepted, { credentials: connector, peer: uri(client), signal }),
     )
-    assert.ok(['PEER_REFUSED', 'CERT_EXPIRED'].includes(fault.code), fault.code)
+    assert.equal(fault.code, 'PEER_REFUSED')
+    assert.equal(fault.hop, name === 'an expired client' ? 'client' : fault.hop)
     await other
     assert.equal(pair.accepted.destroyed, true)
   })

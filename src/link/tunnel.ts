@@ -7,13 +7,13 @@ import type net from 'node:net'
 import type tls from 'node:tls'
 import { deadline } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { identityUri, type Role } from '../pki/identity.ts'
+import { identityUri, parseIdentityUri, type Role } from '../pki/identity.ts'
 import { type Peer, peerOf } from '../pki/verify.ts'
 import { ALPN_TUNNEL } from '../wire/handover.ts'
 import type { Credentials } from './credentials.ts'
 import { contextOf } from './tls-context.ts'
 import { acceptTls, startTls } from './tls-session.ts'
-import { requireAlpn } from './verify-edge.ts'
+import { requireAlpn } from './verify-server.ts'
 
 /** Longer than the edge waits for the other half, so that a missing half is not taken for a slow handshake. */
 const TUNNEL_MS = 15_000
@@ -66,7 +66,9 @@ async function secure(
   try {
     const socket = await shake(limit)
     const { identity, rootPem } = credentials
-    const peer = peerOf(socket, { tenant: identity.tenant, roles, rootPem, nowMs: Date.now() })
+    const peer = ofPeer(wanted, () =>
+      peerOf(socket, { tenant: identity.tenant, roles, rootPem, nowMs: Date.now() }),
+    )
     const uri = identityUri(peer.identity)
     if (uri !== wanted) {
       throw new Fault('PEER_REFUSED', `${wanted} was to be at the other end of the pipe`, {
@@ -84,5 +86,24 @@ async function secure(
           seen: fault.seen,
         })
       : fault
+  }
+}
+
+/**
+ * A certificate whose time is over is that of the other end, and its owner has to do something: whoever is told here
+ * must not take it for his own and sign in, or enrol, again.
+ */
+function ofPeer(wanted: string, judge: () => Peer): Peer {
+  try {
+    return judge()
+  } catch (thrown) {
+    const fault = asFault(thrown)
+    if (fault.code !== 'CERT_EXPIRED') throw thrown
+    const { role } = parseIdentityUri(wanted)
+    throw new Fault('PEER_REFUSED', `the certificate of ${wanted}, the other end: ${fault.detail}`, {
+      cause: fault,
+      hop: role,
+      seen: fault.seen,
+    })
   }
 }

@@ -1,4 +1,7 @@
-/** Bytes that may be in use for one purpose, in one tunnel and in the whole process. */
+/**
+ * Bytes that may be in use for one purpose, in one tunnel and in the whole process. A tunnel never takes more than is
+ * left in the process: what it leaves is for the next one.
+ */
 export class Budget {
   readonly #limitBytes: number
   readonly #parent: Budget | undefined
@@ -9,9 +12,14 @@ export class Budget {
     this.#parent = parent
   }
 
+  get #mostBytes(): number {
+    if (this.#parent === undefined) return this.#limitBytes
+    return Math.min(this.#limitBytes, this.#parent.#limitBytes - this.#parent.usedBytes)
+  }
+
   /** Takes `bytes` if they fit here and in the parent. */
   tryTake(bytes: number): boolean {
-    if (this.usedBytes + bytes > this.#limitBytes || this.#parent?.tryTake(bytes) === false) return false
+    if (this.usedBytes + bytes > this.#mostBytes || this.#parent?.tryTake(bytes) === false) return false
     this.usedBytes += bytes
     return true
   }
@@ -27,7 +35,7 @@ export class Budget {
   }
 
   get exceeded(): boolean {
-    return this.usedBytes > this.#limitBytes || this.#parent?.exceeded === true
+    return this.usedBytes > this.#mostBytes || this.#parent?.exceeded === true
   }
 }
 

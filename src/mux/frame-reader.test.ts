@@ -76,7 +76,8 @@ test('one byte at a time gives the same frames', () => {
 
 const REFUSED: { name: string; header: [type: number, fin: boolean, length: number, stream: number] }[] = [
   { name: 'type 0', header: [0, false, 0, 1] },
-  { name: 'type 11', header: [11, false, 0, 1] },
+  { name: 'type 12', header: [12, false, 0, 1] },
+  { name: 'TAKEN of the tunnel', header: [FrameType.TAKEN, false, 0, 0] },
   { name: 'FIN on WINDOW', header: [FrameType.WINDOW, true, 4, 1] },
   { name: 'DATA over MAX_PAYLOAD', header: [FrameType.DATA, false, MAX_PAYLOAD + 1, 1] },
   { name: 'GRANT over MAX_CONTROL_PAYLOAD', header: [FrameType.GRANT, false, MAX_CONTROL_PAYLOAD + 1, 0] },

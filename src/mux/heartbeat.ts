@@ -4,6 +4,8 @@ import { Fault } from '../base/faults.ts'
 export interface Pulse {
   /** Sends a PING with these 8 bytes. */
   ping(payload: Buffer): void
+  /** Changes with everything that comes from the peer. */
+  readonly heard: number
   lost(why: Fault): void
 }
 
@@ -12,12 +14,21 @@ interface Ping {
   readonly answered: PromiseWithResolvers<number> | undefined
 }
 
-/** Measures the round trip of a tunnel and notices when the peer is gone. */
+/** Looks within one time-out. */
+const LOOKS = 4
+
+/**
+ * Measures the round trip of a tunnel and notices when the peer is gone: a PING waits, and nothing at all has come for
+ * the whole time-out. On a slow line a PONG may stand behind a long queue; while that moves, the peer is there.
+ */
 export class Heartbeat implements Disposable {
   readonly #pulse: Pulse
   readonly #timeoutMs: number
   readonly #interval: NodeJS.Timeout
-  #deadline: NodeJS.Timeout | undefined
+  /** Looks whether anything came; runs while a PING waits. */
+  #watch: NodeJS.Timeout | undefined
+  #heard = -1
+  #heardUs = 0
   /** PINGs without their PONG, oldest first. */
   readonly #waiting: Map<number, Ping> = new Map()
   #next = 1
@@ -52,19 +63,39 @@ export class Heartbeat implements Disposable {
   #send(answered: PromiseWithResolvers<number> | undefined): void {
     const number = this.#next++
     this.#waiting.set(number, { sentUs: performance.now() * 1000, answered })
-    this.#deadline ??= this.#newDeadline()
+    this.#watch ??= this.#newWatch()
     const payload = Buffer.allocUnsafe(8)
     payload.writeUInt32BE(0, 0)
     payload.writeUInt32BE(number >>> 0, 4)
     this.#pulse.ping(payload)
   }
 
-  #newDeadline(): NodeJS.Timeout {
-    const lost = () =>
-      this.#pulse.lost(
-        new Fault('TUNNEL_LOST', `the peer did not answer a PING within ${this.#timeoutMs} ms`),
-      )
-    return setTimeout(lost, this.#timeoutMs).unref()
+  #newWatch(): NodeJS.Timeout {
+    this.#silentMs()
+    const look = () => {
+      if (this.#silentMs() < this.#timeoutMs) return
+      // A process that did not run for a while finds its timers due before it has read what came meanwhile.
+      setImmediate(() => {
+        if (this.#watch !== undefined && this.#silentMs() >= this.#timeoutMs) this.#pulse.lost(this.#gone())
+      })
+    }
+    return setInterval(look, this.#timeoutMs / LOOKS).unref()
+  }
+
+  /** Since when nothing has come, to the precision of the looks. */
+  #silentMs(): number {
+    const nowUs = performance.now() * 1000
+    const { heard } = this.#pulse
+    if (heard !== this.#heard || this.#watch === undefined) this.#heardUs = nowUs
+    this.#heard = heard
+    return (nowUs - this.#heardUs) / 1000
+  }
+
+  #gone(): Fault {
+    return new Fault(
+      'TUNNEL_LOST',
+      `nothing came from the peer for ${this.#timeoutMs} ms, not even the answer to a PING`,
+    )
   }
 
   /** @throws {Fault} PROTOCOL_ERROR if no PING with this payload waits for its answer. */
@@ -76,8 +107,7 @@ export class Heartbeat implements Disposable {
     const tookUs = Math.round(performance.now() * 1000 - ping.sentUs)
     this.#rttUs = this.#rttUs === 0 ? tookUs : Math.round(this.#rttUs + (tookUs - this.#rttUs) / 8)
     this.#shortestUs = Math.min(this.#shortestUs || tookUs, tookUs)
-    clearTimeout(this.#deadline)
-    this.#deadline = this.#waiting.size > 0 ? this.#newDeadline() : undefined
+    if (this.#waiting.size === 0) this.#endWatch()
     ping.answered?.resolve(tookUs)
   }
 
@@ -93,6 +123,11 @@ export class Heartbeat implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#interval)
-    clearTimeout(this.#deadline)
+    this.#endWatch()
+  }
+
+  #endWatch(): void {
+    clearInterval(this.#watch)
+    this.#watch = undefined
   }
 }

@@ -34,6 +34,8 @@ export class Inlet implements LandingOwner {
   #runEnd = 0
   #scheduled = false
   #closed = false
+  /** How often something has come: a tunnel that hears anything is alive. */
+  reads = 0
 
   constructor(socket: Duplex, owner: InletOwner) {
     this.#owner = owner
@@ -51,6 +53,7 @@ export class Inlet implements LandingOwner {
   }
 
   landed(buffer: Buffer, bytes: number): boolean {
+    this.reads++
     if (this.#closed) return true // read on, to learn that the peer closes too
     try {
       if (this.#slab) {

@@ -101,6 +101,11 @@ export class Landing {
     } else socket.read(0) // starts the handle; a socket that flows has more to do for each start
   }
 
+  /** Reads no more. Nothing lands in `buffer` after this. */
+  stop(): void {
+    this.#socket.pause()
+  }
+
   /** Hands on what the socket had read before it was taken over. @returns whether to go on. */
   #drain(): boolean {
     if (this.#rest) {

@@ -9,6 +9,8 @@ export class Lane {
   deficit = 0
   /** The last slab carries FIN. */
   fin = false
+  /** Payload of a RESET that leaves behind the last slab. */
+  reset: Buffer | undefined
   /** Number of the batch that carries the latest small frame of this stream; slabs must not overtake it. */
   batch = -1
   next: Lane | undefined

@@ -19,9 +19,12 @@ export interface MuxOptions {
   readonly onGoaway?: (why: Reset) => void
   /** Once, after every stream has ended. No fault: this end or the peer closed in good order. */
   readonly onClose?: (why: Fault | undefined) => void
+  /** Default 5 s. */
   readonly pingIntervalMs?: number
-  /** A PING without its PONG for this long ends the tunnel with TUNNEL_LOST. */
+  /** With a PING unanswered and nothing else from the peer for this long, the tunnel ends with TUNNEL_LOST. Default 10 s. */
   readonly pingTimeoutMs?: number
+  /** Connector: a stream that has ended in one direction and moves nothing in the other is reset after this. Default 1 h. */
+  readonly halfClosedMs?: number
 }
 
 /** What the opener of a stream is told. */
@@ -32,7 +35,7 @@ export interface StreamEvents {
 
 /** How a stream ended, for the session record. */
 export interface StreamEnd {
-  /** `done`: both directions reached their end. */
+  /** `done`: both directions reached their end, and the sockets at both ends have taken everything. */
   readonly reason: 'done' | FaultCode
   readonly by: 'local' | 'remote'
   readonly detail: string

@@ -228,3 +228,37 @@ test('control frames longer than the headroom leave before the data, whole', asy
   assert.equal(wire.frames[1]!.length, 20_000)
   assert.deepEqual(wire.frames[2], ['data 1 65528'])
 })
+
+test('a sender that waits for room is told when the room comes from a stream that was reset', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire, assert.fail)
+  const lane = new Lane(1)
+  for (let i = 0; i < 12; i++) {
+    bulk(outbox, lane)
+    wire.finish() // no marker is answered: the pace closes
+  }
+  assert.ok(lane.slabs.length > 0)
+  const told = Promise.withResolvers<void>()
+  outbox.wait({
+    goOn() {
+      told.resolve()
+      return false
+    },
+  })
+  outbox.drop(lane)
+  await told.promise
+})
+
+test('RESET of a stream that waits leaves behind its last frame', async () => {
+  const wire = new Wire()
+  const outbox = new Outbox(wire, assert.fail)
+  wire.outbox = outbox
+  const lane = new Lane(1)
+  for (let i = 0; i < 3; i++) bulk(outbox, lane)
+  outbox.reset(lane, Buffer.from('\x04CODE', 'latin1'))
+  for (let i = 0; i < 6; i++) {
+    wire.finish()
+    await turn()
+  }
+  assert.deepEqual(wire.frames.flat(), ['data 1 65528', 'data 1 65528', 'data 1 65528', 'reset 1'])
+})

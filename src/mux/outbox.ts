@@ -10,6 +10,7 @@ import { HEADROOM_BYTES, type Slab, takeSlab } from './slab.ts'
 const HIGH_BYTES = 524_288
 const LOW_BYTES = 131_072
 const MAX_WAITING_WITH_SLAB = 16
+const LAZY_MS = 5
 const BATCH_BYTES = HEADER_BYTES + MAX_PAYLOAD
 
 /** Someone who stopped reading a local socket because the outbox was full. */
@@ -47,6 +48,7 @@ export class Outbox {
   #writingSlab: Slab | undefined
   #writingBytes = 0
   #scheduled = false
+  #soon: NodeJS.Timeout | undefined
   #closed = false
   queuedBytes = 0
 
@@ -81,25 +83,25 @@ export class Outbox {
     return this.#waiting.length > MAX_WAITING_WITH_SLAB
   }
 
-  control(type: FrameType, stream: number, payload: Uint8Array): void {
-    if (!this.#closed) this.#queued(this.#control.push(type, stream, payload), payload.length)
+  /** @param urgent Else nobody waits for it: it leaves with the next frame, or a moment later. */
+  control(type: FrameType, stream: number, payload: Uint8Array, urgent = true): void {
+    if (!this.#closed) this.#queued(this.#control.push(type, stream, payload), payload.length, urgent)
   }
 
   window(stream: number, bytes: number): void {
     if (!this.#closed) this.#queued(this.#control.pushWindow(FrameType.WINDOW, stream, bytes), 4)
   }
 
-  #queued(fits: boolean, payloadBytes: number): void {
+  #queued(fits: boolean, payloadBytes: number, urgent = true): void {
     if (fits) {
       this.queuedBytes += HEADER_BYTES + payloadBytes
-      this.#schedule()
+      if (urgent) this.#schedule()
+      else this.#soon ??= setTimeout(this.#leave, LAZY_MS).unref()
       return
     }
     const bytes = this.#control.bytes
     this.close()
-    this.#broken(
-      new Fault('PROTOCOL_ERROR', `${bytes} bytes of control frames wait and the peer does not read`),
-    )
+    this.#broken(new Fault('PROTOCOL_ERROR', `${bytes} bytes of control frames wait, and nobody reads`))
   }
 
   /** A frame copied from `payload`, now: DATA, with `lane`, or DATAGRAM, which is dropped when the tunnel is slow. */
@@ -140,7 +142,14 @@ export class Outbox {
       throw new Fault('PROTOCOL_ERROR', 'the tunnel carried a PONG that answers no PING')
     this.#pace.answer(performance.now() * 1000)
     if (!this.#writing && !this.#closed) this.#flush()
+    this.#letSendersGoOn()
     return true
+  }
+
+  /** RESET of a stream behind everything of it that waits. */
+  reset(lane: Lane, payload: Buffer): void {
+    if (lane.slabs.length > 0) lane.reset = payload
+    else this.small(lane, FrameType.RESET, payload, payload.length, false)
   }
 
   /** Forgets what waits in the lane of a stream that was reset. */
@@ -150,6 +159,7 @@ export class Outbox {
     this.queuedBytes -= lane.bytes
     for (const slab of lane.slabs.splice(0)) slab.letGo()
     lane.bytes = 0
+    this.#schedule() // others may have waited for this room
   }
 
   /** Calls `sender.goOn` once there is room, first come first served. */
@@ -160,6 +170,7 @@ export class Outbox {
   /** Nothing more enters the tunnel. */
   close(): void {
     this.#closed = true
+    clearTimeout(this.#soon)
     this.#waiting.length = 0
     for (let taken = this.#bulk.take(Infinity); taken; taken = this.#bulk.take(Infinity)) taken.slab.letGo()
     for (const batch of this.#batches.splice(0)) batch.letGo()
@@ -172,6 +183,11 @@ export class Outbox {
     if (this.#closed) return
     if (this.#control.bytes > 0) this.#socket.write(this.#control.take())
     this.close()
+  }
+
+  readonly #leave = (): void => {
+    this.#soon = undefined
+    this.#schedule()
   }
 
   #schedule(): void {
@@ -247,6 +263,7 @@ export class Outbox {
       batch.letGo()
     }
     this.#write(slab, this.#control.moveBefore(slab.bytes, start), end)
+    if (lane.reset && lane.slabs.length === 0) this.control(FrameType.RESET, lane.stream, lane.reset)
   }
 
   #sendBatch(batch: Slab): void {

@@ -2,6 +2,7 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Fault } from '../base/faults.ts'
 import { INITIAL_WINDOW } from '../wire/frame.ts'
+import { cutBehindWrites } from './cut-socket.ts'
 import type { Slab } from './slab.ts'
 import type { Tunnel } from './tunnel.ts'
 import { nextWindow } from './window.ts'
@@ -145,14 +146,20 @@ export class StreamReceiver {
     else this.#early!.push(bytes)
   }
 
-  /** FIN: the socket ends behind what it was given. `done` runs when it has taken all of it. */
+  /** FIN: the socket ends behind what it was given. `done` runs when it has taken all of it, and its end. */
   end(done: () => void): void {
     this.#writeTail()
     this.#ending = true
-    this.#socket!.end(() => {
+    this.#socket!.end((error?: Error | null) => {
       this.#reached()
-      done()
+      if (!error) done()
     })
+  }
+
+  /** A break at the other end: the socket is reset behind what came before. */
+  cut(): void {
+    this.#writeTail()
+    cutBehindWrites(this.#socket!)
   }
 
   /** Compares what was delivered with what the socket has not taken. */
@@ -181,9 +188,13 @@ export class StreamReceiver {
 
   #reached(): void {
     this.#marking = false
-    const over = this.#over || this.#socket!.destroyed || this.#socket!.writableFinished
-    for (const slab of this.#pinned.splice(0, over ? Infinity : this.#marked)) slab.letGo()
-    if (over) return
+    const socket = this.#socket!
+    const over = socket.destroyed || socket.writableFinished
+    // What came behind the marker has been taken, too, if nothing waits: no other marker would tell.
+    for (const slab of this.#pinned.splice(0, over || socket.writableLength === 0 ? Infinity : this.#marked))
+      slab.letGo()
+    if (over) this.#hold(0) // no marker follows the end
+    if (over || this.#over) return
     this.#writeTail()
     this.#settle()
   }
@@ -210,14 +221,20 @@ export class StreamReceiver {
     this.#held = bytes
   }
 
-  /** Gives back what the stream had of the budgets. Slabs follow when the socket has let go of them. */
+  /** Gives back what the stream had: budgets and slabs, as far as a socket still has to take what they hold. */
   close(): void {
     if (this.#over) return
     this.#over = true
     this.#early = undefined
-    this.#hold(0)
     this.#tunnel.windows.give(this.#window - INITIAL_WINDOW)
-    if (!this.#marking) for (const slab of this.#pinned.splice(0)) slab.letGo()
+    const socket = this.#socket
+    if (socket && !socket.destroyed && socket.writableLength > 0) socket.once('close', () => this.#letGo())
+    else this.#letGo()
+  }
+
+  #letGo(): void {
+    this.#hold(0)
+    for (const slab of this.#pinned.splice(0)) slab.letGo()
   }
 }
 

@@ -5,6 +5,13 @@ import { Lane } from './lane.ts'
 import type { Outbox, Sender } from './outbox.ts'
 import { type Slab, takeSlab } from './slab.ts'
 
+export interface SenderOwner {
+  /** The local socket has ended; everything before that was taken. */
+  ended(): void
+  /** Something threw that never should. */
+  failed(thrown: unknown): void
+}
+
 /**
  * Local socket to tunnel. An idle or chatty socket reads into the shared buffer and its bytes are copied into the
  * outbox; a socket that fills a read gets a slab of its own, which goes out as it is.
@@ -20,22 +27,38 @@ export class StreamSender implements LandingOwner, Sender {
   /** The outbox was told that this sender reads again. */
   #expected = false
   bytes = 0
-  ended: () => void = () => {}
+  #owner: SenderOwner | undefined
 
   constructor(stream: number, outbox: Outbox) {
     this.lane = new Lane(stream)
     this.#outbox = outbox
   }
 
-  /** @param onEnd The local socket has ended; everything before that was taken. */
-  attach(socket: Duplex, onEnd: () => void): void {
-    this.ended = onEnd
+  attach(socket: Duplex, owner: SenderOwner): void {
+    this.#owner = owner
     this.#landing = new Landing(socket, SHARED, this)
     if (this.#mayRead(false)) this.#landing.start()
   }
 
   landed(buffer: Buffer, bytes: number): boolean {
     if (this.#stopped === 'over') return false
+    try {
+      return this.#take(buffer, bytes)
+    } catch (thrown) {
+      this.#owner!.failed(thrown)
+      return false
+    }
+  }
+
+  ended(): void {
+    try {
+      this.#owner!.ended()
+    } catch (thrown) {
+      this.#owner!.failed(thrown)
+    }
+  }
+
+  #take(buffer: Buffer, bytes: number): boolean {
     this.#arrived()
     this.#credit -= bytes
     this.bytes += bytes
@@ -103,6 +126,12 @@ export class StreamSender implements LandingOwner, Sender {
     else this.#outbox.small(this.lane, FrameType.DATA, SHARED, 0, true)
   }
 
+  /** The local socket broke: RESET leaves behind what it had said before. */
+  reset(payload: Buffer): void {
+    this.#stop()
+    this.#outbox.reset(this.lane, payload)
+  }
+
   /** Forgets what waits. */
   drop(): void {
     this.#stop()
@@ -112,7 +141,8 @@ export class StreamSender implements LandingOwner, Sender {
   #stop(): void {
     this.#stopped = 'over'
     this.#arrived()
-    this.#slab?.letGo() // nothing lands any more: the socket is at its end, or destroyed in this same turn
+    this.#landing?.stop() // the socket may live on, to be written out: what it says must not land in what others get
+    this.#slab?.letGo()
     this.#slab = undefined
   }
 }

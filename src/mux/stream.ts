@@ -4,6 +4,7 @@ import { FrameType, MAX_PAYLOAD } from '../wire/frame.ts'
 import { encodeOpened, encodeReset, type Opened, type Reset } from '../wire/open.ts'
 import { cutSocket } from './cut-socket.ts'
 import type { StreamEnd } from './options.ts'
+import { outliveWrites } from './outlive-writes.ts'
 import type { Slab } from './slab.ts'
 import { StreamReceiver } from './stream-receiver.ts'
 import { StreamSender } from './stream-sender.ts'
@@ -12,8 +13,9 @@ import type { Tunnel } from './tunnel.ts'
 /**
  * One user connection inside a tunnel.
  *
- * Each direction ends by itself: the local socket's FIN leaves as FIN, the peer's FIN ends the local socket.
- * With both over the stream is `done`. RESET, from either side, ends both at once, and the local socket with RST.
+ * Each direction ends by itself: the local socket's FIN leaves as FIN, the peer's FIN ends the local socket, and TAKEN
+ * says that it has taken all of it. With both taken the stream is `done`. RESET, from either side, ends both at once,
+ * and the local socket with RST: behind what came before where it was a socket that broke, else before it.
  */
 export class MuxStream {
   readonly id: number
@@ -26,9 +28,20 @@ export class MuxStream {
   readonly #receiver: StreamReceiver
   #socket: Duplex | undefined
   #finSent = false
+  /** The peer's socket has taken everything that was sent, and FIN. */
+  #finTaken = false
   #finReceived = false
-  /** Everything the peer sent has reached the local socket. */
+  /** The local socket has taken everything that the peer sent, and FIN. */
   #delivered = false
+  /** errno of a write that failed: the local socket is read to its end, which is no orderly one. */
+  #broken: string | undefined
+  /** What had left when the last bytes of the peer came: if that is all, it was the peer who spoke last. */
+  #outAtLastIn = -1
+  #peerHeardFirst = false
+  /** How much had moved at the last look, and how many looks ago that was. */
+  #moved = -1
+  #stillLooks = 0
+  #credits = 0
   /** Which side ended its direction first. */
   #first: 'local' | 'remote' | undefined
   #end: StreamEnd | undefined
@@ -61,6 +74,21 @@ export class MuxStream {
     return this.#sender.bytes
   }
 
+  /** What the peer said last was not answered, or needs no answer. */
+  get peerSpokeLast(): boolean {
+    return this.#outAtLastIn === this.#sender.bytes
+  }
+
+  /** The peer was told something before it had said a word. */
+  get peerHeardFirst(): boolean {
+    return this.#peerHeardFirst || (this.bytesIn === 0 && this.bytesOut > 0)
+  }
+
+  /** The peer says no more. */
+  get peerEnded(): boolean {
+    return this.#finReceived
+  }
+
   /** Connector: the destination is connected. */
   accept(opened: Opened): void {
     if (this.#end) return
@@ -71,11 +99,17 @@ export class MuxStream {
   /**
    * Joins the stream to a socket, both ways, until both have ended; the stream owns the socket from here.
    * The client may attach before OPENED: up to INITIAL_WINDOW bytes travel with the OPEN.
+   *
+   * @param inOrder Asked at the end of a socket whose end alone does not say how it ended.
    */
-  attach(socket: Duplex): void {
+  attach(socket: Duplex, inOrder?: () => boolean): void {
     this.#socket = socket
     socket.allowHalfOpen = true
     socket.on('error', this.#onSocketError)
+    outliveWrites(socket, (error) => {
+      this.#broken = error.code ?? error.message
+      if (this.#finSent) this.#lostSocket(this.#broken)
+    })
     socket.once('close', () => {
       // Closed with both directions at their end is no loss, even if some of what was read is still here.
       if (!socket.readableEnded || !socket.writableFinished) this.#lostSocket('closed')
@@ -85,16 +119,30 @@ export class MuxStream {
       cutSocket(socket)
       return
     }
-    this.#sender.attach(socket, () => this.#onSocketEnd())
-    this.#receiver.attach(socket)
-    if (this.#finReceived) this.#endSocket()
+    this.#sender.attach(socket, {
+      ended: () => (inOrder?.() === false ? this.#lostSocket('closed') : this.#onSocketEnd()),
+      failed: (thrown) => this.#tunnel.defect(this, thrown),
+    })
+    this.guard(() => {
+      this.#receiver.attach(socket)
+      if (this.#finReceived) this.#endSocket()
+    })
+  }
+
+  /** Does something for this session, called from where nobody catches: what it throws ends the session, and no more. */
+  guard(work: () => void): void {
+    try {
+      work()
+    } catch (thrown) {
+      this.#tunnel.defect(this, thrown)
+    }
   }
 
   /** Ends both directions now; the peer learns the code, the local socket is reset. */
   reset(code: FaultCode, detail: string): void {
     if (this.#end) return
     this.#tunnel.outbox.control(FrameType.RESET, this.id, encodeReset({ code, detail }))
-    this.#finish(code, 'local', detail)
+    this.#cut(code, 'local', detail)
   }
 
   /** UDP: dropped when the tunnel is slow, as UDP is. @throws {RangeError} over MAX_PAYLOAD bytes. */
@@ -112,8 +160,9 @@ export class MuxStream {
 
   /** UDP: the flow is over, in good order. */
   end(): void {
+    this.#finTaken = true
+    this.#delivered = true
     this.#onSocketEnd()
-    this.#deliveredAll()
   }
 
   // From here on: for the mux.
@@ -125,39 +174,89 @@ export class MuxStream {
   }
 
   deliver(buffer: Buffer, start: number, end: number, slab: Slab | undefined): void {
-    if (this.#end || this.#receiver.deliver(buffer, start, end, slab)) return
-    this.reset('SLOW_READER', `${this.#receiver.held} bytes wait and are not read`)
+    if (this.#end) return
+    if (end > start) this.#noteOrder()
+    try {
+      if (this.#receiver.deliver(buffer, start, end, slab)) return
+      this.reset('SLOW_READER', `${this.#receiver.held} bytes wait and are not read`)
+    } catch (thrown) {
+      this.#tunnel.defect(this, thrown)
+    }
   }
 
   deliverDatagram(payload: Buffer): void {
     if (this.#end || !this.onDatagram) return
+    this.#noteOrder()
     this.#receiver.countDatagram(payload.length)
-    this.onDatagram(Buffer.from(payload))
+    this.guard(() => this.onDatagram?.(Buffer.from(payload)))
+  }
+
+  /** Who speaks first, and who last: two comparisons of numbers for each frame. */
+  #noteOrder(): void {
+    if (this.#outAtLastIn === -1) this.#peerHeardFirst = this.#sender.bytes > 0
+    this.#outAtLastIn = this.#sender.bytes
   }
 
   fin(): void {
     if (this.#end) return
     this.#finReceived = true
     this.#first ??= 'remote'
-    if (this.#socket) this.#endSocket()
-    else if (this.onDatagram) this.end()
+    this.guard(() => {
+      if (this.#socket) this.#endSocket()
+      else if (this.onDatagram) this.end()
+    })
+  }
+
+  /** @returns false if there is no FIN that the peer could have taken, or it has said so before. */
+  taken(): boolean {
+    if (!this.#finSent || this.#finTaken) return false
+    this.#finTaken = true
+    this.#finishIfDone()
+    return true
   }
 
   /** @returns false if the peer promises more than a window can be. */
   credit(bytes: number): boolean {
+    this.#credits++
     return this.#end !== undefined || this.#sender.credit(bytes)
   }
 
   resetByPeer(why: Reset): void {
-    this.#finish(why.code, 'remote', why.detail)
+    if (this.#end) return
+    // The socket at the other end broke: what it had said before came before this frame, and goes on before the reset.
+    const broke = why.code === 'APP_RESET' || why.code === 'CLIENT_RESET'
+    if (broke && this.#socket) {
+      this.#sender.drop()
+      this.#receiver.cut()
+      this.#finish(why.code, 'remote', why.detail)
+    } else this.#cut(why.code, 'remote', why.detail)
   }
 
   tunnelClosed(why: Fault, by: 'local' | 'remote'): void {
-    this.#finish(why.code, by, why.detail)
+    if (!this.#end) this.#cut(why.code, by, why.detail)
+  }
+
+  /**
+   * Looks, from time to time, whether a stream that has ended in one direction still lives in the other.
+   *
+   * @returns for how many looks nothing has moved since then; which side keeps it open.
+   */
+  look(): { stillLooks: number; side: 'local' | 'remote' } {
+    const moved = this.bytesIn + this.bytesOut + this.#credits - (this.#socket?.writableLength ?? 0)
+    const broken = this.#broken !== undefined
+    const still = moved === this.#moved && (this.#finSent || this.#finReceived || broken)
+    this.#stillLooks = still ? this.#stillLooks + 1 : 0
+    this.#moved = moved
+    const local = !broken && (!this.#finSent || (this.#finReceived && !this.#delivered))
+    return { stillLooks: this.#stillLooks, side: local ? 'local' : 'remote' }
   }
 
   #onSocketEnd(): void {
     if (this.#finSent || this.#end) return
+    if (this.#broken !== undefined) {
+      this.#lostSocket(this.#broken)
+      return
+    }
     this.#finSent = true
     this.#first ??= 'local'
     this.#sender.end()
@@ -169,34 +268,45 @@ export class MuxStream {
   }
 
   #deliveredAll(): void {
+    if (this.#end || this.#broken !== undefined) return
     this.#delivered = true
+    this.#tunnel.outbox.control(FrameType.TAKEN, this.id, NOTHING, false)
     this.#finishIfDone()
   }
 
   #finishIfDone(): void {
-    if (this.#finSent && this.#delivered) this.#finish('done', this.#first ?? 'local', '')
+    if (this.#finSent && this.#finTaken && this.#delivered) this.#finish('done', this.#first ?? 'local', '')
   }
 
   readonly #onSocketError = (error: NodeJS.ErrnoException): void => {
     this.#lostSocket(error.code ?? error.message)
   }
 
+  /** The local socket broke: the peer learns it behind what it had said before. */
   #lostSocket(errno: string): void {
     if (this.#end) return
-    const connector = this.#tunnel.role === 'connector'
-    this.reset(connector ? 'APP_RESET' : 'CLIENT_RESET', errno)
+    const code = this.#tunnel.role === 'connector' ? 'APP_RESET' : 'CLIENT_RESET'
+    this.#sender.reset(encodeReset({ code, detail: errno }))
+    if (this.#socket) cutSocket(this.#socket)
+    this.#finish(code, 'local', errno)
+  }
+
+  /** Both directions end here and now, and what waits is forgotten. */
+  #cut(reason: FaultCode, by: StreamEnd['by'], detail: string): void {
+    this.#sender.drop()
+    if (this.#socket) cutSocket(this.#socket)
+    this.#finish(reason, by, detail)
   }
 
   #finish(reason: StreamEnd['reason'], by: StreamEnd['by'], detail: string): void {
     if (this.#end) return
-    this.#end = { reason, by, detail, bytesOut: this.bytesOut, bytesIn: this.bytesIn }
-    if (reason !== 'done') {
-      this.#sender.drop()
-      if (this.#socket) cutSocket(this.#socket)
-    }
+    const end = { reason, by, detail, bytesOut: this.bytesOut, bytesIn: this.bytesIn }
+    this.#end = end
     this.#receiver.close()
     this.#tunnel.forget(this)
-    this.#onEnd?.(this.#end)
-    this.#ended?.resolve(this.#end)
+    this.guard(() => this.#onEnd?.(end))
+    this.#ended?.resolve(end)
   }
 }
+
+const NOTHING = Buffer.alloc(0)

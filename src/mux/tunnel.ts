@@ -11,6 +11,8 @@ export interface Tunnel {
   /** Bytes that local sockets have not taken yet. */
   readonly held: Budget
   readonly shortestRttUs: number
+  /** Something threw that never should: that costs this stream, and nothing else. */
+  defect(stream: MuxStream, thrown: unknown): void
   /** The stream is over; frames that still come for it mean nothing. */
   forget(stream: MuxStream): void
 }

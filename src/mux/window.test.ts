@@ -62,6 +62,22 @@ test('budget: what does not fit in the process does not fit in the tunnel', () =
   assert.equal(process.usedBytes, 60)
 })
 
+test('budget: a tunnel that takes all it can get leaves some for the next', () => {
+  const process = new Budget(100)
+  const all = (budget: Budget) => {
+    while (budget.tryTake(1));
+    return budget.usedBytes
+  }
+  assert.equal(all(new Budget(80, process)), 50)
+  assert.equal(all(new Budget(80, process)), 25)
+  const standing = new Budget(80, process)
+  standing.add(13)
+  assert.equal(standing.exceeded, true, 'the one that holds more than is left gives way')
+  const next = new Budget(80, process)
+  assert.ok(next.tryTake(1))
+  assert.equal(next.exceeded, false)
+})
+
 test('flood gate: a slow crowd passes, a flood does not', () => {
   const gate = new FloodGate(1_000, 'things')
   for (let i = 0; i < 999; i++) gate.count()

@@ -8,14 +8,28 @@ const RTF_REJECT = 0x200
  * The interface that the default route leaves by, with the lowest metric; IPv4 before IPv6.
  *
  * @param root Where the file system starts.
- * @throws {Error} if there is no default route.
+ * @throws {NoDefaultRoute} if there is none; what keeps the tables from being read.
  */
 export async function readDefaultInterface(root = '/'): Promise<string> {
-  const v4 = await readFile(path.join(root, 'proc/net/route'), 'utf8').catch(() => '')
-  const v6 = await readFile(path.join(root, 'proc/net/ipv6_route'), 'utf8').catch(() => '')
+  const v4 = await readTable(path.join(root, 'proc/net/route'))
+  const v6 = await readTable(path.join(root, 'proc/net/ipv6_route'))
   const name = lowest(parseRoutes4(v4)) ?? lowest(parseRoutes6(v6))
-  if (name === undefined) throw new Error('there is no default route')
+  if (name === undefined) throw new NoDefaultRoute()
   return name
+}
+
+export class NoDefaultRoute extends Error {
+  constructor() {
+    super('there is no default route')
+  }
+}
+
+/** A kernel without that family has no table of it. */
+function readTable(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
 }
 
 interface DefaultRoute {

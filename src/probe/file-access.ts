@@ -1,5 +1,6 @@
 import { access, constants, readFile, stat } from 'node:fs/promises'
-import os from 'node:os'
+import { userName } from '../base/own-user.ts'
+import { type Stranger, strangerOn } from '../base/strangers.ts'
 
 /** What this user may do with a file or folder, told apart as a person must: not there, or not allowed. */
 export interface FileAccess {
@@ -14,6 +15,8 @@ export interface FileAccess {
   readonly owner?: number
   /** Four octal digits. */
   readonly mode?: string
+  /** Only asked for folders: who else could change what is in it. */
+  readonly stranger?: Stranger
   /** Only asked for folders: may files be made in it? */
   readonly writable?: boolean
 }
@@ -26,11 +29,12 @@ export async function lookAtFile(path: string): Promise<FileAccess> {
 export async function lookAtFolder(path: string): Promise<FileAccess> {
   const found = await look(path, () => access(path, constants.R_OK | constants.X_OK))
   if (found.is === 'missing') return found
+  const stranger = await strangerOn(path)
   try {
     await access(path, constants.W_OK | constants.X_OK)
-    return { ...found, writable: true }
+    return { ...found, stranger, writable: true }
   } catch (error) {
-    return { ...found, writable: false, errno: errnoOf(error) }
+    return { ...found, stranger, writable: false, errno: errnoOf(error) }
   }
 }
 
@@ -58,14 +62,6 @@ export async function textOf(path: string): Promise<string | undefined> {
 
 function errnoOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'unknown'
-}
-
-function userName(): string {
-  try {
-    return os.userInfo().username
-  } catch {
-    return String(process.getuid?.() ?? 'unknown') // a uid without a name, as in many containers
-  }
 }
 
 function octal(mode: number): string {

@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { eitherAborted } from '../base/deadline.ts'
 import type { TcpOptions } from './tcp.ts'
 
 export interface PlainAnswer {
@@ -20,11 +21,12 @@ export function askInPlain(
   { signal, timeoutMs = 2500 }: TcpOptions,
 ): Promise<PlainAnswer | undefined> {
   return new Promise((resolve) => {
-    const late = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const late = eitherAborted(signal, AbortSignal.timeout(timeoutMs))
     const socket = net.connect({ host: to.address, port: to.port, autoSelectFamily: false })
     let text = ''
     const end = () => {
       late.removeEventListener('abort', end)
+      late[Symbol.dispose]()
       socket.destroy()
       resolve(read(text))
     }

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { replaceFile } from '../base/durable-file.ts'
 import type { FactorName } from '../pki/seal.ts'
 import { readMachine } from './machine.ts'
 
@@ -25,14 +25,6 @@ export async function gatherMachine({ file, owner, root }: GatherOptions): Promi
 }> {
   const { factors, missing } = await readMachine({ root })
   await mkdir(path.dirname(file), { recursive: true, mode: 0o755 })
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`
-  try {
-    await writeFile(temporary, JSON.stringify(factors), { mode: 0o400, flag: 'wx' })
-    await chown(temporary, owner.uid, owner.gid)
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  await replaceFile(file, JSON.stringify(factors), { mode: 0o400, owner })
   return { found: Object.keys(factors) as FactorName[], missing }
 }

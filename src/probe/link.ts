@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { readDefaultInterface } from './default-route.ts'
+import { NoDefaultRoute, readDefaultInterface } from './default-route.ts'
 
 /** Whether this machine can send anything to elsewhere at all. */
 export interface LinkFacts {
@@ -16,7 +16,7 @@ export interface LinkFacts {
   readonly cards: readonly string[]
 }
 
-/** @param root Where the file system starts. */
+/** @param root Where the file system starts. @throws what keeps the routes from being read: that is not to have none. */
 export async function lookAtLink(root = '/'): Promise<LinkFacts> {
   const addresses = Object.entries(os.networkInterfaces())
   const running = addresses
@@ -25,7 +25,10 @@ export async function lookAtLink(root = '/'): Promise<LinkFacts> {
   const known = path.join(root, 'sys/class/net')
   const all = await readdir(known).catch(() => [])
   const cards = all.filter((name) => existsSync(path.join(known, name, 'device')))
-  const name = await readDefaultInterface(root).catch(() => undefined)
+  const name = await readDefaultInterface(root).catch((error: unknown) => {
+    if (error instanceof NoDefaultRoute) return undefined
+    throw error
+  })
   if (name === undefined) return { running, cards }
   const state = await readFile(path.join(known, name, 'operstate'), 'utf8').catch(() => '')
   return { name, state: state.trim() || undefined, running, cards }

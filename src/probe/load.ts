@@ -89,7 +89,8 @@ function limitsOf(proc: string, pid: number) {
   return readControlGroup({ pid, proc, mounts, read: textOf })
 }
 
-async function readDescriptors(proc: string, pid: number) {
+/** Nothing of a process that may not be looked at. */
+export async function readDescriptors(proc: string, pid: number) {
   const limits = await textOf(path.join(proc, String(pid), 'limits'))
   const limit = Number(/^Max open files\s+(\d+)/m.exec(limits ?? '')?.[1])
   const open = await readdir(path.join(proc, String(pid), 'fd')).catch(() => undefined)

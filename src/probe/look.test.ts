@@ -12,9 +12,10 @@ import { lookAtFile, lookAtFolder } from './file-access.ts'
 import { askInPlain } from './first-line.ts'
 import { lookAtLink } from './link.ts'
 import { lookAtLoad } from './load.ts'
-import { lookAtResolvers, lookUp } from './names.ts'
+import { lookUp } from './names.ts'
 import { tooLong } from './ping.ts'
 import { findProxyHints } from './proxy-hints.ts'
+import { lookAtResolvers } from './resolver-file.ts'
 import { runProgram } from './run-program.ts'
 import { tryTcp } from './tcp.ts'
 
@@ -90,7 +91,7 @@ test('the interface of the default route, and what the kernel says of it', async
 })
 
 test('a resolver that cannot even be sent to is told by its errno', async () => {
-  const { servers } = await lookUp('edge.example', ['255.255.255.255'], { signal })
+  const { servers } = await lookUp('edge.example', { servers: ['255.255.255.255'], search: [] }, { signal })
   // Without a network the kernel says so first.
   assert.match(String(servers[0]?.said), /^(EACCES|ENETUNREACH)$/)
 })
@@ -123,14 +124,19 @@ test('proxies that other programs are told to use: from variable and files, with
     environment: 'PATH="/bin"\nhttp_proxy="http://ann:secret@10.20.1.8:8080/"\nno_proxy=localhost:1234\n',
     'apt.conf':
       'Acquire::http::Proxy "http://proxy.corp.example:3128/";\n#Acquire::https::Proxy "http://old:1111/";\n',
+    'proxy.sh':
+      "export http_proxy='http://quoted.example:8080'\r\nexport https_proxy=https://portless.example/\nexport ftp_proxy=http://bare.example\n",
   })
-  const files = ['environment', 'apt.conf', 'none'].map((name) => path.join(dir, name))
+  const files = ['environment', 'apt.conf', 'proxy.sh', 'none'].map((name) => path.join(dir, name))
   const found = await findProxyHints({ http_proxy: 'http://10.20.1.8:8080' }, files)
   assert.deepEqual(
     found.map(({ host, port, source }) => [`${host}:${port}`, source]),
     [
       ['10.20.1.8:8080', 'environment http_proxy'],
       ['proxy.corp.example:3128', `file ${path.join(dir, 'apt.conf')}`],
+      ['quoted.example:8080', `file ${path.join(dir, 'proxy.sh')}`],
+      ['portless.example:443', `file ${path.join(dir, 'proxy.sh')}`],
+      ['bare.example:80', `file ${path.join(dir, 'proxy.sh')}`],
     ],
   )
 })

@@ -7,14 +7,10 @@
 import dgram from 'node:dgram'
 import net from 'node:net'
 import { type AddressType, decodeAnswer, encodeQuestion } from './dns-message.ts'
-import { type FileAccess, lookAtFile, textOf } from './file-access.ts'
 import { getAddrInfo, type SystemAnswer } from './get-addr-info.ts'
+import { lookAtNameSources, type NameSources } from './name-sources.ts'
 import { readGateway, readNeighbour } from './next-hop.ts'
-
-export interface ResolverFile extends FileAccess {
-  readonly servers: readonly string[]
-  readonly search: readonly string[]
-}
+import type { ResolverFile } from './resolver-file.ts'
 
 /** What one server said when it was asked directly; over IPv4 and IPv6 records. */
 export interface ServerAnswer {
@@ -23,6 +19,8 @@ export interface ServerAnswer {
   readonly said: string
   readonly addresses: readonly string[]
   readonly ttlSeconds?: number
+  /** Until it answered. */
+  readonly tookMs?: number
   /** The router on the way to it, where it is silent because that router is not there. */
   readonly deadRouter?: string
 }
@@ -32,35 +30,60 @@ export interface NameFacts extends SystemAnswer {
   readonly name: string
   readonly tookMs: number
   readonly servers: readonly ServerAnswer[]
+  /** What else than those servers it can come from. */
+  readonly sources?: NameSources
+  /** Set where no server knows the name, and one knows it with a search domain behind it. */
+  readonly bySearch?: { readonly domain: string; readonly addresses: readonly string[] }
 }
 
-const ASK_MS = 2000
-const MAX_SERVERS = 3 // glibc looks at no more
+/** Longer than libc waits for one server: one that is slow is told from one that is silent. */
+const ASK_MS = 5000
+/** For servers that have said nothing when programs have their addresses. */
+const LATE_MS = 1000
+/** Where resolv.conf names nobody, libc asks here. */
+const NOBODY_NAMED = ['127.0.0.1']
+const MAX_SEARCH = 6
 
-/** @param path /etc/resolv.conf, or another in tests. */
-export async function lookAtResolvers(path = '/etc/resolv.conf'): Promise<ResolverFile> {
-  const lines = ((await textOf(path)) ?? '').split('\n').map((line) => line.replace(/[#;].*/, '').trim())
-  const values = (key: string) =>
-    lines
-      .filter((line) => line.startsWith(`${key} `) || line.startsWith(`${key}\t`))
-      .map((line) => line.split(/\s+/).slice(1))
-  const servers = values('nameserver').flatMap(([server]) => (server === undefined ? [] : [server]))
-  const search = values('search').at(-1) ?? values('domain').at(-1) ?? []
-  return { ...(await lookAtFile(path)), servers: servers.slice(0, MAX_SERVERS), search }
-}
-
-/** Asks everybody for `name` at once. Never throws; bounded by itself. */
+/** Asks everybody for `name` at once. @throws what keeps this process from asking; bounded by itself. */
 export async function lookUp(
   name: string,
-  servers: readonly string[],
+  { servers, search }: Pick<ResolverFile, 'servers' | 'search'>,
   o: { port?: number; signal: AbortSignal },
 ): Promise<NameFacts> {
   const startedMs = performance.now()
-  const [system, ...answers] = await Promise.all([
-    getAddrInfo(name, o.signal),
-    ...servers.map((server) => askServer(server, name, o)),
+  const told = servers.length === 0 ? NOBODY_NAMED : servers
+  const enough = new AbortController()
+  const asked = { ...o, signal: AbortSignal.any([o.signal, enough.signal]) }
+  const [system, sources, ...answers] = await Promise.all([
+    getAddrInfo(name, o.signal).then((found) => {
+      if (found.addresses.length > 0) setTimeout(() => enough.abort(), LATE_MS)
+      return found
+    }),
+    lookAtNameSources(name),
+    ...told.map((server) => askServer(server, name, asked)),
   ])
-  return { name, ...system, tookMs: Math.round(performance.now() - startedMs), servers: answers }
+  const tookMs = Math.round(performance.now() - startedMs)
+  const unknownToAll = answers.every(({ addresses }) => addresses.length === 0)
+  const bySearch =
+    system.addresses.length > 0 && unknownToAll && sources.hosts.length === 0
+      ? await searched(name, { server: told[0]!, search }, o)
+      : undefined
+  return { name, ...system, tookMs, servers: answers, sources, bySearch }
+}
+
+/** The first search domain with which the name is known. */
+async function searched(
+  name: string,
+  { server, search }: { server: string; search: readonly string[] },
+  o: { port?: number; signal: AbortSignal },
+): Promise<NameFacts['bySearch']> {
+  const tried = await Promise.all(
+    search.slice(0, MAX_SEARCH).map(async (domain) => {
+      const { addresses } = await askServer(server, `${name}.${domain.replace(/\.$/, '')}`, o)
+      return { domain, addresses }
+    }),
+  )
+  return tried.find(({ addresses }) => addresses.length > 0)
 }
 
 async function askServer(
@@ -68,6 +91,7 @@ async function askServer(
   name: string,
   o: { port?: number; signal: AbortSignal },
 ): Promise<ServerAnswer> {
+  const startedMs = performance.now()
   const [a, aaaa] = await Promise.all([askOnce(server, name, 'A', o), askOnce(server, name, 'AAAA', o)])
   const both = [...a.addresses, ...aaaa.addresses]
   // Records of one kind are an answer; a failure of the other is then the resolver's own affair.
@@ -77,6 +101,7 @@ async function askServer(
     said: telling.said,
     addresses: both.map(({ address }) => address),
     ttlSeconds: both[0]?.ttlSeconds,
+    tookMs: Math.round(performance.now() - startedMs),
     deadRouter: UNHEARD.has(telling.said) ? await deadRouter(server) : undefined,
   }
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import net from 'node:net'
+import { readDefaultInterface } from './default-route.ts'
 
 export interface Neighbour {
   /** The router, or the destination itself where it is on this network. */
@@ -28,6 +29,11 @@ export async function readNeighbour(address: string): Promise<Neighbour | undefi
     .map((line) => line.split(/\s+/))
     .find(([ip]) => ip === hop)
   return { address: hop, via: best.via, answers: entry && (Number(entry[2]) & ARP_COMPLETE) !== 0 }
+}
+
+/** The interface by which packets to `address` leave. Of IPv6 the one of the default route. */
+export async function interfaceTo(address: string): Promise<string | undefined> {
+  return (await readNeighbour(address))?.via ?? readDefaultInterface().catch(() => undefined)
 }
 
 /** The router of the IPv4 default route. */

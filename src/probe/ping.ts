@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { interfaceTo } from './next-hop.ts'
 import { runProgram } from './run-program.ts'
 
 /** Whole IPv4 or IPv6 packets, in bytes, that are tried at once: from the Ethernet size down to what must always pass. */
@@ -7,6 +8,8 @@ const HEADERS = { 4: 28, 6: 48 } as const // IP and ICMP
 
 export interface PingFacts {
   readonly address: string
+  /** The interface that leads there. */
+  readonly via?: string
   /** Largest packet that was answered. */
   readonly throughBytes?: number
   /** Smallest that was not, when a smaller one was. */
@@ -38,6 +41,7 @@ export async function pingSizes(address: string, signal: AbortSignal): Promise<P
     .find((line) => line !== undefined)
   return {
     address,
+    via: await interfaceTo(address),
     throughBytes,
     lostBytes: throughBytes === undefined || lost.length === 0 ? undefined : Math.min(...lost),
     toldMtu: said === undefined ? undefined : Number(/mtu ?= ?(\d+)/.exec(said)![1]),

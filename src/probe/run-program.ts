@@ -1,8 +1,10 @@
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { Tail } from '../base/tail.ts'
 
 export interface ProgramResult {
   /** -1 when it was ended by a signal or the time was over. */
   readonly status: number
+  /** The end of it where it says more than is kept: what a log says last counts. */
   readonly stdout: string
   readonly stderr: string
 }
@@ -12,9 +14,11 @@ export interface ProgramOptions {
   readonly timeoutMs?: number
   /** A search path and the C locale by default, so that output can be read. */
   readonly env?: NodeJS.ProcessEnv
+  /** As much is kept of each of its outputs; what it says before is dropped as it comes. */
+  readonly keepBytes?: number
 }
 
-const MAX_OUTPUT_BYTES = 1_000_000
+const KEEP_BYTES = 1_000_000
 /** Where service users rarely look and administrators' programs lie. */
 const SEARCH = [process.env.PATH, '/usr/sbin', '/sbin', '/usr/bin', '/bin'].filter(Boolean).join(':')
 
@@ -30,26 +34,34 @@ const NOT_RUN: readonly unknown[] = ['ENOENT', 'EACCES', 'EPERM']
 export function runProgram(
   name: string,
   args: readonly string[],
-  { signal, timeoutMs = 2000, env = PLAIN }: ProgramOptions,
+  { signal, timeoutMs = 2000, env = PLAIN, keepBytes = KEEP_BYTES }: ProgramOptions,
 ): Promise<ProgramResult | undefined> {
-  return new Promise((resolve, reject) => {
-    const options = {
-      signal,
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL' as const,
-      maxBuffer: MAX_OUTPUT_BYTES,
-      env,
-    }
-    try {
-      execFile(name, args, options, (error, stdout, stderr) => {
-        const code = (error as { code?: number | string } | null)?.code
-        if (NOT_RUN.includes(code)) resolve(undefined)
-        else resolve({ status: error === null ? 0 : typeof code === 'number' ? code : -1, stdout, stderr })
-      })
-    } catch (error) {
-      // Some errors are thrown, not told: EPERM of ping, whose file asks for a capability that no child may have.
-      if (!NOT_RUN.includes((error as NodeJS.ErrnoException).code)) reject(error)
-      else resolve(undefined)
-    }
-  })
+  const { promise, resolve, reject } = Promise.withResolvers<ProgramResult | undefined>()
+  const failed = (error: NodeJS.ErrnoException) => {
+    if (NOT_RUN.includes(error.code)) resolve(undefined)
+    else reject(error)
+  }
+  try {
+    const child = spawn(name, args, {
+      ...{ signal, timeout: timeoutMs, killSignal: 'SIGKILL' as const, env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const [stdout, stderr] = [new Tail(keepBytes), new Tail(keepBytes)]
+    child.stdout.on('data', (part: Buffer) => stdout.push(part))
+    child.stderr.on('data', (part: Buffer) => stderr.push(part))
+    const ended = (status: number) => resolve({ status, stdout: stdout.text, stderr: stderr.text })
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.name === 'AbortError') ended(-1)
+      else failed(error)
+    })
+    // What it started may hold its outputs open for ever.
+    child.on('exit', (code) => {
+      if (code === null) for (const output of [child.stdout, child.stderr]) output.destroy()
+    })
+    child.on('close', (code) => ended(code ?? -1))
+  } catch (error) {
+    // Some errors are thrown, not told: EPERM of ping, whose file asks for a capability that no child may have.
+    failed(error as NodeJS.ErrnoException)
+  }
+  return promise
 }

@@ -1,11 +1,13 @@
 import net from 'node:net'
+import { eitherAborted } from '../base/deadline.ts'
+import { shortageOf } from '../base/shortage.ts'
 import { readNeighbour } from './next-hop.ts'
 
 /**
  * How one attempt to connect ended. `prohibited`: somebody on the way forbids it; `unreachable`: there is no way, or
- * nobody at its end.
+ * nobody at its end; `unasked`: this process or machine could not even try.
  */
-export type TcpEnd = 'open' | 'silent' | 'refused' | 'prohibited' | 'unreachable'
+export type TcpEnd = 'open' | 'silent' | 'refused' | 'prohibited' | 'unreachable' | 'unasked'
 
 export interface TcpFacts {
   readonly address: string
@@ -31,7 +33,8 @@ export async function tryTcp(
   { signal, timeoutMs = 4000 }: TcpOptions,
 ): Promise<TcpFacts> {
   const startedMs = performance.now()
-  const errno = await connect(address, port, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]))
+  using late = eitherAborted(signal, AbortSignal.timeout(timeoutMs))
+  const errno = await connect(address, port, late)
   const facts = { address, port, tookMs: Math.round(performance.now() - startedMs) }
   if (errno === undefined) return { ...facts, is: 'open' }
   const neighbour = await readNeighbour(address)
@@ -39,14 +42,18 @@ export async function tryTcp(
   const nextHop = neighbour && `${neighbour.address}${isThere[`${neighbour.answers}`]}`
   // Who asks for a neighbour that somebody else asks for already has not long to wait.
   const is =
-    errno === 'EHOSTUNREACH' && neighbour?.answers === false ? 'unreachable' : endOf(errno, facts.tookMs)
+    errno === 'EHOSTUNREACH' && neighbour?.answers === false
+      ? 'unreachable'
+      : endOf(errno, address, facts.tookMs)
   return { ...facts, errno, nextHop, via: neighbour?.via, is }
 }
 
 /** A neighbour that is not there is asked for three seconds; whoever says no, says it at once. */
 const AT_ONCE_MS = 900
 
-function endOf(errno: string, tookMs: number): TcpEnd {
+/** Only what somebody said, or nobody, is told of them: an errno that is not known is no way, and never a word. */
+export function endOf(errno: string, address: string, tookMs: number): TcpEnd {
+  if (shortageOf(errno, address) !== undefined) return 'unasked'
   switch (errno) {
     case 'ETIMEDOUT':
       return 'silent'

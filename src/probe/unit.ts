@@ -16,10 +16,11 @@ export interface UnitFacts {
   readonly lastLine?: string
 }
 
-/** @returns `undefined` where there is no systemd, or no such unit. */
+/** @returns `undefined` where there is no systemd, or no such unit. @throws where systemd did not say. */
 export async function lookAtUnit(name: string, signal: AbortSignal): Promise<UnitFacts | undefined> {
   const properties = 'LoadState,ActiveState,UnitFileState,NRestarts,ExecMainStatus,Result'
   const shown = await runProgram('systemctl', ['show', name, `--property=${properties}`], { signal })
+  if (shown?.status === -1) throw new Error('systemctl gave no answer in time')
   if (shown?.status !== 0) return undefined
   const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(shown.stdout)?.[1] ?? ''
   const load = value('LoadState')

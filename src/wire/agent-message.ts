@@ -3,14 +3,16 @@ import { z } from 'zod'
 import { diagnosis } from './diagnosis.ts'
 import { edgeStatus, edgesSeen } from './edges.ts'
 import { agedSample, figures, MAX_SAMPLES, sessionsBy } from './figures.ts'
+import { MAX_HOST_CHARS } from './limits.ts'
 import { outages } from './outages.ts'
-import { sessionReport } from './session-report.ts'
+import { reportedPosture } from './posture.ts'
+import { run, sessionReport } from './session-report.ts'
 import { traceTold } from './trace.ts'
 import { faultMessage, host, id, microseconds, pem, port, protocol, unixMs } from './values.ts'
 
-/** Session reports in one message: at their largest they stay within MAX_MESSAGE_BYTES. */
+/** Session reports in one message. */
 export const MAX_SESSION_REPORTS = 64
-/** As many entries of `carries` in one message, for the same reason. */
+/** Entries of `carries` in one message. */
 export const MAX_CARRIED = 256
 
 const hello = z.strictObject({
@@ -18,14 +20,17 @@ const hello = z.strictObject({
   version: z.number().int(),
   program: z.string().max(64),
   role: z.enum(['connector', 'client', 'edge']),
+  /** Of an agent with sessions: this process, as in its reports. */
+  run: run.optional(),
   timeMs: unixMs,
-  host: z.string().max(253),
-  posture: z.record(z.string().max(64), z.union([z.string().max(256), z.number(), z.boolean()])).optional(),
+  host: z.string().max(MAX_HOST_CHARS),
+  posture: reportedPosture.optional(),
 })
 const authorize = z.strictObject({
   type: z.literal('authorize'),
   id,
-  session: id,
+  /** Of no meaning: control makes the id of the session. */
+  session: id.optional(),
   host,
   port,
   protocol,
@@ -37,10 +42,16 @@ const authorize = z.strictObject({
 /** Another pipe to a connector the client holds a grant for, without asking policy again. */
 const wantPipe = z.strictObject({ type: z.literal('want-pipe'), id, connector: id, session: id })
 const renew = z.strictObject({ type: z.literal('renew'), id, csr: pem })
-/** One record per session end (and per session that lives long enough to be seen open), many to a message. */
+/**
+ * One record per session end (and per session that lives long enough to be seen open), many to a message. Told until
+ * `session-kept` says that they are durable.
+ */
 const session = z.strictObject({
   type: z.literal('session'),
-  reports: z.array(sessionReport).min(1).max(MAX_SESSION_REPORTS),
+  id,
+  reports: z.array(sessionReport).max(MAX_SESSION_REPORTS),
+  /** Records that this process has given up since its start. */
+  shed: z.number().int().min(0),
 })
 /** What a connector is and does, every 30 s and on change. */
 const status = z.strictObject({
@@ -67,7 +78,10 @@ const reach = z.strictObject({
   segment: id,
   host,
   port,
+  /** TCP, unless it says so. */
+  protocol: z.literal('udp').optional(),
   ok: z.boolean(),
+  /** Of one that is reached, too: APP_SILENT, APP_TLS_NAME, PATH_MTU. */
   fault: faultMessage.optional(),
   /** It tried by itself: no session asked. */
   probe: z.boolean().optional(),

@@ -4,9 +4,10 @@ import { diagnose } from './diagnosis.ts'
 import { edgeState, edgesKnown, knownEdge, MAX_EDGES } from './edges.ts'
 import { probe } from './figures.ts'
 import { lanes, lanesChanged } from './lanes.ts'
+import { MAX_HOST_CHARS } from './limits.ts'
 import { outagesKept } from './outages.ts'
 import { trace } from './trace.ts'
-import { faultMessage, host, id, jws, microseconds, pem, port, signingKey, unixMs } from './values.ts'
+import { faultMessage, host, id, jws, keySet, microseconds, pem, port, unixMs } from './values.ts'
 
 /** Where to bring a half of a pipe, and the permission to. */
 export const pipeTicket = z.strictObject({
@@ -19,6 +20,8 @@ export const pipeTicket = z.strictObject({
 })
 export type PipeTicket = z.infer<typeof pipeTicket>
 
+export const MAX_REVOKED = 10_000
+
 const welcome = z.strictObject({
   type: z.literal('welcome'),
   agent: id,
@@ -30,14 +33,14 @@ const welcome = z.strictObject({
   edges: z.array(knownEdge).max(MAX_EDGES).optional(),
   /** Of the agent, where it is known: for a connector that of its group. */
   region: z.string().max(64).optional(),
-  /** Keys that grants are signed with, newest first. */
-  grantKeys: z.array(signingKey).max(8),
+  /** To connectors what verifies grants, to edges what verifies tickets. */
+  keys: keySet.optional(),
   /** Ids of grants revoked and not yet expired. */
-  revoked: z.array(id).max(10_000),
+  revoked: z.array(id).max(MAX_REVOKED),
   /** To clients: host patterns and networks this user may reach now, for the PAC file. A hint; policy decides per session. */
   covers: z
     .strictObject({
-      hosts: z.array(z.string().max(253)).max(2000),
+      hosts: z.array(z.string().max(MAX_HOST_CHARS)).max(2000),
       cidrs: z.array(z.string().max(49)).max(2000),
     })
     .optional(),
@@ -49,14 +52,16 @@ const granted = z.strictObject({
   id,
   grant: jws,
   grantId: id,
+  /** Of the session that it was asked for: the first of this grant (base/session-id.ts). */
+  session: id,
   expiresMs: unixMs,
   segment: id,
-  segmentName: z.string(),
+  segmentName: z.string().max(256),
   rule: id,
   connector: id,
   /** Hosts and ports of this grant, so that the client knows what it covers without asking again. */
   covers: z.strictObject({
-    hosts: z.array(z.string().max(253)).max(256),
+    hosts: z.array(z.string().max(MAX_HOST_CHARS)).max(256),
     cidrs: z.array(z.string().max(49)).max(256),
     tcp: z.array(z.tuple([port, port])).max(64),
     udp: z.array(z.tuple([port, port])).max(64),
@@ -74,15 +79,18 @@ const renewed = z.strictObject({
   id,
   certificate: pem,
   notAfterMs: unixMs,
+  /** To clients: as in the answer to a sign-in. */
+  signInEndsMs: unixMs.optional(),
   generation: z.number().int().min(0),
 })
 const ticket = z.strictObject({ type: z.literal('ticket'), pipe: pipeTicket, session: id })
 const revoke = z.strictObject({
   type: z.literal('revoke'),
-  grants: z.array(id).max(10_000),
+  grants: z.array(id).max(MAX_REVOKED),
   detail: z.string().max(256),
 })
-const grantKeys = z.strictObject({ type: z.literal('grant-keys'), keys: z.array(signingKey).max(8) })
+/** To connectors and edges: takes the place of the set of the welcome. */
+const keys = z.strictObject({ type: z.literal('keys'), keys: keySet })
 /** Both halves of the canary pipe; the connector brings them itself. */
 const canaryPipe = z.strictObject({
   type: z.literal('canary-pipe'),
@@ -90,7 +98,15 @@ const canaryPipe = z.strictObject({
   client: pipeTicket,
   connector: pipeTicket,
 })
+/** Reports of the `session` with this id are durable, but for those that were refused: they need not be told again. */
+const sessionKept = z.strictObject({
+  type: z.literal('session-kept'),
+  id,
+  refused: z.number().int().min(0),
+})
 const failed = z.strictObject({ type: z.literal('failed'), id, fault: faultMessage })
+/** The clock of the control plane has jumped: what it signs from now on is of this time. */
+const time = z.strictObject({ type: z.literal('time'), serverTimeMs: unixMs })
 /** The control plane ends the connection and says why. */
 const goodbye = z.strictObject({ type: z.literal('goodbye'), fault: faultMessage })
 
@@ -102,9 +118,11 @@ export const controlMessage = z.discriminatedUnion('type', [
   renewed,
   ticket,
   revoke,
-  grantKeys,
+  keys,
   canaryPipe,
+  sessionKept,
   failed,
+  time,
   goodbye,
   lanesChanged,
   edgesKnown,

@@ -24,10 +24,10 @@ const PIPE = {
 }
 const REPORT = {
   session: 'ses_1',
+  grant: 'grt_1',
   side: 'client',
   state: 'closed',
   protocol: 'tcp',
-  host: 'wiki.internal',
   port: 443,
   startedMs: NOW,
   endedMs: NOW + 1,
@@ -41,7 +41,6 @@ const EDGE = {
   ...{ id: 'edg_1', name: 'fra', region: 'eu', host: 'fra.example', port: 443 },
   ...{ addresses: ['192.0.2.1'], controlPort: 8443, out: 'away' },
 }
-const KEY = { kid: 'k1', kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43) }
 
 /** One whole example of everything that may come over the wire as JSON. */
 const EXAMPLES: { name: string; schema: z.ZodType; value: Record<string, unknown> }[] = [
@@ -64,14 +63,23 @@ const EXAMPLES: { name: string; schema: z.ZodType; value: Record<string, unknown
     },
   },
   ...[
-    { type: 'hello', version: 1, program: 'p', role: 'client', timeMs: NOW, host: 'h', posture: { a: true } },
     {
-      ...{ type: 'authorize', id: 'req_1', session: 'ses_1', host: 'wiki', port: 443, protocol: 'tcp' },
+      type: 'hello',
+      version: 1,
+      program: 'p',
+      role: 'client',
+      timeMs: NOW,
+      host: 'h',
+      run: 'r',
+      posture: { a: true },
+    },
+    {
+      ...{ type: 'authorize', id: 'req_1', host: 'wiki', port: 443, protocol: 'tcp' },
       ...{ wantPipe: true, have: ['con_1'] },
     },
     { type: 'want-pipe', id: 'req_1', connector: 'con_1', session: 'ses_1' },
     { type: 'renew', id: 'req_1', csr: 'PEM' },
-    { type: 'session', reports: [REPORT] },
+    { type: 'session', id: 'req_1', reports: [REPORT], shed: 0 },
     { type: 'status', state: 'healthy', sessions: 1, tunnels: 1, cpuPercent: 0.5, rssBytes: 1, rttUs: 9 },
     { type: 'reach', segment: 'seg_1', host: 'wiki', port: 443, ok: false, fault: FAULT },
     {
@@ -96,11 +104,11 @@ const EXAMPLES: { name: string; schema: z.ZodType; value: Record<string, unknown
   ...[
     {
       ...{ type: 'welcome', agent: 'con_1', tenant: 't', serverTimeMs: NOW, edge: PIPE.edge },
-      ...{ grantKeys: [KEY], revoked: ['grt_1'], covers: { hosts: ['*.a'], cidrs: [] } },
+      ...{ keys: 'a.b.c', revoked: ['grt_1'], covers: { hosts: ['*.a'], cidrs: [] } },
       ...{ edges: [EDGE], region: 'eu' },
     },
     {
-      ...{ type: 'granted', id: 'req_1', grant: 'a.b.c', grantId: 'grt_1', expiresMs: NOW },
+      ...{ type: 'granted', id: 'req_1', grant: 'a.b.c', grantId: 'grt_1', session: 'ses_1', expiresMs: NOW },
       ...{ segment: 'seg_1', segmentName: 'Wiki', rule: 'rul_1', connector: 'con_1', pipe: PIPE },
       ...{ covers: { hosts: ['wiki'], cidrs: [], tcp: [[443, 443]], udp: [] } },
       ...{ policyUs: 1, selectionUs: 1, because: 'rule r' },
@@ -110,12 +118,14 @@ const EXAMPLES: { name: string; schema: z.ZodType; value: Record<string, unknown
     { type: 'renewed', id: 'req_1', certificate: 'PEM', notAfterMs: NOW, generation: 2 },
     { type: 'ticket', pipe: PIPE, session: 'ses_1' },
     { type: 'revoke', grants: ['grt_1'], detail: 'why' },
-    { type: 'grant-keys', keys: [KEY] },
+    { type: 'keys', keys: 'a.b.c' },
     { type: 'canary-pipe', id: 'req_1', client: PIPE, connector: PIPE },
+    { type: 'session-kept', id: 'req_1', refused: 1 },
     { type: 'failed', id: 'req_1', fault: FAULT },
+    { type: 'time', serverTimeMs: 1_800_000_000_000 },
     { type: 'goodbye', fault: FAULT },
     { type: 'edges', edges: [EDGE] },
-    { type: 'edge-state', whole: true, ticketKeys: [KEY], revoked: ['0a'], ended: ['con_1'] },
+    { type: 'edge-state', whole: true, revoked: ['0a'], ended: ['con_1'] },
   ].map((value) => ({ name: `control ${value.type}`, schema: controlMessage, value })),
 ]
 
@@ -185,16 +195,15 @@ test('__proto__ in a message reaches no prototype', () => {
 
 test('a batch of session reports has an end, and at its largest it fits in a message', () => {
   const reports = (count: number, report: object) => ({
-    type: 'session',
+    ...{ type: 'session', id: 'req_1', shed: 0 },
     reports: Array.from({ length: count }, () => report),
   })
   assert.equal(agentMessage.safeParse(reports(MAX_SESSION_REPORTS + 1, REPORT)).success, false)
-  assert.equal(agentMessage.safeParse(reports(0, REPORT)).success, false)
   const id = 'x'.repeat(64)
   const largest = {
     ...REPORT,
-    ...{ session: id, pipe: id, device: id, connector: id, edge: id, segment: id, rule: id },
-    ...{ user: 'x'.repeat(128), host: 'x'.repeat(253), address: id, closeDetail: 'x'.repeat(1024) },
+    ...{ session: id, grant: id, pipe: id, edge: id },
+    ...{ address: id, closeDetail: 'x'.repeat(1024) },
   }
   const message = reports(MAX_SESSION_REPORTS, largest)
   assert.equal(agentMessage.safeParse(message).success, true)

@@ -16,7 +16,7 @@ export {
   MAX_CARRIED,
   MAX_SESSION_REPORTS,
 } from './agent-message.ts'
-export { type ControlMessage, controlMessage, type PipeTicket } from './control-message.ts'
+export { type ControlMessage, controlMessage, MAX_REVOKED, type PipeTicket } from './control-message.ts'
 export {
   type DiagnosisFinding,
   type DiagnosisMessage,
@@ -30,6 +30,7 @@ export {
   MAX_LINES,
 } from './diagnosis.ts'
 export { type KnownEdge, knownEdge, MAX_EDGES, MAX_STATE_IDS, type SeenEdge } from './edges.ts'
+export { batches, cutText, encodedBytes, MAX_LIST_BYTES, MAX_MESSAGE_BYTES } from './encoded.ts'
 export {
   type CertificateReply,
   certificateReply,
@@ -38,7 +39,8 @@ export {
   type LoginRequest,
   loginRequest,
 } from './enrolment.ts'
-export { MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
+export { MAX_PROBES, MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
+export { LISTS, type MessageType } from './lists.ts'
 export { MAX_OUTAGES, type OutageRecord, outageRecord } from './outages.ts'
 export { type SessionReport, type SessionTimes, sessionReport, sessionTimes } from './session-report.ts'
 export {
@@ -56,5 +58,3 @@ export {
 export { type FaultMessage, faultMessage } from './values.ts'
 
 export const PROTOCOL_VERSION = 1
-/** A message over this is refused before it is parsed. */
-export const MAX_MESSAGE_BYTES = 262_144

@@ -1,9 +1,9 @@
 /** Edges as they travel: who there is, who reaches which, and what a remote edge has to know. */
 import { z } from 'zod'
-import { faultMessage, host, id, microseconds, port, signingKey } from './values.ts'
+import { faultMessage, host, id, microseconds, port } from './values.ts'
 
 export const MAX_EDGES = 64
-/** Serials or ids in one `edge-state`: at their longest they stay within MAX_MESSAGE_BYTES. */
+/** Serials or ids in one `edge-state`. */
 export const MAX_STATE_IDS = 1500
 
 /** An edge that agents may use now. */
@@ -55,12 +55,11 @@ export const edgesKnown = z.strictObject({
   edges: z.array(knownEdge).max(MAX_EDGES),
 })
 
-/** To remote edges, behind every welcome and on change: what tickets are verified with, and who is shut out. */
+/** To remote edges, behind every welcome and on change: who is shut out. */
 export const edgeState = z.strictObject({
   type: z.literal('edge-state'),
   /** Replaces what was known; else `revoked` is added to it. */
   whole: z.boolean(),
-  ticketKeys: z.array(signingKey).max(8),
   /** Serials of revoked certificates. */
   revoked: z.array(z.string().max(64)).max(MAX_STATE_IDS),
   /** Agents whose pipes are to be cut now. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from 'zod'
+import { MAX_HOST_CHARS } from './limits.ts'
 import { id, pem, unixMs } from './values.ts'
 
 /** POST /enrol, by a connector whose key file holds a provisioning key. */
@@ -18,7 +19,7 @@ export const enrolRequest = z.strictObject({
   csr: pem,
   /** What the connector says of itself; evidence, never authority. */
   host: z.strictObject({
-    name: z.string().max(253),
+    name: z.string().max(MAX_HOST_CHARS),
     platform: z.string().max(128),
     program: z.string().max(64),
   }),
@@ -35,7 +36,7 @@ export const loginRequest = z.strictObject({
   password: z.string().min(1).max(1024),
   csr: pem,
   device: z.strictObject({
-    name: z.string().max(253),
+    name: z.string().max(MAX_HOST_CHARS),
     platform: z.string().max(128),
     program: z.string().max(64),
   }),
@@ -51,6 +52,8 @@ export const certificateReply = z.strictObject({
   certificate: pem,
   root: pem,
   notAfterMs: unixMs,
+  /** Of a client: when somebody has to sign in on it again, whatever is renewed until then. */
+  signInEndsMs: unixMs.optional(),
   generation: z.number().int().min(0),
   serverTimeMs: unixMs,
 })

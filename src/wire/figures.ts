@@ -1,11 +1,11 @@
 /** Figures of a connector, and what control asks it to watch. */
 import { z } from 'zod'
-import { host, id, port } from './values.ts'
+import { host, id, part, port } from './values.ts'
 
 /** Five minutes at one sample every five seconds. */
 export const MAX_SAMPLES = 60
 export const MAX_SESSIONS_BY = 32
-/** Applications that one connector is asked to watch: a message of them stays within MAX_MESSAGE_BYTES. */
+/** Applications that one connector is asked to watch. */
 export const MAX_PROBES = 500
 
 const count = z.number().int().min(0)
@@ -41,8 +41,9 @@ const watched = z.strictObject({
 })
 export type WatchedApplication = z.infer<typeof watched>
 
-/** Replaces the list of applications that a connector tries by itself. */
+/** Replaces the list of applications that a connector tries by itself, with its last part. */
 export const probe = z.strictObject({
   type: z.literal('probe'),
+  part,
   applications: z.array(watched).max(MAX_PROBES),
 })

@@ -17,7 +17,7 @@ const TUNNEL: readonly number[] = [FrameType.PING, FrameType.PONG, FrameType.GRA
 
 /** The rules of docs/protocol.md, "Frames", said a second time. */
 function allowed(type: number, flags: number, length: number, stream: number): boolean {
-  if (type < 1 || type > 10) return false
+  if (type < 1 || type > 11) return false
   if (flags !== 0 && !(flags === 1 && type === FrameType.DATA)) return false
   if (length > (LONG.includes(type) ? 65_528 : 16_376)) return false
   return TUNNEL.includes(type) ? stream === 0 : stream > 0

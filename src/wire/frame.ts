@@ -12,7 +12,8 @@
  * records, filled by one read from the local socket with no copy (docs/decisions.md, "Frame size").
  *
  * Flow: the client sends GRANT (once per grant), then OPEN and may send DATA in the same flight, within
- * INITIAL_WINDOW. The connector answers OPENED or RESET. Either side ends with FIN on its last DATA or with RESET.
+ * INITIAL_WINDOW. The connector answers OPENED or RESET. Either side ends with FIN on its last DATA, which the other
+ * side acknowledges with TAKEN, or with RESET.
  *
  * @module
  */
@@ -36,6 +37,7 @@ export const FrameType = {
   PONG: 8, // the 8 bytes of the PING; stream 0
   GRANT: 9, // a signed grant (JWS, ASCII); stream 0. The connector answers only if it refuses: GOAWAY or RESET of its streams
   GOAWAY: 10, // fault code and text as in RESET; stream 0: no new streams, those open go on
+  TAKEN: 11, // empty: the local socket has taken everything up to the FIN of the peer, and its own end
 } as const
 export type FrameType = (typeof FrameType)[keyof typeof FrameType]
 
@@ -74,7 +76,7 @@ export function writeHeader(
  * @throws {Fault} PROTOCOL_ERROR naming the field and what came.
  */
 export function checkHeader(type: number, flags: number, length: number, stream: number): void {
-  if (type < FrameType.OPEN || type > FrameType.GOAWAY) refuse(`unknown frame type ${type}`)
+  if (type < FrameType.OPEN || type > FrameType.TAKEN) refuse(`unknown frame type ${type}`)
   if (flags > FIN || (flags === FIN && type !== FrameType.DATA))
     refuse(`flags ${flags} on frame type ${type}`)
   if (length > (LONG.has(type) ? MAX_PAYLOAD : MAX_CONTROL_PAYLOAD))

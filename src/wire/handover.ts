@@ -14,6 +14,8 @@
  * @module
  */
 export const ALPN_CONTROL = 'backstitch-control/1'
+/** Chosen by an edge in place of `backstitch-control/1` and relay, with its own certificate: the control plane is away. */
+export const ALPN_AWAY = 'backstitch-away/1'
 export const ALPN_PIPE = 'backstitch-pipe/1'
 /** Inside a pipe, between client and connector. */
 export const ALPN_TUNNEL = 'backstitch-tunnel/1'

@@ -1,8 +1,9 @@
 /** Names that clients send straight to the internet, without a tunnel. The same for every client. */
 import { z } from 'zod'
+import { MAX_HOST_CHARS } from './limits.ts'
 
 export const MAX_LANE_PATTERNS = 2000
-const pattern = z.string().min(1).max(253)
+const pattern = z.string().min(1).max(MAX_HOST_CHARS)
 
 export const lanes = z.strictObject({
   /** Patterns of internet rules, with the name of the rule. */

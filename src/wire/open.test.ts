@@ -14,6 +14,7 @@ import {
   type Opened,
   type Reset,
 } from './open.ts'
+import { host } from './values.ts'
 
 const text = (alphabet: string, o: { minLength: number; maxLength: number }) =>
   fc.string({ unit: fc.constantFrom(...alphabet), ...o })
@@ -27,10 +28,11 @@ const open: fc.Arbitrary<Open> = fc.record(
     session: text(ID, { minLength: 26, maxLength: 26 }).map((id) => `ses_${id}`),
     grant: text(HEX, { minLength: 32, maxLength: 32 }),
     protocol: fc.constantFrom('tcp' as const, 'udp' as const),
-    host: text(HOST, { minLength: 1, maxLength: 253 }),
+    host: text(HOST, { minLength: 1, maxLength: 253 }).filter((host) => !host.endsWith('.')),
+    absolute: fc.constant(true as const),
     port: fc.integer({ min: 1, max: 65_535 }),
   },
-  PLAIN,
+  { ...PLAIN, requiredKeys: ['session', 'grant', 'protocol', 'host', 'port'] },
 )
 const opened: fc.Arbitrary<Opened> = fc.record(
   {
@@ -166,6 +168,22 @@ for (const { name, host } of HOSTS) {
     assert.equal(read(CODECS[0]!, bytes), undefined)
   })
 }
+
+test('whatever OPEN lets in as a host, the schemas of messages take: to the last character', () => {
+  for (let length = 1; length <= 255; length++) {
+    for (const dot of ['', '.']) {
+      const name = Buffer.from('a'.repeat(length - dot.length) + dot)
+      const bytes = Buffer.concat([
+        encodeOpen({ ...GOOD, host: 'x' }).subarray(0, -2),
+        Buffer.of(length),
+        name,
+      ])
+      const open = read(CODECS[0]!, bytes) as Open | undefined
+      assert.equal(open !== undefined, length - dot.length <= 253 && length > 0)
+      if (open !== undefined) assert.ok(host.safeParse(open.host).success, `${length}${dot}`)
+    }
+  }
+})
 
 test('a detail is cut at 1 024 bytes when written, and refused beyond that when read', () => {
   const cut = encodeReset({ code: 'APP_REFUSED', detail: 'ü'.repeat(5000) })

@@ -1,7 +1,7 @@
 /**
  * Payloads of OPEN, OPENED, RESET and GOAWAY. Spec: docs/protocol.md, "Payloads".
  *
- *     OPEN     30 session id, ASCII · 16 grant id · u8 protocol (6 TCP, 17 UDP) · u16 port · u8 host length · host, ASCII
+ *     OPEN     30 session id, ASCII · 16 grant id · u8 protocol (6 TCP, 17 UDP) · u16 port · u8 host length · host, ASCII, of a name with its final dot if it was asked for so
  *     OPENED   u32 dns µs · u32 connect µs · u8 address length · address, ASCII
  *     RESET    u8 code length · code, ASCII · detail, UTF-8, at most 1 024 bytes
  *     GOAWAY   as RESET
@@ -10,6 +10,7 @@
  */
 import { createHash } from 'node:crypto'
 import { Fault, type FaultCode, isFaultCode } from '../base/faults.ts'
+import { MAX_DETAIL_BYTES, MAX_HOST_CHARS } from './limits.ts'
 
 export type Protocol = 'tcp' | 'udp'
 
@@ -21,6 +22,8 @@ export interface Open {
   readonly protocol: Protocol
   /** Canonical host name or address. */
   readonly host: string
+  /** The name was asked for with its final dot: no search domain may be put behind it. */
+  readonly absolute?: true
   readonly port: number
 }
 
@@ -42,15 +45,16 @@ export function grantReference(grant: string): string {
 }
 
 const PROTOCOL_NUMBER = { tcp: 6, udp: 17 } as const
-const MAX_DETAIL_BYTES = 1024
 const SESSION_BYTES = 30 // "ses_" and 26 characters
 const GRANT_BYTES = 16
 const OPEN_FIXED_BYTES = SESSION_BYTES + GRANT_BYTES + 4
 
 export function encodeOpen(open: Open): Buffer {
-  const host = Buffer.from(open.host, 'ascii')
-  if (host.length < 1 || host.length > 253)
-    throw new RangeError(`Cannot encode OPEN as host must be 1..253 bytes: got ${host.length}`)
+  if (open.host.length < 1 || open.host.length > MAX_HOST_CHARS)
+    throw new RangeError(
+      `Cannot encode OPEN as host must be 1..${MAX_HOST_CHARS} bytes: got ${open.host.length}`,
+    )
+  const host = Buffer.from(open.absolute ? `${open.host}.` : open.host, 'ascii')
   const out = Buffer.allocUnsafe(OPEN_FIXED_BYTES + host.length)
   // What a short id left unwritten would go out as it lay in memory.
   if (
@@ -79,13 +83,17 @@ export function decodeOpen(bytes: Buffer): Open {
   if (port === 0) throw broken('OPEN', 'port 0')
   const hostLength = bytes[OPEN_FIXED_BYTES - 1]!
   if (bytes.length !== OPEN_FIXED_BYTES + hostLength) throw broken('OPEN', 'host length')
-  const host = bytes.toString('latin1', OPEN_FIXED_BYTES)
-  if (!/^[\x21-\x7e]+$/.test(host)) throw broken('OPEN', 'host characters')
+  const written = bytes.toString('latin1', OPEN_FIXED_BYTES)
+  if (!/^[\x21-\x7e]+$/.test(written)) throw broken('OPEN', 'host characters')
+  const absolute = written.length > 1 && written.endsWith('.')
+  const host = absolute ? written.slice(0, -1) : written
+  if (host.length > MAX_HOST_CHARS) throw broken('OPEN', `a host of ${host.length} characters`)
   return {
     session,
     grant: bytes.toString('hex', SESSION_BYTES, SESSION_BYTES + GRANT_BYTES),
     protocol,
     host,
+    ...(absolute && { absolute }),
     port,
   }
 }

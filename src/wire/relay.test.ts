@@ -29,3 +29,8 @@ test('a head of another version, or of no family, is not read on', () => {
     assert.equal(relayRestBytes(Buffer.from(head)), undefined)
   }
 })
+
+test('an IPv4 address in an IPv6 form is that address: an edge has no second name for it', () => {
+  const rest = Buffer.from('00000000000000000000ffff7f000001c823', 'hex')
+  assert.deepEqual(decodeRelayRest(rest), { address: '127.0.0.1', port: 51_235 })
+})

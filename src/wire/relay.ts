@@ -16,6 +16,7 @@ export const RELAY_OK = 0
 /** Version and family: says how long the rest is. */
 export const RELAY_HEAD_BYTES = 2
 const PORT_BYTES = 2
+const MAPPED = Buffer.from('00000000000000000000ffff', 'hex')
 
 export interface PeerAddress {
   readonly address: string
@@ -63,6 +64,8 @@ function addressBytes(address: string): Buffer {
 
 function addressText(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join('.')
+  // One address has one text: an IPv4 address in an IPv6 form would be another to whoever compares.
+  if (bytes.subarray(0, 12).equals(MAPPED)) return bytes.subarray(12).join('.')
   const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(at * 2).toString(16))
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }

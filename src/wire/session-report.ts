@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { HOPS } from '../base/faults.ts'
-import { faultCode, host, id, microseconds, port, protocol, unixMs } from './values.ts'
+import { MAX_DETAIL_BYTES } from './limits.ts'
+import { faultCode, id, microseconds, port, protocol, unixMs } from './values.ts'
 
 /** Set-up times of one session, in microseconds, by the hop that measured them. */
 export const sessionTimes = z.strictObject({
@@ -16,20 +17,26 @@ export const sessionTimes = z.strictObject({
 })
 export type SessionTimes = z.infer<typeof sessionTimes>
 
-/** One end's record of one session; control joins the two by `session`. */
+/** One process of an agent: sessions end with it. */
+export const run = z.string().min(1).max(16)
+
+/**
+ * What one end measured of one session, which control joins by `session`. Who it was, where to, by which rule and through
+ * which connector control knows from the grant, and is told by nobody.
+ */
 export const sessionReport = z.strictObject({
   session: id,
+  /** Id of the grant that it was opened with. */
+  grant: id,
   side: z.enum(['client', 'connector']),
   state: z.enum(['open', 'closed']),
+  /** The process that has, or had, the session. */
+  run: run.optional(),
   pipe: id.optional(),
-  user: z.string().max(128).optional(),
-  device: id.optional(),
-  connector: id.optional(),
   edge: id.optional(),
-  segment: id.optional(),
-  rule: id.optional(),
+  /** Of a connector: by it the room for records that wait is shared out. Control has it from the grant. */
+  device: id.optional(),
   protocol,
-  host,
   port,
   /** Address the connector connected to. */
   address: z.string().max(64).optional(),
@@ -39,11 +46,9 @@ export const sessionReport = z.strictObject({
   /** Client to application, and back. */
   bytesUp: z.number().int().min(0),
   bytesDown: z.number().int().min(0),
-  /** It was a trace, not a person's. */
-  canary: z.literal(true).optional(),
   /** `done` for an orderly end, else the fault. */
   closeReason: z.union([z.literal('done'), faultCode]).optional(),
   closeHop: z.enum(HOPS).optional(),
-  closeDetail: z.string().max(1024).optional(),
+  closeDetail: z.string().max(MAX_DETAIL_BYTES).optional(),
 })
 export type SessionReport = z.infer<typeof sessionReport>

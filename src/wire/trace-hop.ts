@@ -20,6 +20,9 @@ export function traceHopOf({ code, hop }: { readonly code: FaultCode; readonly h
       return OF_SELECTION.has(code) ? 'selection' : 'policy'
     case 'application':
       return 'connect'
+    case 'connector':
+      // Nobody was met: what comes before the connector on the way was not gone.
+      return code === 'NO_HEALTHY_CONNECTOR' ? 'connector' : hop
     default:
       return hop
   }

@@ -62,11 +62,11 @@ export const APPLICATION_FAULTS = {
     hop: 'application',
     scenario: 14,
     retry: true,
-    title: 'Answers of the application come back another way than requests go',
+    title: 'Answers come back another way than requests go',
     evidence:
-      'interface out and back; packets dropped by the return path filter; source address the application sees',
+      'interface out and back; packets dropped by the return path filter; source address that the other side sees',
     cause: 'The machine drops an answer that arrives at an interface it would not have used itself.',
-    fix: 'Give the application side a route to the source address that is named, through the gateway the request came by.',
+    fix: 'Give the side that answers a route to the source address that is named, through the gateway the request came by.',
     verify: 'nc -zv APP PORT on the connector succeeds',
     dependsOn: [],
   },
@@ -78,6 +78,41 @@ export const APPLICATION_FAULTS = {
     cause: 'The application or something before it closed the connection hard.',
     fix: 'Look at the log of the application.',
     verify: 'the session stays open',
+    dependsOn: [],
+  },
+  APP_HUNG_UP: {
+    hop: 'application',
+    retry: true,
+    title: 'The application closed the connection without an answer',
+    evidence: 'what was asked; time until it hung up',
+    cause:
+      'It took the connection and ended it in good order, with no byte in between: it crashed, it expects TLS, or it does not take requests from where the connector stands.',
+    fix: 'Look at the log of the application; ask it from the connector.',
+    verify: 'curl -v http://APP:PORT/ on the connector shows an answer',
+    dependsOn: [],
+  },
+  APP_SILENT: {
+    hop: 'application',
+    scenario: 14,
+    retry: true,
+    title: 'The application takes connections and answers nobody',
+    evidence:
+      'sessions that asked in vain, and of how many users; since when; bytes sent, time waited; last answer; what the kernel says of what was sent',
+    cause:
+      'The application hangs, or waits for something itself; or something on the way takes connections and drops what is sent in them.',
+    fix: 'Look at the log of the application and restart it. Where what is sent is not acknowledged, look at what stands between it and the connector.',
+    verify: 'once somebody was answered, backstitch describe segment shows healthy',
+    dependsOn: ['PATH_MTU'],
+  },
+  APP_LEFT_OPEN: {
+    hop: 'application',
+    retry: true,
+    title: 'The application never ended its side of the connection',
+    evidence: 'how long nothing moved; bytes each way',
+    cause:
+      'The program ended its side, and for an hour the application neither sent nor read anything, nor ended its own.',
+    fix: 'Set a limit for idle connections in the application.',
+    verify: 'the application closes a connection soon after the program has',
     dependsOn: [],
   },
   HEALTH_UNKNOWN: {

@@ -5,11 +5,13 @@ export const CLIENT_FAULTS = {
   CLIENT_NOT_COVERED: {
     hop: 'client',
     retry: false,
-    title: 'No application segment covers this destination',
-    evidence: 'host and port; nearest name that a segment covers',
-    cause: 'No segment declares this name or address, so nothing was sent.',
-    fix: 'Add the name or CIDR to an application segment, or check the spelling.',
-    verify: 'backstitch client connect HOST PORT opens a session',
+    title: 'There is no application here for this user',
+    evidence:
+      'host and port; for admins, in the denial: whether a segment declares them, and which rule denies',
+    cause:
+      'No segment declares this name or address, or none that any rule could let this user reach: both are told alike, so that nobody learns by asking what there is. Nothing was sent.',
+    fix: 'Check the spelling. An admin sees with backstitch describe denial DENIAL which of the two it is: then add the name or CIDR to a segment, or a rule that lets the user in.',
+    verify: 'backstitch client connect APP PORT opens a session',
     dependsOn: [],
   },
   CLIENT_WRONG_PORT: {
@@ -19,15 +21,16 @@ export const CLIENT_FAULTS = {
     evidence: 'segment that decides; ports it lists',
     cause: 'The most specific segment that covers the name decides, and it does not declare this port.',
     fix: 'Add the port to the segment that is named, or connect to a port it lists.',
-    verify: 'backstitch describe segment NAME lists the port',
+    verify: 'backstitch describe segment SEGMENT lists the port',
     dependsOn: [],
   },
   REAUTH_NEEDED: {
     hop: 'client',
     retry: false,
-    title: 'The device certificate has ended or was never issued',
-    evidence: 'end of the device certificate',
-    cause: 'A device certificate lives at most 24 hours and renews only while the user may still sign in.',
+    title: 'Somebody has to sign in on this device',
+    evidence: 'end of the device certificate; when the sign-in began and ended, and why',
+    cause:
+      'Nobody has signed in on it yet, its certificate was not renewed in time, or the sign-in has ended: by itself after some days, or because the password was changed, the user or the device was disabled, or somebody signed it out.',
     fix: 'Run: backstitch client login',
     verify: 'backstitch client status shows the certificate end in the future',
     dependsOn: [],
@@ -49,7 +52,19 @@ export const CLIENT_FAULTS = {
     evidence: 'Host and Origin of the request, or the first bytes',
     cause: 'The request is not one that a local program should send: wrong protocol, foreign Host or Origin.',
     fix: 'Point the program at the proxy as SOCKS5 or HTTP CONNECT.',
-    verify: 'curl --socks5-hostname 127.0.0.1:PORT http://APP/',
+    verify: 'curl --proxy socks5h://LISTEN http://APP/',
+    dependsOn: [],
+  },
+  LOCAL_USER_REFUSED: {
+    hop: 'client',
+    scenario: 18,
+    retry: false,
+    title: 'Another user of this machine may not go through this client',
+    evidence: 'user of the program, by name and number; users who may',
+    cause:
+      'Every connection through a client counts as the person who signed in, so only programs of that user pass.',
+    fix: 'Run a client for that user, with a sign-in of their own; or add the user to allowUsers in client.yaml.',
+    verify: 'backstitch client status shows who may go through it',
     dependsOn: [],
   },
   CONTEXT_MISSING: {
@@ -59,6 +74,17 @@ export const CLIENT_FAULTS = {
     evidence: 'files that were looked for',
     cause: 'Commands that ask the control plane need a context: server, token and certificate fingerprint.',
     fix: 'Run npm start, or name a context file with --context FILE or BACKSTITCH_CONTEXT.',
+    verify: 'backstitch status shows the server',
+    dependsOn: [],
+  },
+  CONTEXT_REFUSED: {
+    hop: 'client',
+    retry: false,
+    title: 'The context is not used: it is not certain to be yours, or its token is for another server',
+    evidence: 'file; place on its way, owner and mode; or the server that the token was made for',
+    cause:
+      'Somebody else could have put this file there, or names your token in it: commands would talk to a server of theirs, and send it your token.',
+    fix: 'Correct owner and mode at the place that is named, or name a context of your own with --context FILE or BACKSTITCH_CONTEXT.',
     verify: 'backstitch status shows the server',
     dependsOn: [],
   },
@@ -80,6 +106,17 @@ export const CLIENT_FAULTS = {
       'MAC_DENIED',
       'UPGRADE_FAILED',
     ],
+  },
+  DAEMON_UNASKED: {
+    hop: 'client',
+    retry: false,
+    title: 'Whether the daemon runs cannot be seen by this user',
+    evidence: 'status socket; errno; user that asked',
+    cause:
+      'The status socket is in the state directory of the daemon, and only its user and root may open it.',
+    fix: 'Ask as that user or as root: sudo backstitch status',
+    verify: 'sudo backstitch status shows the daemon, or says that none answers',
+    dependsOn: [],
   },
   LISTEN_FAILED: {
     hop: 'client',
@@ -109,6 +146,17 @@ export const CLIENT_FAULTS = {
     cause: 'The program closed its connection hard, before both directions had ended.',
     fix: 'None needed if the program was stopped; else look at its log.',
     verify: 'the session stays open',
+    dependsOn: [],
+  },
+  CLIENT_LEFT_OPEN: {
+    hop: 'client',
+    retry: true,
+    title: 'The program on the device never ended its side of the connection',
+    evidence: 'how long nothing moved; bytes each way',
+    cause:
+      'The application ended its side, and for an hour the program neither sent nor read anything, nor ended its own.',
+    fix: 'Look at why the program keeps connections that it no longer uses.',
+    verify: 'the program closes a connection soon after the application has',
     dependsOn: [],
   },
   SLOW_READER: {

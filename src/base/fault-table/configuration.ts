@@ -31,7 +31,7 @@ export const CONFIGURATION_FAULTS = {
     cause:
       'The connector group is one of branch or cloud connectors; only App Connectors carry these sessions.',
     fix: 'Use a key of a connector group whose connectorKind is app, and name such a group in the server group.',
-    verify: 'backstitch describe connector-group NAME shows connectorKind app',
+    verify: 'backstitch describe connector-group GROUP shows connectorKind app',
     dependsOn: [],
   },
   NAME_IN_TWO_LANES: {

@@ -17,6 +17,7 @@ export const CONTROL_FAULTS = {
       'PATH_MTU',
       'CLOCK_SKEW',
       'CERT_EXPIRED',
+      'EDGE_CERT_EXPIRED',
       'MAC_DENIED',
     ],
   },
@@ -30,6 +31,17 @@ export const CONTROL_FAULTS = {
     verify: 'GET /readyz answers 200',
     dependsOn: [],
   },
+  POLICY_UNREADABLE: {
+    hop: 'control',
+    retry: false,
+    title: 'A stored object of the policy cannot be read',
+    evidence: 'object; what of it cannot be read',
+    cause:
+      'It was written by an older version that took more than this one understands, or changed in the database. A segment like that lets nobody in, a rule that denies goes on denying, one that allowed allows nobody.',
+    fix: 'backstitch lint names it: write it anew, or delete it. Sessions that are open are not cut because of it.',
+    verify: 'backstitch lint no longer names the object',
+    dependsOn: [],
+  },
   POLICY_DENIED: {
     hop: 'control',
     retry: false,
@@ -37,7 +49,7 @@ export const CONTROL_FAULTS = {
     evidence: 'rule; condition that failed; what would make it pass',
     cause: 'The rule that is named denies it, or no rule matched and the default is to deny.',
     fix: 'Change the access policy, or meet the condition that is named.',
-    verify: 'backstitch client connect HOST PORT opens a session',
+    verify: 'backstitch client connect APP PORT opens a session',
     dependsOn: [],
   },
   POSTURE_FAILED: {
@@ -47,7 +59,7 @@ export const CONTROL_FAULTS = {
     evidence: 'fact; value seen; value wanted',
     cause: 'A posture fact of the device is missing or has another value than the rule wants.',
     fix: 'Bring the device to the posture that is named.',
-    verify: 'backstitch describe device ID shows the fact',
+    verify: 'backstitch describe client-device DEVICE shows the fact',
     dependsOn: [],
   },
   SEGMENT_UNMAPPED: {
@@ -58,7 +70,7 @@ export const CONTROL_FAULTS = {
     evidence: 'segment; the chain as far as it goes',
     cause: 'The segment has no server group, or its server groups have no connector group.',
     fix: 'Attach a server group with a connector group to the segment.',
-    verify: 'backstitch describe segment NAME shows the chain',
+    verify: 'backstitch describe segment SEGMENT shows the chain',
     dependsOn: [],
   },
   NO_HEALTHY_CONNECTOR: {
@@ -67,8 +79,9 @@ export const CONTROL_FAULTS = {
     retry: true,
     title: 'No connector can serve this segment now',
     evidence: 'every member of the groups with the reason it is out',
-    cause: 'Every connector of the groups behind the segment is out, each for the reason that is named.',
-    fix: 'Bring one of them back; keep at least two in each group.',
+    cause:
+      'No connector of the groups behind the segment can serve: each is out for the reason that stands beside its name, or the groups have no member.',
+    fix: 'Bring one of them back: sudo backstitch doctor connector, on its machine; keep at least two in each group.',
     verify: 'backstitch get connectors shows one healthy',
     dependsOn: [],
   },
@@ -135,8 +148,8 @@ export const CONTROL_FAULTS = {
     title: 'This identity is used in two places',
     evidence: 'generation presented and expected; both addresses',
     cause: 'An older generation of the identity was presented: the state directory was copied.',
-    fix: 'Remove the state directory of the copy and enrol it with a key of its own.',
-    verify: 'backstitch get connectors shows two connectors',
+    fix: 'Remove the state directory of the copy and enrol it with a key of its own. On the device of a person: backstitch client login, which shuts the copy out.',
+    verify: 'backstitch get connectors shows two connectors; backstitch client status shows connected',
     dependsOn: [],
   },
   IDENTITY_REVOKED: {

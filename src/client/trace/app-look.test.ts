@@ -53,10 +53,31 @@ test('one that is expected to speak TLS and does not is not called broken', asyn
   assert.equal(application.verdict, 'unknown')
 })
 
+test('one that hangs up on a ClientHello is, and whatever it is, it answers no program', async (t) => {
+  for (const answer of [
+    (socket: net.Socket) => socket.end(),
+    (socket: net.Socket) => socket.once('data', () => socket.end()),
+  ]) {
+    const rude = net.createServer((socket) => answer(socket.on('error', () => {})))
+    const [secured, application] = await lookAtApp(await connected(t, rude), {
+      host: 'wiki.internal',
+      port: 443,
+    })
+    assert.equal(secured.verdict, 'unknown')
+    assert.equal(application.fault?.code, 'APP_HUNG_UP')
+  }
+})
+
+test('one that resets does not hang up', async (t) => {
+  const server = net.createServer((socket) => socket.once('data', () => socket.resetAndDestroy()))
+  const [, application] = await lookAtApp(await connected(t, server), { host: 'wiki.internal', port: 443 })
+  assert.equal(application.verdict, 'unknown')
+})
+
 test('one that hangs up at once is; one that waits for a request is not, and is sent nothing', async (t) => {
   const rude = net.createServer((socket) => socket.end())
   const [, closed] = await lookAtApp(await connected(t, rude), { host: 'a.internal', port: 80 })
-  assert.equal(closed.fault?.code, 'APP_RESET')
+  assert.equal(closed.fault?.code, 'APP_HUNG_UP')
   const got: Buffer[] = []
   const patient = net.createServer((socket) => socket.on('data', (chunk: Buffer) => got.push(chunk)))
   const [secured, application] = await lookAtApp(await connected(t, patient), {

@@ -11,11 +11,10 @@ import { Fault } from '../../base/faults.ts'
 import { visibleLine } from '../../base/visible-text.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import { isTlsPort } from '../../policy/tls-ports.ts'
+import { firstWord } from '../../probe/first-word.ts'
 import { nameFits, presentedChain } from '../../probe/presented-chain.ts'
 import type { TraceStep } from '../../wire/control.ts'
 
-/** Servers that speak first have done so by then. */
-const GREETING_MS = 400
 const TLS_MS = 4000
 const MAX_GREETING_CHARS = 120
 
@@ -31,7 +30,7 @@ export async function lookAtApp(
 
 async function greeting(stream: Duplex): Promise<Omit<TraceStep, 'hop'>> {
   const startedAt = performance.now()
-  const said = await first(stream, GREETING_MS)
+  const said = await firstWord(stream)
   const us = Math.round((performance.now() - startedAt) * 1000)
   stream.on('error', () => {}).end()
   switch (said.is) {
@@ -42,7 +41,7 @@ async function greeting(stream: Duplex): Promise<Omit<TraceStep, 'hop'>> {
     case 'closed':
       return failed(
         new Fault(
-          'APP_RESET',
+          'APP_HUNG_UP',
           `the application hung up after ${Math.round(us / 1000)} ms, before a word was sent`,
         ),
         us,
@@ -52,26 +51,24 @@ async function greeting(stream: Duplex): Promise<Omit<TraceStep, 'hop'>> {
   }
 }
 
-type Said = { is: 'bytes'; bytes: Buffer } | { is: 'silent' } | { is: 'closed' }
-
-function first(stream: Duplex, timeoutMs: number): Promise<Said> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, timeoutMs, { is: 'silent' })
-    const end = (said: Said) => {
-      clearTimeout(timer)
-      resolve(said)
-    }
-    stream.once('data', (bytes: Buffer) => end({ is: 'bytes', bytes }))
-    for (const event of ['end', 'error', 'close']) stream.once(event, () => end({ is: 'closed' }))
-  })
-}
-
 function shown(bytes: Buffer): string {
   const line = bytes.toString('latin1').split(/\r?\n/, 1)[0] ?? ''
   return visibleLine(line).slice(0, MAX_GREETING_CHARS) || `${bytes.length} bytes`
 }
 
 type Steps = [Omit<TraceStep, 'hop'>, Omit<TraceStep, 'hop'>]
+
+/** Node calls an end in good order a reset, where it comes before the handshake; one of the network has a system call. */
+function isEndOfStream({ code, syscall }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNRESET' && syscall === undefined
+}
+
+/** Neither a certificate nor an alert came: not even a server that wants other TLS than ours. */
+function hungUp(us: number): Steps {
+  const detail = `the application hung up after ${Math.round(us / 1000)} ms, and answered no ClientHello`
+  const none = { verdict: 'unknown', text: 'no TLS: it hung up' } as const
+  return [none, failed(new Fault('APP_HUNG_UP', detail), us)]
+}
 
 /** A handshake as a browser would make it. Whether the chain is trusted is the affair of the programs that connect. */
 function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
@@ -98,7 +95,10 @@ function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
       ])
     }
     const timer = setTimeout(() => broke(`no answer to a ClientHello in ${TLS_MS} ms`), TLS_MS)
-    secure.once('error', (error: NodeJS.ErrnoException) => broke(error.code ?? error.message))
+    secure.once('error', (error: NodeJS.ErrnoException) => {
+      if (isEndOfStream(error)) end(hungUp(tookUs()))
+      else broke(error.code ?? error.message)
+    })
     secure.once('close', () => broke('it hung up'))
     secure.once('secureConnect', () => {
       const [leaf] = presentedChain(secure)

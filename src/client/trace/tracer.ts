@@ -99,7 +99,7 @@ export class Tracer {
     const signal = AbortSignal.timeout(ALL_MS)
     const flight = await openCanary(opener, to, signal)
     const { session, fault } = flight
-    tell({ session: session.id })
+    if (session.id !== undefined) tell({ session: session.id })
     const tunnel = session.tunnel
     const alive = tunnel !== undefined && (await this.#lookAtTunnel(tunnel, session, say, tell))
     if (!alive) {

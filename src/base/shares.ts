@@ -1,0 +1,212 @@
+/**
+ * Who holds how much of something there is an end of, and who asks how often.
+ *
+ * A pool is shared by what is free: each may hold a multiple of what nobody holds (the weight of its row). Alone, with
+ * weight 2, somebody gets two thirds; of many that want all, each gets as much as the others; and whatever they do, a
+ * part stays free for who comes next. So nobody is held to a small fixed share while there is plenty, whoever holds most
+ * is refused first, and nothing has to be counted but who holds what now.
+ *
+ * @module
+ */
+import { Fault, type FaultCode, type Hop } from './faults.ts'
+
+/** By whom it is counted. */
+export type Principal = 'device' | 'user' | 'agent' | 'connector' | 'token' | 'address' | 'edge'
+
+interface Named {
+  /** In the plural, as in `pipes under way`. */
+  readonly resource: string
+  /** Told to whoever is over its share. */
+  readonly code: FaultCode
+  readonly hop: Hop
+}
+
+/** What one of a kind may hold: this multiple of what is free, and never more than `most`. */
+export interface ShareOf {
+  readonly by: Principal
+  readonly weight: number
+  readonly most?: number
+}
+
+export interface PoolRow extends Named {
+  /** All there is for them; what the process needs for itself is not in it. */
+  readonly of: number
+  /** The narrow kind first: a device, then its user. */
+  readonly shares: readonly [ShareOf, ShareOf?]
+}
+
+export interface RateOf {
+  readonly by: Principal
+  readonly burst: number
+  readonly perSecond: number
+}
+
+export interface RateRow extends Named {
+  readonly rates: readonly [RateOf, RateOf?]
+}
+
+/** Was it refused because somebody has its share? Who, and of what, is in its evidence. */
+export function isOverShare({ seen }: Fault): boolean {
+  return seen.resource !== undefined && seen.principal !== undefined
+}
+
+/** Costs an entry for each that holds something now, and nothing afterwards. */
+export class Pool {
+  readonly #row: PoolRow
+  readonly #of: number
+  readonly #held = new Map<string, number>()
+  #taken = 0
+
+  /** @param of All there is, where the machine says so. */
+  constructor(row: PoolRow, of = row.of) {
+    this.#row = row
+    this.#of = Math.max(1, of)
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  heldBy(principal: string): number {
+    return this.#held.get(principal) ?? 0
+  }
+
+  /** Could it take one more now? */
+  mayTake(narrow: string, wide?: string): boolean {
+    const [first, second] = this.#row.shares
+    const free = this.#of - this.#taken
+    if (free <= 0 || this.heldBy(narrow) >= mostOf(first, free)) return false
+    return second === undefined || wide === undefined || this.heldBy(wide) < mostOf(second, free)
+  }
+
+  /** One for `narrow`, which counts for `wide` as well; given back with the same names. @throws {Fault} the code of the row. */
+  take(narrow: string, wide?: string): void {
+    if (!this.mayTake(narrow, wide)) throw this.refusal(narrow, wide)
+    this.#taken++
+    this.#held.set(narrow, this.heldBy(narrow) + 1)
+    if (wide !== undefined) this.#held.set(wide, this.heldBy(wide) + 1)
+  }
+
+  give(narrow: string, wide?: string): void {
+    this.#taken--
+    this.#give(narrow)
+    if (wide !== undefined) this.#give(wide)
+  }
+
+  /** Why `take` would throw. */
+  refusal(narrow: string, wide?: string): Fault {
+    const { resource, code, hop, shares } = this.#row
+    const of = this.#of
+    const free = of - this.#taken
+    if (free <= 0) {
+      return new Fault(code, `${resource}: all ${of} are taken`, { hop, seen: { resource, of } })
+    }
+    const [first, second] = shares
+    const isNarrow = this.heldBy(narrow) >= mostOf(first, free)
+    const by = isNarrow ? first.by : second!.by
+    const principal = isNarrow ? narrow : wide!
+    const held = this.heldBy(principal)
+    const all = Number.isFinite(of) ? `of ${of} ` : ''
+    const detail = `${resource}: ${by} ${principal} holds ${held} ${all}and may hold no more`
+    const seen = { resource, by, principal, held }
+    return new Fault(code, detail, {
+      hop,
+      seen: code === 'RATE_LIMITED' ? { ...seen, retryAfterS: 1 } : seen,
+    })
+  }
+
+  #give(principal: string): void {
+    const left = this.heldBy(principal) - 1
+    if (left > 0) this.#held.set(principal, left)
+    else this.#held.delete(principal)
+  }
+}
+
+function mostOf({ weight, most = Number.POSITIVE_INFINITY }: ShareOf, free: number): number {
+  return Math.min(most, weight * free)
+}
+
+/** Some megabytes of names, however many come: who is forgotten early has its burst again. */
+const MAX_KNOWN = 100_000
+
+/** How often each may ask: a burst at once, and then at a pace. Costs a number for each that asked lately. */
+export class Rate {
+  readonly #row: RateRow
+  readonly #nowMs: () => number
+  /** By whom, when all that was asked for is worked off at the pace, in milliseconds. */
+  #busyUntilMs = new Map<string, number>()
+  /** Of those who have not asked since the last turn. */
+  #before = new Map<string, number>()
+  /** After this time nothing is left to work off. */
+  readonly #turnMs: number
+  #turnedMs: number
+
+  constructor(row: RateRow, nowMs = () => performance.now()) {
+    this.#row = row
+    this.#nowMs = nowMs
+    this.#turnedMs = nowMs()
+    this.#turnMs = Math.max(...row.rates.map((rate) => ((rate?.burst ?? 0) * 1000) / (rate?.perSecond ?? 1)))
+  }
+
+  /** Those that are remembered. */
+  get known(): number {
+    return this.#busyUntilMs.size + this.#before.size
+  }
+
+  /** @throws {Fault} the code of the row, with `seen.retryAfterS`. */
+  take(narrow: string, wide?: string): void {
+    const [first, second] = this.#row.rates
+    const nowMs = this.#nowMs()
+    this.#check(first, narrow, nowMs)
+    if (second !== undefined && wide !== undefined) {
+      this.#check(second, wide, nowMs)
+      this.#count(second, wide, nowMs)
+    }
+    this.#count(first, narrow, nowMs)
+  }
+
+  /** As `take`, where nobody is told. */
+  allows(narrow: string, wide?: string): boolean {
+    const [first, second] = this.#row.rates
+    const nowMs = this.#nowMs()
+    if (this.#waitMs(first, narrow, nowMs) > 0) return false
+    if (second !== undefined && wide !== undefined) {
+      if (this.#waitMs(second, wide, nowMs) > 0) return false
+      this.#count(second, wide, nowMs)
+    }
+    this.#count(first, narrow, nowMs)
+    return true
+  }
+
+  #waitMs({ burst, perSecond }: RateOf, principal: string, nowMs: number): number {
+    return this.#untilMs(principal, nowMs) - nowMs - ((burst - 1) * 1000) / perSecond
+  }
+
+  #untilMs(principal: string, nowMs: number): number {
+    return Math.max(nowMs, this.#busyUntilMs.get(principal) ?? this.#before.get(principal) ?? nowMs)
+  }
+
+  #check(rate: RateOf, principal: string, nowMs: number): void {
+    const waitMs = this.#waitMs(rate, principal, nowMs)
+    if (waitMs <= 0) return
+    const { resource, code, hop } = this.#row
+    const { by, burst, perSecond } = rate
+    const retryAfterS = Math.max(1, Math.ceil(waitMs / 1000))
+    const pace = perSecond < 1 ? `one in ${Math.round(1 / perSecond)} s` : `${perSecond} a second`
+    const allowed = `more than ${burst} at once and ${pace}`
+    throw new Fault(code, `${resource}: ${by} ${principal} asks for ${allowed}: wait ${retryAfterS} s`, {
+      hop,
+      seen: { resource, by, principal, retryAfterS },
+    })
+  }
+
+  #count({ perSecond }: RateOf, principal: string, nowMs: number): void {
+    const untilMs = this.#untilMs(principal, nowMs) + 1000 / perSecond
+    if (nowMs - this.#turnedMs > this.#turnMs || this.#busyUntilMs.size >= MAX_KNOWN / 2) {
+      this.#before = nowMs - this.#turnedMs > 2 * this.#turnMs ? new Map() : this.#busyUntilMs
+      this.#busyUntilMs = new Map()
+      this.#turnedMs = nowMs
+    }
+    this.#busyUntilMs.set(principal, untilMs)
+  }
+}

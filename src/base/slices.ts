@@ -1,0 +1,58 @@
+/**
+ * Work that is too much for one turn of the event loop is done in slices, so that a ping, a decision or a byte waits
+ * for one slice and never for the whole. All that works so shares the slice of a turn: a thousand clients that come
+ * at once take many turns, not a long one.
+ *
+ * @module
+ */
+
+/** Work that may be put down wherever it yields. */
+export type Steps<Result> = Generator<undefined, Result, void>
+
+/** As long is worked in one turn of the event loop, by all together. */
+const SLICE_MS = 8
+
+let sinceMs: number | undefined
+const waiting: (() => void)[] = []
+
+/** Has this turn of the event loop been worked in for long enough? Then `await nextTurn()`. */
+export function turnIsOver(): boolean {
+  return performance.now() - begin() >= SLICE_MS
+}
+
+/** Resolves in a later turn, after those who wait already. */
+export function nextTurn(): Promise<void> {
+  begin()
+  return new Promise((resolve) => waiting.push(resolve))
+}
+
+function begin(): number {
+  if (sinceMs === undefined) {
+    sinceMs = performance.now()
+    setImmediate(end)
+  }
+  return sinceMs
+}
+
+function end(): void {
+  sinceMs = undefined
+  const next = waiting.shift()
+  if (next === undefined) return
+  begin()
+  next()
+}
+
+/** The result of steps that are done in slices. */
+export async function inSlices<Result>(steps: Steps<Result>): Promise<Result> {
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) return step.value
+    if (turnIsOver()) await nextTurn()
+  }
+}
+
+/** The result of steps that are known to be few. */
+export function atOnce<Result>(steps: Steps<Result>): Result {
+  let step = steps.next()
+  while (!step.done) step = steps.next()
+  return step.value
+}

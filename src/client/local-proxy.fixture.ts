@@ -1,0 +1,188 @@
+/**
+ * A local proxy whose sessions go through a real tunnel to applications on 127.0.0.1. Who may what, and who brings
+ * tunnels, is stood in for: here everybody may everything.
+ *
+ * @module
+ */
+import { once } from 'node:events'
+import net from 'node:net'
+import { systemClock } from '../base/clock.ts'
+import { newId } from '../base/ids.ts'
+import { type Log, silentLog } from '../base/log.ts'
+import type { StreamEnd } from '../mux/options.ts'
+import { OPENED, TunnelPair } from '../mux/pair.fixture.ts'
+import { Bypass } from './bypass.ts'
+import { Decisions } from './decisions.ts'
+import { GrantCache } from './grants.ts'
+import { LocalProxy } from './local-proxy.ts'
+import { LocalUsers } from './local-users.ts'
+import { Opener, type OpenerDeps } from './open-session.ts'
+import { Tunnel } from './tunnel.ts'
+
+/** The name whose connections leave straight; every other one goes through the tunnel. */
+export const STRAIGHT = 'localhost'
+
+export interface ProxyFixture extends AsyncDisposable {
+  readonly port: number
+  readonly opener: Opener
+  readonly users: LocalUsers
+  readonly decisions: Decisions
+  readonly tunnel: TunnelPair
+  /** How the connector saw each session end, oldest first. */
+  readonly ends: StreamEnd[]
+  /** A connection to the proxy. */
+  dial(): net.Socket
+}
+
+export async function openProxy(options: { log?: Log; handshakeMs?: number } = {}): Promise<ProxyFixture> {
+  const clock = systemClock
+  const log = options.log ?? silentLog
+  const ends: StreamEnd[] = []
+  const pair = await TunnelPair.open({
+    connector: {
+      onOpen: (stream, { port }) => {
+        void stream.ended.then((end) => ends.push(end))
+        const remote = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+        const refused = () => stream.reset('APP_REFUSED', `127.0.0.1:${port}`)
+        remote.once('error', refused)
+        remote.once('connect', () => {
+          remote.off('error', refused)
+          stream.accept(OPENED)
+          stream.attach(remote)
+        })
+      },
+    },
+  })
+  const facts = { connector: 'con_1', edge: 'e', pipe: 'p', ticketUs: 0, handoverUs: 0, innerTlsUs: 0 }
+  const tunnel = new Tunnel(pair.client, { ...facts, wrapped: false }, clock)
+  const grants = new GrantCache(clock)
+  const decisions = new Decisions(log, clock)
+  const bypass = new Bypass(decisions)
+  bypass.set({ bypass: [{ pattern: STRAIGHT, rule: 'straight' }], claimed: [] })
+  const deps = {
+    permits: {
+      ask: (to: Parameters<GrantCache['put']>[0]) => Promise.resolve({ fresh: false, grant: grant(to) }),
+    },
+    tunnels: { pick: () => (tunnel.usable ? tunnel : undefined), ready: () => Promise.resolve(tunnel) },
+    reports: { opened: () => {}, closed: () => {} },
+  }
+  const grant = (to: Parameters<GrantCache['put']>[0]) =>
+    grants.put(
+      to,
+      {
+        ...{
+          type: 'granted',
+          id: 'req_1',
+          grant: 'jws',
+          grantId: newId('grt'),
+          session: newId('ses'),
+          because: '',
+        },
+        ...{ segment: 'seg_1', segmentName: 'app', rule: 'rul_1', connector: 'con_1' },
+        ...{ policyUs: 1, selectionUs: 1, covers: { hosts: [], cidrs: [], tcp: [], udp: [] } },
+        expiresMs: clock.nowMs() + 600_000,
+      },
+      0,
+    )
+  const opener = new Opener({ ...deps, grants, decisions, bypass, clock, log } as unknown as OpenerDeps)
+  const users = new LocalUsers()
+  const proxy = await LocalProxy.open({
+    places: [{ host: '127.0.0.1', port: 0 }],
+    users,
+    opener,
+    log,
+    covered: () => ({ hosts: [], cidrs: [] }),
+    metrics: () => 'metrics\n',
+    handshakeMs: options.handshakeMs,
+  })
+  const port = Number(proxy.address!.split(':')[1])
+  return {
+    port,
+    opener,
+    users,
+    decisions,
+    tunnel: pair,
+    ends,
+    dial() {
+      const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+      socket.on('error', () => {})
+      return socket
+    },
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]()
+      users[Symbol.dispose]()
+      await pair[Symbol.asyncDispose]()
+    },
+  }
+}
+
+export interface RawApp extends AsyncDisposable {
+  readonly port: number
+  /** How many connections it has had. */
+  readonly connections: number
+}
+
+/** An application that says what it likes. */
+export async function serveRaw(talk: (socket: net.Socket) => void): Promise<RawApp> {
+  const sockets = new Set<net.Socket>()
+  let connections = 0
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    connections++
+    sockets.add(socket)
+    socket.on('error', () => {})
+    talk(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    get connections() {
+      return connections
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+/** What a program sees of a connection: every byte, and how it ended. */
+export interface Seen {
+  readonly text: string
+  readonly end: 'FIN' | 'RST'
+}
+
+/** Reads to the end. */
+export async function seen(socket: net.Socket): Promise<Seen> {
+  let text = ''
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+  })
+  const end = await new Promise<Seen['end']>((resolve) => {
+    socket.once('end', () => resolve('FIN'))
+    socket.once('error', () => resolve('RST'))
+    socket.once('close', () => resolve('RST'))
+  })
+  socket.destroy()
+  return { text, end }
+}
+
+/** Resolves once everything up to `text` has come. */
+export async function heard(socket: net.Socket, text: string): Promise<void> {
+  let all = ''
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onData = (chunk: Buffer) => {
+    all += chunk.toString('latin1')
+    if (all.includes(text)) resolve()
+  }
+  const onClose = () => reject(new Error(`closed after ${JSON.stringify(all)}`))
+  socket.on('data', onData).once('close', onClose)
+  if (socket.destroyed) onClose()
+  try {
+    await promise
+  } finally {
+    socket.off('data', onData).off('close', onClose)
+  }
+}

@@ -1,0 +1,72 @@
+import { rfc3339 } from '../base/clock.ts'
+import { Fault } from '../base/faults.ts'
+import type { Silence } from '../policy/silence.ts'
+import { endpoint } from './dialer.ts'
+import type { Application } from './reach.ts'
+
+export interface SilenceOf {
+  readonly application: Pick<Application, 'host' | 'port'>
+  /** Where its sessions connect to. */
+  readonly address: string | undefined
+  /** Of a monotonic time, in milliseconds. */
+  readonly wallMs: (monotonicMs: number) => number
+}
+
+/** What is said of an application that takes connections and answers nobody: since when, and by whom it is known. */
+export function silenceFault(silence: Silence, of: SilenceOf): Fault {
+  const { host, port } = of.application
+  const { is, sessions, users, sinceMs, idleMs } = silence
+  const since = rfc3339(of.wallMs(sinceMs))
+  const who = `${sessions} sessions of ${users} ${users === 1 ? 'user' : 'users'}`
+  const what =
+    is === 'silent'
+      ? `${who} asked it and no byte came back`
+      : `in ${who} what was sent${isPause(idleMs) ? ` after a pause of ${seconds(idleMs)} or more` : ''} is not acknowledged, though new connections stand`
+  return new Fault('APP_SILENT', `${endpoint(host, port)}: silent since ${since}: ${what}`, {
+    seen: {
+      ...{ is, sessions, users, since, saw: sawText(silence, of), fix: fixText(silence, of) },
+      ...(is === 'lost' && isPause(idleMs) ? { idleS: Math.floor(idleMs / 1000) } : {}),
+    },
+  })
+}
+
+function sawText({ is, upBytes, waitedMs, answeredMs, saw }: Silence, of: SilenceOf): string[] {
+  const last =
+    answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(of.wallMs(answeredMs))}`
+  if (is === 'silent') return [`the last sent ${upBytes} B and gave up after ${seconds(waitedMs)}`, last]
+  return [...saw, last]
+}
+
+function fixText(
+  { is, idleMs }: Silence,
+  { application: { host, port }, address = host }: SilenceOf,
+): string[] {
+  const at = endpoint(address, port)
+  const then = `then let a user open ${endpoint(host, port)}: the first answer ends this`
+  if (is === 'silent') {
+    return [
+      `look at the log of the application at ${at}, and restart the application`,
+      `ask it from the connector as its users do, if it is a web server: curl -v --max-time 10 http://${endpoint(host, port)}/`,
+      then,
+    ]
+  }
+  const between = `between this connector and ${address} port ${port}`
+  return [
+    isPause(idleMs)
+      ? `let what stands ${between} keep idle connections for longer than ${seconds(idleMs)}, or have the application send keepalives`
+      : `let all of a connection pass ${between}, not only its first packets`,
+    `ss -tin dst ${address} dport = ${port}`,
+    then,
+  ]
+}
+
+/** Shorter than the looks that see it, a pause is none. */
+const PAUSE_MS = 2000
+
+function isPause(ms: number): boolean {
+  return ms >= PAUSE_MS
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as immediate } from 'node:timers/promises'
+import { newId } from '../base/ids.ts'
+import type { AgentMessage } from '../wire/control.ts'
+import { openTunnel } from './tunnel.fixture.ts'
+
+const USERS = { ada: newId('usr'), bob: newId('usr'), eve: newId('usr') } as const
+type User = keyof typeof USERS
+
+/** An application, a connector whose clock stands still, and users who come one after the other. */
+async function stage(t: TestContext, serve: (socket: net.Socket) => void, isLost = () => false) {
+  const sockets: net.Socket[] = []
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket.on('error', () => {}))
+    serve(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  let nowMs = 1_000_000
+  const segment = newId('seg')
+  const tunnel = await openTunnel({
+    lookup: async () => [{ address: '127.0.0.1' }],
+    now: () => nowMs,
+    unacknowledged: async () =>
+      isLost()
+        ? sockets.map(({ remotePort }) => ({ nearPort: remotePort!, saw: 'backoff:3 unacked:1' }))
+        : [],
+  })
+  t.after(async () => {
+    await tunnel[Symbol.asyncDispose]()
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const { port } = server.address() as net.AddressInfo
+  const { silence, told } = tunnel
+  const pass = (s: number) => {
+    for (let second = 0; second < s; second++) {
+      nowMs += 1000
+      silence.look()
+    }
+  }
+  const until = async (ready: () => boolean) => {
+    while (!ready()) await immediate()
+  }
+  const open = async (user: User) => {
+    const jws = await tunnel.grant({ user: USERS[user], segment })
+    const { stream, session, opened, closed } = tunnel.open(jws, { port })
+    await opened
+    const listening = net.createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+    await once(listening, 'listening')
+    const at = listening.address() as net.AddressInfo
+    const program = net.connect({ port: at.port, host: '127.0.0.1', allowHalfOpen: true })
+    const [[local]] = await Promise.all([
+      once(listening, 'connection') as Promise<[net.Socket]>,
+      once(program, 'connect'),
+    ])
+    listening.close()
+    program.on('error', () => {})
+    stream.attach(local)
+    /** Resolves when the connector has it. */
+    const say = async (text: string) => {
+      const before = stream.bytesOut
+      program.write(text)
+      await until(() => stream.bytesOut > before)
+      await tunnel.client.ping()
+    }
+    /** The program says no more, and the connector knows. */
+    const end = async () => {
+      program.end()
+      await until(() => local.readableEnded)
+      await tunnel.client.ping()
+    }
+    return { program, session, closed, stream, say, end }
+  }
+  /** Sends a request; with `answered` resolves when the answer is here. */
+  const ask = async (user: User, answered = false) => {
+    const opened = await open(user)
+    await opened.say('GET / HTTP/1.1\r\n\r\n')
+    if (answered) await until(() => opened.stream.bytesIn > 0)
+    pass(1)
+    return opened
+  }
+  const words = () =>
+    told.flatMap((message: AgentMessage) => (message.type === 'reach' ? [message.fault?.code ?? 'well'] : []))
+  return { tunnel, pass, open, ask, until, words, silence }
+}
+
+test('users who ask, wait and give up are a silence, told at once; the first answer ends it', async (t) => {
+  let answers = false
+  const { tunnel, pass, ask, until, words, silence } = await stage(t, (socket) => {
+    socket.on('end', () => socket.end())
+    socket.on('data', () => answers && socket.write('HTTP/1.1 204 No Content\r\n\r\n'))
+  })
+  for (const user of ['ada', 'bob', 'ada'] as const) {
+    const { session, closed, end } = await ask(user)
+    pass(5)
+    await end()
+    await closed
+    const record = await tunnel.record(session)
+    assert.equal(record.closeReason, 'done')
+    assert.equal(record.closeDetail, '18 B asked, no answer in 5 s')
+  }
+  await until(() => words().includes('APP_SILENT'))
+  const [note] = silence.notes
+  assert.match(
+    note?.detail ?? '',
+    /: silent since \S+: 3 sessions of 2 users asked it and no byte came back$/,
+  )
+  assert.deepEqual(note?.seen.saw, ['the last sent 18 B and gave up after 5 s', 'none was answered before'])
+  answers = true
+  await ask('ada', true)
+  assert.deepEqual(silence.notes, [])
+  await until(() => words().at(-1) === 'well')
+})
+
+test('an application that is stopped takes no end either: whoever ended its side has given up all the same', async (t) => {
+  const { pass, ask, silence } = await stage(t, () => {})
+  for (const user of ['ada', 'bob', 'eve'] as const) {
+    const { end } = await ask(user)
+    await end()
+  }
+  pass(5)
+  assert.equal(silence.notes[0]?.code, 'APP_SILENT')
+})
+
+test('an application that is only written to, and one that greets, are well', async (t) => {
+  const oneWay = await stage(t, (socket) => socket.resume())
+  for (const user of ['ada', 'bob', 'eve'] as const) {
+    const { say, end } = await oneWay.ask(user)
+    for (let line = 0; line < 3; line++) {
+      oneWay.pass(3)
+      await say('<14>1 a line\n')
+      oneWay.pass(1)
+    }
+    oneWay.pass(8)
+    await end()
+    oneWay.pass(8)
+  }
+  assert.deepEqual(oneWay.silence.notes, [])
+  const greeting = await stage(t, (socket) => void socket.write('220 mail\r\n'))
+  for (const user of ['ada', 'bob', 'eve'] as const) {
+    const { end, stream } = await greeting.open(user)
+    await greeting.until(() => stream.bytesIn > 0)
+    greeting.pass(60)
+    await end()
+    greeting.pass(8)
+  }
+  assert.deepEqual(greeting.silence.notes, [])
+})
+
+test('what the kernel says is not acknowledged is lost on the way; an answer after such a pause ends it', async (t) => {
+  let isOn = true
+  const { pass, ask, until, silence } = await stage(
+    t,
+    (socket) => socket.on('data', () => isOn && socket.write('HTTP/1.1 204 No Content\r\n\r\n')),
+    () => !isOn,
+  )
+  const users = await Promise.all((['ada', 'ada', 'ada'] as const).map((user) => ask(user, true)))
+  pass(30)
+  isOn = false
+  for (const { say } of users) await say('GET / HTTP/1.1\r\n\r\n')
+  pass(1)
+  assert.equal(silence.notes.length, 0)
+  pass(3)
+  await until(() => silence.notes.length > 0)
+  assert.match(
+    silence.notes[0]?.detail ?? '',
+    /in 3 sessions of 1 user what was sent after a pause of 3\d s or more is not acknowledged/,
+  )
+  isOn = true
+  await ask('bob', true)
+  pass(1)
+  assert.equal(silence.notes.length, 1, 'a new connection proves nothing')
+  const bob = await ask('bob', true)
+  pass(31)
+  const before = bob.stream.bytesIn
+  await bob.say('GET / HTTP/1.1\r\n\r\n')
+  await until(() => bob.stream.bytesIn > before)
+  pass(1)
+  assert.deepEqual(silence.notes, [])
+})

@@ -1,0 +1,40 @@
+import type { KnownKeys } from '../link/known-keys.ts'
+import type { VerifyKeys } from '../pki/signing-keys.ts'
+import type { Peer } from '../pki/verify.ts'
+import type { ControlMessage } from '../wire/control.ts'
+import type { EdgeAuthority } from './edge-authority.ts'
+
+type EdgeState = Extract<ControlMessage, { type: 'edge-state' }>
+
+/**
+ * What an edge knows of tickets and of who is shut out: what the control plane has told. While that is away it
+ * goes by what it knew last. Of it only how new its keys are is written to disk.
+ */
+export class ToldAuthority implements EdgeAuthority {
+  readonly tenant: string
+  readonly rootPem: string
+  readonly #known: KnownKeys
+  #revoked = new Set<string>()
+
+  constructor({ tenant, rootPem }: { tenant: string; rootPem: string }, known: KnownKeys) {
+    this.tenant = tenant
+    this.rootPem = rootPem
+    this.#known = known
+  }
+
+  ticketKeys(): VerifyKeys {
+    return this.#known.keys
+  }
+
+  isRevoked(serial: string): boolean {
+    return this.#revoked.has(serial)
+  }
+
+  /** @returns Whose pipes are to be cut. */
+  take({ whole, revoked, ended }: EdgeState): (peer: Peer) => boolean {
+    if (whole) this.#revoked = new Set()
+    for (const serial of revoked) this.#revoked.add(serial)
+    const ids = new Set(ended)
+    return ({ identity, serial }) => ids.has(identity.id) || this.#revoked.has(serial)
+  }
+}
