@@ -16,9 +16,14 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'cli/demo/ports.ts Error': 'as bring-up.ts',
   'cli/demo/proof.ts Error': 'as bring-up.ts',
   'cli/demo/until.ts Error': 'as bring-up.ts',
+  'client/http-answers.ts RangeError': 'caught in the same class: the answer is unclear',
+  'client/http-body.ts RangeError':
+    'caught by whoever reads: of a request it is Unreadable, of an answer unclear',
+  'client/http-connection.ts Unreadable': 'told to the program as LOCAL_REQUEST_REFUSED, in the same file',
+  'client/http-head-text.ts RangeError': 'as http-body.ts',
+  'client/http-head.ts Unreadable': 'told to the program as LOCAL_REQUEST_REFUSED by http-connection.ts',
   'connector/locker.ts Error': 'caught two lines on and told as INVALID',
   'control/apply/execute.ts DryRun': 'rolls back a dry run; caught where it is begun',
-  'control/snapshot.ts TypeError': 'asserts what the store holds: writes were parsed before',
   'link/socket-loan.ts Error': 'asserts what callers do',
   'mux/stream.ts RangeError': 'asserts what callers pass',
   'pki/csr.ts Error': 'caught in the same function and told as INVALID',
@@ -26,15 +31,18 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'pki/key-ring.ts RangeError': 'asserts what callers pass',
   'pki/provisioning-key.ts RangeError': 'asserts what callers pass',
   'pki/seal.ts RangeError': 'asserts what callers pass',
-  'probe/default-route.ts Error': 'gather() turns it into "could not look", with this as the reason',
+  'probe/default-route.ts NoDefaultRoute': 'caught by whoever asks: it is told as there being none',
   'probe/dns-message.ts RangeError': 'asserts what callers pass',
+  'probe/get-addr-info.ts Error': 'Gathering turns it into "unknown", with this as the reason',
   'probe/machine.ts Error': 'the reason why a factor is absent',
   'probe/root-disk.ts Error': 'as machine.ts',
+  'probe/unit.ts Error': 'caught by daemon-look.ts: why it is not known whether there is a unit',
+  'store/sqlite-driver.ts TypeError': 'asserts what callers do',
   'store/store.ts TypeError': 'asserts what callers do',
   'wire/open.ts RangeError': 'asserts what callers pass',
 }
 /** Kinds of errors that are told to people by code, or by commander as wrong usage. */
-const TOLD = /^(Fault|InvalidFault|InvalidArgumentError|StreamEnded)$/
+const TOLD = /^(Fault|InvalidFault|Refused|InvalidArgumentError|StreamEnded)$/
 
 const ROOT = import.meta.dirname
 const FILES = globSync('**/*.ts', { cwd: ROOT })

@@ -1,22 +1,29 @@
 import { readFile } from 'node:fs/promises'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { ApplyReply, ApplyRequest, FieldChange, PlanStep } from '../api/apply.ts'
-import { checkDocuments, type DocumentFile, located, readDocuments } from '../api/documents.ts'
+import { checkDocuments, type DocumentFile, joinFiles, located, readDocuments } from '../api/documents.ts'
 import { InvalidFault } from '../api/invalid.ts'
 import { Fault } from '../base/faults.ts'
+import { atOnce } from '../base/slices.ts'
+import { writtenText } from '../base/written-text.ts'
 import { examples, globals, restFor } from './globals.ts'
 import { findingText } from './lint.ts'
 import type { Rest } from './rest.ts'
+import { signedOutText } from './still-open.ts'
 import { print, printJson, style } from './terminal.ts'
 
 export function addApply(program: Command): void {
   program
     .command('apply')
     .description('Make the control plane hold what a file declares: plan first, then one transaction')
-    .requiredOption('-f, --file <file>', 'YAML with one object per document; - for standard input')
+    .requiredOption(
+      '-f, --file <file>',
+      'YAML with one object per document; - for standard input; several files are one',
+      (file: string, before: string[] = []) => [...before, file],
+    )
     .option('--dry-run', 'show the plan and change nothing')
-    .option('--prune', 'delete objects of the declared kinds that the file does not have')
+    .option('--prune', 'delete objects of the declared kinds that no file has')
     .addHelpText(
       'after',
       examples(
@@ -25,8 +32,8 @@ export function addApply(program: Command): void {
         ['backstitch apply -f access.yaml --prune', 'and delete what is no longer declared'],
       ),
     )
-    .action(async (options: { file: string; dryRun?: boolean; prune?: boolean }, command: Command) => {
-      const source = await readSource(options.file)
+    .action(async (options: { file: string[]; dryRun?: boolean; prune?: boolean }, command: Command) => {
+      const source = joinFiles(await Promise.all(options.file.map(readSource)))
       const reply = await applyDocuments(await restFor(command), source, options)
       if (globals(command).json) printJson(reply)
       else print(planText(reply))
@@ -35,7 +42,7 @@ export function addApply(program: Command): void {
 
 async function readSource(file: string): Promise<DocumentFile> {
   try {
-    return readDocuments(file === '-' ? await text(process.stdin) : await readFile(file, 'utf8'), file)
+    return readDocuments(writtenText(file === '-' ? await buffer(process.stdin) : await readFile(file)), file)
   } catch (error) {
     if (error instanceof Fault) throw error
     const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
@@ -46,6 +53,9 @@ async function readSource(file: string): Promise<DocumentFile> {
     })
   }
 }
+
+/** Ten thousand objects, or the passwords of a thousand people, take a while; who gave up would not know what was done. */
+const APPLY_MS = 600_000
 
 /**
  * Sends documents to be planned, or planned and applied.
@@ -58,13 +68,13 @@ export async function applyDocuments(
   options: { dryRun?: boolean; prune?: boolean } = {},
 ): Promise<ApplyReply> {
   try {
-    checkDocuments(source.documents)
+    atOnce(checkDocuments(source.documents))
     const body = {
       documents: source.documents as ApplyRequest['documents'],
       dryRun: options.dryRun ?? false,
       prune: options.prune ?? false,
     } satisfies ApplyRequest
-    return (await rest.call('/apply', { method: 'POST', body })).body as ApplyReply
+    return (await rest.call('/apply', { method: 'POST', body, timeoutMs: APPLY_MS })).body as ApplyReply
   } catch (error) {
     if (!(error instanceof InvalidFault)) throw error
     const places = located(source, error.errors)
@@ -76,7 +86,9 @@ const SIGNS = { create: '+', update: '~', delete: '-', unchanged: ' ' } as const
 const COLOURS = { create: 'green', update: 'yellow', delete: 'red', unchanged: 'dim' } as const
 
 function planText({ steps, summary, applied, warnings }: ApplyReply): string {
-  const lines = steps.filter((step) => step.action !== 'unchanged').flatMap(stepLines)
+  const lines = steps
+    .filter((step) => step.action !== 'unchanged')
+    .flatMap((step) => stepLines(step, applied))
   const { create, update, delete: gone, unchanged } = summary
   const done = applied ? ['created', 'updated', 'deleted'] : ['to create', 'to update', 'to delete']
   const counts = [create, update, gone].map((count, index) => `${count} ${done[index]}`)
@@ -87,9 +99,11 @@ function planText({ steps, summary, applied, warnings }: ApplyReply): string {
   ].join('\n')
 }
 
-function stepLines({ action, kind, name, changes }: PlanStep): string[] {
+function stepLines({ action, kind, name, changes, signedOut = [] }: PlanStep, applied: boolean): string[] {
   const head = style(COLOURS[action], `${SIGNS[action]} ${kind} ${name}`)
-  return action === 'update' ? [head, ...changes.map(changeLine)] : [head]
+  const out = signedOutText(name, signedOut, applied ? 'were' : 'would be')
+  const tail = out === '' ? [] : [style('yellow', `    ${out}`)]
+  return action === 'update' ? [head, ...changes.map(changeLine), ...tail] : [head]
 }
 
 function changeLine({ path, from, to }: FieldChange): string {

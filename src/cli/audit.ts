@@ -19,8 +19,19 @@ export function addAudit(program: Command): void {
   audit
     .command('verify')
     .description('Check every link of the chain; exit code 1 and AUDIT_BROKEN name the first bad one')
-    .addHelpText('after', examples(['backstitch audit verify', 'prints: chain intact']))
-    .action(async (_options: object, command: Command) => {
+    .option('--archive <file...>', 'instead, files of records that the server has archived, in order')
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch audit verify', 'prints: chain intact'],
+        [
+          'backstitch audit verify --archive audit/*.jsonl',
+          'archives follow from one another; no server is asked',
+        ],
+      ),
+    )
+    .action(async ({ archive }: { archive?: string[] }, command: Command) => {
+      if (archive !== undefined) return verifyFiles(archive, command)
       const rest = await restFor(command)
       const verdict = await rest.get<z.infer<typeof auditVerdict>>('/audit/verify')
       if (!verdict.intact) {
@@ -29,6 +40,18 @@ export function addAudit(program: Command): void {
         })
       }
       if (globals(command).json) printJson(verdict)
-      else print(`chain intact: ${verdict.records} records, head ${verdict.head}`)
+      else
+        print(`chain intact: ${verdict.records} records, head ${verdict.head}${archived(verdict.archived)}`)
     })
+}
+
+function archived(last: { seq: number; hash: string } | undefined): string {
+  return last === undefined ? '' : `; up to ${last.seq} in archives, which end with ${last.hash}`
+}
+
+async function verifyFiles(files: readonly string[], command: Command): Promise<void> {
+  const { verifyArchive } = await import('../store/audit-archive.ts')
+  const { from, last } = await verifyArchive(files)
+  if (globals(command).json) printJson({ intact: true, from, last })
+  else print(`archive intact: records ${from} to ${last.seq}, which ends with ${last.hash}`)
 }

@@ -1,3 +1,5 @@
+import { shown } from '../base/visible-text.ts'
+import type { LocalUsersStatus } from '../client/local-users.ts'
 import type { ClientStatus } from '../client/status.ts'
 import { edgesText } from './edges-text.ts'
 import { factsText } from './facts.ts'
@@ -6,19 +8,31 @@ import { outageText } from './outage-text.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { stateText, style, table } from './terminal.ts'
 
+/** Below this certificates and grants bear it. */
+const SKEW_MS = 60_000
 const DECISIONS_SHOWN = 8
+const REFUSALS_SHOWN = 2
 
 /** What the client says of itself, for people. */
-export function clientStatusText(status: ClientStatus): string {
+export function clientStatusText(said: ClientStatus): string {
+  const status = shown(said)
   const { edge, sessions, fault, certificate, tunnels, forwards, decisions } = status
   const parts = [
     factsText([
       ['client', `${stateText(status.state)}, version ${status.version}, process ${status.pid}`],
       ['user', status.user],
       ['device', status.id],
+      ['sign-in', status.signInEnds && `until ${status.signInEnds}; then: backstitch client login`],
       ['certificate', certificate && `until ${certificate.notAfter}`],
       ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
-      ['local proxy', status.proxy ?? 'none'],
+      [
+        'clock',
+        Math.abs(status.clockSkewMs ?? 0) < SKEW_MS
+          ? undefined
+          : `${style('yellow', 'CLOCK_SKEW')}: ${Math.round(Math.abs(status.clockSkewMs!) / 1000)} s ${status.clockSkewMs! > 0 ? 'behind' : 'ahead of'} the server`,
+      ],
+      ['local proxy', [status.proxy ?? [], status.proxySockets].flat().join(', ') || 'none'],
+      ['local users', localUsersText(status.localUsers)],
       ...notesOf(status.notes),
       ['fault', fault && `${style('red', fault.code)} (${fault.hop}): ${fault.detail}`],
       [
@@ -45,13 +59,32 @@ export function clientStatusText(status: ClientStatus): string {
   if (decisions.length > 0) {
     const rows = decisions
       .slice(0, DECISIONS_SHOWN)
-      .map(({ at, destination, outcome, code, hop, because, denial }) => [
+      .map(({ at, destination, outcome, code, hop, because, denial, times }) => [
         at,
         destination,
-        outcome !== 'refused' ? outcome : style('red', `${code} (${hop})`),
+        `${outcome !== 'refused' ? outcome : style('red', `${code} (${hop})`)}${times > 1 ? `, ${times} times` : ''}`,
         denial === undefined ? because : `${because} [${denial}]`,
       ])
     parts.push(table(['DECIDED AT', 'DESTINATION', 'OUTCOME', 'BECAUSE'], rows))
+    parts.push(...refusalsText(decisions))
   }
   return parts.join('\n\n')
+}
+
+/** What programs were told as a number, in words: the last few. A document of before has no words. */
+function refusalsText(decisions: ClientStatus['decisions']): string[] {
+  return decisions
+    .filter(({ outcome, more }) => outcome === 'refused' && more !== undefined)
+    .slice(0, REFUSALS_SHOWN)
+    .map(({ destination, code, hop, because, fix, more }) =>
+      [
+        `${destination} ${style('red', `${hop} ${code}`)}: ${because}`,
+        `  fix   ${fix}`,
+        `  more  ${more}`,
+      ].join('\n'),
+    )
+}
+
+function localUsersText({ may, refused, lastRefused }: LocalUsersStatus): string {
+  return refused === 0 ? may : `${may}; ${refused} refused, the last ${lastRefused}`
 }

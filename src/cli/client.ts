@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { type Command, Option } from 'commander'
 import { rfc3339 } from '../base/clock.ts'
+import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import { readStatus } from '../base/status-socket.ts'
@@ -10,7 +11,9 @@ import { examples, globals, parseHostPort, parsePort } from './globals.ts'
 import { readSecret } from './secret-input.ts'
 import { selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
-import { print, printJson, say } from './terminal.ts'
+import { silentDaemon } from './silent-daemon.ts'
+import { announce, announceJson, print, printJson, say } from './terminal.ts'
+import { whoStops } from './who-stops.ts'
 
 interface ClientFlags {
   readonly config?: string
@@ -30,7 +33,7 @@ export function addClient(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        ['backstitch client login --edge edge.example.com:443 --pin PIN --user ann', 'once a day'],
+        ['backstitch client login --edge edge.example.com:443 --pin PIN --user ann', 'once a week'],
         ['backstitch client run', 'SOCKS5 and HTTP proxy on 127.0.0.1:9180'],
         ["ssh -o ProxyCommand='backstitch client connect %h %p' db1.internal", 'no proxy setting needed'],
         ['backstitch client forward 5432 db1.internal:5432', 'one local port'],
@@ -95,14 +98,24 @@ function addLogin(client: Command): void {
         deviceName: flags.device,
         proxy: config.proxy,
         proxyFile: config.proxyFile,
+        listen: options.listen,
+        onWait: ({ detail }, waitMs) =>
+          say(`The server is busy (${detail}): trying again in ${Math.ceil(waitMs / 1000)} s.`),
         signal: stop.signal,
       })
-      const { user, deviceId, tenant, notAfterMs, skewMs } = profile
+      const { user, deviceId, tenant, notAfterMs, signInEndsMs, skewMs } = profile
       const until = rfc3339(notAfterMs)
+      const ends = signInEndsMs === undefined ? undefined : rfc3339(signInEndsMs)
       if (globals(command).json)
-        return printJson({ user, deviceId, tenant, certificateEndsAt: until, skewMs })
-      say(`Signed in as ${user}; device ${deviceId}; certificate until ${until}.`)
+        return printJson({ user, deviceId, tenant, certificateEndsAt: until, signInEndsAt: ends, skewMs })
+      say(`Signed in as ${user} until ${ends ?? until}; device ${deviceId}; certificate until ${until}.`)
     })
+}
+
+interface RunFlags extends ClientFlags {
+  readonly listen?: string
+  readonly allowUser?: readonly string[]
+  readonly allowEveryone?: boolean
 }
 
 function addRun(client: Command): void {
@@ -110,25 +123,35 @@ function addRun(client: Command): void {
     .command('run')
     .description('Run the client: local SOCKS5 and HTTP proxy, PAC file, standing forwards')
     .addOption(
-      new Option('--listen <host:port>', 'where the local proxy listens; off for none').env(
+      new Option('--listen <host:port>', 'where the local proxy listens, or unix:PATH; off for none').env(
         'BACKSTITCH_CLIENT_LISTEN',
       ),
     )
+    .option(
+      '--allow-user <name|uid>',
+      'another user of this machine who may go through it as you; repeatable',
+      (user: string, users: string[] = []) => [...users, user],
+    )
+    .option('--allow-everyone', 'every user of this machine may go through it as you')
     .addHelpText(
       'after',
       examples(
         ['backstitch client run', 'until Ctrl-C'],
         ['curl --proxy socks5h://127.0.0.1:9180 http://wiki.internal/', 'through it'],
         ['curl http://127.0.0.1:9180/proxy.pac', 'for browsers'],
+        ['backstitch client run --allow-user www-data', 'that user may go through it, as you'],
       ),
     )
     .action(async (_flags: object, command: Command) => {
-      const flags = command.optsWithGlobals<ClientFlags & { listen?: string }>()
-      using stop = untilStopped()
-      const { options } = await settings(flags, { listen: flags.listen, daemon: true })
+      const flags = command.optsWithGlobals<RunFlags>()
+      let client: { reload(): Promise<void>; serve(signal: AbortSignal): Promise<void> } | undefined
+      using stop = untilStopped({ reload: () => void client?.reload(), whoStops })
+      const { options } = await settings(flags, { ...flags, daemon: true })
       const { Client } = await import('../client/client.ts')
       const examine = selfExamine('client', options.stateDir, { config: flags.config, proxy: flags.proxy })
-      await new Client({ ...options, examine }).serve(stop.signal)
+      using _watch = new DescriptorWatch(options.log)
+      client = new Client({ ...options, examine })
+      await client.serve(stop.signal)
     })
 }
 
@@ -136,13 +159,17 @@ function addForward(client: Command): void {
   client
     .command('forward')
     .description('One local port that leads to one application, until Ctrl-C')
-    .argument('<local>', 'PORT or ADDRESS:PORT, with udp/ before it for UDP')
+    .argument('<local>', 'PORT, ADDRESS:PORT or unix:PATH, with udp/ before a port for UDP')
     .argument('<destination>', 'HOST:PORT of the application')
     .addHelpText(
       'after',
       examples(
         ['backstitch client forward 5432 db1.internal:5432', 'psql -h 127.0.0.1'],
         ['backstitch client forward udp/5353 dns.internal:53', 'a UDP port'],
+        [
+          'backstitch client forward unix:/run/user/1000/db.sock db1.internal:5432',
+          'a socket that only you can open',
+        ],
       ),
     )
     .action(async (local: string, destination: string, _flags: object, command: Command) => {
@@ -155,8 +182,8 @@ function addForward(client: Command): void {
         forward,
         client: options,
         listening: (address) => {
-          if (globals(command).json) printJson({ listening: address, to: destination })
-          else say(`${address} leads to ${destination}. Ctrl-C ends it.`)
+          if (globals(command).json) announceJson({ listening: address, to: destination })
+          else announce(`${address} leads to ${destination}. Ctrl-C ends it.`, 2)
         },
         signal: stop.signal,
       })
@@ -202,9 +229,7 @@ function addClientStatus(client: Command): void {
       const { options } = await settings(command.optsWithGlobals<ClientFlags>())
       const file = path.join(options.stateDir, 'status.sock')
       const status = await readStatus(file)
-      if (status === undefined) {
-        throw new Fault('DAEMON_DOWN', `no client answers at ${file}`, { seen: { socket: file } })
-      }
+      if (status === undefined) throw await silentDaemon([options.stateDir])
       if (globals(command).json) printJson(status)
       else print(clientStatusText(status as Parameters<typeof clientStatusText>[0]))
     })
@@ -213,7 +238,7 @@ function addClientStatus(client: Command): void {
 /** Flag and environment, then file, then default. @throws {Fault} INVALID. */
 async function settings(
   flags: ClientFlags,
-  over: { listen?: string; daemon?: boolean } = {},
+  over: Omit<RunFlags, keyof ClientFlags> & { daemon?: boolean } = {},
 ): Promise<{ options: ClientOptions; config: ClientConfig }> {
   if (flags.proxy?.includes('@')) {
     throw new Fault('INVALID', 'a proxy password must not stand in a command line: use the proxy file', {
@@ -227,6 +252,8 @@ async function settings(
     stateDir: flags.state ?? file.stateDir,
     proxy: flags.proxy ?? file.proxy,
     listen: over.listen ?? file.listen,
+    allowUsers: [...file.allowUsers, ...(over.allowUser ?? [])],
+    allowEveryone: over.allowEveryone ?? file.allowEveryone,
   }
   // A command that runs once speaks for itself; its log would be noise in the middle of an ssh.
   const level = process.env.BACKSTITCH_LOG_LEVEL ?? (over.daemon ? 'info' : 'silent')

@@ -63,6 +63,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   connector: [
     name,
     state,
+    ['BECAUSE', (row) => list(row.live?.failing?.map((one: Row) => `${one.host}:${one.port} ${one.code}`))],
     ['GROUP', (row) => named(row, row.group)],
     ['VERSION', (row) => row.host?.program],
     ['SESSIONS', (row) => row.live?.sessions],
@@ -74,7 +75,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
     state,
     ['USER', (row) => named(row, row.user)],
     ['VERSION', (row) => row.host?.program],
-    ['CERTIFICATE ENDS', (row) => row.certificateEndsAt],
+    ['SIGNED IN UNTIL', (row) => row.signIn?.endsAt],
     ['ID', (row) => row.id],
   ],
   token: [
@@ -119,6 +120,13 @@ export const HEADS = Object.fromEntries(
 export function rowOf(kind: Kind, row: Row): string[] {
   return COLUMNS[kind].map(([, cell]) => {
     const value = cell(row)
-    return value === undefined || value === null || value === '' ? '-' : inLine(String(value))
+    return value === undefined || value === null || value === '' ? '-' : cut(inLine(String(value)))
   })
+}
+
+/** Of a table that nobody can read any more: `describe` shows all of it. */
+const MAX_CELL_CHARS = 200
+
+function cut(text: string): string {
+  return text.length <= MAX_CELL_CHARS ? text : `${text.slice(0, MAX_CELL_CHARS - 1)}…`
 }

@@ -1,4 +1,5 @@
 import type { FiguresSample } from '../base/figures.ts'
+import { shown } from '../base/visible-text.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import { type FigureName, figureText } from '../policy/overload.ts'
 import { edgesText } from './edges-text.ts'
@@ -24,7 +25,8 @@ function machineText(last: FiguresSample | undefined): string | undefined {
 const MARKS = { waiting: '·', running: '…', passed: '✓', failed: '✗' } as const
 
 /** What a connector says of itself, for people: the six stages show which one is red. */
-export function connectorStatusText(status: ConnectorStatus): string {
+export function connectorStatusText(said: ConnectorStatus): string {
+  const status = shown(said)
   const { edge, certificate, identity } = status
   const facts = factsText([
     ['connector', `${stateText(status.state)}, version ${status.version}, process ${status.pid}`],
@@ -35,6 +37,10 @@ export function connectorStatusText(status: ConnectorStatus): string {
     ['clock', status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`],
     ['sessions', sessionsText(status)],
     ['machine', machineText(status.history?.at(-1))],
+    ...(status.failing ?? []).map(({ application, fault }): [string, string] => [
+      'degraded',
+      `${application} ${style('yellow', fault.code)} (${fault.hop}): ${fault.detail}`,
+    ]),
     ['healthy', status.startToHealthyMs && `${status.startToHealthyMs} ms after the start`],
     ...notesOf(status.notes),
   ])

@@ -1,12 +1,14 @@
 import { readFile, stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
+import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
-import { examples, globals, parseHostPort, parseSeconds } from './globals.ts'
+import { examples, globals, parseHostPort, parseName, parseSeconds } from './globals.ts'
 import { selfDiagnose, selfExamine, selfLookCloser } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
+import { whoStops } from './who-stops.ts'
 
 interface ConnectorFlags {
   readonly config: string
@@ -38,9 +40,9 @@ export function addConnector(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--group <group>', 'connector group this machine is for: no key of another is accepted').env(
-        'BACKSTITCH_GROUP',
-      ),
+      new Option('--group <group>', 'connector group this machine is for: no key of another is accepted')
+        .env('BACKSTITCH_GROUP')
+        .argParser(parseName),
     )
     .option('--proxy <host:port>', 'outbound proxy for edge traffic; credentials go into the proxy file')
     .addOption(
@@ -88,7 +90,7 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
   }
   if (flags.explainEgress) return explain(options, command)
   if (flags.gatherMachine) return gather(options, command)
-  using stop = untilStopped()
+  using stop = untilStopped({ whoStops })
   const { Connector } = await import('../connector/connector.ts')
   const { keyFile, proxy, edge, stateDir } = options
   const started = { config: flags.config, keyFile, proxy, edge }
@@ -96,6 +98,7 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
   const diagnose = selfDiagnose('connector', stateDir, started)
   const lookCloser = selfLookCloser(stateDir, options)
   const log = createLog('connector')
+  using _watch = new DescriptorWatch(log)
   await new Connector({ ...options, examine, diagnose, lookCloser, log }).serve(stop.signal)
 }
 
@@ -111,7 +114,7 @@ async function explain(
   const egress = await readEgress({ flag: options.proxy, file: options.proxyFile })
   const edge = options.edge ?? (await knownEdge(options))
   if (globals(command).json) {
-    const proxy = edge === undefined ? egress.proxy : egressFor(egress, edge.host)
+    const proxy = edge === undefined ? egress.proxy : egressFor(egress, edge)
     const shown = proxy && { host: proxy.host, port: proxy.port, user: proxy.auth?.user }
     return printJson({ edge, proxy: shown ?? null, source: egress.source, noProxy: egress.noProxy })
   }

@@ -3,14 +3,20 @@
  *
  *     { "version": 1, "server": "https://127.0.0.1:8443", "fingerprint": "AB:CD:…", "tokenFile": "admin.token" }
  *
+ * A token goes to no other server than the one it was made for: it lies beside the context or below, what is in
+ * `admin.token.for` must be the same server, and whoever could change one of these files must be this user or root.
+ *
  * @module
  */
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { lstat, readFile, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { parseConfig } from '../base/config.ts'
+import { replaceFile, writeFault } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
+import { homeFolder } from '../base/own-user.ts'
+import { refuseStrangers } from '../base/strangers.ts'
+import { writtenText } from '../base/written-text.ts'
 
 const contextFile = z.strictObject({
   version: z.literal(1),
@@ -21,8 +27,13 @@ const contextFile = z.strictObject({
     .string()
     .regex(/^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/)
     .optional(),
-  /** File with the API token; relative to this file. */
+  /** File with the API token, in the folder of this file or below; relative to it. */
   tokenFile: z.string().min(1),
+  /** Unix socket beside this file, where the same server answers without its edge: tried first, never needed. */
+  socket: z
+    .string()
+    .regex(/^[^/]+$/)
+    .optional(),
   /** HOST:PORT that the server bound which wrote this: what the doctor on its machine asks. */
   listen: z.string().min(3).max(300).optional(),
 })
@@ -33,18 +44,28 @@ export interface Context {
   readonly server: string
   readonly fingerprint?: string
   readonly token: string
+  /** Path of a Unix socket that is tried first. */
+  readonly socket?: string
 }
+
+const FOR = '.for'
+/** Beside a token of the server's: which server it is for. */
+const tokenServer = contextFile.pick({ server: true, fingerprint: true })
+type TokenServer = z.infer<typeof tokenServer>
 
 /** Where a context is looked for when none is named, in this order. */
 function candidates(env: NodeJS.ProcessEnv, folder: string): string[] {
-  const config = env.XDG_CONFIG_HOME || path.join(homedir(), '.config')
-  return [path.join(folder, '.backstitch/context.json'), path.join(config, 'backstitch', 'context.json')]
+  const home = homeFolder(env)
+  const config = env.XDG_CONFIG_HOME || (home && path.join(home, '.config'))
+  const here = path.join(folder, '.backstitch/context.json')
+  return config ? [here, path.join(config, 'backstitch', 'context.json')] : [here]
 }
 
 /**
  * Reads the context named by `--context` or BACKSTITCH_CONTEXT, else the first that is found.
  *
- * @throws {Fault} CONTEXT_MISSING naming where it was looked for; INVALID naming file, line and column.
+ * @throws {Fault} CONTEXT_MISSING naming where it was looked for; CONTEXT_REFUSED naming who else could have made it, or
+ *   another server that the token is for; INVALID naming file, line and column.
  */
 export async function findContext(
   named: string | undefined,
@@ -55,19 +76,50 @@ export async function findContext(
   for (const file of files) {
     const text = await read(file)
     if (text === undefined) continue
-    const { server, fingerprint, tokenFile } = parseConfig(text, { schema: contextFile, hop: 'client', file })
-    const token = await read(path.resolve(path.dirname(file), tokenFile))
-    if (token === undefined) {
-      throw new Fault('CONTEXT_MISSING', `${file} names the token file ${tokenFile}, which does not exist`, {
-        seen: { file, tokenFile },
-      })
+    const { server, fingerprint, tokenFile, socket } = parseConfig(text, {
+      ...({ schema: contextFile, hop: 'client', file } as const),
+    })
+    const token = await readToken(file, tokenFile, { server, fingerprint })
+    return {
+      ...{ file, server: server.replace(/\/$/, ''), fingerprint, token: token.trim() },
+      // Beside the file itself, where its name is a link to it.
+      ...(socket !== undefined && { socket: path.join(path.dirname(await realpath(file)), socket) }),
     }
-    return { file, server: server.replace(/\/$/, ''), fingerprint, token: token.trim() }
   }
   throw new Fault('CONTEXT_MISSING', 'there is no context file', { seen: { looked: files } })
 }
 
-/** Writes a context, mode 0600, replaced as a whole. */
+/** @throws {Fault} CONTEXT_MISSING, CONTEXT_REFUSED, INVALID. */
+async function readToken(file: string, tokenFile: string, to: TokenServer): Promise<string> {
+  // Beside the file itself, where its name is a link to it.
+  const folder = path.dirname(await realpath(file))
+  const named = path.resolve(folder, tokenFile)
+  const token = await read(named)
+  if (token === undefined) {
+    throw new Fault('CONTEXT_MISSING', `${file} names the token file ${tokenFile}, which does not exist`, {
+      seen: { file, tokenFile },
+    })
+  }
+  const real = await realpath(named)
+  if (!real.startsWith(`${folder}${path.sep}`)) {
+    const detail = `${file} names the token file ${tokenFile}, which lies elsewhere: it must be in ${folder} or below`
+    throw new Fault('CONTEXT_REFUSED', detail, { seen: { file, tokenFile: real } })
+  }
+  const made = await read(`${real}${FOR}`)
+  if (made === undefined) return token
+  const meant = parseConfig(made, { schema: tokenServer, hop: 'client', file: `${real}${FOR}` })
+  if (new URL(meant.server).origin === new URL(to.server).origin && meant.fingerprint === to.fingerprint)
+    return token
+  const seen = { file, server: to.server, madeFor: meant.server, fingerprint: to.fingerprint ?? 'none' }
+  const differs = meant.server === to.server ? 'with another certificate' : `at ${to.server}`
+  throw new Fault(
+    'CONTEXT_REFUSED',
+    `${file} names a server ${differs}, and its token was made for ${meant.server}: it is not sent`,
+    { seen: { ...seen, madeForFingerprint: meant.fingerprint ?? 'none' } },
+  )
+}
+
+/** Writes a context, mode 0600, replaced as a whole. @throws {Fault} STATE_UNWRITABLE, DISK_FULL. */
 export async function writeContext(file: string, context: Omit<ContextFile, 'version'>): Promise<void> {
   await replace(file, `${JSON.stringify({ version: 1, ...context } satisfies ContextFile, null, 2)}\n`)
 }
@@ -77,15 +129,27 @@ export async function writeToken(file: string, token: string): Promise<void> {
   await replace(file, `${token}\n`)
 }
 
+/** Writes down which server a token is for. */
+export async function writeTokenServer(file: string, server: TokenServer): Promise<void> {
+  await replace(`${file}${FOR}`, `${JSON.stringify(server, null, 2)}\n`)
+}
+
+/** What says so already is left alone: a server starts on a full disk, too. */
 async function replace(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  const before = await readFile(file, 'utf8').catch(() => undefined)
+  if (before === text) return
+  await replaceFile(file, text).catch((error: unknown) => {
+    throw writeFault(error, file, 'control')
+  })
 }
 
 async function read(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8')
+    await lstat(file)
+    if (!(await refuseStrangers(file, { code: 'CONTEXT_REFUSED' }))) return undefined
+    return writtenText(await readFile(file))
   } catch (cause) {
+    if (cause instanceof Fault) throw cause
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown'
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
     throw new Fault('CONTEXT_MISSING', `${file} cannot be read: ${errno}`, { cause, seen: { file, errno } })

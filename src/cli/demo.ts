@@ -16,8 +16,9 @@ export function addDemo(program: Command): void {
       'after',
       examples(['backstitch demo', 'until Ctrl-C; a second start goes on with what the first one made']),
     )
-    .action(async (options: { state: string; namespace: boolean }) => {
+    .action(async (options: { state: string; namespace: boolean }, command: Command) => {
       const { runDemo } = await import('./demo/run.ts')
-      process.exit(await runDemo(options))
+      const named = command.getOptionValueSource('state') !== 'default'
+      process.exit(await runDemo({ ...options, named }))
     })
 }

@@ -11,6 +11,10 @@ export function denialText(denial: DenialResource): string {
   const rows: [string, string | undefined][] = [
     ['denial', denial.id],
     ['at', denial.at],
+    [
+      'again',
+      denial.times === undefined ? undefined : `${denial.times} times in all, until ${denial.lastAt}`,
+    ],
     ['user', labelled(user)],
     ['device', labelled(device)],
     ['from', denial.from],
@@ -23,7 +27,6 @@ export function denialText(denial: DenialResource): string {
         `${condition.name}: wanted ${said(condition.wanted, ' or ')}, seen ${said(condition.seen, ', ')}`,
     ],
     ['would pass', denial.wouldPass],
-    ['session', denial.session],
     ['now', denial.trace],
   ]
   return [

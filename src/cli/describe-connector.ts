@@ -7,6 +7,8 @@ import { inLine, style } from './terminal.ts'
 
 const OUTAGES_SHOWN = 5
 const FIELD_CHARS = 8
+/** Below this certificates and grants bear it. */
+const SKEW_MS = 60_000
 
 /** An agent, and the times when it was away. @param path Of the agent, in the API. */
 export async function withOutages(rest: Rest, path: string): Promise<Row> {
@@ -39,20 +41,30 @@ function outageLines(items: readonly OutageResource[]): string[] {
 }
 
 /** What it says is wrong with it while it serves. */
-function concernLines({ overload, leak }: Row = {}): string[] {
-  return [overload, leak]
-    .filter((fault) => fault !== undefined)
-    .map(({ hop, code, detail }) => style('yellow', `${hop} ${code}: ${inLine(detail)}`))
+function concernLines({ overload, leak, failing = [], clockSkewMs = 0 }: Row = {}): string[] {
+  const faults = [overload, leak, ...failing].filter((fault) => fault !== undefined)
+  return [
+    ...faults.map(({ hop, code, detail, host, port }) =>
+      style('yellow', `${hop} ${code}: ${host === undefined ? '' : `${host}:${port}: `}${inLine(detail)}`),
+    ),
+    ...(Math.abs(clockSkewMs) < SKEW_MS
+      ? []
+      : [style('yellow', `control CLOCK_SKEW: its clock is ${skewText(clockSkewMs)}`)]),
+  ]
 }
 
 /** Sessions by application and ways to edges in words; what is wrong stands above. */
 function liveFields({ live, names = {} }: Row): Row | undefined {
   if (live === undefined) return undefined
-  const { sessionsBy = [], edges = [], overload: _, leak: __, ...fields } = live
+  const { sessionsBy = [], edges = [], overload: _, leak: __, failing: ___, ...fields } = live
   const by = sessionsBy.map(({ segment, sessions }: Row) => `${names[segment] ?? segment} ${sessions}`)
   // Nought is what is there before the first PING.
   const rttUs = fields.rttUs || undefined
   return { ...fields, rttUs, edges: edges.map(wayText), sessionsBy: by.length === 0 ? undefined : by }
+}
+
+function skewText(ms: number): string {
+  return `${Math.round(Math.abs(ms) / 1000)} s ${ms > 0 ? 'ahead of' : 'behind'} the server`
 }
 
 function wayText({ name, rttUs, code }: Row): string {

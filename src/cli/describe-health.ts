@@ -21,10 +21,11 @@ export function segmentHealthText({ mode, state, code, because, groups, connecto
     `${style('dim', 'health')}  ${style(COLOURS[state], named)}: ${inLine(because)}  ${style('dim', mode)}`,
     ...connectors.flatMap(({ name, state: own, out, applications }) => [
       `  ${name}  ${style(COLOURS[own], own)}${out === undefined ? '' : `  no new session: ${inLine(out)}`}`,
-      ...applications.map(({ host, port, state: reached, code: why, at, probe }) => {
+      ...applications.map(({ host, port, protocol, state: reached, code: why, at, probe }) => {
         const named = style(COLOURS[reached], String(why))
         const what = { healthy: 'reached', degraded: `reached, but ${named}`, unhealthy: named }[reached]
-        return `    ${host}:${port}  ${what}  ${style('dim', `${probe ? 'probe' : 'session'} ${at}`)}`
+        const where = `${host}:${port}${protocol === undefined ? '' : `/${protocol}`}`
+        return `    ${where}  ${what}  ${style('dim', `${probe ? 'probe' : 'session'} ${at}`)}`
       }),
     ]),
     ...groups.map(

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { diagnoseLine } from '../api/diagnosis.ts'
 import { Fault } from '../base/faults.ts'
-import { visibleLine } from '../base/visible-text.ts'
 import type { Report } from '../doctor/report.ts'
 import { faultFromMessage } from '../link/fault-message.ts'
 import type { DiagnosisFinding, DiagnosisReport } from '../wire/control.ts'
@@ -51,8 +50,8 @@ async function examined(
   const body = app === undefined ? {} : { app: { ...app, ...expected } }
   const limit = AbortSignal.any([signal, AbortSignal.timeout(ALL_MS)])
   const path = `/connectors/${encodeURIComponent(connector)}/diagnose`
-  for await (const text of rest.lines(path, limit, { method: 'POST', body })) {
-    const line = lineOf(text)
+  for await (const said of rest.lines(path, limit, { method: 'POST', body })) {
+    const line = lineOf(said)
     if ('failed' in line) throw faultFromMessage(line.failed)
     if ('first' in line) onFirst(line.first)
     if ('report' in line) return line.report
@@ -61,12 +60,9 @@ async function examined(
   throw new Fault('CONTROL_UNREACHABLE', `the answer to ${path} ended before the report`)
 }
 
-/** Evidence is what others wrote: nothing of it may act on the terminal, or look like a line of the doctor. */
-function lineOf(text: string) {
+function lineOf(said: unknown) {
   try {
-    return diagnoseLine.parse(
-      JSON.parse(text, (_key, value: unknown) => (typeof value === 'string' ? visibleLine(value) : value)),
-    )
+    return diagnoseLine.parse(said)
   } catch (cause) {
     throw new Fault('PROTOCOL_ERROR', 'the examination carried a line that cannot be read', {
       cause,

@@ -4,9 +4,9 @@ import { asFault } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import type { ExamineHostOptions } from '../doctor/examine-host.ts'
 import type { IdentityFacts } from '../doctor/facts.ts'
-import type { RemoteEdgeIdentity } from '../edge/edge-identity.ts'
+import type { EdgeIdentity } from '../edge/edge-identity.ts'
 import { from, lookAtKey, pinOf } from './doctor-patient.ts'
-import { parseHostPort } from './globals.ts'
+import { parseHostPort, readHostPort } from './globals.ts'
 import { print } from './terminal.ts'
 
 export type HostRole = 'edge' | 'server'
@@ -70,7 +70,7 @@ export async function furtherEdge(flags: HostFlags): Promise<Admitted> {
   }
 }
 
-async function ownIdentity(stateDir: string): Promise<{ found?: RemoteEdgeIdentity; facts: IdentityFacts }> {
+async function ownIdentity(stateDir: string): Promise<{ found?: EdgeIdentity; facts: IdentityFacts }> {
   const { loadIdentity } = await import('../edge/edge-identity.ts')
   try {
     const found = await loadIdentity(StateDir.at(stateDir))
@@ -82,12 +82,12 @@ async function ownIdentity(stateDir: string): Promise<{ found?: RemoteEdgeIdenti
 }
 
 async function server(flags: HostFlags): Promise<Admitted> {
-  const { readServerConfig } = await import('./server.ts')
+  const { readServerConfig } = await import('./server/options.ts')
   const config = await readServerConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const stateDir = path.resolve(flags.state ?? config.stateDir)
   // What the server itself wrote when it last listened is nearer to the truth than its configuration.
   const last = await lastContext(stateDir)
-  const listen = flags.edge ?? parseHostPort(last.listen ?? config.listen)
+  const listen = flags.edge ?? readHostPort(last.listen ?? config.listen, 'listen', 'control')
   const host = { listen, publicHost: last.publicHost ?? config.publicHost }
   return { patient: { role: 'server', stateDir, proxyFile: '', host }, given: {}, egress: { env: {} } }
 }

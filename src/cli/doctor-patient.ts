@@ -64,17 +64,22 @@ export async function findPlaces(
     const found = role ?? ((await exists(path.join(state, 'profile.json'))) ? 'client' : 'connector')
     return { role: found, stateDir: path.resolve(state) }
   }
+  // As every command of the client takes it.
+  const ofClient = process.env.BACKSTITCH_CLIENT_STATE
+  if (ofClient !== undefined && role === 'client') return { role, stateDir: path.resolve(ofClient) }
+  const own = ofClient ?? clientDirs().state
   const usual: Places[] = [
     ...(await configured(role, config)),
     { role: 'connector', stateDir: path.resolve('.backstitch/connector') },
     { role: 'connector', stateDir: '/var/lib/backstitch/connector' },
     { role: 'client', stateDir: path.resolve('.backstitch/client') },
-    { role: 'client', stateDir: clientDirs().state },
+    ...(own === undefined ? [] : [{ role: 'client' as const, stateDir: own }]),
   ]
   const wanted = usual.filter((place) => role === undefined || place.role === role)
   for (const place of wanted) if (await exists(place.stateDir)) return place
-  const installed = wanted.find(({ stateDir }) => !stateDir.startsWith(process.cwd()))!
-  if (role !== undefined || (await exists('/etc/backstitch/provision_key'))) return installed
+  const installed = wanted.find(({ stateDir }) => !stateDir.startsWith(process.cwd()))
+  const isMeant = role !== undefined || (await exists('/etc/backstitch/provision_key'))
+  if (isMeant && installed !== undefined) return installed
   throw new Fault('DAEMON_DOWN', 'neither a connector nor a client has ever run here', {
     seen: { looked: wanted.map(({ stateDir }) => stateDir) },
   })
@@ -129,7 +134,8 @@ async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: Giv
   const pin = flags.pin ?? (found ? pinOf(found.rootPem) : key?.pin)
   return {
     patient: {
-      ...{ role: 'connector', stateDir, keyFile, proxyFile: config.proxyFile, pin, app: flags.app },
+      ...{ role: 'connector', stateDir, keyFile, group: config.group },
+      ...{ proxyFile: config.proxyFile, pin, app: flags.app },
       edge: edge && { ...edge, controlPort: config.controlPort },
     },
     given: { ...byRoot, identity, key: facts },
@@ -145,7 +151,10 @@ async function admitClient(stateDir: string, flags: PatientFlags, byRoot: Given)
     identity = { stored: true, drifted: [], fault: asFault(error, 'INVALID') }
     return undefined
   })
-  if (profile) identity = { stored: true, id: profile.deviceId, notAfterMs: profile.notAfterMs, drifted: [] }
+  if (profile) {
+    const { deviceId: id, user, notAfterMs } = profile
+    identity = { stored: true, id, user, notAfterMs, drifted: [] }
+  }
   const edge =
     from(flags.edge, 'flag --edge') ??
     from(await edgeInUse(stateDir), 'the daemon') ??

@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { rfc3339 } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { silentLog } from '../base/log.ts'
+import { readTail, Tail } from '../base/tail.ts'
+import { writtenText } from '../base/written-text.ts'
+import type { ExamineOptions } from '../doctor/examine.ts'
 import type { AppTarget, PatientRole } from '../doctor/facts.ts'
 import type { Report } from '../doctor/report.ts'
 import type { PackageFiles } from '../probe/package.ts'
@@ -11,7 +14,10 @@ import type { HostRole } from './doctor-host.ts'
 import { faultJson, faultText } from './fault-report.ts'
 import { examples, globals, parseHostPort, parsePorts } from './globals.ts'
 import { untilStopped } from './signals.ts'
-import { print, say } from './terminal.ts'
+import { inLine, print, say } from './terminal.ts'
+
+/** Of a log that is longer, the end. */
+const MAX_LOG_BYTES = 64 * 2 ** 20
 
 interface DoctorFlags {
   readonly config?: string
@@ -99,7 +105,10 @@ export function addDoctor(program: Command): void {
     .action(runDoctor)
 }
 
-async function runDoctor(role: PatientRole | undefined, flags: DoctorFlags, command: Command): Promise<void> {
+async function runDoctor(role: PatientRole | undefined, given: DoctorFlags, command: Command): Promise<void> {
+  // BACKSTITCH_STATE is that of a daemon; a client has a variable of its own.
+  const isOfDaemon = role === 'client' && command.getOptionValueSource('state') === 'env'
+  const flags = isOfDaemon ? { ...given, state: undefined } : given
   using stop = untilStopped()
   const json = globals(command).json ?? false
   try {
@@ -150,21 +159,29 @@ async function askConnector(
 async function readLogOf(file: string, edgeHost: string | undefined, json: boolean): Promise<number> {
   const { readLog, renderLogVerdict } = await import('../doctor/log/read-log.ts')
   const { DOCTOR_EXIT } = await import('../doctor/report.ts')
-  const { text } = await import('node:stream/consumers')
-  const content = file === '-' ? await text(process.stdin) : await readText(file)
+  const log = await logOf(file)
+  if (log.isCut)
+    say(`Only the last ${MAX_LOG_BYTES / 2 ** 20} MB are looked at; lines are counted from there.`)
+  const content = writtenText(log.bytes)
   const verdict = readLog(content, { edgeHost })
   print(json ? JSON.stringify(verdict, null, 2) : renderLogVerdict(verdict))
   return DOCTOR_EXIT[verdict.is]
 }
 
-function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new Fault('INVALID', `the log ${file} cannot be read: ${cause.code}`, {
-      cause,
-      hop: 'client',
-      seen: { file, errno: cause.code ?? 'unknown' },
+/** The end of a log, however long it is. */
+async function logOf(file: string): Promise<Tail> {
+  if (file !== '-') {
+    return readTail(file, MAX_LOG_BYTES).catch((cause: NodeJS.ErrnoException) => {
+      throw new Fault('INVALID', `the log ${file} cannot be read: ${cause.code}`, {
+        cause,
+        hop: 'client',
+        seen: { file, errno: cause.code ?? 'unknown' },
+      })
     })
-  })
+  }
+  const tail = new Tail(MAX_LOG_BYTES)
+  for await (const part of process.stdin) tail.push(part as Buffer)
+  return tail
 }
 
 async function lookOnce(
@@ -182,6 +199,7 @@ async function lookOnce(
   const report = await examine({
     ...admitted,
     signal,
+    trySession: admitted.patient.role === 'client' ? trier(admitted.patient.stateDir, flags) : undefined,
     onProgress: ({ certain, roots }) => {
       if (json || told || !certain || roots[0] === undefined) return
       told = true
@@ -212,9 +230,10 @@ async function watch(
   while (!signal.aborted) {
     const startedAt = performance.now()
     try {
-      last = await examine({ ...(await patientOf(role, flags, signal)), signal })
+      const admitted = await patientOf(role, flags, signal)
+      last = await examine({ ...admitted, signal, trySession: trier(admitted.patient.stateDir, flags) })
       const line = headline(last)
-      if (line !== before) print(json ? JSON.stringify(last) : `${rfc3339(Date.now())}  ${line}`)
+      if (line !== before) print(json ? JSON.stringify(last) : `${rfc3339(Date.now())}  ${inLine(line)}`)
       before = line
       await wait(Math.max(0, WATCH_MS - (performance.now() - startedAt)), undefined, { signal })
     } catch (error) {
@@ -222,6 +241,17 @@ async function watch(
     }
   }
   return last === undefined ? COULD_NOT_LOOK : DOCTOR_EXIT[last.outcome]
+}
+
+/** A session as a program on this device has it: by the client that runs, or one for this look alone. */
+function trier(stateDir: string, { config, proxy }: DoctorFlags): ExamineOptions['trySession'] {
+  return async ({ host, port }, signal) => {
+    const { clientOptions, readClientConfig } = await import('../client/options.ts')
+    const { trySession } = await import('../client/try-session.ts')
+    const file = await readClientConfig(config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
+    const client = clientOptions({ ...file, stateDir, proxy: proxy ?? file.proxy }, silentLog)
+    return trySession({ host, port, client, signal })
+  }
 }
 
 async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, signal: AbortSignal) {

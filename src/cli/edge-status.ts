@@ -1,3 +1,4 @@
+import { shown } from '../base/visible-text.ts'
 import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
@@ -6,7 +7,8 @@ import { milliseconds } from './session-line.ts'
 import { stateText, style } from './terminal.ts'
 
 /** What a remote edge says of itself, for people. */
-export function edgeStatusText(status: EdgeDaemonStatus): string {
+export function edgeStatusText(said: EdgeDaemonStatus): string {
+  const status = shown(said)
   const { edge: home, certificate, listen, stats, fault } = status
   const facts = factsText([
     ['edge', `${stateText(status.state)}, version ${status.version}, process ${status.pid}`],

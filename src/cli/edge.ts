@@ -1,8 +1,10 @@
 import { type Command, Option } from 'commander'
+import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
-import { examples, parseHostPort, parsePort, parseSeconds } from './globals.ts'
+import { examples, parseHostPort, parsePort, parseSeconds, readHostPort } from './globals.ts'
 import { untilStopped } from './signals.ts'
+import { whoStops } from './who-stops.ts'
 
 interface EdgeFlags {
   readonly config: string
@@ -69,20 +71,22 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
       hop: 'edge',
     })
   }
-  using stop = untilStopped()
-  const { RemoteEdge } = await import('../edge/remote-edge.ts')
+  using stop = untilStopped({ whoStops })
+  const { EdgeDaemon } = await import('../edge/edge-daemon.ts')
   const { selfExamineEdge } = await import('./self-examine.ts')
-  const edge = new RemoteEdge({
+  const log = createLog('edge')
+  using _watch = new DescriptorWatch(log)
+  const edge = new EdgeDaemon({
     ...config,
     examine: selfExamineEdge({ ...flags, edge: flags.listen }),
     stateDir: flags.state ?? config.stateDir,
     keyFile: flags.keyFile ?? config.keyFile,
-    listen: flags.listen ?? parseHostPort(config.listen),
+    listen: flags.listen ?? readHostPort(config.listen, 'listen', 'edge'),
     controlPort: flags.controlPort ?? config.controlPort,
     home: flags.home ?? config.home,
     proxy,
     drainSeconds: flags.drain ?? config.drainSeconds,
-    log: createLog('edge'),
+    log,
   })
   await edge.serve(stop.signal)
 }

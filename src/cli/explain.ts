@@ -1,24 +1,38 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { SessionResource } from '../api/records.ts'
+import type { DenialResource } from '../api/trace.ts'
 import { FAULTS, type FaultCode, isFaultCode } from '../base/faults.ts'
 import { nearest } from '../base/nearest.ts'
-import { examples, globals } from './globals.ts'
+import { denialText } from './denial-text.ts'
+import { examples, globals, restFor } from './globals.ts'
 import { print, printJson } from './terminal.ts'
+import { sessionText } from './timeline.ts'
 
 export function addExplain(program: Command): void {
   program
     .command('explain')
-    .description('What a fault code means: where it breaks, why, what to do, how to see that it is repaired')
-    .argument('[code]', 'as it was shown; without one, all of them in a line each', parseCode)
+    .description(
+      'What a fault code means: where it breaks, why, what to do, how to see that it is repaired; a denial, a session',
+    )
+    .argument(
+      '[code]',
+      'as it was shown, or the id of a denial or session; without one, all codes',
+      parseWhat,
+    )
     .addHelpText(
       'after',
       examples(
         ['backstitch explain EGRESS_BLOCKED', 'one code'],
         ['backstitch explain', 'all codes by hop'],
+        ['backstitch explain den_01k8…', 'what a user was refused, and what would let it pass'],
         ['backstitch explain CLOCK_SKEW --json', 'the row of the table for a program'],
       ),
     )
-    .action((code: FaultCode | undefined, _options: object, command: Command) => {
+    .action(async (what: FaultCode | Id | undefined, _options: object, command: Command) => {
       const { json } = globals(command)
+      const { id } = /^(?<id>(?:den|ses)_\w+)$/.exec(what ?? '')?.groups ?? {}
+      if (id !== undefined) return explainOne(id, command)
+      const code = what as FaultCode | undefined
       if (code === undefined) {
         if (json) printJson(CODES.map(rowOf))
         else
@@ -33,7 +47,20 @@ export function addExplain(program: Command): void {
 const CODES = Object.keys(FAULTS) as FaultCode[]
 const WIDEST = Math.max(...CODES.map((code) => code.length))
 
-function parseCode(text: string): FaultCode {
+/** Of a denial or a session. */
+type Id = `den_${string}` | `ses_${string}`
+
+/** As `describe` has it: whoever holds an id need not know of what. */
+async function explainOne(id: string, command: Command): Promise<void> {
+  const rest = await restFor(command)
+  const isDenial = id.startsWith('den_')
+  const one = await rest.get<DenialResource & SessionResource>(`/${isDenial ? 'denials' : 'sessions'}/${id}`)
+  if (globals(command).json) return printJson(one)
+  print(isDenial ? denialText(one) : sessionText(one))
+}
+
+function parseWhat(text: string): FaultCode | Id {
+  if (/^(den|ses)_\w+$/.test(text)) return text as Id
   const code = text.toUpperCase().replaceAll('-', '_')
   if (isFaultCode(code)) return code
   const near = nearest(code, CODES)

@@ -1,9 +1,10 @@
-import { FAULTS, type Fault } from '../base/faults.ts'
+import { wordsOf } from '../base/fault-words.ts'
+import type { Fault } from '../base/faults.ts'
 import { inLine, style } from './terminal.ts'
 
 /** A fault for people: code, hop and what happened; what was seen; cause, fix, verify. */
 export function faultText(fault: Fault): string {
-  const row = FAULTS[fault.code]
+  const row = wordsOf(fault)
   const seen = Object.entries(fault.seen)
   const lines = [
     `${style(['red', 'bold'], fault.code, process.stderr)} (${fault.hop}): ${row.title}: ${inLine(fault.detail)}`,
@@ -23,7 +24,7 @@ function field(name: string, text: string): string {
 
 /** The same for programs. */
 export function faultJson(fault: Fault): object {
-  const { title, cause, fix, verify } = FAULTS[fault.code]
+  const { title, cause, fix, verify } = wordsOf(fault)
   const { code, hop, detail, retry, seen } = fault
   return { code, hop, title, detail, retry, seen, cause, fix, verify }
 }

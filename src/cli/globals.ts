@@ -1,4 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { name } from '../api/fields.ts'
+import { Fault, type Hop } from '../base/faults.ts'
 import { findContext } from './context.ts'
 import { Rest } from './rest.ts'
 
@@ -12,9 +14,10 @@ export function globals(command: Command): Globals {
   return command.optsWithGlobals<Globals>()
 }
 
-/** The API of the server that the context names. @throws {Fault} CONTEXT_MISSING, INVALID. */
+/** The API of the server that the context names; for programs with --json. @throws {Fault} CONTEXT_MISSING, CONTEXT_REFUSED, INVALID. */
 export async function restFor(command: Command): Promise<Rest> {
-  return new Rest(await findContext(globals(command).context))
+  const { context, json } = globals(command)
+  return new Rest(await findContext(context), { raw: json })
 }
 
 /** The end of a help text: what people really type. */
@@ -29,6 +32,24 @@ export function parseHostPort(text: string): { host: string; port: number } {
   const port = Number(match?.[3])
   if (match === null || port > 65_535) throw new InvalidArgumentError('Expected HOST:PORT.')
   return { host: (match[1] ?? match[2])!, port }
+}
+
+/** As parseHostPort, for a setting that may stand in a file. @throws {Fault} INVALID naming it. */
+export function readHostPort(text: string, setting: string, hop: Hop): { host: string; port: number } {
+  try {
+    return parseHostPort(text)
+  } catch (cause) {
+    throw new Fault('INVALID', `${setting} "${text}" is not HOST:PORT, an IPv6 address in brackets`, {
+      ...{ cause, hop, seen: { [setting]: text } },
+    })
+  }
+}
+
+/** A name as objects have one: not in quotes, without a carriage return at its end. */
+export function parseName(text: string): string {
+  const { success, error } = name.safeParse(text)
+  if (!success) throw new InvalidArgumentError(`${error.issues[0]!.message}.`)
+  return text
 }
 
 const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const

@@ -17,7 +17,9 @@ interface KeyOptions {
 export function addKey(program: Command): void {
   const key = program
     .command('key')
-    .description('Provisioning keys: what a connector enrols with')
+    .description(
+      'Provisioning keys: what a connector or an edge enrols with; making one takes the role admin or owner',
+    )
     .addHelpText(
       'after',
       examples(

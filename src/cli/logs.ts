@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { SessionResource } from '../api/records.ts'
+import type { SessionLine, SessionResource } from '../api/records.ts'
+import { faultFromMessage } from '../link/fault-message.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { sessionLine } from './session-line.ts'
 import { untilStopped } from './signals.ts'
@@ -31,7 +32,10 @@ export function addLogs(program: Command): void {
       for (const session of latest.reverse()) show(session)
       if (!options.follow) return
       using stop = untilStopped()
-      for await (const line of rest.lines(`/sessions/stream?since=${fromMs}`, stop.signal))
-        show(JSON.parse(line))
+      for await (const read of rest.lines(`/sessions/stream?since=${fromMs}`, stop.signal)) {
+        const line = read as SessionLine
+        if ('failed' in line) throw faultFromMessage(line.failed)
+        show(line)
+      }
     })
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -82,3 +83,24 @@ test('every exit code is documented, and every fault has one', () => {
   assert.equal(exitCodeOf('NOT_FOUND'), EXIT.NOT_FOUND)
   assert.equal(exitCodeOf('APP_REFUSED'), EXIT.FAULT)
 })
+
+for (const [words, env, says] of [
+  [['server', '--config', '/dev/null', '--listen', '8443'], {}, /INVALID.*listen "8443" is not HOST:PORT/],
+  [['connector', '--config', '/nonexistent.yaml'], {}, /INVALID.*nonexistent.yaml does not exist/],
+  [['connector', '--config', '/dev/null'], { BACKSTITCH_GROUP: '"here"' }, /a name is letters/],
+  [
+    ['connector', '--config', '/dev/null', '--state', '/dev/null/x'],
+    { BACKSTITCH_EDGE: '' },
+    /STATE_UNWRITABLE/,
+  ],
+] as const) {
+  test(`a setting that cannot be meant is said: ${words.join(' ')} ${JSON.stringify(env)}`, () => {
+    const program = path.resolve(import.meta.dirname, '../../bin/backstitch')
+    const { stderr, status } = spawnSync(program, words, {
+      ...{ encoding: 'utf8', timeout: 20_000 },
+      env: { ...process.env, ...env },
+    })
+    assert.notEqual(status, 0)
+    assert.match(stderr, says)
+  })
+}

@@ -1,5 +1,8 @@
 import { Command, Option } from 'commander'
+import type { Hop } from '../base/faults.ts'
+import { actAs } from '../base/own-hop.ts'
 import { VERSION } from '../base/version.ts'
+import { visibleText } from '../base/visible-text.ts'
 import { addApply } from './apply.ts'
 import { addAudit } from './audit.ts'
 import { addClient } from './client.ts'
@@ -15,8 +18,10 @@ import { addLab } from './lab.ts'
 import { addLint } from './lint.ts'
 import { addLogs } from './logs.ts'
 import { addResources } from './resources.ts'
-import { addServer } from './server.ts'
+import { addServer } from './server/command.ts'
+import { addPassword, addSignOut } from './sign-out.ts'
 import { addStatus } from './status.ts'
+import { addStore } from './store.ts'
 import { addSupportBundle } from './support-bundle.ts'
 import { addTrace } from './trace.ts'
 
@@ -34,10 +39,12 @@ export function buildProgram(): Command {
         .env('BACKSTITCH_CONTEXT')
         .argParser(String),
     )
+    .configureOutput({ writeErr: (text) => void process.stderr.write(visibleText(text)) })
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .showSuggestionAfterError()
     .showHelpAfterError('Run it with --help to see what it takes.')
     .exitOverride()
+  program.hook('preAction', (_, command) => actAs(hopOfCommand(command)))
   program.commandsGroup('Roles:')
   addServer(program)
   addEdge(program)
@@ -49,6 +56,8 @@ export function buildProgram(): Command {
   addResources(program)
   addLint(program)
   addKey(program)
+  addPassword(program)
+  addSignOut(program)
   program.commandsGroup('Looking:')
   addStatus(program)
   addDoctor(program)
@@ -57,6 +66,7 @@ export function buildProgram(): Command {
   addSupportBundle(program)
   addLogs(program)
   addAudit(program)
+  addStore(program)
   addLab(program)
   addCompletion(program)
   program.addHelpText(
@@ -70,4 +80,12 @@ export function buildProgram(): Command {
   )
   program.addHelpText('after', '\nExit codes, environment and files: docs/cli.md')
   return program
+}
+
+/** Whose process this is, for faults that are its own. Of a server it is said again where its parts begin. */
+function hopOfCommand(command: Command): Hop {
+  let top = command
+  while (top.parent?.parent) top = top.parent
+  const name = top.name()
+  return name === 'connector' || name === 'edge' ? name : name === 'server' ? 'control' : 'client'
 }

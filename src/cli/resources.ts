@@ -1,20 +1,35 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { called, findKind, KIND_NAMES, type Kind } from '../api/kinds.ts'
 import type { SessionResource } from '../api/records.ts'
+import type { StillOpen } from '../api/sign-ins.ts'
 import type { DenialResource } from '../api/trace.ts'
 import { nearest } from '../base/nearest.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { denialText } from './denial-text.ts'
 import { awayText, connectorText, withOutages } from './describe-connector.ts'
+import { deviceText } from './describe-device.ts'
 import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { findingsAbout, findingText } from './lint.ts'
 import { chainText } from './segment-chain.ts'
+import { stillOpenText } from './still-open.ts'
 import { print, printJson, say, table } from './terminal.ts'
 import { sessionText } from './timeline.ts'
 
 /** Kinds that tell, when they are back, of the times when they were away. */
 const LEAVE: ReadonlySet<Kind> = new Set(['connector', 'client-device', 'edge'])
+
+/** Kinds that need more than their fields. */
+const TEXTS: Partial<Record<Kind, (one: Row) => string>> = {
+  connector: connectorText,
+  'client-device': deviceText,
+}
+
+/** Lines of a list that nobody gave a limit for. */
+const SHOWN = 200
+
+/** Of these there are without end, latest first: nobody wants all by chance. */
+const RECORDS: ReadonlySet<Kind> = new Set(['session', 'denial', 'audit'])
 
 const kindList = `KIND is one of ${KIND_NAMES.join(', ')}; plurals and short forms work, too.`
 
@@ -24,7 +39,7 @@ export function addResources(program: Command): void {
     .description('List objects of a kind, or show one on a line')
     .argument('<kind>', 'what to list', parseKind)
     .argument('[name]', 'name or id')
-    .option('--limit <n>', 'at most so many', parseCount, 200)
+    .option('--limit <n>', `at most so many; ${SHOWN} by default, with --json all objects`, parseCount)
     .addHelpText('after', `\n${kindList}`)
     .addHelpText(
       'after',
@@ -34,13 +49,18 @@ export function addResources(program: Command): void {
         ['backstitch get segments --json', 'everything, for a program'],
       ),
     )
-    .action(async (kind: Kind, name: string | undefined, options: { limit: number }, command: Command) => {
+    .action(async (kind: Kind, name: string | undefined, options: { limit?: number }, command: Command) => {
       const rest = await restFor(command)
       if (name !== undefined) {
         const one = await rest.get<Row>(pathOf(kind, name))
         return globals(command).json ? printJson(one) : print(table(HEADS[kind], [rowOf(kind, one)]))
       }
-      const items = await rest.list<Row>(`/${called(kind).plural}`, options.limit)
+      const everything = globals(command).json && !RECORDS.has(kind)
+      const limit = options.limit ?? (everything ? Number.POSITIVE_INFINITY : SHOWN)
+      const { items, all } = await rest.listed<Row>(`/${called(kind).plural}`, limit)
+      // Whoever chose the limit knows.
+      if (!all && options.limit === undefined)
+        say(`There are more: these are ${limit}. --limit shows others, too.`)
       if (globals(command).json) return printJson(items)
       if (items.length === 0) return say(`There is no ${called(kind).title}.`)
       print(
@@ -77,7 +97,7 @@ export function addResources(program: Command): void {
       if (globals(command).json) return printJson(one)
       if (kind === 'denial') return print(denialText(one as unknown as DenialResource))
       if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
-      print(kind === 'connector' ? connectorText(one) : awayText(one))
+      print((TEXTS[kind] ?? awayText)(one))
       if (kind === 'segment') {
         print(`\n${await chainText(rest, one)}`)
         print(`\n${await healthText(rest, one.id)}`)
@@ -101,9 +121,15 @@ export function addResources(program: Command): void {
     .action(async (kind: Kind, name: string, _options: object, command: Command) => {
       const rest = await restFor(command)
       const gone = kind === 'connector' ? await rest.get<Row>(pathOf(kind, name)) : undefined
-      await rest.call(pathOf(kind, name), { method: 'DELETE', headers: { 'if-match': '*' } })
-      if (globals(command).json) return printJson({ deleted: { kind, name } })
+      const { body } = await rest.call(pathOf(kind, name), {
+        method: 'DELETE',
+        headers: { 'if-match': '*' },
+      })
+      const { stillOpen } = (body ?? {}) as { stillOpen?: StillOpen }
+      if (globals(command).json) return printJson({ deleted: { kind, name }, stillOpen })
       say(`Deleted ${called(kind).title} ${name}.`)
+      const open = stillOpenText(stillOpen ?? [])
+      if (open !== '') say(`\n${open}`)
       // An answer to DELETE has no body to say it in.
       const left = gone === undefined ? [] : await findingsAbout(rest, gone.group)
       for (const finding of left) say(`\n${findingText(finding)}`)

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import tls from 'node:tls'
 import { InvalidFault } from '../api/invalid.ts'
 import type { Fault } from '../base/faults.ts'
-import { createPublicCertificate, fingerprintOf } from '../edge/public-certificate.ts'
+import { createPublicCertificate, fingerprintOf } from '../control/front/public-certificate.ts'
 import { Rest } from './rest.ts'
 
 const certificate = await createPublicCertificate(['127.0.0.1'], Date.now())
@@ -100,6 +100,43 @@ test('lists are read page after page, up to the limit', async () => {
   })
   assert.deepEqual(await context(at.server).list('/things', 100), [0, 1, 2, 3, 4, 5])
   assert.deepEqual(await context(at.server).list('/things', 3), [0, 1, 2])
+  assert.deepEqual(await context(at.server).listed('/things', 3), { items: [0, 1, 2], all: false })
+  const every = await context(at.server).listed('/things', Number.POSITIVE_INFINITY)
+  assert.deepEqual(every, { items: [0, 1, 2, 3, 4, 5], all: true }, 'whether there is more is told')
+})
+
+for (const [name, status, body] of [
+  ['one that sends us elsewhere', 302, ''],
+  ['an empty one', 200, ''],
+  ['no object', 200, 'null'],
+  ['one without items', 200, '{"items":null}'],
+  ['pages without end and without items', 200, '{"items":[],"next":"on"}'],
+  ['one nested without end', 200, '['.repeat(200_000) + ']'.repeat(200_000)],
+] as const) {
+  test(`of a list, ${name}: PROTOCOL_ERROR at control, and the token goes nowhere else`, async () => {
+    let elsewhere = 0
+    await using other = await serve(() => elsewhere++)
+    await using at = await serve((_, response) => {
+      response.writeHead(status, { location: `${other.server}/api/v1/x` }).end(body)
+    })
+    await assert.rejects(context(at.server).list('/x', 10), { code: 'PROTOCOL_ERROR', hop: 'control' })
+    assert.equal(elsewhere, 0)
+  })
+}
+
+test('a line separator within a text ends no line; a line that does not end is given up', async () => {
+  await using at = await serve((request, response) => {
+    const more = (error?: Error | null) => {
+      if (!error) response.write('x'.repeat(1024 * 1024), more)
+    }
+    if (request.url!.endsWith('/endless')) more()
+    else response.end(`{"a":"x\u2028y\u2029z"}\r\n{"a":2}`)
+  })
+  const { signal } = new AbortController()
+  const seen = await Array.fromAsync(context(at.server).lines('/lines', signal))
+  assert.deepEqual(seen, [{ a: 'x\\u2028y\\u2029z' }, { a: 2 }])
+  const endless = Array.fromAsync(context(at.server).lines('/endless', signal))
+  await assert.rejects(endless, { code: 'PROTOCOL_ERROR', hop: 'control' })
 })
 
 test('lines come as they are sent, and end when asked to', async () => {
@@ -109,10 +146,10 @@ test('lines come as they are sent, and end when asked to', async () => {
     response.write('{"a":1}\n\n{"a":2}\n')
   })
   const stop = new AbortController()
-  const seen: string[] = []
+  const seen: unknown[] = []
   for await (const line of context(at.server).lines('/sessions/stream', stop.signal)) {
     seen.push(line)
     if (seen.length === 2) stop.abort()
   }
-  assert.deepEqual(seen, ['{"a":1}', '{"a":2}'])
+  assert.deepEqual(seen, [{ a: 1 }, { a: 2 }])
 })

@@ -1,16 +1,21 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import { createInterface } from 'node:readline'
 import tls from 'node:tls'
 import { type InvalidAt, InvalidFault } from '../api/invalid.ts'
 import { type Problem, problem } from '../api/problem.ts'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { linesOf } from '../base/lines.ts'
+import { shortageFault } from '../base/shortage.ts'
+import { shown } from '../base/visible-text.ts'
 import type { Context } from './context.ts'
+import { dialBeside } from './dial-beside.ts'
 
 const REQUEST_MS = 30_000
 const CONNECT_MS = 10_000
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+/** A page may end before its limit; as many as this one after another with nothing in them come of no server of ours. */
+const MAX_EMPTY_PAGES = 100
 
 export interface Answer {
   readonly status: number
@@ -23,72 +28,109 @@ interface Call {
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  /** 30 s by default. */
+  readonly timeoutMs?: number
 }
 
-/** The API under /api/v1, as a context lets us use it. Every answer of 400 and above is thrown as its Fault. */
+/**
+ * The API under /api/v1, as a context lets us use it. Every answer of 400 and above is thrown as its Fault. Answers hold
+ * what strangers have named: their text is made visible as it comes in, unless it goes on to a program.
+ */
 export class Rest {
   readonly #context: Context
+  readonly #enter: <Value>(value: Value) => Value
 
-  constructor(context: Context) {
+  /** @param o.raw For programs: nothing is changed. */
+  constructor(context: Context, { raw = false } = {}) {
     this.#context = context
+    this.#enter = raw ? (value) => value : shown
   }
 
   /** @throws {Fault} what the server answered, or CONTROL_UNREACHABLE, TLS_INTERCEPTED. */
   async call(path: string, call: Call = {}): Promise<Answer> {
-    using limit = deadline(REQUEST_MS, 'CONTROL_UNREACHABLE', `no answer to ${path}`, call.signal)
+    const { timeoutMs = REQUEST_MS, signal } = call
+    using limit = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer to ${path}`, signal)
     const response = await this.#send(path, call, limit)
-    const parts: Buffer[] = []
-    let bytes = 0
-    for await (const part of response) {
-      bytes += (part as Buffer).length
-      if (bytes > MAX_ANSWER_BYTES) throw unreadable(path, response.statusCode, 'it is too large')
-      parts.push(part as Buffer)
-    }
-    return finish(path, response, Buffer.concat(parts).toString('utf8'))
+    return this.#finish(path, response, await wholeText(path, response))
   }
 
   async get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return (await this.call(path, { signal })).body as T
+    const { body, status } = await this.call(path, { signal })
+    if (typeof body !== 'object' || body === null) throw unreadable(path, status, 'it is no object')
+    return body as T
   }
 
   /** Every item of a list, page after page, up to `limit`. */
   async list<T>(path: string, limit: number, signal?: AbortSignal): Promise<T[]> {
+    return (await this.listed<T>(path, limit, signal)).items
+  }
+
+  /** As list, and whether that is all. */
+  async listed<T>(
+    path: string,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly items: T[]; readonly all: boolean }> {
     const items: T[] = []
-    for (
-      let cursor: string | undefined, more = true;
-      more && items.length < limit;
-      more = cursor !== undefined
-    ) {
+    let empty = 0
+    let cursor: string | undefined
+    for (let more = true; more && items.length < limit; more = cursor !== undefined) {
       const query = new URLSearchParams({ limit: String(Math.min(1000, limit - items.length)) })
       if (cursor !== undefined) query.set('cursor', cursor)
       const page = await this.get<{ items: T[]; next?: string }>(
         `${path}${path.includes('?') ? '&' : '?'}${query}`,
         signal,
       )
+      if (!Array.isArray(page.items)) throw unreadable(path, 200, 'it has no items')
       items.push(...page.items)
       cursor = page.next
+      empty = page.items.length > 0 ? 0 : empty + 1
+      if (empty > MAX_EMPTY_PAGES) throw unreadable(path, 200, 'its pages do not end')
     }
-    return items
+    return { items, all: cursor === undefined }
   }
 
-  /** The lines of an answer as they come. Returns when the server ends it or `signal` aborts. */
-  async *lines(path: string, signal: AbortSignal, call: Call = {}): AsyncGenerator<string> {
+  /** The documents of an answer, one a line, as they come. Returns when the server ends it or `signal` aborts. */
+  async *lines(path: string, signal: AbortSignal, call: Call = {}): AsyncGenerator<unknown> {
     const response = await this.#send(path, call, signal)
     if (response.statusCode !== 200) {
-      const parts = await response.toArray()
-      finish(path, response, Buffer.concat(parts as Buffer[]).toString('utf8'))
+      this.#finish(path, response, await wholeText(path, response))
+      throw unreadable(path, response.statusCode, 'it is no answer that goes on')
     }
     try {
-      for await (const line of createInterface({ input: response })) if (line !== '') yield line
+      const tooLong = () => unreadable(path, response.statusCode, 'it is too large')
+      for await (const line of linesOf(response, MAX_ANSWER_BYTES, tooLong)) {
+        if (line !== '') yield this.#entered(path, response.statusCode, line)
+      }
     } catch (error) {
+      if (error instanceof Fault) throw error
       if (!signal.aborted) throw asFault(error, 'CONTROL_UNREACHABLE')
+    }
+  }
+
+  #finish(path: string, { statusCode: status = 0, headers }: http.IncomingMessage, text: string): Answer {
+    // The token is for this server, and goes nowhere else.
+    if (status >= 300 && status < 400) throw unreadable(path, status, 'it sends us elsewhere')
+    const body = text === '' ? undefined : this.#entered(path, status, text)
+    if (status < 400) return { status, body, headers }
+    const said = problem.safeParse(body)
+    throw said.success ? faultOf(said.data) : unreadable(path, status, 'it names no fault')
+  }
+
+  #entered(path: string, status: number | undefined, text: string): unknown {
+    const value = parsed(path, status, text)
+    try {
+      return this.#enter(value)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw unreadable(path, status, 'it is nested too deep')
     }
   }
 
   async #send(path: string, call: Call, signal: AbortSignal): Promise<http.IncomingMessage> {
     const url = new URL(`${this.#context.server}/api/v1${path}`)
     const body = call.body === undefined ? undefined : JSON.stringify(call.body)
-    const socket = await this.#connect(url, signal)
+    const socket = (await dialBeside(this.#context)) ?? (await this.#connect(url, signal))
     const request = http.request({
       method: call.method ?? 'GET',
       path: url.pathname + url.search,
@@ -136,6 +178,8 @@ export class Rest {
       socket.destroy()
       if (error instanceof Fault) throw error
       const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
+      const short = shortageFault(errno, url.host, { cause: error, hop: 'client' })
+      if (short !== undefined) throw short
       throw new Fault('CONTROL_UNREACHABLE', `${url.host}: ${errno}`, {
         cause: error,
         seen: { server: url.host, errno },
@@ -152,17 +196,23 @@ function requirePinned(socket: tls.TLSSocket, pinned: string, server: string): v
   })
 }
 
-function finish(path: string, response: http.IncomingMessage, text: string): Answer {
-  const status = response.statusCode ?? 0
-  let body: unknown
+async function wholeText(path: string, response: http.IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of response) {
+    bytes += (part as Buffer).length
+    if (bytes > MAX_ANSWER_BYTES) throw unreadable(path, response.statusCode, 'it is too large')
+    parts.push(part as Buffer)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+function parsed(path: string, status: number | undefined, text: string): unknown {
   try {
-    body = text === '' ? undefined : JSON.parse(text)
+    return JSON.parse(text)
   } catch {
     throw unreadable(path, status, 'it is not JSON')
   }
-  if (status < 400) return { status, body, headers: response.headers }
-  const said = problem.safeParse(body)
-  throw said.success ? faultOf(said.data) : unreadable(path, status, 'it names no fault')
 }
 
 function faultOf(said: Problem): Fault {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import { Fault } from '../base/faults.ts'
+import { writtenText } from '../base/written-text.ts'
 
 /**
  * A secret from where it does not show: a file, standard input, or typed at a terminal that does not echo it.
@@ -17,8 +18,8 @@ export async function readSecret(what: string, file: string | undefined): Promis
     })
   }
   try {
-    const secret = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
-    return secret.replace(/\r?\n$/, '')
+    const secret = file === '-' ? await buffer(process.stdin) : await readFile(file)
+    return writtenText(secret).replace(/\r?\n$/, '')
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown'
     throw new Fault('INVALID', `the ${what} file ${file} cannot be read: ${errno}`, { cause, hop: 'client' })

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { Command } from 'commander'
-import { asFault, Fault } from '../base/faults.ts'
+import { asFault, type Fault } from '../base/faults.ts'
 import { readStatus } from '../base/status-socket.ts'
 import { clientDirs } from '../client/options.ts'
 import type { ClientStatus } from '../client/status.ts'
@@ -12,9 +12,10 @@ import { connectorStatusText } from './connector-status.ts'
 import { findContext } from './context.ts'
 import { edgeStatusText } from './edge-status.ts'
 import { factsText } from './facts.ts'
-import { examples, globals } from './globals.ts'
+import { examples, type Globals, globals } from './globals.ts'
 import { Rest } from './rest.ts'
-import { print, printJson, say, table } from './terminal.ts'
+import { silentDaemon } from './silent-daemon.ts'
+import { inLine, print, printJson, say, table } from './terminal.ts'
 
 /** What a daemon gives: its status, and its metrics as Prometheus text. */
 type Answer = (ConnectorStatus | ClientStatus | EdgeDaemonStatus) & { readonly metrics?: string }
@@ -41,45 +42,47 @@ export function addStatus(program: Command): void {
     )
     .action(async (options: { state?: string; metrics?: boolean }, command: Command) => {
       if (options.metrics) return print((await metricsOf(options.state)).trimEnd())
-      const found = await look(options.state, globals(command).context)
+      const found = await look(options.state, globals(command))
       if (globals(command).json) {
         const daemons = found.daemons.map(({ metrics: _text, ...status }) => status)
         printJson({ daemons, server: found.server ?? null })
       } else print(foundText(found))
       if (found.serverFault !== undefined && found.daemons.length > 0) {
-        say(`\ncontrol plane: ${found.serverFault.code}: ${found.serverFault.detail}`)
+        say(`\ncontrol plane: ${found.serverFault.code}: ${inLine(found.serverFault.detail)}`)
       }
     })
 }
 
-async function look(state: string | undefined, context: string | undefined): Promise<Found> {
+async function look(state: string | undefined, { context, json: raw }: Globals): Promise<Found> {
   const folders = foldersOf(state)
   const daemons = await ask(folders)
   if (state !== undefined) {
-    if (daemons.length === 0) throw silent(folders)
+    if (daemons.length === 0) throw await silentDaemon(folders)
     return { daemons }
   }
   try {
     const found = await findContext(context)
     return {
       daemons,
-      server: { url: found.server, connectors: await new Rest(found).list('/connectors', 1000) },
+      server: { url: found.server, connectors: await new Rest(found, { raw }).list('/connectors', 1000) },
     }
   } catch (error) {
     const fault = asFault(error)
     if (daemons.length > 0) return { daemons, serverFault: fault }
-    throw fault.code === 'CONTEXT_MISSING' && context === undefined ? silent(folders) : fault
+    throw fault.code === 'CONTEXT_MISSING' && context === undefined ? await silentDaemon(folders) : fault
   }
 }
 
 function foldersOf(state: string | undefined): string[] {
   if (state !== undefined) return [path.resolve(state)]
+  const own = clientDirs().state
   return [
     path.resolve('.backstitch/connector'),
     path.resolve('.backstitch/client'),
     '/var/lib/backstitch/connector',
     '/var/lib/backstitch/edge',
-    clientDirs().state,
+    '/var/lib/backstitch/server/edge',
+    ...(own === undefined ? [] : [own]),
   ]
 }
 
@@ -91,12 +94,8 @@ async function ask(folders: readonly string[]): Promise<Answer[]> {
 async function metricsOf(state: string | undefined): Promise<string> {
   const folders = foldersOf(state)
   const daemons = await ask(folders)
-  if (daemons.length === 0) throw silent(folders)
+  if (daemons.length === 0) throw await silentDaemon(folders)
   return daemons.map(({ metrics = '' }) => metrics).join('')
-}
-
-function silent(folders: string[]): Fault {
-  return new Fault('DAEMON_DOWN', 'no daemon answers on its status socket', { seen: { looked: folders } })
 }
 
 function foundText({ daemons, server }: Found): string {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { Argument, type Command } from 'commander'
 import { Fault } from '../base/faults.ts'
+import { userName } from '../base/own-user.ts'
 import { type Redaction, redact } from '../base/redact.ts'
 import { examples, globals } from './globals.ts'
 import { untilStopped } from './signals.ts'
@@ -89,7 +90,7 @@ async function placeOf(wanted: BundleRole | undefined, { state, config }: Bundle
     return { role: found, stateDir, ...files, doctorFlags: [...doctorFlags, '--state', stateDir] }
   }
   const { role, stateDir } = await findPlaces(found, { state, config })
-  const usual = role === 'client' ? clientDirs().configFile : '/etc/backstitch/connector.yaml'
+  const usual = (role === 'client' ? clientDirs().configFile : undefined) ?? `/etc/backstitch/${role}.yaml`
   // A configuration that is broken is what the bundle is to show.
   const read = role === 'client' ? readClientConfig(config) : readConnectorConfig(config)
   const proxyFile = await read.then(
@@ -112,7 +113,7 @@ async function serverOrEdge(): Promise<BundleRole | undefined> {
 
 /** Whoever works here, and whoever the daemon names as its user. */
 function namesIn(files: readonly Material[]): string[] {
-  const own = [os.userInfo().username, process.env.SUDO_USER ?? ''].filter((name) => name !== 'root')
+  const own = [userName(), process.env.SUDO_USER ?? ''].filter((name) => name !== 'root')
   const told = files.flatMap(({ text }) =>
     [...text.matchAll(/"(?:user|userName|login)"\s*:\s*"([^"\n]{1,128})"/g)].map(([, name]) => name!),
   )

@@ -5,13 +5,17 @@
  * @module
  */
 import { execFile } from 'node:child_process'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, open, readdir, readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { rfc3339 } from '../base/clock.ts'
 import { readStatus } from '../base/status-socket.ts'
+import { readTail } from '../base/tail.ts'
 import { VERSION } from '../base/version.ts'
+import { visibleLine, visibleText } from '../base/visible-text.ts'
 import { runProgram } from '../probe/run-program.ts'
 
 export type BundleRole = 'connector' | 'client' | 'edge' | 'server'
@@ -48,12 +52,13 @@ export async function gatherMaterial(o: MaterialOptions): Promise<Material[]> {
     listing(o.stateDir),
     fileText(o.config),
     fileText(o.proxyFile),
-    fileText(path.join(o.stateDir, 'outages.json')),
+    // The service's own: a link there may lead to what only root can read.
+    fileText(path.join(o.stateDir, 'outages.json'), constants.O_NOFOLLOW),
     logText(o),
     statusTexts(o.stateDir),
     doctorText(o),
   ])
-  return [
+  const material = [
     { name: 'about.json', text: about },
     { name: 'doctor.json', text: doctor },
     ...status,
@@ -63,6 +68,8 @@ export async function gatherMaterial(o: MaterialOptions): Promise<Material[]> {
     { name: 'state-directory.txt', text: state },
     { name: 'log.txt', text: log },
   ]
+  // Names, words and lines of strangers; whoever opens the bundle reads them in a terminal.
+  return material.map(({ name, text }) => ({ name: visibleLine(name), text: visibleText(text) }))
 }
 
 async function aboutText({ role, stateDir, config }: MaterialOptions): Promise<string> {
@@ -95,17 +102,20 @@ async function listing(folder: string): Promise<string> {
 
 async function entry(folder: string, name: string): Promise<string> {
   try {
-    const { mode, uid, gid, size, mtimeMs } = await stat(path.join(folder, name))
-    return `${(mode & 0o7777).toString(8).padStart(4, '0')} ${uid}:${gid} ${String(size).padStart(9)} ${rfc3339(Math.round(mtimeMs))} ${name}`
+    const { mode, uid, gid, size, mtimeMs } = await lstat(path.join(folder, name))
+    return `${(mode & 0o7777).toString(8).padStart(4, '0')} ${uid}:${gid} ${String(size).padStart(9)} ${rfc3339(Math.round(mtimeMs))} ${visibleLine(name)}`
   } catch (error) {
-    return `${errnoOf(error)} ${name}`
+    return `${errnoOf(error)} ${visibleLine(name)}`
   }
 }
 
-async function fileText(file: string): Promise<string> {
+async function fileText(file: string, how = 0): Promise<string> {
   try {
-    const text = await readFile(file, 'utf8')
-    return text.length <= MAX_FILE_BYTES ? text : `${text.slice(0, MAX_FILE_BYTES)}\n[cut]\n`
+    await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | how)
+    if (!(await handle.stat()).isFile()) return `${file}: no file\n`
+    const bytes = await buffer(handle.createReadStream({ end: MAX_FILE_BYTES }))
+    if (bytes.length <= MAX_FILE_BYTES) return bytes.toString('utf8')
+    return `${bytes.toString('utf8', 0, MAX_FILE_BYTES)}\n[cut]\n`
   } catch (error) {
     return `${file}: ${errnoOf(error)}\n`
   }
@@ -115,20 +125,23 @@ async function fileText(file: string): Promise<string> {
 async function logText({ role, log, signal }: MaterialOptions): Promise<string> {
   if (log !== undefined) {
     try {
-      return lastOf(await readFile(log, 'utf8'))
+      return lastOf((await readTail(log, MAX_LOG_BYTES)).text)
     } catch (error) {
       return `${log}: ${errnoOf(error)}\n`
     }
   }
   const unit = `backstitch-${role}`
   const flags = ['-u', unit, '-n', String(LOG_LINES), '--no-pager', '-o', 'short-iso']
-  const shown = await runProgram('journalctl', flags, { signal, timeoutMs: JOURNAL_MS })
+  const shown = await runProgram('journalctl', flags, {
+    ...{ signal, timeoutMs: JOURNAL_MS, keepBytes: MAX_LOG_BYTES },
+  })
   if (shown === undefined) return 'there is no journal here: give the log with --log FILE\n'
   return shown.status === 0 ? lastOf(shown.stdout) : `journalctl ${unit}: ${shown.stderr}\n`
 }
 
 function lastOf(text: string): string {
-  return text.slice(-MAX_LOG_BYTES).split('\n').slice(-LOG_LINES).join('\n')
+  const lines = text.replace(/\n$/, '').split('\n')
+  return `${lines.slice(-LOG_LINES).join('\n')}\n`
 }
 
 async function statusTexts(stateDir: string): Promise<Material[]> {

@@ -3,17 +3,18 @@ import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { KIND_NAMES } from '../api/kinds.ts'
 import { Fault } from '../base/faults.ts'
+import { paint, withoutPaint } from '../base/paint.ts'
 import { HEADS, rowOf } from './columns.ts'
 import { resourceText } from './describe.ts'
 import { faultJson, faultText } from './fault-report.ts'
 import { table } from './terminal.ts'
 
 test('a table lines up, whatever is coloured, and ends no line with spaces', () => {
-  const lines = stripVTControlCharacters(
+  const lines = withoutPaint(
     table(
       ['A', 'LONGER'],
       [
-        ['\x1b[32mgreen\x1b[39m', 'x'],
+        [paint('green', 'green'), 'x'],
         ['b', 'yy'],
       ],
     ),
@@ -28,6 +29,12 @@ for (const kind of KIND_NAMES) {
     for (const cell of row) assert.notEqual(cell, '')
   })
 }
+
+test('a cell is not longer than a screen: describe shows all of it', () => {
+  const [name] = rowOf('segment', { name: 'x'.repeat(5000) })
+  assert.equal(name!.length, 200)
+  assert.ok(name!.endsWith('…'))
+})
 
 test('describe: ids come with what they are called, maps are indented', () => {
   const text = stripVTControlCharacters(

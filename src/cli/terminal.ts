@@ -3,14 +3,9 @@
  *
  * @module
  */
-import { styleText } from 'node:util'
+import { between, paint, type Style, withoutPaint, written } from '../base/paint.ts'
+import { SheddingWriter } from '../base/shedding-writer.ts'
 import { visibleLine, visibleText } from '../base/visible-text.ts'
-
-/** Escape sequences of colours, kept by `split`. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
-const COLOUR = /(\x1b\[\d+m)/
-
-type Style = Parameters<typeof styleText>[0]
 
 /** Data for people. */
 export function print(text: string): void {
@@ -22,30 +17,35 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${visibleText(JSON.stringify(value, null, 2))}\n`)
 }
 
+/** What a daemon says of itself when it starts; it goes on whether or not anybody can read it. */
+export function announce(text: string, fd: 1 | 2 = 1): void {
+  using writer = new SheddingWriter(fd, { notice: () => '' })
+  writer.write(`${harmless(text)}\n`)
+}
+
+/** The same for programs. */
+export function announceJson(value: unknown): void {
+  announce(JSON.stringify(value, null, 2))
+}
+
 /** Anything that is not the answer. */
 export function say(text: string): void {
   process.stderr.write(`${harmless(text)}\n`)
 }
 
-/** What others have named is shown as it is written, not obeyed; colours are ours. */
+/** What others have named is shown as it is written, not obeyed; colours are ours, and nobody's text has them. */
 function harmless(text: string): string {
-  return text
-    .split(COLOUR)
-    .map((part, at) => (at % 2 === 0 ? visibleText(part) : part))
-    .join('')
+  return written(text, visibleText)
 }
 
 /** The same for a value that must not begin a line of its own. */
 export function inLine(text: string): string {
-  return text
-    .split(COLOUR)
-    .map((part, at) => (at % 2 === 0 ? visibleLine(part) : part))
-    .join('')
+  return between(text, visibleLine)
 }
 
-/** Colour for text that goes to `stream`; styleText looks at NO_COLOR, FORCE_COLOR and whether it is a terminal. */
+/** Colour for text that goes to `stream`; NO_COLOR, FORCE_COLOR and whether it is a terminal decide. */
 export function style(name: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return styleText(name, text, { stream })
+  return paint(name, text, stream)
 }
 
 /** Columns separated by two spaces, as wide as their widest cell; the last is not padded. */
@@ -62,16 +62,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [style('dim', line(head)), ...rows.map(line)].join('\n')
 }
 
-/** Characters on the screen: without colour codes. */
+/** Characters on the screen: without colours. */
 function width(text: string): number {
-  return [...stripColour(text)].length
-}
-
-function stripColour(text: string): string {
-  return text
-    .split(COLOUR)
-    .filter((_, at) => at % 2 === 0)
-    .join('')
+  return [...withoutPaint(text)].length
 }
 
 const STATE_STYLES: Readonly<Record<string, Style>> = {

@@ -1,4 +1,5 @@
 import type { SessionResource } from '../api/records.ts'
+import { wordsOf } from '../base/fault-words.ts'
 import { FAULTS, type Hop } from '../base/faults.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { inLine, stateText, style } from './terminal.ts'
@@ -79,9 +80,9 @@ function labelled(name: string | undefined, id: string | undefined): string | un
   return name !== undefined && id !== undefined && name !== id ? `${name} ${style('dim', id)}` : (name ?? id)
 }
 
-function closeText({ closeReason, closeHop, closeDetail }: SessionResource): string | undefined {
+function closeText({ closeReason, closeHop, closeDetail, host, port }: SessionResource): string | undefined {
   if (closeReason === undefined) return undefined
   if (closeReason === 'done') return `done${closeHop === undefined ? '' : `, closed by ${closeHop}`}`
-  const { title, fix } = FAULTS[closeReason]
+  const { title, fix } = wordsOf({ code: closeReason, seen: {} }, { APP: host, PORT: port })
   return `${style('red', closeReason)} (${closeHop ?? FAULTS[closeReason].hop}): ${title}: ${inLine(closeDetail ?? '')}\n${' '.repeat(13)}fix: ${fix}`
 }

@@ -1,5 +1,6 @@
-import { styleText } from 'node:util'
 import type { TraceReport } from '../api/trace.ts'
+import { paint } from '../base/paint.ts'
+import { shown } from '../base/visible-text.ts'
 import type { TraceStep } from '../wire/control.ts'
 import { milliseconds } from './session-line.ts'
 
@@ -13,12 +14,13 @@ const TIME_CHARS = 8
 type Paint = (style: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
 
 function painter(colour: boolean): Paint {
-  return colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_style, text) => text
+  return colour ? (style, text) => paint(style, text) : (_style, text) => text
 }
 
 /** A trace for people: the verdict first, then what proves it and what to do, then every hop with its time. */
-export function traceText(report: TraceReport, colour: boolean): string {
+export function traceText(said: TraceReport, colour: boolean): string {
   const paint = painter(colour)
+  const report = shown(said)
   const { finding, session, id, durationMs } = report
   const field = (name: string, lines: readonly string[]) =>
     lines.map((line, i) => `  ${paint('dim', (i === 0 ? name : '').padEnd(FIELD_CHARS))}${line}`)
@@ -45,6 +47,10 @@ export function traceText(report: TraceReport, colour: boolean): string {
     '',
     ...field('from', [fromText(report)]),
     ...field('to', [toText(report)]),
+    ...field(
+      'known',
+      (report.known ?? []).map(({ from, text }) => `${from} ${text}`),
+    ),
     '',
     ...report.steps.map((step) => stepLine(step, colour)),
     '',
@@ -53,8 +59,9 @@ export function traceText(report: TraceReport, colour: boolean): string {
 }
 
 /** One hop: how it went, how long it took, what was seen. */
-export function stepLine({ hop, verdict, us, text, fault }: TraceStep, colour: boolean): string {
+export function stepLine(step: TraceStep, colour: boolean): string {
   const paint = painter(colour)
+  const { hop, verdict, us, text, fault } = shown(step)
   const time = (us === undefined ? '' : milliseconds(us)).padStart(TIME_CHARS)
   const said =
     verdict === 'fail'

@@ -1,7 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { type TraceReport, traceLine } from '../api/trace.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { visibleLine } from '../base/visible-text.ts'
 import { faultFromMessage } from '../link/fault-message.ts'
 import { faultJson, faultText } from './fault-report.ts'
 import { examples, globals, parseHostPort, restFor } from './globals.ts'
@@ -70,8 +69,8 @@ async function traced(
   const limit = AbortSignal.any([signal, AbortSignal.timeout(ALL_MS)])
   // Whoever waits at a terminal sees each hop as it comes; the report that follows says it all in one piece.
   const shows = !json && process.stderr.isTTY === true
-  for await (const text of rest.lines('/trace', limit, { method: 'POST', body })) {
-    const line = lineOf(text)
+  for await (const said of rest.lines('/trace', limit, { method: 'POST', body })) {
+    const line = lineOf(said)
     if ('failed' in line) throw faultFromMessage(line.failed)
     if ('step' in line && shows) say(stepLine(line.step, process.stderr.hasColors?.() ?? false))
     if ('report' in line) {
@@ -83,12 +82,9 @@ async function traced(
   throw new Fault('CONTROL_UNREACHABLE', 'the answer to /trace ended before the report')
 }
 
-/** Evidence is what others wrote: nothing of it may act on the terminal. */
-function lineOf(text: string) {
+function lineOf(said: unknown) {
   try {
-    return traceLine.parse(
-      JSON.parse(text, (_key, value: unknown) => (typeof value === 'string' ? visibleLine(value) : value)),
-    )
+    return traceLine.parse(said)
   } catch (cause) {
     throw new Fault('PROTOCOL_ERROR', 'the trace carried a line that cannot be read', {
       cause,

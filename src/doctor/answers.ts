@@ -10,21 +10,25 @@ import type net from 'node:net'
 import type tls from 'node:tls'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { PATIENCE_MS } from '../base/patience.ts'
 import { CONTROL_PATH } from '../link/control-dial.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
+import { DOCTOR_AGENT } from '../link/doctor-agent.ts'
 import { hostPort } from '../link/egress.ts'
 import { anonymousContext } from '../link/tls-context.ts'
 import { startTls } from '../link/tls-session.ts'
 import { faultMessage } from '../wire/control.ts'
 import { ALPN_CONTROL } from '../wire/handover.ts'
 import type { AnswerFacts } from './facts.ts'
+import type { Patience } from './patience.ts'
 
 export interface AnswerOptions {
   readonly dial: () => Promise<net.Socket>
   readonly signal: AbortSignal
+  readonly patience: Patience
 }
 
-const ANSWER_MS = 3000
+const LONG_MS = 3000
 const RUNG_MS = 1500
 const MAX_BODY_BYTES = 4096
 /** A Date header has whole seconds, cut off; in the middle of them the error is smallest. */
@@ -35,25 +39,39 @@ const LARGE_BYTES = 12_000
 const RUNGS = [500, 1000, 1150, 1250, 1300, 1340, 1380, 1420, 1460] as const
 
 export async function lookAtAnswers(edge: EdgeAddress, o: AnswerOptions): Promise<AnswerFacts> {
-  const [small, large, upgraded] = await Promise.all([
-    askTime(edge, o).catch(asFault),
-    isAnswered(edge, LARGE_BYTES, ANSWER_MS, o),
-    askUpgrade(edge, o).catch(() => undefined),
+  using limit = o.patience.signalFor('answer', hostPort(edge))
+  const within = { ...o, signal: limit }
+  const startedAt = performance.now()
+  const [small, upgraded] = await Promise.all([
+    askTime(edge, within).catch(asFault),
+    askUpgrade(edge, within).catch(() => undefined),
   ])
-  if (small instanceof Fault) return { fault: small, records: [] }
-  const rungs = large
-    ? [{ bytes: LARGE_BYTES, answered: true }]
-    : await Promise.all(
-        RUNGS.map(async (bytes) => ({ bytes, answered: await isAnswered(edge, bytes, RUNG_MS, o) })),
-      )
-  return { ...small, upgrade: upgraded, records: rungs }
+  const tookMs = Math.round(performance.now() - startedAt)
+  if (small instanceof Fault) return { fault: small, tookMs, records: [] }
+  return { ...small, tookMs, upgrade: upgraded, records: await askSizes(edge, tookMs, o) }
+}
+
+/** On a way that is slow for small requests, a large one that is not answered sooner has not been lost. */
+async function askSizes(
+  edge: EdgeAddress,
+  smallMs: number,
+  o: AnswerOptions,
+): Promise<AnswerFacts['records']> {
+  const [longMs, shortMs] = [Math.max(LONG_MS, 3 * smallMs), Math.max(RUNG_MS, 2 * smallMs)]
+  if (longMs + shortMs > o.patience.msFor('answer')) return []
+  if (await isAnswered(edge, LARGE_BYTES, longMs, o)) return [{ bytes: LARGE_BYTES, answered: true }]
+  const answered = RUNGS.map(async (bytes) => ({
+    bytes,
+    answered: await isAnswered(edge, bytes, shortMs, o),
+  }))
+  return Promise.all(answered)
 }
 
 async function askTime(
   edge: EdgeAddress,
   o: AnswerOptions,
 ): Promise<Pick<AnswerFacts, 'slowMs' | 'slowWithinMs'>> {
-  const { headers, sentMs, tookMs } = await request(edge, {}, ANSWER_MS, o)
+  const { headers, sentMs, tookMs } = await request(edge, {}, PATIENCE_MS.answer, o)
   const dateMs = Date.parse(headers.date ?? '')
   if (Number.isNaN(dateMs)) return {}
   return {
@@ -84,7 +102,7 @@ async function askUpgrade(edge: EdgeAddress, o: AnswerOptions): Promise<AnswerFa
     'sec-websocket-version': '13',
     'sec-websocket-key': randomBytes(16).toString('base64'),
   }
-  const { status, body } = await request(edge, headers, ANSWER_MS, o)
+  const { status, body } = await request(edge, headers, PATIENCE_MS.answer, o)
   return { status, body: body.slice(0, 200).replace(/[^\x20-\x7e]/g, '?'), ours: isFaultText(body) }
 }
 
@@ -137,7 +155,8 @@ function exchange(
   const startedAt = performance.now()
   const asking = http.request({
     path: CONTROL_PATH,
-    headers: { host: hostPort(edge), ...headers },
+    // Says that it is a look, and not whose.
+    headers: { host: hostPort(edge), 'user-agent': DOCTOR_AGENT, ...headers },
     createConnection: () => socket,
   })
   asking.on('error', reject)

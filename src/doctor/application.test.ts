@@ -17,6 +17,7 @@ const HEALTHY: AppFacts = {
     tookMs: 3,
     servers: [{ server: '10.20.0.53', said: 'NOERROR', addresses: [AT.address], ttlSeconds: 60 }],
   },
+  refused: [],
   attempts: [tcp('open', AT)],
   neighbours: [],
   tls: { names: 'DNS:hr.tcs.internal', subject: 'CN=hr', fits: true },
@@ -43,17 +44,32 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     name: 'answers thrown away since they come by another interface',
     app: {
       attempts: [tcp('silent', AT)],
-      returnPath: { filtered: 4, route: '10.20.9.40 via 10.20.0.1 dev eth0 src 10.20.0.9' },
+      returnPath: {
+        ...{ asked: 6, filtered: 4, dropped: 0, refused: 0 },
+        route: '10.20.9.40 via 10.20.0.1 dev eth0 src 10.20.0.9',
+      },
     },
     expected: ['application RETURN_PATH_ASYMMETRIC'],
     evidence: /4 answers dropped.*src 10\.20\.0\.9/s,
+  },
+  {
+    name: 'answers that the firewall of the connector itself drops: nobody else has to allow anything',
+    app: { attempts: [tcp('silent', AT)], returnPath: { asked: 6, filtered: 0, dropped: 6, refused: 0 } },
+    expected: ['connector APP_TIMEOUT'],
+    evidence: /6 answers reached this machine and no program/,
+  },
+  {
+    name: 'answers from another address',
+    app: { attempts: [tcp('silent', AT)], returnPath: { asked: 6, filtered: 0, dropped: 0, refused: 6 } },
+    expected: ['application APP_TIMEOUT'],
+    evidence: /6 answers from another address or port/,
   },
   {
     name: 'answers thrown away, and the application stands on another port: the port is what people can see',
     app: {
       attempts: [tcp('silent', AT)],
       neighbours: [tcp('open', { ...AT, port: 8443 })],
-      returnPath: { filtered: 4 },
+      returnPath: { asked: 6, filtered: 4, dropped: 0, refused: 0 },
     },
     expected: ['application SEGMENT_PORT_MISMATCH'],
   },
@@ -105,7 +121,11 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
   },
   {
     name: 'a sinkhole',
-    app: { ...named('0.0.0.0'), target: { ...TARGET, networks: [] } },
+    app: {
+      ...named('0.0.0.0'),
+      refused: [{ address: '0.0.0.0', why: '(this host)' }],
+      target: { ...TARGET, networks: [] },
+    },
     expected: ['dns ADDRESS_FORBIDDEN'],
     evidence: /0\.0\.0\.0/,
   },
@@ -133,7 +153,7 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     name: 'dropped',
     app: { attempts: [tcp('silent', AT)] },
     expected: ['application APP_TIMEOUT'],
-    evidence: /no answer in 4 s/,
+    evidence: /no answer in 10 s/,
   },
   {
     name: 'forbidden',
@@ -146,6 +166,18 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     app: { attempts: [tcp('unreachable', AT)] },
     expected: ['application APP_UNREACHABLE'],
     evidence: /ENETUNREACH/,
+  },
+  {
+    name: 'it hangs up on everybody, so that no certificate is shown either',
+    app: { tls: undefined, hungUp: { ...AT, port: 443, afterMs: 2 } },
+    expected: ['application APP_HUNG_UP'],
+    evidence: /10\.20\.9\.40:443 connected, closed by it in good order after 2 ms, without a byte/,
+  },
+  {
+    name: 'it resets everybody',
+    app: { tls: undefined, hungUp: { ...AT, port: 443, afterMs: 2, errno: 'ECONNRESET' } },
+    expected: ['application APP_RESET'],
+    evidence: /ECONNRESET after 2 ms/,
   },
   {
     name: 'a certificate of another name',
@@ -221,7 +253,10 @@ test('lookAtApplication: the other ports of the segment are tried when the one a
     networks: ['127.0.0.1/32'],
   }
   const resolvers = { servers: [] } as unknown as Parameters<typeof lookAtApplication>[1]
-  const seen = await lookAtApplication(target, resolvers, new AbortController().signal)
+  const seen = await lookAtApplication(target, resolvers, {
+    before: Promise.resolve([]),
+    signal: new AbortController().signal,
+  })
   assert.deepEqual(
     seen.attempts.map(({ is }) => is),
     ['refused'],
@@ -232,6 +267,30 @@ test('lookAtApplication: the other ports of the segment are tried when the one a
   )
 })
 
+for (const [what, answer, expected] of [
+  ['hangs up', (socket: net.Socket) => socket.end(), { errno: undefined }],
+  ['greets and hangs up', (socket: net.Socket) => socket.end('220 ready\r\n'), undefined],
+  ['waits', () => {}, undefined],
+] as const) {
+  test(`lookAtApplication: one that ${what}`, async (t) => {
+    const open = new Set<net.Socket>()
+    const server = net.createServer((socket) => answer(open.add(socket) && socket.on('error', () => {})))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => {
+      for (const socket of open) socket.destroy()
+      server.close()
+    })
+    const { port } = server.address() as net.AddressInfo
+    const target: AppTarget = { host: '127.0.0.1', port, networks: ['127.0.0.1/32'] }
+    const resolvers = { servers: [] } as unknown as Parameters<typeof lookAtApplication>[1]
+    const { hungUp } = await lookAtApplication(target, resolvers, {
+      before: Promise.resolve([]),
+      signal: new AbortController().signal,
+    })
+    assert.deepEqual(hungUp && { errno: hungUp.errno }, expected)
+  })
+}
+
 test('lookAtApplication: a special address that nobody named is not dialled, whoever asks', async (t) => {
   let dialled = 0
   const server = (await listen()).on('connection', () => dialled++)
@@ -240,7 +299,10 @@ test('lookAtApplication: a special address that nobody named is not dialled, who
   const resolvers = { servers: [] } as unknown as Parameters<typeof lookAtApplication>[1]
   for (const networks of [[], ['0.0.0.0/0']]) {
     const target: AppTarget = { host: '127.0.0.1', port, networks }
-    const seen = await lookAtApplication(target, resolvers, new AbortController().signal)
+    const seen = await lookAtApplication(target, resolvers, {
+      before: Promise.resolve([]),
+      signal: new AbortController().signal,
+    })
     assert.deepEqual([seen.attempts, seen.neighbours, dialled], [[], [], 0])
   }
 })

@@ -1,17 +1,21 @@
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import tls from 'node:tls'
-import { mayDial } from '../policy/meant-networks.ts'
+import { DialLimits } from '../policy/dial-limits.ts'
 import { isTlsPort } from '../policy/tls-ports.ts'
-import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
+import { lookForHangUp } from '../probe/first-word.ts'
+import { lookUp, type NameFacts } from '../probe/names.ts'
+import { ownAddresses } from '../probe/own-addresses.ts'
 import { pingSizes, pingTwice } from '../probe/ping.ts'
 import { nameFits, presentedChain } from '../probe/presented-chain.ts'
-import { lookAtReturnPath, readFiltered } from '../probe/return-path.ts'
+import type { ResolverFile } from '../probe/resolver-file.ts'
+import { lookForLostAnswers } from '../probe/return-path.ts'
 import { lookAtStalls } from '../probe/stalls.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
-import type { AppFacts, AppTarget } from './facts.ts'
+import type { AppFacts, AppTarget, OtherTcp } from './facts.ts'
+import { type OtherAddress, othersOf } from './other-addresses.ts'
+import { Patience } from './patience.ts'
 
-const TCP_MS = 4000
 const NEIGHBOUR_MS = 2500
 const TLS_MS = 3000
 const HEAD_START_MS = 700
@@ -36,21 +40,49 @@ const NEIGHBOURS: readonly (readonly number[])[] = [
 /** The last mile from here, as the connector goes it. Never throws. */
 export async function lookAtApplication(
   target: AppTarget,
-  { servers }: ResolverFile,
-  signal: AbortSignal,
+  resolvers: ResolverFile,
+  o: {
+    readonly before: Promise<readonly OtherAddress[]>
+    readonly signal: AbortSignal
+    readonly patience?: Patience
+  },
 ): Promise<AppFacts> {
-  const name = await resolve(target.host, servers, signal)
+  const { before, signal } = o
+  const patience = o.patience ?? new Patience({ signal, daemonMet: Promise.resolve(undefined) })
+  using nameLimit = patience.signalFor('name', 'the resolver')
+  const name = await resolve(target.host, resolvers, nameLimit)
   // As the connector: an examination can be asked for from afar, and is no way to what sessions are kept from.
-  const dialled = name.addresses.filter((address) => mayDial(address, target.networks))
+  const limits = new DialLimits(target.networks)
+  const own = ownAddresses()
+  const refused = name.addresses.flatMap((address) => {
+    const why = limits.refusal(target.host, address, own)
+    return why === undefined ? [] : { address, why }
+  })
+  const dialled = name.addresses.filter((address) => !refused.some((one) => one.address === address))
   const addresses = dialled.slice(0, MAX_ADDRESSES)
-  const filteredBefore = await readFiltered()
-  const [{ attempts, neighbours, tls: shown }, path] = await Promise.all([
-    connect(target, addresses, signal),
+  const others = before.then((known) => tryOthers(target, othersOf(name, known), limits, signal))
+  const [connections, path] = await Promise.all([
+    connect(target, addresses, signal, patience),
     addresses[0] === undefined ? undefined : lookAtPath({ address: addresses[0], port: target.port }, signal),
   ])
-  const silent = attempts.find(({ is }) => is === 'silent')
-  const returnPath = silent && (await lookAtReturnPath(filteredBefore, silent.address, signal))
-  return { target, name, attempts, neighbours, tls: shown, ...path, returnPath }
+  return { target, name, refused, ...connections, others: await others, ...path }
+}
+
+/** What sessions are kept from is not tried, whoever names it. */
+async function tryOthers(
+  { host, port }: AppTarget,
+  others: readonly OtherAddress[],
+  limits: DialLimits,
+  signal: AbortSignal,
+): Promise<OtherTcp[]> {
+  const own = ownAddresses()
+  const allowed = others.filter(({ address }) => limits.refusal(host, address, own) === undefined)
+  return Promise.all(
+    allowed.map(async ({ address, source }) => ({
+      ...(await tryTcp(address, port, { signal, timeoutMs: NEIGHBOUR_MS })),
+      source,
+    })),
+  )
 }
 
 /** Which sizes pass. Never throws. */
@@ -73,25 +105,46 @@ export async function lookAtPathBriefly(
   return small ? lookAtPath(at, signal) : { stalls: await lookAtStalls(at.address, at.port, signal) }
 }
 
-async function resolve(host: string, servers: readonly string[], signal: AbortSignal): Promise<NameFacts> {
+async function resolve(host: string, resolvers: ResolverFile, signal: AbortSignal): Promise<NameFacts> {
   if (net.isIP(host) !== 0) return { name: host, addresses: [host], tookMs: 0, servers: [] }
-  return lookUp(host, servers, { signal })
+  return lookUp(host, resolvers, { signal })
 }
 
 async function connect(
   target: AppTarget,
   addresses: readonly string[],
   signal: AbortSignal,
-): Promise<Pick<AppFacts, 'attempts' | 'neighbours' | 'tls'>> {
+  patience: Patience,
+): Promise<
+  Pick<AppFacts, 'attempts' | 'neighbours' | 'tls' | 'tlsUnseen' | 'hungUp' | 'keeps' | 'returnPath'>
+> {
   const tryAll = (port: number, timeoutMs: number) =>
     Promise.all(addresses.map((address) => tryTcp(address, port, { signal, timeoutMs })))
-  const all = tryAll(target.port, TCP_MS)
+  const all = tryAll(target.port, patience.msFor('application'))
   const soon = await Promise.race([all, wait(HEAD_START_MS, undefined, { signal })])
   const open = soon?.find(({ is }) => is === 'open')
-  if (soon && open) return { attempts: soon, neighbours: [], tls: await certificateOf(target, open, signal) }
-  const others = await Promise.all(neighboursOf(target).map((port) => tryAll(port, NEIGHBOUR_MS)))
-  const attempts = await all
-  return { attempts, neighbours: attempts.some(({ is }) => is === 'open') ? [] : others.flat() }
+  if (soon && open) return { attempts: soon, neighbours: [], ...(await lookInto(target, open, signal)) }
+  const [others, attempts, returnPath] = await Promise.all([
+    Promise.all(neighboursOf(target).map((port) => tryAll(port, NEIGHBOUR_MS))),
+    all,
+    addresses[0] === undefined
+      ? undefined
+      : lookForLostAnswers({ address: addresses[0], port: target.port }, signal),
+  ])
+  const late = attempts.find(({ is }) => is === 'open')
+  if (late) return { attempts, neighbours: [], ...(await lookInto(target, late, signal)) }
+  const silent = attempts.some(({ is }) => is === 'silent')
+  return { attempts, neighbours: others.flat(), returnPath: silent ? returnPath : undefined }
+}
+
+/** What it shows, and whether it keeps a connection. Never rejects. */
+async function lookInto(target: AppTarget, open: TcpFacts, signal: AbortSignal) {
+  const [shown, hungUp] = await Promise.all([
+    certificateOf(target, open, signal),
+    lookForHangUp(open.address, open.port, signal),
+  ])
+  const kept = hungUp === 'kept'
+  return { ...shown, ...(kept ? { keeps: true as const } : { hungUp }) }
 }
 
 /** Other ports where it may be found: those of its segment first, then those usual for its kind. */
@@ -106,8 +159,8 @@ export function certificateOf(
   target: Pick<AppTarget, 'host'>,
   { address, port }: Pick<TcpFacts, 'address' | 'port'>,
   signal: AbortSignal,
-): Promise<AppFacts['tls']> {
-  if (!isTlsPort(port)) return Promise.resolve(undefined)
+): Promise<Pick<AppFacts, 'tls' | 'tlsUnseen'>> {
+  if (!isTlsPort(port)) return Promise.resolve({})
   return new Promise((done) => {
     const late = AbortSignal.any([signal, AbortSignal.timeout(TLS_MS)])
     const servername = net.isIP(target.host) === 0 ? target.host : ''
@@ -119,18 +172,23 @@ export function certificateOf(
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
     })
-    const end = (found?: AppFacts['tls']) => {
+    const end = (found: Pick<AppFacts, 'tls' | 'tlsUnseen'>) => {
       late.removeEventListener('abort', stop)
       socket.destroy()
       done(found)
     }
-    const stop = () => end()
+    const stop = () => end({ tlsUnseen: `no end of the handshake in ${TLS_MS} ms` })
     late.addEventListener('abort', stop, { once: true })
     if (late.aborted) return stop()
-    socket.once('error', stop)
+    socket.once('error', ({ code, message }: NodeJS.ErrnoException) => end({ tlsUnseen: code ?? message }))
     socket.once('secureConnect', () => {
       const [leaf] = presentedChain(socket)
-      end(leaf && { names: leaf.names, subject: leaf.subject, fits: nameFits(socket, target.host) })
+      const fits = nameFits(socket, target.host)
+      end(
+        leaf === undefined
+          ? { tlsUnseen: 'it shows none' }
+          : { tls: { names: leaf.names, subject: leaf.subject, fits } },
+      )
     })
   })
 }

@@ -22,12 +22,13 @@ export interface Failure {
 }
 
 export type Verdict =
-  | { readonly is: 'pass'; readonly saw: string }
+  /** `slow`: it ended well, and took so long that it is worth a word. */
+  | { readonly is: 'pass'; readonly saw: string; readonly slow?: string }
   | Failure
   /** A prerequisite did not pass; what this check would say is noise. */
   | { readonly is: 'skip'; readonly after: string }
-  /** Could not look. */
-  | { readonly is: 'unknown'; readonly why: string }
+  /** Could not look. `blind`: a look was made and failed, so nobody can say that all is well. */
+  | { readonly is: 'unknown'; readonly why: string; readonly blind?: true }
 
 /** What a judge may say; `undefined` when the check does not apply to this machine. */
 export type Judged = Exclude<Verdict, { is: 'skip' }> | undefined
@@ -60,12 +61,17 @@ export function check<Need extends FactName>(
   return c as unknown as Check // diagnose asks the judge only when every need is known
 }
 
-export function pass(saw: string): Judged {
-  return { is: 'pass', saw }
+export function pass(saw: string, slow?: string): Judged {
+  return slow === undefined ? { is: 'pass', saw } : { is: 'pass', saw, slow }
 }
 
 export function unknown(why: string): Judged {
   return { is: 'unknown', why }
+}
+
+/** A look that failed is no evidence: neither that something is wrong, nor that all is well. */
+export function blind(why: string): Judged {
+  return { is: 'unknown', why, blind: true }
 }
 
 /** What the table says is used where a check has nothing better: no placeholder of it ever reaches a person. */

@@ -26,7 +26,7 @@ export async function lookCloser(
     named ? certificateOf({ host }, { address, port }, signal) : undefined,
     lookAtPathBriefly({ address, port }, signal),
   ])
-  return judgeCloser(patient, { host, port, address, ...path, tls })
+  return judgeCloser(patient, { host, port, address, ...path, tls: tls?.tls })
 }
 
 /** Pure. @returns APP_TLS_NAME or PATH_MTU, with what was seen, what to do and how to ask again. */
@@ -39,7 +39,7 @@ export function judgeCloser(
   const ping = (seen.ping?.throughBytes ?? MIN_MTU) < MIN_MTU ? undefined : seen.ping
   const target = { host, port, networks: [] }
   const name = { name: host, addresses: [address], tookMs: 0, servers: [] }
-  const app: AppFacts = { target, name, attempts: [], neighbours: [], tls, ping, stalls }
+  const app: AppFacts = { target, name, refused: [], attempts: [], neighbours: [], tls, ping, stalls }
   const { roots } = diagnose(CHECKS, {
     patient: { ...patient, app: target },
     nowMs: 0,

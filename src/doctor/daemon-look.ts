@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { rfc3339 } from '../base/clock.ts'
 import { StateDir } from '../base/state-dir.ts'
-import { readStatus } from '../base/status-socket.ts'
+import { askStatus } from '../base/status-socket.ts'
 import { readOutages } from '../link/outages.ts'
 import { lookForOomKill, type OomKill } from '../probe/oom-kill.ts'
 import { unixSocketHolder } from '../probe/port-holder.ts'
@@ -27,17 +27,23 @@ export async function askDaemon(
   known: { oomKill?: OomKill } = {},
 ): Promise<DaemonFacts> {
   const socket = path.join(stateDir, 'status.sock')
-  const status = (await readStatus(socket, STATUS_MS)) as StatusDocument | undefined
+  const answer = await askStatus(socket, STATUS_MS)
+  if (answer.is === 'unasked') return { socket, answers: false, unasked: answer.errno }
+  const status = answer.is === 'told' ? (answer.document as StatusDocument) : undefined
   if (status === undefined) {
+    const silence = answer.is === 'silent' ? answer.why : undefined
     const { current } = await readOutages(StateDir.at(stateDir))
     const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
     const lastFault = current && { code: current.code, detail: current.detail }
     const pid = unixSocketHolder(socket)
-    const [unit, oomKill] = await Promise.all([
-      lookAtUnit(unitOf(role), signal),
+    const [asUnit, oomKill] = await Promise.all([
+      lookAtUnit(unitOf(role), signal).then(
+        (unit) => ({ unit }),
+        (error: Error) => ({ unitUnseen: error.message }),
+      ),
       known.oomKill ?? lookForKiller(stateDir, signal),
     ])
-    return { socket, answers: false, pid, unit, lastOutage, lastFault, oomKill }
+    return { socket, answers: false, silence, pid, ...asUnit, lastOutage, lastFault, oomKill }
   }
   const { pid, version, state, fault, notes, edges } = status
   return { socket, answers: true, pid, version, state, fault, notes, edges }

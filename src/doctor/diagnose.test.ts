@@ -13,6 +13,7 @@ const SINGLE: Record<Illness, string> = {
   denied: 'connector MAC_DENIED',
   diskFull: 'connector DISK_FULL',
   stateUnwritable: 'connector STATE_UNWRITABLE',
+  stateBelowStranger: 'connector STATE_UNWRITABLE',
   keyMissing: 'connector KEY_MISSING',
   keyMalformed: 'connector KEY_MALFORMED',
   keyUnreadable: 'connector KEY_UNREADABLE',
@@ -23,6 +24,9 @@ const SINGLE: Record<Illness, string> = {
   nxdomain: 'edge EDGE_NAME_NXDOMAIN',
   sinkhole: 'edge EDGE_NAME_HIJACKED',
   blocked: 'edge EGRESS_BLOCKED',
+  answersFiltered: 'edge RETURN_PATH_ASYMMETRIC',
+  answersDroppedHere: 'connector EGRESS_BLOCKED',
+  answersFromElsewhere: 'edge EGRESS_BLOCKED',
   rejected: 'edge EGRESS_REJECTED',
   prohibited: 'edge EGRESS_REJECTED',
   linkDown: 'connector LINK_DOWN',
@@ -31,14 +35,21 @@ const SINGLE: Record<Illness, string> = {
   proxyRequired: 'edge PROXY_REQUIRED',
   proxyAuth: 'edge PROXY_AUTH',
   intercepted: 'edge TLS_INTERCEPTED',
+  controlAway: 'control CONTROL_UNREACHABLE',
   portal: 'edge CAPTIVE_PORTAL',
   handshakeStalls: 'edge HANDSHAKE_TIMEOUT',
+  edgeStands: 'edge HANDSHAKE_TIMEOUT',
+  protocolHeld: 'edge HANDSHAKE_TIMEOUT',
+  nameHeld: 'edge EDGE_UNREACHABLE',
+  otherServerDeclines: 'edge TLS_INTERCEPTED',
+  longAnswersLost: 'edge PATH_MTU',
   narrowHandshake: 'edge PATH_MTU',
   narrowRecords: 'edge PATH_MTU',
   upgradeStripped: 'edge CONTROL_UNREACHABLE',
   clockSlow: 'connector CLOCK_SKEW',
   clockFastPastTheCertificate: 'connector CLOCK_SKEW',
   certificateEnded: 'connector CERT_EXPIRED',
+  edgeCertificateEnded: 'edge EDGE_CERT_EXPIRED',
   keyExpiredAtControl: 'control KEY_EXPIRED',
   cloned: 'control IDENTITY_CLONED',
   descriptors: 'connector FD_EXHAUSTED',
@@ -46,7 +57,10 @@ const SINGLE: Record<Illness, string> = {
   farEdge: 'edge EDGE_FAR',
   overloadedByItsOwnAccount: 'connector CONNECTOR_OVERLOADED',
   flapping: 'connector FLAPPING',
+  stoodStill: 'connector STOOD_STILL',
   leaking: 'connector MEMORY_LEAK_SUSPECTED',
+  appSilent: 'application APP_SILENT',
+  lookupsBusy: 'connector LOOKUPS_BUSY',
   down: 'connector DAEMON_DOWN',
 }
 
@@ -88,7 +102,7 @@ const TOGETHER: { ill: Illness[]; roots: string[] }[] = [
   { ill: ['diskFull', 'stateUnwritable', 'down'], roots: ['connector DISK_FULL'] },
   { ill: ['denied', 'stateUnwritable', 'blocked'], roots: ['connector MAC_DENIED'] },
   { ill: ['sealBroken', 'down'], roots: ['connector SEAL_BROKEN'] },
-  { ill: ['clockSlow', 'certificateEnded'], roots: ['connector CLOCK_SKEW'] },
+  { ill: ['clockSlow', 'certificateEnded', 'edgeCertificateEnded'], roots: ['connector CLOCK_SKEW'] },
   { ill: ['intercepted', 'keyExpiredAtControl'], roots: ['edge TLS_INTERCEPTED'] },
   { ill: ['blocked', 'cloned'], roots: ['edge EGRESS_BLOCKED'] },
   { ill: ['nxdomain', 'down'], roots: ['edge EDGE_NAME_NXDOMAIN', 'connector DAEMON_DOWN'] },
@@ -140,7 +154,7 @@ test('what comes after a failure is skipped and names it, up to the end of the c
 
 test('a verdict is certain only when no fact still missing can come before it', () => {
   const blocked: Change = ILL.blocked
-  assert.ok(diagnose(CHECKS, factsOf({ ...blocked, pending: ['load', 'daemon'] })).certain)
+  assert.ok(diagnose(CHECKS, factsOf({ ...blocked, pending: ['load', 'sync'] })).certain)
   assert.ok(!diagnose(CHECKS, factsOf({ ...blocked, pending: ['identity'] })).certain)
   const waiting = diagnose(CHECKS, factsOf({ pending: ['edgeName', 'tcp', 'dial', ...NO_WAY] }))
   assert.deepEqual([waiting.roots, waiting.certain], [[], false])
@@ -280,10 +294,8 @@ test('a unit that was never enabled, one that is masked and one that cannot be r
     'systemctl unmask backstitch-connector',
     'systemctl enable --now backstitch-connector',
   ])
-  assert.equal(
-    verdictOf('masked', 'masked-runtime').fix[0],
-    'systemctl unmask --runtime backstitch-connector',
-  )
+  const [untilBoot] = verdictOf('masked', 'masked-runtime').fix
+  assert.equal(untilBoot, 'systemctl unmask --runtime backstitch-connector')
   const broken = verdictOf('bad-setting', 'disabled')
   assert.match(broken.cause, /^systemd cannot read its unit/)
   assert.equal(broken.fix[0], 'systemd-analyze verify backstitch-connector.service')

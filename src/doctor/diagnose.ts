@@ -88,7 +88,9 @@ function judge(one: Check, facts: Facts, verdicts: Map<string, Verdict>): void {
     return
   }
   const why = facts.unknown[missing]
-  if (why !== undefined) verdicts.set(one.name, { is: 'unknown', why })
+  if (why === undefined) return
+  const failed = facts.failed?.has(missing) === true
+  verdicts.set(one.name, failed ? { is: 'unknown', why, blind: true } : { is: 'unknown', why })
 }
 
 function hideEchoes(verdicts: Map<string, Verdict>): void {

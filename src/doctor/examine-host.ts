@@ -12,14 +12,14 @@ import { lookAtDisk } from '../probe/disk.ts'
 import { lookAtFolder } from '../probe/file-access.ts'
 import { lookAtLink } from '../probe/link.ts'
 import { lookAtLoad } from '../probe/load.ts'
-import { lookAtResolvers } from '../probe/names.ts'
+import { lookAtResolvers } from '../probe/resolver-file.ts'
 import type { Check } from './check.ts'
 import { clock } from './checks/clock.ts'
 import { control, running } from './checks/daemon.ts'
 import { edgeRecords, upgrade } from './checks/edge-records.ts'
 import { edgeTcp } from './checks/edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './checks/edge-tls.ts'
-import { connectionTracking, hostCertificates, hostName, listening } from './checks/host.ts'
+import { connectionTracking, controlPlane, hostCertificates, hostName, listening } from './checks/host.ts'
 import { certificate, provisioningKey, seal } from './checks/identity.ts'
 import { link } from './checks/link.ts'
 import { descriptors } from './checks/load.ts'
@@ -32,11 +32,19 @@ import { OUR_NAMES, readSetting } from './examine.ts'
 import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { lookAtHost } from './host-look.ts'
+import { daemonMet, Patience } from './patience.ts'
 import { type Report, reportOf } from './report.ts'
 import { lookAtWay, WAY_FACTS } from './way.ts'
 
 const MACHINE: readonly Check[] = [securityPolicy, disk, stateDirectory]
-const SERVING: readonly Check[] = [listening, hostCertificates, hostName, descriptors, connectionTracking]
+const SERVING: readonly Check[] = [
+  listening,
+  controlPlane,
+  hostCertificates,
+  hostName,
+  descriptors,
+  connectionTracking,
+]
 /** In the order of what depends on what: of independent failures the first is the headline. */
 export const SERVER_CHECKS: readonly Check[] = [...MACHINE, resolverFile, clock, ...SERVING]
 /** The way home comes after its own machine, as agents come to it first. */
@@ -95,12 +103,14 @@ async function lookAtFurtherEdge(
   { patient, given, egress: input, daemon, signal }: ExamineHostOptions,
   resolvers: ReturnType<typeof lookAtResolvers>,
 ): Promise<void> {
+  const asked = daemon ? Promise.resolve(daemon) : askDaemon(patient, signal)
+  const patience = new Patience({ signal, daemonMet: daemonMet(asked) })
   await Promise.all([
     g.look('key', Promise.resolve(given.key)),
     g.look('identity', Promise.resolve(given.identity)),
     g.look('link', lookAtLink()),
-    g.look('daemon', daemon ? Promise.resolve(daemon) : askDaemon(patient, signal)),
-    lookAtWay(g, { patient, egress: readSetting(input), resolvers, input, signal }),
+    g.look('daemon', asked),
+    lookAtWay(g, { patient, egress: readSetting(input), resolvers, input, signal, patience }),
   ])
 }
 

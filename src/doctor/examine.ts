@@ -13,15 +13,17 @@ import { lookAtDisk } from '../probe/disk.ts'
 import { lookAtFolder } from '../probe/file-access.ts'
 import { lookAtLink } from '../probe/link.ts'
 import { lookAtLoad } from '../probe/load.ts'
-import { lookAtResolvers, type ResolverFile } from '../probe/names.ts'
 import { lookAtPackage } from '../probe/package.ts'
+import { lookAtResolvers, type ResolverFile } from '../probe/resolver-file.ts'
 import { lookAtApplication } from './application.ts'
 import { CHECKS } from './checks/all.ts'
 import { askDaemon } from './daemon-look.ts'
 import { type Diagnosis, diagnose } from './diagnose.ts'
 import { lookAtEdges } from './edges-look.ts'
-import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
+import type { AppTarget, DaemonFacts, FactName, FactTable, Patient, SessionFacts } from './facts.ts'
 import { Gathering } from './gathering.ts'
+import { appAddressesBefore } from './other-addresses.ts'
+import { daemonMet, Patience } from './patience.ts'
 import { type Report, reportOf } from './report.ts'
 import { lookAtWay, WAY_FACTS } from './way.ts'
 
@@ -33,6 +35,8 @@ export interface ExamineOptions {
   readonly given: Given
   readonly egress: EgressInput
   readonly signal: AbortSignal
+  /** How a client reaches an application: only a session tells. A connector looks from where it stands. */
+  readonly trySession?: (app: AppTarget, signal: AbortSignal) => Promise<Omit<SessionFacts, 'target'>>
   /** The daemon itself asks: its own socket has nothing to say that it does not know. */
   readonly daemon?: DaemonFacts
   /** Each time something more is known: the first certain verdict need not wait for the rest. */
@@ -63,8 +67,12 @@ export async function examine(o: ExamineOptions): Promise<Report> {
   const startedMs = Date.now()
   const startedAt = performance.now()
   const judge = () => diagnose(CHECKS, gathering.facts())
-  const asked = (['app', 'package'] as const).filter((name) => patient[name] !== undefined)
-  const awaited = [...ALWAYS, ...asked]
+  const app = patient.role === 'client' ? 'session' : 'app'
+  const awaited = [
+    ...ALWAYS,
+    ...(patient.app === undefined ? [] : [app]),
+    ...(patient.package === undefined ? [] : ['package']),
+  ] as FactName[]
   const gathering = new Gathering(patient, awaited, () => o.onProgress?.(judge()))
   const over = AbortSignal.any([signal, AbortSignal.timeout(ALL_MS)])
   const late = new Promise<void>((resolve) => over.addEventListener('abort', () => resolve(), { once: true }))
@@ -83,6 +91,8 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
   const { patient, given } = o
   const resolvers = lookAtResolvers()
   const egress = readSetting(o.egress)
+  const daemon = o.daemon ? Promise.resolve(o.daemon) : askDaemon(patient, signal, given)
+  const patience = new Patience({ signal, daemonMet: daemonMet(daemon) })
   await Promise.all([
     g.look('denials', given.denials ? Promise.resolve(given.denials) : lookAtDenials(OUR_NAMES, signal)),
     g.look('disk', lookAtDisk(patient.stateDir)),
@@ -92,9 +102,11 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
     g.look('key', Promise.resolve(given.key)),
     g.look('identity', Promise.resolve(given.identity)),
     g.look('sync', lookAtClockSync(signal)),
-    lookAtDaemon(g, o, egress, signal),
-    lookAtWay(g, { patient, egress, resolvers, input: o.egress, signal }),
-    lookAtApp(g, patient, resolvers, signal),
+    lookAtDaemon(g, o, { setting: egress, daemon, signal }),
+    lookAtWay(g, { patient, egress, resolvers, input: o.egress, signal, patience }),
+    patient.role === 'client'
+      ? tryApp(g, o, signal)
+      : lookAtApp(g, patient, { resolvers, daemon, signal, patience }),
     patient.package && g.look('package', lookAtPackage(patient.package, import.meta.dirname)),
   ])
 }
@@ -102,10 +114,38 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
 async function lookAtApp(
   g: Gathering,
   { app }: Patient,
-  resolvers: Promise<ResolverFile>,
+  o: {
+    resolvers: Promise<ResolverFile>
+    daemon: Promise<DaemonFacts>
+    signal: AbortSignal
+    patience: Patience
+  },
+): Promise<void> {
+  if (app === undefined) return
+  const before = o.daemon.then(
+    (known) => appAddressesBefore(app.host, known),
+    () => [],
+  )
+  await g.look(
+    'app',
+    lookAtApplication(app, await o.resolvers, { before, signal: o.signal, patience: o.patience }),
+  )
+}
+
+/** The name means something to a connector alone: what the resolver of this device says of it is beside the point. */
+async function tryApp(
+  g: Gathering,
+  { patient, trySession }: ExamineOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  if (app !== undefined) await g.look('app', lookAtApplication(app, await resolvers, signal))
+  const { app } = patient
+  if (app === undefined) return
+  if (trySession === undefined)
+    return g.miss('it is asked for by backstitch doctor on this device alone', 'session')
+  await g.look(
+    'session',
+    trySession(app, signal).then((tried) => ({ target: { host: app.host, port: app.port }, ...tried })),
+  )
 }
 
 /** Never rejects: a setting that cannot be used is a finding. */
@@ -119,14 +159,13 @@ export async function readSetting(input: EgressInput): Promise<FactTable['egress
 async function lookAtDaemon(
   g: Gathering,
   o: ExamineOptions,
-  setting: Promise<FactTable['egress']>,
-  signal: AbortSignal,
+  {
+    setting,
+    daemon,
+    signal,
+  }: { setting: Promise<FactTable['egress']>; daemon: Promise<DaemonFacts>; signal: AbortSignal },
 ): Promise<void> {
-  const { patient, given } = o
-  const found = await g.look(
-    'daemon',
-    o.daemon ? Promise.resolve(o.daemon) : askDaemon(patient, signal, given),
-  )
+  const found = await g.look('daemon', daemon)
   await Promise.all([
     g.look('load', lookAtLoad({ pid: found?.pid, signal })),
     lookAtOthers(g, o, { setting, daemon: found, signal }),

@@ -27,8 +27,9 @@ export function tcp(is: TcpFacts['is'], o: Partial<TcpFacts> = {}): TcpFacts {
     refused: 'ECONNREFUSED',
     prohibited: 'EHOSTUNREACH',
     unreachable: 'ENETUNREACH',
+    unasked: 'EADDRNOTAVAIL',
   }[is]
-  return { address: '203.0.113.7', port: 443, is, errno, tookMs: is === 'silent' ? 4000 : 3, ...o }
+  return { address: '203.0.113.7', port: 443, is, errno, tookMs: is === 'silent' ? 10_000 : 3, ...o }
 }
 
 const CHAIN = [
@@ -43,7 +44,7 @@ const CHAIN = [
 ]
 const STATE = { path: PATIENT.stateDir, uid: 990, user: 'backstitch', owner: 990, mode: '0700' }
 
-const HEALTHY: Omit<FactTable, 'ping' | 'app' | 'package' | 'host'> = {
+const HEALTHY: Omit<FactTable, 'ping' | 'app' | 'session' | 'package' | 'host'> = {
   denials: { enforcing: 'none', lines: [] },
   disk: { path: PATIENT.stateDir, freeBytes: 8e9, totalBytes: 9e9, freeInodes: 100_000 },
   stateDir: { ...STATE, is: 'readable', writable: true },

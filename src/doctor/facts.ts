@@ -14,19 +14,22 @@ import type { DenialFacts } from '../probe/denials.ts'
 import type { DiskFacts } from '../probe/disk.ts'
 import type { FileAccess } from '../probe/file-access.ts'
 import type { PlainAnswer } from '../probe/first-line.ts'
+import type { FirstWord, HungUp } from '../probe/first-word.ts'
 import type { LinkFacts } from '../probe/link.ts'
 import type { LoadFacts } from '../probe/load.ts'
-import type { NameFacts, ResolverFile } from '../probe/names.ts'
+import type { NameFacts } from '../probe/names.ts'
 import type { OomKill } from '../probe/oom-kill.ts'
 import type { PackageFacts, PackageFiles } from '../probe/package.ts'
 import type { PingFacts } from '../probe/ping.ts'
 import type { PresentedCertificate } from '../probe/presented-chain.ts'
 import type { ProxyHint } from '../probe/proxy-hints.ts'
-import type { ReturnPathFacts } from '../probe/return-path.ts'
+import type { ResolverFile } from '../probe/resolver-file.ts'
+import type { LostAnswers } from '../probe/return-path.ts'
 import type { Stall } from '../probe/stalls.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
 import type { EdgeHost, HostFacts } from './host-look.ts'
+import type { SecondLook } from './second-look.ts'
 
 /** Whose connection to the world is looked at. */
 export type PatientRole = 'connector' | 'client' | 'edge' | 'server'
@@ -37,6 +40,8 @@ export interface Patient {
   readonly stateDir: string
   /** Connector only. */
   readonly keyFile?: string
+  /** The group that it is set up for, where its configuration says so. */
+  readonly group?: string
   readonly proxyFile: string
   /** Where it connects to, and who says so: the flag, the configuration, the identity, the key. */
   readonly edge?: EdgeAddress & { readonly source: string }
@@ -69,6 +74,8 @@ export interface KeyFacts {
 export interface IdentityFacts {
   readonly stored: boolean
   readonly id?: string
+  /** Of a client: who signed in. */
+  readonly user?: string
   readonly notAfterMs?: number
   /** SEAL_BROKEN, INVALID: why it cannot be opened. */
   readonly fault?: Fault
@@ -76,16 +83,41 @@ export interface IdentityFacts {
   readonly drifted: readonly string[]
 }
 
+export interface DaemonNote {
+  readonly code: string
+  readonly detail: string
+  readonly seen?: {
+    /** Of an application: line by line. */
+    readonly saw?: readonly string[]
+    readonly fix?: readonly string[]
+    /** Of a name that leads elsewhere since it worked: where it led, and until when. */
+    readonly name?: string
+    readonly before?: string
+    readonly until?: string
+  }
+}
+
 /** The status document of the daemon, as far as it matters here. */
 export interface DaemonFacts {
   readonly socket: string
   readonly answers: boolean
+  /** It could not even be asked: errno. Whether it runs is not known. */
+  readonly unasked?: string
+  /** Somebody holds the socket: how the question ended. */
+  readonly silence?: string
   /** Also of one that holds the socket and does not answer. */
   readonly pid?: number
   readonly version?: string
   readonly state?: string
-  readonly fault?: { readonly code: string; readonly hop: string; readonly detail: string }
+  readonly fault?: {
+    readonly code: string
+    readonly hop: string
+    readonly detail: string
+    readonly seen?: Fault['seen']
+  }
   readonly unit?: UnitFacts
+  /** Why systemd did not say whether there is one. */
+  readonly unitUnseen?: string
   /** What it met last, by its record, where it does not answer: `edge EGRESS_BLOCKED since 2026-…`. */
   readonly lastOutage?: string
   /** The same, for whoever judges it. */
@@ -93,12 +125,15 @@ export interface DaemonFacts {
   /** How the one before ended, by the kernel log. */
   readonly oomKill?: OomKill
   /** What it serves in spite of, by its own account. */
-  readonly notes?: readonly { readonly code: string; readonly detail: string }[]
+  readonly notes?: readonly DaemonNote[]
   /** What it says of edges. */
   readonly edges?: readonly EdgeReport[]
 }
 
 export type EgressFacts = { readonly egress: Egress } | { readonly fault: Fault }
+
+/** An address that this machine does not go by, tried all the same, and who says that it is one. */
+export type OtherTcp = TcpFacts & { readonly source: string }
 
 /** Straight TCP to every address of the edge, or of the proxy. */
 export interface TcpWay {
@@ -106,6 +141,10 @@ export interface TcpWay {
   readonly attempts: readonly TcpFacts[]
   /** Port 443 of the same addresses, where the edge serves another. */
   readonly port443?: readonly TcpFacts[]
+  /** Set if none answers, and yet answers arrive at this machine. */
+  readonly returnPath?: LostAnswers
+  /** What its name leads to by other sources than the one that programs here go by. */
+  readonly others?: readonly OtherTcp[]
   /** Proxies that other programs here are told to use, and whether each would take us to the edge. */
   readonly proxies: readonly (ProxyHint & { readonly takesUs: boolean; readonly saw: string })[]
 }
@@ -113,6 +152,8 @@ export interface TcpWay {
 /** The connection as the daemon makes it: straight, or through the proxy. */
 export interface DialFacts {
   readonly fault?: Fault
+  /** TCP stood, to the edge or to the proxy. */
+  readonly stood?: boolean
   readonly tookMs: number
 }
 
@@ -125,6 +166,8 @@ export interface TlsFacts {
   readonly fault?: Fault
   /** HANDSHAKE_TIMEOUT, EDGE_UNREACHABLE: why there was no handshake. */
   readonly broken?: Fault
+  /** Where there was no handshake: what became of others that asked in other ways. */
+  readonly second?: readonly SecondLook[]
   /** Who answered in plain HTTP instead. */
   readonly plain?: PlainAnswer
   readonly tookMs: number
@@ -136,6 +179,8 @@ export interface AnswerFacts {
   readonly slowMs?: number
   /** That figure is good to this much: half the round trip and half a second of the header. */
   readonly slowWithinMs?: number
+  /** Until there was an answer to a small request, or no more waiting for it; connection and handshake included. */
+  readonly tookMs?: number
   /** Why there was no answer to a small request. */
   readonly fault?: Fault
   /** What became of the upgrade to a WebSocket: our own refusal is what is wanted. */
@@ -147,15 +192,37 @@ export interface AnswerFacts {
 export interface AppFacts {
   readonly target: AppTarget
   readonly name: NameFacts
+  /** Of its addresses, those that no connector dials for it. */
+  readonly refused: readonly { readonly address: string; readonly why: string }[]
   readonly attempts: readonly TcpFacts[]
+  /** As TcpWay.others. */
+  readonly others?: readonly OtherTcp[]
   /** Usual other ports of the same kind of application, tried when its own is closed. */
   readonly neighbours: readonly TcpFacts[]
   readonly tls?: { readonly names: string; readonly subject: string; readonly fits: boolean }
+  /** On a port where TLS is usual: why no certificate was seen. */
+  readonly tlsUnseen?: string
+  /** It takes connections and ends them before anybody has asked. */
+  readonly hungUp?: HungUp
+  /** It kept a connection on which nothing was said; where neither is set, that was not seen. */
+  readonly keeps?: true
   readonly ping?: PingFacts
   /** Connections to it that stand and get nothing through, as TCP tells it: asked where no echo tells a size. */
   readonly stalls?: readonly Stall[]
-  /** Set if answers were thrown away while the connection was tried. */
-  readonly returnPath?: ReturnPathFacts
+  /** Set if nothing answers, and yet answers arrive at this machine. */
+  readonly returnPath?: LostAnswers
+}
+
+/** A session of this device to the application, as a program here would have it. */
+export interface SessionFacts {
+  readonly target: Pick<AppTarget, 'host' | 'port'>
+  /** `doctor`: no client runs here, so it was one for this look alone. */
+  readonly by: 'daemon' | 'doctor'
+  readonly tookMs: number
+  /** Why there was none, or why it broke. */
+  readonly fault?: Fault
+  /** What the application did with it before anybody had asked for anything. */
+  readonly said?: FirstWord
 }
 
 /** The edges that this machine has been told of, measured just now. */
@@ -190,6 +257,7 @@ export interface FactTable {
   readonly daemon: DaemonFacts
   readonly load: LoadFacts
   readonly app: AppFacts
+  readonly session: SessionFacts
   readonly package: PackageFacts
   readonly edges: EdgesFacts
   readonly host: HostFacts
@@ -202,6 +270,8 @@ export interface Facts {
   readonly known: Readonly<Partial<FactTable>>
   /** Why a fact could not be had. */
   readonly unknown: Readonly<Partial<Record<FactName, string>>>
+  /** Of those, where the look itself failed: it threw, or had no end in time. The others do not apply here. */
+  readonly failed?: ReadonlySet<FactName>
   /** Facts that are still being looked for. */
   readonly pending: ReadonlySet<FactName>
 }

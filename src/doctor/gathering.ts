@@ -5,6 +5,7 @@ export class Gathering {
   readonly #patient: Patient
   readonly #known: Partial<Record<FactName, unknown>> = {}
   readonly #unknown: Partial<Record<FactName, string>> = {}
+  readonly #failed = new Set<FactName>()
   readonly #pending: Set<FactName>
   readonly #onFact: () => void
 
@@ -27,7 +28,7 @@ export class Gathering {
       else this.have(name, found)
       return found
     } catch (error) {
-      this.miss((error as Error).message, name)
+      this.#fail((error as Error).message, name)
       return undefined
     }
   }
@@ -44,9 +45,14 @@ export class Gathering {
     if (missed.length > 0) this.#onFact()
   }
 
+  #fail(why: string, ...names: readonly FactName[]): void {
+    for (const name of names) if (this.#pending.has(name)) this.#failed.add(name)
+    this.miss(why, ...names)
+  }
+
   /** The time is over. */
   giveUp(why: string): void {
-    this.miss(why, ...this.#pending)
+    this.#fail(why, ...this.#pending)
   }
 
   facts(): Facts {
@@ -55,6 +61,7 @@ export class Gathering {
       nowMs: Date.now(),
       known: { ...this.#known } as Partial<FactTable>,
       unknown: { ...this.#unknown },
+      failed: new Set(this.#failed),
       pending: new Set(this.#pending),
     }
   }

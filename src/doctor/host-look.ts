@@ -2,8 +2,9 @@ import { readFile, stat } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import tls from 'node:tls'
-import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
+import { lookUp, type NameFacts } from '../probe/names.ts'
 import { portHolder } from '../probe/port-holder.ts'
+import type { ResolverFile } from '../probe/resolver-file.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import { ALPN_PIPE } from '../wire/handover.ts'
 
@@ -24,7 +25,7 @@ export interface HostFacts {
   readonly name?: NameFacts
   readonly ownAddresses: readonly string[]
   /** Connections that the firewall of this machine keeps track of; absent where it does not. */
-  readonly tracked?: Tracked
+  readonly tracked?: Tracked | { readonly unread: string }
 }
 
 export interface Tracked {
@@ -40,20 +41,23 @@ export interface HostCertificate {
   readonly notAfterMs: number
 }
 
+const NAME_MS = 6000
 const TCP_MS = 2000
 const TLS_MS = 3000
 
 /** Never throws. */
 export async function lookAtHost(
   { listen, publicHost }: EdgeHost,
-  { servers }: ResolverFile,
+  resolvers: ResolverFile,
   signal: AbortSignal,
 ): Promise<HostFacts> {
   const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[listen.host] ?? listen.host
   const named = publicHost !== undefined && net.isIP(publicHost) === 0
   const [attempt, name, tenant, open, tracked] = await Promise.all([
     tryTcp(host, listen.port, { signal, timeoutMs: TCP_MS }),
-    named ? lookUp(publicHost, servers, { signal }) : undefined,
+    named
+      ? lookUp(publicHost, resolvers, { signal: AbortSignal.any([signal, AbortSignal.timeout(NAME_MS)]) })
+      : undefined,
     certificateAt({ host, port: listen.port, alpn: ALPN_PIPE }, 'tenant', signal),
     certificateAt({ host, port: listen.port, alpn: 'http/1.1' }, 'public', signal),
     readTracked(),
@@ -68,11 +72,11 @@ export async function lookAtHost(
   }
 }
 
-export async function readTracked(folder = '/proc/sys/net/netfilter'): Promise<Tracked | undefined> {
+export async function readTracked(folder = '/proc/sys/net/netfilter'): Promise<HostFacts['tracked']> {
   const figure = async (name: string) => Number(await readFile(`${folder}/nf_conntrack_${name}`, 'utf8'))
   return Promise.all([figure('count'), figure('max'), stat(`${folder}/nf_conntrack_max`)]).then(
     ([count, max, { mode }]) => ({ count, max, fixed: (mode & 0o222) === 0 }),
-    () => undefined, // the module is not loaded: nothing is tracked
+    ({ code = 'unknown' }: NodeJS.ErrnoException) => (code === 'ENOENT' ? undefined : { unread: code }), // without the module nothing is tracked
   )
 }
 

@@ -53,6 +53,11 @@ const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; 
     host: { heldBy: 'nginx (process 77)', certificates: [HEALTHY.certificates[1]!] },
     roots: ['edge LISTEN_FAILED'],
   },
+  {
+    name: 'the edge carries, and the control plane behind it is away',
+    host: { certificates: [HEALTHY.certificates[0]!] },
+    roots: ['control CONTROL_UNREACHABLE'],
+  },
   { name: 'its certificates have ended', host: { certificates: ended }, roots: ['edge CERT_EXPIRED'] },
   {
     name: 'they look ended since the clock is fast',
@@ -62,8 +67,18 @@ const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; 
   },
   {
     name: 'its name is gone',
-    host: { name: { ...HEALTHY.name!, addresses: [], errno: 'ENOTFOUND' } },
+    host: {
+      name: {
+        ...{ ...HEALTHY.name!, addresses: [], errno: 'ENOTFOUND' },
+        servers: [{ server: '10.20.0.53', said: 'NXDOMAIN', addresses: [] }],
+      },
+    },
     roots: ['edge EDGE_NAME_NXDOMAIN'],
+  },
+  {
+    name: 'nobody could be asked for its name: that is not to be gone',
+    host: { name: { ...HEALTHY.name!, addresses: [], errno: 'timeout' } },
+    roots: [],
   },
   {
     name: 'the table of connections is full',

@@ -3,9 +3,13 @@
  *
  * @module
  */
-import { type Change, changed, faultOf, NO_WAY, NOW_MS, PATIENT, tcp } from './facts.fixture.ts'
+import { type Change, changed, factsOf, faultOf, NO_WAY, NOW_MS, PATIENT, tcp } from './facts.fixture.ts'
+import type { SecondLook } from './second-look.ts'
 
 const HOUR_MS = 3_600_000
+const NO_ANSWERS_LOST = { asked: 6, filtered: 0, dropped: 0, refused: 0 }
+
+const again = (asked: SecondLook['asked'], is: SecondLook['is']): SecondLook => ({ asked, is, chain: [] })
 
 export const ILL = {
   denied: {
@@ -21,6 +25,21 @@ export const ILL = {
   },
   stateUnwritable: {
     known: { stateDir: changed('stateDir', { writable: false, errno: 'EACCES', owner: 0 }) },
+  },
+  stateBelowStranger: {
+    known: {
+      stateDir: changed('stateDir', {
+        stranger: {
+          ...{
+            path: '/var/lib/backstitch',
+            owner: 1000,
+            mode: '0755',
+            fix: 'chown root /var/lib/backstitch',
+          },
+          why: 'it belongs to user 1000, not to user 990 or root',
+        },
+      }),
+    },
   },
   keyMissing: {
     known: {
@@ -107,6 +126,33 @@ export const ILL = {
     known: {
       tcp: { host: 'edge.example.com', attempts: [tcp('silent')], proxies: [] },
       dial: { fault: faultOf('EGRESS_BLOCKED', 'x'), tookMs: 4000 },
+    },
+    without: NO_WAY,
+  },
+  answersFiltered: {
+    known: {
+      tcp: {
+        ...{ host: 'edge.example.com', attempts: [tcp('silent')], proxies: [] },
+        returnPath: { ...NO_ANSWERS_LOST, filtered: 6 },
+      },
+    },
+    without: NO_WAY,
+  },
+  answersDroppedHere: {
+    known: {
+      tcp: {
+        ...{ host: 'edge.example.com', attempts: [tcp('silent')], proxies: [] },
+        returnPath: { ...NO_ANSWERS_LOST, dropped: 6 },
+      },
+    },
+    without: NO_WAY,
+  },
+  answersFromElsewhere: {
+    known: {
+      tcp: {
+        ...{ host: 'edge.example.com', attempts: [tcp('silent')], proxies: [] },
+        returnPath: { ...NO_ANSWERS_LOST, refused: 6 },
+      },
     },
     without: NO_WAY,
   },
@@ -198,6 +244,14 @@ export const ILL = {
     },
     without: ['answer'],
   },
+  controlAway: {
+    known: {
+      tls: changed('tls', {
+        fault: faultOf('CONTROL_UNREACHABLE', 'edge edg_1 answers, and the control plane behind it does not'),
+      }),
+    },
+    without: ['answer'],
+  },
   portal: {
     known: {
       tls: changed('tls', {
@@ -209,13 +263,91 @@ export const ILL = {
     without: ['answer'],
   },
   handshakeStalls: {
-    known: { tls: changed('tls', { chain: [], broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }) },
+    known: { tls: changed('tls', { chain: [], tookMs: 10_000, broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }) },
+    without: ['answer'],
+  },
+  edgeStands: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        tookMs: 10_000,
+        broken: faultOf('HANDSHAKE_TIMEOUT', 'x'),
+        second: [again('plain', 'silent'), again('nameless', 'silent'), again('short', 'silent')],
+      }),
+    },
+    without: ['answer'],
+  },
+  protocolHeld: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        tookMs: 10_000,
+        broken: faultOf('HANDSHAKE_TIMEOUT', 'x'),
+        second: [
+          { ...again('plain', 'answered'), chain: factsOf().known.tls!.chain, pinned: true, believed: false },
+          again('nameless', 'silent'),
+          again('short', 'silent'),
+        ],
+      }),
+    },
+    without: ['answer'],
+  },
+  nameHeld: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
+        second: [
+          again('plain', 'ended'),
+          { ...again('nameless', 'answered'), chain: factsOf().known.tls!.chain, pinned: true },
+          again('short', 'ended'),
+        ],
+      }),
+    },
+    without: ['answer'],
+  },
+  otherServerDeclines: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke', {
+          seen: { code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
+        }),
+        second: [
+          {
+            ...again('plain', 'answered'),
+            chain: [{ ...factsOf().known.tls!.chain[0]!, issuer: 'CN=Corporate-SSL-Inspection-CA' }],
+            ...{ pinned: false, believed: false },
+          },
+          again('nameless', 'alert'),
+          again('short', 'alert'),
+        ],
+      }),
+    },
+    without: ['answer'],
+  },
+  longAnswersLost: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        tookMs: 10_000,
+        broken: faultOf('HANDSHAKE_TIMEOUT', 'x'),
+        second: [again('plain', 'answered'), again('nameless', 'silent'), again('short', 'alert')],
+      }),
+      ping: { address: '203.0.113.7', via: 'eth0', saw: 'no echo at any size' },
+    },
     without: ['answer'],
   },
   narrowHandshake: {
     known: {
-      tls: changed('tls', { chain: [], broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }),
-      ping: { address: '203.0.113.7', throughBytes: 1400, lostBytes: 1420, saw: 'echoes up to 1400 bytes' },
+      tls: changed('tls', { chain: [], tookMs: 10_000, broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }),
+      ping: {
+        address: '203.0.113.7',
+        via: 'eth0',
+        throughBytes: 1400,
+        lostBytes: 1420,
+        saw: 'echoes up to 1400 bytes',
+      },
     },
     without: ['answer'],
   },
@@ -246,6 +378,13 @@ export const ILL = {
     },
   },
   certificateEnded: { known: { identity: { stored: true, drifted: [], notAfterMs: NOW_MS - HOUR_MS } } },
+  edgeCertificateEnded: {
+    known: {
+      tls: changed('tls', {
+        chain: factsOf().known.tls!.chain.map((one) => ({ ...one, notAfterMs: NOW_MS - HOUR_MS })),
+      }),
+    },
+  },
   keyExpiredAtControl: {
     known: {
       daemon: changed('daemon', {
@@ -278,11 +417,45 @@ export const ILL = {
       }),
     },
   },
+  stoodStill: {
+    known: {
+      daemon: changed('daemon', {
+        notes: [{ code: 'STOOD_STILL', detail: 'the machine of this process was suspended for 3600.0 s' }],
+      }),
+    },
+  },
   leaking: {
     known: {
       daemon: changed('daemon', {
         notes: [
           { code: 'MEMORY_LEAK_SUSPECTED', detail: 'resident memory grew from 100 MB to 160 MB in 5 min' },
+        ],
+      }),
+    },
+  },
+  appSilent: {
+    known: {
+      daemon: changed('daemon', {
+        notes: [
+          {
+            code: 'APP_SILENT',
+            detail:
+              'hr.example.com:8080: silent since 2026-05-30T09:00:00.000Z: 4 sessions of 2 users asked it and no byte came back',
+            seen: { saw: ['the last sent 117 B and gave up after 6 s'], fix: ['restart the application'] },
+          },
+        ],
+      }),
+    },
+  },
+  lookupsBusy: {
+    known: {
+      daemon: changed('daemon', {
+        notes: [
+          {
+            code: 'LOOKUPS_BUSY',
+            detail:
+              'every thread for look-ups is held by a name without an answer (24): a.example, b.example',
+          },
         ],
       }),
     },

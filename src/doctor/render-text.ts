@@ -1,4 +1,5 @@
-import { styleText } from 'node:util'
+import { paint } from '../base/paint.ts'
+import { shown } from '../base/visible-text.ts'
 import { type CheckLine, type Finding, headline, type Report } from './report.ts'
 
 const MARKS = { pass: '✓', fail: '✗', skip: '·', unknown: '?' } as const
@@ -7,22 +8,27 @@ const HEADLINE_STYLES = { fault: 'red', healthy: 'green', unknown: 'yellow' } as
 const FIELD_CHARS = 10
 const INDENT = ' '.repeat(2 + FIELD_CHARS)
 
-/** The whole report. @param colour Escape sequences are written only where somebody sees them. */
+/** The whole report; evidence is what others wrote. @param colour Escape sequences are written only where somebody sees them. */
 export function renderText(report: Report, colour: boolean): string {
   return `${renderFirst(report, colour)}\n${renderRest(report, colour)}`
 }
 
 /** The headline and what goes with it: known as soon as the first verdict is certain. */
-export function renderFirst(report: Pick<Report, 'outcome' | 'findings' | 'role'>, colour: boolean): string {
+export function renderFirst(
+  said: Pick<Report, 'outcome' | 'findings' | 'role' | 'slow'>,
+  colour: boolean,
+): string {
   const paint = painter(colour)
+  const report = shown(said)
   const [root] = report.findings
   const first = paint(HEADLINE_STYLES[report.outcome], headline(report))
   return root === undefined ? first : `${first}\n${findingText(root, paint)}`
 }
 
 /** Everything after that. */
-export function renderRest({ findings, checks, run, durationMs }: Report, colour: boolean): string {
+export function renderRest(report: Report, colour: boolean): string {
   const paint = painter(colour)
+  const { findings, checks, run, durationMs } = shown(report)
   const beside = findings.slice(1).flatMap((also) => {
     const first = paint('red', `also: ${also.hop} ${also.code}: ${also.cause}`)
     return ['', first, findingText(also, paint)]
@@ -34,7 +40,7 @@ export function renderRest({ findings, checks, run, durationMs }: Report, colour
 type Paint = (style: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
 
 function painter(colour: boolean): Paint {
-  return colour ? (style, text) => styleText(style, text, { validateStream: false }) : (_style, text) => text
+  return colour ? (style, text) => paint(style, text) : (_style, text) => text
 }
 
 function findingText(finding: Finding, paint: Paint): string {

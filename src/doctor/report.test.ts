@@ -29,7 +29,7 @@ test('text: hop, code and cause are the first line; then what was expected, seen
   )
   assert.deepEqual(lines.slice(1, 9), [
     '  expected  a connection to edge.example.com:443',
-    '  seen      203.0.113.7:443 no answer in 4 s',
+    '  seen      203.0.113.7:443 no answer in 10 s',
     '            the resolver 10.20.0.53 answers',
     '  fix       allow outbound TCP from this machine to 203.0.113.7 port 443',
     "            or, if this network has a proxy: echo 'PROXY:PORT' > /etc/backstitch/proxy",
@@ -53,7 +53,7 @@ test('the log event carries the headline, the evidence and the run', () => {
     { event: fields.event, hop: fields.hop, code: fields.code, run: fields.run, scenario: fields.scenario },
     { event: 'doctor.verdict', hop: 'edge', code: 'EGRESS_BLOCKED', run: 'run_1', scenario: 5 },
   )
-  assert.deepEqual(fields.seen, ['203.0.113.7:443 no answer in 4 s', 'the resolver 10.20.0.53 answers'])
+  assert.deepEqual(fields.seen, ['203.0.113.7:443 no answer in 10 s', 'the resolver 10.20.0.53 answers'])
 })
 
 const OUTCOMES: { name: string; change: Change; outcome: 'healthy' | 'fault' | 'unknown'; exit: number }[] = [

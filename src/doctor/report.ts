@@ -34,6 +34,8 @@ export interface Report {
   /** The headline first; then what is broken beside it. */
   readonly findings: readonly Finding[]
   readonly checks: readonly CheckLine[]
+  /** What works, and is slow: `TLS to the edge, against the pin: 6.2 s`. */
+  readonly slow?: readonly string[]
 }
 
 export interface CheckLine {
@@ -51,6 +53,8 @@ const ESSENTIAL: ReadonlySet<string> = new Set([
   'edge-tcp',
   'proxy',
   'edge-tls',
+  'app-session',
+  'upgrade',
   'app-name',
   'app-port',
   'listening',
@@ -63,8 +67,9 @@ export function reportOf(
 ): Report {
   const judged = new Set(judgements.map(({ check }) => check))
   const blind =
-    judgements.some(({ check, verdict }) => verdict.is === 'unknown' && ESSENTIAL.has(check)) ||
-    !judged.has(o.role === 'edge' || o.role === 'server' ? 'listening' : 'edge-tls')
+    judgements.some(
+      ({ check, verdict }) => verdict.is === 'unknown' && (verdict.blind || ESSENTIAL.has(check)),
+    ) || !judged.has(o.role === 'edge' || o.role === 'server' ? 'listening' : 'edge-tls')
   return {
     run: o.run,
     role: o.role,
@@ -73,7 +78,15 @@ export function reportOf(
     outcome: roots.length > 0 ? 'fault' : blind ? 'unknown' : 'healthy',
     findings: roots.map(findingOf),
     checks: judgements.map(lineOf),
+    slow: slowOf(judgements),
   }
+}
+
+function slowOf(judgements: readonly Judgement[]): string[] | undefined {
+  const slow = judgements.flatMap(({ title, verdict }) =>
+    verdict.is === 'pass' && verdict.slow !== undefined ? [`${title} ${verdict.slow}`] : [],
+  )
+  return slow.length === 0 ? undefined : slow
 }
 
 export function lineOf({ check, title, hop, verdict }: Judgement): CheckLine {
@@ -116,9 +129,15 @@ export function logFields(report: Report): Record<string, unknown> {
 }
 
 /** First line of every rendering: the hop, the code, and the cause in words. */
-export function headline({ outcome, findings, role }: Pick<Report, 'outcome' | 'findings' | 'role'>): string {
+export function headline({
+  outcome,
+  findings,
+  role,
+  slow,
+}: Pick<Report, 'outcome' | 'findings' | 'role' | 'slow'>): string {
   const [root] = findings
   if (root !== undefined) return `${root.hop} ${root.code}: ${root.cause}`
-  if (outcome === 'healthy') return `healthy: every hop that this ${role} can see works`
-  return 'unknown: nothing failed, but not everything could be looked at'
+  const but = slow === undefined ? '' : `; slow: ${slow.join('; ')}`
+  if (outcome === 'healthy') return `healthy: every hop that this ${role} can see works${but}`
+  return `unknown: nothing failed, but not everything could be looked at${but}`
 }

@@ -1,38 +1,43 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
-import { deadline } from '../base/deadline.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
 import { hostPort } from '../link/egress.ts'
 import { anonymousContext } from '../link/tls-context.ts'
 import { startTls } from '../link/tls-session.ts'
-import { verifyPinnedServer } from '../pki/verify.ts'
+import { FOR_CONTROL, verifyPinnedControl } from '../link/verify-server.ts'
 import { askInPlain, type PlainAnswer } from '../probe/first-line.ts'
 import { presentedChain, trustedBySystem } from '../probe/presented-chain.ts'
-import { ALPN_CONTROL } from '../wire/handover.ts'
 import type { TlsFacts } from './facts.ts'
+import type { Patience } from './patience.ts'
+import { lookAgain, type SecondLook } from './second-look.ts'
 
-const HANDSHAKE_MS = 4000
+/** After this long without an answer, others are asked for beside it. */
+const HEAD_START_MS = 1200
 
 export interface TlsLook {
   readonly edge: EdgeAddress
   /** Where the edge is, unless a proxy leads there. */
   readonly address?: string
   readonly pin?: Buffer
+  /** Another connection on the same way. */
+  readonly dial: () => Promise<net.Socket>
   readonly signal: AbortSignal
+  readonly patience: Patience
 }
 
 /** The handshake that enrolment makes, over a connection that stands; the socket is closed at the end. */
 export async function lookAtTls(socket: net.Socket, o: TlsLook): Promise<TlsFacts> {
-  const { edge, address, signal } = o
+  const { edge, address } = o
   const plain80 = address === undefined ? undefined : ask(address, 80, o)
   const startedAt = performance.now()
-  using limit = deadline(HANDSHAKE_MS, 'HANDSHAKE_TIMEOUT', `TLS with ${hostPort(edge)}`, signal)
+  const second = againAfter(HEAD_START_MS, o)
+  using limit = o.patience.signalFor('handshake', hostPort(edge))
   const tookMs = () => Math.round(performance.now() - startedAt)
   try {
     const secure = await startTls(socket, {
       context: anonymousContext(),
-      alpn: ALPN_CONTROL,
+      alpn: FOR_CONTROL,
       servername: edge.host,
       signal: limit,
     })
@@ -43,27 +48,41 @@ export async function lookAtTls(socket: net.Socket, o: TlsLook): Promise<TlsFact
     }
     const fault = o.pin && pinFault(secure, o.pin)
     secure.destroy()
+    second.cancel()
     return { ...facts, fault, plain: fault ? await plain80 : undefined }
   } catch (error) {
     const broken = asFault(error)
-    const sameport =
-      broken.code === 'HANDSHAKE_TIMEOUT' || address === undefined ? undefined : ask(address, edge.port, o)
-    const plain = (await sameport) ?? (await plain80)
-    return { chain: [], trustedBySystem: false, broken, plain, tookMs: tookMs() }
+    const stalls = broken.code === 'HANDSHAKE_TIMEOUT'
+    const sameport = stalls || address === undefined ? Promise.resolve(undefined) : ask(address, edge.port, o)
+    const took = tookMs()
+    const [plain, looks] = await Promise.all([sameport.then((said) => said ?? plain80), second.now()])
+    return { chain: [], trustedBySystem: false, broken, second: looks, plain, tookMs: took }
   } finally {
     socket.destroy()
   }
+}
+
+/** Looks again when that much time has passed, or when it is asked for; not once it is cancelled. */
+function againAfter(afterMs: number, o: TlsLook): { now(): Promise<SecondLook[]>; cancel(): void } {
+  let looks: Promise<SecondLook[]> | undefined
+  const now = () => {
+    clearTimeout(timer)
+    looks ??= lookAgain(o)
+    return looks
+  }
+  const timer = setTimeout(now, afterMs)
+  return { now, cancel: () => clearTimeout(timer) }
 }
 
 function ask(address: string, port: number, { edge, signal }: TlsLook): Promise<PlainAnswer | undefined> {
   return askInPlain({ address, port, host: edge.host }, { signal })
 }
 
-/** Whether it is an edge of the pinned tenant. At a time when the chain was valid: clocks are judged elsewhere. */
+/** Whether it is the control plane of the pinned tenant. At a time when the chain was valid: clocks are judged elsewhere. */
 function pinFault(secure: tls.TLSSocket, pin: Buffer): Fault | undefined {
   const nowMs = Math.max(0, ...presentedChain(secure).map(({ notBeforeMs }) => notBeforeMs)) + 1
   try {
-    verifyPinnedServer(secure, { pin, nowMs })
+    verifyPinnedControl(secure, { pin, nowMs })
     return undefined
   } catch (error) {
     return asFault(error)

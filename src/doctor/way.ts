@@ -6,17 +6,22 @@
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asFault, type Fault } from '../base/faults.ts'
+import { PATIENCE_MS } from '../base/patience.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
-import { dialEdge } from '../link/dial.ts'
-import { type Egress, type EgressInput, egressFor } from '../link/egress.ts'
-import { lookUp, type NameFacts, type ResolverFile } from '../probe/names.ts'
+import { type DialStep, dialEdge } from '../link/dial.ts'
+import { type Egress, type EgressInput, egressFor, hostPort } from '../link/egress.ts'
+import { lookUp, type NameFacts } from '../probe/names.ts'
 import { readNeighbour } from '../probe/next-hop.ts'
 import { pingSizes } from '../probe/ping.ts'
 import { findProxyHints, type ProxyHint } from '../probe/proxy-hints.ts'
+import type { ResolverFile } from '../probe/resolver-file.ts'
+import { lookForLostAnswers } from '../probe/return-path.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import { lookAtAnswers } from './answers.ts'
 import type { EgressFacts, Patient, TcpWay } from './facts.ts'
 import type { Gathering } from './gathering.ts'
+import { addressesBefore, type OtherAddress, othersOf } from './other-addresses.ts'
+import type { Patience } from './patience.ts'
 import { lookAtTls } from './tls-look.ts'
 
 export interface WayOptions {
@@ -25,9 +30,9 @@ export interface WayOptions {
   readonly resolvers: Promise<ResolverFile>
   readonly input: EgressInput
   readonly signal: AbortSignal
+  readonly patience: Patience
 }
 
-const DIAL_MS = 4000
 const PROXY_MS = 3000
 /** After this long without a connection, what else there is gets tried beside it. */
 const HEAD_START_MS = 700
@@ -48,18 +53,19 @@ export async function lookAtWay(g: Gathering, o: WayOptions): Promise<void> {
     return g.miss('the proxy setting cannot be used', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping')
   }
   const { egress } = setting
-  const proxied = egressFor(egress, edge.host) !== undefined
+  const proxied = egressFor(egress, edge) !== undefined
   if (proxied) g.miss('a proxy leads there', 'edgeName', 'tcp', 'ping')
   const name = proxied ? undefined : await nameOf(g, edge, o)
+  const before = proxied ? [] : await addressesBefore(patient)
   const addresses = name?.addresses.slice(0, MAX_ADDRESSES) ?? []
   if (!proxied && addresses.length === 0)
     return g.miss('the edge has no address', 'tcp', 'dial', 'tls', 'answer', 'ping')
   await Promise.all([
-    proxied ? undefined : g.look('tcp', straight(edge, addresses, o)),
+    proxied ? undefined : g.look('tcp', lookAtTcp(edge, addresses, { ...o, others: othersOf(name, before) })),
     proxied
       ? undefined
       : g.look('ping', pingSizes(addresses[0]!, signal), 'ping is not installed or not allowed'),
-    theWholeWay(g, edge, addresses[0], { patient, egress, signal }),
+    theWholeWay(g, edge, addresses[0], { ...o, egress: egress, proxied }),
   ])
 }
 
@@ -68,46 +74,86 @@ async function nameOf(g: Gathering, edge: EdgeAddress, o: WayOptions): Promise<N
     const itself = { name: edge.host, addresses: [edge.host], tookMs: 0, servers: [] }
     return g.look('edgeName', Promise.resolve(itself))
   }
-  const { servers } = await o.resolvers
-  return g.look('edgeName', lookUp(edge.host, servers, o))
+  using limit = o.patience.signalFor('name', 'the resolver')
+  return await g.look('edgeName', lookUp(edge.host, await o.resolvers, { signal: limit }))
 }
 
 async function theWholeWay(
   g: Gathering,
   edge: EdgeAddress,
   address: string | undefined,
-  { patient, egress, signal }: { patient: Patient; egress: Egress; signal: AbortSignal },
+  {
+    patient,
+    egress,
+    signal,
+    patience,
+    proxied,
+  }: Omit<WayOptions, 'egress'> & { egress: Egress; proxied: boolean },
 ): Promise<void> {
   const startedAt = performance.now()
-  const dial = () => dialEdge(edge, { egress, signal, timeoutMs: DIAL_MS })
+  let step: DialStep | undefined
+  const dial = async () => {
+    using limit = patience.signalFor(proxied ? 'proxy' : 'dial', proxied ? 'the proxy' : hostPort(edge))
+    const onStep = (to: DialStep) => {
+      step = to
+    }
+    return await dialEdge(edge, { egress, signal: limit, onStep })
+  }
   let fault: Fault | undefined
   const socket = await dial().catch((error: unknown) => {
     fault = asFault(error)
     return undefined
   })
-  g.have('dial', { fault, tookMs: Math.round(performance.now() - startedAt) })
+  const tookMs = Math.round(performance.now() - startedAt)
+  g.have('dial', { fault, tookMs, stood: step === 'connected' })
   if (socket === undefined) return g.miss('there is no connection', 'tls', 'answer')
-  const tls = await g.look('tls', lookAtTls(socket, { edge, address, pin: patient.pin, signal }))
+  const tls = await g.look(
+    'tls',
+    lookAtTls(socket, { edge, address, pin: patient.pin, dial, signal, patience }),
+  )
   if (tls === undefined || tls.broken !== undefined || tls.fault !== undefined) {
     return g.miss('no edge that proved itself', 'answer')
   }
-  await g.look('answer', lookAtAnswers(edge, { dial, signal }))
+  await g.look('answer', lookAtAnswers(edge, { dial, signal, patience }))
+}
+
+async function lookAtTcp(
+  edge: EdgeAddress,
+  addresses: readonly string[],
+  o: WayOptions & { readonly others: readonly OtherAddress[] },
+): Promise<TcpWay> {
+  const [way, others] = await Promise.all([
+    straight(edge, addresses, o),
+    Promise.all(
+      o.others.map(async ({ address, source }) => ({
+        ...(await tryTcp(address, edge.port, { signal: o.signal, timeoutMs: PROXY_MS })),
+        source,
+      })),
+    ),
+  ])
+  return { ...way, others }
 }
 
 /** Straight TCP to every address; and, where none stands soon, whatever tells a blocked port from a blocked network. */
 async function straight(edge: EdgeAddress, addresses: readonly string[], o: WayOptions): Promise<TcpWay> {
-  const { signal } = o
-  const all = Promise.all(
-    addresses.map((address) => tryTcp(address, edge.port, { signal, timeoutMs: DIAL_MS })),
-  )
+  const { signal, patience } = o
+  using limit = patience.signalFor('dial', hostPort(edge))
+  const enough = new AbortController()
+  const tried = { signal: AbortSignal.any([limit, enough.signal]), timeoutMs: PATIENCE_MS.dial }
+  const all = Promise.all(addresses.map((address) => tryTcp(address, edge.port, tried)))
   const soon = await Promise.race([all, wait(HEAD_START_MS, undefined, { signal })])
   if (soon?.some(({ is }) => is === 'open')) return { host: edge.host, attempts: soon, proxies: [] }
-  const [attempts, port443, proxies] = await Promise.all([
-    all,
+  const [returnPath, port443, proxies] = await Promise.all([
+    lookForLostAnswers({ address: addresses[0]!, port: edge.port }, signal),
     edge.port === 443 ? undefined : try443(addresses, signal),
     tryProxies(edge, addresses[0]!, o),
   ])
-  return { host: edge.host, attempts, port443, proxies }
+  // What explains the silence by another way needs no more of it.
+  const through = port443?.some(({ is }) => is === 'open') || proxies.some(({ takesUs }) => takesUs)
+  if (through || returnPath !== undefined) enough.abort()
+  const attempts = await all
+  const silent = attempts.some(({ is }) => is === 'silent')
+  return { host: edge.host, attempts, port443, proxies, returnPath: silent ? returnPath : undefined }
 }
 
 function try443(addresses: readonly string[], signal: AbortSignal): Promise<TcpFacts[]> {

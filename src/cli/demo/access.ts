@@ -17,7 +17,8 @@ export function accessFile(app: Application, password: string): string {
   const segment = {
     kind: 'segment',
     name: 'demo-wiki',
-    description: 'The web page and the echo of the demo',
+    description:
+      'The web page and the echo of the demo; addressCidrs says where they are: without it no connector dials its own machine',
     ...(app.host === app.address ? { cidrs: [`${app.address}/32`] } : { domains: [app.host] }),
     tcp: [String(app.webPort), String(app.echoPort)],
     addressCidrs: [`${app.address}/32`],

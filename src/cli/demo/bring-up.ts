@@ -5,9 +5,10 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { readDocuments } from '../../api/documents.ts'
+import { replaceFile } from '../../base/durable-file.ts'
 import { readStatus } from '../../base/status-socket.ts'
 import type { ClientStatus } from '../../client/status.ts'
 import type { ConnectorStatus } from '../../connector/status.ts'
@@ -17,7 +18,7 @@ import { Rest } from '../rest.ts'
 import { type Application, accessFile, GROUP, USER } from './access.ts'
 import type { Kept } from './kept.ts'
 import { Part } from './part.ts'
-import { backstitch } from './programs.ts'
+import { backstitch, settingsIn } from './programs.ts'
 import type { Site } from './site.ts'
 import { until } from './until.ts'
 
@@ -46,7 +47,7 @@ export async function bringUpServer(o: {
     name: 'server',
     command: backstitch(
       ...['server', '--json', '--state', control, '--listen', `${host}:${port}`, '--public-host', host],
-      ...['--drain', '0', '--config', path.join(control, 'server.yaml')],
+      ...['--drain', '0', '--config', settingsIn(control, 'server')],
     ),
     log: path.join(state, 'server.log'),
   })
@@ -60,7 +61,7 @@ export async function bringUpServer(o: {
     if (kept.application !== described) {
       const file = path.join(state, 'access.yaml')
       const text = accessFile(app, kept.password)
-      writeFileSync(file, text, { mode: 0o600 })
+      await replaceFile(file, text)
       await applyDocuments(rest, readDocuments(text, file))
       kept.application = described
     }
@@ -122,10 +123,8 @@ async function putKey(rest: Rest, folder: string): Promise<void> {
   const { key } = (await rest.call('/provisioning-keys', { method: 'POST', body })).body as { key: string }
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = path.join(folder, 'provision_key')
-  rmSync(file, { force: true })
-  writeFileSync(file, `${key}\n`, { mode: 0o600, flag: 'wx' })
   const { uid, gid } = statSync(folder)
-  if (process.getuid?.() === 0) chownSync(file, uid, gid)
+  await replaceFile(file, `${key}\n`, process.getuid?.() === 0 ? { owner: { uid, gid } } : {})
 }
 
 /** Signs in, as a person would once a day, and runs the client. */
@@ -137,7 +136,7 @@ export async function bringUpClient(o: {
 }): Promise<Part> {
   const { state, edge, pin, kept } = o
   const folder = path.join(state, 'client')
-  const common = ['client', '--state', folder, '--config', path.join(folder, 'client.yaml')]
+  const common = ['client', '--state', folder, '--config', settingsIn(folder, 'client')]
   await signIn(
     backstitch(
       ...common,

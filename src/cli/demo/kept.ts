@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { replaceFile } from '../../base/durable-file.ts'
 
 const keptSchema = z.object({
   edgePort: z.number(),
@@ -23,8 +24,6 @@ export function readKept(state: string): Kept {
   }
 }
 
-export function writeKept(state: string, kept: Kept): void {
-  const file = path.join(state, 'demo.json')
-  writeFileSync(`${file}.new`, JSON.stringify(kept, null, 2), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+export function writeKept(state: string, kept: Kept): Promise<void> {
+  return replaceFile(path.join(state, 'demo.json'), JSON.stringify(kept, null, 2))
 }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { portHolder } from '../../probe/port-holder.ts'
-import { takeLock } from './lock.ts'
 import { freePort } from './ports.ts'
 import { openWire } from './wire.ts'
 
@@ -26,26 +25,6 @@ test('a port that is taken: the next free one, and the process that holds it', a
   await once(server, 'close')
   assert.deepEqual(await freePort('127.0.0.1', port), { port })
   assert.equal(portHolder(port), undefined)
-})
-
-test('the lock keeps a second demo out, and one that was left behind does not', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'bs-lock-'))
-  const file = path.join(folder, 'demo.lock')
-  const lock = takeLock(file)
-  assert.deepEqual(takeLock(file), { heldBy: process.pid })
-  ;(lock as Disposable)[Symbol.dispose]()
-  for (const left of [
-    '',
-    '{"pid":1',
-    `{"pid":${process.pid},"started":"0"}`,
-    '{"pid":999999999,"started":"7"}',
-  ]) {
-    writeFileSync(file, left)
-    const taken = takeLock(file)
-    assert.ok(Symbol.dispose in taken, left)
-    taken[Symbol.dispose]()
-  }
-  rmSync(folder, { recursive: true })
 })
 
 test('a wire carries both ways and passes the end of each', async () => {

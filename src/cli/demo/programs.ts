@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { devNull } from 'node:os'
 import path from 'node:path'
 import type { Unprivileged } from './unprivileged.ts'
 
@@ -21,6 +23,12 @@ export function demoProgram(file: string, ...args: string[]): string[] {
   return [...node(CHECKOUT), path.join(import.meta.dirname, file), ...args]
 }
 
+/** Settings that somebody has put into a folder of the demo; else none, and not those of this machine. */
+export function settingsIn(folder: string, role: string): string {
+  const file = path.join(folder, `${role}.yaml`)
+  return existsSync(file) ? file : devNull
+}
+
 /** The connector, without rights. Its edge is named, since ports may have moved since it was enrolled. */
 export function connectorCommand(as: Unprivileged, edge: { host: string; port: number }): string[] {
   const main = path.join(as.checkout, 'src/cli/main.ts')
@@ -29,13 +37,6 @@ export function connectorCommand(as: Unprivileged, edge: { host: string; port: n
     ...as.prefix,
     ...node(as.checkout),
     ...[main, 'connector', '--state', state, '--key-file', path.join(state, 'provision_key')],
-    ...[
-      '--config',
-      path.join(state, 'connector.yaml'),
-      '--edge',
-      `${edge.host}:${edge.port}`,
-      '--drain',
-      '0',
-    ],
+    ...['--config', settingsIn(state, 'connector'), '--edge', `${edge.host}:${edge.port}`, '--drain', '0'],
   ]
 }

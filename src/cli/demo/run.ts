@@ -1,7 +1,10 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../../base/faults.ts'
+import { homeFolder } from '../../base/own-user.ts'
+import { lockState } from '../../base/state-lock.ts'
 import { readStatus } from '../../base/status-socket.ts'
+import { refuseStrangers, strangerFault, strangerOn } from '../../base/strangers.ts'
 import { EXIT } from '../exit-codes.ts'
 import { milliseconds } from '../session-line.ts'
 import { untilStopped } from '../signals.ts'
@@ -10,7 +13,6 @@ import { timeline } from '../timeline.ts'
 import { bringUpClient, bringUpConnector, bringUpServer } from './bring-up.ts'
 import { commandsText } from './commands-text.ts'
 import { readKept, writeKept } from './kept.ts'
-import { takeLock } from './lock.ts'
 import { freePort } from './ports.ts'
 import { prove } from './proof.ts'
 import { openSite } from './site.ts'
@@ -21,20 +23,18 @@ import { until } from './until.ts'
  *
  * @returns The exit code.
  */
-export async function runDemo(options: { state: string; namespace: boolean }): Promise<number> {
-  const state = path.resolve(options.state)
+export async function runDemo(options: {
+  state: string
+  /** By the person who started it. */
+  named: boolean
+  namespace: boolean
+}): Promise<number> {
+  const state = await ownState(path.resolve(options.state), options.named)
   // The connector runs as another user and has to come through; what is secret below is 0700 or 0600 by itself.
   mkdirSync(state, { recursive: true, mode: 0o755 })
-  const lock = takeLock(path.join(state, 'demo.lock'))
-  if ('heldBy' in lock) {
-    throw new Fault('STATE_IN_USE', `the demo runs already in ${state}: process ${lock.heldBy}`, {
-      hop: 'client',
-    })
-  }
-  using _lock = lock
+  await refuseStrangers(state, { code: 'STATE_UNWRITABLE', hop: 'client' }) // somebody else may have been first
+  using _held = await lockState(state, 'client')
   using stop = untilStopped()
-  const hangUp = () => process.kill(process.pid, 'SIGTERM')
-  process.once('SIGHUP', hangUp)
   const parts = new AsyncDisposableStack()
   try {
     const stopped = new Promise<'stopped'>((resolve) => {
@@ -53,11 +53,25 @@ export async function runDemo(options: { state: string; namespace: boolean }): P
     say(`The logs of all parts are in ${state}.`)
     return EXIT.FAULT
   } finally {
-    process.off('SIGHUP', hangUp)
     await parts.disposeAsync()
     if (stop.signal.aborted)
       say('Stopped; nothing is left running. The next start goes on with what is kept.')
   }
+}
+
+/**
+ * A checkout may belong to another user than root, who starts this in it: what is kept there they could change. It is then
+ * kept in the home of who starts it, unless a place was named.
+ */
+async function ownState(state: string, named: boolean): Promise<string> {
+  const stranger = await strangerOn(state)
+  if (stranger === undefined) return state
+  const home = named ? undefined : homeFolder()
+  if (home === undefined) throw strangerFault(state, stranger, { code: 'STATE_UNWRITABLE', hop: 'client' })
+  const own = path.join(home, path.basename(state))
+  await refuseStrangers(own, { code: 'STATE_UNWRITABLE', hop: 'client' })
+  say(`${stranger.path}: ${stranger.why}. What the demo makes is kept in ${own}.`)
+  return own
 }
 
 /** Brings every part up, shows the path once, prints what to do with it. @returns What rejects when a part ends by itself. */
@@ -92,7 +106,7 @@ async function start(
   kept.proxyPort = await port('local proxy', '127.0.0.1', kept.proxyPort)
   const client = parts.use(await bringUpClient({ state, edge, pin: server.facts.pin, kept }))
   line('client', `SOCKS5 and HTTP proxy on 127.0.0.1:${kept.proxyPort}`)
-  writeKept(state, kept)
+  await writeKept(state, kept)
 
   const first = await prove(server.rest, site.application, kept.proxyPort)
   const again = await prove(server.rest, site.application, kept.proxyPort)

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { chownSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { chownSync, lchownSync, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
+import { isMapped } from '../../base/user-namespace.ts'
 
 export interface Unprivileged {
   /** What goes before the command. */
@@ -79,13 +80,4 @@ function mountElsewhere(checkout: string, state: string): boolean {
 
 function ok(program: string, args: readonly string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0
-}
-
-/** In a user namespace, where uid 0 is somebody outside and nobody else is there. */
-function isMapped(): boolean {
-  try {
-    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
-  } catch {
-    return false
-  }
 }

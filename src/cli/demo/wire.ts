@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import { cutBehindWrites, cutSocket } from '../../mux/cut-socket.ts'
 
 /**
  * Carries every connection that comes in at one place to another, byte for byte. Two of these and a Unix socket
@@ -14,10 +15,10 @@ export async function openWire(from: net.ListenOptions, to: net.NetConnectOpts):
       [far, near],
     ] as const) {
       sockets.add(one)
-      one.on('error', () => other.destroy())
-      one.on('close', () => {
+      one.on('error', ignore)
+      one.once('close', () => {
         sockets.delete(one)
-        if (one.errored) other.destroy()
+        if (!one.readableEnded || !one.writableFinished) cutBehindWrites(other)
       })
       one.setNoDelay?.(true)
       one.pipe(other)
@@ -27,9 +28,11 @@ export async function openWire(from: net.ListenOptions, to: net.NetConnectOpts):
   await once(server, 'listening')
   return {
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets) cutSocket(socket)
       server.close()
       await once(server, 'close')
     },
   }
 }
+
+function ignore(): void {}

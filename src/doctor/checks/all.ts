@@ -1,5 +1,7 @@
 import type { Check } from '../check.ts'
-import { appAddress, appMtu, appName, appPort, appTls } from './application.ts'
+import { appSession } from './app-session.ts'
+import { appSilence } from './app-silence.ts'
+import { appAddress, appAnswer, appMtu, appName, appPort, appTls } from './application.ts'
 import { clock } from './clock.ts'
 import { controlPort } from './control-port.ts'
 import { control, running } from './daemon.ts'
@@ -9,7 +11,7 @@ import { edgeTcp } from './edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './edge-tls.ts'
 import { certificate, provisioningKey, seal } from './identity.ts'
 import { link } from './link.ts'
-import { descriptors, leak, overload } from './load.ts'
+import { descriptors, leak, lookups, overload } from './load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './machine.ts'
 import { edgeName, resolver } from './names.ts'
 import { proxy, proxySetting } from './proxy.ts'
@@ -39,15 +41,19 @@ export const CHECKS: readonly Check[] = [
   descriptors,
   control,
   running,
+  appSession,
   appName,
   appAddress,
   appPort,
+  appAnswer,
   appTls,
   appMtu,
+  appSilence,
   edgeChoice,
   controlPort,
   overload,
   leak,
+  lookups,
   flapping,
   upgradePackage,
   upgradeVersion,

@@ -1,13 +1,17 @@
 import net from 'node:net'
 import { hostPort } from '../../link/egress.ts'
-import { mayDial } from '../../policy/meant-networks.ts'
 import type { Stall } from '../../probe/stalls.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
-import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
-import type { AppFacts, Patient } from '../facts.ts'
+import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
+import type { AppFacts, Facts, Patient } from '../facts.ts'
 import { isWithin } from './addresses.ts'
-import { answeredNo, resolverCause, resolverFix, serverText } from './names.ts'
-import { attemptText, mtuFix, verifyHealthy } from './words.ts'
+import { answeredNo, noNameCause, notAsked, overriding, resolverFailure, serverText } from './names.ts'
+import { answering, asksResolver, givenBy, keptBy, sourcesText } from './other-way.ts'
+import { whyLost } from './return-path.ts'
+import { attemptText, hopOfRole, mtuFix, notTried, otherText, slowly, verifyHealthy } from './words.ts'
+
+/** Whoever dials it looks at it: a client has sessions to it, and knows of the last mile what those tell. */
+const isBesideIt = ({ patient }: Facts): boolean => patient.app !== undefined && patient.role !== 'client'
 
 /** What every path takes. */
 const MIN_MTU = 1280
@@ -16,31 +20,42 @@ export const appName: Check = check({
   name: 'app-name',
   title: 'the name of the application',
   hop: 'dns',
-  applies: ({ patient }) => patient.app !== undefined,
+  applies: isBesideIt,
   needs: ['app', 'resolvers'],
   after: ['link', 'resolver-file', 'resolver'],
   judge: ({ app, resolvers }, { patient }) => {
     const { name } = app
+    const own = notAsked(name)
+    if (own !== undefined) return own
     if (net.isIP(name.name) !== 0) return pass(name.name)
     const verify = { run: `getent ahosts ${name.name}`, expect: 'STREAM' }
-    const seen = [...name.servers.map(serverText), `getaddrinfo: ${name.errno ?? name.addresses.join(', ')}`]
+    const seen = [
+      ...name.servers.map(serverText),
+      `getaddrinfo: ${name.errno ?? name.addresses.join(', ')}`,
+      ...sourcesText(name),
+    ]
     const expected = `an address for ${name.name}`
     if (name.addresses.length > 0)
-      return wrongView(app, seen, patient) ?? pass(`${name.name} is ${name.addresses.join(', ')}`)
+      return (
+        wrongView(app, seen, patient) ??
+        overridden(app, seen, patient) ??
+        pass([`${name.name} is ${name.addresses.join(', ')}`, ...sourcesText(name)].join('; '))
+      )
+    const way = keptBy(name, resolvers)
+    const knows = name.servers.find(({ addresses }) => addresses.length > 0)
+    if (way !== undefined && (knows || !asksResolver(name))) {
+      const cause = knows ? `${way.who} The resolver ${knows.server} knows ${name.name}.` : way.who
+      return fail('APP_NAME_NXDOMAIN', { expected, seen, verify, cause, fix: way.fix })
+    }
     if (!answeredNo(name)) {
-      return fail('APP_RESOLVER_DOWN', {
-        expected,
-        seen,
-        verify,
-        cause: resolverCause(name, resolvers),
-        fix: resolverFix(resolvers),
-      })
+      const { cause, fix } = resolverFailure(name, resolvers, patient)
+      return fail('APP_RESOLVER_DOWN', { expected, seen, verify, cause, fix })
     }
     return fail('APP_NAME_NXDOMAIN', {
       expected,
       seen,
       verify,
-      cause: `The resolver of this connector answers, and says that there is no ${name.name}.`,
+      cause: noNameCause(name),
       fix: [
         `add the record of ${name.name} to its zone`,
         `or name a resolver that knows the zone in ${resolvers.path}`,
@@ -73,25 +88,48 @@ function wrongView({ name, target }: AppFacts, seen: string[], patient: Patient)
   })
 }
 
+/** It is not reached where programs here look for it, and is there by another source. */
+function overridden({ name, attempts, others }: AppFacts, seen: string[], patient: Patient): Judged {
+  if (attempts.some(({ is }) => is === 'open')) return undefined
+  const way = givenBy(name)
+  if (way?.isOtherName) {
+    return fail('APP_NAME_NXDOMAIN', {
+      expected: `an address for ${name.name}`,
+      seen: [...seen, ...attempts.map(attemptText)],
+      cause: `${way.who} ${name.addresses.join(', ')}, where it does not answer.`,
+      fix: way.fix,
+      verify: verifyHealthy(patient),
+    })
+  }
+  const other = answering(others)
+  if (other === undefined) return undefined
+  return fail('APP_NAME_WRONG_VIEW', {
+    expected: `the address of the application for ${name.name}`,
+    seen: [...seen, ...attempts.map(attemptText), otherText(other)],
+    ...overriding({ name, other, way, here: 'where it does not answer' }),
+    verify: verifyHealthy(patient),
+  })
+}
+
 export const appAddress: Check = check({
   name: 'app-address',
   title: 'the address of the application',
   hop: 'dns',
-  applies: ({ patient }) => patient.app !== undefined,
+  applies: isBesideIt,
   needs: ['app'],
   after: ['app-name'],
-  judge: ({ app: { name, target } }, { patient }) => {
-    const special = name.addresses.filter((address) => !mayDial(address, target.networks))
-    if (special.length === 0)
+  judge: ({ app: { name, refused, target } }, { patient }) => {
+    // As in a session, one that may be dialled is enough.
+    if (refused.length === 0 || refused.length < name.addresses.length)
       return pass(net.isIP(target.host) === 0 ? 'one that a segment may have' : 'given as an address')
     return fail('ADDRESS_FORBIDDEN', {
       hop: 'dns',
       expected: `an address of the application's network for ${name.name}`,
       seen: name.servers.map(serverText).concat(`getaddrinfo: ${name.addresses.join(', ')}`),
-      cause: `${special.join(', ')} is this machine itself, a special address, or no machine at all; a connector does not connect there.`,
+      cause: `A connector connects to none of them: ${refused.map(({ address, why }) => `${address} ${why}`).join(', ')}.`,
       fix: [
         `correct the record of ${name.name}`,
-        'or, if it is meant, add that network to the CIDRs of the segment',
+        'or, if it is meant, add that network to addressCidrs of the segment (to cidrs, if users give the address)',
       ],
       verify: verifyHealthy(patient),
     })
@@ -102,25 +140,34 @@ export const appPort: Check = check({
   name: 'app-port',
   title: 'TCP to the application',
   hop: 'application',
-  applies: ({ patient }) => patient.app !== undefined,
+  applies: isBesideIt,
   needs: ['app'],
   after: ['security-policy', 'link', 'app-address'],
   judge: ({ app }, { patient }) => {
     const open = app.attempts.find(({ is }) => is === 'open')
-    if (open !== undefined) return pass(attemptText(open))
-    return app.attempts.length === 0 ? unknown('no address to try') : closed(app, patient)
+    if (open !== undefined) return pass(attemptText(open), slowly('application', open.tookMs))
+    if (app.attempts.length === 0) return unknown('no address to try')
+    return notTried(app.attempts) ?? closed(app, patient)
   },
 })
 
-function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient: Patient): Judged {
+function closed(
+  { name, attempts, others = [], neighbours, target, returnPath, ping }: AppFacts,
+  patient: Patient,
+): Judged {
   const where = hostPort(target)
-  const answering = neighbours.filter(({ is }) => is === 'open')
+  const open = neighbours.filter(({ is }) => is === 'open')
   const inSegment = ({ port }: TcpFacts) =>
     target.ports?.some(([from, to]) => from <= port && port <= to) ?? false
-  const sibling = answering.find(inSegment)
-  const other = sibling === undefined ? answering[0] : undefined
+  const sibling = open.find(inSegment)
+  const other = sibling === undefined ? open[0] : undefined
   const asWell = sibling && `port ${sibling.port}, which the segment has too, answers: use that one`
-  const seen = [...attempts.map(attemptText), ...answering.map(attemptText)]
+  const seen = [
+    ...attempts.map(attemptText),
+    ...open.map(attemptText),
+    ...sourcesText(name),
+    ...others.map(otherText),
+  ]
   const verify = { run: `nc -zv -w 4 ${target.host} ${target.port}`, expect: 'succeeded' }
   const common = { expected: `a connection to ${where}`, seen, verify }
   const [first] = attempts
@@ -130,7 +177,7 @@ function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient:
       cause: `Nothing answers on port ${target.port}, but the application answers on ${other.port}.`,
       fix: [
         `let the application listen on ${target.port}`,
-        `or declare port ${other.port} in the segment that backstitch describe segment NAME shows, and use that one`,
+        `or declare port ${other.port} in the segment (backstitch describe segment SEGMENT), and use that one`,
       ],
       verify: verifyHealthy(patient),
     })
@@ -147,26 +194,31 @@ function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient:
     })
   }
   if (returnPath !== undefined) {
-    const { filtered, route } = returnPath
-    const counted = `${filtered} ${filtered === 1 ? 'answer' : 'answers'} dropped by the return path filter meanwhile`
-    return fail('RETURN_PATH_ASYMMETRIC', {
-      ...common,
-      seen: [...seen, counted, ...(route === undefined ? [] : [`ip route get: ${route}`])],
-      fix: [
-        `on the side of the application: route the source address of this connector back the way the request came`,
-        `ip route get ${first!.address}`,
-      ],
-    })
+    const { address, port } = first!
+    const self = hopOfRole(patient.role)
+    const side = 'the application'
+    const at = { side, address, port, self, hop: 'application', silent: 'APP_TIMEOUT' } as const
+    const { fault, seen: lost, ...why } = whyLost(returnPath, at)
+    return fail(fault, { ...common, ...why, seen: [...seen, ...lost] })
   }
   if (attempts.some(({ is }) => is === 'silent' || is === 'prohibited')) {
     const forbidden = attempts.some(({ is }) => is === 'prohibited')
+    const isThere = !forbidden && ping?.throughBytes !== undefined
     return fail(forbidden ? 'APP_UNREACHABLE' : 'APP_TIMEOUT', {
       ...common,
+      seen: [...seen, isThere ? `its machine is there: ${ping!.saw}` : ''],
       cause: forbidden
         ? 'Somebody on the way forbids the connection: a firewall that rejects.'
-        : 'The first packet gets no answer: a firewall drops it, or the machine is off.',
+        : isThere
+          ? `The machine is there, and port ${target.port} answers nothing: a firewall drops it, or the application takes no connection and its queue is full.`
+          : 'The first packet gets no answer: a firewall drops it, or the machine is off.',
       fix: [
         ...(asWell ? [asWell] : []),
+        ...(isThere
+          ? [
+              `on the machine of the application: ss -ltn 'sport = :${target.port}' (Recv-Q over Send-Q: it is stuck; restart it)`,
+            ]
+          : []),
         `allow TCP from this connector to ${first!.address} port ${target.port}`,
       ],
     })
@@ -174,19 +226,56 @@ function closed({ attempts, neighbours, target, returnPath }: AppFacts, patient:
   return fail('APP_UNREACHABLE', {
     ...common,
     cause: 'There is no way to this address from here.',
-    fix: [`ip route get ${first!.address}`],
+    fix: [
+      `ip route get ${first!.address}: by which router it is sent, or that there is no route`,
+      `then, on this machine or on that router: ip route add ${first!.address} via GATEWAY`,
+    ],
   })
 }
+
+/** Without a word of ours it is asked nothing that it could refuse: whoever ends the connection then wants nobody. */
+export const appAnswer: Check = check({
+  name: 'app-answer',
+  title: 'what the application does with a connection',
+  hop: 'application',
+  applies: isBesideIt,
+  needs: ['app'],
+  after: ['app-port'],
+  judge: ({ app: { attempts, hungUp, keeps, target } }, { patient }) => {
+    if (keeps) return pass('it keeps the connection')
+    if (hungUp === undefined) {
+      return attempts.some(({ is }) => is === 'open')
+        ? blind('a second connection did not stand, so what it does with one was not seen')
+        : unknown('no connection stood')
+    }
+    const { address, port, afterMs, errno } = hungUp
+    const end = errno === undefined ? 'closed by it in good order' : errno
+    return fail(errno === undefined ? 'APP_HUNG_UP' : 'APP_RESET', {
+      expected: `an application at ${hostPort(target)} that waits for a request, or greets`,
+      seen: [`${hostPort({ host: address, port })} connected, ${end} after ${afterMs} ms, without a byte`],
+      cause:
+        'Something takes each connection and ends it before it is asked: it wants nobody who comes from here, or what it needs itself is away.',
+      fix: [
+        'look at the log of the application, and at the list of addresses that it takes',
+        `curl -v http://${hostPort(target)}/`,
+      ],
+      verify: verifyHealthy(patient),
+    })
+  },
+})
 
 export const appTls: Check = check({
   name: 'app-tls',
   title: 'the certificate name of the application',
   hop: 'application',
-  applies: ({ patient }) => patient.app !== undefined,
+  applies: isBesideIt,
   needs: ['app'],
-  after: ['app-port'],
-  judge: ({ app: { tls, target } }) => {
-    if (tls === undefined) return undefined
+  after: ['app-port', 'app-answer'],
+  judge: ({ app: { attempts, tls, tlsUnseen, target } }) => {
+    if (tls === undefined) {
+      const open = attempts.some(({ is }) => is === 'open')
+      return open && tlsUnseen !== undefined ? unknown(`no certificate was seen: ${tlsUnseen}`) : undefined
+    }
     if (tls.fits) return pass(`has ${target.host}`)
     // About the name alone: whether the chain is trusted is the affair of the programs that connect.
     const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkhost ${target.host}`
@@ -207,13 +296,14 @@ export const appMtu: Check = check({
   name: 'app-mtu',
   title: 'large packets to the application',
   hop: 'application',
-  applies: ({ patient }) => patient.app !== undefined,
+  applies: isBesideIt,
   needs: ['app'],
   after: ['app-port'],
   judge: ({ app: { ping, stalls = [] } }, { patient }) => {
     const [stall] = stalls
     if (stall !== undefined) return stalled(stall, stalls, patient)
-    if (ping === undefined) return undefined
+    if (ping === undefined)
+      return blind('ping is not installed here, or this user may not use it: no size was tried')
     const { throughBytes, lostBytes, toldMtu, address, saw } = ping
     if (throughBytes === undefined) return unknown('the machine of the application answers no ping')
     if (lostBytes === undefined) return pass(`${throughBytes} bytes pass`)
@@ -224,7 +314,7 @@ export const appMtu: Check = check({
       expected: `packets of 1500 bytes to ${address}, or to be told the limit`,
       seen: [saw, `${throughBytes} bytes pass, ${lostBytes} are lost in silence`],
       cause: `The way to the application loses packets over ${throughBytes} bytes without a word: large transfers stand still.`,
-      fix: mtuFix(throughBytes),
+      fix: mtuFix(throughBytes, ping.via),
       verify: verifyHealthy(patient),
     })
   },
@@ -240,7 +330,7 @@ function stalled(stall: Stall, stalls: readonly Stall[], patient: Patient): Fail
       'a new connection to it opens, and no echo comes back at any size',
     ],
     cause: `The application takes connections, and packets of up to ${stall.packetBytes} bytes are sent to it again and again: long ones are lost on the way.`,
-    fix: mtuFix(MIN_MTU),
+    fix: mtuFix(MIN_MTU, stall.via),
     verify: verifyHealthy(patient),
   })
 }

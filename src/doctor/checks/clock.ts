@@ -18,7 +18,8 @@ export const clock: Check = check({
   judge: ({ sync, tls, answer }, { patient }) => {
     const proved = tls !== undefined && tls.fault === undefined && tls.broken === undefined
     const slowMs = (proved ? answer?.slowMs : undefined) ?? sync.slowMs
-    if (slowMs === undefined) return unknown(`no edge to compare with; ${sync.saw}`)
+    if (slowMs === undefined)
+      return unknown(`${proved ? 'the edge named no time' : 'no edge to compare with'}; ${sync.saw}`)
     const by = proved && answer?.slowMs !== undefined ? `the edge ${patient.edge?.host}` : sync.by
     const offset = `${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'} against ${by}`
     if (Math.abs(slowMs) <= MAX_SKEW_MS) return pass(offset)

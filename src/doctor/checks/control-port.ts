@@ -1,8 +1,12 @@
-import { hostPort } from '../../link/egress.ts'
+import type { Fault, FaultCode } from '../../base/faults.ts'
+import type { EdgeAddress } from '../../link/credentials.ts'
+import { hostPort, type OutboundProxy } from '../../link/egress.ts'
 import { howStopped } from '../../link/second-port.ts'
 import { ms } from '../../policy/edge-choice.ts'
-import { type Check, check, fail, pass } from '../check.ts'
-import { edgeText } from './words.ts'
+import { type Check, check, type Failure, fail, pass } from '../check.ts'
+import type { Patient } from '../facts.ts'
+import { proxyOf } from './proxy.ts'
+import { edgeText, verifyHealthy } from './words.ts'
 
 /** No outage: the port that every edge has was found open before this is asked. */
 export const controlPort: Check = check({
@@ -10,10 +14,10 @@ export const controlPort: Check = check({
   title: 'the second port of the edge',
   hop: 'edge',
   needs: ['edges'],
-  uses: ['daemon'],
+  uses: ['daemon', 'egress'],
   applies: ({ known }) => known.edges?.second !== undefined,
   after: ['resolver', 'edge-name', 'proxy-setting', 'proxy', 'edge-tcp', 'edge-tls'],
-  judge: ({ edges: { second }, daemon }, { patient }) => {
+  judge: ({ edges: { second }, daemon, egress }, { patient }) => {
     if (second === undefined) return undefined
     const { at, distance } = second
     const note = daemon?.notes?.find(({ code }) => code === 'CONTROL_PORT_BLOCKED')
@@ -22,21 +26,40 @@ export const controlPort: Check = check({
       return pass(`${hostPort(at)} answers, ${ms(distance.rttUs)} away${before}`)
     }
     const { fault } = distance
-    const { resolved } = fault.seen // who writes the rule needs addresses
-    const to = Array.isArray(resolved) && resolved.length > 0 ? resolved.join(', ') : at.host
+    const proxy = egress && proxyOf(egress, patient, at)
     return fail('CONTROL_PORT_BLOCKED', {
       expected: `a connection to port ${at.port} of ${at.host}`,
       seen: [
         `${hostPort(at)} ${howStopped(fault)} (${fault.code}: ${fault.detail})`,
+        proxy === undefined ? '' : `the way to it leads through the proxy ${hostPort(proxy)}`,
         `${edgeText(patient)} works and is used`,
         note === undefined ? '' : `the daemon says: ${note.detail}`,
       ],
       cause: `Port ${at.port} of the edge ${howStopped(fault)}; control connections take the port that every edge has.`,
-      fix: [
-        `allow outbound TCP from this machine to ${to} port ${at.port}`,
-        'or leave it: nothing but the second port is missing',
-      ],
-      verify: { run: `nc -zv -w 4 ${at.host} ${at.port}`, expect: 'succeeded' },
+      ...way(fault, { at, proxy, patient }),
     })
   },
 })
+
+/** What is to be changed lies on the way that it takes: with whoever runs the proxy, or the firewall, or inspects. */
+function way(
+  fault: Fault,
+  { at, proxy, patient }: { at: EdgeAddress; proxy: OutboundProxy | undefined; patient: Patient },
+): Pick<Failure, 'fix' | 'verify'> {
+  const leave = 'or leave it: nothing but the second port is missing'
+  if (BY_FIREWALL.has(fault.code) && proxy === undefined) {
+    const { resolved } = fault.seen // who writes the rule needs addresses
+    const to = Array.isArray(resolved) && resolved.length > 0 ? resolved.join(', ') : at.host
+    return {
+      fix: [`allow outbound TCP from this machine to ${to} port ${at.port}`, leave],
+      verify: { run: `nc -zv -w 4 ${at.host} ${at.port}`, expect: 'succeeded' },
+    }
+  }
+  const fix =
+    proxy === undefined
+      ? `exempt ${hostPort(at)} from TLS inspection and intrusion prevention`
+      : `allow CONNECT to ${hostPort(at)} on the proxy ${hostPort(proxy)}, without TLS inspection`
+  return { fix: [fix, leave], verify: verifyHealthy(patient) }
+}
+
+const BY_FIREWALL: ReadonlySet<FaultCode> = new Set(['EGRESS_BLOCKED', 'EGRESS_REJECTED', 'EDGE_UNREACHABLE'])

@@ -1,7 +1,8 @@
+import { wordsOf } from '../../base/fault-words.ts'
 import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import type { OomKill } from '../../probe/oom-kill.ts'
 import type { UnitFacts } from '../../probe/unit.ts'
-import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
+import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DaemonFacts, Facts, Patient } from '../facts.ts'
 import { edgeText, keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
 
@@ -13,6 +14,7 @@ const LOOKED_AT_HERE: ReadonlySet<string> = new Set([
   'EGRESS_REJECTED',
   'EDGE_UNREACHABLE',
   'TLS_INTERCEPTED',
+  'EDGE_CERT_EXPIRED',
   'HANDSHAKE_TIMEOUT',
   'PROXY_UNREACHABLE',
   'PROXY_AUTH',
@@ -41,8 +43,11 @@ export const control: Check = check({
   title: 'what the control plane says',
   hop: 'control',
   needs: ['daemon'],
+  uses: ['tls'],
   after: WAY,
-  judge: ({ daemon }, facts) => {
+  judge: ({ daemon, tls }, facts) => {
+    if (tls?.fault?.code === 'CONTROL_UNREACHABLE') return away(tls.fault.detail, facts)
+    if (daemon.unasked !== undefined || turnsAway(daemon)) return unasked(daemon)
     if (!daemon.answers) return unknown(`nobody to ask: no daemon answers at ${daemon.socket}`)
     const { fault, state = 'unknown' } = daemon
     if (fault === undefined) return pass(`the daemon is ${state}`)
@@ -53,8 +58,21 @@ export const control: Check = check({
   },
 })
 
+/** The edge proved who it is, and says that it cannot pass anybody on. */
+function away(detail: string, { patient }: Facts): Judged {
+  return fail('CONTROL_UNREACHABLE', {
+    expected: `a control plane behind the edge at ${edgeText(patient)}`,
+    seen: [detail],
+    cause: FAULTS.CONTROL_UNREACHABLE.cause,
+    fix: [FAULTS.CONTROL_UNREACHABLE.fix],
+    verify: verifyConnected(patient),
+  })
+}
+
 function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { patient }: Facts): Judged {
   const code = isFaultCode(fault.code) ? fault.code : 'INTERNAL'
+  const { group: GROUP, keyFile: KEYFILE, stateDir: STATE } = patient
+  const { cause, fix } = wordsOf({ code, seen: fault.seen ?? {} }, { GROUP, KEYFILE, STATE })
   return fail(code, {
     hop: isHop(fault.hop) ? fault.hop : undefined,
     expected: `a ${patient.role} that is connected`,
@@ -63,13 +81,9 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
       fault.detail,
       code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeText(patient)}` : '',
     ],
-    cause: FAULTS[code].cause,
-    fix: [
-      FAULTS[code].fix
-        .replaceAll('--group GROUP', keyFor(patient.role))
-        .replaceAll('KEYFILE', patient.keyFile ?? 'KEYFILE')
-        .replaceAll('STATE', patient.stateDir),
-    ],
+    cause,
+    // What is made for an edge names the edge, and not a group.
+    fix: [patient.role === 'edge' ? fix.replaceAll(/--group \S+/g, keyFor(patient)) : fix],
     verify: verifyConnected(patient),
   })
 }
@@ -87,6 +101,7 @@ export const running: Check = check({
   uses: ['identity'],
   after: ['state-directory', 'proxy-setting', 'seal'],
   judge: ({ daemon, identity }, { patient }) => {
+    if (daemon.unasked !== undefined || turnsAway(daemon)) return unasked(daemon)
     if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}${drift(daemon)}`)
     // A client may well run only while a command does.
     const expected = daemon.unit !== undefined || (identity?.stored && patient.role !== 'client')
@@ -97,6 +112,17 @@ export const running: Check = check({
     return down(daemon, patient)
   },
 })
+
+/** Whoever could not ask does not know that it is down. */
+function unasked({ socket, pid, silence, unasked: errno }: DaemonFacts): Judged {
+  if (errno !== undefined) return blind(`the daemon could not be asked at ${socket}: ${errno}`)
+  return blind(`process ${pid} runs and takes nobody more who asks at ${socket}: ${silence}`)
+}
+
+/** It ends the connection by itself: it runs, and has no descriptor or no room left for whoever asks. */
+function turnsAway({ silence, pid }: DaemonFacts): boolean {
+  return pid !== undefined && silence !== undefined && !silence.startsWith('no answer')
+}
 
 /** It healed the seal when it started: the file shows it no more. */
 function drift({ notes }: DaemonFacts): string {
@@ -124,7 +150,10 @@ function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patie
   })
 }
 
-function down({ socket, pid, unit, lastOutage, oomKill }: DaemonFacts, { role, stateDir }: Patient): Failure {
+function down(
+  { socket, silence, pid, unit, unitUnseen, lastOutage, oomKill }: DaemonFacts,
+  { role, stateDir }: Patient,
+): Failure {
   const name = unitOf(role)
   const looping =
     unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
@@ -137,9 +166,9 @@ function down({ socket, pid, unit, lastOutage, oomKill }: DaemonFacts, { role, s
     seen: [
       pid === undefined
         ? `nobody answers at ${socket}`
-        : `process ${pid} is there and says nothing at ${socket}`,
+        : `process ${pid} is there and says nothing at ${socket}${silence === undefined ? '' : `: ${silence}`}`,
       unit === undefined
-        ? 'there is no systemd unit'
+        ? (unitUnseen ?? 'there is no systemd unit')
         : `${unit.name}: ${loadText(unit)}${unit.active}, ${unit.enabled || 'not enabled'}, ${unit.restarts} restarts, last exit ${unit.exitStatus} (${unit.result ?? 'no result'})`,
       ...killedFor(oomKill),
       lastOutage ? `when it was last heard of: ${lastOutage}` : '',
@@ -153,10 +182,8 @@ function down({ socket, pid, unit, lastOutage, oomKill }: DaemonFacts, { role, s
       : looping || pid !== undefined
         ? [...startable, `journalctl -u ${name} -n 50`, `systemctl restart ${name}`]
         : [...startable, start],
-    verify:
-      unit === undefined
-        ? { run: `backstitch status --state ${stateDir}`, expect: 'process' }
-        : { run: `systemctl is-active ${name}`, expect: 'active' },
+    // A process that hangs is "active" to systemd, and "inactive" says it, too: only its own word counts.
+    verify: { run: `backstitch status --state ${stateDir}`, expect: ', version ' },
   })
 }
 

@@ -1,5 +1,5 @@
-import { type Check, check, fail, pass } from '../check.ts'
-import { edgeText, mtuFix, verifyHealthy } from './words.ts'
+import { blind, type Check, check, fail, pass } from '../check.ts'
+import { edgeText, gaveUpEarly, hardlyWaited, mtuFix, slowly, verifyHealthy } from './words.ts'
 
 /** IP and TCP with timestamps, and a TLS record around its content. */
 const PACKET_OVERHEAD_BYTES = 52
@@ -10,13 +10,15 @@ export const edgeRecords: Check = check({
   title: 'large TLS records to the edge',
   hop: 'edge',
   needs: ['answer'],
-  uses: ['ping', 'denials'],
+  uses: ['ping', 'denials', 'link'],
   after: ['edge-tls'],
-  judge: ({ answer: { records, fault }, ping }, { patient }) => {
+  judge: ({ answer: { records, fault }, ping, link }, { patient }) => {
     const through = records.filter(({ answered }) => answered).map(({ bytes }) => bytes)
     const lost = records.filter(({ answered }) => !answered).map(({ bytes }) => bytes)
-    if (lost.length === 0 || through.length === 0)
-      return fault === undefined ? pass('answered at every size') : undefined
+    if (fault !== undefined) return undefined // the next check says so
+    if (through.length === 0)
+      return blind('no request was answered at any size, though one was a moment before')
+    if (lost.length === 0) return pass('answered at every size')
     const largest = Math.max(...through)
     // Echoes that pass at every size say nothing about TCP: some boxes drop by protocol.
     const narrow = ping?.lostBytes === undefined ? undefined : ping
@@ -28,7 +30,7 @@ export const edgeRecords: Check = check({
         narrow?.saw ?? '',
       ],
       cause: 'Large packets are lost on the way without a word: small messages pass, transfers stand still.',
-      fix: mtuFix(measured),
+      fix: mtuFix(measured, ping?.via ?? link?.name),
       verify: verifyHealthy(patient),
     })
   },
@@ -39,20 +41,23 @@ export const upgrade: Check = check({
   title: 'the upgrade to a WebSocket',
   hop: 'edge',
   needs: ['answer'],
+  uses: ['daemon'],
   after: ['edge-tls', 'edge-records'],
-  judge: ({ answer }, { patient }) => {
+  judge: ({ answer }, { patient, known }) => {
     if (answer.fault !== undefined) {
+      const hardly = hardlyWaited('answer', answer.tookMs ?? 0, known)
+      if (hardly !== undefined && answer.tookMs !== undefined) return hardly
       return fail(answer.fault.code, {
         expected: `an answer of ${edgeText(patient)} to a small request`,
-        seen: [answer.fault.detail],
+        seen: [answer.fault.detail, gaveUpEarly('answer', answer.tookMs ?? 0, known) ?? ''],
         cause: 'TLS stands and the edge proved itself, and then it says nothing: it hangs or is overloaded.',
-        fix: ['look at the log and the load of the edge'],
+        fix: ['on the machine of the edge: look at its log and load, and restart it where it stands still'],
         verify: verifyHealthy(patient),
       })
     }
-    if (answer.upgrade === undefined) return undefined
+    if (answer.upgrade === undefined) return blind('the upgrade was tried, and not answered in time')
     const { status, ours, body } = answer.upgrade
-    if (ours) return pass('reaches the edge')
+    if (ours) return pass('reaches the edge', slowly('answer', answer.tookMs ?? 0))
     return fail('CONTROL_UNREACHABLE', {
       hop: 'edge',
       expected: 'the edge answers the upgrade itself',

@@ -1,24 +1,38 @@
 import { isIPv4 } from 'node:net'
 import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
-import { type Check, check, type Failure, fail, pass } from '../check.ts'
+import { type Check, check, type Failure, fail, type Judged, pass } from '../check.ts'
 import type { Facts, TcpWay } from '../facts.ts'
 import { noRoute, routerGone } from './no-route.ts'
+import { sourcesText } from './other-way.ts'
 import { isProxied } from './proxy.ts'
-import { attemptText, edgeText, verifyConnected } from './words.ts'
+import { whyLost } from './return-path.ts'
+import {
+  attemptText,
+  edgeText,
+  gaveUpEarly,
+  hardlyWaited,
+  hopOfRole,
+  notTried,
+  otherText,
+  slowly,
+  verifyConnected,
+} from './words.ts'
 
 export const edgeTcp: Check = check({
   name: 'edge-tcp',
   title: 'TCP to the edge',
   hop: 'edge',
   needs: ['tcp'],
-  uses: ['denials'],
+  uses: ['denials', 'daemon'],
   after: ['security-policy', 'link', 'edge-name', 'proxy-setting'],
   applies: (facts) => !isProxied(facts),
   judge: ({ tcp }, facts) => {
     const open = tcp.attempts.find(({ is }) => is === 'open')
-    if (open !== undefined) return pass(attemptText(open))
-    return proxyRequired(tcp, facts) ?? portBlocked(tcp) ?? notReached(tcp, facts)
+    if (open !== undefined) return pass(attemptText(open), slowly('dial', open.tookMs))
+    const own = notTried(tcp.attempts)
+    if (own !== undefined) return own
+    return proxyRequired(tcp, facts) ?? answersLost(tcp, facts) ?? portBlocked(tcp) ?? notReached(tcp, facts)
   },
 })
 
@@ -39,6 +53,22 @@ function proxyRequired(tcp: TcpWay, { patient }: Facts): Failure | undefined {
   })
 }
 
+/** What is sent arrives: no firewall on the way out is to blame. */
+function answersLost(tcp: TcpWay, { patient }: Facts): Failure | undefined {
+  const silent = tcp.attempts.find(({ is }) => is === 'silent')
+  if (tcp.returnPath === undefined || silent === undefined) return undefined
+  const { address, port } = silent
+  const self = hopOfRole(patient.role)
+  const where = { side: 'the edge', address, port, self, hop: 'edge', silent: 'EGRESS_BLOCKED' } as const
+  const { fault, seen, ...why } = whyLost(tcp.returnPath, where)
+  return fail(fault, {
+    ...why,
+    expected: `a connection to ${edgeText(patient)}`,
+    seen: [...tcp.attempts.map(attemptText), ...seen],
+    verify: { run: `nc -zv -w 4 ${tcp.host} ${port}`, expect: 'succeeded' },
+  })
+}
+
 function portBlocked(tcp: TcpWay): Failure | undefined {
   const through = tcp.port443?.find(({ is }) => is === 'open')
   if (through === undefined) return undefined
@@ -47,18 +77,27 @@ function portBlocked(tcp: TcpWay): Failure | undefined {
     expected: `a connection to port ${port} of ${tcp.host}`,
     seen: [...tcp.attempts.map(attemptText), attemptText(through)],
     cause: `The firewall on the way lets port 443 of the edge out and stops port ${port}.`,
-    fix: [`allow outbound TCP from this machine to ${tcp.host} port ${port}`],
+    fix: [`allow outbound TCP from this machine to ${addressesOf(tcp)} port ${port}`],
     verify: { run: `nc -zv -w 4 ${tcp.host} ${port}`, expect: 'succeeded' },
   })
 }
 
-function notReached(tcp: TcpWay, { patient, known }: Facts): Failure {
+function addressesOf({ attempts }: TcpWay): string {
+  return attempts.map(({ address }) => address).join(', ')
+}
+
+function notReached(tcp: TcpWay, { patient, known }: Facts): Judged {
   const has = (...kinds: TcpFacts['is'][]) => tcp.attempts.some(({ is }) => kinds.includes(is))
   const { port } = tcp.attempts[0]!
-  const addresses = tcp.attempts.map(({ address }) => address).join(', ')
+  const addresses = addressesOf(tcp)
   const common = {
     expected: `a connection to ${edgeText(patient)}`,
-    seen: [...tcp.attempts.map(attemptText), ...reachable(tcp, known)],
+    seen: [
+      ...tcp.attempts.map(attemptText),
+      ...reachable(tcp, known),
+      ...(known.edgeName === undefined ? [] : sourcesText(known.edgeName)),
+      ...(tcp.others ?? []).map(otherText),
+    ],
     verify: { run: `nc -zv -w 4 ${tcp.host} ${port}`, expect: 'succeeded' },
   }
   if (has('prohibited')) {
@@ -79,8 +118,13 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Failure {
     })
   }
   if (has('silent')) {
+    const [{ tookMs }] = tcp.attempts as [TcpFacts]
+    const hardly = hardlyWaited('dial', tookMs, known)
+    if (hardly !== undefined) return hardly
+    const early = gaveUpEarly('dial', tookMs, known)
     return fail('EGRESS_BLOCKED', {
       ...common,
+      seen: [...common.seen, early ?? ''],
       cause: 'The first packet gets no answer at all: a firewall on the way drops it.',
       fix: [
         `allow outbound TCP from this machine to ${addresses} port ${port}`,
@@ -113,7 +157,10 @@ function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'ca
   return {
     seen,
     cause: 'There is no way to this address: no route from here, or nobody at its end.',
-    fix: [`ip route get ${address}`],
+    fix: [
+      `ip route get ${address}: by which router it is sent, or that there is no route`,
+      `then, on this machine or on that router: ip route add ${address} via GATEWAY`,
+    ],
   }
 }
 
@@ -127,7 +174,7 @@ function deadRouter({ attempts }: TcpWay): string | undefined {
 /** What does answer, so that "the network is down" is said only when it is. */
 function reachable(tcp: TcpWay, known: Facts['known']): string[] {
   const servers =
-    known.edgeName?.servers.filter(({ said }) => said !== 'timeout' && !/^E[A-Z]/.test(said)) ?? []
+    known.edgeName?.servers.filter(({ said }) => !/^(timeout|unknown|not a name|E[A-Z])/.test(said)) ?? []
   const proxies = tcp.proxies.map(
     ({ source, saw, ...at }) => `proxy ${hostPort(at)}, named by ${source}: ${saw}`,
   )

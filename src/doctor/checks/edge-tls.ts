@@ -1,52 +1,78 @@
 import { rfc3339 } from '../../base/clock.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { Facts, TlsFacts } from '../facts.ts'
+import { losesLong, secondTexts, stranger, whyDeclined } from './declined.ts'
 import { inspectionVendor } from './inspection-vendors.ts'
-import { edgeText, mtuFix, seconds, span, verifyConnected, verifyHealthy } from './words.ts'
+import {
+  edgeText,
+  gaveUpEarly,
+  hardlyWaited,
+  mtuFix,
+  seconds,
+  slowly,
+  span,
+  verifyConnected,
+  verifyHealthy,
+} from './words.ts'
+
+/** What every path takes. */
+const LEAST_MTU = 1280
 
 export const edgeTls: Check = check({
   name: 'edge-tls',
   title: 'TLS to the edge, against the pin',
   hop: 'edge',
   needs: ['tls'],
-  uses: ['ping'],
+  uses: ['ping', 'daemon'],
   after: ['edge-tcp', 'proxy'],
   judge: ({ tls, ping }, facts) => {
     if (tls.broken !== undefined) return noHandshake(tls, ping, facts)
     if (tls.fault?.code === 'TLS_INTERCEPTED') return portal(tls, facts) ?? intercepted(tls, facts)
-    if (tls.fault !== undefined) return stranger(tls, facts)
+    if (tls.fault?.code === 'CONTROL_UNREACHABLE') return pass(tls.fault.detail)
+    if (tls.fault !== undefined) return notControl(tls, facts)
     if (facts.patient.pin === undefined) return unknown('no pin is known: it stands in the provisioning key')
-    return pass(`the chain ends in the pinned tenant CA, ${tls.tookMs} ms`)
+    return pass(`the chain ends in the pinned tenant CA, ${tls.tookMs} ms`, slowly('handshake', tls.tookMs))
   },
 })
 
-function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts): Failure {
+function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts): Judged {
   const { patient } = facts
   const portalFound = portal(tls, facts)
   if (portalFound !== undefined) return portalFound
   const expected = `a TLS handshake with ${edgeText(patient)}`
-  const verify = { run: `openssl s_client -connect ${edgeText(patient)} </dev/null`, expect: 'TLSv1.3' }
+  const verify = verifyHealthy(patient) // what is held back is our handshake: that of another program proves nothing
   const fault = tls.broken!
-  if (fault.code === 'HANDSHAKE_TIMEOUT' && ping?.lostBytes !== undefined) return narrow(ping, facts, tls)
-  if (fault.code === 'HANDSHAKE_TIMEOUT') {
-    return fail('HANDSHAKE_TIMEOUT', {
-      expected,
-      seen: ['TCP connects', `no end of the handshake in ${seconds(tls.tookMs)}`, ping?.saw ?? ''],
-      cause:
-        'The connection opens, and then the handshake stands still: something on the way holds TLS back.',
-      fix: [`exempt ${edgeText(patient)} from TLS inspection and intrusion prevention`],
-      verify,
-    })
-  }
-  return fail('EDGE_UNREACHABLE', {
+  const stalls = fault.code === 'HANDSHAKE_TIMEOUT'
+  if (stalls && ping?.lostBytes !== undefined) return narrow(ping, facts, tls)
+  if (stalls && losesLong(tls, ping)) return longLost(tls, ping, facts)
+  const other = stranger(tls)
+  if (other !== undefined)
+    return intercepted({ ...tls, chain: other.chain }, facts, secondTexts(tls.second ?? []))
+  const hardly = stalls ? hardlyWaited('handshake', tls.tookMs, facts.known) : undefined
+  if (hardly !== undefined) return hardly
+  const early = stalls ? gaveUpEarly('handshake', tls.tookMs, facts.known) : undefined
+  const met = stalls ? `no end of the handshake in ${seconds(tls.tookMs)}` : fault.detail
+  return fail(stalls ? 'HANDSHAKE_TIMEOUT' : 'EDGE_UNREACHABLE', {
     expected,
-    seen: ['TCP connects', fault.detail],
-    cause: 'The connection opens and is ended in the middle of the handshake.',
-    fix: [
-      `exempt ${edgeText(patient)} from TLS inspection and intrusion prevention`,
-      'look at the log of the edge',
-    ],
+    seen: ['TCP connects', met, early ?? '', ...secondTexts(tls.second ?? []), ping?.saw ?? ''],
+    ...whyDeclined(tls, edgeText(patient)),
     verify,
+  })
+}
+
+/** No echo comes back at any size, so nobody has measured; that short answers come and long ones do not says enough. */
+function longLost(tls: TlsFacts, ping: Facts['known']['ping'], { patient }: Facts): Failure {
+  return fail('PATH_MTU', {
+    expected: `packets of 1500 bytes between this machine and ${edgeText(patient)}`,
+    seen: [
+      'TCP connects, and a short answer (a TLS alert) comes at once',
+      `no end of the handshake in ${seconds(tls.tookMs)}: its answer fills more than one packet`,
+      ping?.saw ?? 'ping is not installed or not allowed',
+    ],
+    cause:
+      'Large packets are lost on the way, and so is the message that says so: short answers come, the certificate of the edge does not.',
+    fix: mtuFix(LEAST_MTU, ping?.via),
+    verify: verifyHealthy(patient),
   })
 }
 
@@ -62,7 +88,7 @@ function narrow(ping: NonNullable<Facts['known']['ping']>, { patient }: Facts, t
     ],
     cause:
       'Large packets are lost on the way, and the message that says so is lost too: the handshake stands still.',
-    fix: mtuFix(through),
+    fix: mtuFix(through, ping.via),
     verify: verifyHealthy(patient),
   })
 }
@@ -84,7 +110,7 @@ function portal({ plain, chain }: TlsFacts, { patient }: Facts): Failure | undef
   })
 }
 
-function intercepted(tls: TlsFacts, { patient }: Facts): Failure {
+function intercepted(tls: TlsFacts, { patient }: Facts, more: readonly string[] = []): Failure {
   const leaf = tls.chain[0]
   const vendor = tls.chain.map(({ issuer }) => inspectionVendor(issuer)).find((name) => name !== undefined)
   const edge = edgeText(patient)
@@ -99,15 +125,13 @@ function intercepted(tls: TlsFacts, { patient }: Facts): Failure {
             `subject=${leaf.subject}`,
             `last of the chain: SHA-256 ${tls.chain.at(-1)!.sha256}`,
             `trusted by other programs of this machine: ${tls.trustedBySystem ? 'yes' : 'no'}`,
+            ...more,
           ],
     cause: `${whoResigns(tls, vendor)} The edge is pinned, so nothing was sent.`,
     fix: [
       `exempt ${edge} from TLS inspection${vendor ? ` in ${vendor}` : ` (issuer ${leaf?.issuer ?? 'unknown'})`}`,
     ],
-    verify: {
-      run: `openssl s_client -connect ${edge} -alpn backstitch-control/1 </dev/null 2>/dev/null | openssl x509 -noout -issuer`,
-      expect: 'Backstitch intermediate',
-    },
+    verify: verifyHealthy(patient), // by the pin: the edge of another tenant has an issuer of the same name
   })
 }
 
@@ -118,13 +142,13 @@ function whoResigns(tls: TlsFacts, vendor: string | undefined): string {
   return 'Another server than the edge of this tenant answers, or TLS is ended on the way and signed again.'
 }
 
-function stranger(tls: TlsFacts, { patient }: Facts): Failure {
+function notControl(tls: TlsFacts, { patient }: Facts): Failure {
   const { code, detail } = tls.fault!
   return fail(code, {
     hop: 'edge',
-    expected: `an edge at ${edgeText(patient)}`,
+    expected: `the control plane behind ${edgeText(patient)}`,
     seen: [detail, ...tls.chain.slice(0, 1).map(({ subject }) => `subject=${subject}`)],
-    cause: 'The certificate is of the tenant CA, but not that of an edge.',
+    cause: 'The certificate is of the tenant CA, but not that of the control plane.',
     fix: [`correct the edge address, which comes from ${patient.edge?.source ?? 'the configuration'}`],
     verify: verifyConnected(patient),
   })
@@ -142,8 +166,7 @@ export const edgeCertificate: Check = check({
     const ended = tls.chain.find(({ notAfterMs }) => notAfterMs <= trueMs)
     if (ended === undefined)
       return tls.chain.length === 0 ? undefined : pass(`until ${rfc3339(tls.chain[0]!.notAfterMs)}`)
-    return fail('CERT_EXPIRED', {
-      hop: 'edge',
+    return fail('EDGE_CERT_EXPIRED', {
       expected: 'certificates that have not ended',
       seen: [
         `subject=${ended.subject}`,

@@ -1,7 +1,8 @@
 import { hostPort } from '../../link/egress.ts'
-import { type Check, check, fail, pass, unknown } from '../check.ts'
+import { blind, type Check, check, fail, pass, unknown } from '../check.ts'
 import type { Patient } from '../facts.ts'
 import type { EdgeHost } from '../host-look.ts'
+import { answeredNo, serverText } from './names.ts'
 import { attemptText, span, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
@@ -25,7 +26,7 @@ export const listening: Check = check({
     const unit = unitOf(patient.role)
     const common = {
       expected: `an edge at ${hostPort(listen)}`,
-      verify: { run: `ss -ltn 'sport = :${listen.port}'`, expect: 'LISTEN' },
+      verify: verifyHealthy(patient), // that somebody listens does not make it an edge
     }
     if (attempt.is === 'open') {
       return fail('LISTEN_FAILED', {
@@ -34,7 +35,6 @@ export const listening: Check = check({
         seen: [attemptText(attempt), `held by ${heldBy ?? 'a process that cannot be seen by this user'}`],
         cause: 'Something else holds the port: what answers there is no edge.',
         fix: [`stop what holds port ${listen.port}, then: systemctl restart ${unit}`],
-        verify: verifyHealthy(patient),
       })
     }
     return fail('DAEMON_DOWN', {
@@ -43,6 +43,33 @@ export const listening: Check = check({
       seen: [attemptText(attempt)],
       cause: `Nothing listens on port ${listen.port}: the ${patient.role} does not run, or listens elsewhere.`,
       fix: [`systemctl start ${unit}`, `journalctl -u ${unit} -n 50`],
+    })
+  },
+})
+
+/** The edge of a server listens and carries whatever becomes of the control plane behind it. */
+export const controlPlane: Check = check({
+  name: 'control-plane',
+  title: 'the control plane behind the edge',
+  hop: 'control',
+  applies: ({ patient }) => patient.role === 'server',
+  needs: ['host'],
+  after: ['listening'],
+  judge: ({ host: { certificates } }, { patient }) => {
+    const shows = (whose: 'tenant' | 'public') => certificates.some((one) => one.whose === whose)
+    if (!shows('tenant')) return unknown('no edge answers here')
+    if (shows('public')) return pass('it answers through the edge')
+    const unit = unitOf(patient.role)
+    return fail('CONTROL_UNREACHABLE', {
+      expected: 'a control plane that ends the HTTPS which the edge passes on',
+      seen: ['the edge answers, and nobody in what it passes on'],
+      cause:
+        'The control plane has ended, is being started again, or stands still; the edge goes on without it.',
+      fix: [
+        `journalctl -u ${unit} -n 50, and what part.ended or part.failed says there`,
+        `where it stands still: systemctl restart ${unit}`,
+      ],
+      verify: verifyHealthy(patient),
     })
   },
 })
@@ -92,6 +119,10 @@ export const hostName: Check = check({
         `${name.addresses.join(', ')}, ${here ? 'this machine' : 'another machine: NAT or balancer'}`,
       )
     }
+    if (!answeredNo(name)) {
+      const said = [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`].join('; ')
+      return blind(`nobody could say whether ${publicHost} has an address: ${said}`)
+    }
     return fail('EDGE_NAME_NXDOMAIN', {
       expected: `an address for ${publicHost}`,
       seen: [
@@ -114,6 +145,7 @@ export const connectionTracking: Check = check({
   after: [],
   judge: ({ host: { tracked } }, { patient }) => {
     if (tracked === undefined) return pass('none are tracked')
+    if ('unread' in tracked) return blind(`tracked connections could not be counted: ${tracked.unread}`)
     const saw = `${tracked.count} of ${tracked.max}`
     if (tracked.count < tracked.max * FULL) return pass(saw)
     return fail('CONNTRACK_FULL', {

@@ -1,5 +1,6 @@
 import { rfc3339 } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { KeyFacts, Patient } from '../facts.ts'
 import { newKey, span, verifyConnected, verifyEnrolled } from './words.ts'
@@ -93,9 +94,15 @@ function signedOut(patient: Patient): Judged {
     expected: `a signed-in user in ${patient.stateDir}`,
     seen: [`${patient.stateDir}/profile.json does not exist`],
     cause: 'Nobody has signed in on this device.',
-    fix: ['backstitch client login --edge EDGE:PORT --pin PIN --user NAME'],
-    verify: { run: 'backstitch client status', expect: 'certificate  until' },
+    fix: [signInFirst(patient)],
+    verify: { run: `backstitch client status --state ${patient.stateDir}`, expect: 'certificate  until' },
   })
+}
+
+/** What an admin has given to whoever signs in for the first time; what is known here already is filled in. */
+function signInFirst({ edge, pin }: Patient): string {
+  const where = edge === undefined ? 'EDGE:PORT' : hostPort(edge)
+  return `backstitch client login --edge ${where} --pin ${pin?.toString('hex') ?? 'PIN'} --user NAME`
 }
 
 /** By the clock of the edge where it is known: a wrong clock here must not make a certificate look ended. */
@@ -106,7 +113,7 @@ export const certificate: Check = check({
   needs: ['identity'],
   uses: ['answer'],
   after: ['seal', 'clock'],
-  judge: ({ identity: { notAfterMs }, answer }, { nowMs, patient }) => {
+  judge: ({ identity: { notAfterMs, user }, answer }, { nowMs, patient }) => {
     if (notAfterMs === undefined) return undefined
     const leftMs = notAfterMs - (nowMs + (answer?.slowMs ?? 0))
     if (leftMs > 0) return pass(`until ${rfc3339(notAfterMs)}, ${span(leftMs)} left`)
@@ -114,8 +121,12 @@ export const certificate: Check = check({
     return fail(client ? 'REAUTH_NEEDED' : 'CERT_EXPIRED', {
       expected: 'a certificate that has not ended',
       seen: [`not after ${rfc3339(notAfterMs)}: ended ${span(leftMs)} ago`],
-      cause: 'It was not renewed in time: the machine was off or cut off for longer than its life.',
-      fix: client ? ['backstitch client login --user NAME'] : [newKey(patient)],
+      cause: client
+        ? 'The sign-in that it rests on has ended, or it was not renewed in time: the machine was off or cut off.'
+        : 'It was not renewed in time: the machine was off or cut off for longer than its life.',
+      fix: client
+        ? [user === undefined ? 'backstitch client login' : `backstitch client login --user ${user}`]
+        : [newKey(patient)],
       verify: verifyConnected(patient),
     })
   },

@@ -1,6 +1,7 @@
-import { type Check, check, fail, pass } from '../check.ts'
-import type { FactTable } from '../facts.ts'
-import { unitOf, verifyHealthy } from './words.ts'
+import { hostPort } from '../../link/egress.ts'
+import { blind, type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
+import type { Facts, FactTable } from '../facts.ts'
+import { keyFor, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
 const MIN_MEMORY_SHARE = 0.04
@@ -12,9 +13,13 @@ export const descriptors: Check = check({
   title: 'file descriptors of the daemon',
   hop: 'self',
   needs: ['load'],
+  uses: ['daemon'],
   after: [],
-  judge: ({ load: { descriptors: found } }, { patient }) => {
-    if (found === undefined) return undefined
+  judge: ({ load: { descriptors: found }, daemon }, { patient }) => {
+    if (found === undefined) {
+      if (daemon?.pid === undefined) return undefined // nobody runs whose they could be
+      return blind(`descriptors of process ${daemon.pid} cannot be seen by this user`)
+    }
     const { pid, open, limit } = found
     if (open < limit * FULL) return pass(`${open} of ${limit} in process ${pid}`)
     return fail('FD_EXHAUSTED', {
@@ -36,10 +41,12 @@ export const overload: Check = check({
   title: 'processor, memory and local ports',
   hop: 'self',
   needs: ['load'],
-  uses: ['daemon'],
+  uses: ['daemon', 'tcp', 'app'],
   after: [],
   judge: ({ load }, { patient, known }) => {
-    const over = [...saidByItself(known.daemon), ...findings(load)]
+    const found = findings(load)
+    const over = [...saidByItself(known.daemon), ...found, ...(found.length > 0 ? [] : withoutPort(known))]
+    if (load.memoryTotalBytes === 0) return blind('/proc/meminfo cannot be read: memory is not known')
     const summary = `load ${load.load1.toFixed(1)} on ${load.cpus} processors, ${percent(memoryFree(load))} of memory free`
     if (over.length === 0) return pass(summary)
     return fail('CONNECTOR_OVERLOADED', {
@@ -47,7 +54,7 @@ export const overload: Check = check({
       seen: [...over.map(({ saw }) => saw), summary],
       cause: over.map(({ cause }) => cause).join(' '),
       fix: [
-        'add a connector to the group: backstitch key create --group GROUP',
+        `add a connector to the group: backstitch key create ${keyFor({ role: 'connector', group: patient.group })}`,
         'or give this machine more of what it lacks',
         'ps -eo rss,pcpu,pid,args --sort=-rss | head -8',
       ],
@@ -63,8 +70,9 @@ export const leak: Check = check({
   hop: 'self',
   needs: ['daemon'],
   after: ['daemon'],
-  judge: ({ daemon: { answers, notes = [] } }, { patient }) => {
-    if (!answers) return undefined
+  judge: ({ daemon }, { patient }) => {
+    const { answers, notes = [] } = daemon
+    if (!answers) return notAsked(daemon)
     const note = notes.find(({ code }) => code === 'MEMORY_LEAK_SUSPECTED')
     if (note === undefined) return pass('it does not only grow')
     return fail('MEMORY_LEAK_SUSPECTED', {
@@ -78,6 +86,35 @@ export const leak: Check = check({
     })
   },
 })
+
+/** A look of our own finds a free thread: this process is not the daemon. */
+export const lookups: Check = check({
+  name: 'lookups',
+  title: 'look-ups of names by the daemon',
+  hop: 'self',
+  needs: ['daemon'],
+  after: ['daemon'],
+  judge: ({ daemon }, { patient }) => {
+    const { answers, notes = [] } = daemon
+    if (!answers) return notAsked(daemon)
+    const note = notes.find(({ code }) => code === 'LOOKUPS_BUSY')
+    if (note === undefined) return pass('none had to wait in vain')
+    return fail('LOOKUPS_BUSY', {
+      expected: 'a free thread for every name that is asked for',
+      seen: [`the daemon says: ${note.detail}`],
+      fix: [
+        'repair the resolver of the names that are said to be silent, or take them out of use',
+        `or systemctl edit ${unitOf(patient.role)}, with: Environment=UV_THREADPOOL_SIZE=256`,
+      ],
+      verify: verifyHealthy(patient),
+    })
+  },
+})
+
+/** What only the daemon knows, of one that could not be asked. Where none runs there is nothing to know. */
+export function notAsked({ unasked }: FactTable['daemon']): Judged {
+  return unasked === undefined ? undefined : unknown(`the daemon could not be asked: ${unasked}`)
+}
 
 /** The daemon has looked for minutes, and knows what its own limits are; this look takes one second. */
 function saidByItself(daemon: FactTable['daemon'] | undefined): { saw: string; cause: string }[] {
@@ -111,6 +148,17 @@ function findings(load: FactTable['load']): { saw: string; cause: string }[] {
     })
   }
   return found
+}
+
+/** Ports are counted for the machine; those to one destination can be used up while others are free. */
+function withoutPort({ tcp, app }: Facts['known']): { saw: string; cause: string }[] {
+  const attempts = [...(tcp?.attempts ?? []), ...(app?.attempts ?? [])]
+  const lost = attempts.find(({ is, errno }) => is === 'unasked' && errno === 'EADDRNOTAVAIL')
+  if (lost === undefined) return []
+  const where = hostPort({ host: lost.address, port: lost.port })
+  return [
+    { saw: `${where}: EADDRNOTAVAIL`, cause: `There is no local port left for a connection to ${where}.` },
+  ]
 }
 
 function memoryFree({ memoryTotalBytes, memoryAvailableBytes }: FactTable['load']): number {

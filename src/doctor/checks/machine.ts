@@ -1,8 +1,18 @@
-import { type Check, check, fail, pass, unknown } from '../check.ts'
+import { blind, type Check, check, fail, pass, unknown } from '../check.ts'
 import { unitOf, verifyHealthy } from './words.ts'
 
 /** A state file is a few kilobytes; below this not even the log of the daemon is safe. */
 const MIN_FREE_BYTES = 4 * 1024 * 1024
+
+/** Of access(2): owner, mode or mount say no. Any other errno says that it could not be asked. */
+const NOT_ALLOWED: ReadonlySet<string | undefined> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  undefined,
+])
 
 export const securityPolicy: Check = check({
   name: 'security-policy',
@@ -10,7 +20,7 @@ export const securityPolicy: Check = check({
   hop: 'self',
   needs: ['denials'],
   after: [],
-  judge: ({ denials }) => {
+  judge: ({ denials }, { patient }) => {
     if (denials.enforcing === 'none') return pass('neither is in force')
     const line = denials.lines.at(-1)
     if (line === undefined && denials.unread !== undefined) return unknown(denials.unread)
@@ -23,9 +33,7 @@ export const securityPolicy: Check = check({
       fix: selinux
         ? ['ausearch -m avc -ts recent | audit2allow -M backstitch-local', 'semodule -i backstitch-local.pp']
         : ['aa-logprof'],
-      verify: selinux
-        ? { run: 'ausearch -m avc -ts recent', expect: '<no matches>' }
-        : { run: 'journalctl -k --since "1 minute ago" | grep -c DENIED', expect: '0' },
+      verify: verifyHealthy(patient), // ten minutes after the last denial
     })
   },
 })
@@ -56,27 +64,38 @@ export const stateDirectory: Check = check({
   hop: 'self',
   needs: ['stateDir'],
   after: ['security-policy', 'disk'],
-  judge: ({ stateDir: dir }) => {
+  judge: ({ stateDir: dir }, { patient }) => {
     if (dir.is === 'missing') return unknown(`${dir.path} does not exist: the daemon has not run here`)
-    const open = (Number.parseInt(dir.mode ?? '0', 8) & 0o022) !== 0
+    const { stranger } = dir
     const seen = `${dir.path}: owner uid ${dir.owner}, mode ${dir.mode}`
-    if (dir.writable && !open) return pass(seen)
+    if (dir.writable && stranger === undefined) return pass(seen)
+    if (stranger === undefined && !NOT_ALLOWED.has(dir.errno))
+      return blind(`${dir.path} could not be looked at: ${dir.errno}`)
     const readOnly = dir.errno === 'EROFS'
     const owner = `chown -R ${dir.user} ${dir.path}`
     return fail('STATE_UNWRITABLE', {
       expected: `${dir.path} can be written by ${dir.user} (uid ${dir.uid}) and by nobody else`,
-      seen: [seen, dir.errno === undefined ? '' : `${dir.errno} for ${dir.user} (uid ${dir.uid})`],
-      cause: open
-        ? 'Others may write to it, so the identity in it could be replaced.'
+      seen: [
+        seen,
+        dir.errno === undefined ? '' : `${dir.errno} for ${dir.user} (uid ${dir.uid})`,
+        stranger === undefined
+          ? ''
+          : `${stranger.path}: ${stranger.why} (owner uid ${stranger.owner}, mode ${stranger.mode})`,
+      ],
+      cause: stranger
+        ? `Somebody else could replace what is in it: ${stranger.path === dir.path ? '' : `it lies below ${stranger.path}; `}${stranger.why}.`
         : readOnly
           ? 'The file system is mounted read-only.'
           : `Owner and mode do not let ${dir.user} write to it.`,
-      fix: open
-        ? [`chmod go-w ${dir.path}`]
+      fix: stranger
+        ? [stranger.fix]
         : readOnly
-          ? [`findmnt -T ${dir.path}`]
+          ? [
+              `dmesg | grep -iE "error|remount" | tail, and repair that file system`,
+              `mount -o remount,rw "$(findmnt -no TARGET -T ${dir.path})"`,
+            ]
           : [owner, `chmod 0700 ${dir.path}`],
-      verify: { run: `stat -c '%a %u' ${dir.path}`, expect: `700 ${dir.uid}` },
+      verify: verifyHealthy(patient), // owner and mode are not all that can be wrong
     })
   },
 })
@@ -88,7 +107,9 @@ export const resolverFile: Check = check({
   needs: ['resolvers'],
   after: ['security-policy'],
   judge: ({ resolvers: file }, { patient }) => {
-    const list = file.servers.length === 0 ? 'no nameserver' : file.servers.join(', ')
+    const passedOver = file.passedOver?.map((line) => `; libc passes over ${line}`).join('') ?? ''
+    const list = `${file.servers.length === 0 ? 'no nameserver, so libc asks 127.0.0.1' : file.servers.join(', ')}${passedOver}`
+    if (file.is === 'failed') return blind(`${file.path} could not be read: ${file.errno}`)
     if (file.is !== 'denied')
       return pass(`${file.path}: ${file.is === 'missing' ? 'none, libc asks 127.0.0.1' : list}`)
     return fail('RESOLVER_UNREADABLE', {

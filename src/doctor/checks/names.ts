@@ -1,15 +1,21 @@
 import net from 'node:net'
+import { shortageOf, shortageText } from '../../base/shortage.ts'
 import type { LinkFacts } from '../../probe/link.ts'
-import type { NameFacts, ResolverFile, ServerAnswer } from '../../probe/names.ts'
-import { type Check, check, fail, type Judged, pass } from '../check.ts'
-import type { Facts } from '../facts.ts'
+import type { NameFacts, ServerAnswer } from '../../probe/names.ts'
+import type { ResolverFile } from '../../probe/resolver-file.ts'
+import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
+import type { Facts, OtherTcp, Patient } from '../facts.ts'
 import { isPrivateAddress, isSinkhole } from './addresses.ts'
 import { noRoute, routerGone } from './no-route.ts'
+import { answering, asksResolver, givenBy, keptBy, type OtherWay, sourcesText, toldBy } from './other-way.ts'
 import { isProxied } from './proxy.ts'
-import { verifyHealthy } from './words.ts'
+import { attemptText, hopOfRole, otherText, seconds, slowly, verifyHealthy } from './words.ts'
+
+/** An answer that is worth saying when it came. */
+const SLOW_ANSWER_MS = 1000
 
 /** Answers that say: I could not find out. Not one of them is about the name. */
-const FAILED = /^(timeout|SERVFAIL|REFUSED|NOTIMP|FORMERR|E[A-Z]+)/
+const FAILED = /^(timeout|SERVFAIL|REFUSED|NOTIMP|FORMERR|E[A-Z]+|unknown|not a name)/
 
 export const resolver: Check = check({
   name: 'resolver',
@@ -19,24 +25,63 @@ export const resolver: Check = check({
   uses: ['link'],
   after: ['link', 'resolver-file'],
   applies: (facts) => !isProxied(facts), // a proxy resolves for us
-  judge: ({ edgeName: name, resolvers, link }) => {
+  judge: ({ edgeName: name, resolvers, link }, facts) => {
     if (net.isIP(name.name) !== 0) return pass('not needed: the edge is an address')
-    if (name.addresses.length > 0) return pass(`answers in ${name.tookMs} ms`)
-    if (answeredNo(name)) return pass('answers')
+    const own = notAsked(name)
+    if (own !== undefined) return own
+    if (name.addresses.length > 0) return pass(answerText(name), slowly('name', name.tookMs))
+    if (!asksResolver(name))
+      return unknown(`nobody was asked: /etc/nsswitch.conf says ${name.sources?.order.line}`)
+    // Who told and who was told nothing is a matter of the name, and comes next.
+    if (answeredNo(name) || (keptBy(name, resolvers) !== undefined && toldBy(name).length > 0))
+      return pass(answerText(name))
     const common = {
       expected: `an answer for ${name.name}`,
-      seen: [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`],
+      seen: [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`, ...sourcesText(name)],
       verify: { run: `getent ahosts ${name.name}`, expect: 'STREAM' },
     }
     const why = nothingLeaves(name, link)
     if (why !== undefined) return fail('EDGE_UNREACHABLE', { ...common, ...why })
     return fail('RESOLVER_UNREACHABLE', {
       ...common,
-      cause: resolverCause(name, resolvers),
-      fix: resolverFix(resolvers),
+      ...resolverFailure(name, resolvers, facts.patient),
     })
   },
 })
+
+/** Who said what, and never that somebody answered whom nobody asked. */
+function answerText(name: NameFacts): string {
+  const answered = name.servers.filter(({ said }) => !FAILED.test(said)).map(({ server }) => server)
+  const hosts = name.sources?.hosts ?? []
+  const lines = hosts.map(({ line }) => line).join(', ')
+  if (hosts.length > 0 && name.addresses.some((one) => hosts.some(({ address }) => address === one))) {
+    const asked =
+      answered.length > 0
+        ? `asked directly, ${answered.join(', ')} answers`
+        : 'no resolver answered when asked directly'
+    return `not needed: line ${lines} of /etc/hosts has ${name.name}; ${asked}`
+  }
+  if (answered.length > 0) return `${answered.join(', ')} answers; the name took ${name.tookMs} ms`
+  return name.addresses.length > 0
+    ? `the name resolves in ${name.tookMs} ms; asked directly: ${name.servers.map(serverText).join('; ') || 'nobody'}`
+    : 'answers'
+}
+
+/** Whose resolver file or line it is, and what to do there. */
+export function resolverFailure(
+  name: NameFacts,
+  resolvers: ResolverFile,
+  patient: Patient,
+): Pick<Failure, 'cause' | 'fix' | 'hop'> {
+  const way = keptBy(name, resolvers)
+  if (way !== undefined) return { hop: hopOfRole(patient.role), cause: way.who, fix: way.fix }
+  return { cause: resolverCause(name, resolvers), fix: resolverFix(resolvers, name) }
+}
+
+/** This process lacked what it takes: no resolver was heard, and none is to blame. */
+export function notAsked({ name, errno }: NameFacts): Judged {
+  return shortageOf(errno) && unknown(`${name} was not looked up: ${shortageText(errno!)}`)
+}
 
 /** Not one resolver is near enough to be asked: it is the way out of this network, and not they. */
 function nothingLeaves(
@@ -58,30 +103,136 @@ export const edgeName: Check = check({
   name: 'edge-name',
   title: 'the name of the edge',
   hop: 'edge',
-  needs: ['edgeName'],
+  needs: ['edgeName', 'resolvers'],
   uses: ['tls', 'tcp'],
   after: ['resolver'],
   applies: (facts) => !isProxied(facts),
   judge: (known, facts) => {
     const name = known.edgeName
     if (net.isIP(name.name) !== 0) return pass(name.name)
-    if (name.addresses.length === 0) return noSuchName(name, facts)
-    return hijacked(name, facts) ?? pass(`${name.name} is ${name.addresses.join(', ')}`)
+    const own = notAsked(name)
+    if (own !== undefined) return own
+    if (name.addresses.length === 0) return noSuchName(name, known.resolvers, facts)
+    return (
+      hijacked(name, facts) ??
+      overridden(name, facts) ??
+      pass([`${name.name} is ${name.addresses.join(', ')}`, ...sourcesText(name)].join('; '))
+    )
   },
 })
 
-function noSuchName(name: NameFacts, { patient }: Facts): Judged {
-  return fail('EDGE_NAME_NXDOMAIN', {
+function noSuchName(name: NameFacts, resolvers: ResolverFile, { patient }: Facts): Judged {
+  const way = keptBy(name, resolvers)
+  const knows = name.servers.find(({ addresses }) => addresses.length > 0)
+  const common = {
     expected: `an address for ${name.name}`,
-    seen: [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`],
-    cause:
-      `The resolver answers, and says that there is no ${name.name}. ${patient.edge ? `The name comes from ${patient.edge.source}.` : ''}`.trim(),
+    seen: [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`, ...sourcesText(name)],
+    verify: { run: `getent ahosts ${name.name}`, expect: 'STREAM' },
+  }
+  if (way !== undefined) {
+    return fail('EDGE_NAME_NXDOMAIN', {
+      ...common,
+      hop: hopOfRole(patient.role),
+      cause: knows ? `${way.who} The resolver ${knows.server} knows ${name.name}.` : way.who,
+      fix: way.fix,
+    })
+  }
+  return fail('EDGE_NAME_NXDOMAIN', {
+    ...common,
+    cause: `${noNameCause(name)} ${patient.edge ? `The name comes from ${patient.edge.source}.` : ''}`.trim(),
     fix: [
       `add an address record for ${name.name} to the zone`,
       'or name a resolver that knows it in /etc/resolv.conf',
     ],
-    verify: { run: `getent ahosts ${name.name}`, expect: 'STREAM' },
   })
+}
+
+/** No address, by whose word: of those that were asked directly, or of libc alone. */
+export function noNameCause(name: NameFacts): string {
+  const knows = name.servers.filter(({ addresses }) => addresses.length > 0)
+  const not = name.servers.filter(({ said, addresses }) => addresses.length === 0 && !FAILED.test(said))
+  const at = (servers: readonly ServerAnswer[]) => servers.map(({ server }) => server).join(', ')
+  if (knows.length > 0 && not.length > 0)
+    return `The resolvers disagree: ${at(not)} says that there is no ${name.name}, and ${at(knows)} knows it; the first answer counts.`
+  if (knows.length > 0)
+    return `Asked directly, the resolver ${at(knows)} knows ${name.name}, and libc tells programs here that there is none (${name.errno}): something between them keeps an older answer.`
+  return `The resolver answers, and says that there is no ${name.name}.`
+}
+
+/**
+ * What programs get leads to no edge, and another source gives an address that answers: something on this machine
+ * stands before the resolver, or the record was changed.
+ */
+function overridden(name: NameFacts, { known: { tls, tcp }, patient }: Facts): Judged {
+  if (tls !== undefined && tls.chain.length > 0 && tls.fault === undefined && tls.broken === undefined)
+    return undefined
+  const way = givenBy(name)
+  if (way?.isOtherName) {
+    return fail('EDGE_NAME_NXDOMAIN', {
+      expected: `an address for ${name.name}`,
+      seen: [
+        ...name.servers.map(serverText),
+        `getaddrinfo: ${name.addresses.join(', ')}`,
+        ...sourcesText(name),
+      ],
+      cause: `${way.who} ${name.addresses.join(', ')}, where no edge answers.`,
+      fix: way.fix,
+      verify: verifyHealthy(patient),
+    })
+  }
+  const other = answering(tcp?.others)
+  if (tcp === undefined || other === undefined) return undefined
+  const stands = tcp.attempts.some(({ is }) => is === 'open')
+  // Where a connection stands and nothing on this machine explains the address, who answers there is the question.
+  if (stands && way === undefined) return undefined
+  const given = name.addresses.join(', ')
+  const here = stands ? 'where something else than the edge answers' : 'where nobody answers'
+  return fail('EDGE_NAME_HIJACKED', {
+    hop: way === undefined ? 'edge' : hopOfRole(patient.role),
+    expected: `the address of the edge for ${name.name}`,
+    seen: [
+      ...name.servers.map(serverText),
+      `getaddrinfo: ${given}`,
+      ...sourcesText(name),
+      ...tcp.attempts.map(attemptText),
+      otherText(other),
+    ],
+    ...overriding({ name, other, way, here }),
+    verify: verifyHealthy(patient),
+  })
+}
+
+/** The words of it, for edges and applications. */
+export function overriding(o: {
+  readonly name: NameFacts
+  readonly other: OtherTcp
+  readonly way: OtherWay | undefined
+  /** What is met at the address that programs get. */
+  readonly here: string
+}): Pick<Failure, 'cause' | 'fix'> {
+  const { name, other, way, here } = o
+  const given = name.addresses.join(', ')
+  const fromResolver = toldBy(name).includes(other.address)
+  if (way !== undefined) {
+    const instead = fromResolver ? 'the resolver gives' : 'before, the name led to'
+    return {
+      cause: `${way.who} ${given}, ${here}; ${instead} ${other.address}, which answers.`,
+      fix: way.fix,
+    }
+  }
+  if (fromResolver) {
+    return {
+      cause: `Programs here get ${given}, ${here}; a resolver gives ${other.address}, which answers.`,
+      fix: [`let every resolver in /etc/resolv.conf give ${other.address} for ${name.name}`],
+    }
+  }
+  return {
+    cause: `The record of ${name.name} was changed: it leads to ${given}, ${here}; ${other.address}, where it led before, still answers.`,
+    fix: [
+      `set the record of ${name.name} back to ${other.address}`,
+      `or, if it has moved to ${given}: let it listen there`,
+    ],
+  }
 }
 
 /** Who answers in place of the owner shows by an address that no edge has, or by who is met at a private one. */
@@ -117,32 +268,81 @@ function hijacked(name: NameFacts, { known, patient }: Facts): Judged {
 }
 
 /** One server's answer as evidence. */
-export function serverText({ server, said, addresses, ttlSeconds, deadRouter }: ServerAnswer): string {
+export function serverText({
+  server,
+  said,
+  addresses,
+  ttlSeconds,
+  deadRouter,
+  tookMs = 0,
+}: ServerAnswer): string {
+  const late = said !== 'timeout' && tookMs >= SLOW_ANSWER_MS ? ` after ${seconds(tookMs)}` : ''
   const router = deadRouter === undefined ? '' : `, next hop ${deadRouter} does not answer`
-  if (addresses.length === 0) return `${server} said ${said}${router}`
-  return `${server} said ${addresses.join(', ')}${ttlSeconds === undefined ? '' : `, TTL ${ttlSeconds} s`}`
+  if (addresses.length === 0) return `${server} said ${said}${late}${router}`
+  return `${server} said ${addresses.join(', ')}${ttlSeconds === undefined ? '' : `, TTL ${ttlSeconds} s`}${late}`
 }
 
 /** Did a resolver answer about the name, in the negative? */
 export function answeredNo(name: NameFacts): boolean {
   return (
-    name.errno === 'ENOTFOUND' &&
-    (name.servers.length === 0 || name.servers.some(({ said }) => !FAILED.test(said)))
+    name.errno === 'ENOTFOUND' && asksResolver(name) && name.servers.some(({ said }) => !FAILED.test(said))
   )
 }
 
-export function resolverCause(name: NameFacts, { path, servers }: ResolverFile): string {
-  if (servers.length === 0) return `${path} names no resolver.`
-  const said = new Set(name.servers.map((answer) => answer.said))
-  const who =
-    servers.length === 1 ? `The resolver ${servers[0]}` : `Each of the resolvers ${servers.join(', ')}`
-  if (said.has('SERVFAIL')) return `${who} is there and fails to find out: its own way to the zone is broken.`
-  if (said.has('REFUSED')) return `${who} is there and refuses to answer this machine.`
-  if (said.has('ECONNREFUSED')) return `${who} is a machine on which no resolver runs.`
-  return `${who} gives no answer.`
+/** Servers that answer, and later than programs here wait. */
+function tooSlow(name: NameFacts, { waitMs = 5000 }: ResolverFile): ServerAnswer | undefined {
+  return name.servers.find(({ said, tookMs = 0 }) => !FAILED.test(said) && tookMs > waitMs)
 }
 
-export function resolverFix({ path, servers }: ResolverFile): string[] {
+export function resolverCause(name: NameFacts, file: ResolverFile): string {
+  const { path, servers, waitMs = 5000 } = file
+  const slow = tooSlow(name, file)
+  if (slow !== undefined)
+    return `The resolver ${slow.server} is slow: it answers after ${seconds(slow.tookMs!)}, and programs here wait ${seconds(waitMs)} for it.`
+  if (servers.length === 0) return `${path} names no resolver, so libc asks 127.0.0.1.`
+  const said = name.servers.map((answer) => ({ server: answer.server, what: whatItDoes(answer) }))
+  const all = new Set(said.map(({ what }) => what))
+  const behind =
+    toldBy(name).length === 0 ? '' : ` Through libc, programs here get ${name.errno} all the same.`
+  if (all.size === 0) return `Nobody was asked: ${name.errno}.`
+  if (all.size > 1)
+    return `The resolver ${said.map(({ server, what }) => `${server} ${what}`).join('; the resolver ')}.${behind}`
+  const who = said.length === 1 ? `The resolver ${servers[0]}` : `Each of the resolvers ${servers.join(', ')}`
+  return `${who} ${said[0]!.what}.${behind}`
+}
+
+/** What a server said, as words about it. */
+function whatItDoes({ said, addresses }: ServerAnswer): string {
+  if (addresses.length > 0) return 'answers'
+  if (shortageOf(said)) return `was not asked: ${shortageText(said)}`
+  switch (said) {
+    case 'timeout':
+      return 'gives no answer'
+    case 'SERVFAIL':
+      return 'is there and fails to find out: its own way to the zone is broken'
+    case 'REFUSED':
+      return 'is there and refuses to answer this machine'
+    case 'ECONNREFUSED':
+      return 'is a machine on which no resolver runs'
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `cannot be reached (${said})`
+    case 'NXDOMAIN':
+    case 'NOERROR':
+      return 'answers that there is no such name'
+    default:
+      return `said ${said}`
+  }
+}
+
+export function resolverFix(file: ResolverFile, name?: NameFacts): string[] {
+  const { path, servers } = file
+  const slow = name && tooSlow(name, file)
+  if (slow !== undefined)
+    return [
+      `find out why ${slow.server} is slow: its load, or the way there`,
+      `until then: options timeout:${Math.ceil(slow.tookMs! / 1000) + 1} in ${path}`,
+    ]
   const look = servers[0] === undefined ? [] : [`nc -zvu ${servers[0]} 53`]
   return [...look, `repair the resolver, or name one that answers in ${path}`]
 }

@@ -1,8 +1,18 @@
 import type { Fault } from '../../base/faults.ts'
+import type { EdgeAddress } from '../../link/credentials.ts'
 import { egressFor, hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
-import type { Facts, FactTable, Patient } from '../facts.ts'
-import { edgeText, hopOfRole, verifyConnected } from './words.ts'
+import type { DialFacts, Facts, FactTable, Patient } from '../facts.ts'
+import {
+  edgeText,
+  hardlyWaited,
+  hopOfRole,
+  seconds,
+  slowly,
+  theDaemonWaits,
+  verifyConnected,
+  verifyHealthy,
+} from './words.ts'
 
 export const proxySetting: Check = check({
   name: 'proxy-setting',
@@ -20,7 +30,7 @@ export const proxySetting: Check = check({
         fix: [
           `correct the proxy that comes from ${egress.fault.seen.source ?? egress.fault.seen.file ?? 'the setting'}`,
         ],
-        verify: { run: 'backstitch connector --explain-egress', expect: 'HTTP CONNECT through proxy' },
+        verify: verifyHealthy(patient),
       })
     }
     const proxy = proxyOf(egress, patient)
@@ -29,10 +39,10 @@ export const proxySetting: Check = check({
   },
 })
 
-/** The proxy that the way to the edge leads through. */
-export function proxyOf(egress: FactTable['egress'], { edge }: Patient) {
+/** The proxy that the way to the edge, or to another address, leads through. */
+export function proxyOf(egress: FactTable['egress'], { edge }: Patient, to: EdgeAddress | undefined = edge) {
   if ('fault' in egress) return undefined
-  return edge === undefined ? egress.egress.proxy : egressFor(egress.egress, edge.host)
+  return to === undefined ? egress.egress.proxy : egressFor(egress.egress, to)
 }
 
 /** Does the way to the edge lead through a proxy? Not while that is unknown. */
@@ -51,8 +61,8 @@ export const proxy: Check = check({
     const used = proxyOf(egress, facts.patient)
     if (used === undefined || 'fault' in egress) return undefined
     const way = `${edgeText(facts.patient)} through ${hostPort(used)}`
-    if (dial.fault === undefined) return pass(`${way} in ${dial.tookMs} ms`)
-    return proxyFailure(dial.fault, { at: hostPort(used), source: egress.egress.source, facts })
+    if (dial.fault === undefined) return pass(`${way} in ${dial.tookMs} ms`, slowly('proxy', dial.tookMs))
+    return proxyFailure(dial.fault, { at: hostPort(used), source: egress.egress.source, facts, dial })
   },
 })
 
@@ -60,9 +70,11 @@ interface Where {
   readonly at: string
   readonly source: string
   readonly facts: Facts
+  readonly dial: DialFacts
 }
 
-function proxyFailure(fault: Fault, { at, source, facts: { patient } }: Where): Judged {
+function proxyFailure(fault: Fault, { at, source, facts, dial }: Where): Judged {
+  const { patient } = facts
   const { seen } = fault
   const edge = edgeText(patient)
   const setting = `proxy ${at}, set by ${source}`
@@ -75,14 +87,17 @@ function proxyFailure(fault: Fault, { at, source, facts: { patient } }: Where): 
       return fail('PROXY_AUTH', {
         ...common,
         seen: [setting, `status ${seen.status}`, asks === '' ? '' : `Proxy-Authenticate: ${asks}`],
-        cause: seen.credentialsSent
-          ? 'The proxy refuses the user and password that are set.'
-          : 'The proxy wants a user and a password, and none are set.',
-        fix: [
-          basic
-            ? `echo 'USER:PASSWORD@${at}' > ${patient.proxyFile}; chmod 600 ${patient.proxyFile}`
-            : `the proxy asks for ${asks}, only Basic is spoken: let it pass this machine to ${edge} without a sign-in`,
-        ],
+        cause: basic
+          ? seen.credentialsSent
+            ? 'The proxy refuses the user and password that are set.'
+            : 'The proxy wants a user and a password, and none are set.'
+          : `The proxy wants a sign-in by ${schemesOf(asks)}, and only Basic is spoken here: no user and password can help.`,
+        fix: basic
+          ? [`echo 'USER:PASSWORD@${at}' > ${patient.proxyFile}; chmod 600 ${patient.proxyFile}`]
+          : [
+              `on the proxy ${at}: let this machine through to ${edge} without a sign-in`,
+              'or let it offer Basic, too',
+            ],
       })
     }
     case 'PROXY_REFUSED':
@@ -97,6 +112,22 @@ function proxyFailure(fault: Fault, { at, source, facts: { patient } }: Where): 
         fix: [`allow CONNECT to ${edge} on the proxy ${at}, without TLS inspection`],
       })
     case 'PROXY_UNREACHABLE':
+      if (dial.stood) {
+        const hardly = hardlyWaited('proxy', dial.tookMs, facts.known)
+        if (hardly !== undefined) return hardly
+        return fail('PROXY_UNREACHABLE', {
+          ...common,
+          seen: [
+            setting,
+            `${at} connects; no answer to CONNECT in ${seconds(dial.tookMs)}, ${theDaemonWaits('proxy')}`,
+          ],
+          cause: `The proxy ${at} takes connections, and is slow or silent when it is asked for ${edge}.`,
+          fix: [
+            `look at the log and the load of the proxy, and whether it reaches ${edge} itself`,
+            `curl -sv -m 60 -x http://${at} https://${edge}/ 2>&1 | grep -m1 'HTTP/1'`,
+          ],
+        })
+      }
       return fail('PROXY_UNREACHABLE', {
         ...common,
         seen: [setting, ...attemptsOf(fault), fault.detail],
@@ -107,9 +138,15 @@ function proxyFailure(fault: Fault, { at, source, facts: { patient } }: Where): 
       return fail(fault.code, {
         ...common,
         seen: [setting, fault.detail, ...attemptsOf(fault)],
-        fix: [`look at the proxy ${at}`],
+        fix: [`correct the proxy in ${source}, or look at ${at} for why it does not carry ${edge}`],
       })
   }
+}
+
+/** Without realms and challenges: `NTLM, Negotiate`. */
+function schemesOf(asks: string): string {
+  const schemes = asks.split(',').flatMap((one) => /^\s*([A-Za-z][A-Za-z0-9-]*)(?:\s|$)/.exec(one)?.[1] ?? [])
+  return [...new Set(schemes)].join(' or ') || asks
 }
 
 function attemptsOf({ seen }: Fault): string[] {

@@ -53,7 +53,7 @@ function unread({ files, errno }: PackageFacts, patient: Patient): Failure | und
     expected: `a package at ${files.file}`,
     seen: [`${files.file}: ${errno}`],
     cause: 'The package cannot be read.',
-    fix: [`ls -l ${files.file}`],
+    fix: [`ls -l ${files.file}`, `name the file that is there, or: chmod a+r ${files.file}`],
   })
 }
 

@@ -1,7 +1,11 @@
+import { fillIn } from '../../base/fault-words.ts'
 import type { Hop } from '../../base/faults.ts'
+import { PATIENCE_MS, type Step } from '../../base/patience.ts'
+import { shortageText } from '../../base/shortage.ts'
 import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
-import type { Patient, PatientRole } from '../facts.ts'
+import { type Judged, unknown } from '../check.ts'
+import type { Facts, OtherTcp, Patient, PatientRole } from '../facts.ts'
 
 /** The systemd service of a role. */
 export function unitOf(role: PatientRole): string {
@@ -25,6 +29,60 @@ export function attemptText({ address, port, is, errno, tookMs, nextHop }: TcpFa
   return `${where} ${what}${nextHop === undefined ? '' : `, next hop ${nextHop}`}`
 }
 
+/** What became of an address of another source, and whose word it is. */
+export function otherText(other: OtherTcp): string {
+  return `${attemptText(other)} (${other.source})`
+}
+
+/** Where this machine had no port, descriptor or memory to try with, nobody out there has said anything. */
+export function notTried(attempts: readonly TcpFacts[]): Judged {
+  const own = attempts.find(({ is }) => is === 'unasked')
+  if (own?.errno === undefined || attempts.some(({ is }) => is === 'open')) return undefined
+  return unknown(
+    `${hostPort({ host: own.address, port: own.port })} was not tried: ${shortageText(own.errno)}`,
+  )
+}
+
+/** What is not over sooner is worth a word, also where it ends well. */
+const SLOW_MS = 2000
+
+/** Of a step that ended well: that it was slow, and how slow; else nothing. */
+export function slowly(step: Step, tookMs: number): string | undefined {
+  return tookMs < SLOW_MS ? undefined : `${seconds(tookMs)}, ${theDaemonWaits(step)}`
+}
+
+/** Where we gave up before the daemon does: then silence here proves no silence there. */
+export function gaveUpEarly(step: Step, tookMs: number, known: Facts['known']): string | undefined {
+  const { fault, lastFault } = known.daemon ?? {}
+  const isMet = SILENCES.has(fault?.code ?? lastFault?.code ?? '')
+  return isMet || tookMs >= PATIENCE_MS[step] - 500
+    ? undefined
+    : `slow or silent: no answer in ${seconds(tookMs)}; ${theDaemonWaits(step)}`
+}
+
+/** Less than this is no look at all: what went before was slow, and took the time of what follows. */
+const A_LOOK_MS = 4000
+
+/** What is to be said of a silence that was hardly waited for; nothing where it was. */
+export function hardlyWaited(step: Step, tookMs: number, known: Facts['known']): Judged {
+  const early = tookMs < A_LOOK_MS - 500 ? gaveUpEarly(step, tookMs, known) : undefined
+  return early === undefined ? undefined : unknown(early)
+}
+
+const SILENCES: ReadonlySet<string> = new Set([
+  ...[
+    'RESOLVER_UNREACHABLE',
+    'EGRESS_BLOCKED',
+    'PROXY_UNREACHABLE',
+    'HANDSHAKE_TIMEOUT',
+    'CONTROL_UNREACHABLE',
+  ],
+])
+
+export function theDaemonWaits(step: Step): string {
+  return `the daemon waits ${seconds(PATIENCE_MS[step])}`
+}
+
 export function seconds(ms: number): string {
   const value = Math.abs(ms) / 1000
   return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} s`
@@ -39,12 +97,13 @@ export function span(ms: number): string {
   return `${Math.round(abs / 86_400_000)} days`
 }
 
-/** The command that shows whether the daemon is up, and the line it shows. */
+/** The command that shows whether the daemon is up, and the line it shows: with its beginning, for one is disconnected, too. */
 export function verifyConnected({ role, stateDir }: Patient): { run: string; expect: string } {
-  if (role === 'edge') return { run: `backstitch status --state ${stateDir}`, expect: 'connected, version' }
+  if (role === 'edge')
+    return { run: `backstitch status --state ${stateDir}`, expect: 'edge         connected' }
   return role === 'connector'
     ? { run: `backstitch status --state ${stateDir}`, expect: '✓ 5 control channel up' }
-    : { run: 'backstitch client status', expect: 'client  connected' }
+    : { run: `backstitch client status --state ${stateDir}`, expect: 'client       connected' }
 }
 
 /** The command that shows that the key was exchanged, and the line it shows. */
@@ -54,22 +113,27 @@ export function verifyEnrolled(patient: Patient): { run: string; expect: string 
 }
 
 /** The command that makes a key where one is wanted. */
-export function newKey({ role, keyFile = 'KEYFILE' }: Patient): string {
-  return `backstitch key create ${keyFor(role)} > ${keyFile}`
+export function newKey(patient: Patient): string {
+  return `backstitch key create ${keyFor(patient)} > ${patient.keyFile ?? 'KEYFILE'}`
 }
 
 /** For whom a key is made, as the flag that says so. */
-export function keyFor(role: PatientRole): string {
-  return role === 'edge' ? '--edge EDGE' : '--group GROUP'
+export function keyFor({ role, group }: Pick<Patient, 'role' | 'group'>): string {
+  return role === 'edge' ? '--edge NAME' : fillIn('--group GROUP', { GROUP: group })
 }
 
 /** The command line that asks the doctor again, so that "fixed" can be told from "changed". */
-export function askAgain({ role, stateDir, app }: Patient): string {
+export function askAgain({ role, stateDir, app, edge, pin }: Patient): string {
   const about =
     app === undefined ? [] : [`--app ${hostPort(app)}`, ...app.networks.map((one) => `--network ${one}`)]
   const ports = app?.ports?.map(([from, to]) => (from === to ? from : `${from}-${to}`)) ?? []
   const within = ports.length > 0 ? [`--ports ${ports.join(',')}`] : []
-  return ['backstitch', 'doctor', role, '--state', stateDir, ...about, ...within].join(' ')
+  // As it was asked: about another edge, or another pin, the answer would be another.
+  const byHand = edge?.source === 'flag --edge' ? ['--edge', hostPort(edge)] : []
+  const pinned = byHand.length > 0 && pin !== undefined ? ['--pin', pin.toString('hex')] : []
+  return ['backstitch', 'doctor', role, '--state', stateDir, ...byHand, ...pinned, ...about, ...within].join(
+    ' ',
+  )
 }
 
 /** For what shows in no other command: the doctor finds nothing any more. */
@@ -78,9 +142,9 @@ export function verifyHealthy(patient: Patient): { run: string; expect: string }
 }
 
 /** Three ways out of a path that is narrower than both ends think; each is enough. */
-export function mtuFix(mtu: number): string[] {
+export function mtuFix(mtu: number, device = 'INTERFACE'): string[] {
   return [
-    `ip link set dev INTERFACE mtu ${mtu}`,
+    `ip link set dev ${device} mtu ${mtu}`,
     'or, at the gateway: nft add rule inet filter forward tcp flags syn tcp option maxseg size set rt mtu',
     'let ICMP "fragmentation needed" and "packet too big" pass',
   ]

@@ -3,8 +3,10 @@
  *
  * @module
  */
+
 import { isEchoOf } from '../../base/fault-causes.ts'
 import { FAULTS, type FaultCode, type Hop } from '../../base/faults.ts'
+import { shown } from '../../base/visible-text.ts'
 import type { Clue } from './clue.ts'
 import { journal } from './journal.ts'
 import { type LogLine, readLines } from './lines.ts'
@@ -74,7 +76,8 @@ function quoteOf({ text }: LogLine): string {
   return text.slice(0, 300)
 }
 
-export function renderLogVerdict(verdict: LogVerdict): string {
+export function renderLogVerdict(said: LogVerdict): string {
+  const verdict = shown(said)
   if (verdict.is === 'unknown') return 'not enough to tell: no line names one fault'
   if (verdict.is === 'healthy') return `healthy, as of line ${verdict.line}: ${verdict.quote}`
   return verdict.findings

@@ -1,0 +1,42 @@
+import type { Row } from './columns.ts'
+import { awayText } from './describe-connector.ts'
+import { inLine, style, table } from './terminal.ts'
+
+const SIGN_INS_SHOWN = 5
+
+/** A device with who signed in on it, and where it is connected from; a suspicion of a copy first. */
+export function deviceText(device: Row): string {
+  const { signIn, signIns = [], connections = [], refused, sessionsShed, ...fields } = device
+  const hosts = new Set(connections.map(({ host }: Row) => host))
+  const ways = connections.map(
+    ({ host, address, program, connectedAt }: Row) =>
+      `${inLine(host)} from ${address}, ${inLine(program)}, since ${connectedAt}`,
+  )
+  const suspicion =
+    hosts.size < 2
+      ? []
+      : ['It is connected from machines of different names: its state directory may have been copied.']
+  const turnedAway =
+    refused === undefined
+      ? []
+      : [`${refused.code} at ${refused.at}, from ${refused.address}: ${inLine(refused.detail)}`]
+  const shed =
+    sessionsShed === undefined
+      ? []
+      : [`${sessionsShed} of its sessions are not on record: only one end told of them, and of too many.`]
+  const rows = signIns.slice(0, SIGN_INS_SHOWN).map(rowOf)
+  return [
+    ...[...suspicion, ...turnedAway, ...shed].map((line) => style('yellow', line)),
+    awayText({
+      ...fields,
+      signedIn: signIn === undefined ? 'no' : `since ${signIn.at}, until ${signIn.endsAt}`,
+      connections: ways,
+    }),
+    ...(rows.length === 0 ? [] : ['', table(['SIGNED IN', 'FROM', 'UNTIL', 'BECAUSE', 'THROUGH'], rows)]),
+  ].join('\n')
+}
+
+function rowOf({ at, from = '-', endsAt, ended }: Row): string[] {
+  if (ended === undefined) return [at, from, endsAt, '-', '-']
+  return [at, from, ended.at, inLine(ended.because), inLine(ended.by)]
+}

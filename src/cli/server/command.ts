@@ -1,0 +1,80 @@
+import { type Command, Option } from 'commander'
+import { createLog } from '../../base/log.ts'
+import { examples, globals, parsePort, parseSeconds } from '../globals.ts'
+import { untilStopped } from '../signals.ts'
+import { announce, announceJson } from '../terminal.ts'
+import type { ServerFacts } from './messages.ts'
+import { DEFAULT_CONFIG, type ServerFlags } from './options.ts'
+
+export function addServer(program: Command): void {
+  program
+    .command('server')
+    .description('Run control plane and one service edge, a process each, on embedded defaults')
+    .addOption(
+      new Option('--config <file>', 'YAML configuration').env('BACKSTITCH_CONFIG').default(DEFAULT_CONFIG),
+    )
+    .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
+    .addOption(new Option('--listen <host:port>', 'where the edge listens').env('BACKSTITCH_LISTEN'))
+    .addOption(
+      new Option('--control-port <port>', 'second port for control connections of agents only').argParser(
+        parsePort,
+      ),
+    )
+    .addOption(
+      new Option('--public-host <host>', 'name or address that agents reach the edge by').env(
+        'BACKSTITCH_PUBLIC_HOST',
+      ),
+    )
+    .addOption(
+      new Option('--drain <seconds>', 'how long open tunnels may go on after a stop').argParser(parseSeconds),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['backstitch server --public-host edge.example.com', 'state in /var/lib/backstitch/server, port 443'],
+        ['backstitch server --state ./state --listen 127.0.0.1:8443', 'try it without root'],
+      ),
+    )
+    .action(runServer)
+}
+
+async function runServer(flags: ServerFlags, command: Command): Promise<void> {
+  using stop = untilStopped()
+  const { serverOptions } = await import('./options.ts')
+  const { Supervisor } = await import('./supervisor.ts')
+  const options = await serverOptions(flags)
+  const log = createLog('server')
+  for (const doubt of options.publicCertificate?.doubts ?? []) {
+    log.warn({ event: 'public-certificate.doubtful' }, doubt)
+  }
+  const started = await Supervisor.start(options, log, stop.signal).catch((thrown: unknown) => {
+    if (!stop.signal.aborted) throw thrown
+  })
+  if (started === undefined) return
+  const { facts } = started
+  await using server = started.server
+  const { edge, version } = facts
+  if (globals(command).json) announceJson(facts)
+  else announce(startText(facts))
+  log.info({ event: 'server.listening', edge, version }, `Server ${version} is listening at ${edge}`)
+  await new Promise<void>((resolve) => {
+    if (stop.signal.aborted) resolve()
+    else stop.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const { drainSeconds } = options
+  log.info({ event: 'server.stopping', drainSeconds }, 'Server is stopping')
+  await server.drain()
+}
+
+function startText(facts: ServerFacts): string {
+  const { token, ...shown } = facts
+  const lines = Object.entries(shown).map(([name, value]) => `  ${name.padEnd(12)} ${value}`)
+  if (token !== undefined) {
+    // What is not a terminal is a journal, and keeps it.
+    if (process.stdout.isTTY) {
+      lines.push('', `  admin token  ${token}`, '  Shown this once.')
+    }
+    lines.push('', '  The admin token lies beside the context file, mode 0600.')
+  }
+  return `Backstitch server\n${lines.join('\n')}\n`
+}

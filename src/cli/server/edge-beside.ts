@@ -1,0 +1,20 @@
+import path from 'node:path'
+import type { EdgeDaemonOptions } from '../../edge/edge-options.ts'
+import { filesOf } from './files.ts'
+import type { ServerOptions } from './options.ts'
+
+/** What makes an edge the one beside a control plane. */
+export function edgeBeside(o: ServerOptions): Omit<EdgeDaemonOptions, 'log'> {
+  const { controlSocket, edge, edgeKey } = filesOf(o.stateDir)
+  return {
+    stateDir: edge,
+    keyFile: edgeKey,
+    listen: o.listen,
+    controlPort: o.controlPort,
+    home: { host: o.publicHost, port: o.listen.port, socket: controlSocket },
+    // There is no network between the two, whatever is set for this machine.
+    env: {},
+    proxyFile: path.join(edge, 'proxy'),
+    drainSeconds: 0,
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What a server and its two parts tell each other: over the channel that node gives a child process.
+ *
+ * @module
+ */
+import type { FaultMessage } from '../../wire/control.ts'
+import type { ServerOptions } from './options.ts'
+
+export type Order =
+  | { readonly do: 'start'; readonly options: ServerOptions }
+  /** To the control plane: where agents come from now on. */
+  | { readonly do: 'edge-listens'; readonly port: number }
+  /** To the edge: no new pipes, and word when the open ones have ended. */
+  | { readonly do: 'drain'; readonly deadlineMs: number }
+  | { readonly do: 'stop' }
+
+export type News =
+  /** The control plane takes what the edge passes on. */
+  | { readonly is: 'open' }
+  /** The edge takes agents and people. */
+  | { readonly is: 'listening'; readonly port: number }
+  /** Both do, and the first token and the context file are written. */
+  | { readonly is: 'ready'; readonly facts: ServerFacts }
+  | { readonly is: 'drained' }
+  /** It ends now, and why. */
+  | { readonly is: 'failed'; readonly fault: FaultMessage }
+
+/** What a server says of itself when it starts. */
+export type ServerFacts = Readonly<Record<string, string>>

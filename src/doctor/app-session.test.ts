@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CHECKS } from './checks/all.ts'
+import { diagnose } from './diagnose.ts'
+import { changed, factsOf, faultOf } from './facts.fixture.ts'
+import type { SessionFacts } from './facts.ts'
+
+const TARGET = { host: 'wiki.internal', port: 8080 }
+const CLIENT = { role: 'client', stateDir: '/home/ada/.local/state/backstitch/client' } as const
+
+function judged(session: Omit<SessionFacts, 'target' | 'by' | 'tookMs'> & Partial<SessionFacts>) {
+  const facts = factsOf({
+    patient: { ...CLIENT, app: { ...TARGET, networks: [] } },
+    known: {
+      identity: changed('identity', { id: 'dev_1', user: 'ada' }),
+      session: { target: TARGET, by: 'daemon', tookMs: 40, ...session },
+    },
+  })
+  return diagnose(CHECKS, facts)
+}
+
+test('a device looks at an application by a session, and asks no resolver of its own for a name that is none of its', () => {
+  const { judgements, roots } = judged({ said: { is: 'silent' } })
+  assert.deepEqual(roots, [])
+  const about = judgements.filter(({ check }) => check.startsWith('app-'))
+  assert.deepEqual(
+    about.map(({ check, verdict }) => [check, verdict]),
+    [
+      [
+        'app-session',
+        {
+          is: 'pass',
+          saw: 'wiki.internal:8080 connected in 0 s; it keeps the connection and waits for a request',
+        },
+      ],
+    ],
+  )
+})
+
+test('what stands in the way of a session is told with its hop, and what to do and whom to ask by name', () => {
+  const refused = faultOf('APP_REFUSED', '10.20.0.9:8080: ECONNREFUSED')
+  const [root] = judged({ fault: refused }).roots
+  assert.equal(root?.hop, 'application')
+  assert.equal(root?.verdict.fault, 'APP_REFUSED')
+  assert.deepEqual(root?.verdict.fix, [
+    'Start the application, or correct the port in the segment.',
+    'or ask an admin: backstitch trace ada wiki.internal:8080',
+  ])
+  assert.match(root.verdict.verify.run, /doctor client .*--app wiki\.internal:8080$/)
+})
+
+test('who is refused by policy gets the command by which an admin sees why', () => {
+  const seen = { destination: 'wiki.internal tcp 8080', denial: 'den_1', segment: 'wiki' }
+  const denied = faultOf('POLICY_DENIED', 'no rule allows wiki', { seen })
+  const [root] = judged({ fault: denied }).roots
+  assert.equal(root?.hop, 'control')
+  assert.ok(root?.verdict.fix.includes('or ask an admin: backstitch describe denial den_1'))
+})
+
+test('every member that is out is quoted, and an application that hangs up is its own fault', () => {
+  const members = ['dc1-a: its process ended', 'dc1-b: it is disconnected']
+  const none = faultOf('NO_HEALTHY_CONNECTOR', 'segment wiki', { seen: { members } })
+  const [root] = judged({ fault: none }).roots
+  for (const member of members) assert.ok(root?.verdict.seen.includes(member), member)
+  const [hungUp] = judged({ said: { is: 'closed' } }).roots
+  assert.equal(hungUp?.verdict.fault, 'APP_HUNG_UP')
+})

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CHECKS } from './checks/all.ts'
+import { diagnose } from './diagnose.ts'
+import { factsOf } from './facts.fixture.ts'
+import type { DaemonNote } from './facts.ts'
+
+const SILENT: DaemonNote = {
+  code: 'APP_SILENT',
+  detail:
+    'hr.example.com:8080: silent since 2026-05-30T09:00:00.000Z: 4 sessions of 2 users asked it and no byte came back',
+  seen: { saw: ['the last sent 117 B and gave up after 6 s'], fix: ['restart the application'] },
+}
+const LOST: DaemonNote = {
+  ...SILENT,
+  detail:
+    'hr.example.com:8080: silent since 2026-05-30T09:00:00.000Z: in 3 sessions of 1 user what was sent is not acknowledged, though new connections stand',
+}
+const TLS: DaemonNote = {
+  code: 'APP_TLS_NAME',
+  detail: 'wiki.example.com:443: The certificate is of another name.',
+}
+
+function rootsOf(notes: readonly DaemonNote[], app?: { host: string; port: number }) {
+  const { daemon } = factsOf().known
+  const patient = app === undefined ? {} : { app: { ...app, networks: [] } }
+  return diagnose(CHECKS, factsOf({ known: { daemon: { ...daemon!, notes } }, patient })).roots
+}
+
+test('what the daemon knows of its applications is told, whether an application was asked about or not', () => {
+  const [root] = rootsOf([SILENT, TLS])
+  assert.deepEqual([root?.hop, root?.verdict.fault], ['application', 'APP_SILENT'])
+  assert.equal(
+    root?.verdict.cause,
+    'hr.example.com:8080 takes connections and answers nobody: the application hangs, or waits for something itself.',
+  )
+  assert.deepEqual(root?.verdict.seen, [
+    `the daemon says: ${SILENT.detail}`,
+    'the last sent 117 B and gave up after 6 s',
+    `and APP_TLS_NAME: ${TLS.detail}`,
+  ])
+  assert.deepEqual(root?.verdict.fix, ['restart the application'])
+  assert.match(rootsOf([LOST])[0]?.verdict.cause ?? '', /lets a connection begin and drops the rest/)
+  const idle = { ...LOST, detail: LOST.detail.replace('sent is', 'sent after a pause of 6 s or more is') }
+  assert.match(rootsOf([idle])[0]?.verdict.cause ?? '', /forgets connections that are idle/)
+  assert.equal(rootsOf([TLS])[0]?.verdict.fault, 'APP_TLS_NAME')
+  assert.deepEqual(rootsOf([]), [])
+})
+
+test('whoever asks about one application is told of that one', () => {
+  const codes = (app: { host: string; port: number }) =>
+    rootsOf([SILENT, TLS], app).map(({ verdict }) => verdict.fault)
+  assert.deepEqual(codes({ host: 'hr.example.com', port: 8080 }), ['APP_SILENT'])
+  assert.deepEqual(codes({ host: 'hr.example.com', port: 80 }), [])
+})

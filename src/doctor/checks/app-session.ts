@@ -1,0 +1,82 @@
+import { wordsOf } from '../../base/fault-words.ts'
+import { hostPort } from '../../link/egress.ts'
+import { type Check, check, fail, type Judged, pass } from '../check.ts'
+import type { Facts, SessionFacts } from '../facts.ts'
+import { seconds, verifyHealthy } from './words.ts'
+
+/** From a device the last mile shows in one way: by a session, over client, edge and connector, as any program has it. */
+export const appSession: Check = check({
+  name: 'app-session',
+  title: 'a session to the application',
+  hop: 'application',
+  applies: ({ patient }) => patient.app !== undefined && patient.role === 'client',
+  needs: ['session'],
+  uses: ['identity'],
+  after: [
+    'security-policy',
+    'link',
+    'seal',
+    'proxy',
+    'edge-name',
+    'edge-tcp',
+    'edge-tls',
+    'clock',
+    'control',
+  ],
+  judge: ({ session, identity }, facts) => {
+    const { fault, said, tookMs, target } = session
+    if (fault !== undefined) return refused(session, fault, identity?.user, facts)
+    if (said?.is === 'closed') return hungUp(session, facts)
+    const then = said?.is === 'bytes' ? 'it greets' : 'it keeps the connection and waits for a request'
+    return pass(`${hostPort(target)} connected in ${seconds(tookMs)}${own(session)}; ${then}`)
+  },
+})
+
+function own({ by }: SessionFacts): string {
+  return by === 'daemon' ? '' : ', by a client for this look alone: none runs here'
+}
+
+function refused(
+  session: SessionFacts,
+  fault: NonNullable<SessionFacts['fault']>,
+  user: string | undefined,
+  { patient }: Facts,
+): Judged {
+  const { host, port } = session.target
+  const { cause, fix } = wordsOf(fault, { APP: host, PORT: port, STATE: patient.stateDir })
+  const denial = typeof fault.seen.denial === 'string' ? fault.seen.denial : undefined
+  // What broke elsewhere the person at this device does not mend: whom to ask, and with which words.
+  const admin =
+    denial === undefined
+      ? user !== undefined &&
+        fault.hop !== 'client' && [`backstitch trace ${user} ${hostPort(session.target)}`]
+      : [`backstitch describe denial ${denial}`]
+  return fail(fault.code, {
+    hop: fault.hop,
+    expected: `a session to ${hostPort(session.target)}`,
+    seen: [
+      `${fault.detail}${own(session)}`,
+      `the ${fault.hop} said so after ${seconds(session.tookMs)}`,
+      ...members(fault.seen.members),
+    ],
+    cause,
+    fix: [fix, ...(admin ? admin.map((command) => `or ask an admin: ${command}`) : [])],
+    verify: verifyHealthy(patient),
+  })
+}
+
+/** Who could have carried it, and why each did not. */
+function members(told: unknown): string[] {
+  return Array.isArray(told) ? told.map(String) : []
+}
+
+function hungUp({ target, tookMs }: SessionFacts, { patient }: Facts): Judged {
+  const { cause, fix } = wordsOf({ code: 'APP_HUNG_UP', seen: {} }, { APP: target.host, PORT: target.port })
+  return fail('APP_HUNG_UP', {
+    expected: `an application at ${hostPort(target)} that waits for a request, or greets`,
+    seen: [`connected in ${seconds(tookMs)}, and closed by it in good order, without a byte`],
+    cause,
+    fix: [fix],
+    verify: verifyHealthy(patient),
+  })
+}

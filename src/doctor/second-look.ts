@@ -1,0 +1,87 @@
+/**
+ * A handshake that stalls or is declined says nothing of who stopped it. So the same place is asked again in other ways,
+ * side by side: without our protocol, without the name, and for an answer that is short.
+ *
+ * @module
+ */
+import type net from 'node:net'
+import tls from 'node:tls'
+import { deadline, unlessAborted } from '../base/deadline.ts'
+import { asFault } from '../base/faults.ts'
+import type { EdgeAddress } from '../link/credentials.ts'
+import { alertFromPeer } from '../link/tls-alert.ts'
+import { anonymousContext, KEY_EXCHANGE } from '../link/tls-context.ts'
+import { startTls } from '../link/tls-session.ts'
+import { FOR_CONTROL } from '../link/verify-server.ts'
+import {
+  nameFits,
+  type PresentedCertificate,
+  presentedChain,
+  trustedBySystem,
+} from '../probe/presented-chain.ts'
+
+/** `plain`: as a browser asks. `nameless`: as we ask, without SNI. `short`: TLS 1.2, which an edge declines with an alert. */
+export type SecondAsk = 'plain' | 'nameless' | 'short'
+
+export interface SecondLook {
+  readonly asked: SecondAsk
+  /** `alert`: declined in TLS, in a few bytes. `ended`: closed or reset without a word of TLS. */
+  readonly is: 'answered' | 'alert' | 'ended' | 'silent' | 'unreached'
+  /** Of an answer: leaf first. */
+  readonly chain: readonly PresentedCertificate[]
+  /** Does the chain end in the pinned root? Not known without a pin. */
+  readonly pinned?: boolean
+  /** Would a browser of this machine believe it for this name? That may be the public certificate of the edge. */
+  readonly believed?: boolean
+}
+
+export interface SecondLookOptions {
+  readonly edge: EdgeAddress
+  readonly pin?: Buffer
+  /** A connection of its own for each, on the same way. */
+  readonly dial: () => Promise<net.Socket>
+  readonly signal: AbortSignal
+}
+
+const LOOK_MS = 4000
+
+/** TLS 1.3 is all that an edge speaks, so whoever offers less is declined at once. */
+const olderContext = () => tls.createSecureContext({ maxVersion: 'TLSv1.2', ecdhCurve: KEY_EXCHANGE })
+
+/** Never rejects. */
+export function lookAgain(o: SecondLookOptions): Promise<SecondLook[]> {
+  return Promise.all((['plain', 'nameless', 'short'] as const).map((asked) => ask(asked, o)))
+}
+
+async function ask(asked: SecondAsk, { edge, pin, dial, signal }: SecondLookOptions): Promise<SecondLook> {
+  using limit = deadline(LOOK_MS, 'HANDSHAKE_TIMEOUT', 'a second look', signal)
+  const tcp = await unlessAborted(dial(), limit).catch(() => undefined)
+  if (tcp === undefined) return { asked, is: 'unreached', chain: [] }
+  try {
+    const socket = await startTls(tcp, {
+      context: asked === 'short' ? olderContext() : anonymousContext(),
+      alpn: asked === 'plain' ? ['http/1.1'] : FOR_CONTROL,
+      servername: asked === 'nameless' ? undefined : edge.host,
+      signal: limit,
+    })
+    const chain = presentedChain(socket)
+    const believed = trustedBySystem(socket) && nameFits(socket, edge.host)
+    socket.destroy()
+    return {
+      asked,
+      is: 'answered',
+      chain,
+      believed,
+      pinned: pin && chain.at(-1)?.sha256 === pin.toString('hex'),
+    }
+  } catch (error) {
+    return { asked, is: endOf(asFault(error)), chain: [] }
+  } finally {
+    tcp.destroy()
+  }
+}
+
+function endOf({ code, seen }: { code: string; seen: Readonly<Record<string, unknown>> }): SecondLook['is'] {
+  if (code === 'HANDSHAKE_TIMEOUT') return 'silent'
+  return alertFromPeer(String(seen.code)) === undefined ? 'ended' : 'alert'
+}
