@@ -2,8 +2,8 @@ import type { Consultation, Finding } from './doctor.ts'
 import type { Lab } from './lab.ts'
 
 /** What the client of the user says in place of a page, taken the way a verdict of the doctor is. */
-export async function browse(lab: Lab, host?: string, port?: number): Promise<Consultation> {
-  const { text, tookMs, command } = await lab.browse(host, port)
+export async function browse(lab: Lab, host?: string, port?: number, uid?: number): Promise<Consultation> {
+  const { text, tookMs, command } = await lab.browse(host, port, 'http', uid)
   const problem = parse(text)
   const common = { text, tookMs, verdictMs: tookMs, checks: [] }
   if (problem === undefined) {

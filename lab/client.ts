@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Profile } from '../src/client/profile.ts'
 import type { Daemon } from './daemon.ts'
@@ -21,8 +21,7 @@ export class LabClient {
 
   constructor(machine: Machine) {
     this.machine = machine
-    const proxyFile = path.join(machine.dir, 'proxy')
-    machine.file('client.yaml', JSON.stringify({ proxyFile }), { uid: 0 })
+    this.#configure([])
     machine.file('password', PASSWORD, { uid: 0 })
     // So that printed commands find them: in an installation they lie where they look.
     machine.env.BACKSTITCH_CLIENT_CONFIG = path.join(machine.dir, 'client.yaml')
@@ -53,6 +52,18 @@ export class LabClient {
     if (this.#daemon !== undefined) await this.machine.stop(this.#daemon, signal)
   }
 
+  /** Starts it anew with the users of this machine, besides its own, who may go through it. */
+  async allow(uids: readonly number[]): Promise<void> {
+    this.#configure(uids)
+    await this.stop()
+    this.start()
+  }
+
+  #configure(allowUsers: readonly number[]): void {
+    const proxyFile = path.join(this.machine.dir, 'proxy')
+    this.machine.file('client.yaml', JSON.stringify({ proxyFile, allowUsers }), { uid: 0 })
+  }
+
   /** What it says of itself, and of what it decided last. */
   async status(): Promise<string> {
     return (await this.machine.run(PROGRAM, 'client', 'status')).stdout
@@ -65,12 +76,21 @@ export class LabClient {
 
   /** A session that stays open until it is stopped. Resolves when it carries something. */
   async download(): Promise<Daemon> {
-    const file = path.join(this.machine.dir, 'downloaded')
+    const file = this.#downloaded
     rmSync(file, { force: true })
     const slowly = ['-sS', '--limit-rate', '20k', '--socks5-hostname', LOCAL_PROXY, '-o', file]
     const url = `http://${APP_NAME}:${APP_PORT}/bytes/99999999`
     const download = this.machine.start('download', ['curl', ...slowly, url])
     await download.until(() => existsSync(file), 'carry something', 20_000)
     return download
+  }
+
+  /** What the last of them has carried so far. */
+  get downloadedBytes(): number {
+    return statSync(this.#downloaded).size
+  }
+
+  get #downloaded(): string {
+    return path.join(this.machine.dir, 'downloaded')
   }
 }

@@ -48,7 +48,7 @@ export class LabConnector {
     const { stateDir, keyFile, proxyFile, machine } = this
     const gatheredFile = path.join(machine.dir, 'machine.json')
     const config = { stateDir, keyFile, proxyFile, gatheredFile, drainSeconds: 0, ...more }
-    machine.file('connector.yaml', JSON.stringify(config), { mode: 0o644 })
+    machine.file('connector.yaml', JSON.stringify(config), { mode: 0o644, uid: 0 })
   }
 
   key(text: string, o: { mode?: number; uid?: number } = {}): void {

@@ -37,7 +37,7 @@ export async function allowPrinted(lab: Lab, finding: Finding): Promise<void> {
 
 /** `backstitch key create --group GROUP > FILE`, by the operator, for the connector whose file is named. */
 export async function replaceKey(lab: Lab, connector: LabConnector, finding: Finding): Promise<void> {
-  const [, file] = printed(finding, /^backstitch key create --group GROUP > (\S+)$/)
+  const [, file] = printed(finding, /^backstitch key create --group (?:GROUP|dc1) > (\S+)$/)
   if (file !== connector.keyFile)
     throw new Error(`the fix names ${file}; the key belongs in ${connector.keyFile}`)
   connector.key(await lab.createKey())
@@ -53,7 +53,7 @@ export async function blink(lab: Lab, connector: LabConnector): Promise<void> {
   )
   try {
     await connector.daemon.until(
-      () => connector.daemon.lines(mark).some(({ event }) => event === 'control.down'),
+      () => connector.daemon.lines(mark).some(({ event }) => event === 'control.disconnected'),
       'lose its control connection',
       20_000,
     )

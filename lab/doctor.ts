@@ -84,7 +84,12 @@ const LACKS_MORE_THAN_PROCESSORS = /(memory|descriptors|local ports) \d+ %|of me
 /** What is wrong with this consultation of somebody who is ill with `wanted`; nothing if it is right. */
 export function faultsOf(
   { firstLine, exitCode, findings, checks }: Consultation,
-  wanted: { readonly hop: Hop; readonly code: FaultCode; readonly seen: readonly RegExp[] },
+  wanted: {
+    readonly hop: Hop
+    readonly code: FaultCode
+    readonly seen: readonly RegExp[]
+    readonly cause?: RegExp
+  },
 ): string[] {
   const problems: string[] = []
   if (!firstLine.startsWith(`${wanted.hop} ${wanted.code}: `)) {
@@ -100,6 +105,8 @@ export function faultsOf(
   for (const evidence of wanted.seen) {
     if (!evidence.test(seen)) problems.push(`the evidence ${evidence} is not quoted in:\n${seen}`)
   }
+  const cause = findings[0]?.cause ?? ''
+  if (wanted.cause?.test(cause) === false) problems.push(`the cause is not ${wanted.cause}: ${cause}`)
   const failed = checks.findIndex(({ verdict }) => verdict === 'fail')
   const blaming = checks
     .slice(failed + 1)

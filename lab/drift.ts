@@ -25,7 +25,7 @@ export async function drift({ connectors: { a } }: Lab): Promise<Consultation> {
   if (!CHANGED.test(said)) throw new Error(`the doctor says nothing of it: ${said}`)
   const finding: Finding = {
     ...{ hop, code: 'SEAL_DRIFTED', seen: [noted], cause, fix: [fix] },
-    verify: { run: command, expect: 'connector    healthy' },
+    verify: { run: `${command} | grep -c SEAL_DRIFTED`, expect: '0' },
   }
   return {
     ...common,

@@ -33,6 +33,8 @@ import {
 let made = 0
 
 const EDGE_PORT = 443
+/** Several labs start at once on machines that are busy anyway. */
+const START_MS = 120_000
 
 export class Lab implements AsyncDisposable {
   readonly dir: string
@@ -88,6 +90,8 @@ export class Lab implements AsyncDisposable {
     for (const name of ['edge', 'edge2', 'user'] as const) {
       machines[name].etc('hosts', HOSTS)
     }
+    // So that printed commands find it: in an installation it lies where they look.
+    machines.edge.env.BACKSTITCH_CONTEXT = path.join(machines.edge.dir, 'server', 'context.json')
     this.client = new LabClient(machines.user)
     this.connectors = {
       a: new LabConnector(machines['connector-a']),
@@ -106,17 +110,22 @@ export class Lab implements AsyncDisposable {
     this.connectors.b.key(await this.createKey())
     for (const connector of [this.connectors.a, this.connectors.b]) connector.start()
     await Promise.all([this.connectors.a.healthy(), this.connectors.b.healthy(), this.#startUser()])
-    await this.serves(20_000)
+    await this.serves(START_MS)
     say('up: both connectors are healthy, and the user reaches the application')
   }
 
-  startApp(port = APP_PORT): void {
-    const main = path.join(import.meta.dirname, 'application-main.ts')
+  startApp(port = APP_PORT, program = 'application-main.ts'): void {
+    const main = path.join(import.meta.dirname, program)
     this.#app = this.machines.app.start('app', [NODE, main, ADDRESS.app, String(port)])
   }
 
   async stopApp(): Promise<void> {
     if (this.#app !== undefined) await this.machines.app.stop(this.#app, 'SIGKILL')
+  }
+
+  /** Stopped, say: it does not end, and does nothing. */
+  signalApp(signal: NodeJS.Signals): void {
+    this.#app?.signal(signal)
   }
 
   /** With other flags on top, or without. Who was connected comes back by itself. */
@@ -138,10 +147,10 @@ export class Lab implements AsyncDisposable {
       ...more,
     ])
     this.#server = server
-    await server.until(() => this.#pin() !== undefined, 'tell its pin', 30_000)
+    await server.until(() => this.#pin() !== undefined, 'tell its pin', START_MS)
   }
 
-  /** Control plane and its own edge. */
+  /** What keeps the control plane and its own edge. */
   get server(): Daemon {
     return this.#server!
   }
@@ -197,6 +206,14 @@ export class Lab implements AsyncDisposable {
     return this.machines.edge.run(PROGRAM, '--context', context, 'trace', USER, `${APP_NAME}:${port}`)
   }
 
+  /** The same, as a person types it. */
+  async traceAsTyped(port = APP_PORT): Promise<{ text: string; tookMs: number; command: string }> {
+    const context = path.join(this.machines.edge.dir, 'server', 'context.json')
+    const command = `backstitch --context ${context} trace ${USER} ${APP_NAME}:${port}`
+    const { stdout, tookMs } = await this.machines.edge.shell(command)
+    return { text: stdout, tookMs, command }
+  }
+
   async createKey(...flags: string[]): Promise<string> {
     return this.admin('key', 'create', '--group', GROUP, ...flags)
   }
@@ -234,13 +251,19 @@ export class Lab implements AsyncDisposable {
     return code === 0 ? stdout : undefined
   }
 
-  /** What the user's browser gets: a page of the application, or a page of the client that says why not. */
+  /**
+   * What the user's browser gets: a page of the application, or a page of the client that says why not.
+   *
+   * @param uid Of another user of the machine, who asks instead.
+   */
   async browse(
     host = APP_NAME,
     port = APP_PORT,
     scheme = 'http',
+    uid?: number,
   ): Promise<{ text: string; tookMs: number; command: string }> {
-    const command = `curl -sS --max-time 20 -x http://${LOCAL_PROXY} ${scheme}://${host}:${port}/`
+    const as = uid === undefined ? '' : `setpriv --reuid=${uid} --regid=${uid} --clear-groups `
+    const command = `${as}curl -sS --max-time 20 -x http://${LOCAL_PROXY} ${scheme}://${host}:${port}/`
     const { stdout, tookMs } = await this.machines.user.shell(command)
     return { text: stdout, tookMs, command }
   }

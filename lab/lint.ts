@@ -16,7 +16,7 @@ export async function lint(lab: Lab, about: FaultCode): Promise<Consultation> {
   const findings = said.map(
     ({ code, reason, consequence, fix }): Finding => ({
       ...{ hop: FAULTS[code].hop, code, seen: [reason], cause: consequence, fix: [fix] },
-      verify: { run: command, expect: '"findings"' },
+      verify: { run: `${command} | grep -q ${about} || echo ${about} is gone`, expect: `${about} is gone` },
     }),
   )
   const [first] = findings

@@ -29,8 +29,8 @@ export class Resolver {
     this.#address = address
   }
 
-  /** dnsmasq that owns both zones. */
-  async serve(records: Records): Promise<void> {
+  /** dnsmasq that owns both zones. @param more Lines of its configuration. */
+  async serve(records: Records, ...more: readonly string[]): Promise<void> {
     const lines = [
       'user=root',
       'no-resolv',
@@ -43,6 +43,7 @@ export class Resolver {
       'local=/example.net/',
       'local=/example.com/',
       ...Object.entries(records).map(([name, address]) => `host-record=${name},${address}`),
+      ...more,
     ]
     const file = this.#machine.file('dnsmasq.conf', `${lines.join('\n')}\n`, { mode: 0o644 })
     await this.#replace('dnsmasq', [findProgram('dnsmasq')!, '--keep-in-foreground', `--conf-file=${file}`])

@@ -5,7 +5,7 @@
  */
 import type { FaultCode } from '../src/base/faults.ts'
 import { until } from './daemon.ts'
-import { type Consultation, faultsOf, notOfThisHost } from './doctor.ts'
+import { type Consultation, type Finding, faultsOf, notOfThisHost } from './doctor.ts'
 import { keepExample } from './example.ts'
 import type { Lab } from './lab.ts'
 import type { Machine } from './machine.ts'
@@ -73,6 +73,8 @@ export async function runVariant(
     timed.doctorMs = said.tookMs
     timed.verdict = said.firstLine
     problems.push(...faultsOf(said, variant))
+    const where = variant.examine === undefined ? patient.machine : lab.machines[variant.examinedOn ?? 'user']
+    problems.push(...(await provesNothing(where, said)))
     if (examples !== undefined) await keepExample(examples, lab, { scenario, variant }, { said, since })
     if (!variant.cutsAll) await lab.serves(PEER_MS)
     const [finding] = said.findings
@@ -82,14 +84,12 @@ export async function runVariant(
       await variant.cure(lab, finding)
       await patient.healthy(HEALTHY_MS)
       timed.recoveredMs = Math.round(performance.now() - curedAt)
-      await verified(
-        variant.examine === undefined ? patient.machine : lab.machines[variant.examinedOn ?? 'user'],
-        said,
-        variant.verifyMs,
-      )
       if (before !== undefined && before !== patient.daemon && !variant.restarts) {
         problems.push('the connector was healthy only after it was started again')
       }
+      // What is remembered for some minutes is verified as after these.
+      if (variant.remembered) await variant.restore?.(lab)
+      await verified(where, said, variant.verifyMs)
       if (!variant.remembered) problems.push(...(await stillIll(lab, variant)))
       await lab.serves()
       cured = problems.length === 0
@@ -128,24 +128,51 @@ export async function noticed(lab: Lab, variant: Variant, since: Since): Promise
   )
 }
 
+/** A command that shows the printed line while it is still broken tells nobody that it is mended. */
+async function provesNothing(machine: Machine, { findings }: Consultation): Promise<string[]> {
+  const verify = findings[0]?.verify
+  if (verify === undefined) return []
+  const { line } = await ranVerify(machine, verify)
+  return line === undefined ? [] : [`while it is broken "${verify.run}" shows "${line.trim()}" already`]
+}
+
 /** Runs the printed command, as it stands, until it shows the printed line. */
 async function verified(machine: Machine, { findings }: Consultation, timeoutMs = VERIFY_MS): Promise<void> {
-  const { run, expect } = findings[0]!.verify
+  const { verify } = findings[0]!
   let shown = ''
   await until(
     async () => {
-      const { stdout, stderr } = await machine.shell(run)
-      shown = `${stdout}${stderr}`
-      // A doctor who finds something prints what to verify, and that is not yet what it shows.
-      return shown.split('\n').some((line) => line.includes(expect) && !line.includes('shows: '))
+      const ran = await ranVerify(machine, verify)
+      shown = ran.shown
+      return ran.line !== undefined
     },
-    () => `"${run}" does not show "${expect}":\n${shown}`,
+    () => `"${verify.run}" does not show "${verify.expect}":\n${shown}`,
     timeoutMs,
   )
 }
 
+/** What the printed command shows, and the printed line in it, where it is there. */
+async function ranVerify(
+  machine: Machine,
+  { run, expect }: Finding['verify'],
+): Promise<{ shown: string; line?: string }> {
+  const { stdout, stderr } = await machine.shell(run)
+  const shown = `${stdout}${stderr}`
+  // A doctor who finds something prints what to verify, and that is not yet what it shows.
+  return {
+    shown,
+    line: shown.split('\n').find((line) => line.includes(expect) && !line.includes('shows: ')),
+  }
+}
+
 async function stillIll(lab: Lab, variant: Variant): Promise<string[]> {
-  const { outcome, findings, firstLine } = await examined(lab, variant)
+  let said = await examined(lab, variant)
+  // A look for which this machine had no time is no illness.
+  if (said.outcome === 'unknown') said = await examined(lab, variant)
+  const { outcome, findings, firstLine, checks } = said
   const busy = findings.length > 0 && variant.code !== 'CONNECTOR_OVERLOADED' && !findings.some(notOfThisHost)
-  return outcome === 'healthy' || busy ? [] : [`after the cure the doctor says: ${firstLine}`]
+  if (outcome === 'healthy' || busy) return []
+  const unknown = checks.filter(({ verdict }) => verdict === 'unknown')
+  const not = unknown.map(({ check, text }) => `; ${check}: ${text}`).join('')
+  return [`after the cure the doctor says ${outcome}: ${firstLine}${not}`]
 }

@@ -29,6 +29,8 @@ export interface Variant {
   readonly code: FaultCode
   /** Evidence that the verdict must quote. */
   readonly seen: readonly RegExp[]
+  /** What its cause must say, where one code has several. */
+  readonly cause?: RegExp
   /** On which connector the doctor is asked; `a` unless it says otherwise. */
   readonly patient?: 'a' | 'b'
   /** Asked about this application, too: HOST:PORT. */

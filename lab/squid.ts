@@ -13,6 +13,8 @@ export interface SquidProxy {
   readonly address: string
   /** `USER:PASSWORD`; without it, whoever asks is let through. */
   readonly login?: string
+  /** Lets in only who signs in the way of Windows. */
+  readonly ntlm?: boolean
   /** Where CONNECT may go; everywhere by default. */
   readonly connectPorts?: readonly number[]
 }
@@ -36,6 +38,14 @@ export async function startSquid(machine: Machine, o: SquidProxy): Promise<Daemo
     login.push(
       `auth_param basic program ${HELPERS}/basic_ncsa_auth ${users}`,
       'auth_param basic realm outbound',
+      'acl known proxy_auth REQUIRED',
+      'http_access deny !known',
+    )
+  }
+  if (o.ntlm) {
+    login.push(
+      `auth_param ntlm program ${HELPERS}/ntlm_fake_auth`,
+      'auth_param ntlm children 1 startup=1',
       'acl known proxy_auth REQUIRED',
       'http_access deny !known',
     )

@@ -1,5 +1,21 @@
+import { absence } from '../absence.ts'
+import { endClock, setClock, setOffset } from '../clock.ts'
 import type { Lab } from '../lab.ts'
-import type { Scenario } from '../scenario.ts'
+import type { Scenario, Variant } from '../scenario.ts'
+import { ADDRESS } from '../topology.ts'
+
+/** The control plane is asked: it was told something as the connector left. */
+const asked = {
+  hop: 'connector',
+  examine: (lab: Lab) => absence(lab, lab.connectors.a.id!),
+  examinedOn: 'edge',
+  restarts: true,
+  noticed: async (lab: Lab) => (await lab.connectorStates()).get(lab.connectors.a.id!) === 'disconnected',
+  cure: async (lab: Lab) => lab.connectors.a.start(), // "start the daemon as it was installed"
+  restore: async (lab: Lab) => {
+    if (!lab.connectors.a.runs) lab.connectors.a.start()
+  },
+} as const satisfies Partial<Variant>
 
 export const daemon: Scenario = {
   id: 'SCN-01',
@@ -22,6 +38,69 @@ ping, the network is fine, and the first suspect is, as ever, the firewall.`,
       restore: async (lab) => {
         if (!lab.connectors.a.runs) lab.connectors.a.start()
       },
+    },
+    {
+      ...asked,
+      name: 'stopped',
+      does: 'somebody ends the process of connector-a with kill, and says so to nobody',
+      hints: ['it did not fall silent', 'it said goodbye', 'backstitch describe connector'],
+      code: 'DAEMON_DOWN',
+      cause: /SIGTERM/,
+      seen: [/it closed its connection itself: SIGTERM/],
+      inject: (lab) => lab.connectors.a.stop('SIGTERM'),
+    },
+    {
+      ...asked,
+      name: 'orphaned',
+      does: 'the supervisor that keeps connector-a is killed, and takes it along',
+      hints: ['it did not fall silent', 'it said goodbye', 'who had started it?'],
+      code: 'DAEMON_DOWN',
+      cause: /started it/,
+      seen: [/it closed its connection itself: /],
+      async inject({ connectors: { a } }) {
+        await a.stop('SIGKILL')
+        a.within = ['bash', '-c', 'sleep 1000 | BACKSTITCH_STOP_WITH_STDIN=1 "$@"', 'supervisor']
+        a.start()
+        await a.healthy()
+        await a.machine.succeed('pkill', '-n', '-f', '^sleep 1000$')
+      },
+      async restore({ connectors: { a } }) {
+        await a.stop('SIGKILL')
+        a.within = []
+        a.start()
+      },
+    },
+    {
+      ...asked,
+      name: 'left-for-good',
+      does: 'the clock of connector-a jumps, it lets its connection go to ask for the time, and the way is shut meanwhile',
+      hints: ['nobody stopped it', 'it said goodbye', 'what had happened just before?'],
+      code: 'CONNECTOR_DISCONNECTED',
+      cause: /clock/,
+      seen: [/it closed its connection itself: .*clock .*jumped/],
+      async inject(lab) {
+        const { a } = lab.connectors
+        await setClock(lab, '+0')
+        await a.healthy()
+        const mark = a.daemon.mark()
+        await lab.firewall.block(
+          `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge} tcp flags syn / syn,ack reject with tcp reset`,
+        )
+        setOffset(lab, '+20')
+        await a.daemon.until(
+          () =>
+            a.daemon
+              .lines(mark)
+              .some(({ event }) => event === 'control.disconnected' || event === 'control.down'),
+          'let its connection go',
+          20_000,
+        )
+      },
+      cure: async (lab) => {
+        setOffset(lab, '+0')
+        await lab.firewall.clear()
+      },
+      restore: endClock,
     },
     {
       name: 'hung',

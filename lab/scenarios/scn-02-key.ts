@@ -42,11 +42,11 @@ function variant(
   }
 }
 
-/** "backstitch key create --group GROUP", or "create a new one": the operator does. */
+/** "backstitch key create --group dc1", or "create a new one": the operator does. */
 async function newKey(lab: Lab, finding: Finding): Promise<void> {
   printed(
     finding,
-    /key create --group GROUP|create a new one|Create a key on this control plane|Create a key for what this machine is to be/,
+    /key create --group (?:dc1|GROUP)|create a new one|Create a key on this control plane|Create a key for what this machine is to be/,
   )
   lab.connectors.a.key(await lab.createKey())
 }

@@ -1,8 +1,9 @@
-import { blink, runPrinted } from '../cures.ts'
+import { blink, printed, runPrinted } from '../cures.ts'
 import { RESOLV_CONF } from '../lab.ts'
 import { HEALTHY } from '../resolver.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS, APP_NAME, EDGE_NAME } from '../topology.ts'
+import { sources } from './scn-04-sources.ts'
 
 const BROKEN_ZONE = `zone "example.net" { type master; file "missing.zone"; };
 zone "example.com" { type master; file "example.com.zone"; };\n`
@@ -61,6 +62,28 @@ and connector-a, which has to find the edge again, does not come back.`,
       restore: async (lab) => void (await lab.machines.dns.run('nft', 'delete table ip deaf')),
     },
     {
+      name: 'slow',
+      cutsAll: true, // connector-b asks the same one for the application
+      does: 'the resolver takes 2.6 s for each answer, and programs on connector-a are told to wait one',
+      hints: [
+        'no name resolves on connector-a',
+        'the resolver answers dig',
+        'how long did dig wait, and how long do programs?',
+      ],
+      hop: 'edge',
+      code: 'RESOLVER_UNREACHABLE',
+      seen: [/10\.1\.1\.53 said 198\.51\.100\.10.* after 2\.\d s/],
+      noticeMs: 45_000,
+      async inject(lab) {
+        await lab.cables.impair('dns', { delayMs: 1300 })
+        await blink(lab, lab.connectors.a)
+      },
+      async cure(lab, finding) {
+        printed(finding, /timeout/)
+        await lab.cables.clear()
+      },
+    },
+    {
       name: 'sinkhole',
       does: `a DNS filter answers 0.0.0.0 for ${EDGE_NAME}`,
       hints: ['the name resolves', 'no machine has that address', 'somebody filters DNS'],
@@ -86,6 +109,7 @@ and connector-a, which has to find the edge again, does not come back.`,
       },
       cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^chmod 644 .*$/),
     },
+    ...sources,
   ],
 }
 

@@ -1,6 +1,7 @@
 import { allowPrinted, blink, printed, runPrinted } from '../cures.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
+import { edgeAsymmetric, otherAddress, ownFirewall } from './scn-05-return.ts'
 
 const TO_EDGE = `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge}`
 
@@ -165,5 +166,8 @@ application team hears of it on Wednesday, when somebody patches connector-b and
       cure: allowPrinted,
       restore: (lab) => lab.restartServer(),
     },
+    edgeAsymmetric,
+    ownFirewall,
+    otherAddress,
   ],
 }

@@ -6,6 +6,7 @@ import { NODE } from '../paths.ts'
 import type { Scenario } from '../scenario.ts'
 import { startInspectingSquid } from '../squid.ts'
 import { ADDRESS, EDGE_NAME } from '../topology.ts'
+import { edgeHangs, heldName, heldProtocol } from './scn-06-declined.ts'
 
 const PORT = 9443
 const FROM_A = `ip saddr ${ADDRESS['connector-a']} tcp dport 443`
@@ -105,5 +106,8 @@ seen answers in place of the edge.`,
       },
       restore: end,
     },
+    heldProtocol,
+    heldName,
+    edgeHangs,
   ],
 }

@@ -1,6 +1,9 @@
+import path from 'node:path'
 import { blink, printed, runPrinted } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
+import { type Consultation, consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
+import { NODE } from '../paths.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { startSquid } from '../squid.ts'
 import { ADDRESS } from '../topology.ts'
@@ -26,6 +29,27 @@ async function wallIn(lab: Lab): Promise<void> {
   await blink(lab, lab.connectors.a)
 }
 
+/** Its control connection is gone for a moment, and it comes back through the proxy. */
+async function blinkProxy(lab: Lab): Promise<void> {
+  const { a } = lab.connectors
+  const mark = a.daemon.mark()
+  await lab.machines.proxy.stop(running.get(lab)!, 'SIGKILL')
+  await a.daemon.until(
+    () =>
+      a.daemon.lines(mark).some(({ event }) => event === 'control.disconnected' || event === 'control.down'),
+    'lose its proxy',
+    20_000,
+  )
+  await startProxy(lab, 'ConnectPort 443')
+}
+
+/** The doctor on the device of the user. */
+function consultDevice(lab: Lab): Promise<Consultation> {
+  const { user } = lab.machines
+  const { stateDir } = lab.client
+  return consultAt(user, ['doctor', 'client', '--config', `${user.dir}/client.yaml`, '--state', stateDir])
+}
+
 async function end(lab: Lab): Promise<void> {
   await lab.firewall.clear()
   lab.machines['connector-a'].etc('environment', '')
@@ -35,7 +59,7 @@ async function end(lab: Lab): Promise<void> {
   if (daemon !== undefined) await lab.machines.proxy.stop(daemon, 'SIGKILL')
 }
 
-function variant(o: Omit<Variant, 'hop' | 'restore'>): Variant {
+function variant(o: Omit<Variant, 'hop'>): Variant {
   return { hop: 'edge', noticeMs: 60_000, restore: end, ...o }
 }
 
@@ -93,6 +117,85 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
         }),
     }),
     variant({
+      name: 'ntlm',
+      does: 'squid wants a sign-in the way of Windows, and connector-a has a user and a password',
+      hints: ['the proxy answers', 'the password is right', 'in which way does it want to be asked?'],
+      code: 'PROXY_AUTH',
+      cause: /NTLM/,
+      seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /status 407/, /Proxy-Authenticate: NTLM/],
+      async inject(lab) {
+        const { proxy } = lab.machines
+        running.set(lab, await startSquid(proxy, { address: ADDRESS.proxy, port: PORT, ntlm: true }))
+        lab.connectors.a.proxy(`connector:correct-horse@${AT}`)
+        await wallIn(lab)
+      },
+      async cure(lab, finding) {
+        printed(finding, /let .* through to edge\.example\.net:443 without a sign-in/)
+        const { proxy } = lab.machines
+        await proxy.stop(running.get(lab)!, 'SIGKILL')
+        running.set(lab, await startSquid(proxy, { address: ADDRESS.proxy, port: PORT }))
+      },
+    }),
+    variant({
+      name: 'second-port',
+      does: 'the edge has port 8443 for control connections, and the proxy lets only 443 through',
+      hints: ['users notice nothing', 'backstitch status has a note', 'which way would it go to that port?'],
+      code: 'CONTROL_PORT_BLOCKED',
+      cause: /proxy/,
+      seen: [/edge\.example\.net:8443 was refused by the proxy/, /edge\.example\.net:443 works and is used/],
+      async inject(lab) {
+        const { a, b } = lab.connectors
+        await lab.restartServer('--control-port', '8443')
+        await startProxy(lab, 'ConnectPort 443')
+        a.proxy(AT)
+        await lab.firewall.block(`${FROM_A} drop`)
+        for (const connector of [a, b]) await connector.refresh()
+        await Promise.all([a.healthy(), b.healthy()])
+        await blinkProxy(lab)
+      },
+      async cure(lab, finding) {
+        printed(finding, /^allow CONNECT to edge\.example\.net:8443 on the proxy 10\.1\.1\.28:3128/)
+        await lab.machines.proxy.stop(running.get(lab)!, 'SIGKILL')
+        await startProxy(lab, 'ConnectPort 443', 'ConnectPort 8443')
+      },
+      restore: async (lab) => {
+        await end(lab)
+        await lab.restartServer()
+      },
+    }),
+    variant({
+      name: 'device-ntlm',
+      does: 'the laptop of the user was told a proxy that wants a sign-in the way of Windows',
+      hints: ['the browser gets out', 'the client does not', 'in which way does it want to be asked?'],
+      code: 'PROXY_AUTH',
+      cause: /NTLM/,
+      seen: [/status 407/, /Proxy-Authenticate: NTLM/],
+      cutsAll: true,
+      examinedOn: 'user',
+      examine: consultDevice,
+      noticed: async (lab) => (await lab.clientStatus()).includes('PROXY_AUTH'),
+      async inject(lab) {
+        const { edge2, user } = lab.machines
+        running.set(lab, await startSquid(edge2, { address: ADDRESS.edge2, port: PORT, ntlm: true }))
+        await lab.client.stop()
+        user.file('proxy', `${ADDRESS.edge2}:${PORT}\n`, { uid: 0 })
+        lab.client.start()
+      },
+      async cure(lab, finding) {
+        printed(finding, /let .* through to edge\.example\.net:443 without a sign-in/)
+        const { edge2 } = lab.machines
+        await edge2.stop(running.get(lab)!, 'SIGKILL')
+        running.set(lab, await startSquid(edge2, { address: ADDRESS.edge2, port: PORT }))
+      },
+      async restore(lab) {
+        const { edge2, user } = lab.machines
+        await user.run('rm', '-f', `${user.dir}/proxy`)
+        await lab.client.stop()
+        lab.client.start()
+        await edge2.stop(running.get(lab)!, 'SIGKILL')
+      },
+    }),
+    variant({
       name: 'refused',
       does: 'the proxy lets nobody through to port 443',
       hints: ['the proxy answers', 'it does not answer 200', 'it knows who asks, and says no'],
@@ -123,6 +226,25 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
         printed(finding, /^correct the proxy in file \S+, or remove it there$/)
         await lab.machines['connector-a'].succeed('rm', '-f', lab.connectors.a.proxyFile)
         await lab.firewall.clear()
+      },
+    }),
+    variant({
+      name: 'slow',
+      does: 'the proxy has too much to do and answers each CONNECT after 12 s',
+      hints: ['the proxy is there', 'it takes the connection, and then nothing', 'how long do you wait?'],
+      code: 'PROXY_UNREACHABLE',
+      seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /the daemon waits 10 s/],
+      async inject(lab) {
+        const main = path.join(import.meta.dirname, '..', 'slow-proxy-main.ts')
+        const command = [NODE, main, ADDRESS.proxy, String(PORT), '12000']
+        running.set(lab, lab.machines.proxy.start('slow-proxy', command))
+        lab.connectors.a.proxy(AT)
+        await wallIn(lab)
+      },
+      async cure(lab, finding) {
+        printed(finding, /load of the proxy/)
+        await lab.machines.proxy.stop(running.get(lab)!, 'SIGKILL')
+        await startProxy(lab)
       },
     }),
   ],

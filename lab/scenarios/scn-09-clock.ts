@@ -1,35 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
+import { rmSync } from 'node:fs'
+import { endClock, setClock, setOffset } from '../clock.ts'
 import { blink, printed, replaceKey } from '../cures.ts'
 import { endIdentity } from '../ended-certificate.ts'
-import type { Lab } from '../lab.ts'
-import { faketimeLibrary } from '../requirements.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 
-const OFFSET_FILE = 'clock'
 const NOTABLE_MS = 60_000
-
-/** Every program of the machine believes this clock; what counts time between events goes on as it was. */
-async function setClock(lab: Lab, offset: string): Promise<void> {
-  const { a } = lab.connectors
-  const file = path.join(a.machine.dir, OFFSET_FILE)
-  writeFileSync(file, `${offset}\n`, { mode: 0o644 })
-  a.machine.preload = [
-    `LD_PRELOAD=${faketimeLibrary()}`,
-    `FAKETIME_TIMESTAMP_FILE=${file}`,
-    'FAKETIME_NO_CACHE=1',
-    'FAKETIME_DONT_FAKE_MONOTONIC=1',
-  ]
-  await a.stop()
-  a.start()
-}
-
-async function end(lab: Lab): Promise<void> {
-  const { a } = lab.connectors
-  a.machine.preload = []
-  await a.stop()
-  a.start()
-}
 
 function variant(o: Pick<Variant, 'name' | 'does' | 'seen'> & { offset: string }): Variant {
   const { offset, ...rest } = o
@@ -44,16 +19,17 @@ function variant(o: Pick<Variant, 'name' | 'does' | 'seen'> & { offset: string }
     code: 'CLOCK_SKEW',
     noticed: async (lab, since) => {
       const { a } = lab.connectors
-      if (since.faults(a).some(({ code }) => code === 'CLOCK_SKEW' || code === 'CERT_EXPIRED')) return true
+      if (since.faults(a).some(({ code }) => code === 'CLOCK_SKEW' || code === 'EDGE_CERT_EXPIRED'))
+        return true
       // Certificates may bear it: then the status says how far the clock is off.
       return Math.abs((await a.status())?.clockSkewMs ?? 0) > NOTABLE_MS
     },
     inject: (lab) => setClock(lab, offset),
     async cure(lab, finding) {
       printed(finding, /^chronyc makestep$/)
-      writeFileSync(path.join(lab.connectors.a.machine.dir, OFFSET_FILE), '+0\n')
+      setOffset(lab, '+0')
     },
-    restore: end,
+    restore: endClock,
   }
 }
 
@@ -103,7 +79,7 @@ look ended, or not yet begun. The messages speak of TLS, so the firewall team is
       async inject(lab) {
         await setClock(lab, '+0')
         await lab.connectors.a.healthy()
-        writeFileSync(path.join(lab.connectors.a.machine.dir, OFFSET_FILE), '+10d\n')
+        setOffset(lab, '+10d')
         await blink(lab, lab.connectors.a)
       },
     },

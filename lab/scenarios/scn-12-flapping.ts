@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { FLAPPING_DROPS } from '../../src/policy/flapping.ts'
 import { blink, printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
@@ -23,11 +24,21 @@ async function loosen({ cables, connectors: { a } }: Lab): Promise<void> {
     await a.healthy()
     const mark = a.daemon.mark()
     await cables.link('connector-a', 'down')
-    const isDown = () => a.daemon.lines(mark).some(({ event }) => event === 'control.down')
+    const isDown = () => a.daemon.lines(mark).some(({ event }) => event === 'control.disconnected')
     await a.daemon.until(isDown, 'miss its cable', 30_000)
     await cables.link('connector-a', 'up')
   }
   await a.healthy()
+}
+
+/** Longer than anybody waits for a reply to a ping. */
+const FROZEN_MS = 12_000
+
+async function freeze({ connectors: { a } }: Lab): Promise<void> {
+  const { pid } = (await a.status())!
+  process.kill(pid, 'SIGSTOP')
+  await delay(FROZEN_MS)
+  process.kill(pid, 'SIGCONT')
 }
 
 async function killAgain({ connectors: { a } }: Lab): Promise<void> {
@@ -86,6 +97,20 @@ within a second, and each time sessions have to find another way; the ticket say
         await lab.cables.link('connector-a', 'up')
         await forget(lab)
       },
+    },
+    {
+      name: 'frozen',
+      does: 'the hypervisor halts connector-a for its snapshot, for twelve seconds',
+      hints: ['the network is calm', 'nobody ended the process', 'and yet for some seconds it did nothing'],
+      hop: 'connector',
+      code: 'STOOD_STILL',
+      cause: /it is not the network/,
+      seen: [/^this process stood still for 1\d\.\d s: .*the connection did not outlast that/],
+      remembered: true,
+      noticeMs: 60_000,
+      inject: freeze,
+      cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without halting it/), // it is over
+      restore: forget,
     },
     {
       name: 'watchdog',

@@ -1,6 +1,11 @@
+import { LOCAL_PROXY } from '../client.ts'
+import { printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Lab } from '../lab.ts'
 import { HEALTHY } from '../resolver.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT, EDGE_NAME } from '../topology.ts'
+import { appSources } from './scn-13-sources.ts'
 import { connectorSaysSo } from './scn-14-application.ts'
 
 const zone = (origin: string, ...records: string[]) =>
@@ -33,6 +38,35 @@ const common = {
   noticed: connectorSaysSo,
   noticeMs: 60_000,
 } as const satisfies Partial<Variant>
+
+const SILENT_ZONE = 'old.example.com'
+/** More than twice what a connector has threads for look-ups. */
+const SILENT = Array.from({ length: 60 }, (_, at) => `host${at}.${SILENT_ZONE}`)
+/** libc waits longer for a resolver than a session waits for a thread. */
+const PATIENT = `nameserver ${ADDRESS.dns}\noptions timeout:20 attempts:1\n`
+
+/** One program asks for all hosts of a zone that the resolver forwards to nobody. */
+async function scan(lab: Lab): Promise<void> {
+  const { a, b } = lab.connectors
+  await b.stop()
+  a.machine.etc('resolv.conf', PATIENT)
+  await lab.apply({ domains: [APP_NAME, `*.${SILENT_ZONE}`] })
+  await lab.firewall.block(`ip saddr ${ADDRESS.dns} ip daddr ${ADDRESS.app} udp dport 53 drop`)
+  await lab.resolver.serve(HEALTHY, `server=/${SILENT_ZONE}/${ADDRESS.app}`)
+  const urls = `http://host[0-${SILENT.length - 1}].${SILENT_ZONE}:${APP_PORT}/`
+  const atOnce = ['-sS', '-Z', '--parallel-immediate', '--parallel-max', String(SILENT.length)]
+  const proxy = ['--socks5-hostname', LOCAL_PROXY, '--max-time', '60', '-o', '/dev/null']
+  scans.set(lab, lab.machines.user.start('scan', ['curl', ...atOnce, ...proxy, urls]))
+}
+
+const scans = new WeakMap<Lab, Daemon>()
+
+async function endScan(lab: Lab): Promise<void> {
+  const held = scans.get(lab)
+  if (held !== undefined) await lab.machines.user.stop(held, 'SIGKILL')
+  if (!lab.connectors.b.runs) lab.connectors.b.start()
+  await lab.apply()
+}
 
 export const appName: Scenario = {
   id: 'SCN-13',
@@ -83,6 +117,34 @@ inside.`,
       inject: (lab) =>
         lab.resolver.serveBind(NO_ZONE, { 'edge.zone': zone('example.net', `edge A ${ADDRESS.edge}`) }),
       cure: (lab) => lab.resolver.serve(HEALTHY), // "repair the resolver"
+    },
+    ...appSources,
+    {
+      ...common,
+      name: 'lookups-busy',
+      does: 'a program asks for 60 hosts of a zone that the resolver forwards to nobody',
+      hints: [
+        'the resolver answers, and the name of the application is fine',
+        'who else asks for names, and for how long?',
+        'each look-up holds a thread',
+      ],
+      hop: 'connector',
+      code: 'LOOKUPS_BUSY',
+      seen: [
+        /every thread for look-ups is held by a name without an answer \(\d+\): host\d+\.old\.example\.com/,
+      ],
+      noticed: (lab, since) => since.faults(lab.connectors.a).some(({ code }) => code === 'LOOKUPS_BUSY'),
+      // The daemon says it for a minute after the last name that found no thread.
+      verifyMs: 120_000,
+      inject: scan,
+      async cure(lab, finding) {
+        printed(finding, /^repair the resolver of the names that are said to be silent/)
+        await lab.resolver.serve({
+          ...HEALTHY,
+          ...Object.fromEntries(SILENT.map((name) => [name, ADDRESS.app])),
+        })
+      },
+      restore: endScan,
     },
   ],
 }

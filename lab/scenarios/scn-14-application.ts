@@ -1,7 +1,9 @@
+import { browse } from '../browse.ts'
 import { printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
+import { silent } from './scn-14-silent.ts'
 import { tlsName } from './scn-14-tls.ts'
 
 /** The user tries until a connector has said that it cannot get there. */
@@ -11,7 +13,9 @@ export async function connectorSaysSo(lab: Lab): Promise<boolean> {
   return states.some((status) => status?.state === 'degraded')
 }
 
-function variant(o: Omit<Variant, 'app' | 'cutsAll' | 'noticed'>): Variant {
+function variant(
+  o: Omit<Variant, 'app' | 'cutsAll' | 'noticed'> & Partial<Pick<Variant, 'noticed'>>,
+): Variant {
   return {
     app: `${APP_NAME}:${APP_PORT}`,
     cutsAll: true,
@@ -140,6 +144,51 @@ somebody else.`,
         await lab.firewall.allow(`ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} accept`)
       },
     }),
+    variant({
+      name: 'hung-up',
+      does: 'the application ends each connection at once: the list of those it takes does not name the connectors',
+      hints: [
+        'TCP connects, so every health check is green',
+        'the browser gets a page of Backstitch, and nothing was reset',
+        'who ended the connection, and after how many bytes?',
+      ],
+      hop: 'application',
+      code: 'APP_HUNG_UP',
+      seen: [/10\.1\.9\.80:8080 connected, closed by it in good order after \d+ ms, without a byte/],
+      async inject(lab) {
+        await lab.stopApp()
+        lab.startApp(APP_PORT, 'hang-up-main.ts')
+      },
+      // For a connector all is well: it is connected. Whoever asks for something gets the page.
+      noticed: async (lab) => (await browse(lab)).findings.some(({ code }) => code === 'APP_HUNG_UP'),
+      async cure(lab, finding) {
+        printed(finding, /the list of addresses that it takes$/)
+        await restart(lab)
+      },
+      restore: restart,
+    }),
+    variant({
+      name: 'full-queue',
+      does: 'the application is stuck and takes no connection: its queue is full, and its kernel drops whoever comes on top',
+      hints: [
+        'the machine of the application answers pings',
+        'its other ports refuse at once',
+        'ss -ltn there: Recv-Q',
+      ],
+      hop: 'application',
+      code: 'APP_TIMEOUT',
+      seen: [/10\.1\.9\.80:8080 no answer in/, /its machine is there: echoes/],
+      async inject(lab) {
+        await lab.stopApp()
+        lab.startApp(APP_PORT, 'full-queue-main.ts')
+      },
+      async cure(lab, finding) {
+        printed(finding, /ss -ltn 'sport = :8080'/)
+        await restart(lab)
+      },
+      restore: restart,
+    }),
     tlsName,
+    ...silent,
   ],
 }

@@ -57,8 +57,39 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         )
         await blink(lab, lab.connectors.a)
       },
+      cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^ip link set dev eth0 mtu 1280$/),
+      async restore(lab) {
+        await lab.firewall.clear()
+        await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
+        await offload(lab, 65_535)
+      },
+    },
+    {
+      name: 'no-echo',
+      does: 'packets over 1300 bytes between connector-a and the edge vanish, and so does every ping',
+      hints: [
+        'TCP connects',
+        'ping is not answered at any size',
+        'what of an answer arrives: its beginning, or its end?',
+      ],
+      hop: 'edge',
+      code: 'PATH_MTU',
+      seen: [/no echo at any size/, /short answer/],
+      noticeMs: 60_000,
+      async inject(lab) {
+        await offload(lab, 1)
+        const a = ADDRESS['connector-a']
+        await lab.firewall.block(
+          `ip saddr ${a} ip daddr 198.51.100.0/24 icmp type echo-request drop`,
+          `ip saddr ${a} ip daddr 198.51.100.0/24 meta length > 1300 drop`,
+          `ip daddr ${a} ip saddr 198.51.100.0/24 meta length > 1300 drop`,
+        )
+        await blink(lab, lab.connectors.a)
+      },
       cure: (lab, finding) =>
-        runPrinted(lab.connectors.a, finding, /^ip link set dev INTERFACE mtu 1280$/, { INTERFACE: 'eth0' }),
+        runPrinted(lab.connectors.a, finding, /^ip link set dev (eth0|INTERFACE) mtu 1280$/, {
+          INTERFACE: 'eth0',
+        }),
       async restore(lab) {
         await lab.firewall.clear()
         await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
@@ -108,8 +139,7 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
       noticed: async (lab, since) =>
         (await lab.ask('/bytes/100000', 4)) === undefined && oneSays(lab, since, 'PATH_MTU'),
       async cure(lab, finding) {
-        const printed = /^ip link set dev INTERFACE mtu 1280$/
-        await runPrinted(lab.connectors.a, finding, printed, { INTERFACE: 'eth0' })
+        await runPrinted(lab.connectors.a, finding, /^ip link set dev eth0 mtu 1280$/)
         await noteGone(lab.connectors.a, 'PATH_MTU')
       },
       restore: async (lab) => {

@@ -99,11 +99,11 @@ next no one could reach anything in the data centre.`,
         'nobody else reaches anything',
         'the reply of the client names each connector, and why it is out',
       ],
-      hop: 'control',
+      hop: 'connector',
       code: 'NO_HEALTHY_CONNECTOR',
       seen: [
         /\S+: it is draining/,
-        /\S+: it is disconnected: it was stopped at 2\S+Z/,
+        /\S+: it is disconnected: it was ended by a signal at 2\S+Z/,
         /once .+ had gone at \S+, all rested on \S+: a single point of failure/,
       ],
       patient: 'b',
@@ -131,7 +131,7 @@ next no one could reach anything in the data centre.`,
         )
       },
       async cure(lab, finding) {
-        printed(finding, /^Bring one of them back; keep at least two in each group/)
+        printed(finding, /^Bring one of them back: .*; keep at least two in each group/)
         lab.connectors.b.start()
       },
       async restore(lab) {
@@ -209,7 +209,7 @@ next no one could reach anything in the data centre.`,
       async cure(lab, finding) {
         const [, name] = printed(
           finding,
-          /^Make a connector group .* name it in the server group; then backstitch delete connector (\S+), and enrol/,
+          /make a connector group for that site and name it in the server group; .* backstitch delete connector ([^\s,]+)/,
         )
         await lab.declare(
           { kind: 'connector-group', name: 'dc2' },

@@ -1,8 +1,10 @@
 import { browse } from '../browse.ts'
 import { printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
 import { endCertificate } from '../ended-certificate.ts'
 import type { Lab } from '../lab.ts'
 import type { Variant } from '../scenario.ts'
+import { signalPart, signalServer } from '../server-parts.ts'
 
 function variant(
   o: Pick<Variant, 'name' | 'does' | 'hints' | 'hop' | 'code' | 'seen' | 'inject' | 'cure' | 'restore'>,
@@ -67,12 +69,12 @@ export const ofTheDevice: readonly Variant[] = [
       hop: 'control',
       code: 'CONTROL_UNREACHABLE',
       seen: [/control connection is down: .*(no reply to a ping|edge\.example\.net:443)/],
-      inject: async (lab) => lab.server.signal('SIGSTOP'),
+      inject: async (lab) => signalServer(lab, 'SIGSTOP'),
       async cure(lab, finding) {
         printed(finding, /^Check the control plane; sessions on valid grants go on meanwhile/)
-        lab.server.signal('SIGCONT')
+        signalServer(lab, 'SIGCONT')
       },
-      restore: async (lab) => lab.server.signal('SIGCONT'),
+      restore: async (lab) => signalServer(lab, 'SIGCONT'),
     }),
     // The tunnel that was open is tried first, and nobody answers in it, either.
     noticed: async (lab) => {
@@ -81,4 +83,70 @@ export const ofTheDevice: readonly Variant[] = [
     },
     noticeMs: 60_000,
   },
+  {
+    name: 'other-user',
+    does: 'a service of the same laptop, which runs as a user of its own, was pointed at the local proxy',
+    hints: [
+      'the person at the laptop gets in',
+      'whose program is it?',
+      'what does the client say of itself?',
+    ],
+    hop: 'client',
+    code: 'LOCAL_USER_REFUSED',
+    seen: [/user nobody \(uid 65534\); only root \(uid 0\) may/],
+    examine: (lab) => browse(lab, undefined, undefined, NOBODY),
+    async inject() {}, // it was never let in
+    noticed: async (lab) => {
+      await browse(lab, undefined, undefined, NOBODY)
+      return /refused, the last user nobody/.test(lineOf('local users', await lab.clientStatus()))
+    },
+    async cure(lab, finding) {
+      printed(finding, /add the user to allowUsers in client\.yaml/)
+      await lab.client.allow([NOBODY])
+    },
+    restore: (lab) => lab.client.allow([]),
+  },
+  {
+    name: 'control-hung',
+    does: 'the control plane alone hangs; the edge beside it, a process of its own, carries what it carried',
+    hints: [
+      'whoever is in stays in, and downloads go on',
+      'the edge answers, and says something',
+      'who decides, and who carries?',
+    ],
+    hop: 'control',
+    code: 'CONTROL_UNREACHABLE',
+    seen: [/edge \S+ answers, and the control plane behind it does not/],
+    async inject(lab) {
+      const download = await lab.client.download()
+      signalPart(lab, 'control', 'SIGSTOP')
+      open.set(lab, { download, bytes: lab.client.downloadedBytes })
+    },
+    // Client and connector say it, and the session that was open has carried all the while.
+    noticed: async (lab, since) => {
+      const { download, bytes } = open.get(lab)!
+      if (download.ended) throw new Error(`the session that was open has ended:\n${download.tail()}`)
+      const carried = lab.client.downloadedBytes - bytes > CARRIED_BYTES
+      const said = since.faults(lab.connectors.a).some(({ code }) => code === 'CONTROL_UNREACHABLE')
+      return carried && said && lineOf('fault', await lab.clientStatus()).includes('CONTROL_UNREACHABLE')
+    },
+    noticeMs: 60_000,
+    async cure(lab, finding) {
+      printed(finding, /^Check the control plane; sessions on valid grants go on meanwhile/)
+      if (open.get(lab)!.download.ended) throw new Error('the session that was open has ended')
+      signalPart(lab, 'control', 'SIGCONT')
+    },
+    async restore(lab) {
+      signalPart(lab, 'control', 'SIGCONT')
+      const held = open.get(lab)
+      if (held !== undefined) await lab.machines.user.stop(held.download, 'SIGKILL')
+    },
+  },
 ]
+
+const NOBODY = 65_534
+
+/** Sessions that are held open while nobody decides. */
+const open = new WeakMap<Lab, { readonly download: Daemon; readonly bytes: number }>()
+/** More than what was under way when the control plane stopped. */
+const CARRIED_BYTES = 100_000

@@ -1,10 +1,12 @@
 import { browse } from '../browse.ts'
 import { printed } from '../cures.ts'
+import { lookUp } from '../denial.ts'
 import type { Lab } from '../lab.ts'
 import { lint, saidOf } from '../lint.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
 import { ofTheDevice } from './scn-18-device.ts'
+import { unreadable } from './scn-18-unreadable.ts'
 
 /** Nothing is broken between the machines: what the user is told must say whose decision it was. */
 function variant(
@@ -31,21 +33,32 @@ export const user: Scenario = {
   title: 'The user is refused, and every light is green',
   story: `"It worked yesterday." The connectors are healthy, the application answers whoever stands beside it, and one
 person does not get in. Somebody decided that, with a rule, a posture or a port, and did not think of this person. What
-the person sees must say which decision it was, so that the ticket goes to whoever can change it.`,
+the person sees must say which decision it was, so that the ticket goes to whoever can change it. Whom no rule lets in at
+all learns nothing of what there is: the denial that the reply names says the rest to the help desk.`,
   variants: [
-    variant({
-      name: 'policy',
-      does: 'a rule lets in only a group that the user is not a member of',
-      hints: ['other users get in', 'who decides who gets in?', 'read the reply of the client'],
-      hop: 'control',
-      code: 'POLICY_DENIED',
-      seen: [/staff|userGroups/],
-      async inject(lab) {
-        await lab.declare({ kind: 'user-group', name: 'staff' })
-        await lab.apply({}, { conditions: { userGroups: ['staff'] } })
-      },
-      cure: (lab) => lab.apply({}, { conditions: {} }),
-    }),
+    {
+      ...variant({
+        name: 'policy',
+        does: 'a rule lets in only a group that the user is not a member of',
+        hints: [
+          'other users get in',
+          'the user is told no more than of a name that nobody declared',
+          'look up the denial that the reply names',
+        ],
+        hop: 'control',
+        code: 'POLICY_DENIED',
+        seen: [/wanted staff/],
+        async inject(lab) {
+          await lab.declare({ kind: 'user-group', name: 'staff' })
+          await lab.apply({}, { conditions: { userGroups: ['staff'] } })
+        },
+        cure: (lab) => lab.apply({}, { conditions: {} }),
+      }),
+      examine: lookUp,
+      noticed: async (lab) =>
+        (await lookUp(lab)).findings[0]?.code === 'POLICY_DENIED' &&
+        (await lab.clientStatus()).includes('CLIENT_NOT_COVERED'),
+    },
     variant({
       name: 'posture',
       does: 'the rule asks for an encrypted disk, and the device reports none',
@@ -154,6 +167,7 @@ the person sees must say which decision it was, so that the ticket goes to whoev
         await lab.admin('delete', 'segment', 'rack').catch(() => '')
       },
     },
+    unreadable,
     ...ofTheDevice,
   ],
 }

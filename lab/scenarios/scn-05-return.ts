@@ -1,0 +1,91 @@
+/** What leaves connector-a arrives; what comes back does not. */
+import { printed } from '../cures.ts'
+import type { Lab } from '../lab.ts'
+import type { Variant } from '../scenario.ts'
+import { ADDRESS } from '../topology.ts'
+
+/** From the firewall straight to connector-a, and only what comes from the edge takes it. */
+async function secondCable(lab: Lab): Promise<void> {
+  const { fw, 'connector-a': a } = lab.machines
+  const peer = ['type', 'veth', 'peer', 'name', 'eth1', 'netns', a.namespace]
+  await fw.succeed('ip', 'link', 'add', 'alt0', ...peer)
+  await fw.shell('ip address add 10.1.5.1/24 dev alt0; ip link set alt0 up')
+  await a.shell('ip address add 10.1.5.11/24 dev eth1; ip link set eth1 up')
+  await a.succeed('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth1.rp_filter=1')
+  const back = `ip route add ${ADDRESS['connector-a']} via 10.1.5.11 dev alt0 table 101`
+  const rule = `ip rule add from ${ADDRESS.edge} to ${ADDRESS['connector-a']} lookup 101`
+  await fw.succeed('bash', '-c', `${back} && ${rule}`)
+}
+
+const pullSecondCable = async ({ machines: { fw } }: Lab) =>
+  void (await fw.shell('ip rule del lookup 101; ip link del alt0'))
+
+export const edgeAsymmetric: Variant = {
+  name: 'asymmetric',
+  does: 'answers of the edge come back to connector-a by another cable than its packets leave by',
+  hints: [
+    'connector-b beside it works',
+    'tcpdump shows answers of the edge, the program sees none',
+    'rp_filter',
+  ],
+  hop: 'edge',
+  code: 'RETURN_PATH_ASYMMETRIC',
+  seen: [/dropped by the return path filter/, /ip route get: 198\.51\.100\.10/],
+  noticeMs: 60_000,
+  noticed: (lab, since) =>
+    since
+      .faults(lab.connectors.a)
+      .some(({ code }) => code === 'EGRESS_BLOCKED' || code === 'RETURN_PATH_ASYMMETRIC'),
+  inject: secondCable,
+  async cure(lab, finding) {
+    printed(finding, /^on the side of the edge: route /)
+    await pullSecondCable(lab)
+  },
+  restore: pullSecondCable,
+}
+
+export const ownFirewall: Variant = {
+  name: 'own-firewall',
+  does: 'a hardening script lets in nothing that comes from port 443, and forgot what connector-a has asked for itself',
+  hints: [
+    'connector-b beside it works',
+    'the firewall of the site shows answers',
+    'nft list ruleset, on connector-a',
+  ],
+  hop: 'connector',
+  code: 'EGRESS_BLOCKED',
+  seen: [/198\.51\.100\.10:443 no answer in/, /reached this machine/],
+  noticeMs: 60_000,
+  async inject({ machines: { 'connector-a': a } }) {
+    await a.succeed('nft', 'add table inet hardened')
+    await a.succeed('nft', 'add chain inet hardened in { type filter hook input priority 0; }')
+    await a.succeed('nft', 'add rule inet hardened in tcp sport 443 drop')
+  },
+  async cure({ machines: { 'connector-a': a } }, finding) {
+    printed(finding, /^in the firewall of this machine, let in what belongs to connections that it opened/)
+    await a.succeed('nft', 'insert rule inet hardened in ct state established,related accept')
+  },
+  restore: async ({ machines: { 'connector-a': a } }) =>
+    void (await a.run('nft', 'delete table inet hardened')),
+}
+
+const FALSE_SOURCE = `ip saddr ${ADDRESS.edge} ip daddr ${ADDRESS['connector-a']} ip saddr set 198.51.100.99`
+
+export const otherAddress: Variant = {
+  name: 'other-address',
+  does: 'after a change of its address translation the firewall gives answers of the edge another source address',
+  hints: [
+    'connector-b beside it works',
+    'answers arrive at connector-a',
+    'tcpdump on connector-a: from whom?',
+  ],
+  hop: 'edge',
+  code: 'EGRESS_BLOCKED',
+  seen: [/198\.51\.100\.10:443 no answer in/, /from another address/],
+  noticeMs: 60_000,
+  inject: (lab) => lab.firewall.block(FALSE_SOURCE),
+  async cure(lab, finding) {
+    printed(finding, /address translation/)
+    await lab.firewall.clear()
+  },
+}

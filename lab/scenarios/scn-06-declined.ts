@@ -1,0 +1,80 @@
+/** The handshake stands still, and nobody opens TLS: who stops it, and by what does he know it? */
+import path from 'node:path'
+import { blink, printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Lab } from '../lab.ts'
+import { NODE } from '../paths.ts'
+import type { Variant } from '../scenario.ts'
+import { signalPart } from '../server-parts.ts'
+import { ADDRESS, EDGE_NAME } from '../topology.ts'
+
+const PORT = 9444
+const running = new WeakMap<Lab, Daemon>()
+
+async function hold(lab: Lab, text: string): Promise<void> {
+  const main = path.join(import.meta.dirname, '..', 'picky-main.ts')
+  running.set(lab, lab.machines.fw.start('picky', [NODE, main, String(PORT), ADDRESS.edge, '443', text]))
+  await lab.firewall.redirect(`ip saddr ${ADDRESS['connector-a']} tcp dport 443`, PORT)
+  await blink(lab, lab.connectors.a)
+}
+
+async function end(lab: Lab): Promise<void> {
+  await lab.firewall.clear()
+  const daemon = running.get(lab)
+  if (daemon !== undefined) await lab.machines.fw.stop(daemon, 'SIGKILL')
+}
+
+const HELD = { hop: 'edge', code: 'HANDSHAKE_TIMEOUT', noticeMs: 45_000, restore: end } as const
+
+export const heldProtocol: Variant = {
+  ...HELD,
+  name: 'protocol',
+  does: 'application control on the way does not know the protocol of connector-a, and lets its handshakes hang',
+  hints: [
+    'TCP connects',
+    'curl -k https://edge.example.net/ works',
+    'what does a ClientHello say besides the name?',
+  ],
+  seen: [/without our protocol \(ALPN\).*answered/],
+  inject: (lab) => hold(lab, 'backstitch-'),
+  async cure(lab, finding) {
+    printed(finding, /application control/)
+    await end(lab)
+  },
+}
+
+export const heldName: Variant = {
+  ...HELD,
+  name: 'name',
+  does: 'a web filter lets handshakes hang that ask for the name of the edge',
+  hints: ['TCP connects', 'the address without the name works', 'what does a ClientHello say in the clear?'],
+  seen: [/without the name.*answered/],
+  inject: (lab) => hold(lab, EDGE_NAME),
+  async cure(lab, finding) {
+    printed(finding, /web filter/)
+    await end(lab)
+  },
+}
+
+export const edgeHangs: Variant = {
+  name: 'edge-hangs',
+  does: 'the process of the edge stands still: its kernel takes connections, and nobody reads them',
+  hints: [
+    'TCP connects',
+    'every handshake stands still, whatever it asks for',
+    'is the way to blame, or its end?',
+  ],
+  hop: 'edge',
+  code: 'HANDSHAKE_TIMEOUT',
+  cutsAll: true,
+  seen: [/no ClientHello is answered/],
+  noticeMs: 60_000,
+  async inject(lab) {
+    signalPart(lab, 'edge', 'SIGSTOP')
+  },
+  async cure(lab, finding) {
+    printed(finding, /^on the machine of the edge: backstitch doctor/)
+    signalPart(lab, 'edge', 'SIGCONT')
+  },
+  restore: async (lab) => signalPart(lab, 'edge', 'SIGCONT'),
+}

@@ -1,0 +1,163 @@
+import { LOCAL_PROXY } from '../client.ts'
+import { oneSays } from '../closer-look.ts'
+import { printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
+import type { Lab } from '../lab.ts'
+import type { Since, Variant } from '../scenario.ts'
+import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
+import { traced } from '../trace.ts'
+
+/** All sessions go through connector-a: a connector knows what its own have carried. */
+async function alone(lab: Lab): Promise<void> {
+  await lab.connectors.b.stop()
+  await lab.serves()
+}
+
+async function together(lab: Lab): Promise<void> {
+  if (!lab.connectors.b.runs) lab.connectors.b.start()
+}
+
+/** The user tries, gives up, and tries again, as people do. */
+async function triesAgain(lab: Lab, since: Since): Promise<boolean> {
+  await Promise.all([lab.ask('/', 6), lab.ask('/', 6)])
+  return oneSays(lab, since, 'APP_SILENT')
+}
+
+const common = {
+  hop: 'application',
+  code: 'APP_SILENT',
+  app: `${APP_NAME}:${APP_PORT}`,
+  cutsAll: true,
+  noticed: triesAgain,
+  noticeMs: 60_000,
+} as const satisfies Partial<Variant>
+
+/** Two data packets of a kind: a request, and nothing that a handshake or an end needs. */
+const REQUESTS = `ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp dport ${APP_PORT} tcp flags & psh == psh`
+
+const idle = new WeakMap<Lab, Daemon[]>()
+
+/** Programs that ask, wait for four seconds (the application ends what is idle for five), and ask again in the same connection. */
+async function askAndWait(lab: Lab): Promise<void> {
+  const url = `http://${APP_NAME}:${APP_PORT}/`
+  const flags = ['-sS', '--max-time', '8', '--rate', '15/m', '--socks5-hostname', LOCAL_PROXY]
+  const programs = [1, 2, 3].map((n) => lab.machines.user.start(`idle-${n}`, ['curl', ...flags, url, url]))
+  idle.set(lab, programs)
+  for (const program of programs)
+    await program.until(() => program.text.includes('app.dc1 answers'), 'be answered once', 20_000)
+}
+
+/** A device on the way forgets the connections that it knows, and takes new ones. */
+async function forgetOpen(lab: Lab): Promise<void> {
+  const to = `${ADDRESS.app}:${APP_PORT}`
+  const tables = await Promise.all(
+    [lab.connectors.a, lab.connectors.b].map(({ machine }) =>
+      machine.shell(`ss -tnHO state established dst ${to}`),
+    ),
+  )
+  const ports = tables.flatMap(({ stdout }) =>
+    [...stdout.matchAll(/10\.1\.1\.\d+:(\d+)\s/g)].map(([, port]) => port),
+  )
+  if (ports.length === 0) throw new Error('no connection to the application is open')
+  await lab.firewall.block(
+    `ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} tcp sport { ${ports.join(', ')} } drop`,
+    `ip saddr ${ADDRESS.app} ip daddr 10.1.1.0/24 tcp dport { ${ports.join(', ')} } drop`,
+  )
+}
+
+async function restart(lab: Lab): Promise<void> {
+  await lab.stopApp()
+  lab.startApp()
+}
+
+export const silent: readonly Variant[] = [
+  {
+    ...common,
+    name: 'silent',
+    does: 'the application hangs: it takes each connection, reads the request and never answers',
+    hints: ['TCP connects, so every health check is green', 'the browser spins', 'how many bytes came back?'],
+    seen: [
+      /app\.dc1\.example\.com:8080: silent since \S+: \d+ sessions of 1 user asked it and no byte came back/,
+      /the last sent \d+ B and gave up after \d+ s/,
+    ],
+    async inject(lab) {
+      await alone(lab)
+      await lab.stopApp()
+      lab.startApp(APP_PORT, 'silent-main.ts')
+    },
+    async cure(lab, finding) {
+      printed(finding, /restart the application$/)
+      await restart(lab)
+      printed(finding, /^then let a user open app\.dc1\.example\.com:8080/)
+      await lab.serves()
+    },
+    async restore(lab) {
+      await restart(lab)
+      await together(lab)
+    },
+  },
+  {
+    ...common,
+    name: 'swallowed',
+    does: 'a device before the application lets connections through, and drops every request in them',
+    hints: ['TCP connects', 'the application has not seen a request', 'ss -ti on the connector'],
+    seen: [
+      /what was sent is not acknowledged, though new connections stand/,
+      /10\.1\.9\.80:8080 \d+ bytes wait.*unacked/,
+    ],
+    async inject(lab) {
+      await alone(lab)
+      await lab.firewall.block(`${REQUESTS} drop`)
+    },
+    async cure(lab, finding) {
+      printed(finding, /^let all of a connection pass between this connector and 10\.1\.9\.80 port 8080/)
+      await lab.firewall.clear()
+      await lab.serves()
+    },
+    restore: together,
+  },
+  {
+    ...common,
+    name: 'forgotten',
+    does: 'a device on the way forgets connections that are idle, so that the next request in each is lost',
+    hints: ['new connections work', 'the first click after a pause hangs', 'ss -ti on the connector'],
+    seen: [/what was sent after a pause of \d+ s or more is not acknowledged, though new connections stand/],
+    noticed: (lab, since) => oneSays(lab, since, 'APP_SILENT'),
+    async inject(lab) {
+      await alone(lab)
+      await askAndWait(lab)
+      await forgetOpen(lab)
+    },
+    async cure(lab, finding) {
+      printed(
+        finding,
+        /^let what stands between this connector and 10\.1\.9\.80 port 8080 keep idle connections/,
+      )
+      await lab.firewall.clear()
+      await askAndWait(lab) // and again, in the same connection
+      for (const program of idle.get(lab) ?? [])
+        await program.until(
+          () => program.text.split('app.dc1 answers').length > 2,
+          'be answered again',
+          20_000,
+        )
+    },
+    restore: together,
+  },
+  {
+    ...common,
+    name: 'stopped',
+    does: 'the application is stopped where it stands: its kernel goes on taking connections, and nobody reads',
+    hints: ['nc -z succeeds', 'the page never comes', 'trace the way of the user'],
+    seen: [/\d+ sessions/],
+    examine: (lab) => traced(lab),
+    examinedOn: 'edge',
+    inject: async (lab) => lab.signalApp('SIGSTOP'),
+    async cure(lab, finding) {
+      printed(finding, /restart the application$/)
+      await restart(lab)
+      await lab.serves()
+    },
+    restore: restart,
+  },
+]

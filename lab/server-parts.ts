@@ -1,0 +1,16 @@
+/** The processes of the lab's server: what keeps them, control plane, and edge. */
+import type { Lab } from './lab.ts'
+
+type Part = 'control' | 'edge'
+
+/** All that the server is. */
+export function signalServer(lab: Lab, signal: NodeJS.Signals): void {
+  for (const part of ['control', 'edge'] as const) signalPart(lab, part, signal)
+  lab.server.signal(signal)
+}
+
+/** One of its parts alone: the one that was started last. */
+export function signalPart({ server }: Lab, which: Part, signal: NodeJS.Signals): void {
+  const started = server.lines().findLast(({ event, part }) => event === 'part.started' && part === which)
+  process.kill(Number(started!.pid), signal)
+}
