@@ -26,6 +26,8 @@ export interface Child {
 }
 
 const LISTEN_POLL_MS = 20
+/** A program that starts beside many others on a busy machine takes its time; one that hangs takes for ever. */
+const START_MS = 60_000
 const TERM_GRACE_MS = 1500
 
 export class Children implements AsyncDisposable {
@@ -63,7 +65,7 @@ export class Children implements AsyncDisposable {
   }
 
   /** Resolves once something accepts at `at`. @throws {Error} with the end of the log when `child` dies or stays deaf. */
-  async listening(child: Child, at: Address, timeoutMs = 15_000): Promise<void> {
+  async listening(child: Child, at: Address, timeoutMs = START_MS): Promise<void> {
     await this.until(child, () => accepts(at), `listen on ${at.host}:${at.port}`, timeoutMs)
   }
 
@@ -72,7 +74,7 @@ export class Children implements AsyncDisposable {
     child: Child,
     reached: () => boolean | Promise<boolean>,
     what: string,
-    timeoutMs = 15_000,
+    timeoutMs = START_MS,
   ): Promise<void> {
     const running = this.#running.get(child)!
     const endMs = performance.now() + timeoutMs

@@ -34,6 +34,6 @@ export async function enter(
     forwards.push(`127.0.0.1:${to[service].port} ${host}:${port}`)
   }
   await installation.signIn({ listen: 'off', forwards })
-  const client = await installation.startClient(Object.values(to)[0]!)
+  const client = await installation.startClient()
   return { client, to: to as unknown as Services }
 }

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { OutageResource } from '../src/api/diagnosis.ts'
 import type { Report } from '../src/doctor/report.ts'
+import { isBusyHost } from './busy-host.ts'
 import { Installation, PROGRAM } from './installation.ts'
 import { finish, succeed } from './program.ts'
 
@@ -35,12 +36,13 @@ test('a connected connector is asked over the API, and says what the doctor on i
   const stateDir = path.join(installation.dir, place)
   const flags = ['--config', `${stateDir}.yaml`, '--key-file', `${stateDir}.key`]
   const local = await finish([PROGRAM, 'doctor', 'connector', '--state', stateDir, ...flags])
-  assert.equal(asked.code, local.code, `${asked.stdout}${asked.stderr}\n${local.stdout}`)
+  const busy = [asked, local].some(({ stdout }) => isBusyHost(stdout))
+  assert.ok(busy || asked.code === local.code, `${asked.stdout}${asked.stderr}\n${local.stdout}`)
   const titles = (text: string) =>
     text.split('\n').flatMap((line) => /^ {2}[✓✗·?] (.{12})/.exec(line)?.[1] ?? [])
   assert.ok(titles(asked.stdout).length > 10, asked.stdout)
   assert.deepEqual(titles(asked.stdout), titles(local.stdout))
-  assert.equal(asked.stdout.split('\n')[0], local.stdout.split('\n')[0])
+  if (!busy) assert.equal(asked.stdout.split('\n')[0], local.stdout.split('\n')[0])
 
   // A port that nobody listens on any more: the way to the application is looked at from there, too.
   const closed = net.createServer().listen(0, '127.0.0.1')
@@ -123,10 +125,13 @@ test('of a connector that is gone control says how it left, what explains it, an
   process.kill(first.pid, 'SIGKILL')
   assert.deepEqual(
     [(await gone()).code, (await gone()).left, (await gone()).lastState],
-    ['CONNECTOR_DISCONNECTED', 'silent', 'healthy'],
+    ['CONNECTOR_DISCONNECTED', 'closed', 'healthy'],
   )
   const { stdout } = await ask('describe', 'connector', name)
-  assert.match(stdout, /^connector CONNECTOR_DISCONNECTED: It fell silent/)
+  assert.match(
+    stdout,
+    /^connector CONNECTOR_DISCONNECTED: Its connection was closed at \S+ without a goodbye: its process has ended/,
+  )
   assert.match(stdout, /last connected \S+ from 127\.0\.0\.1/)
   assert.match(stdout, /run +sudo backstitch doctor connector +\(on its machine\)/)
   const asked = await ask('doctor', '--ask', name)
@@ -137,7 +142,7 @@ test('of a connector that is gone control says how it left, what explains it, an
   const neighbour = installation.startConnector(await installation.addConnector())
   await installation.passed(neighbour, 6)
   const beside = await ask('describe', 'connector', name)
-  assert.match(beside.stdout, /, from the same public address 127\.0\.0\.1, is connected: it is this machine/)
+  assert.match(beside.stdout, /of those from the same public address 1 of 1 are connected/)
 
   const second = installation.startConnector(place)
   await installation.passed(second, 6)
@@ -157,6 +162,6 @@ test('of a connector that is gone control says how it left, what explains it, an
   const both = await ask('describe', 'connector', name)
   assert.match(
     both.stdout,
-    /at the same time as \S+, which came from the same public address .*: it is the site/,
+    /at the same time that of \S+ from the same address: their processes have ended, or a box of that site/,
   )
 })

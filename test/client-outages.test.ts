@@ -10,7 +10,7 @@ test('a client that lost the control plane tells of it when it is back', async (
   const { store, presence } = site.site.control
   await until(() => [...presence.allClients()].length === 1)
   const { id } = [...presence.allClients()][0]!.peer.identity
-  site.site.edge.revoke(({ identity }) => identity.role === 'client')
+  site.site.cut(({ identity }) => identity.role === 'client')
   await until(async () => (await store.outages.of(id)).length === 1)
   const [outage] = await store.outages.of(id)
   assert.equal(outage!.code, 'CONTROL_UNREACHABLE')

@@ -91,7 +91,11 @@ export async function openClientSite({
   await objects.put({
     kind: 'access-rule',
     name: 'no secrets',
-    spec: { ...base, order: 1, action: 'deny', conditions: { segments: [secret.id] } },
+    // Of another kind of client it would be allowed: else nobody would be told of the segment.
+    spec: {
+      ...base,
+      ...{ order: 1, action: 'deny', conditions: { segments: [secret.id], clientKinds: ['client'] } },
+    },
   })
   await objects.put({
     kind: 'access-rule',

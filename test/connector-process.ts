@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -32,7 +33,7 @@ export class ConnectorProcess implements AsyncDisposable {
   constructor(o: ConnectorProcessOptions) {
     const flags = [
       '--config',
-      `${o.stateDir}.yaml`,
+      existsSync(`${o.stateDir}.yaml`) ? `${o.stateDir}.yaml` : '/dev/null',
       '--state',
       o.stateDir,
       '--key-file',

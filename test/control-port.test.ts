@@ -88,7 +88,7 @@ test('a second port behind which no edge answers holds nothing up', async (t) =>
     const [said] = all.logged(child, 'control.port-blocked')
     assert.match(
       String(said?.msg),
-      /answered, but not as an edge \(HANDSHAKE_TIMEOUT\); .* works and is used/,
+      /connects, and the handshake stands still \(HANDSHAKE_TIMEOUT\); .* works and is used/,
     )
   } finally {
     for (const socket of taken) socket.destroy()

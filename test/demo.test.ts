@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -14,6 +14,7 @@ import {
   readExactly,
   socks5,
 } from './demo.fixture.ts'
+import { needs } from './needs.ts'
 
 /** Where the demo put its application on this machine. */
 function application(text: string): { host: string; echoPort: number } {
@@ -84,6 +85,28 @@ test('kill -9 of the demo leaves nothing running and does not hold up the next s
   assertNothingLeft(folder.path, first.text)
 })
 
+test('root in a folder of another user keeps the state at home, where they cannot change it', {
+  skip: needs('root'),
+}, async () => {
+  using folder = demoFolder()
+  using home = demoFolder()
+  const { proxyPort } = await choosePorts(home.path)
+  chownSync(folder.path, 65_533, 65_533)
+  await using demo = await RunningDemo.start(folder.path, ['--no-namespace'], { HOME: home.path })
+  const state = path.join(home.path, '.backstitch')
+  assert.ok(
+    demo.text.includes(`it belongs to user 65533, not to root. What the demo makes is kept in ${state}.`),
+  )
+  await echoThrough(proxyPort, demo.text)
+  const context = path.relative(folder.path, path.join(state, 'context.json'))
+  assert.ok(demo.text.includes(`--context ${context} get sessions`), demo.text)
+  assert.match(await backstitch(folder.path, ['--context', context, 'get', 'connectors']), /healthy/)
+  assert.deepEqual(readdirSync(folder.path), [])
+  await demo.interrupt()
+  const named = RunningDemo.start(folder.path, ['--state', '.backstitch'], { HOME: home.path })
+  await assert.rejects(named, /STATE_UNWRITABLE.*65533/)
+})
+
 test('a second demo in the same directory is refused, and the first goes on', async () => {
   using folder = demoFolder()
   const { proxyPort } = await choosePorts(folder.path)
@@ -152,5 +175,4 @@ test('apply names file, line and column; a dry run changes nothing', async () =>
   assert.equal(used.code, 6)
   assert.match(used.stderr, /IN_USE.*demo-servers/)
   await demo.interrupt()
-  assert.ok(!existsSync(path.join(folder.path, '.backstitch/demo.lock')))
 })

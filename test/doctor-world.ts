@@ -8,7 +8,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import type net from 'node:net'
+import net from 'node:net'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Report } from '../src/doctor/report.ts'
@@ -44,6 +44,21 @@ await using strictProxy = await openTestProxy({ auth: 'ann:secret' })
 await using closedProxy = await openTestProxy({
   answer: 'HTTP/1.1 403 Forbidden\r\nContent-Length: 16\r\n\r\nAsk the helpdesk',
 })
+await using slowProxy = await openTestProxy({ afterMs: 4500 })
+/** Every connection to the edge through here hears nothing for its first seconds. */
+const slowWay = net.createServer((near) => {
+  const far = net.connect(site.edge.port, '127.0.0.1').on('error', () => near.destroy())
+  near.on('error', () => {}).on('close', () => far.destroy())
+  near.once('data', (hello) => {
+    near.pause()
+    setTimeout(() => {
+      far.write(hello)
+      near.pipe(far).pipe(near)
+    }, 2600)
+  })
+})
+slowWay.listen(0, '127.0.0.1')
+await once(slowWay, 'listening')
 const portal = http.createServer((_request, response) => {
   response.writeHead(302, { location: 'http://login.hotel.example/' }).end()
 })
@@ -136,6 +151,8 @@ await ask('clock a year ahead', { wrap: ['faketime', '-f', '+365d'] })
 await answered({ rcode: RCODE.NXDOMAIN }, named('no such edge'))
 await answered({ rcode: RCODE.SERVFAIL }, named('resolver fails'))
 await answered('silence', named('resolver silent'))
+await ask('slow edge', { flags: ['--edge', `127.0.0.1:${(slowWay.address() as net.AddressInfo).port}`] })
+await ask('slow proxy', { flags: [...EDGE, '--proxy', `127.0.0.1:${slowProxy.port}`] })
 await answered({ rcode: RCODE.NOERROR, address: [127, 0, 0, 66] }, named('sinkhole'))
 await behind('udp dport 53 reject', named('resolver refuses'))
 chmodSync(RESOLV_CONF, 0o600)
@@ -154,4 +171,5 @@ chmodSync(stateDir, 0o700)
 
 process.stdout.write(JSON.stringify(consultations))
 portal.close()
+slowWay.close()
 process.exit()

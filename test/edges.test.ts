@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -14,62 +12,12 @@ import type { ClientStatus } from '../src/client/status.ts'
 import type { EdgeReport } from '../src/link/edge-sight.ts'
 import type { FaultMessage } from '../src/wire/control.ts'
 import { read, serveEcho, type TcpApp } from './client-traffic.ts'
+import { Distances } from './distances.ts'
 import { Installation, PROGRAM } from './installation.ts'
 import { finish } from './program.ts'
 
 /** The server is a continent away, the second edge is next door. */
 const FAR_MS = 60
-
-/**
- * An HTTP proxy, the only way out for the agents: it answers late for some destinations, which is how far they are,
- * and not at all for those that are blocked.
- */
-class Distances implements AsyncDisposable {
-  readonly lateMs = new Map<number, number>()
-  readonly blocked = new Set<number>()
-  readonly #server = http.createServer()
-  readonly #open = new Map<net.Socket, number>()
-
-  static async open(): Promise<Distances> {
-    const proxy = new Distances()
-    proxy.#server.on('connect', (request, socket: net.Socket) => void proxy.#connect(request.url!, socket))
-    proxy.#server.listen(0, '127.0.0.1')
-    await once(proxy.#server, 'listening')
-    return proxy
-  }
-
-  get port(): number {
-    return (this.#server.address() as net.AddressInfo).port
-  }
-
-  /** From now on nobody reaches it, and whoever has is cut off. */
-  block(port: number): void {
-    this.blocked.add(port)
-    for (const [socket, to] of this.#open) if (to === port) socket.destroy()
-  }
-
-  async #connect(target: string, socket: net.Socket): Promise<void> {
-    const port = Number(target.split(':')[1])
-    socket.on('error', () => {})
-    await delay(this.lateMs.get(port) ?? 0)
-    if (this.blocked.has(port)) return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
-    const far = net.connect(port, '127.0.0.1')
-    this.#open.set(socket, port)
-    far.on('error', () => socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'))
-    far.once('connect', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
-    socket.once('close', () => {
-      this.#open.delete(socket)
-      far.destroy()
-    })
-    far.once('close', () => socket.destroy())
-    socket.pipe(far).pipe(socket)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close()
-    for (const socket of this.#open.keys()) socket.destroy()
-  }
-}
 
 interface World extends AsyncDisposable {
   readonly installation: Installation
@@ -96,7 +44,7 @@ async function openWorld(): Promise<World> {
   await installation.passed(connector, 6)
   const local = { host: '127.0.0.1', port: await freePort() }
   await installation.signIn({ listen: `${local.host}:${local.port}` })
-  const client = await installation.startClient(local)
+  const client = await installation.startClient()
   const owned = opening.move()
   return {
     ...{ installation, near, proxy, echo, local, client },

@@ -15,6 +15,7 @@ export const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'backstitch')
 export const USER = 'ada'
 export const PASSWORD = 'only for tests, in a folder of its own'
 const GROUP = 'here'
+const CLIENT = 'client'
 
 /** What may be reached, as segments are declared: everyone may. */
 export interface Reach {
@@ -23,6 +24,7 @@ export interface Reach {
   readonly tcp?: readonly string[]
   readonly udp?: readonly string[]
   readonly addressCidrs?: readonly string[]
+  readonly health?: 'none'
 }
 
 export interface InstallationOptions {
@@ -38,10 +40,13 @@ export interface InstallationOptions {
 type Role = 'server' | 'connector' | 'client' | 'edge'
 
 /** Outbound proxy settings of whoever runs this are not those of the installation. */
-const NO_PROXIES = {
+export const NO_PROXIES = {
   ...{ BACKSTITCH_PROXY: undefined, HTTPS_PROXY: undefined, https_proxy: undefined },
   ...{ ALL_PROXY: undefined, all_proxy: undefined, NO_PROXY: undefined, no_proxy: undefined },
 }
+
+/** So long a start is one that hangs. */
+const START_MS = 60_000
 
 export class Installation implements AsyncDisposable {
   readonly dir: string
@@ -74,7 +79,8 @@ export class Installation implements AsyncDisposable {
       edge: { ...NO_PROXIES, ...env.edge },
     }
     const server = children.start('server', [PROGRAM, '--json', 'server', ...flags], { env: roles.server })
-    await children.until(server, () => pinOf(server) !== undefined, 'tell its pin')
+    // It takes two seconds of a processor, which many tests share.
+    await children.until(server, () => pinOf(server) !== undefined, 'tell its pin', START_MS)
     const installation = new Installation({ dir, children, server, edge, env: roles })
     const file = path.join(dir, 'access.yaml')
     writeFileSync(file, declare(reach), { mode: 0o600 })
@@ -120,8 +126,8 @@ export class Installation implements AsyncDisposable {
   /** Does not wait: `passed` does. Enrols when it has no identity yet. @param config Of connector.yaml. */
   startConnector(name: string, config: object = {}): Child {
     const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
-    writeFileSync(at('.yaml'), JSON.stringify({ proxyFile: this.proxyFile, ...config }))
-    const flags = ['--config', at('.yaml'), '--state', at(''), '--key-file', at('.key'), '--drain', '0']
+    writeFileSync(at('.yaml'), JSON.stringify({ proxyFile: this.proxyFile, drainSeconds: 0, ...config }))
+    const flags = ['--config', at('.yaml'), '--state', at(''), '--key-file', at('.key')]
     return this.#children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env.connector })
   }
 
@@ -183,42 +189,46 @@ export class Installation implements AsyncDisposable {
     return this.#children.until(child, reached, what, 30_000)
   }
 
-  /** Flags of every client command of the one user here. */
+  /** Flags of every client command of the one user here, on the device that has the local proxy. */
   get clientFlags(): readonly string[] {
-    return [
-      'client',
-      '--config',
-      path.join(this.dir, 'client.yaml'),
-      '--state',
-      path.join(this.dir, 'client'),
-    ]
+    return this.flagsOf(CLIENT)
+  }
+
+  /** The same for another device of that user. */
+  flagsOf(device: string): readonly string[] {
+    return ['client', '--config', path.join(this.dir, `${device}.yaml`), '--state', this.stateOf(device)]
+  }
+
+  stateOf(device: string): string {
+    return path.join(this.dir, device)
   }
 
   /** @param config Of client.yaml. @throws {Error} with what the command said. */
-  async signIn(config: object): Promise<void> {
-    await succeed(this.signInCommand(config), { env: NO_PROXIES })
+  async signIn(config: object, device = CLIENT): Promise<void> {
+    await succeed(this.signInCommand(config, device), { env: NO_PROXIES })
   }
 
   /** Writes what `client login` reads. @returns The command, for a test that wants to see it fail. */
-  signInCommand(config: object): Command {
+  signInCommand(config: object, device = CLIENT): Command {
     const passwordFile = path.join(this.dir, 'password')
     writeFileSync(passwordFile, PASSWORD, { mode: 0o600 })
     writeFileSync(
-      path.join(this.dir, 'client.yaml'),
+      path.join(this.dir, `${device}.yaml`),
       JSON.stringify({ proxyFile: this.proxyFile, ...config }),
     )
     const { host, port } = this.edge
     const where = ['--edge', `${host}:${port}`, '--pin', pinOf(this.server)!]
     const who = ['--user', USER, '--password-file', passwordFile]
-    return [PROGRAM, ...this.clientFlags, 'login', ...where, ...who]
+    return [PROGRAM, ...this.flagsOf(device), 'login', ...where, ...who]
   }
 
-  /** Runs the client of the user who signed in. Resolves when `listening` accepts. */
-  async startClient(listening: Address): Promise<Child> {
+  /** Runs the client of the user who signed in. Resolves when it listens. */
+  async startClient(): Promise<Child> {
     const client = this.#children.start('client', [PROGRAM, ...this.clientFlags, 'run'], {
       env: this.#env.client,
     })
-    await this.#children.listening(client, listening)
+    // Trying to connect would be a session more, or none, if it is gone before it is looked at.
+    await this.until(client, () => this.logged(client, 'client.listening').length > 0, 'listen')
     return client
   }
 

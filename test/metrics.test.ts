@@ -29,7 +29,7 @@ async function metricsOf(stateDir: string): Promise<Map<string, number>> {
 test('docs/operations.md tells every metric there is, and none that is not', () => {
   const root = path.resolve(import.meta.dirname, '..')
   const names = new Set<string>()
-  for (const file of globSync('src/**/metrics.ts', { cwd: root })) {
+  for (const file of globSync('src/**/{,*-}metrics.ts', { cwd: root })) {
     const text = readFileSync(path.join(root, file), 'utf8')
     const prefix = /new MetricsText\('(\w+)'\)/.exec(text)?.[1]
     const calls = /text\.(?:gauge|counter|durations|oneOf)\(\s*'(\w+)'/g

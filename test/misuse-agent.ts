@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { sessionId } from '../src/base/session-id.ts'
 import { PROGRAM } from '../src/base/version.ts'
 import type { AgentChannel } from '../src/link/control-channel.ts'
 import { dialControl, type Hello, type Welcome } from '../src/link/control-dial.ts'
@@ -23,6 +24,19 @@ export interface Place {
 
 export function placeOf(site: Site): Place {
   return { edge: { host: '127.0.0.1', port: site.edge.port }, pin: site.control.pin }
+}
+
+let sessions = 0
+
+/** The id of one more session of this grant, as a client makes it. */
+export function newSession({
+  grantId,
+  expiresMs,
+}: {
+  readonly grantId: string
+  readonly expiresMs: number
+}): string {
+  return sessionId({ id: grantId, expiresMs }, ++sessions, Date.now())
 }
 
 const HOST = { name: 'rogue', platform: 'test', program: PROGRAM }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '../src/base/faults.ts'
 import { newId } from '../src/base/ids.ts'
+import { hashPassword } from '../src/control/password.ts'
 import type { Credentials } from '../src/link/credentials.ts'
-import type { AgentMessage, SessionReport } from '../src/wire/control.ts'
+import type { AgentMessage } from '../src/wire/control.ts'
 import { openClientSite, PASSWORD, USER } from './client-site.ts'
 import { enrolConnector, placeOf, RogueAgent, signInDevice } from './misuse-agent.ts'
 
@@ -28,7 +29,7 @@ async function open(t: { after(work: () => unknown): void }) {
 type Authorize = Extract<AgentMessage, { type: 'authorize' }>
 const ask = (over: Partial<Authorize> = {}): Authorize => ({
   type: 'authorize',
-  ...{ id: newId('req'), session: newId('ses') },
+  id: newId('req'),
   ...{ host: 'localhost', port: 22, protocol: 'tcp', wantPipe: false },
   ...over,
 })
@@ -71,7 +72,12 @@ test('a connector that asks as a client does, and the reverse, is refused and ge
 const HELLOS: { name: string; hello: object; code: string }[] = [
   { name: 'another role than its certificate', hello: { role: 'connector' }, code: 'PROTOCOL_ERROR' },
   { name: 'a version that is not spoken', hello: { version: 99 }, code: 'VERSION_UNSUPPORTED' },
+  // Each of its grants would be judged with all of them, whenever policy changes.
+  { name: 'more facts than are looked at', hello: { posture: facts(65) }, code: 'CONTROL_UNREACHABLE' },
 ]
+function facts(count: number): Record<string, boolean> {
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`fact${at}`, true]))
+}
 for (const { name, hello, code } of HELLOS) {
   test(`a hello that claims ${name} is ${code}`, async (t) => {
     const { place, signIn } = await open(t)
@@ -120,6 +126,56 @@ test('want-pipe leads only where a grant of this very device leads', async (t) =
   assert.equal(site.control.presence.clients(newId('dev')).size, 0)
 })
 
+test('a stranger who asks host after host hears one answer, and the denials hold the truth', async (t) => {
+  const { site, connect, signIn } = await open(t)
+  const { objects, denials, passwords } = site.control.store
+  const base = { description: '', enabled: true }
+  const rest = (await objects.find('access-rule', 'the rest'))!
+  await objects.put({ ...rest, spec: { ...rest.spec, enabled: false } } as Parameters<typeof objects.put>[0])
+  const someone = { ...base, displayName: '', email: '', groups: [] }
+  const chief = await objects.put({ kind: 'user', name: 'chief', spec: someone })
+  const stranger = await objects.put({ kind: 'user', name: 'stranger', spec: someone })
+  await passwords.put(stranger.id, await hashPassword(PASSWORD))
+  const merger = await objects.put({
+    ...{ kind: 'segment', name: 'merger' },
+    spec: {
+      ...{ ...base, domains: ['dr.test'], cidrs: ['10.66.0.0/24'], tcp: ['8443'], udp: [] },
+      ...{ serverGroups: ['apps'], health: 'none', addressCidrs: [] },
+    },
+  })
+  await objects.put({
+    ...{ kind: 'access-rule', name: 'board only' },
+    spec: {
+      ...{ ...base, order: 5, action: 'allow' },
+      conditions: { segments: [merger.id], users: [chief.id] },
+    },
+  })
+  const client = await connect(await signIn('stranger'))
+  const heard = async (host: string, port: number) => {
+    const answer = await client.channel.request(ask({ host, port }), 5000).catch((fault: Fault) => fault)
+    assert.ok(answer instanceof Fault, `${host} was granted`)
+    const { denial, ...seen } = answer.seen
+    const kept = await denials.get(String(denial))
+    assert.ok(kept !== undefined, 'the id that is told leads to the denial')
+    const { code, hop, detail, message } = answer
+    const words = JSON.stringify({ code, hop, detail, message, seen })
+    return { kept, words: words.replaceAll(host, 'HOST').replaceAll(` ${port}`, ' PORT') }
+  }
+  const { words } = await heard('none.test', 80)
+  for (const [host, port, code] of [
+    ['dr.test', 8443, 'POLICY_DENIED'],
+    ['dr.test', 1, 'CLIENT_WRONG_PORT'],
+    ['10.66.0.9', 8443, 'POLICY_DENIED'],
+    ['10.66.0.9', 1, 'CLIENT_WRONG_PORT'],
+    ['secret.test', 443, 'POLICY_DENIED'],
+  ] as const) {
+    const { kept, ...told } = await heard(host, port)
+    assert.equal(told.words, words, host)
+    assert.equal(kept.fault.code, code)
+    assert.match(kept.fault.detail, /merger|secret/)
+  }
+})
+
 const SPELLINGS = ['SECRET.test', 'secret.test.', 'ｓecret.test', 'Secret。test', 'secret.TEST.']
 const UNREADABLE = [
   'secret.test\0',
@@ -143,59 +199,6 @@ test('no spelling of a denied destination is granted, and each denial is in the 
   const { items } = await site.control.store.audit.list({ limit: 100 })
   const denied = items.filter(({ action }) => action === 'access.denied')
   assert.equal(denied.length, SPELLINGS.length + UNREADABLE.length)
-})
-
-const reportOf = (over: Partial<SessionReport>): SessionReport => ({
-  ...{ session: newId('ses'), side: 'client', state: 'open', protocol: 'tcp', host: 'localhost', port: 22 },
-  ...{ startedMs: Date.now(), times: {}, bytesUp: 0, bytesDown: 0 },
-  ...over,
-})
-
-test('whoever reports a session reports it as itself, and not over what its other end has said', async (t) => {
-  const { site, connect, enrol, signIn } = await open(t)
-  const own = await enrol()
-  const [connector, other] = [await connect(own), await connect(await enrol())]
-  const device = await signIn()
-  const client = await connect(device)
-  const { sessions } = site.control.store
-  const tell = async (agent: RogueAgent, report: SessionReport) => {
-    agent.channel.send({ type: 'session', reports: [report] })
-    await agent.channel.isAlive(5000)
-    return await sessions.get(report.session)
-  }
-
-  const session = newId('ses')
-  const victim = { device: newId('dev'), user: newId('usr'), connector: newId('con') }
-  const first = await tell(client, reportOf({ session, ...victim }))
-  assert.equal(first?.device, device.identity.id)
-  assert.notEqual(first?.user, victim.user)
-  // The client has named a connector that is not the one: it must not silence the one that is.
-  const joined = await tell(connector, reportOf({ session, side: 'client', address: '127.0.0.1', ...victim }))
-  assert.equal(joined?.connector, own.identity.id)
-  assert.equal(joined?.sides.connector?.address, '127.0.0.1')
-  assert.equal(joined?.device, device.identity.id, 'nor can a connector give a session to another device')
-  const forged = await tell(other, reportOf({ session, host: 'forged', state: 'closed' }))
-  assert.equal(forged?.connector, own.identity.id)
-  assert.equal(forged?.host, 'localhost')
-  assert.equal(forged?.state, 'open')
-})
-
-test('a client cannot rename the segment and rule of a session that its connector has verified', async (t) => {
-  const { site, connect, enrol, signIn } = await open(t)
-  const connector = await connect(await enrol())
-  const client = await connect(await signIn())
-  const session = newId('ses')
-  const told = { segment: newId('seg'), rule: newId('rul') }
-  client.channel.send({
-    type: 'session',
-    reports: [reportOf({ session, segment: 'seg_lie', rule: 'rul_lie' })],
-  })
-  await client.channel.isAlive(5000)
-  await site.control.store.sessions.get(session)
-  connector.channel.send({ type: 'session', reports: [reportOf({ session, ...told })] })
-  await connector.channel.isAlive(5000)
-  const { segment, rule } = (await site.control.store.sessions.get(session))!
-  assert.deepEqual({ segment, rule }, told)
 })
 
 test('a flood of questions from one device delays others by milliseconds', async (t) => {

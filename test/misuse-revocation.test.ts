@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { systemClock } from '../src/base/clock.ts'
 import { newId } from '../src/base/ids.ts'
 import type { CarriedGrant } from '../src/wire/control.ts'
-import { openClientSite, PASSWORD, USER } from './client-site.ts'
+import { openClientSite, PASSWORD, USER, until } from './client-site.ts'
 import { enrolConnector, placeOf, RogueAgent, signInDevice } from './misuse-agent.ts'
 
 /** The control plane's clock; what it gave out ends when a test says so. */
@@ -36,10 +36,7 @@ async function openGranted(t: { after(work: () => unknown): void }, clock = shif
   const client = await RogueAgent.connect(placeOf(site), device)
   t.after(() => client[Symbol.asyncDispose]())
   const ask = { host: 'localhost', port: 22, protocol: 'tcp', wantPipe: false } as const
-  const answer = await client.channel.request(
-    { type: 'authorize', id: newId('req'), session: newId('ses'), ...ask },
-    5000,
-  )
+  const answer = await client.channel.request({ type: 'authorize', id: newId('req'), ...ask }, 5000)
   assert.equal(answer.type, 'granted')
   const granted = answer as Extract<typeof answer, { type: 'granted' }>
   const user = (await site.control.store.devices.byId(device.identity.id))!.userId
@@ -50,6 +47,9 @@ async function openGranted(t: { after(work: () => unknown): void }, clock = shif
   }
   return { site, clock, connector, client, own, granted, carried }
 }
+
+const revokedOf = ({ heard }: RogueAgent) =>
+  heard.flatMap((message) => (message.type === 'revoke' ? message.grants : []))
 
 test('a session that outlives its grant is still cut when the permission is taken away', async (t) => {
   const { site, clock, connector, granted, carried } = await openGranted(t)
@@ -86,9 +86,27 @@ test('a port that is taken from the segment takes along what rests on it, live a
     ...{ kind: 'segment', id: segment.id, name: segment.name },
     spec: { ...segment.spec, tcp: ['443'] },
   })
-  const { grants } = await connector.hears('revoke')
-  assert.deepEqual(grants.toSorted(), [granted.grantId, ended.grant].toSorted())
+  // Live grants are durable before they are told of; ended ones are told of after them.
+  await until(() => revokedOf(connector).length === 2)
+  assert.deepEqual(revokedOf(connector).toSorted(), [granted.grantId, ended.grant].toSorted())
   assert.deepEqual((await client.hears('revoke')).grants.includes(granted.grantId), true)
+})
+
+test('a network that is taken from the segment takes along the grants that lead there; one more takes nothing', async (t) => {
+  const { site, connector, granted } = await openGranted(t)
+  const { objects } = site.control.store
+  const change = async (addressCidrs: string[]) => {
+    const { id, name, spec } = await objects.get('segment', 'app')
+    await objects.put({ kind: 'segment', id, name, spec: { ...spec, addressCidrs } })
+  }
+  await change(['127.0.0.0/8', '::1/128', '10.0.0.0/8'])
+  await change(['127.0.0.0/8', '::1/128'])
+  await connector.channel.isAlive(5000)
+  assert.deepEqual(revokedOf(connector), [])
+  await change(['127.0.0.0/8'])
+  const { grants, detail } = await connector.hears('revoke')
+  assert.deepEqual(grants, [granted.grantId])
+  assert.match(detail, /fewer networks/)
 })
 
 test('a connector that claims the grant of another one takes nothing from it', async (t) => {

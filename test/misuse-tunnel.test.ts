@@ -12,7 +12,7 @@ import type { ControlMessage, PipeTicket } from '../src/wire/control.ts'
 import { grantReference, type Open } from '../src/wire/open.ts'
 import { openClientSite, PASSWORD, USER, until } from './client-site.ts'
 import { serveEcho } from './client-traffic.ts'
-import { placeOf, RogueAgent, signInDevice } from './misuse-agent.ts'
+import { newSession, placeOf, RogueAgent, signInDevice } from './misuse-agent.ts'
 
 const signal = AbortSignal.timeout(60_000)
 type Granted = Extract<ControlMessage, { type: 'granted' }>
@@ -40,23 +40,23 @@ async function openPath(t: { after(work: () => unknown): void }) {
 }
 
 async function authorize(agent: RogueAgent, port: number): Promise<Granted> {
-  const ask = { session: newId('ses'), host: 'localhost', port, protocol: 'tcp', wantPipe: true } as const
+  const ask = { host: 'localhost', port, protocol: 'tcp', wantPipe: true } as const
   const answer = await agent.channel.request({ type: 'authorize', id: newId('req'), ...ask }, 5000)
   assert.ok(answer.type === 'granted' && answer.pipe)
   return answer
 }
 
-/** Opens a stream that names `grant`. @returns the fault it ended with, or `opened`. */
+/** Opens a stream that names the grant. @returns the fault it ended with, or `opened`. */
 function open(
   mux: Mux,
-  grant: string,
+  granted: Granted,
   port: number,
   over: Partial<Open> = {},
 ): Promise<'opened' | StreamEnd> {
   return new Promise((resolve) => {
     mux.open(
       {
-        ...({ session: newId('ses'), grant: grantReference(grant), protocol: 'tcp' } as const),
+        ...({ session: newSession(granted), grant: grantReference(granted.grant), protocol: 'tcp' } as const),
         ...{ host: 'localhost', port },
         ...over,
       },
@@ -71,17 +71,17 @@ test('over a tunnel of its own a device gets no further with the grant of anothe
   const [mine, theirs] = [await device(), await device()]
   const mux = await tunnel(mine.who, mine.granted.pipe!)
   mux.sendGrant(theirs.granted.grant)
-  assert.equal(reasonOf(await open(mux, theirs.granted.grant, echo.port)), 'GRANT_INVALID')
-  assert.equal(reasonOf(await open(mux, mine.granted.grant, echo.port)), 'GRANT_INVALID', 'it was never sent')
+  assert.equal(reasonOf(await open(mux, theirs.granted, echo.port)), 'GRANT_INVALID')
+  assert.equal(reasonOf(await open(mux, mine.granted, echo.port)), 'GRANT_INVALID', 'it was never sent')
   mux.sendGrant(mine.granted.grant)
-  assert.equal(await open(mux, mine.granted.grant, echo.port), 'opened')
+  assert.equal(await open(mux, mine.granted, echo.port), 'opened')
   for (const [host, code] of [
     ['LOCALHOST', 'BAD_DESTINATION'],
-    ['localhost.', 'BAD_DESTINATION'],
+    ['localhost..', 'BAD_DESTINATION'],
     ['no-such-host.test', 'DESTINATION_OUTSIDE_GRANT'],
     ['127.0.0.1', 'DESTINATION_OUTSIDE_GRANT'],
   ] as const) {
-    assert.equal(reasonOf(await open(mux, mine.granted.grant, echo.port, { host })), code, host)
+    assert.equal(reasonOf(await open(mux, mine.granted, echo.port, { host })), code, host)
   }
 })
 
@@ -124,7 +124,7 @@ test('a permission that is taken away cuts the stream and refuses the next, what
   await new Promise<void>((resolve) => {
     const { grant } = mine.granted
     const to = {
-      session: newId('ses'),
+      session: newSession(mine.granted),
       grant: grantReference(grant),
       host: 'localhost',
       port: echo.port,
@@ -137,7 +137,7 @@ test('a permission that is taken away cuts the stream and refuses the next, what
   })
   assert.equal((await ended.promise).reason, 'GRANT_REVOKED')
   mux.sendGrant(mine.granted.grant)
-  assert.equal(reasonOf(await open(mux, mine.granted.grant, echo.port)), 'GRANT_REVOKED')
+  assert.equal(reasonOf(await open(mux, mine.granted, echo.port)), 'GRANT_REVOKED')
   assert.equal(echo.sockets.size, 0)
 })
 
@@ -150,10 +150,10 @@ test('streams opened and reset by the thousand leave nothing behind, and others 
   flood.sendGrant(mine.granted.grant)
   const to = { grant: grantReference(mine.granted.grant), protocol: 'tcp', host: 'localhost' } as const
   for (let n = 0; n < 5_000 && !flood.closed; n++) {
-    const session = newId('ses')
+    const session = newSession(mine.granted)
     flood.open({ ...to, session, port: echo.port }, { opened() {}, closed() {} }).reset('CLIENT_RESET', '')
     if (n % 500 === 0) await new Promise(setImmediate)
   }
-  assert.equal(await open(other, theirs.granted.grant, echo.port), 'opened')
+  assert.equal(await open(other, theirs.granted, echo.port), 'opened')
   await until(() => echo.sockets.size <= 1)
 })

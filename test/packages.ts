@@ -33,6 +33,7 @@ export const PACKAGES = {
   tinyproxy: { program: 'tinyproxy' },
   'util-linux': { program: 'unshare' },
   websocketd: { program: 'websocketd' },
+  wget: { program: 'wget' },
 } as const satisfies Record<string, { readonly program: string }>
 
 export type Package = keyof typeof PACKAGES

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { AppFacts } from '../src/doctor/facts.ts'
 import { needs } from './needs.ts'
 
@@ -9,17 +9,20 @@ const ROOT = path.resolve(import.meta.dirname, '..')
 const LOOK = `
   import { lookAtApplication } from '${ROOT}/src/doctor/application.ts'
   const target = { host: '10.9.9.9', port: 5555, networks: [] }
-  console.log(JSON.stringify(await lookAtApplication(target, { servers: [] }, new AbortController().signal)))`
+  console.log(JSON.stringify(await lookAtApplication(target, { servers: [] }, { before: Promise.resolve([]), signal: new AbortController().signal })))`
 
-test('an application that answers by another interface: what was dropped is counted, the way there is named', {
-  skip: needs('netns'),
-}, (t) => {
-  const [here, there] = [`bs-rp-${process.pid}-a`, `bs-rp-${process.pid}-b`]
-  const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' })
-  const inside = (name: string, ...args: string[]) => ip('netns', 'exec', name, ...args)
+const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' })
+const inside = (name: string, ...args: string[]) => ip('netns', 'exec', name, ...args)
+let worlds = 0
+
+/** This machine, and one with the application, which nothing listens for: two cables between them. */
+function twoMachines(t: TestContext): { here: string; there: string } {
+  const world = `bs-rp-${process.pid}-${++worlds}`
+  const [here, there] = [`${world}a`, `${world}b`]
   for (const name of [here, there]) {
     ip('netns', 'add', name)
     t.after(() => ip('netns', 'del', name))
+    ip('-n', name, 'link', 'set', 'lo', 'up')
   }
   for (const [number, link] of ['v1', 'v2'].entries()) {
     ip('link', 'add', link, 'netns', here, 'type', 'veth', 'peer', 'name', link, 'netns', there)
@@ -28,17 +31,67 @@ test('an application that answers by another interface: what was dropped is coun
     for (const name of [here, there]) ip('-n', name, 'link', 'set', link, 'up')
     inside(here, 'sysctl', '-qw', `net.ipv4.conf.${link}.rp_filter=1`)
   }
-  ip('-n', there, 'link', 'set', 'lo', 'up')
   ip('-n', there, 'addr', 'add', '10.9.9.9/32', 'dev', 'lo')
   ip('-n', here, 'route', 'add', '10.9.9.9', 'via', '10.9.0.2')
+  return { here, there }
+}
+
+function look(here: string): AppFacts {
+  const node = path.join(ROOT, 'bin/node')
+  return JSON.parse(inside(here, node, '--input-type=module', '--eval', LOOK))
+}
+
+const nft = (name: string, ...lines: string[]) => {
+  for (const line of lines) inside(name, 'nft', line)
+}
+
+test('an application that answers by another interface: what was dropped is counted, the way there is named', {
+  skip: needs('netns'),
+}, (t) => {
+  const { here, there } = twoMachines(t)
   ip('-n', there, 'route', 'del', '10.9.0.0/24')
   ip('-n', there, 'route', 'add', '10.9.0.0/24', 'via', '10.9.1.1')
   const mac = /link\/ether (\S+)/.exec(ip('-n', here, 'link', 'show', 'v2'))![1]!
   ip('-n', there, 'neigh', 'replace', '10.9.1.1', 'dev', 'v2', 'lladdr', mac)
 
-  const node = path.join(ROOT, 'bin/node')
-  const facts: AppFacts = JSON.parse(inside(here, node, '--input-type=module', '--eval', LOOK))
-  assert.equal(facts.attempts[0]!.is, 'silent')
-  assert.ok(facts.returnPath!.filtered > 0)
-  assert.match(facts.returnPath!.route!, /10\.9\.9\.9 via 10\.9\.0\.2 dev v1 src 10\.9\.0\.1/)
+  const { attempts, returnPath } = look(here)
+  assert.equal(attempts[0]!.is, 'silent')
+  assert.ok(returnPath!.filtered >= 9, JSON.stringify(returnPath))
+  assert.equal(returnPath!.dropped, 0)
+  assert.match(returnPath!.route!, /10\.9\.9\.9 via 10\.9\.0\.2 dev v1 src 10\.9\.0\.1/)
+})
+
+test('a firewall on this machine that drops the answers is told from one that drops what is sent', {
+  skip: needs('netns'),
+}, (t) => {
+  const { here, there } = twoMachines(t)
+  nft(here, 'add table ip own', 'add chain ip own in { type filter hook input priority 0; }')
+  nft(here, 'add rule ip own in tcp sport 5555 drop')
+  const { attempts, returnPath } = look(here)
+  assert.equal(attempts[0]!.is, 'silent')
+  assert.ok(returnPath!.dropped >= 9, JSON.stringify(returnPath))
+  assert.equal(returnPath!.filtered + returnPath!.refused, 0)
+
+  nft(here, 'delete table ip own')
+  nft(there, 'add table ip far', 'add chain ip far in { type filter hook input priority 0; }')
+  nft(there, 'add rule ip far in tcp dport 5555 drop')
+  assert.equal(look(here).returnPath, undefined)
+})
+
+test('answers from another address than was asked: this machine refuses them, and they are counted', {
+  skip: needs('netns'),
+}, (t) => {
+  const { here, there } = twoMachines(t)
+  const listen = `require('node:net').createServer().listen(5555, '10.9.9.9').unref(); setTimeout(() => {}, 9000)`
+  const listener = execFileSync('bash', [
+    '-c',
+    `ip netns exec ${there} ${path.join(ROOT, 'bin/node')} -e "${listen}" >/dev/null 2>&1 & echo $!`,
+  ])
+  t.after(() => process.kill(Number(listener)))
+  nft(there, 'add table ip far', 'add chain ip far out { type filter hook output priority 0; }')
+  nft(there, 'add rule ip far out tcp sport 5555 ip saddr set 10.9.0.2')
+  const { attempts, returnPath } = look(here)
+  assert.equal(attempts[0]!.is, 'silent', JSON.stringify(attempts))
+  assert.ok(returnPath!.refused >= 9, JSON.stringify(returnPath))
+  assert.equal(returnPath!.filtered + returnPath!.dropped, 0)
 })

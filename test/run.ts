@@ -34,28 +34,48 @@ interface Stage {
 /** Folders of functions and values, where one test file cannot disturb the next. */
 const VALUES = /^(src\/(api|base|cli|doctor|pki|policy|wire)|lab|bench)\//
 
+const TESTS = {
+  unit: '{src,lab,bench,test/edge,test/model}/**/*.test.ts',
+  system: 'test/*.test.ts',
+  endings: 'test/endings/*.test.ts',
+  lab: 'test/lab/*.test.ts',
+  interop: 'test/interop/*.test.ts',
+}
+
 const STAGES: readonly Stage[] = [
   { name: 'lock file', looks: true, run: checkLockFile },
+  { name: 'test files', looks: true, run: checkTestFiles },
   { name: 'types', looks: true, run: () => program('tsc', '--noEmit') },
   { name: 'lint', looks: true, run: () => program('biome', 'check', '--error-on-warnings', '--colors=off') },
   { name: 'dead code', looks: true, run: () => program('knip', '--no-progress') },
-  { name: 'unit', run: () => suite('{src,lab,bench}/**/*.test.ts', { timeoutMs: 60_000, sharing: VALUES }) },
-  { name: 'system', slow: true, run: () => suite('test/*.test.ts', { timeoutMs: 300_000 }) },
-  // The lab shares the processors out itself.
+  {
+    name: 'unit',
+    run: () => suite(TESTS.unit, { timeoutMs: 180_000, sharing: VALUES }),
+  },
+  { name: 'system', slow: true, run: () => suite(TESTS.system, { timeoutMs: 300_000 }) },
+  // Every way in and every way to end, side by side: it needs the processors for itself. What takes minutes only waits.
+  {
+    name: 'endings',
+    slow: true,
+    run: () => suite(TESTS.endings, { timeoutMs: 600_000, parallel: 2 }),
+  },
+  // The lab shares the processors out itself, and runs again alone what failed beside others.
   {
     name: 'lab',
     slow: true,
-    run: () => suite('test/lab/*.test.ts', { timeoutMs: 1_260_000, parallel: 1 }),
+    run: () => suite(TESTS.lab, { timeoutMs: 2_460_000, parallel: 1, once: true }),
   },
   {
     name: 'interop',
     slow: true,
-    run: () => suite('test/interop/*.test.ts', { timeoutMs: 900_000, parallel: 1 }),
+    run: () => suite(TESTS.interop, { timeoutMs: 900_000, parallel: 1 }),
   },
 ]
 
 // The exit hook of a running suite ends what it started.
 process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143))
+
+const NOTHING: SuiteResult = { passed: 0, failures: [], skips: [], onlyAlone: [] }
 
 let passed = 0
 let failed = 0
@@ -96,6 +116,9 @@ function report(name: string, result: SuiteResult & { seconds: number }): void {
   for (const { where, name: test, text } of result.failures) {
     console.log(`\n  ${styleText('red', test)}  ${where}\n${indent(text)}\n`)
   }
+  for (const { where, name: test, text } of result.onlyAlone) {
+    console.log(`\n  passed only alone: ${test}  ${where}\n${indent(text)}\n`)
+  }
 }
 
 function reportSkips(): void {
@@ -114,7 +137,7 @@ async function suite(pattern: string, options: SuiteOptions): Promise<SuiteResul
   const files = globSync(pattern)
     .filter((file) => only === undefined || file.includes(only))
     .sort()
-  return files.length === 0 ? { passed: 0, failures: [], skips: [] } : runSuite(files, options)
+  return files.length === 0 ? NOTHING : runSuite(files, options)
 }
 
 /** One program of node_modules/.bin as one check. */
@@ -151,8 +174,17 @@ function checkLockFile(): SuiteResult {
     : result({ where: 'package-lock.json', name: 'lock file is whole', text: problems.join('\n') })
 }
 
+/** A test file in a new folder would be run by nobody. */
+function checkTestFiles(): SuiteResult {
+  const run = new Set(Object.values(TESTS).flatMap((pattern) => globSync(pattern)))
+  const left = globSync('{src,lab,bench,test,scripts}/**/*.test.ts').filter((file) => !run.has(file))
+  return left.length === 0
+    ? result()
+    : result({ where: 'test/run.ts', name: 'every test file is of a stage', text: left.join('\n') })
+}
+
 function result(...failures: { where: string; name: string; text: string }[]): SuiteResult {
-  return { passed: failures.length === 0 ? 1 : 0, failures, skips: [] }
+  return { ...NOTHING, passed: failures.length === 0 ? 1 : 0, failures }
 }
 
 function indent(text: string): string {

@@ -1,6 +1,6 @@
 /**
  * A control plane and an edge in this process, on free ports and a folder that goes away: what tests of agents
- * enrol at and connect to. Nothing of it is pretended.
+ * enrol at and connect to. The two meet over their real Unix socket; nothing of it is pretended.
  *
  * @module
  */
@@ -10,15 +10,26 @@ import os from 'node:os'
 import path from 'node:path'
 import type { Clock } from '../src/base/clock.ts'
 import { type Log, silentLog } from '../src/base/log.ts'
-import { EmbeddedServer } from '../src/cli/embedded-server.ts'
+import { ControlPart } from '../src/cli/server/control-part.ts'
+import { edgeBeside } from '../src/cli/server/edge-beside.ts'
 import type { Control } from '../src/control/control.ts'
+import type { Front } from '../src/control/front/front.ts'
 import type { Edge } from '../src/edge/edge.ts'
-import type { EdgeLimits } from '../src/edge/limits.ts'
+import { EdgeDaemon } from '../src/edge/edge-daemon.ts'
+import type { EdgeLimits } from '../src/link/limits.ts'
 import { formatProvisioningKey, hashKeySecret } from '../src/pki/provisioning-key.ts'
+import type { Peer } from '../src/pki/verify.ts'
 
 export interface Site extends AsyncDisposable {
   readonly control: Control
+  readonly front: Front
   readonly edge: Edge
+  /** Closes the pipes and control connections of matching peers. @returns how many. */
+  cut(matches: (peer: Peer) => boolean): number
+  /** Ends the edge, as the end of its process does. */
+  stopEdge(): Promise<void>
+  /** Starts another in its place, on the port that it had. */
+  startEdge(): Promise<void>
   /** For files of the test; gone when the site is. */
   readonly dir: string
   readonly group: string
@@ -43,17 +54,31 @@ export async function openSite({
   // A daemon that outlives the site by a moment writes down its outage meanwhile.
   stack.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
   const host = '127.0.0.1'
-  const server = stack.use(
-    await EmbeddedServer.open({
-      stateDir: path.join(dir, 'server'),
-      listen: { host, port: 0 },
-      publicHost: host,
-      limits,
-      log,
-      clock,
-    }),
-  )
-  const { control, edge } = server
+  const stateDir = path.join(dir, 'server')
+  const options = { stateDir, publicHost: host, drainSeconds: 0, limits, log, clock }
+  const part = stack.use(await ControlPart.open({ ...options, listen: { host, port: 0 } }))
+  const { control, front } = part
+  let port = 0
+  let running: { edge: Edge; stop: () => Promise<void> } | undefined
+  const startEdge = async () => {
+    const stopping = new AbortController()
+    const daemon = new EdgeDaemon({ ...edgeBeside({ ...options, listen: { host, port } }), limits, log })
+    const served = daemon.serve(stopping.signal)
+    port = await daemon.listening
+    await control.edgeListens(port)
+    running = {
+      edge: daemon.edge!,
+      async stop() {
+        stopping.abort()
+        await served
+      },
+    }
+  }
+  const stopEdge = async () => {
+    await running?.stop()
+  }
+  await startEdge()
+  stack.defer(stopEdge)
   const group = await control.store.objects.put({
     kind: 'connector-group',
     name: 'test-group',
@@ -70,12 +95,17 @@ export async function openSite({
       maxUses,
       expiresMs,
     })
-    return formatProvisioningKey({ edgeHost: host, edgePort: edge.port, secret, pin: control.pin })
+    return formatProvisioningKey({ edgeHost: host, edgePort: port, secret, pin: control.pin })
   }
   const owned = stack.move()
   return {
     control,
-    edge,
+    front,
+    get edge() {
+      return running!.edge
+    },
+    cut: (matches) => running!.edge.revoke(matches) + front.cut(matches),
+    ...{ stopEdge, startEdge },
     dir,
     group: group.id,
     key,

@@ -15,9 +15,13 @@ export interface SuiteResult {
   readonly failures: readonly Failure[]
   /** The reason of each skipped test. */
   readonly skips: readonly string[]
+  /** What failed beside other files, and passed when its file ran once more, alone. */
+  readonly onlyAlone: readonly Failure[]
 }
 
 const OUTPUT_KEPT_CHARS = 4000
+/** A busy machine fails a file or two. Where more fail it is the code, and running them again only takes time. */
+const FILES_AGAIN = 5
 
 export interface SuiteOptions {
   /** For one process, its exit included: a handle left open fails it, and what it started is killed with it. */
@@ -26,30 +30,45 @@ export interface SuiteOptions {
   readonly parallel?: number
   /** Folders whose files keep no state of the process, and so may share one: starting it costs more than they do. */
   readonly sharing?: RegExp
+  /** What failed is not run again: a file that takes minutes sees to that itself. */
+  readonly once?: boolean
 }
 
-/** Runs test files in processes of their own. */
+type BatchResult = Omit<SuiteResult, 'onlyAlone'>
+
+/** Runs test files in processes of their own. What fails beside others runs once more, alone, and the result tells. */
 export async function runSuite(
   files: readonly string[],
-  { timeoutMs, parallel = availableParallelism(), sharing }: SuiteOptions,
+  { timeoutMs, parallel = availableParallelism(), sharing, once: onlyOnce = false }: SuiteOptions,
 ): Promise<SuiteResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'backstitch-test-'))
   const waiting = batches(files, sharing)
-  const done: SuiteResult[] = []
+  const done = new Map<readonly string[], BatchResult>()
+  const onlyAlone: Failure[] = []
+  const run = (batch: readonly string[], report: string) =>
+    runBatch(batch, timeoutMs, path.join(folder, report))
   const worker = async (): Promise<void> => {
     for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
-      done.push(await runBatch(batch, timeoutMs, path.join(folder, `${done.length}-${waiting.length}`)))
+      done.set(batch, await run(batch, `${waiting.length}`))
     }
   }
   try {
     await Promise.all(Array.from({ length: parallel }, worker))
+    const failed = [...done].filter(([, { failures }]) => failures.length > 0)
+    for (const [batch, { failures }] of onlyOnce || failed.length > FILES_AGAIN ? [] : failed) {
+      const again = await run(batch, `again-${onlyAlone.length}-${batch[0]!.replaceAll('/', '-')}`)
+      done.set(batch, again)
+      if (again.failures.length === 0) onlyAlone.push(...failures)
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+  const results = [...done.values()]
   return {
-    passed: done.reduce((sum, one) => sum + one.passed, 0),
-    failures: done.flatMap((one) => one.failures),
-    skips: done.flatMap((one) => one.skips),
+    passed: results.reduce((sum, one) => sum + one.passed, 0),
+    failures: results.flatMap((one) => one.failures),
+    skips: results.flatMap((one) => one.skips),
+    onlyAlone,
   }
 }
 
@@ -66,7 +85,7 @@ function batches(files: readonly string[], sharing: RegExp | undefined): string[
   return found.sort((a, b) => bytes(b) - bytes(a))
 }
 
-async function runBatch(files: readonly string[], timeoutMs: number, report: string): Promise<SuiteResult> {
+async function runBatch(files: readonly string[], timeoutMs: number, report: string): Promise<BatchResult> {
   const child = spawn(
     process.execPath,
     [
@@ -140,5 +159,14 @@ function readOutcomes(report: string): Outcome[] {
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Outcome)
+    .map(readOutcome)
+}
+
+/** A report that something else has written into is the failure of its file, not of the run. */
+function readOutcome(line: string): Outcome {
+  try {
+    return JSON.parse(line) as Outcome
+  } catch (error) {
+    return { is: 'fail', name: 'its report can be read', where: '', text: (error as Error).message }
+  }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import { parseTarGzip } from 'nanotar'
@@ -81,4 +81,17 @@ test('a bundle is made where nothing runs and nothing can be read', async () => 
   assert.ok(said.files.includes('doctor.json'))
   const texts = (await parseTarGzip(await readFile(out))).map(({ text }) => text)
   assert.ok(texts.some((text) => text.includes('no.log: ENOENT')))
+})
+
+test('a link that the service put into its state directory is not followed: root makes the bundle', async () => {
+  await using site = await openSite()
+  const at = (name: string) => path.join(site.dir, name)
+  await mkdir(at('planted'), { mode: 0o700 })
+  await writeFile(at('only-root'), 'what only root can read\n', { mode: 0o600 })
+  await symlink(at('only-root'), path.join(at('planted'), 'outages.json'))
+  const flags = ['--state', at('planted'), '--log', at('no.log'), '--out', at('b.tar.gz')]
+  await succeed([PROGRAM, 'support-bundle', 'connector', ...flags])
+  const files = await parseTarGzip(await readFile(at('b.tar.gz')))
+  assert.ok(files.some(({ name, text }) => name.endsWith('outages.json') && /ELOOP/.test(text)))
+  assert.ok(!files.some(({ text }) => text.includes('only root')))
 })

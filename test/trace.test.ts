@@ -42,7 +42,7 @@ before(async () => {
   connector = installed.startConnector(await installed.addConnector())
   await installed.passed(connector, 6)
   await installed.signIn({ listen: `${proxy.host}:${proxy.port}` })
-  client = await installed.startClient(proxy)
+  client = await installed.startClient()
   await installed.until(client, () => installed.logged(client, 'control.up').length > 0, 'connect')
 })
 
@@ -192,10 +192,10 @@ test('with the device away: policy facts and the look of the connector, and it s
   assert.equal(refused.headline.split(':')[0], 'connect APP_REFUSED')
 })
 
-test('with the connector gone: selection says of each member why it is out', async () => {
+test('with the connector gone: the connector is where it broke, and each member has its reason', async () => {
   await installed.stop(connector)
   const report = await traceJson([`localhost:${portOf(greeting)}`])
-  assert.equal(report.headline.split(':')[0], 'selection NO_HEALTHY_CONNECTOR')
+  assert.equal(report.headline.split(':')[0], 'connector NO_HEALTHY_CONNECTOR')
   assert.match(report.finding?.seen.join('\n') ?? '', /it is disconnected/)
 })
 

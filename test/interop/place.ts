@@ -66,7 +66,7 @@ export class Place implements AsyncDisposable {
       for (const protocol of protocols) lines.push(`${protocol}/${show(at)} ${show(to)}`)
     }
     await installation.signIn({ listen: show(proxy), forwards: lines })
-    await installation.startClient(proxy)
+    await installation.startClient()
     await installation.passed(connector, HEALTHY)
     return new Place({ dir, installation, proxy, connector, local, children }, opening.move())
   }

@@ -59,7 +59,8 @@ describe('PostgreSQL over the tunnel', { skip: needs('postgresql', 'util-linux')
     interrupt()
     const { stderr } = await sleeping
     assert.match(stderr, /canceling statement due to user request/)
-    assert.equal(await running(), 0, 'the server works at it no more')
+    // psql has its answer before the process of the server that gave it has ended.
+    while ((await running()) !== 0) assert.ok(performance.now() - startedMs < 60_000, 'the server ends it')
   })
 
   test('pgbench: no transaction fails and the books balance', async () => {

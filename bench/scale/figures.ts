@@ -1,0 +1,23 @@
+/** Every figure of `npm run bench:scale`, in the order of the table. */
+import type { Figure } from './figure.ts'
+import { APPLIES } from './figures/apply.ts'
+import { DECISIONS } from './figures/decision.ts'
+import { LINT } from './figures/lint.ts'
+import { LISTS_AT_SIZE } from './figures/lists.ts'
+import { POLICY_EFFECT } from './figures/policy-effect.ts'
+import { POLICY_LOADS } from './figures/policy-load.ts'
+import { PROBING } from './figures/probing.ts'
+import { REEVALUATION } from './figures/reevaluation.ts'
+import { WELCOMES } from './figures/welcome.ts'
+
+export const FIGURES: readonly Figure[] = [
+  ...DECISIONS,
+  ...WELCOMES,
+  ...POLICY_LOADS,
+  ...POLICY_EFFECT,
+  ...REEVALUATION,
+  ...LINT,
+  ...PROBING,
+  ...LISTS_AT_SIZE,
+  ...APPLIES,
+]

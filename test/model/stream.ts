@@ -1,0 +1,39 @@
+import type { StreamEnd } from '../../src/mux/options.ts'
+import type { MuxStream } from '../../src/mux/stream.ts'
+
+/** One stream of a tunnel without the tunnel: it ends when somebody resets it, and carries no byte. */
+export class ModelStream {
+  readonly #ended = Promise.withResolvers<StreamEnd>()
+  readonly ended = this.#ended.promise
+  readonly bytesIn = 0
+  readonly bytesOut = 0
+  /** Why it was reset. */
+  why: string | undefined
+  isAccepted = false
+  onDatagram: ((datagram: Buffer) => void) | undefined
+
+  /** As the connector has it. */
+  get end(): MuxStream {
+    return this as unknown as MuxStream
+  }
+
+  get isOpen(): boolean {
+    return this.isAccepted && this.why === undefined
+  }
+
+  guard(work: () => void): void {
+    work()
+  }
+
+  accept(): void {
+    this.isAccepted = true
+  }
+
+  attach(): void {}
+
+  reset(reason: StreamEnd['reason'], detail: string): void {
+    if (this.why !== undefined) return
+    this.why = reason
+    this.#ended.resolve({ reason, by: 'local', detail, bytesIn: 0, bytesOut: 0 })
+  }
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { runSuite } from './suite.ts'
+
+/** Test files of these bodies, in a folder of their own. */
+function filesOf(t: TestContext, ...bodies: string[]): string[] {
+  const dir = mkdtempSync(path.join(tmpdir(), 'backstitch-suite-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  return bodies.map((body, n) => {
+    const file = path.join(dir, `${n}.test.mjs`)
+    const head = "import { test } from 'node:test'\nimport { existsSync, writeFileSync } from 'node:fs'\n"
+    writeFileSync(file, `${head}const mark = ${JSON.stringify(`${file}.ran`)}\n${body}`)
+    return file
+  })
+}
+
+const PASSES = "test('passes', () => {})"
+const FAILS = "test('fails', () => { throw new Error('broken') })"
+const FAILS_ONCE = `test('fails once', () => {
+  if (existsSync(mark)) return
+  writeFileSync(mark, '')
+  throw new Error('too busy')
+})`
+
+test('what fails beside other files runs once more, alone, and the result tells', async (t) => {
+  const result = await runSuite(filesOf(t, PASSES, FAILS_ONCE), { timeoutMs: 60_000 })
+  assert.deepEqual([result.passed, result.failures], [2, []])
+  assert.deepEqual(
+    result.onlyAlone.map(({ name, text }) => [name, /too busy/.test(text)]),
+    [['fails once', true]],
+  )
+})
+
+test('what fails alone too has failed, and is counted once', async (t) => {
+  const result = await runSuite(filesOf(t, PASSES, FAILS), { timeoutMs: 60_000 })
+  assert.deepEqual(
+    [result.passed, result.failures.map(({ name }) => name), result.onlyAlone],
+    [1, ['fails'], []],
+  )
+})
+
+test('where many files fail, or one that sees to that itself, nothing runs again', async (t) => {
+  const many = await runSuite(filesOf(t, ...Array(6).fill(FAILS_ONCE)), { timeoutMs: 60_000 })
+  assert.equal(many.failures.length, 6)
+  const [file] = filesOf(t, FAILS_ONCE)
+  assert.equal((await runSuite([file!], { timeoutMs: 60_000, once: true })).failures.length, 1)
+})
