@@ -5,6 +5,8 @@ import type { Scenario } from '../scenario.ts'
 import { SmallDisk } from '../small-disk.ts'
 
 const disks = new WeakMap<Lab, SmallDisk>()
+/** Whose process has no descriptors left. */
+const limited = new WeakMap<Lab, number>()
 
 async function restart(lab: Lab): Promise<void> {
   const { a } = lab.connectors
@@ -86,7 +88,8 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
       seen: [/process \d+ has \d+ of \d+ open/],
       async inject(lab) {
         const { a } = lab.connectors
-        const pid = (await a.status())!.pid
+        const { pid } = (await a.status())!
+        limited.set(lab, pid)
         await a.machine.succeed('bash', '-c', LIMIT, 'limit', String(pid))
       },
       // It counts all of them as what it can carry, and takes no more users than that.
@@ -96,19 +99,12 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
           .some(({ code, msg }) => code === 'CONNECTOR_OVERLOADED' && /descriptors \d+ %/.test(`${msg}`)),
       restarts: true,
       cure: restart, // "systemctl restart", with the limit that is printed
+      // It cannot be asked for its number while it takes no connection.
       restore: async (lab) => {
-        const { a } = lab.connectors
-        const pid = (await a.status())?.pid
-        if (pid !== undefined)
-          await a.machine.run(
-            'setpriv',
-            '--reuid=65534',
-            '--regid=65534',
-            '--clear-groups',
-            'prlimit',
-            `--pid=${pid}`,
-            '--nofile=1024:',
-          )
+        await lab.connectors.a.machine.run(
+          ...['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+          ...['prlimit', `--pid=${limited.get(lab)}`, '--nofile=1024:'],
+        )
       },
     },
     {
@@ -126,10 +122,13 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
   ],
 }
 
-/** To what is always open, so that the next file is one too many: what one look finds, the next moment may have closed. */
-const LIMIT = `least=1024
-for look in $(seq 20); do open=$(ls /proc/$1/fd | wc -l); ((open < least)) && least=$open; sleep 0.05; done
-setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --pid=$1 --nofile=$least:`
+/** To the lowest number that was ever free: files have the lowest that is, so the next one is one too many. */
+const LIMIT = `first=1024
+for look in $(seq 20); do
+  free=0; while [ -L /proc/$1/fd/$free ]; do free=$((free + 1)); done
+  ((free < first)) && first=$free; sleep 0.05
+done
+setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --pid=$1 --nofile=$first:`
 const PROFILE = '/etc/apparmor.d/backstitch-lab'
 const NODE = readlinkSync('/proc/self/exe')
 const CONFINE = `printf 'profile backstitch-lab ${NODE} { file, network, deny /tmp/bslab-*/connector-a/state/** w, }' > ${PROFILE} && apparmor_parser -r ${PROFILE}`

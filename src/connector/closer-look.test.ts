@@ -15,9 +15,11 @@ function fixture(t: TestContext, ...answers: (Fault | undefined)[]) {
   t.mock.method(performance, 'now', () => nowMs)
   const looked: Parameters<LookCloser>[0][] = []
   const told: (string | undefined)[] = []
+  const explained: boolean[] = []
   const looks = new CloserLooks({
     log: silentLog,
     reach: { impaired: (_, found) => void told.push(found?.code) },
+    silence: { explained: (_, is) => void explained.push(is) },
     look: async (at) => {
       looked.push(at)
       const answer = answers.length > 1 ? answers.shift() : answers[0]
@@ -29,7 +31,7 @@ function fixture(t: TestContext, ...answers: (Fault | undefined)[]) {
   const pass = (ms: number) => {
     nowMs += ms
   }
-  return { looks, looked, told, pass }
+  return { looks, looked, told, explained, pass }
 }
 
 test('a closer look follows the first connection, and then one in a while', async (t) => {
@@ -71,6 +73,23 @@ test('what is found counts when it is seen twice, is a note, and ends when it is
   assert.deepEqual([told, looks.notes, looks.impaired], [['PATH_MTU', undefined], [], 0])
 })
 
+test('an application that falls silent is looked at without waiting for the next turn, and lost packets explain it', async (t) => {
+  const { looks, looked, explained, pass } = fixture(t, undefined, narrow, narrow, undefined)
+  looks.reached(APP, 'session', where)
+  await settled()
+  pass(4000)
+  looks.reached(APP, 'session', where)
+  await settled()
+  assert.equal(looked.length, 1, 'its turn is later')
+  looks.silent(APP)
+  await settled()
+  assert.deepEqual([looked.length, explained], [3, [true]])
+  pass(15_000)
+  looks.reached(APP, 'check', where)
+  await settled()
+  assert.deepEqual(explained, [true, false])
+})
+
 test('one at a time, and no more wait than there is room for', async (t) => {
   let running = 0
   let most = 0
@@ -78,6 +97,7 @@ test('one at a time, and no more wait than there is room for', async (t) => {
   const looks = new CloserLooks({
     log: silentLog,
     reach: { impaired: () => {} },
+    silence: { explained: () => {} },
     look: async () => {
       most = Math.max(most, ++running)
       await new Promise<void>((resolve) => done.push(resolve))

@@ -7,6 +7,7 @@
 import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { type Application, keyOf, type Reach } from './reach.ts'
+import type { SilenceWatch } from './silence-watch.ts'
 
 /** What a user would meet behind a connection that stands; nothing when all is well. */
 export type LookCloser = (
@@ -17,6 +18,8 @@ export type LookCloser = (
 export interface CloserLooksOptions {
   readonly log: Log
   readonly reach: Pick<Reach, 'impaired'>
+  /** Told of the same: large packets that are lost are why its sessions are not answered. */
+  readonly silence: Pick<SilenceWatch, 'explained'>
   /** None: nobody looks. */
   readonly look: LookCloser | undefined
 }
@@ -25,13 +28,14 @@ export interface CloserLooksOptions {
 export type Where = (application: Application) => Promise<readonly string[]>
 
 /** Since the last look, before a session or a check of health is reason for another one. */
-const PAUSE_MS = { session: 30_000, check: 300_000, impaired: 15_000 } as const
+const PAUSE_MS = { session: 30_000, check: 300_000, impaired: 15_000, silent: 3000 } as const
 /** Applications that wait for their turn, for each reason. What finds no room asks again when it is reached again. */
 const MAX_WAITING = 100
 const MAX_NOTES = 5
 
 interface Entry {
   readonly application: Application
+  where: Where
   lookedMs: number
   fault: Fault | undefined
 }
@@ -61,14 +65,26 @@ export class CloserLooks implements Disposable {
   reached(application: Application, why: 'session' | 'check', where: Where): void {
     if (this.#o.look === undefined) return
     const key = keyOf(application)
-    const entry = this.#entries.get(key) ?? { application, lookedMs: -Infinity, fault: undefined }
-    const pauseMs = entry.fault === undefined ? PAUSE_MS[why] : PAUSE_MS.impaired
-    const nowMs = performance.now()
-    if (nowMs - entry.lookedMs < pauseMs || this.#waiting[why].size >= MAX_WAITING) return
-    entry.lookedMs = nowMs // its turn counts from here, so that it waits for one turn only
+    const entry = this.#entries.get(key) ?? { application, where, lookedMs: -Infinity, fault: undefined }
+    entry.where = where
     this.#entries.set(key, entry)
-    this.#waiting[why].set(key, where)
-    if (!this.#working) void this.#work(this.#o.look)
+    this.#due(entry, why, entry.fault === undefined ? PAUSE_MS[why] : PAUSE_MS.impaired)
+  }
+
+  /** It takes connections and answers nobody: large packets that are lost on the way would explain it. */
+  silent(application: Application): void {
+    const entry = this.#entries.get(keyOf(application))
+    if (entry !== undefined) this.#due(entry, 'session', PAUSE_MS.silent)
+  }
+
+  #due(entry: Entry, why: 'session' | 'check', pauseMs: number): void {
+    const { look } = this.#o
+    const nowMs = performance.now()
+    if (look === undefined || nowMs - entry.lookedMs < pauseMs || this.#waiting[why].size >= MAX_WAITING)
+      return
+    entry.lookedMs = nowMs // its turn counts from here, so that it waits for one turn only
+    this.#waiting[why].set(keyOf(entry.application), entry.where)
+    if (!this.#working) void this.#work(look)
   }
 
   /** Nobody watches it any more. */
@@ -126,9 +142,10 @@ export class CloserLooks implements Disposable {
     const before = entry.fault
     entry.fault = found
     if (found?.code === before?.code) return
-    const { log, reach } = this.#o
+    const { log, reach, silence } = this.#o
     const { host, port } = entry.application
     reach.impaired(entry.application, found)
+    silence.explained(entry.application, found?.code === 'PATH_MTU')
     if (found === undefined) {
       log.info(
         { event: 'application.well', host, port, was: before?.code },

@@ -7,6 +7,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { descriptorLimit } from '../base/descriptor-limit.ts'
 import type { Figures } from '../base/figures.ts'
 import { readControlGroup } from '../probe/control-group.ts'
 
@@ -27,11 +28,14 @@ export class FiguresReader {
   #waitedNs: number | undefined
   #atMs = performance.now()
   #lastRssBytes = 0
-  #fdLimit = 0
+  #fdLimit: number
 
   constructor({ proc = '/proc', cgroup = '/sys/fs/cgroup' }: FiguresRoots = {}) {
     this.#proc = proc
     this.#cgroup = cgroup
+    // Before any is short: whoever has none left cannot read how many there may be.
+    const limit = descriptorLimit(proc)
+    this.#fdLimit = Number.isFinite(limit) ? limit : 0
   }
 
   /** Percentages are of the time since it was last read. */

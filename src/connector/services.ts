@@ -54,8 +54,6 @@ export class Services implements StreamServices, AsyncDisposable {
       onBusy: ({ code, hop, seen, message }) =>
         log.warn({ event: 'connector.lookups-busy', code, hop, seen }, message),
     })
-    this.looks = new CloserLooks({ log, reach: this.reach, look })
-    this.probes = new Probes(this)
     this.rawPhase = new RawPhase({ log })
     this.reports = new SessionReports({ log })
     this.silence = new SilenceWatch({
@@ -64,7 +62,10 @@ export class Services implements StreamServices, AsyncDisposable {
       reach: this.reach,
       unacknowledged: (address, port) =>
         lookAtUnacknowledged({ address, port }, AbortSignal.timeout(ASK_KERNEL_MS)),
+      onSilent: (application) => this.looks.silent(application),
     })
+    this.looks = new CloserLooks({ log, reach: this.reach, silence: this.silence, look })
+    this.probes = new Probes(this)
     this.active = new ActiveSessions(this.clock, this.reports, this.silence)
     this.vitals = new Vitals({
       log,

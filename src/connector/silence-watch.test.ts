@@ -126,6 +126,30 @@ test('an application that is stopped takes no end either: whoever ended its side
   assert.equal(silence.notes[0]?.code, 'APP_SILENT')
 })
 
+test('a silence whose reason is known is told as that reason only, and is counted anew once that has gone', async (t) => {
+  const { tunnel, pass, ask, until, words, silence } = await stage(t, () => {})
+  const inVain = async () => {
+    for (const user of ['ada', 'bob', 'eve'] as const) {
+      const { end } = await ask(user)
+      await end()
+    }
+    pass(5)
+  }
+  await inVain()
+  const { host, port, segment } = tunnel.told.findLast((message) => message.type === 'reach')!
+  const application = { host, port, segment }
+  assert.equal(silence.notes.length, 1)
+  silence.explained(application, true)
+  assert.equal(silence.notes.length, 0)
+  await until(() => words().at(-1) === 'well')
+  await inVain()
+  assert.equal(silence.notes.length, 0)
+  silence.explained(application, false)
+  assert.equal(silence.notes.length, 0)
+  await inVain()
+  assert.equal(silence.notes[0]?.code, 'APP_SILENT')
+})
+
 test('an application that is only written to, and one that greets, are well', async (t) => {
   const oneWay = await stage(t, (socket) => socket.resume())
   for (const user of ['ada', 'bob', 'eve'] as const) {

@@ -43,6 +43,8 @@ interface Entry {
   readonly sessions: Set<Watched>
   address: string | undefined
   fault: Fault | undefined
+  /** By something else that is known of the way to it. */
+  explained: boolean
   askKernelMs: number
   askPauseMs: number
 }
@@ -51,6 +53,8 @@ export interface SilenceWatchOptions {
   readonly clock: Clock
   readonly log: Log
   readonly reach: Pick<Reach, 'silent'>
+  /** It fell silent: somebody may look why. */
+  readonly onSilent?: (application: Application) => void
   /** Connections to there in which what is sent is not acknowledged. None: nobody can be asked. */
   readonly unacknowledged?: (address: string, port: number) => Promise<readonly Unacknowledged[]>
   /** Monotonic milliseconds. */
@@ -116,6 +120,15 @@ export class SilenceWatch implements Disposable {
       : waitedText(session, nowMs - askedMs)
   }
 
+  /** Why its sessions are not answered is known, or is no more: either way what was counted until here says nothing. */
+  explained(application: Application, explained: boolean): void {
+    const entry = this.#entries.get(keyOf(application))
+    if (entry === undefined || entry.explained === explained) return
+    entry.explained = explained
+    entry.tally.disregard()
+    this.#judge(entry, this.#now())
+  }
+
   /** Once a second; never throws. */
   look(): void {
     const nowMs = this.#now()
@@ -167,7 +180,7 @@ export class SilenceWatch implements Disposable {
   }
 
   #judge(entry: Entry, nowMs: number): void {
-    const silence = entry.tally.silence(nowMs)
+    const silence = entry.explained ? undefined : entry.tally.silence(nowMs)
     const before = entry.fault
     if (silence === undefined && before === undefined) return
     const fault = silence && this.#faultOf(entry, silence, nowMs)
@@ -177,15 +190,17 @@ export class SilenceWatch implements Disposable {
     const { host, port } = application
     const { reach, log } = this.#o
     reach.silent(application, fault)
-    if (fault === undefined)
-      log.info({ event: 'application.answers', host, port }, `${host}:${port} answers again`)
-    else if (before === undefined || before.seen.is !== fault.seen.is) {
+    if (fault === undefined) {
+      if (!entry.explained)
+        log.info({ event: 'application.answers', host, port }, `${host}:${port} answers again`)
+    } else if (before === undefined || before.seen.is !== fault.seen.is) {
       const { code, hop, seen, detail } = fault
       log.warn(
         { event: 'application.silent', code, hop, host, port, seen },
         `Connects, but ${code}: ${detail}`,
       )
     }
+    if (fault !== undefined && before === undefined) this.#o.onSilent?.(application)
   }
 
   #faultOf({ application, address }: Entry, silence: Silence, nowMs: number): Fault {
@@ -243,6 +258,7 @@ function newEntry(application: Application): Entry {
     sessions: new Set(),
     address: undefined,
     fault: undefined,
+    explained: false,
     ...asks,
   }
 }

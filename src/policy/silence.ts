@@ -84,8 +84,7 @@ export class Tally {
     this.#oneWay = false
     this.#slowestMs = Math.max(this.#slowestMs, Math.min(tookMs, MOST_PATIENCE_MS))
     const askedMs = nowMs - tookMs
-    this.#givenUp = []
-    this.#gaveUp = 0
+    this.#nobodyGaveUp()
     // A pause as long as theirs, and an answer: the way does not forget any more.
     this.#lost = this.#lost.filter((one) => one.atMs > askedMs || one.idleMs > idleMs + LOOKS_APART_MS)
   }
@@ -98,8 +97,13 @@ export class Tally {
 
   oneWay(): void {
     this.#oneWay = true
-    this.#givenUp = []
-    this.#gaveUp = 0
+    this.#nobodyGaveUp()
+  }
+
+  /** Of those that asked in vain until here the reason is known, and it is not the application. */
+  disregard(): void {
+    this.#nobodyGaveUp()
+    this.#lost = []
   }
 
   gaveUp(one: GivenUp): void {
@@ -123,11 +127,13 @@ export class Tally {
 
   #forget(nowMs: number): void {
     const last = this.#givenUp.at(-1)
-    if (last !== undefined && last.endedMs + REMEMBER_MS <= nowMs) {
-      this.#givenUp = []
-      this.#gaveUp = 0
-    }
+    if (last !== undefined && last.endedMs + REMEMBER_MS <= nowMs) this.#nobodyGaveUp()
     this.#lost = this.#lost.filter(({ atMs }) => atMs + REMEMBER_MS > nowMs)
+  }
+
+  #nobodyGaveUp(): void {
+    this.#givenUp = []
+    this.#gaveUp = 0
   }
 
   #silent(): Silence | undefined {
