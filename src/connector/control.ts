@@ -19,10 +19,7 @@ import { ASK_AGAIN } from '../link/server-clock.ts'
 import type { AskAgain } from '../link/session-reports.ts'
 import {
   type AgentMessage,
-  batches,
   type ControlMessage,
-  MAX_CARRIED,
-  MAX_LIST_BYTES,
   PROTOCOL_VERSION,
   type WatchedApplication,
 } from '../wire/control.ts'
@@ -33,6 +30,7 @@ import { type ConnectorIdentity, credentialsOf } from './identity.ts'
 import type { Progress } from './progress.ts'
 import type { Renewal } from './renewal.ts'
 import type { Services } from './services.ts'
+import { tellEnded } from './tell-ended.ts'
 import { statusMessage } from './tell-status.ts'
 import type { Tunnels } from './tunnels.ts'
 
@@ -295,14 +293,10 @@ export class Control {
     this.#send(statusMessage({ state: now, tunnels: tunnels.count, ...facts }))
   }
 
-  /** Control forgets a grant when it ends; of those that sessions rest on it is reminded. */
   #tellEnded(): void {
     const { active, clock } = this.#o.services
-    const told = batches(active.ended(clock.nowMs()), { maxBytes: MAX_LIST_BYTES, maxItems: MAX_CARRIED })
-    this.#link.offer(() => {
-      const ended = told.next().value
-      return ended && { type: 'carries', ended }
-    })
+    const told = tellEnded(active, clock.nowMs())
+    this.#link.offer(() => told.next().value)
   }
 
   #send(message: AgentMessage): void {

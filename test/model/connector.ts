@@ -6,11 +6,12 @@ import { GrantAuthority } from '../../src/connector/grants.ts'
 import { MovedNames } from '../../src/connector/moved-names.ts'
 import { ConnectorShares } from '../../src/connector/shares.ts'
 import { type StreamServices, TunnelStreams } from '../../src/connector/streams.ts'
+import { tellEnded } from '../../src/connector/tell-ended.ts'
 import type { Parts } from '../../src/control/parts.ts'
 import type { KnownKeys } from '../../src/link/known-keys.ts'
 import { verifyKeys } from '../../src/pki/signing-keys.ts'
 import type { Peer } from '../../src/pki/verify.ts'
-import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../../src/wire/control.ts'
+import { type ControlMessage, PROTOCOL_VERSION } from '../../src/wire/control.ts'
 import { grantReference } from '../../src/wire/open.ts'
 import type { To } from './change.ts'
 import { ModelChannel } from './channel.ts'
@@ -166,8 +167,8 @@ export class ModelConnector {
 
   /** Every half minute. */
   tick(): void {
-    const ended = this.#services.active.ended(this.#parts.clock.nowMs())
-    if (ended.length > 0) this.#channel?.say({ type: 'carries', ended } as AgentMessage)
+    const { active, clock } = this.#services
+    for (const message of tellEnded(active, clock.nowMs())) this.#channel?.say(message)
   }
 
   #tunnelOf({ client, process }: Opening): TunnelStreams {
