@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../src/base/clock.ts'
 import { newId } from '../src/base/ids.ts'
+import { WEEKDAYS } from '../src/policy/rule.ts'
 import type { CarriedGrant } from '../src/wire/control.ts'
 import { openClientSite, PASSWORD, USER, until } from './client-site.ts'
 import { enrolConnector, placeOf, RogueAgent, signInDevice } from './misuse-agent.ts'
@@ -107,6 +108,27 @@ test('a network that is taken from the segment takes along the grants that lead 
   const { grants, detail } = await connector.hears('revoke')
   assert.deepEqual(grants, [granted.grantId])
   assert.match(detail, /fewer networks/)
+})
+
+test('what a window of time ends is cut at its end, although nothing else is changed', async (t) => {
+  const { site, clock, connector, granted, carried } = await openGranted(t)
+  const MINUTE_MS = 60_000
+  const endMs = (Math.floor(clock.nowMs() / MINUTE_MS) + 2) * MINUTE_MS
+  const timeAt = (ms: number) => new Date(ms).toISOString().slice(11, 16)
+  const days = [...WEEKDAYS]
+  const time = { days, from: timeAt(endMs), to: timeAt(endMs + 10 * MINUTE_MS), zone: 'UTC' }
+  // The look that follows from the change itself is over when it has taken this one.
+  connector.channel.send({
+    type: 'carries',
+    ended: [{ ...carried, grant: newId('grt'), user: newId('usr') }],
+  })
+  await connector.channel.isAlive(5000)
+  await site.control.store.objects.put({ ...DENY, spec: { ...DENY.spec, conditions: { time } } })
+  await until(() => revokedOf(connector).length === 1)
+  assert.notEqual(revokedOf(connector)[0], granted.grantId)
+  clock.advance(endMs - clock.nowMs())
+  await until(() => revokedOf(connector).length === 2, 5000)
+  assert.equal(revokedOf(connector)[1], granted.grantId)
 })
 
 test('a connector that claims the grant of another one takes nothing from it', async (t) => {

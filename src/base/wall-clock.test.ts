@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Clock } from './clock.ts'
-import { atDate, everyPeriod } from './wall-clock.ts'
+import { atDate, atEachMark, everyPeriod } from './wall-clock.ts'
 
 const DAY_MS = 86_400_000
 
@@ -54,6 +54,31 @@ test('a period counts the wall clock: once after a sleep, and at once when the c
   second()
   assert.equal(ran, 2)
   clock.advance(7 * DAY_MS)
+  second()
+  assert.equal(ran, 3)
+})
+
+test('marks of the clock: at the first look behind each, once, and once after a jump either way', (t) => {
+  const second = seconds(t)
+  const clock = handClock() // at a full minute
+  clock.advance(29_500)
+  let ran = 0
+  using _due = atEachMark(30_000, () => ran++, clock)
+  second()
+  assert.equal(ran, 0)
+  clock.advance(500)
+  second()
+  second()
+  assert.equal(ran, 1, 'not half a minute after the start: at the mark')
+  clock.advance(29_999)
+  second()
+  assert.equal(ran, 1)
+  clock.advance(1 + 3 * DAY_MS)
+  second()
+  second()
+  assert.equal(ran, 2)
+  clock.advance(-DAY_MS - 60_000)
+  second()
   second()
   assert.equal(ran, 3)
 })

@@ -44,6 +44,22 @@ export function everyPeriod(periodMs: number, work: () => void, clock: Clock = s
   })
 }
 
+/**
+ * Runs `work` whenever the wall clock has passed another whole multiple of the period since 1970, as minutes do with a
+ * period of a minute; at the first look after a jump or a sleep, too, whichever way it leads.
+ */
+export function atEachMark(periodMs: number, work: () => void, clock: Clock = systemClock): Disposable {
+  const markAt = (nowMs: number) => Math.floor(nowMs / periodMs)
+  let mark = markAt(clock.nowMs())
+  return watch(() => {
+    const now = markAt(clock.nowMs())
+    if (now === mark) return false
+    mark = now
+    work()
+    return false
+  })
+}
+
 /** Keeps no process alive. */
 function watch(look: Look): Disposable {
   looks.add(look)

@@ -4,7 +4,7 @@ import { Fault } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { lockState } from '../base/state-lock.ts'
 import { VERSION } from '../base/version.ts'
-import { everyPeriod } from '../base/wall-clock.ts'
+import { atEachMark, everyPeriod } from '../base/wall-clock.ts'
 import type { ControlEnd } from '../link/control-channel.ts'
 import type { Credentials } from '../link/credentials.ts'
 import { formatProvisioningKey } from '../pki/provisioning-key.ts'
@@ -29,7 +29,10 @@ import { createRestApp } from './rest/app.ts'
 import { controlCredentials } from './tenant.ts'
 import { runTrace } from './trace/run-trace.ts'
 
-/** How often policy is asked again about live grants although nothing was changed: conditions on time. */
+/**
+ * How often policy is asked again about live grants although nothing was changed: conditions on time. Windows of time
+ * begin and end with a minute, in every zone, so one look of two is due at their very end.
+ */
 const REEVALUATE_MS = 30_000
 const HOUSEKEEPING_MS = 600_000
 /** How often sessions are looked for whose ends are gone. */
@@ -87,7 +90,7 @@ export class Control implements Desk, AsyncDisposable {
         news.revoked(serials)
       }),
     )
-    this.#every(REEVALUATE_MS, () => this.#changes.lookAgain())
+    this.#owned.use(atEachMark(REEVALUATE_MS, () => this.#changes.lookAgain(), clock))
     const lookForVanished = vanishedLooks(parts)
     this.#every(VANISHED_MS, () => void lookForVanished())
     this.#owned.use(tellTime(parts))
