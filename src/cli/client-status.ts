@@ -42,6 +42,7 @@ export function clientStatusText(said: ClientStatus): string {
       ],
     ]),
   ]
+  parts.push(...silentText(status))
   const outages = outageText(status.outages)
   if (outages.length > 0) parts.push(outages.join('\n'))
   for (const { local, to, protocol } of forwards) parts.push(`forward ${local} leads to ${to}/${protocol}`)
@@ -69,6 +70,26 @@ export function clientStatusText(said: ClientStatus): string {
     parts.push(...refusalsText(decisions))
   }
   return parts.join('\n\n')
+}
+
+/** Programs wait for these: what was seen, and whom to tell. */
+function silentText({ notes, user }: ClientStatus): string[] {
+  return notes
+    .filter(({ code }) => code === 'APP_SILENT')
+    .map(({ code, hop, detail, seen = {} }) => {
+      const lines = (name: string) => (Array.isArray(seen[name]) ? seen[name].map(String) : [])
+      const admin = user === undefined ? [] : [`an admin asks: backstitch trace ${user} ${hostPort(seen)}`]
+      return [
+        `${style('red', `${hop} ${code}`)}: ${detail}`,
+        ...lines('saw').map((line) => `  saw   ${line}`),
+        ...[...lines('fix'), ...admin].map((line) => `  fix   ${line}`),
+        `  more  ${seen.more}`,
+      ].join('\n')
+    })
+}
+
+function hostPort({ host, port }: Record<string, unknown>): string {
+  return String(host).includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /** What programs were told as a number, in words: the last few. A document of before has no words. */

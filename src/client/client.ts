@@ -22,6 +22,7 @@ import type { ClientOptions } from './options.ts'
 import type { Covered } from './pac.ts'
 import { Permits } from './permits.ts'
 import { Rewarm } from './rewarm.ts'
+import { type SilentApps, watchSilence } from './silent-app.ts'
 import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
 import { Tracer } from './trace/tracer.ts'
 import { Tunnels } from './tunnels.ts'
@@ -47,6 +48,7 @@ export class Client {
   readonly #decisions: Decisions
   readonly #reports: SessionReports
   readonly #rawPhase: RawPhase
+  readonly #silence: SilentApps
   readonly #rewarm: Rewarm
   readonly #tracer: Tracer
   readonly #listening = Promise.withResolvers<void>()
@@ -66,6 +68,7 @@ export class Client {
     this.#grants = new GrantCache(clock)
     this.#decisions = new Decisions(log, clock)
     this.#reports = new SessionReports({ log })
+    this.#silence = watchSilence({ clock, log })
     const onOpen = () => this.#tunnels.retire(({ facts }) => facts.wrapped)
     this.#rawPhase = new RawPhase({ log, clock, onOpen })
     this.#permits = new Permits({
@@ -108,6 +111,7 @@ export class Client {
       tunnels: this.#tunnels,
       decisions: this.#decisions,
       reports: this.#reports,
+      silence: this.#silence,
       clock,
       log,
     })
@@ -222,6 +226,7 @@ export class Client {
     })
     parts.use(this.#reports)
     parts.use(this.#rawPhase)
+    parts.use(this.#silence)
     parts.use(this.#tunnels)
     const tending = setInterval(() => void this.#tend(uplink), TEND_MS).unref()
     parts.defer(() => clearInterval(tending))
@@ -300,6 +305,7 @@ export class Client {
       reports: this.#reports,
       decisions: this.#decisions,
       rawPhase: this.#rawPhase,
+      silence: this.#silence,
       outages: this.#examination?.report(),
       stoodStill: this.#examination?.stoodStill,
     }

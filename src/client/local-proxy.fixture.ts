@@ -17,6 +17,7 @@ import { GrantCache } from './grants.ts'
 import { LocalProxy } from './local-proxy.ts'
 import { LocalUsers } from './local-users.ts'
 import { Opener, type OpenerDeps } from './open-session.ts'
+import { type SilentApps, watchSilence } from './silent-app.ts'
 import { Tunnel } from './tunnel.ts'
 
 /** The name whose connections leave straight; every other one goes through the tunnel. */
@@ -28,13 +29,16 @@ export interface ProxyFixture extends AsyncDisposable {
   readonly users: LocalUsers
   readonly decisions: Decisions
   readonly tunnel: TunnelPair
+  readonly silence: SilentApps
   /** How the connector saw each session end, oldest first. */
   readonly ends: StreamEnd[]
   /** A connection to the proxy. */
   dial(): net.Socket
 }
 
-export async function openProxy(options: { log?: Log; handshakeMs?: number } = {}): Promise<ProxyFixture> {
+export async function openProxy(
+  options: { log?: Log; handshakeMs?: number; now?: () => number } = {},
+): Promise<ProxyFixture> {
   const clock = systemClock
   const log = options.log ?? silentLog
   const ends: StreamEnd[] = []
@@ -57,6 +61,7 @@ export async function openProxy(options: { log?: Log; handshakeMs?: number } = {
   const tunnel = new Tunnel(pair.client, { ...facts, wrapped: false }, clock)
   const grants = new GrantCache(clock)
   const decisions = new Decisions(log, clock)
+  const silence = watchSilence({ clock, log, now: options.now })
   const bypass = new Bypass(decisions)
   bypass.set({ bypass: [{ pattern: STRAIGHT, rule: 'straight' }], claimed: [] })
   const deps = {
@@ -65,6 +70,7 @@ export async function openProxy(options: { log?: Log; handshakeMs?: number } = {
     },
     tunnels: { pick: () => (tunnel.usable ? tunnel : undefined), ready: () => Promise.resolve(tunnel) },
     reports: { opened: () => {}, closed: () => {} },
+    silence,
   }
   const grant = (to: Parameters<GrantCache['put']>[0]) =>
     grants.put(
@@ -101,6 +107,7 @@ export async function openProxy(options: { log?: Log; handshakeMs?: number } = {
     opener,
     users,
     decisions,
+    silence,
     tunnel: pair,
     ends,
     dial() {
@@ -111,6 +118,7 @@ export async function openProxy(options: { log?: Log; handshakeMs?: number } = {
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]()
       users[Symbol.dispose]()
+      silence[Symbol.dispose]()
       await pair[Symbol.asyncDispose]()
     },
   }

@@ -19,6 +19,7 @@ import type { CachedGrant, GrantCache } from './grants.ts'
 import type { Permits } from './permits.ts'
 import { Session, type SessionEvents, type SessionOwner } from './session.ts'
 import { SessionTotals } from './session-totals.ts'
+import type { SilentApps } from './silent-app.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { Tunnels } from './tunnels.ts'
 
@@ -29,6 +30,7 @@ export interface OpenerDeps {
   readonly decisions: Decisions
   readonly bypass: Bypass
   readonly reports: SessionReports
+  readonly silence: Pick<SilentApps, 'opened' | 'ended'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -149,12 +151,15 @@ export class Opener implements SessionOwner {
     session.times.totalUs = totalUs
     this.totals.opened(totalUs)
     this.#deps.reports.opened(session)
+    const { to, entry } = session.start
+    if (to.protocol === 'tcp' && entry !== 'trace') this.#deps.silence.opened(to, session, session.stream!)
     if (!session.over) session.start.events.opened?.(session)
   }
 
   sessionClosed(session: Session, end: StreamEnd): void {
     session.tunnel!.leave(session)
     this.live.delete(session)
+    this.#deps.silence.ended(session, end)
     if (session.grant!.latest === session) session.grant!.latest = undefined
     if (GRANT_IS_SPENT.has(end.reason)) this.#deps.grants.drop(session.grant!)
     if (session.isOpen || end.reason === 'done') this.#ended(session, end)

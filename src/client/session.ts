@@ -75,6 +75,11 @@ export class Session implements StreamEvents {
     this.start = start
   }
 
+  /** To this device they are all of one user. */
+  get user(): string {
+    return ''
+  }
+
   get isOpen(): boolean {
     return this.address !== undefined
   }

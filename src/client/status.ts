@@ -14,6 +14,7 @@ import type { CachedGrant } from './grants.ts'
 import type { LocalProxy } from './local-proxy.ts'
 import type { LocalUsers, LocalUsersStatus } from './local-users.ts'
 import type { Opener } from './open-session.ts'
+import type { SilentApps } from './silent-app.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { Uplink } from './uplink.ts'
 
@@ -36,7 +37,7 @@ export interface ClientStatus {
   readonly outages?: OutageReport
   /** Every edge that control has named: how far it is, which is in use. */
   readonly edges: readonly EdgeReport[]
-  /** What works all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR. */
+  /** What works all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR, APP_SILENT. */
   readonly notes: readonly FaultMessage[]
   /** Where the local proxy listens, HOST:PORT. */
   readonly proxy?: string
@@ -100,6 +101,7 @@ export interface ClientParts {
   readonly decisions: Decisions
   readonly rawPhase: RawPhase
   readonly outages?: OutageReport
+  readonly silence: Pick<SilentApps, 'notes'>
   readonly stoodStill?: Fault
 }
 
@@ -133,6 +135,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
       parts.stoodStill,
       ...(uplink?.route?.notes ?? []),
       opener.bypass.note,
+      ...parts.silence.notes,
     ]
       .filter((note) => note !== undefined)
       .map(faultToMessage),

@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { SessionReports } from '../link/session-reports.ts'
+import type { SilenceWatch } from '../link/silence-watch.ts'
 import type { CarriedGrant } from '../wire/control.ts'
+import type { Application } from './reach.ts'
 import type { Session } from './session.ts'
-import type { SilenceWatch } from './silence-watch.ts'
 import { SessionTotals } from './totals.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
@@ -11,11 +12,11 @@ export class ActiveSessions {
   readonly totals = new SessionTotals()
   readonly #clock: Clock
   readonly #reports: SessionReports
-  readonly #silence: Pick<SilenceWatch, 'ended'>
+  readonly #silence: Pick<SilenceWatch<Application>, 'ended'>
   readonly #byGrant = new Map<string, Set<Session>>()
   #count = 0
 
-  constructor(clock: Clock, reports: SessionReports, silence: Pick<SilenceWatch, 'ended'>) {
+  constructor(clock: Clock, reports: SessionReports, silence: Pick<SilenceWatch<Application>, 'ended'>) {
     this.#clock = clock
     this.#reports = reports
     this.#silence = silence

@@ -6,8 +6,8 @@
  */
 import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import type { SilenceWatch } from '../link/silence-watch.ts'
 import { type Application, keyOf, type Reach } from './reach.ts'
-import type { SilenceWatch } from './silence-watch.ts'
 
 /** What a user would meet behind a connection that stands; nothing when all is well. */
 export type LookCloser = (
@@ -19,7 +19,7 @@ export interface CloserLooksOptions {
   readonly log: Log
   readonly reach: Pick<Reach, 'impaired'>
   /** Told of the same: large packets that are lost are why its sessions are not answered. */
-  readonly silence: Pick<SilenceWatch, 'explained'>
+  readonly silence: Pick<SilenceWatch<Application>, 'explained'>
   /** None: nobody looks. */
   readonly look: LookCloser | undefined
 }

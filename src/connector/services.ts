@@ -8,6 +8,7 @@ import { RawPhase } from '../link/raw-phase.ts'
 import type { OutageReport } from '../link/self-examination.ts'
 import { ServerClock } from '../link/server-clock.ts'
 import { SessionReports } from '../link/session-reports.ts'
+import type { SilenceWatch } from '../link/silence-watch.ts'
 import { lookAtUnacknowledged } from '../probe/stalls.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { ActiveSessions } from './active-sessions.ts'
@@ -16,10 +17,10 @@ import { Dialer } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
 import { MovedNames } from './moved-names.ts'
 import { Probes } from './probes.ts'
-import { Reach } from './reach.ts'
+import { type Application, Reach } from './reach.ts'
 import { Resolver } from './resolver.ts'
 import { ConnectorShares } from './shares.ts'
-import { SilenceWatch } from './silence-watch.ts'
+import { watchSilence } from './silence-fault.ts'
 import type { StreamServices } from './streams.ts'
 import { UdpFlows } from './udp.ts'
 import { Vitals } from './vitals.ts'
@@ -39,7 +40,7 @@ export class Services implements StreamServices, AsyncDisposable {
   readonly reach = new Reach()
   readonly unreached = new CountedLines()
   readonly looks: CloserLooks
-  readonly silence: SilenceWatch
+  readonly silence: SilenceWatch<Application>
   readonly probes: Probes
   readonly rawPhase: RawPhase
   readonly reports: SessionReports
@@ -56,7 +57,7 @@ export class Services implements StreamServices, AsyncDisposable {
     })
     this.rawPhase = new RawPhase({ log })
     this.reports = new SessionReports({ log })
-    this.silence = new SilenceWatch({
+    this.silence = watchSilence({
       clock: this.clock,
       log,
       reach: this.reach,

@@ -55,6 +55,11 @@ export class Session {
     this.early = open.protocol === 'udp' ? holdEarly(stream) : NONE
   }
 
+  /** Of one whose grant is known. */
+  get user(): string {
+    return this.held!.grant.user
+  }
+
   /** Takes one of `pool`, until `letGo` or the end. @throws {Fault} the device or its user has its share. */
   hold(pool: Pool): void {
     pool.take(this.tunnel.device, this.held!.grant.user)

@@ -1,15 +1,21 @@
 import { rfc3339 } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
+import { type SilenceOf as Of, SilenceWatch, type SilenceWatchOptions } from '../link/silence-watch.ts'
 import type { Silence } from '../policy/silence.ts'
 import { endpoint } from './dialer.ts'
-import type { Application } from './reach.ts'
+import { type Application, keyOf, type Reach } from './reach.ts'
 
-export interface SilenceOf {
-  readonly application: Pick<Application, 'host' | 'port'>
-  /** Where its sessions connect to. */
-  readonly address: string | undefined
-  /** Of a monotonic time, in milliseconds. */
-  readonly wallMs: (monotonicMs: number) => number
+type SilenceOf = Of<Pick<Application, 'host' | 'port'>>
+
+/** By the sessions of everybody who goes through this connector. Control is told. */
+export function watchSilence({
+  reach,
+  ...o
+}: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'unacknowledged' | 'now' | 'onSilent'> & {
+  readonly reach: Pick<Reach, 'silent'>
+}): SilenceWatch<Application> {
+  const onChange = reach.silent.bind(reach)
+  return new SilenceWatch({ ...o, side: 'connector', keyOf, faultOf: silenceFault, onChange })
 }
 
 /** What is said of an application that takes connections and answers nobody: since when, and by whom it is known. */

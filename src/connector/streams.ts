@@ -12,6 +12,7 @@ import type { CountedLines } from '../base/counted-lines.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { isOverShare } from '../base/shares.ts'
+import type { SilenceWatch } from '../link/silence-watch.ts'
 import type { MuxStream } from '../mux/stream.ts'
 import { ownAddresses } from '../probe/own-addresses.ts'
 import type { Open } from '../wire/open.ts'
@@ -27,7 +28,6 @@ import type { Application, Reach } from './reach.ts'
 import type { Resolver } from './resolver.ts'
 import { Session, type TunnelFacts } from './session.ts'
 import type { ConnectorShares } from './shares.ts'
-import type { SilenceWatch } from './silence-watch.ts'
 import type { UdpFlows } from './udp.ts'
 
 /** What all tunnels of a connector share. */
@@ -42,7 +42,7 @@ export interface StreamServices {
   readonly reach: Reach
   readonly probes: Pick<Probes, 'used'>
   readonly active: ActiveSessions
-  readonly silence: Pick<SilenceWatch, 'opened'>
+  readonly silence: Pick<SilenceWatch<Application>, 'opened'>
   readonly shares: ConnectorShares
   /** Dials that failed, by application and fault. */
   readonly unreached: CountedLines
@@ -166,7 +166,7 @@ export class TunnelStreams {
         session.nearPort = socket!.localPort
         stream.attach(socket!)
         this.#note(held, open, undefined)
-        this.#services.silence.opened(applicationOf(held, open), session)
+        this.#services.silence.opened(applicationOf(held, open), session, stream)
       })
     })
   }

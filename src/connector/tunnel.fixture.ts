@@ -15,6 +15,7 @@ import { silentLog } from '../base/log.ts'
 import { sessionId } from '../base/session-id.ts'
 import { KnownKeys } from '../link/known-keys.ts'
 import { SessionReports } from '../link/session-reports.ts'
+import type { SilenceWatch, SilenceWatchOptions } from '../link/silence-watch.ts'
 import { TestTenant } from '../link/tenant.fixture.ts'
 import { tunnelAsClient, tunnelAsConnector } from '../link/tunnel.ts'
 import { Mux } from '../mux/mux.ts'
@@ -29,16 +30,16 @@ import { ActiveSessions } from './active-sessions.ts'
 import { Dialer, type DialerOptions } from './dialer.ts'
 import { GrantAuthority } from './grants.ts'
 import { MovedNames } from './moved-names.ts'
-import { Reach } from './reach.ts'
+import { type Application, Reach } from './reach.ts'
 import { Resolver, type ResolverOptions } from './resolver.ts'
 import { ConnectorShares } from './shares.ts'
-import { SilenceWatch, type SilenceWatchOptions } from './silence-watch.ts'
+import { watchSilence } from './silence-fault.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
 import { UdpFlows } from './udp.ts'
 
 export interface TunnelFixture extends AsyncDisposable {
   readonly services: StreamServices
-  readonly silence: SilenceWatch
+  readonly silence: SilenceWatch<Application>
   readonly client: Mux
   readonly facts: { readonly connector: string; readonly device: string }
   /** What control was told. */
@@ -67,7 +68,7 @@ export async function openTunnel(
     udpIdleMs?: number
     /** Monotonic milliseconds, for whoever judges sessions by what they carry. */
     now?: () => number
-    unacknowledged?: SilenceWatchOptions['unacknowledged']
+    unacknowledged?: SilenceWatchOptions<Application>['unacknowledged']
     shares?: ConnectorShares
   } = {},
 ): Promise<TunnelFixture> {
@@ -106,7 +107,7 @@ export async function openTunnel(
   })
   const reach = new Reach()
   const { now, unacknowledged } = o
-  const silence = new SilenceWatch({ clock: systemClock, log: silentLog, reach, now, unacknowledged })
+  const silence = watchSilence({ clock: systemClock, log: silentLog, reach, now, unacknowledged })
   const services: StreamServices = {
     unreached: new CountedLines(),
     moved: new MovedNames(),

@@ -89,6 +89,11 @@ export class MuxStream {
     return this.#finReceived
   }
 
+  /** The local program says no more. */
+  get localEnded(): boolean {
+    return this.#finSent
+  }
+
   /** Connector: the destination is connected. */
   accept(opened: Opened): void {
     if (this.#end) return

@@ -1,6 +1,7 @@
 /**
  * Looks each second at what the sessions of every application carry, and says which application takes connections and
- * answers nobody: a connection that stands is not an application that works.
+ * answers nobody: a connection that stands is not an application that works. At a connector it judges the sessions of
+ * everybody, at a client those of its own user.
  *
  * @module
  */
@@ -9,12 +10,10 @@ import type { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { closingHop } from '../mux/closing-hop.ts'
 import type { StreamEnd } from '../mux/options.ts'
-import { Exchange } from '../policy/exchange.ts'
+import type { MuxStream } from '../mux/stream.ts'
+import { Exchange, type Moved } from '../policy/exchange.ts'
 import { type Silence, Tally } from '../policy/silence.ts'
 import type { Unacknowledged } from '../probe/stalls.ts'
-import { type Application, keyOf, type Reach } from './reach.ts'
-import type { Session } from './session.ts'
-import { silenceFault } from './silence-fault.ts'
 
 const LOOK_MS = 1000
 /** Applications that are remembered without a session. */
@@ -27,8 +26,33 @@ const ASK_KERNEL_MS = { first: 3000, last: 60_000 } as const
 const NOT_ACKNOWLEDGED = 'ETIMEDOUT'
 const MAX_NOTES = 5
 
-interface Watched {
-  readonly session: Session
+interface At {
+  readonly host: string
+  readonly port: number
+}
+
+/** One connection of a user to an application. */
+export interface WatchedSession {
+  readonly id: string | undefined
+  readonly user: string
+  /** Where it leads to. */
+  readonly address: string | undefined
+  /** TCP: of a socket of this process towards the application. */
+  readonly nearPort?: number | undefined
+}
+
+/** Of what is said of an application: where it is, and what day a monotonic time was. */
+export interface SilenceOf<A> {
+  readonly application: A
+  /** Where its sessions connect to. */
+  readonly address: string | undefined
+  /** Of a monotonic time, in milliseconds. */
+  readonly wallMs: (monotonicMs: number) => number
+}
+
+interface Watched<S> {
+  readonly session: S
+  readonly stream: MuxStream
   readonly exchange: Exchange
   readonly startedMs: number
   /** It has said of which kind it is. */
@@ -37,10 +61,10 @@ interface Watched {
   counted: boolean
 }
 
-interface Entry {
-  readonly application: Application
+interface Entry<A, S> {
+  readonly application: A
   readonly tally: Tally
-  readonly sessions: Set<Watched>
+  readonly sessions: Set<Watched<S>>
   address: string | undefined
   fault: Fault | undefined
   /** By something else that is known of the way to it. */
@@ -49,27 +73,35 @@ interface Entry {
   askPauseMs: number
 }
 
-export interface SilenceWatchOptions {
+export interface SilenceWatchOptions<A, S extends WatchedSession = WatchedSession> {
+  /** At which end of its streams this is. */
+  readonly side: 'client' | 'connector'
   readonly clock: Clock
   readonly log: Log
-  readonly reach: Pick<Reach, 'silent'>
+  readonly keyOf: (application: A) => string
+  readonly faultOf: (silence: Silence, of: SilenceOf<A>) => Fault
+  /** Resolves when the way to the other end of its stream is known to stand, now; rejects where it does not. */
+  readonly stands?: (session: S) => Promise<unknown>
+  /** It is silent, or is not any more. */
+  readonly onChange?: (application: A, fault: Fault | undefined) => void
   /** It fell silent: somebody may look why. */
-  readonly onSilent?: (application: Application) => void
+  readonly onSilent?: (application: A) => void
   /** Connections to there in which what is sent is not acknowledged. None: nobody can be asked. */
   readonly unacknowledged?: (address: string, port: number) => Promise<readonly Unacknowledged[]>
   /** Monotonic milliseconds. */
   readonly now?: () => number
 }
 
-export class SilenceWatch implements Disposable {
-  readonly #o: SilenceWatchOptions
+export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSession> implements Disposable {
+  readonly #o: SilenceWatchOptions<A, S>
   readonly #now: () => number
-  readonly #entries = new Map<string, Entry>()
-  readonly #watched = new WeakMap<Session, readonly [Entry, Watched]>()
+  readonly #entries = new Map<string, Entry<A, S>>()
+  readonly #watched = new WeakMap<S, readonly [Entry<A, S>, Watched<S>]>()
   #timer: NodeJS.Timeout | undefined
   #asking = false
+  #over = false
 
-  constructor(o: SilenceWatchOptions) {
+  constructor(o: SilenceWatchOptions<A, S>) {
     this.#o = o
     this.#now = o.now ?? (() => performance.now())
   }
@@ -84,14 +116,16 @@ export class SilenceWatch implements Disposable {
   }
 
   /** A session stands. */
-  opened(application: Application, session: Session): void {
-    const key = keyOf(application)
+  opened(application: A, session: S, stream: MuxStream): void {
+    if (this.#over) return
+    const key = this.#o.keyOf(application)
     const entry = this.#entries.get(key) ?? newEntry(application)
     this.#entries.delete(key) // Set anew it comes last: the first are those that were not used for longest.
     this.#entries.set(key, entry)
     if (this.#entries.size > MAX_APPLICATIONS) this.#forgetOldest()
     const nowMs = this.#now()
-    const watched = { session, exchange: new Exchange(nowMs), startedMs: nowMs, began: false, counted: false }
+    const exchange = new Exchange(nowMs)
+    const watched = { session, stream, exchange, startedMs: nowMs, began: false, counted: false }
     entry.address = session.address
     entry.sessions.add(watched)
     this.#watched.set(session, [entry, watched])
@@ -99,9 +133,9 @@ export class SilenceWatch implements Disposable {
   }
 
   /** @returns What the record of the session says of its end: how long an answer was waited for. */
-  ended(session: Session, end: StreamEnd): string | undefined {
+  ended(session: S, end: StreamEnd): string | undefined {
     const found = this.#watched.get(session)
-    if (found === undefined) return undefined
+    if (found === undefined || this.#over) return undefined
     const [entry, watched] = found
     this.#watched.delete(session)
     entry.sessions.delete(watched)
@@ -112,17 +146,17 @@ export class SilenceWatch implements Disposable {
     if (end.reason === 'APP_RESET' && end.detail === NOT_ACKNOWLEDGED) {
       const idleMs = askedMs === undefined ? nowMs - exchange.movedMs : exchange.idleMs
       const saw = `${session.address}: ${NOT_ACKNOWLEDGED}, what was sent was never acknowledged`
-      entry.tally.lost({ session: session.id, user: userOf(session), atMs: nowMs, idleMs, saw })
-    } else if (isGivenUp(end)) this.#givenUp(entry, watched, nowMs)
+      entry.tally.lost({ session: session.id!, user: session.user, atMs: nowMs, idleMs, saw })
+    } else if (isGivenUp(end, this.#o.side)) this.#givenUp(entry, watched, nowMs)
     this.#judge(entry, nowMs)
     return askedMs === undefined || nowMs - askedMs < LOOK_MS
       ? undefined
-      : waitedText(session, nowMs - askedMs)
+      : waitedText(this.#moved(watched.stream), nowMs - askedMs)
   }
 
   /** Why its sessions are not answered is known, or is no more: either way what was counted until here says nothing. */
-  explained(application: Application, explained: boolean): void {
-    const entry = this.#entries.get(keyOf(application))
+  explained(application: A, explained: boolean): void {
+    const entry = this.#entries.get(this.#o.keyOf(application))
     if (entry === undefined || entry.explained === explained) return
     entry.explained = explained
     entry.tally.disregard()
@@ -140,7 +174,7 @@ export class SilenceWatch implements Disposable {
         const askedMs = watched.exchange.askedMs
         if (askedMs !== undefined) waitsSinceMs = Math.min(waitsSinceMs, askedMs)
         // It says no more, and whoever waits may be gone: nobody tells.
-        if (watched.session.stream.peerEnded) this.#givenUp(entry, watched, nowMs)
+        if (this.#programEnded(watched.stream)) this.#givenUp(entry, watched, nowMs)
       }
       this.#judge(entry, nowMs)
       if (nowMs - waitsSinceMs >= ASK_KERNEL_AFTER_MS && nowMs >= entry.askKernelMs)
@@ -152,14 +186,24 @@ export class SilenceWatch implements Disposable {
     this.#timer = undefined
   }
 
-  #look({ tally }: Entry, watched: Watched, nowMs: number): void {
-    const { exchange, session } = watched
-    const { stream } = session
-    const moved = { up: stream.bytesIn, down: stream.bytesOut, awaits: stream.peerSpokeLast }
+  #moved(stream: MuxStream): Moved {
+    const { bytesIn, bytesOut, peerSpokeLast } = stream
+    return this.#o.side === 'connector'
+      ? { up: bytesIn, down: bytesOut, awaits: peerSpokeLast }
+      : { up: bytesOut, down: bytesIn, awaits: bytesOut > 0 && !peerSpokeLast }
+  }
+
+  #programEnded({ peerEnded, localEnded }: MuxStream): boolean {
+    return this.#o.side === 'connector' ? peerEnded : localEnded
+  }
+
+  #look({ tally }: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
+    const { exchange, stream } = watched
+    const moved = this.#moved(stream)
     const answered = exchange.look(moved, nowMs)
     if (!watched.began && (moved.up > 0 || moved.down > 0)) {
       watched.began = true
-      tally.began(stream.peerHeardFirst)
+      tally.began(stream.peerHeardFirst === (this.#o.side === 'connector'))
     }
     if (answered !== undefined) {
       watched.counted = false
@@ -168,18 +212,28 @@ export class SilenceWatch implements Disposable {
   }
 
   /** Whoever asked has stopped waiting. */
-  #givenUp({ tally }: Entry, watched: Watched, nowMs: number): void {
+  #givenUp(entry: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
+    const { tally } = entry
     const { exchange, session, startedMs } = watched
-    const { bytesIn, bytesOut } = session.stream
+    const { up, down } = this.#moved(watched.stream)
     // Of one that greets, whoever connects waits for the greeting.
-    const isNeverGreeted = bytesIn === 0 && bytesOut === 0 && tally.greets
+    const isNeverGreeted = up === 0 && down === 0 && tally.greets
     const askedMs = isNeverGreeted ? startedMs : exchange.askedMs
     if (watched.counted || askedMs === undefined || nowMs - askedMs < tally.patienceMs) return
     watched.counted = true
-    tally.gaveUp({ user: userOf(session), askedMs, endedMs: nowMs, upBytes: bytesIn })
+    const one = { user: session.user, askedMs, endedMs: nowMs, upBytes: up }
+    const { stands } = this.#o
+    if (stands === undefined) tally.gaveUp(one)
+    else {
+      const counts = () => {
+        tally.gaveUp(one)
+        if (!this.#over) this.#judge(entry, this.#now())
+      }
+      stands(session).then(counts, () => {}) // without a way nobody could be answered
+    }
   }
 
-  #judge(entry: Entry, nowMs: number): void {
+  #judge(entry: Entry<A, S>, nowMs: number): void {
     const silence = entry.explained ? undefined : entry.tally.silence(nowMs)
     const before = entry.fault
     if (silence === undefined && before === undefined) return
@@ -188,8 +242,8 @@ export class SilenceWatch implements Disposable {
     if (fault?.detail === before?.detail) return
     const { application } = entry
     const { host, port } = application
-    const { reach, log } = this.#o
-    reach.silent(application, fault)
+    const { onChange, log } = this.#o
+    onChange?.(application, fault)
     if (fault === undefined) {
       if (!entry.explained)
         log.info({ event: 'application.answers', host, port }, `${host}:${port} answers again`)
@@ -203,14 +257,14 @@ export class SilenceWatch implements Disposable {
     if (fault !== undefined && before === undefined) this.#o.onSilent?.(application)
   }
 
-  #faultOf({ application, address }: Entry, silence: Silence, nowMs: number): Fault {
-    const { clock } = this.#o
+  #faultOf({ application, address }: Entry<A, S>, silence: Silence, nowMs: number): Fault {
+    const { clock, faultOf } = this.#o
     const wallMs = (monotonicMs: number) => clock.nowMs() - (nowMs - monotonicMs)
-    return silenceFault(silence, { application, address, wallMs })
+    return faultOf(silence, { application, address, wallMs })
   }
 
   /** One question at a time: it starts a program. */
-  async #askKernel(entry: Entry): Promise<void> {
+  async #askKernel(entry: Entry<A, S>): Promise<void> {
     const { unacknowledged } = this.#o
     const { address, application, tally } = entry
     if (unacknowledged === undefined || address === undefined || this.#asking) return
@@ -224,7 +278,7 @@ export class SilenceWatch implements Disposable {
         const one = session.nearPort === undefined ? undefined : lost.get(session.nearPort)
         if (one === undefined || exchange.askedMs === undefined) continue
         const { idleMs } = exchange
-        tally.lost({ session: session.id, user: userOf(session), atMs: nowMs, idleMs, saw: one.saw })
+        tally.lost({ session: session.id!, user: session.user, atMs: nowMs, idleMs, saw: one.saw })
       }
       entry.askPauseMs =
         lost.size > 0 ? ASK_KERNEL_MS.first : Math.min(ASK_KERNEL_MS.last, entry.askPauseMs * 2)
@@ -244,13 +298,14 @@ export class SilenceWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#over = true
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#entries.clear()
   }
 }
 
-function newEntry(application: Application): Entry {
+function newEntry<A, S>(application: A): Entry<A, S> {
   const asks = { askKernelMs: 0, askPauseMs: ASK_KERNEL_MS.first }
   return {
     application,
@@ -263,18 +318,12 @@ function newEntry(application: Application): Entry {
   }
 }
 
-function userOf({ held }: Session): string {
-  return held!.grant.user
-}
-
 /** The program ended it, first and by itself: nobody took it away. */
-function isGivenUp(end: StreamEnd): boolean {
-  return end.reason === 'CLIENT_RESET' || (end.reason === 'done' && closingHop(end, 'connector') === 'client')
+function isGivenUp(end: StreamEnd, side: 'client' | 'connector'): boolean {
+  return end.reason === 'CLIENT_RESET' || (end.reason === 'done' && closingHop(end, side) === 'client')
 }
 
-function waitedText({ stream }: Session, waitedMs: number): string {
+function waitedText({ up, down }: Moved, waitedMs: number): string {
   const waited = `no answer in ${Math.round(waitedMs / 1000)} s`
-  return stream.bytesOut === 0
-    ? `${stream.bytesIn} B asked, ${waited}`
-    : `${waited} to what was asked last; ${stream.bytesOut} B came before`
+  return down === 0 ? `${up} B asked, ${waited}` : `${waited} to what was asked last; ${down} B came before`
 }

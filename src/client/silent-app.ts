@@ -1,0 +1,51 @@
+/**
+ * What the person at this device is told of an application that takes their connections and answers none: the client
+ * sees its own sessions only, and that is enough to say that it is not the device, the way or the connector.
+ *
+ * @module
+ */
+import { type Clock, rfc3339 } from '../base/clock.ts'
+import { Fault } from '../base/faults.ts'
+import type { Log } from '../base/log.ts'
+import { hostPort } from '../link/egress.ts'
+import { type SilenceOf, SilenceWatch } from '../link/silence-watch.ts'
+import type { Silence } from '../policy/silence.ts'
+import { askAbout } from './ask-about.ts'
+import type { Destination } from './destination.ts'
+import type { Session } from './session.ts'
+
+export type SilentApps = SilenceWatch<Destination, Session>
+
+/** By the sessions of this device. */
+export function watchSilence(o: { clock: Clock; log: Log; now?: () => number }): SilentApps {
+  const stands = ({ tunnel }: Session) => tunnel!.mux.ping()
+  return new SilenceWatch({ ...o, side: 'client', keyOf: ({ key }: Destination) => key, faultOf, stands })
+}
+
+function faultOf(silence: Silence, { application, address, wallMs }: SilenceOf<Destination>): Fault {
+  const { is, sessions, upBytes, waitedMs, answeredMs, sinceMs } = silence
+  const where = hostPort(application)
+  const since = rfc3339(wallMs(sinceMs))
+  const what =
+    is === 'silent'
+      ? `${sessions} sessions asked it and no byte came back`
+      : `in ${sessions} sessions what was sent was never acknowledged, says the connector`
+  const last =
+    answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(wallMs(answeredMs))}`
+  return new Fault('APP_SILENT', `${where}: silent since ${since}: ${what}`, {
+    seen: {
+      ...{ is, sessions, since },
+      saw: [
+        ...(is === 'silent'
+          ? [`the last sent ${upBytes} B and gave up after ${Math.round(waitedMs / 1000)} s`]
+          : []),
+        last,
+        // Else these sessions would have ended as those of a lost tunnel, or never have been opened.
+        `the connector connected to ${address || where} each time, and the tunnel to it stands`,
+      ],
+      fix: [`tell whoever runs ${where} that it takes connections and does not answer`],
+      more: askAbout(application),
+      ...{ host: application.host, port: application.port },
+    },
+  })
+}
