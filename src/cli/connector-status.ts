@@ -15,6 +15,14 @@ function sessionsText({ sessions, tunnels, sessionsBy = [] }: ConnectorStatus): 
   return `${sessions} in ${tunnels} tunnels${by === '' ? '' : `: ${by}`}`
 }
 
+/** No fault: of a connection that is kept and idle the last byte was long ago, too. */
+function stillText({ still = [] }: ConnectorStatus): [string, string][] {
+  return still.map(({ application, sessions, users, stillS: [least, most] }) => [
+    'still',
+    `${application}: no byte in ${sessions} sessions of ${users} ${users === 1 ? 'user' : 'users'} for ${least === most ? '' : `${least} to `}${most} s: idle, or stopped in the middle`,
+  ])
+}
+
 function machineText(last: FiguresSample | undefined): string | undefined {
   if (last === undefined) return undefined
   return ['cpu', 'memory', 'descriptors', 'ports']
@@ -36,6 +44,7 @@ export function connectorStatusText(said: ConnectorStatus): string {
     ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
     ['clock', status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`],
     ['sessions', sessionsText(status)],
+    ...stillText(status),
     ['machine', machineText(status.history?.at(-1))],
     ...(status.failing ?? []).map(({ application, fault }): [string, string] => [
       'degraded',

@@ -201,6 +201,7 @@ export class Connector {
       outages: this.#examination?.report(),
       history: this.#services.vitals.history,
       sessionsBy: this.#services.active.bySegment(),
+      still: this.#services.silence.still,
       notes: this.#services.notes([
         this.#locker?.drift,
         this.#examination?.unwritten,

@@ -9,7 +9,7 @@ import type { OutageReport } from '../link/self-examination.ts'
 import { ServerClock } from '../link/server-clock.ts'
 import { SessionReports } from '../link/session-reports.ts'
 import type { SilenceWatch } from '../link/silence-watch.ts'
-import { lookAtUnacknowledged } from '../probe/stalls.ts'
+import { lookAtLossy } from '../probe/stalls.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { ActiveSessions } from './active-sessions.ts'
 import { CloserLooks, type LookCloser } from './closer-look.ts'
@@ -61,8 +61,7 @@ export class Services implements StreamServices, AsyncDisposable {
       clock: this.clock,
       log,
       reach: this.reach,
-      unacknowledged: (address, port) =>
-        lookAtUnacknowledged({ address, port }, AbortSignal.timeout(ASK_KERNEL_MS)),
+      lossy: (address, port) => lookAtLossy({ address, port }, AbortSignal.timeout(ASK_KERNEL_MS)),
       onSilent: (application) => this.looks.silent(application),
     })
     this.looks = new CloserLooks({ log, reach: this.reach, silence: this.silence, look })

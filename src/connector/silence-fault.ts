@@ -11,7 +11,7 @@ type SilenceOf = Of<Pick<Application, 'host' | 'port'>>
 export function watchSilence({
   reach,
   ...o
-}: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'unacknowledged' | 'now' | 'onSilent'> & {
+}: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'lossy' | 'now' | 'onSilent'> & {
   readonly reach: Pick<Reach, 'silent'>
 }): SilenceWatch<Application> {
   const onChange = reach.silent.bind(reach)
@@ -24,10 +24,11 @@ export function silenceFault(silence: Silence, of: SilenceOf): Fault {
   const { is, sessions, users, sinceMs, idleMs } = silence
   const since = rfc3339(of.wallMs(sinceMs))
   const who = `${sessions} sessions of ${users} ${users === 1 ? 'user' : 'users'}`
-  const what =
-    is === 'silent'
-      ? `${who} asked it and no byte came back`
-      : `in ${who} what was sent${isPause(idleMs) ? ` after a pause of ${seconds(idleMs)} or more` : ''} is not acknowledged, though new connections stand`
+  const what = {
+    silent: `${who} asked it and no byte came back`,
+    gap: `in ${who} of what it sends some is lost on the way, and the rest waits for that`,
+    lost: `in ${who} what was sent${isPause(idleMs) ? ` after a pause of ${seconds(idleMs)} or more` : ''} is not acknowledged, though new connections stand`,
+  }[is]
   return new Fault('APP_SILENT', `${endpoint(host, port)}: silent since ${since}: ${what}`, {
     seen: {
       ...{ is, sessions, users, since, saw: sawText(silence, of), fix: fixText(silence, of) },
@@ -54,6 +55,13 @@ function fixText(
       `look at the log of the application at ${at}, and restart the application`,
       `ask it from the connector as its users do, if it is a web server: curl -v --max-time 10 http://${endpoint(host, port)}/`,
       then,
+    ]
+  }
+  if (is === 'gap') {
+    return [
+      `let packets of every size pass from ${address} port ${port} to this connector (a tunnel or a firewall that drops long ones; MTU)`,
+      `ss -tinm dst ${address} dport = ${port}`,
+      `then let a user open a large page of ${endpoint(host, port)}: full packets end this`,
     ]
   }
   const between = `between this connector and ${address} port ${port}`

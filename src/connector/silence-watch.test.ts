@@ -4,6 +4,7 @@ import net from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { newId } from '../base/ids.ts'
+import type { Lossy } from '../probe/stalls.ts'
 import type { AgentMessage } from '../wire/control.ts'
 import { openTunnel } from './tunnel.fixture.ts'
 
@@ -11,7 +12,11 @@ const USERS = { ada: newId('usr'), bob: newId('usr'), eve: newId('usr') } as con
 type User = keyof typeof USERS
 
 /** An application, a connector whose clock stands still, and users who come one after the other. */
-async function stage(t: TestContext, serve: (socket: net.Socket) => void, isLost = () => false) {
+async function stage(
+  t: TestContext,
+  serve: (socket: net.Socket) => void,
+  isLost = (): Lossy['is'] | false => false,
+) {
   const sockets: net.Socket[] = []
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket.on('error', () => {}))
@@ -20,14 +25,17 @@ async function stage(t: TestContext, serve: (socket: net.Socket) => void, isLost
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   let nowMs = 1_000_000
+  let asked = 0
   const segment = newId('seg')
   const tunnel = await openTunnel({
     lookup: async () => [{ address: '127.0.0.1' }],
     now: () => nowMs,
-    unacknowledged: async () =>
-      isLost()
-        ? sockets.map(({ remotePort }) => ({ nearPort: remotePort!, saw: 'backoff:3 unacked:1' }))
-        : [],
+    lossy: async () => {
+      asked++
+      const is = isLost()
+      const saw = 'backoff:3 unacked:1'
+      return is ? sockets.map(({ remotePort }) => ({ is, nearPort: remotePort!, saw })) : []
+    },
   })
   t.after(async () => {
     await tunnel[Symbol.asyncDispose]()
@@ -85,7 +93,7 @@ async function stage(t: TestContext, serve: (socket: net.Socket) => void, isLost
   }
   const words = () =>
     told.flatMap((message: AgentMessage) => (message.type === 'reach' ? [message.fault?.code ?? 'well'] : []))
-  return { tunnel, pass, open, ask, until, words, silence }
+  return { asked: () => asked, sockets, tunnel, pass, open, ask, until, words, silence }
 }
 
 test('users who ask, wait and give up are a silence, told at once; the first answer ends it', async (t) => {
@@ -180,7 +188,7 @@ test('what the kernel says is not acknowledged is lost on the way; an answer aft
   const { pass, ask, until, silence } = await stage(
     t,
     (socket) => socket.on('data', () => isOn && socket.write('HTTP/1.1 204 No Content\r\n\r\n')),
-    () => !isOn,
+    () => !isOn && 'unacknowledged',
   )
   const users = await Promise.all((['ada', 'ada', 'ada'] as const).map((user) => ask(user, true)))
   pass(30)
@@ -203,6 +211,39 @@ test('what the kernel says is not acknowledged is lost on the way; an answer aft
   const before = bob.stream.bytesIn
   await bob.say('GET / HTTP/1.1\r\n\r\n')
   await until(() => bob.stream.bytesIn > before)
+  pass(1)
+  assert.deepEqual(silence.notes, [])
+})
+
+test('downloads that stand in the middle are told where the kernel knows of a gap, and of idle ones it is asked once', async (t) => {
+  let isOn = false
+  const { asked, pass, ask, until, silence, sockets } = await stage(
+    t,
+    (socket) => socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n')),
+    () => isOn && 'gap',
+  )
+  for (const user of ['ada', 'bob', 'eve'] as const) await ask(user, true)
+  pass(3)
+  await until(() => asked() === 1)
+  for (let minute = 0; minute < 5; minute++) {
+    pass(60)
+    await immediate()
+  }
+  assert.deepEqual([silence.notes, asked()], [[], 1], 'connections that are kept, and idle')
+  const [{ sessions, users, stillS } = assert.fail('none is still')] = silence.still
+  assert.deepEqual([sessions, users, ...stillS], [3, 3, 303, 305])
+  isOn = true
+  const last = await ask('ada', true)
+  pass(4)
+  await until(() => silence.notes.length > 0)
+  assert.match(
+    silence.notes[0]?.detail ?? '',
+    /: silent since \S+: in 4 sessions of 3 users of what it sends some is lost on the way, and the rest waits for that$/,
+  )
+  isOn = false
+  const before = last.stream.bytesIn
+  sockets.at(-1)!.write(Buffer.alloc(20_000))
+  await until(() => last.stream.bytesIn === before + 20_000)
   pass(1)
   assert.deepEqual(silence.notes, [])
 })

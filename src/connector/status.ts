@@ -5,6 +5,7 @@ import type { EdgeAddress } from '../link/credentials.ts'
 import type { EdgeReport } from '../link/edge-sight.ts'
 import { type Egress, explainEgress } from '../link/egress.ts'
 import type { OutageReport } from '../link/self-examination.ts'
+import type { StillSessions } from '../link/silence-watch.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import type { ConnectorState, StageNumber } from './bring-up.ts'
 import type { ConnectorIdentity } from './identity.ts'
@@ -46,6 +47,8 @@ interface Counts {
     readonly segmentName: string
     readonly sessions: number
   }[]
+  /** Where sessions stand still: something had come, and then nothing. Idle ones do, and those that stopped in the middle. */
+  readonly still?: readonly StillSessions[]
   /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR, CONNECTOR_OVERLOADED, FLAPPING… */
   readonly notes: readonly FaultMessage[]
 }

@@ -68,7 +68,7 @@ export async function openTunnel(
     udpIdleMs?: number
     /** Monotonic milliseconds, for whoever judges sessions by what they carry. */
     now?: () => number
-    unacknowledged?: SilenceWatchOptions<Application>['unacknowledged']
+    lossy?: SilenceWatchOptions<Application>['lossy']
     shares?: ConnectorShares
   } = {},
 ): Promise<TunnelFixture> {
@@ -106,8 +106,8 @@ export async function openTunnel(
     rootPem,
   })
   const reach = new Reach()
-  const { now, unacknowledged } = o
-  const silence = watchSilence({ clock: systemClock, log: silentLog, reach, now, unacknowledged })
+  const { now, lossy } = o
+  const silence = watchSilence({ clock: systemClock, log: silentLog, reach, now, lossy })
   const services: StreamServices = {
     unreached: new CountedLines(),
     moved: new MovedNames(),

@@ -13,18 +13,27 @@ import type { StreamEnd } from '../mux/options.ts'
 import type { MuxStream } from '../mux/stream.ts'
 import { Exchange, type Moved } from '../policy/exchange.ts'
 import { type Silence, Tally } from '../policy/silence.ts'
-import type { Unacknowledged } from '../probe/stalls.ts'
+import type { Lossy } from '../probe/stalls.ts'
+import { hostPort } from './egress.ts'
 
 const LOOK_MS = 1000
 /** Applications that are remembered without a session. */
 const MAX_APPLICATIONS = 2000
-/** Somebody waits for so long: is what was sent acknowledged at all? */
+/**
+ * Somebody waits for so long: is what was sent acknowledged at all? Or nothing has come for so long after something did:
+ * is that all, or is the rest lost? What has ended looks the same from here; the kernel alone knows of a gap.
+ */
 const ASK_KERNEL_AFTER_MS = 3000
 /** Between two such questions about an application: longer each time that nothing is lost. */
 const ASK_KERNEL_MS = { first: 3000, last: 60_000 } as const
+/** Between two questions about what has stopped, of all applications together: most of it is idle and no more. */
+const STOPPED_PAUSE_MS = 2000
 /** An end that the kernel makes when nobody acknowledges, of a question or of its own probes. */
 const NOT_ACKNOWLEDGED = 'ETIMEDOUT'
 const MAX_NOTES = 5
+/** Shorter pauses are those of whoever reads a page. */
+const STILL_MS = 30_000
+const MAX_STILL = 5
 
 interface At {
   readonly host: string
@@ -50,6 +59,15 @@ export interface SilenceOf<A> {
   readonly wallMs: (monotonicMs: number) => number
 }
 
+/** Sessions of one application in which something had come, and then nothing: idle, or in the middle; nobody here knows. */
+export interface StillSessions {
+  readonly application: string
+  readonly sessions: number
+  readonly users: number
+  /** The shortest and the longest time since a byte moved. */
+  readonly stillS: readonly [number, number]
+}
+
 interface Watched<S> {
   readonly session: S
   readonly stream: MuxStream
@@ -59,6 +77,8 @@ interface Watched<S> {
   began: boolean
   /** It counts among those that gave up. */
   counted: boolean
+  /** The kernel was asked about the pause that began then. */
+  askedAboutMs: number
 }
 
 interface Entry<A, S> {
@@ -86,8 +106,8 @@ export interface SilenceWatchOptions<A, S extends WatchedSession = WatchedSessio
   readonly onChange?: (application: A, fault: Fault | undefined) => void
   /** It fell silent: somebody may look why. */
   readonly onSilent?: (application: A) => void
-  /** Connections to there in which what is sent is not acknowledged. None: nobody can be asked. */
-  readonly unacknowledged?: (address: string, port: number) => Promise<readonly Unacknowledged[]>
+  /** Connections to there that lose what is under way, as the kernel knows it. None: nobody can be asked. */
+  readonly lossy?: (address: string, port: number) => Promise<readonly Lossy[]>
   /** Monotonic milliseconds. */
   readonly now?: () => number
 }
@@ -99,6 +119,8 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   readonly #watched = new WeakMap<S, readonly [Entry<A, S>, Watched<S>]>()
   #timer: NodeJS.Timeout | undefined
   #asking = false
+  /** When it may be asked again about what has stopped, of whichever application. */
+  #stoppedMs = 0
   #over = false
 
   constructor(o: SilenceWatchOptions<A, S>) {
@@ -115,6 +137,34 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     return [...this.#entries.values()].filter(({ fault }) => fault !== undefined).length
   }
 
+  /** Where most sessions stand still, first. */
+  get still(): StillSessions[] {
+    const nowMs = this.#now()
+    return [...this.#entries.values()]
+      .flatMap(({ application, sessions }) => {
+        const quiet = [...sessions].filter(
+          ({ exchange }) => exchange.isQuiet && nowMs - exchange.movedMs >= STILL_MS,
+        )
+        if (quiet.length === 0) return []
+        const stillS = quiet.map(({ exchange }) => Math.floor((nowMs - exchange.movedMs) / 1000))
+        const users = new Set(quiet.map(({ session }) => session.user)).size
+        const [least, most] = [
+          stillS.reduce((a, b) => Math.min(a, b)),
+          stillS.reduce((a, b) => Math.max(a, b)),
+        ]
+        return [
+          {
+            application: hostPort(application),
+            sessions: quiet.length,
+            users,
+            stillS: [least, most] as const,
+          },
+        ]
+      })
+      .sort((a, b) => b.sessions - a.sessions)
+      .slice(0, MAX_STILL)
+  }
+
   /** A session stands. */
   opened(application: A, session: S, stream: MuxStream): void {
     if (this.#over) return
@@ -125,7 +175,15 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     if (this.#entries.size > MAX_APPLICATIONS) this.#forgetOldest()
     const nowMs = this.#now()
     const exchange = new Exchange(nowMs)
-    const watched = { session, stream, exchange, startedMs: nowMs, began: false, counted: false }
+    const watched = {
+      session,
+      stream,
+      exchange,
+      startedMs: nowMs,
+      began: false,
+      counted: false,
+      askedAboutMs: -1,
+    }
     entry.address = session.address
     entry.sessions.add(watched)
     this.#watched.set(session, [entry, watched])
@@ -146,7 +204,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     if (end.reason === 'APP_RESET' && end.detail === NOT_ACKNOWLEDGED) {
       const idleMs = askedMs === undefined ? nowMs - exchange.movedMs : exchange.idleMs
       const saw = `${session.address}: ${NOT_ACKNOWLEDGED}, what was sent was never acknowledged`
-      entry.tally.lost({ session: session.id!, user: session.user, atMs: nowMs, idleMs, saw })
+      entry.tally.lost({ is: 'lost', session: session.id!, user: session.user, atMs: nowMs, idleMs, saw })
     } else if (isGivenUp(end, this.#o.side)) this.#givenUp(entry, watched, nowMs)
     this.#judge(entry, nowMs)
     return askedMs === undefined || nowMs - askedMs < LOOK_MS
@@ -168,17 +226,17 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     const nowMs = this.#now()
     let isNeeded = false
     for (const entry of this.#entries.values()) {
-      let waitsSinceMs = nowMs
+      const wish = { waits: false, stopped: false }
       for (const watched of entry.sessions) {
         this.#look(entry, watched, nowMs)
-        const askedMs = watched.exchange.askedMs
-        if (askedMs !== undefined) waitsSinceMs = Math.min(waitsSinceMs, askedMs)
+        wish.waits ||= waitsLong(watched, nowMs)
+        wish.stopped ||= hasStopped(watched, nowMs)
         // It says no more, and whoever waits may be gone: nobody tells.
         if (this.#programEnded(watched.stream)) this.#givenUp(entry, watched, nowMs)
       }
       this.#judge(entry, nowMs)
-      if (nowMs - waitsSinceMs >= ASK_KERNEL_AFTER_MS && nowMs >= entry.askKernelMs)
-        void this.#askKernel(entry)
+      if (wish.waits && nowMs >= entry.askKernelMs) void this.#askKernel(entry, 'waits')
+      else if (wish.stopped && nowMs >= this.#stoppedMs) void this.#askKernel(entry, 'stopped')
       isNeeded ||= entry.sessions.size > 0 || entry.fault !== undefined
     }
     if (isNeeded) return
@@ -198,7 +256,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   }
 
   #look({ tally }: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
-    const { exchange, stream } = watched
+    const { exchange, session, stream } = watched
     const moved = this.#moved(stream)
     const answered = exchange.look(moved, nowMs)
     if (!watched.began && (moved.up > 0 || moved.down > 0)) {
@@ -207,6 +265,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     }
     if (answered !== undefined) {
       watched.counted = false
+      tally.filled(session.id)
       tally.answered(nowMs, answered)
     } else if (exchange.isOneWay && moved.down === 0) tally.oneWay()
   }
@@ -264,25 +323,31 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   }
 
   /** One question at a time: it starts a program. */
-  async #askKernel(entry: Entry<A, S>): Promise<void> {
-    const { unacknowledged } = this.#o
+  async #askKernel(entry: Entry<A, S>, why: 'waits' | 'stopped'): Promise<void> {
+    const { lossy } = this.#o
     const { address, application, tally } = entry
-    if (unacknowledged === undefined || address === undefined || this.#asking) return
+    if (lossy === undefined || address === undefined || this.#asking) return
     this.#asking = true
     try {
-      const lost = new Map(
-        (await unacknowledged(address, application.port)).map((one) => [one.nearPort, one]),
-      )
+      const lost = new Map((await lossy(address, application.port)).map((one) => [one.nearPort, one]))
       const nowMs = this.#now()
-      for (const { session, exchange } of entry.sessions) {
+      for (const watched of entry.sessions) {
+        const { session, exchange } = watched
+        if (nowMs - exchange.movedMs >= ASK_KERNEL_AFTER_MS) watched.askedAboutMs = exchange.movedMs
         const one = session.nearPort === undefined ? undefined : lost.get(session.nearPort)
-        if (one === undefined || exchange.askedMs === undefined) continue
-        const { idleMs } = exchange
-        tally.lost({ session: session.id!, user: session.user, atMs: nowMs, idleMs, saw: one.saw })
+        if (one === undefined) continue
+        const { saw } = one
+        const common = { session: session.id!, user: session.user, saw }
+        if (one.is === 'gap')
+          tally.lost({ ...common, is: 'gap', atMs: nowMs, sinceMs: exchange.movedMs, idleMs: 0 })
+        else if (exchange.askedMs !== undefined)
+          tally.lost({ ...common, is: 'lost', atMs: nowMs, idleMs: exchange.idleMs })
       }
-      entry.askPauseMs =
-        lost.size > 0 ? ASK_KERNEL_MS.first : Math.min(ASK_KERNEL_MS.last, entry.askPauseMs * 2)
-      entry.askKernelMs = nowMs + entry.askPauseMs
+      if (why === 'stopped') this.#stoppedMs = nowMs + STOPPED_PAUSE_MS
+      else
+        entry.askPauseMs =
+          lost.size > 0 ? ASK_KERNEL_MS.first : Math.min(ASK_KERNEL_MS.last, entry.askPauseMs * 2)
+      if (why === 'waits') entry.askKernelMs = nowMs + entry.askPauseMs
       this.#judge(entry, nowMs)
     } finally {
       this.#asking = false
@@ -316,6 +381,16 @@ function newEntry<A, S>(application: A): Entry<A, S> {
     explained: false,
     ...asks,
   }
+}
+
+function waitsLong<S>({ exchange: { askedMs } }: Watched<S>, nowMs: number): boolean {
+  return askedMs !== undefined && nowMs - askedMs >= ASK_KERNEL_AFTER_MS
+}
+
+/** What had begun to come has stopped, and nobody was asked about that yet. */
+function hasStopped<S>({ exchange, askedAboutMs }: Watched<S>, nowMs: number): boolean {
+  const { movedMs, isQuiet } = exchange
+  return isQuiet && askedAboutMs < movedMs && nowMs - movedMs >= ASK_KERNEL_AFTER_MS
 }
 
 /** The program ended it, first and by itself: nobody took it away. */

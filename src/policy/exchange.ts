@@ -19,6 +19,8 @@ export interface Answered {
   readonly tookMs: number
   /** Nothing had moved for so long before the question. */
   readonly idleMs: number
+  /** Came since the look before. */
+  readonly bytes: number
 }
 
 /** Whoever says more after so long, unanswered, does not wait for an answer. */
@@ -53,6 +55,11 @@ export class Exchange {
     return this.#movedMs
   }
 
+  /** It was told something, and nobody waits for an answer: it may be idle, or stand in the middle of one. */
+  get isQuiet(): boolean {
+    return this.#down > 0 && this.#askedMs === undefined
+  }
+
   get isOneWay(): boolean {
     return this.#wentOn >= ONE_WAY
   }
@@ -63,6 +70,7 @@ export class Exchange {
     const [asked, heard] = [up !== this.#up, down !== this.#down]
     if (!asked && !heard) return undefined
     const pausedMs = nowMs - this.#movedMs
+    const bytes = down - this.#down
     this.#up = up
     this.#down = down
     this.#movedMs = nowMs
@@ -76,6 +84,7 @@ export class Exchange {
     }
     if (!heard) return undefined
     const answered = {
+      bytes,
       tookMs: this.#askedMs === undefined ? 0 : nowMs - this.#askedMs,
       idleMs: this.#askedMs !== undefined ? this.#idleMs : asked && !isFirst ? pausedMs : 0,
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Exchange } from './exchange.ts'
-import { Tally } from './silence.ts'
+import { type Lost, Tally } from './silence.ts'
 
 /** What one session does, second by second: `>` the program speaks, `<` the application does, `x` both, `.` nobody. */
 function live(
@@ -132,11 +132,15 @@ test('a handshake that is answered and a question behind it that is not: it is s
 test('a pause is known though question and answer came between two looks', () => {
   const exchange = new Exchange(0)
   exchange.look({ up: 10, down: 10, awaits: false }, 1000)
-  assert.deepEqual(exchange.look({ up: 20, down: 20, awaits: false }, 61_000), { tookMs: 0, idleMs: 60_000 })
+  assert.deepEqual(exchange.look({ up: 20, down: 20, awaits: false }, 61_000), {
+    tookMs: 0,
+    idleMs: 60_000,
+    bytes: 10,
+  })
 })
 
-const lost = (session: string, o: { user?: string; atMs?: number; idleMs?: number } = {}) => ({
-  ...{ session, user: 'ada', atMs: 1000, idleMs: 5000, saw: 'backoff:3 unacked:1' },
+const lost = (session: string, o: Partial<Lost> = {}): Lost => ({
+  ...{ is: 'lost', session, user: 'ada', atMs: 1000, idleMs: 5000, saw: 'backoff:3 unacked:1' },
   ...o,
 })
 
@@ -145,10 +149,10 @@ test('what is not acknowledged is lost on the way, though others are answered; a
   for (const session of ['1', '2', '2']) tally.lost(lost(session))
   assert.equal(tally.silence(2000), undefined, 'two sessions of one user')
   tally.lost(lost('3', { idleMs: 9000 }))
-  tally.answered(3000, { tookMs: 10, idleMs: 0 })
+  tally.answered(3000, { tookMs: 10, idleMs: 0, bytes: 9000 })
   const silence = tally.silence(3000)
   assert.deepEqual(silence && [silence.is, silence.sessions, silence.idleMs], ['lost', 3, 5000])
-  tally.answered(4000, { tookMs: 10, idleMs: 10_000 })
+  tally.answered(4000, { tookMs: 10, idleMs: 10_000, bytes: 90 })
   assert.equal(tally.silence(4000), undefined)
 })
 
@@ -158,4 +162,19 @@ test('of two users two sessions are enough; after five minutes it is forgotten',
   tally.lost(lost('2', { user: 'bob', atMs: 2000 }))
   assert.equal(tally.silence(2000)?.users, 2)
   assert.equal(tally.silence(302_000), undefined)
+})
+
+test('a gap in what the application sends stands until it is filled, or full packets pass; small answers prove nothing', () => {
+  const tally = new Tally()
+  tally.lost(lost('1', { is: 'gap' }))
+  tally.lost(lost('2', { is: 'gap', user: 'bob', atMs: 3000 }))
+  tally.answered(4000, { tookMs: 10, idleMs: 10_000, bytes: 300 })
+  const silence = tally.silence(4000)
+  assert.deepEqual(silence && [silence.is, silence.users, silence.sinceMs], ['gap', 2, 1000])
+  tally.filled('2')
+  assert.equal(tally.silence(4000), undefined)
+  tally.lost(lost('3', { is: 'gap', user: 'eve' }))
+  assert.equal(tally.silence(5000)?.sessions, 2)
+  tally.answered(6000, { tookMs: 10, idleMs: 0, bytes: 60_000 })
+  assert.equal(tally.silence(6000), undefined)
 })

@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { Answered } from './exchange.ts'
+
 /** A session that asked, was not answered, and was given up by whoever waited. */
 export interface GivenUp {
   readonly user: string
@@ -15,11 +17,16 @@ export interface GivenUp {
   readonly upBytes: number
 }
 
-/** A session in which the other end does not even acknowledge what is sent. */
+/** A session that loses bytes on the way, as the kernel knows it. */
 export interface Lost {
+  /** `lost`: the other end does not even acknowledge what is sent. `gap`: of what it sends some never comes. */
+  readonly is: 'lost' | 'gap'
   readonly session: string
   readonly user: string
+  /** When it was seen. */
   readonly atMs: number
+  /** Since when it is so; as of then, if it does not say. */
+  readonly sinceMs?: number
   /** Nothing had moved in it for so long before it was asked. */
   readonly idleMs: number
   /** Of what the kernel says. */
@@ -27,8 +34,8 @@ export interface Lost {
 }
 
 export interface Silence {
-  /** `silent`: nobody is answered. `lost`: what is sent is lost on the way, in some sessions or in all. */
-  readonly is: 'silent' | 'lost'
+  /** `silent`: nobody is answered. `lost`, `gap`: bytes are lost on the way there, or back, in some sessions or in all. */
+  readonly is: 'silent' | 'lost' | 'gap'
   readonly sessions: number
   readonly users: number
   readonly sinceMs: number
@@ -53,6 +60,8 @@ const MOST_PATIENCE_MS = 600_000
 /** Longer than the longest that was answered: a long poll may take its time. */
 const PATIENCE_OVER_SLOWEST = 2
 const GREETINGS = 2
+/** So much at once needs packets of full size. */
+const FULL_PACKETS_BYTES = 8192
 /** Two pauses that differ by less are alike: what is known of them is known by looks. */
 const LOOKS_APART_MS = 2000
 
@@ -79,14 +88,19 @@ export class Tally {
   }
 
   /** @param idleMs Nothing had moved for so long before the question. */
-  answered(nowMs: number, { tookMs, idleMs }: { tookMs: number; idleMs: number }): void {
+  answered(nowMs: number, { tookMs, idleMs, bytes }: Answered): void {
     this.#answeredMs = nowMs
     this.#oneWay = false
     this.#slowestMs = Math.max(this.#slowestMs, Math.min(tookMs, MOST_PATIENCE_MS))
     const askedMs = nowMs - tookMs
     this.#nobodyGaveUp()
     // A pause as long as theirs, and an answer: the way does not forget any more.
-    this.#lost = this.#lost.filter((one) => one.atMs > askedMs || one.idleMs > idleMs + LOOKS_APART_MS)
+    // What is small comes through where full packets are lost.
+    this.#lost = this.#lost.filter((one) =>
+      one.is === 'gap'
+        ? bytes < FULL_PACKETS_BYTES
+        : one.atMs > askedMs || one.idleMs > idleMs + LOOKS_APART_MS,
+    )
   }
 
   /** @param spokeFirst The application did, in a session that has said something. */
@@ -115,14 +129,20 @@ export class Tally {
   }
 
   lost(one: Lost): void {
-    if (this.#lost.some(({ session }) => session === one.session)) return
+    if (this.#lost.some(({ session, is }) => session === one.session && is === one.is)) return
     this.#lost.push(one)
     if (this.#lost.length > MAX_KEPT) this.#lost.shift()
   }
 
+  /** Bytes come in order: those behind a gap follow it. */
+  filled(id: string | undefined): void {
+    if (this.#lost.some(({ is }) => is === 'gap'))
+      this.#lost = this.#lost.filter(({ is, session }) => is !== 'gap' || session !== id)
+  }
+
   silence(nowMs: number): Silence | undefined {
     this.#forget(nowMs)
-    return this.#lostOnTheWay() ?? this.#silent()
+    return this.#onTheWay('lost') ?? this.#onTheWay('gap') ?? this.#silent()
   }
 
   #forget(nowMs: number): void {
@@ -151,15 +171,16 @@ export class Tally {
     }
   }
 
-  #lostOnTheWay(): Silence | undefined {
-    const [first] = this.#lost
-    const users = usersOf(this.#lost)
-    if (first === undefined || (this.#lost.length < SESSIONS && users < 2)) return undefined
+  #onTheWay(is: Lost['is']): Silence | undefined {
+    const lost = this.#lost.filter((one) => one.is === is)
+    const users = usersOf(lost)
+    if (lost.length === 0 || (lost.length < SESSIONS && users < 2)) return undefined
+    const sinceMs = Math.min(...lost.map((one) => one.sinceMs ?? one.atMs))
     return {
-      ...{ is: 'lost', sessions: this.#lost.length, users, sinceMs: first.atMs, upBytes: 0, waitedMs: 0 },
+      ...{ is, sessions: lost.length, users, sinceMs, upBytes: 0, waitedMs: 0 },
       answeredMs: this.#answeredMs,
-      idleMs: Math.min(...this.#lost.map(({ idleMs }) => idleMs)),
-      saw: this.#lost.slice(-2).map(({ saw }) => saw),
+      idleMs: Math.min(...lost.map(({ idleMs }) => idleMs)),
+      saw: lost.slice(-2).map(({ saw }) => saw),
     }
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readStalls } from './stalls.ts'
+import { readLossy, readStalls } from './stalls.ts'
 
 const STANDS =
   '0      44888  10.99.0.2:38672 10.99.0.1:4443  ts sack bbr wscale:10,10 rto:1632 backoff:3 rtt:0.064/0.036 ' +
@@ -29,4 +29,30 @@ test('a connection that sends the same again and again is a stall, with the size
 
 test('an idle connection, a late packet, a reader that takes no more, a keystroke that is lost and nothing at all are none', () => {
   assert.deepEqual(readStalls(`${IDLE}\n${SLOW}\n${WINDOW_CLOSED}\n${KEYSTROKE}\n\n`), [])
+})
+
+/** As ss 6.1 prints a connection in which long packets of the other end are dropped, and the short last one came. */
+const GAP =
+  'ESTAB 0      0      10.77.0.2:58360 10.77.0.1:8080 skmem:(r1488,rb131072,t0,tb69120,f2608,w0,o0,bl0,d0) bbr ' +
+  'wscale:10,10 rto:204 rtt:0.061/0.031 mss:1448 pmtu:1500 rcvmss:656 advmss:1448 cwnd:11 bytes_sent:3 bytes_acked:4 ' +
+  'segs_out:4 segs_in:3 lastsnd:2936 lastrcv:2948 lastack:2912 rcv_space:14480 rcv_ooopack:1 minrtt:0.036'
+
+test('bytes that a socket holds though nothing waits to be read stand behind a gap', () => {
+  const seen = { is: 'gap', nearPort: 58_360 } as const
+  const saw = '10.77.0.1:8080 skmem:r1488 rcvmss:656 advmss:1448 lastrcv:2948 rcv_ooopack:1'
+  assert.deepEqual(readLossy(`${GAP}\n`), [{ ...seen, saw }])
+})
+
+test('no gap: a packet out of order just now, one that came long ago, bytes that the program does not read, an idle connection', () => {
+  const now = GAP.replace('lastrcv:2948', 'lastrcv:40')
+  const filled = GAP.replace('(r1488,', '(r0,')
+  const unread = GAP.replace('ESTAB 0 ', 'ESTAB 1300 ')
+  assert.deepEqual(readLossy([now, filled, unread, IDLE].join('\n')), [])
+})
+
+test('what is sent and not acknowledged is lost however short it is', () => {
+  assert.deepEqual(
+    readLossy(`${IDLE}\nESTAB ${KEYSTROKE}`).map(({ is, nearPort }) => [is, nearPort]),
+    [['unacknowledged', 38_672]],
+  )
 })

@@ -43,6 +43,8 @@ function causeOf({ code, detail }: DaemonNote): string {
   const takes = `${where} takes connections, and what is sent in them`
   if (detail.includes('after a pause of'))
     return `${takes} after a pause is lost: something on the way forgets connections that are idle.`
+  if (detail.includes('of what it sends some is lost'))
+    return `${where} answers, and some of its packets never arrive here: something on the way from it drops them, long ones most likely.`
   return detail.includes('not acknowledged')
     ? `${takes} is lost: something on the way lets a connection begin and drops the rest.`
     : `${where} takes connections and answers nobody: the application hangs, or waits for something itself.`
