@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { caseOf } from './fault-cases.ts'
 import { FAULTS, type Fault } from './faults.ts'
 
 /** Everything in capitals that a row of the table may leave open for whoever prints it. fault-words.test.ts keeps to it. */
@@ -56,7 +57,7 @@ export interface Words {
 
 /** What the table says of a fault, with what its evidence names, and what whoever prints it knows besides. */
 export function wordsOf(fault: Pick<Fault, 'code' | 'seen'>, known: Known = {}): Words {
-  const { title, cause, fix, verify } = FAULTS[fault.code]
+  const { title, cause, fix, verify } = { ...FAULTS[fault.code], ...caseOf(fault) }
   const all = { ...namedIn(fault.seen), ...defined(known) }
   return { title, cause: fillIn(cause, all), fix: fillIn(fix, all), verify: fillIn(verify, all) }
 }

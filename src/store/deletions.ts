@@ -13,6 +13,8 @@ export interface Deletion {
   readonly name: string
   readonly atMs: number
   readonly by: string
+  /** Of a connector: id of the group it was in. */
+  readonly group?: string
   /** What it was, of objects of the configuration. */
   readonly was?: object
 }
@@ -33,8 +35,8 @@ export async function deletionsOf({ db }: Pick<Scope, 'db'>, kind: Kind): Promis
     .limit(MAX_LOOKED)
     .execute()
   return rows.map(({ timeMs, actor, object, detail }) => {
-    const { name = '', was } = JSON.parse(detail) as { name?: string; was?: object }
-    return { id: object.slice(object.indexOf(' ') + 1), name, atMs: timeMs, by: actor, was }
+    const { name = '', group, was } = JSON.parse(detail) as { name?: string; group?: string; was?: object }
+    return { id: object.slice(object.indexOf(' ') + 1), name, atMs: timeMs, by: actor, group, was }
   })
 }
 

@@ -11,6 +11,7 @@ import type { ControlShares } from '../shares.ts'
 import { keepDenial } from '../trace/keep-denial.ts'
 import type { Refusals } from '../trace/refusals.ts'
 import { withWhatWas } from '../trace/what-was.ts'
+import { withWhoServed } from '../trace/who-served.ts'
 import type { Permitted } from './authorize.ts'
 import { type Authorize, type GiveGrantDeps, giveGrant } from './give-grant.ts'
 import { objection } from './objection.ts'
@@ -95,21 +96,24 @@ export class Clients {
       const nowMs = clock.nowMs()
       const what = `${protocol} ${host}:${port} ${fault.code}`
       const { id: denial, isFirst } = refusals.count(device, what, nowMs, () => newId('den', nowMs))
-      const told = faultToMessage(fault instanceof Refused ? fault.told : fault)
+      const served = await withWhoServed(this.#deps, faultToMessage(fault))
+      const told = fault instanceof Refused ? faultToMessage(fault.told) : served.told
       // In the evidence, so that whatever shows the fault shows what to ask an admin about.
       const answer = { ...told, seen: { ...told.seen, denial, device } }
       if (!isFirst) return { type: 'denied', id: asked.id, denial, fault: answer }
+      const full = served.full
       const detail = {
         code: fault.code,
-        detail: fault.detail,
+        detail: full.detail,
         host,
         port,
         protocol,
         device,
         from: client.from,
       }
-      log.warn({ event: 'access.denied', denial, ...detail, seen: fault.seen }, fault.message)
-      const kept = await withWhatWas(this.#deps.store, faultToMessage(fault), host)
+      const says = `${full.code} (${full.hop}): ${full.detail}`
+      log.warn({ event: 'access.denied', denial, ...detail, seen: full.seen }, says)
+      const kept = await withWhatWas(this.#deps.store, full, host)
       await keepDenial(this.#deps, client, { id: denial, asked, fault: kept, detail }).catch(
         (lost: unknown) => {
           refusals.forget(denial)

@@ -27,6 +27,7 @@ import type { Traces } from './traces.ts'
 import { Trail } from './trail.ts'
 import { verdictOf } from './verdict.ts'
 import { withWhatWas } from './what-was.ts'
+import { withWhoServed } from './who-served.ts'
 
 /** Of a large group the first: whoever traces reads them. */
 const MAX_WORDS = 32
@@ -105,7 +106,8 @@ export async function runTrace(
   const nameless = trail.failed
   if (nameless?.fault !== undefined) {
     const [named = nameless.fault] = await namedFaults(store, [nameless.fault])
-    const fault = await withWhatWas(store, named, decided.host)
+    const { full } = await withWhoServed(deps, named)
+    const fault = await withWhatWas(store, full, decided.host)
     trail.amend({
       ...nameless,
       fault,

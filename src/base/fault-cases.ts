@@ -1,0 +1,42 @@
+/**
+ * Rows of the fault table that hold several cases, which the evidence tells apart: cause and fix of the case at hand.
+ *
+ * @module
+ */
+import type { Fault } from './faults.ts'
+
+export interface CaseWords {
+  readonly cause: string
+  readonly fix: string
+}
+
+/** Nothing: the row says it. */
+export function caseOf({ code, seen }: Pick<Fault, 'code' | 'seen'>): CaseWords | undefined {
+  return code === 'NO_HEALTHY_CONNECTOR' ? nobodyServes(seen) : undefined
+}
+
+const ENROL =
+  'Enrol a connector: backstitch key create --group GROUP, and put the key into the key file of its machine.'
+
+/** A connector that was deleted is not brought back, and where none ever was there is no reason beside a name. */
+function nobodyServes({ members, deleted }: Fault['seen']): CaseWords | undefined {
+  const out = Array.isArray(members) ? members.length : undefined
+  if (out === undefined) return undefined
+  if (out === 0) return { cause: 'The groups behind the segment have no connector.', fix: ENROL }
+  const gone = Array.isArray(deleted) ? deleted.length : 0
+  if (gone === 0) {
+    return {
+      cause: 'No connector behind the segment can serve: each is out for the reason beside its name.',
+      fix: 'Bring one of them back: sudo backstitch doctor connector, on its machine; keep at least two in each group.',
+    }
+  }
+  if (gone === out) {
+    const cause = 'The connectors behind the segment were deleted, and none was enrolled since.'
+    return { cause, fix: ENROL }
+  }
+  return {
+    cause:
+      'No connector behind the segment can serve: each is out, or was deleted, for the reason beside its name.',
+    fix: 'Bring one back that is still there: sudo backstitch doctor connector, on its machine; or enrol another one: backstitch key create --group GROUP.',
+  }
+}
