@@ -33,10 +33,10 @@ export function fillIn(text: string, known: Known): string {
   return text.replaceAll(OPEN, (open) => {
     const [first, second] = open.split(':') as [Placeholder, Placeholder?]
     const value = known[first]
-    if (second === undefined) return value === undefined ? open : word(String(value))
+    if (second === undefined) return value === undefined ? open : shellWord(String(value))
     const port = known[second]
     if (value === undefined || port === undefined) return open
-    return word(`${bracketed(String(value))}:${port}`)
+    return shellWord(`${bracketed(String(value))}:${port}`)
   })
 }
 
@@ -44,7 +44,8 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-function word(value: string): string {
+/** A shell takes it as one word. */
+export function shellWord(value: string): string {
   return /^[\w.:@/-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`
 }
 

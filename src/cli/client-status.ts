@@ -97,10 +97,11 @@ function refusalsText(decisions: ClientStatus['decisions']): string[] {
   return decisions
     .filter(({ outcome, more }) => outcome === 'refused' && more !== undefined)
     .slice(0, REFUSALS_SHOWN)
-    .map(({ destination, code, hop, because, fix, more }) =>
+    .map(({ destination, code, hop, because, fix, more, ask }) =>
       [
         `${destination} ${style('red', `${hop} ${code}`)}: ${because}`,
         `  fix   ${fix}`,
+        ...(ask === undefined ? [] : [`  ask   an admin: ${ask}`]),
         `  more  ${more}`,
       ].join('\n'),
     )

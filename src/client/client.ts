@@ -66,7 +66,7 @@ export class Client {
     this.#startedMs = clock.nowMs()
     this.#listening.promise.catch(() => {})
     this.#grants = new GrantCache(clock)
-    this.#decisions = new Decisions(log, clock)
+    this.#decisions = new Decisions(log, clock, () => this.#uplink?.profile?.user)
     this.#reports = new SessionReports({ log })
     this.#silence = watchSilence({ clock, log })
     const onOpen = () => this.#tunnels.retire(({ facts }) => facts.wrapped)

@@ -1,8 +1,9 @@
+import { askAdmin } from '../base/ask-admin.ts'
 import { type Clock, rfc3339, systemClock } from '../base/clock.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import { askAbout } from './ask-about.ts'
+import { askAbout, askedText } from './ask-about.ts'
 import type { Destination } from './destination.ts'
 import { denialOf } from './fault-replies.ts'
 
@@ -30,6 +31,8 @@ export interface Decision {
   readonly fix?: string
   /** The command that says more. */
   readonly more?: string
+  /** The command by which an admin sees more. */
+  readonly ask?: string
   /** How often the same was decided in a row. */
   readonly times: number
 }
@@ -45,9 +48,13 @@ export class Decisions {
   /** By destination and outcome, oldest first. */
   readonly #kept = new Map<string, Decision & { loggedMs: number }>()
 
-  constructor(log: Log, clock: Clock = systemClock) {
+  readonly #user: () => string | undefined
+
+  /** @param user Who is signed in. */
+  constructor(log: Log, clock: Clock = systemClock, user: () => string | undefined = () => undefined) {
     this.#log = log
     this.#clock = clock
+    this.#user = user
   }
 
   /** Newest first. */
@@ -69,7 +76,8 @@ export class Decisions {
     const denial = denialOf(fault)
     const [destination, asked] = typeof to === 'string' ? [to] : [to.key, to]
     const { fix } = wordsOf(fault, { APP: asked?.host, PORT: asked?.port })
-    const why = { code, hop, because: detail, denial, fix, more: askAbout(asked) }
+    const ask = askAdmin(fault, { user: this.#user(), to: asked && askedText(asked) })
+    const why = { code, hop, because: detail, denial, fix, more: askAbout(asked), ask }
     this.#record(`${destination} ${code}`, { entry, destination, outcome: 'refused', ...why }, session)
   }
 
@@ -88,7 +96,7 @@ export class Decisions {
     else
       this.#log.warn(
         fields,
-        `${decision.destination} refused${times === 1 ? '' : ` ${times} times`}: ${decision.code} (${decision.hop}): ${decision.because}; more: ${decision.more}`,
+        `${decision.destination} refused${times === 1 ? '' : ` ${times} times`}: ${decision.code} (${decision.hop}): ${decision.because}; more: ${decision.more}${decision.ask === undefined ? '' : `; or ask an admin: ${decision.ask}`}`,
       )
   }
 }

@@ -1,13 +1,15 @@
 import type net from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { askAdmin } from '../base/ask-admin.ts'
 import { unlessAborted } from '../base/deadline.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { StateDir } from '../base/state-dir.ts'
 import { visibleLine } from '../base/visible-text.ts'
 import { faultFromMessage } from '../link/fault-message.ts'
 import { outliveWrites } from '../mux/outlive-writes.ts'
-import { type Asked, askAbout } from './ask-about.ts'
+import { type Asked, askAbout, askedText } from './ask-about.ts'
 import type { Client } from './client.ts'
 import { callDaemon, openDaemon } from './control-call.ts'
 import { type Destination, destination } from './destination.ts'
@@ -15,6 +17,7 @@ import { denialOf } from './fault-replies.ts'
 import { ignoreError } from './listen.ts'
 import type { ClientOptions } from './options.ts'
 import { withOwnClient } from './own-client.ts'
+import { loadProfile } from './profile.ts'
 import { faultOf, type Session } from './session.ts'
 import { StdioStream } from './stdio-stream.ts'
 
@@ -48,7 +51,7 @@ export async function runStdio(options: StdioOptions): Promise<number> {
     } else await throughDaemon(daemon.socket, daemon.answer.session!, options)
     return 0
   } catch (error) {
-    if (!signal.aborted) stderr.write(inWords(asFault(error), { host, port }))
+    if (!signal.aborted) stderr.write(inWords(asFault(error), { host, port }, await signedIn(client)))
     return 1
   } finally {
     options.stdin.destroy() // an open stdin would keep the process
@@ -126,15 +129,22 @@ function stopped(cause?: unknown): never {
   throw new Fault('CLIENT_STOPPED', 'the client that carried the session has stopped', { cause })
 }
 
+/** Who an admin is to be asked for; a profile that cannot be read is another story. */
+async function signedIn({ stateDir }: ClientOptions): Promise<string | undefined> {
+  return (await loadProfile(StateDir.at(stateDir, 'client')).catch(() => undefined))?.user
+}
+
 /** The first line is for whoever searches logs for it; behind ssh nobody sees more of us than this. */
-function inWords(fault: Fault, to: Asked): string {
+function inWords(fault: Fault, to: Asked, user: string | undefined): string {
   const id = denialOf(fault)
-  const ask = id === undefined ? '' : ` [ask an admin about ${id}]`
+  const denied = id === undefined ? '' : ` [ask an admin about ${id}]`
+  const ask = askAdmin(fault, { user, to: askedText(to) })
   const { cause, fix } = wordsOf(fault, { APP: to.host, PORT: to.port })
   return [
-    `backstitch: ${to.host}:${to.port}: ${fault.code} (${fault.hop}): ${fault.detail}${ask}`,
+    `backstitch: ${to.host}:${to.port}: ${fault.code} (${fault.hop}): ${fault.detail}${denied}`,
     `  cause  ${cause}`,
     `  fix    ${fix}`,
+    ...(ask === undefined ? [] : [`  ask    an admin: ${ask}`]),
     `  more   ${askAbout(to)}`,
   ]
     .map((line) => `${visibleLine(line.replaceAll(/[\t\r\n]+/g, ' '))}\n`)

@@ -1,3 +1,4 @@
+import { askAdmin } from '../../base/ask-admin.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
@@ -44,23 +45,19 @@ function refused(
 ): Judged {
   const { host, port } = session.target
   const { cause, fix } = wordsOf(fault, { APP: host, PORT: port, STATE: patient.stateDir })
-  const denial = typeof fault.seen.denial === 'string' ? fault.seen.denial : undefined
   // What broke elsewhere the person at this device does not mend: whom to ask, and with which words.
-  const admin =
-    denial === undefined
-      ? user !== undefined &&
-        fault.hop !== 'client' && [`backstitch trace ${user} ${hostPort(session.target)}`]
-      : [`backstitch describe denial ${denial}`]
+  const admin = askAdmin(fault, { user, to: hostPort(session.target) })
+  const out = members(fault.seen.members)
   return fail(fault.code, {
     hop: fault.hop,
     expected: `a session to ${hostPort(session.target)}`,
     seen: [
-      `${fault.detail}${own(session)}`,
+      `${out.length > 0 ? 'nobody serves it' : fault.detail}${own(session)}`,
+      ...out,
       `the ${fault.hop} said so after ${seconds(session.tookMs)}`,
-      ...members(fault.seen.members),
     ],
     cause,
-    fix: [fix, ...(admin ? admin.map((command) => `or ask an admin: ${command}`) : [])],
+    fix: [fix, ...(admin === undefined ? [] : [`or ask an admin: ${admin}`])],
     verify: verifyHealthy(patient),
   })
 }

@@ -1,0 +1,19 @@
+import { shellWord } from './fault-words.ts'
+import type { Fault } from './faults.ts'
+
+/** Who asked, and for what. */
+export interface AskedBy {
+  readonly user?: string
+  /** HOST:PORT. */
+  readonly to?: string
+}
+
+/** The command by which an admin sees more of what a user was refused; nothing where an admin sees no more than the user. */
+export function askAdmin(
+  { hop, seen }: Pick<Fault, 'hop' | 'seen'>,
+  { user, to }: AskedBy,
+): string | undefined {
+  if (typeof seen.denial === 'string') return `backstitch describe denial ${shellWord(seen.denial)}`
+  if (hop === 'client' || user === undefined || to === undefined) return undefined
+  return `backstitch trace ${shellWord(user)} ${shellWord(to)}`
+}
