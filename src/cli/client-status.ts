@@ -12,6 +12,8 @@ import { stateText, style, table } from './terminal.ts'
 const SKEW_MS = 60_000
 const DECISIONS_SHOWN = 8
 const REFUSALS_SHOWN = 2
+/** What was sent later than this may be refused yet, and says nothing of the refusal before. */
+const MAY_YET_FAIL_MS = 15_000
 
 /** What the client says of itself, for people. */
 export function clientStatusText(said: ClientStatus): string {
@@ -72,10 +74,10 @@ export function clientStatusText(said: ClientStatus): string {
   return parts.join('\n\n')
 }
 
-/** Programs wait for these: what was seen, and whom to tell. */
+/** Programs wait for these, or get less than they asked for: what was seen, and whom to tell. */
 function silentText({ notes, user }: ClientStatus): string[] {
   return notes
-    .filter(({ code }) => code === 'APP_SILENT')
+    .filter(({ seen }) => seen?.host !== undefined && seen.more !== undefined)
     .map(({ code, hop, detail, seen = {} }) => {
       const lines = (name: string) => (Array.isArray(seen[name]) ? seen[name].map(String) : [])
       const admin = user === undefined ? [] : [`an admin asks: backstitch trace ${user} ${hostPort(seen)}`]
@@ -92,10 +94,20 @@ function hostPort({ host, port }: Record<string, unknown>): string {
   return String(host).includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** What programs were told as a number, in words: the last few. A document of before has no words. */
+/**
+ * What programs were told as a number, in words: the last few that nothing better came after. A document of
+ * before has no words.
+ */
 function refusalsText(decisions: ClientStatus['decisions']): string[] {
+  const nowMs = Date.now()
+  const over = new Set<string>()
   return decisions
-    .filter(({ outcome, more }) => outcome === 'refused' && more !== undefined)
+    .filter(({ at, destination, outcome, more }) => {
+      const fails = outcome === 'refused'
+      const isNews = fails && more !== undefined && !over.has(destination)
+      if (fails || Date.parse(at) + MAY_YET_FAIL_MS < nowMs) over.add(destination)
+      return isNews
+    })
     .slice(0, REFUSALS_SHOWN)
     .map(({ destination, code, hop, because, fix, more, ask }) =>
       [

@@ -25,7 +25,8 @@ const host = z.string().min(1).max(253)
 const file = z.string().min(1).max(4096)
 
 export const controlCall = z.discriminatedUnion('op', [
-  z.strictObject({ op: z.literal('connect'), host, port }),
+  /** `look`: for whoever wants to know what is known now. */
+  z.strictObject({ op: z.literal('connect'), host, port, look: z.literal(true).optional() }),
   z.strictObject({
     op: z.literal('forward'),
     protocol: z.enum(['tcp', 'udp']),
@@ -40,7 +41,13 @@ export const controlCall = z.discriminatedUnion('op', [
 export type ControlCall = z.infer<typeof controlCall>
 
 export const controlAnswer = z.discriminatedUnion('ok', [
-  z.strictObject({ ok: z.literal(true), session: z.string().optional(), address: z.string().optional() }),
+  z.strictObject({
+    ok: z.literal(true),
+    session: z.string().optional(),
+    address: z.string().optional(),
+    /** Of the application, where a connection alone does not show it. */
+    notes: z.array(faultMessage).optional(),
+  }),
   z.strictObject({ ok: z.literal(false), session: z.string().optional(), fault: faultMessage }),
 ])
 export type ControlAnswer = z.infer<typeof controlAnswer>

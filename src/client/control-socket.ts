@@ -6,6 +6,7 @@ import { Deadlines } from '../base/deadlines.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import { faultToMessage } from '../link/fault-message.ts'
 import type { StreamEnd } from '../mux/options.ts'
+import type { FaultMessage } from '../wire/control.ts'
 import { type ControlAnswer, type ControlCall, controlCall, readLine, writeLine } from './control-line.ts'
 import { destination } from './destination.ts'
 import { openForward } from './forward-listener.ts'
@@ -90,13 +91,20 @@ export class ControlSocket implements AsyncDisposable {
     }
   }
 
-  #connect(socket: net.Socket, { host, port }: ControlCall & { op: 'connect' }, startedUs: number): void {
+  #connect(
+    socket: net.Socket,
+    { host, port, look }: ControlCall & { op: 'connect' },
+    startedUs: number,
+  ): void {
     const to = destination(host, port, 'tcp')
+    const { opener } = this.#o
+    if (look) opener.askAnew(to)
     const events = new Connect(socket, {
+      notes: (session) => opener.notesOf(session).map(faultToMessage),
       opened: (id) => this.#sessions.set(id, events),
       closed: (id) => this.#ended.add(id),
     })
-    const session = this.#o.opener.open(to, 'stdio', events, startedUs)
+    const session = opener.open(to, 'stdio', events, startedUs)
     socket.once('close', () => session.abandon())
   }
 
@@ -127,6 +135,7 @@ export class ControlSocket implements AsyncDisposable {
 }
 
 interface ConnectOwner {
+  notes(session: Session): FaultMessage[]
   opened(session: string): void
   closed(session: string): void
 }
@@ -145,7 +154,9 @@ class Connect implements SessionEvents {
 
   opened(session: Session): void {
     this.#owner.opened(session.id!)
-    this.#socket.write(writeLine({ ok: true, session: session.id! }))
+    const notes = this.#owner.notes(session)
+    const told = notes.length === 0 ? {} : { notes }
+    this.#socket.write(writeLine({ ok: true, session: session.id!, ...told }))
     session.attach(this.#socket, () => this.inputOver)
   }
 

@@ -22,6 +22,8 @@ export type Granted = Extract<ControlMessage, { type: 'granted' }>
 
 export interface CachedGrant {
   readonly granted: Granted
+  /** When it came, by the clock of this machine. */
+  readonly atMs: number
   /** How OPEN names it (wire/open.ts). */
   readonly reference: string
   readonly to: Destination
@@ -90,6 +92,7 @@ export class GrantCache {
     const lifeMs = Math.max(0, granted.expiresMs - (nowMs + skewMs))
     const grant: CachedGrant = {
       granted,
+      atMs: nowMs,
       reference: grantReference(granted.grant),
       to,
       endUs: nowUs + (lifeMs - MARGIN_MS) * 1000,

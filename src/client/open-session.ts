@@ -12,6 +12,7 @@ import { asFault, Fault, type FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { StreamEnd } from '../mux/options.ts'
+import { applicationNotes } from './application-notes.ts'
 import type { Bypass } from './bypass.ts'
 import type { Decisions, Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
@@ -30,7 +31,7 @@ export interface OpenerDeps {
   readonly decisions: Decisions
   readonly bypass: Bypass
   readonly reports: SessionReports
-  readonly silence: Pick<SilentApps, 'opened' | 'ended'>
+  readonly silence: Pick<SilentApps, 'opened' | 'ended' | 'notes'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -121,6 +122,18 @@ export class Opener implements SessionOwner {
   /** Monotonic now, for `startedUs`. */
   nowUs(): number {
     return this.#deps.clock.monotonicUs()
+  }
+
+  /** What is known of the application of this session, where a connection alone does not show it. */
+  notesOf({ grant, start }: Session): Fault[] {
+    const { silence, clock } = this.#deps
+    return applicationNotes({ grants: grant === undefined ? [] : [grant], silence, clock }, start.to)
+  }
+
+  /** The next session asks the control plane, and hears what it knows now. */
+  askAnew(to: Destination): void {
+    const grant = this.#deps.grants.find(to.key)
+    if (grant !== undefined) this.#deps.grants.drop(grant)
   }
 
   /** Notes a request that never became a session. @param asked What came, as far as it could be read. */

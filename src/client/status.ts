@@ -8,6 +8,7 @@ import type { RawPhase } from '../link/raw-phase.ts'
 import type { OutageReport } from '../link/self-examination.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { FaultMessage } from '../wire/control.ts'
+import { applicationNotes } from './application-notes.ts'
 import type { Decision, Decisions } from './decisions.ts'
 import type { Forward } from './forward-listener.ts'
 import type { CachedGrant } from './grants.ts'
@@ -135,7 +136,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
       parts.stoodStill,
       ...(uplink?.route?.notes ?? []),
       opener.bypass.note,
-      ...parts.silence.notes,
+      ...applicationNotes(parts),
     ]
       .filter((note) => note !== undefined)
       .map(faultToMessage),

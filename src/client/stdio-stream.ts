@@ -5,6 +5,9 @@ type Done = (error?: Error | null) => void
 
 /** Standard input and output as the one stream that a session takes over; each direction ends by itself. */
 export class StdioStream extends Duplex {
+  /** The program has said something, and the other end has. */
+  asked = false
+  answered = false
   readonly #in: Readable
   readonly #out: Writable
 
@@ -14,6 +17,7 @@ export class StdioStream extends Duplex {
     this.#out = stdout
     const broke = (error: Error) => this.destroy(error)
     stdin.on('data', (chunk: Buffer) => {
+      this.asked = true
       if (!this.push(chunk)) stdin.pause()
     })
     stdin.once('end', () => this.push(null))
@@ -27,6 +31,7 @@ export class StdioStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.answered = true
     this.#out.write(chunk, done)
   }
 

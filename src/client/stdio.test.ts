@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { Fault } from '../base/faults.ts'
 import { OPENED, pattern, socketPair, TunnelPair } from '../mux/pair.fixture.ts'
 import { openDaemon } from './control-call.ts'
 import { ControlSocket } from './control-socket.ts'
@@ -19,12 +20,13 @@ import { StdioStream } from './stdio-stream.ts'
 const SIZE = 300_000
 
 /** A running client whose sessions go through a real tunnel to `app`. */
-async function running(t: TestContext) {
+async function running(t: TestContext, notes: readonly Fault[] = []) {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'stdio-'))
   const tunnel = await TunnelPair.open()
   const apps: net.Socket[] = []
   const opener = {
     nowUs: () => 0,
+    notesOf: () => notes,
     open(_to: unknown, _entry: unknown, events: SessionEvents): Session {
       const session = { id: 'ses_test', abandon() {} } as Session
       void (async () => {
@@ -61,7 +63,7 @@ async function running(t: TestContext) {
 }
 
 /** `client connect` with this on stdin. */
-function connect(directory: string, stdin: Readable) {
+function connect(directory: string, stdin: Readable, silentMs?: number) {
   const out: Buffer[] = []
   let said = ''
   const stdout = new Writable({
@@ -82,6 +84,7 @@ function connect(directory: string, stdin: Readable) {
     client: { stateDir: directory } as ClientOptions,
     ...{ stdin, stdout, stderr },
     signal: new AbortController().signal,
+    silentMs,
   })
   const ended = new Promise((resolve) => stdout.once('finish', resolve))
   return { code, ended, out: () => Buffer.concat(out), said: () => said }
@@ -222,4 +225,27 @@ test('a command that is stopped while an application never ends leaves nothing o
   stop.abort()
   assert.equal(await code, 1)
   await Promise.all(closed)
+})
+
+test('what is known of the application is said as the session begins, and once that nothing was answered', async (t) => {
+  const note = new Fault('PATH_MTU', 'files.example:9000: large packets are lost, says dc1-a')
+  const { directory, app } = await running(t, [note])
+  const stdin = new PassThrough()
+  const command = connect(directory, stdin, 20)
+  stdin.write('question')
+  const application = await app()
+  while (!command.said().includes('APP_SILENT')) await new Promise(setImmediate)
+  const lines = command.said().split('\n')
+  assert.equal(
+    lines[0],
+    `backstitch: PATH_MTU (${note.hop}): files.example:9000: large packets are lost, says dc1-a; more: backstitch doctor client --app files.example:9000`,
+  )
+  assert.match(
+    lines[1]!,
+    /^backstitch: APP_SILENT \(application\): files\.example:9000: it connected, and has answered nothing/,
+  )
+  application.end('answer')
+  stdin.end()
+  assert.equal(await command.code, 0)
+  assert.equal(command.out().toString(), 'answer')
 })

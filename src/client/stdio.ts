@@ -29,6 +29,8 @@ export interface StdioOptions {
   readonly stdout: Writable
   readonly stderr: Writable
   readonly signal: AbortSignal
+  /** After which it is said that nothing was answered. */
+  readonly silentMs?: number
 }
 
 /**
@@ -48,7 +50,11 @@ export async function runStdio(options: StdioOptions): Promise<number> {
     else if (!daemon.answer.ok) {
       daemon.socket.destroy()
       throw faultFromMessage(daemon.answer.fault)
-    } else await throughDaemon(daemon.socket, daemon.answer.session!, options)
+    } else {
+      for (const note of daemon.answer.notes ?? [])
+        stderr.write(inBrief(faultFromMessage(note), { host, port }))
+      await throughDaemon(daemon.socket, daemon.answer.session!, options)
+    }
     return 0
   } catch (error) {
     if (!signal.aborted) stderr.write(inWords(asFault(error), { host, port }, await signedIn(client)))
@@ -60,7 +66,7 @@ export async function runStdio(options: StdioOptions): Promise<number> {
 
 /** One session of a client of our own. */
 async function connect(client: Client, to: Destination, options: StdioOptions): Promise<void> {
-  const { stdin, stdout, signal } = options
+  const { signal } = options
   const over = Promise.withResolvers<void>()
   over.promise.catch(() => {}) // awaited below, if the session comes about
   const opened = Promise.withResolvers<StdioStream>()
@@ -69,7 +75,7 @@ async function connect(client: Client, to: Destination, options: StdioOptions): 
     'stdio',
     {
       opened: (ready) => {
-        const stdio = new StdioStream(stdin, stdout)
+        const stdio = joined(options)
         stdio.on('error', ignoreError) // how the session ended says more
         ready.attach(stdio)
         opened.resolve(stdio)
@@ -99,12 +105,9 @@ async function connect(client: Client, to: Destination, options: StdioOptions): 
  * One session of the running client. A Unix socket ends in one way only, whatever happened. So the client is told that
  * the input is over before the connection ends, and is asked how the session ended once nothing more comes from it.
  */
-async function throughDaemon(
-  socket: net.Socket,
-  session: string,
-  { client, stdin, stdout, signal }: StdioOptions,
-): Promise<void> {
-  const stdio = new StdioStream(stdin, stdout)
+async function throughDaemon(socket: net.Socket, session: string, options: StdioOptions): Promise<void> {
+  const { client, signal } = options
+  const stdio = joined(options)
   outliveWrites(socket, () => {}) // what the client said before it closed is still read
   const up = async () => {
     await pipeline(stdio, socket, { signal, end: false })
@@ -123,6 +126,29 @@ async function throughDaemon(
     stdio.destroy()
     socket.destroy()
   }
+}
+
+const SILENT_MS = 8000
+
+/** Standard input and output; where what was asked is not answered, standard error says so once. */
+function joined({ stdin, stdout, stderr, host, port, silentMs = SILENT_MS }: StdioOptions): StdioStream {
+  const stdio = new StdioStream(stdin, stdout)
+  const timer = setTimeout(() => {
+    if (stdio.asked && !stdio.answered)
+      stderr.write(inBrief(unanswered({ host, port }, silentMs), { host, port }))
+  }, silentMs).unref()
+  stdio.once('close', () => clearTimeout(timer))
+  return stdio
+}
+
+function unanswered(to: Asked, ms: number): Fault {
+  const detail = `${askedText(to)}: it connected, and has answered nothing in ${Math.round(ms / 1000)} s`
+  return new Fault('APP_SILENT', detail)
+}
+
+/** While the session goes on: one line, and where more is said. */
+function inBrief({ code, hop, detail }: Fault, to: Asked): string {
+  return `${visibleLine(`backstitch: ${code} (${hop}): ${detail}; more: ${askAbout(to)}`)}\n`
 }
 
 function stopped(cause?: unknown): never {

@@ -21,6 +21,8 @@ export interface TriedSession {
   readonly fault?: Fault
   /** What the application did with it before anybody asked for anything. */
   readonly said?: FirstWord
+  /** What is known of the application, where a connection alone does not show it. */
+  readonly notes?: readonly Fault[]
 }
 
 /** Never rejects, but with the reason of `signal`. */
@@ -38,7 +40,7 @@ export async function trySession(o: {
     const named = to.absolute ? `${to.host}.` : to.host
     const daemon = await openDaemon(
       o.client.stateDir,
-      { op: 'connect', host: named, port: to.port },
+      { op: 'connect', host: named, port: to.port, look: true },
       o.signal,
     )
     if (daemon !== undefined) {
@@ -48,7 +50,7 @@ export async function trySession(o: {
         if (!answer.ok) return { by, tookMs, fault: faultFromMessage(answer.fault) }
         const said = await firstWord(socket)
         const end = said.is === 'closed' ? await endOf(answer.session!, o) : undefined
-        return { by, tookMs, said, fault: end }
+        return { by, tookMs, said, fault: end, notes: answer.notes?.map(faultFromMessage) }
       } finally {
         daemon.socket.destroy()
       }
@@ -74,7 +76,7 @@ export async function trySession(o: {
       try {
         await unlessAborted(opened.promise, o.signal)
         const tookMs = took()
-        return { by, tookMs, said: await firstWord(ours) }
+        return { by, tookMs, said: await firstWord(ours), notes: opener.notesOf(session) }
       } finally {
         session.abandon()
         ours.destroy()

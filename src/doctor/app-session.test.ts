@@ -65,3 +65,23 @@ test('every member that is out is quoted, and an application that hangs up is it
   const [hungUp] = judged({ said: { is: 'closed' } }).roots
   assert.equal(hungUp?.verdict.fault, 'APP_HUNG_UP')
 })
+
+test('an application that a session reaches and that is known not to be as it should is not called well', () => {
+  const silent = faultOf('APP_SILENT', 'wiki.internal:8080: silent since noon, says dc1-a', {
+    seen: { saw: ['the last sent 94 B and gave up after 12 s'] },
+  })
+  const narrow = faultOf('PATH_MTU', 'wiki.internal:8080: packets over 1280 bytes are lost, says dc1-a', {
+    hop: 'application',
+  })
+  const [root] = judged({ said: { is: 'silent' }, notes: [silent, narrow] }).roots
+  assert.deepEqual([root?.hop, root?.verdict.fault], ['application', 'APP_SILENT'])
+  assert.match(
+    root!.verdict.seen.join('\n'),
+    /silent since noon, says dc1-a\nthe last sent 94 B.*\nand PATH_MTU: /,
+  )
+  assert.ok(root!.verdict.fix.includes('or ask an admin: backstitch trace ada wiki.internal:8080'))
+  const greets = judged({ said: { is: 'bytes', bytes: Buffer.from('SSH-2.0') }, notes: [silent] })
+  assert.deepEqual(greets.roots, [], 'whoever greets is not silent')
+  const both = judged({ said: { is: 'bytes', bytes: Buffer.from('SSH-2.0') }, notes: [silent, narrow] })
+  assert.equal(both.roots[0]?.verdict.fault, 'PATH_MTU')
+})

@@ -223,6 +223,8 @@ export interface SessionFacts {
   readonly fault?: Fault
   /** What the application did with it before anybody had asked for anything. */
   readonly said?: FirstWord
+  /** What connectors, or earlier sessions of this device, know of it that a connection alone does not show. */
+  readonly notes?: readonly Fault[]
 }
 
 /** The edges that this machine has been told of, measured just now. */

@@ -21,6 +21,8 @@ export const pipeTicket = z.strictObject({
 export type PipeTicket = z.infer<typeof pipeTicket>
 
 export const MAX_REVOKED = 10_000
+/** What is said of one application. */
+export const MAX_NOTES = 4
 
 const welcome = z.strictObject({
   type: z.literal('welcome'),
@@ -71,6 +73,8 @@ const granted = z.strictObject({
   policyUs: microseconds,
   selectionUs: microseconds,
   because: z.string().max(1024),
+  /** What connectors have said of the application that a connection alone does not show: nothing where all is well. */
+  notes: z.array(faultMessage).max(MAX_NOTES).optional(),
 })
 const denied = z.strictObject({ type: z.literal('denied'), id, denial: id, fault: faultMessage })
 const pipeReady = z.strictObject({ type: z.literal('pipe'), id, pipe: pipeTicket })

@@ -16,7 +16,13 @@ export {
   MAX_CARRIED,
   MAX_SESSION_REPORTS,
 } from './agent-message.ts'
-export { type ControlMessage, controlMessage, MAX_REVOKED, type PipeTicket } from './control-message.ts'
+export {
+  type ControlMessage,
+  controlMessage,
+  MAX_NOTES,
+  MAX_REVOKED,
+  type PipeTicket,
+} from './control-message.ts'
 export {
   type DiagnosisFinding,
   type DiagnosisMessage,

@@ -6,7 +6,13 @@ import { sessionId } from '../../base/session-id.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import { leftText } from '../../policy/parting-text.ts'
 import { lostText } from '../../policy/select.ts'
-import type { AgentMessage, ControlMessage, PipeTicket } from '../../wire/control.ts'
+import {
+  type AgentMessage,
+  type ControlMessage,
+  type FaultMessage,
+  MAX_NOTES,
+  type PipeTicket,
+} from '../../wire/control.ts'
 import type { ControlShares } from '../shares.ts'
 import { keepDenial } from '../trace/keep-denial.ts'
 import type { Refusals } from '../trace/refusals.ts'
@@ -86,6 +92,7 @@ export class Clients {
         pipe: pipe?.ticket,
         policyUs,
         selectionUs,
+        notes: await this.#notesOf(permitted, asked),
         because: [`rule ${permitted.rule.name}`, selection.because, ...(pipe ? [pipe.because] : [])]
           .join('; ')
           .slice(0, MAX_BECAUSE),
@@ -122,6 +129,24 @@ export class Clients {
       )
       return { type: 'denied', id: asked.id, denial, fault: answer }
     }
+  }
+
+  /** A connection that stands does not show it: the user is told what the connectors know, and by which of them. */
+  async #notesOf(
+    { segment, host }: Permitted,
+    { port, protocol }: Authorize,
+  ): Promise<FaultMessage[] | undefined> {
+    const { policy, presence, clock } = this.#deps
+    const now = await policy()
+    const nowMs = clock.nowMs()
+    const notes = now.members(now.connectorGroupsOf(segment)).flatMap(({ id, name }) => {
+      const told = presence.applications.about(id, { host, port, protocol }, nowMs)
+      if (told?.ok !== true || told.fault === undefined) return []
+      const { code, hop, detail, seen } = told.fault
+      const saw = seen?.saw === undefined ? {} : { seen: { saw: seen.saw } }
+      return [{ code, hop, detail: `${detail.replace(/\.$/, '')}, says ${name}`, ...saw }]
+    })
+    return notes.length === 0 ? undefined : notes.slice(0, MAX_NOTES)
   }
 
   #chose(connector: string, { segment, host }: Permitted, { port, protocol }: Authorize): void {

@@ -1,5 +1,6 @@
 import { askAdmin } from '../../base/ask-admin.ts'
 import { wordsOf } from '../../base/fault-words.ts'
+import type { Fault } from '../../base/faults.ts'
 import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
 import type { Facts, SessionFacts } from '../facts.ts'
@@ -28,6 +29,9 @@ export const appSession: Check = check({
     const { fault, said, tookMs, target } = session
     if (fault !== undefined) return refused(session, fault, identity?.user, facts)
     if (said?.is === 'closed') return hungUp(session, facts)
+    // Whoever greets is not silent.
+    const known = session.notes?.filter(({ code }) => said?.is !== 'bytes' || code !== 'APP_SILENT') ?? []
+    if (known.length > 0) return impaired(session, known, identity?.user, facts)
     const then = said?.is === 'bytes' ? 'it greets' : 'it keeps the connection and waits for a request'
     return pass(`${hostPort(target)} connected in ${seconds(tookMs)}${own(session)}; ${then}`)
   },
@@ -55,6 +59,31 @@ function refused(
       `${out.length > 0 ? 'nobody serves it' : fault.detail}${own(session)}`,
       ...out,
       `the ${fault.hop} said so after ${seconds(session.tookMs)}`,
+    ],
+    cause,
+    fix: [fix, ...(admin === undefined ? [] : [`or ask an admin: ${admin}`])],
+    verify: verifyHealthy(patient),
+  })
+}
+
+/** It can be connected to, and is not as it should be. */
+function impaired(
+  session: SessionFacts,
+  [first, ...others]: readonly Fault[],
+  user: string | undefined,
+  { patient }: Facts,
+): Judged {
+  const { host, port } = session.target
+  const { code, hop, detail, seen } = first!
+  const { cause, fix } = wordsOf(first!, { APP: host, PORT: port })
+  const admin = askAdmin({ hop, seen: {} }, { user, to: hostPort(session.target) })
+  return fail(code, {
+    hop,
+    expected: 'an application that answers whoever asks it, also at length',
+    seen: [
+      `connected in ${seconds(session.tookMs)}${own(session)}; but ${detail}`,
+      ...members(seen.saw),
+      ...others.map((one) => `and ${one.code}: ${one.detail}`),
     ],
     cause,
     fix: [fix, ...(admin === undefined ? [] : [`or ask an admin: ${admin}`])],

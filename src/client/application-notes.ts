@@ -1,0 +1,51 @@
+/**
+ * What is known of applications that can be connected to and are not as they should be: from the connectors, by way of
+ * the control plane, and from the sessions of this device. Where both say something, the connectors know more.
+ *
+ * @module
+ */
+import type { Clock } from '../base/clock.ts'
+import { wordsOf } from '../base/fault-words.ts'
+import { Fault } from '../base/faults.ts'
+import type { FaultMessage } from '../wire/control.ts'
+import { askAbout } from './ask-about.ts'
+import type { Destination } from './destination.ts'
+import type { CachedGrant } from './grants.ts'
+import type { SilentApps } from './silent-app.ts'
+
+export interface Noted {
+  readonly grants: Iterable<Pick<CachedGrant, 'granted' | 'to' | 'atMs'>>
+  readonly silence: Pick<SilentApps, 'notes'>
+  readonly clock: Pick<Clock, 'nowMs'>
+}
+
+/** What was said with a grant is not said anew while it lasts: later than this it may be mended. */
+const SAID_MS = 120_000
+
+/** @param to Of this one alone. */
+export function applicationNotes({ grants, silence, clock }: Noted, to?: Destination): Fault[] {
+  const fromMs = clock.nowMs() - SAID_MS
+  const told = [...grants].flatMap(({ granted, to: of, atMs }) =>
+    atMs >= fromMs && (to === undefined || of.key === to.key)
+      ? (granted.notes ?? []).map((note) => noteOf(note, of))
+      : [],
+  )
+  const here = silence.notes.filter(
+    ({ seen }) => (to === undefined || isAbout(seen, to)) && !told.some((other) => isAbout(seen, other.seen)),
+  )
+  return [...told, ...here]
+}
+
+function noteOf({ code, hop, detail, seen }: FaultMessage, to: Destination): Fault {
+  const { host, port } = to
+  const { fix } = wordsOf({ code, seen: {} }, { APP: host, PORT: port })
+  const saw = Array.isArray(seen?.saw) ? seen.saw : []
+  return new Fault(code, detail, { hop, seen: { saw, fix: [fix], more: askAbout(to), host, port } })
+}
+
+function isAbout(
+  seen: Fault['seen'],
+  { host, port }: { readonly host?: unknown; readonly port?: unknown },
+): boolean {
+  return seen.host === host && seen.port === port
+}
