@@ -12,6 +12,7 @@ import { FAULTS, type FaultCode } from '../src/base/faults.ts'
  */
 const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'app-session APP_HUNG_UP': ['src/doctor/app-session.test.ts'],
+  'app-session code': ['src/doctor/app-session.test.ts'],
   'app-session fault.code': ['src/doctor/app-session.test.ts'],
   'app-silence first.code as FaultCode': ['SCN-14:silent', 'src/doctor/app-silence.test.ts'],
   'application ADDRESS_FORBIDDEN': ['src/doctor/application.test.ts'],
