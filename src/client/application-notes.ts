@@ -15,23 +15,21 @@ import type { SilentApps } from './silent-app.ts'
 
 export interface Noted {
   readonly grants: Iterable<Pick<CachedGrant, 'granted' | 'to' | 'atMs'>>
-  readonly silence: Pick<SilentApps, 'notes'>
+  /** By the sessions of this device. */
+  readonly silence?: Pick<SilentApps, 'notes'>
   readonly clock: Pick<Clock, 'nowMs'>
 }
 
 /** What was said with a grant is not said anew while it lasts: later than this it may be mended. */
 const SAID_MS = 120_000
 
-/** @param to Of this one alone. */
-export function applicationNotes({ grants, silence, clock }: Noted, to?: Destination): Fault[] {
+export function applicationNotes({ grants, silence, clock }: Noted): Fault[] {
   const fromMs = clock.nowMs() - SAID_MS
-  const told = [...grants].flatMap(({ granted, to: of, atMs }) =>
-    atMs >= fromMs && (to === undefined || of.key === to.key)
-      ? (granted.notes ?? []).map((note) => noteOf(note, of))
-      : [],
+  const told = [...grants].flatMap(({ granted, to, atMs }) =>
+    atMs >= fromMs ? (granted.notes ?? []).map((note) => noteOf(note, to)) : [],
   )
-  const here = silence.notes.filter(
-    ({ seen }) => (to === undefined || isAbout(seen, to)) && !told.some((other) => isAbout(seen, other.seen)),
+  const here = (silence?.notes ?? []).filter(
+    ({ seen }) => !told.some((other) => seen.host === other.seen.host && seen.port === other.seen.port),
   )
   return [...told, ...here]
 }
@@ -41,11 +39,4 @@ function noteOf({ code, hop, detail, seen }: FaultMessage, to: Destination): Fau
   const { fix } = wordsOf({ code, seen: {} }, { APP: host, PORT: port })
   const saw = Array.isArray(seen?.saw) ? seen.saw : []
   return new Fault(code, detail, { hop, seen: { saw, fix: [fix], more: askAbout(to), host, port } })
-}
-
-function isAbout(
-  seen: Fault['seen'],
-  { host, port }: { readonly host?: unknown; readonly port?: unknown },
-): boolean {
-  return seen.host === host && seen.port === port
 }

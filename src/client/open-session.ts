@@ -31,7 +31,7 @@ export interface OpenerDeps {
   readonly decisions: Decisions
   readonly bypass: Bypass
   readonly reports: SessionReports
-  readonly silence: Pick<SilentApps, 'opened' | 'ended' | 'notes'>
+  readonly silence: Pick<SilentApps, 'opened' | 'ended' | 'soFar'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -127,7 +127,8 @@ export class Opener implements SessionOwner {
   /** What is known of the application of this session, where a connection alone does not show it. */
   notesOf({ grant, start }: Session): Fault[] {
     const { silence, clock } = this.#deps
-    return applicationNotes({ grants: grant === undefined ? [] : [grant], silence, clock }, start.to)
+    const told = applicationNotes({ grants: grant === undefined ? [] : [grant], clock })
+    return told.length > 0 ? told : [silence.soFar(start.to) ?? []].flat()
   }
 
   /** The next session asks the control plane, and hears what it knows now. */

@@ -54,6 +54,11 @@ test('whoever waits in vain reads that the application is silent, not their devi
     const one = await ask()
     pass(5)
     await giveUp(one)
+    if (times > 0) continue
+    await until(() => proxy.opener.notesOf(one.session).length > 0)
+    const [first] = proxy.opener.notesOf(one.session)
+    assert.match(first!.detail, /1 session asked it and no byte came back$/, 'to whoever asks about it')
+    assert.deepEqual(proxy.silence.notes, [], 'one alone proves nothing')
   }
   await until(() => proxy.silence.notes.length > 0)
   const [note] = proxy.silence.notes
@@ -72,6 +77,7 @@ test('whoever waits in vain reads that the application is silent, not their devi
   await until(() => session.bytesIn > 0)
   pass(1)
   assert.deepEqual(proxy.silence.notes, [])
+  assert.deepEqual(proxy.opener.notesOf(session), [])
 })
 
 test('an answer that is read, and a connection that is kept idle and then closed, are no silence', async (t) => {

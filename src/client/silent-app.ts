@@ -28,7 +28,7 @@ function faultOf(silence: Silence, { application, address, wallMs }: SilenceOf<D
   const since = rfc3339(wallMs(sinceMs))
   const what =
     is === 'silent'
-      ? `${sessions} sessions asked it and no byte came back`
+      ? `${sessions} ${sessions === 1 ? 'session' : 'sessions'} asked it and no byte came back`
       : `in ${sessions} sessions what was sent was never acknowledged, says the connector`
   const last =
     answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(wallMs(answeredMs))}`

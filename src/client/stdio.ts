@@ -128,7 +128,7 @@ async function throughDaemon(socket: net.Socket, session: string, options: Stdio
   }
 }
 
-const SILENT_MS = 8000
+const SILENT_MS = 5000
 
 /** Standard input and output; where what was asked is not answered, standard error says so once. */
 function joined({ stdin, stdout, stderr, host, port, silentMs = SILENT_MS }: StdioOptions): StdioStream {

@@ -165,6 +165,15 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
       .slice(0, MAX_STILL)
   }
 
+  /** That this one is silent, or that those who asked it until now have waited in vain, were it but one. */
+  soFar(application: A): Fault | undefined {
+    const entry = this.#entries.get(this.#o.keyOf(application))
+    if (entry === undefined || entry.explained) return undefined
+    const nowMs = this.#now()
+    const silence = entry.tally.soFar(nowMs)
+    return silence && this.#faultOf(entry, silence, nowMs)
+  }
+
   /** A session stands. */
   opened(application: A, session: S, stream: MuxStream): void {
     if (this.#over) return

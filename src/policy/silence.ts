@@ -145,6 +145,11 @@ export class Tally {
     return this.#onTheWay('lost') ?? this.#onTheWay('gap') ?? this.#silent()
   }
 
+  /** As silence, of fewer than would prove it: for whoever asks because they have waited in vain. */
+  soFar(nowMs: number): Silence | undefined {
+    return this.silence(nowMs) ?? this.#waitedInVain()
+  }
+
   #forget(nowMs: number): void {
     const last = this.#givenUp.at(-1)
     if (last !== undefined && last.endedMs + REMEMBER_MS <= nowMs) this.#nobodyGaveUp()
@@ -163,7 +168,14 @@ export class Tally {
     const users = usersOf(this.#givenUp)
     const sinceMs = Math.min(...this.#givenUp.map(({ askedMs }) => askedMs))
     const again = last.askedMs - sinceMs >= AGAIN_MS
-    if (this.#gaveUp < SESSIONS || (users < 2 && !again)) return undefined
+    return this.#gaveUp < SESSIONS || (users < 2 && !again) ? undefined : this.#waitedInVain()
+  }
+
+  #waitedInVain(): Silence | undefined {
+    const last = this.#givenUp.at(-1)
+    if (last === undefined) return undefined
+    const users = usersOf(this.#givenUp)
+    const sinceMs = Math.min(...this.#givenUp.map(({ askedMs }) => askedMs))
     const { upBytes, askedMs, endedMs } = last
     return {
       ...{ is: 'silent', sessions: this.#gaveUp, users, sinceMs, upBytes, waitedMs: endedMs - askedMs },
