@@ -19,6 +19,7 @@ import { lookForKiller } from '../doctor/daemon-look.ts'
 import { type Given, OUR_NAMES } from '../doctor/examine.ts'
 import type { AppTarget, IdentityFacts, KeyFacts, Patient, PatientRole } from '../doctor/facts.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
+import { EdgeBook } from '../link/edge-book.ts'
 import type { EdgeReport } from '../link/edge-sight.ts'
 import type { EgressInput } from '../link/egress.ts'
 import { readKeyFile } from '../link/key-file.ts'
@@ -134,13 +135,18 @@ async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: Giv
   const pin = flags.pin ?? (found ? pinOf(found.rootPem) : key?.pin)
   return {
     patient: {
-      ...{ role: 'connector', stateDir, keyFile, group: config.group },
+      ...{ role: 'connector', stateDir, keyFile, group: config.group ?? (await groupIn(stateDir)) },
       ...{ proxyFile: config.proxyFile, pin, app: flags.app },
       edge: edge && { ...edge, controlPort: config.controlPort },
     },
     given: { ...byRoot, identity, key: facts },
     egress: { flag: flags.proxy ?? config.proxy, file: config.proxyFile },
   }
+}
+
+/** As the control plane said last: it stands where the identity cannot be read, too. */
+async function groupIn(stateDir: string): Promise<string | undefined> {
+  return (await EdgeBook.open(StateDir.at(stateDir), silentLog)).group
 }
 
 async function admitClient(stateDir: string, flags: PatientFlags, byRoot: Given): Promise<Admitted> {

@@ -24,12 +24,13 @@ async function inState(run: (state: StateDir) => Promise<void>): Promise<void> {
 test('what was learned and measured is known after a restart', () =>
   inState(async (state) => {
     const book = await EdgeBook.open(state, silentLog)
-    book.learn(EDGES, 'eu')
+    book.learn(EDGES, { region: 'eu', group: 'dc1' })
+    book.learn(EDGES) // the list has changed: where it stands has not
     book.reached('edg_a', 2000)
     await book.settled()
     const again = await EdgeBook.open(state, silentLog)
     assert.deepEqual(again.edges, EDGES)
-    assert.equal(again.region, 'eu')
+    assert.deepEqual([again.region, again.group], ['eu', 'dc1'])
     assert.equal(again.reachedUs('edg_a'), 2000)
     assert.equal(again.reachedUs('edg_b'), undefined)
   }))
@@ -38,7 +39,7 @@ test('a distance is forgotten after a month, and with its edge', () =>
   inState(async (state) => {
     let nowMs = 1_000_000
     const book = await EdgeBook.open(state, silentLog, () => nowMs)
-    book.learn(EDGES, '')
+    book.learn(EDGES, { region: '' })
     book.reached('edg_a', 2000)
     book.reached('edg_b', 3000)
     book.learn(EDGES.slice(0, 1))
@@ -51,7 +52,7 @@ test('a distance is forgotten after a month, and with its edge', () =>
 test('the file is not written at every measurement', () =>
   inState(async (state) => {
     const book = await EdgeBook.open(state, silentLog)
-    book.learn(EDGES, '')
+    book.learn(EDGES, { region: '' })
     book.reached('edg_a', 10_000)
     await book.settled()
     await state.remove('edges.json')

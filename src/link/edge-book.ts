@@ -1,6 +1,6 @@
 /**
- * What an agent knows of edges, kept in STATE/edges.json for its next start: the list that the control plane gave, and
- * how far each was when it last answered. A cache: lost or damaged, it is learned anew.
+ * What an agent knows of edges, kept in STATE/edges.json for its next start: the list that the control plane gave, where the
+ * agent itself is said to be, and how far each edge was when it last answered. A cache: lost or damaged, it is learned anew.
  *
  * @module
  */
@@ -21,6 +21,8 @@ const kept = z.strictObject({
   version: z.literal(1),
   /** Of the agent. */
   region: z.string().max(64),
+  /** Of a connector: the name of its group. */
+  group: z.string().max(256).optional(),
   edges: z.array(knownEdge).max(MAX_EDGES),
   /** By edge id. */
   reached: z.record(z.string(), z.strictObject({ rttUs: z.number(), atMs: z.number() })),
@@ -63,6 +65,10 @@ export class EdgeBook {
     return this.#kept.region
   }
 
+  get group(): string | undefined {
+    return this.#kept.group
+  }
+
   edge(id: string): KnownEdge | undefined {
     return this.#kept.edges.find((edge) => edge.id === id)
   }
@@ -85,13 +91,14 @@ export class EdgeBook {
   }
 
   /** The control plane has said which edges there are. */
-  learn(edges: readonly KnownEdge[], region = this.region): void {
+  learn(edges: readonly KnownEdge[], { region = this.region, group = this.group } = {}): void {
     const ofThese = <T>(all: Readonly<Record<string, T>>) =>
       Object.fromEntries(Object.entries(all).filter(([id]) => edges.some((edge) => edge.id === id)))
     const { reached, worked } = this.#kept
     const next = {
       ...this.#kept,
       region,
+      group,
       edges: [...edges],
       reached: ofThese(reached),
       worked: ofThese(worked),

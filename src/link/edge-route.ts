@@ -139,7 +139,7 @@ export class EdgeRoute implements Disposable {
     this.#sight.inUse = welcome.edge.id
     this.#tried.clear()
     this.#failed.delete(hostPort(this.#target))
-    this.#learn(welcome.edges ?? [], welcome.region ?? '')
+    this.#learn(welcome.edges ?? [], { region: welcome.region ?? '', group: welcome.group })
     if (address !== undefined) this.#o.book.workedAt(welcome.edge.id, address)
     // What was measured a moment ago still holds; where nothing was, the first survey says it.
     this.#sight.tell()
@@ -194,8 +194,8 @@ export class EdgeRoute implements Disposable {
     this.#sight[Symbol.dispose]()
   }
 
-  #learn(edges: readonly KnownEdge[], region?: string): void {
-    this.#o.book.learn(edges, region)
+  #learn(edges: readonly KnownEdge[], place?: { region: string; group?: string }): void {
+    this.#o.book.learn(edges, place)
     for (const { id, out } of edges) if (out === 'draining') this.#o.onDraining?.(id)
   }
 

@@ -35,6 +35,8 @@ const welcome = z.strictObject({
   edges: z.array(knownEdge).max(MAX_EDGES).optional(),
   /** Of the agent, where it is known: for a connector that of its group. */
   region: z.string().max(64).optional(),
+  /** To a connector: the name of its group, for the commands that its machine prints. */
+  group: z.string().max(256).optional(),
   /** To connectors what verifies grants, to edges what verifies tickets. */
   keys: keySet.optional(),
   /** Ids of grants revoked and not yet expired. */

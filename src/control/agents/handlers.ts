@@ -131,6 +131,7 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
     deps.departures.back(id)
     deps.vitals.passed(id, { atMs: nowMs, is: 'connected', address: connected.from })
   }
+  const group = role === 'connector' ? await groupOf(deps, id) : undefined
   const state: Extract<ControlMessage, { type: 'welcome' }> = {
     type: 'welcome',
     agent: id,
@@ -138,7 +139,8 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
     serverTimeMs: nowMs,
     edge: deps.edges.via(connected.via),
     edges: role === 'edge' ? undefined : deps.edges.list(),
-    region: role === 'connector' ? await regionOf(deps, id) : undefined,
+    region: group?.spec.region,
+    group: group?.name,
     keys: keysFor(deps, role),
     revoked: [],
     covers: role === 'client' ? await coversOf(deps, connected) : undefined,
@@ -157,8 +159,7 @@ function keysFor({ grantSets, ticketSets }: HandlerDeps, role: Role): string | u
 }
 
 /** Members of a group share its region. */
-async function regionOf({ store }: HandlerDeps, connector: string): Promise<string | undefined> {
+async function groupOf({ store }: HandlerDeps, connector: string) {
   const record = await store.connectors.byId(connector)
-  const group = record && (await store.objects.find('connector-group', record.groupId))
-  return group?.spec.region
+  return record && (await store.objects.find('connector-group', record.groupId))
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Clients } from './clients.ts'
 import { connected, enrolConnector, enrolDevice, openControl, put } from './control.fixture.ts'
+import { agentHandlers } from './handlers.ts'
 
 test('whoever is let in hears what connectors know of an application that takes connections', async () => {
   await using control = await openControl()
@@ -38,4 +39,14 @@ test('whoever is let in hears what connectors know of an application that takes 
 
   parts.presence.applications.tell({ ...told, ok: false, fault: { ...fault, code: 'APP_REFUSED' } })
   assert.equal(await ask(), undefined, 'that it does not connect, the session itself says')
+})
+
+test('a connector hears the name of its group, for the commands that its machine prints', async () => {
+  await using control = await openControl()
+  const { store, parts } = control
+  const group = await put(store, 'connector-group', 'dc1', { region: 'eu' })
+  const connector = connected('connector', (await enrolConnector(store, group.id, 'dc1-a')).id)
+  const [welcome] = await agentHandlers(parts).welcome(connector)
+  assert.ok(welcome?.type === 'welcome')
+  assert.deepEqual([welcome.group, welcome.region], ['dc1', 'eu'])
 })
