@@ -97,7 +97,10 @@ test('an overload is one line when it begins and one when it ends, with the sess
   }
   await step(50)
   assert.equal(vitals.overload, undefined)
+  await step(55)
+  assert.equal(changes, 1, 'half of it is in use: that is told once')
   for (let i = 0; i < 5; i++) await step(95)
+  assert.equal(changes, 2, 'now it is too much')
   assert.match(vitals.overload!.detail, /^descriptors 95 % \(95 of 100\); since .*; 7 sessions \(web 5\)$/)
   await step(50)
   assert.deepEqual(
@@ -106,7 +109,7 @@ test('an overload is one line when it begins and one when it ends, with the sess
   )
   assert.equal(lines[0]!.code, 'CONNECTOR_OVERLOADED')
   assert.match(lines[1]!.msg, /^No longer overloaded after 25 s: it was descriptors$/)
-  assert.equal(changes, 2)
+  assert.equal(changes, 3)
 })
 
 test('a figure that fills up beside another is a line of its own, and one that is left is none', async () => {

@@ -9,11 +9,20 @@ import { Fault } from '../base/faults.ts'
 import type { FiguresSample } from '../base/figures.ts'
 import type { Log } from '../base/log.ts'
 import { type Leak, suspectLeak } from '../policy/leak.ts'
-import { figureText, firstToFill, judgeOverload, megabytes, type Overload } from '../policy/overload.ts'
+import {
+  figureText,
+  firstToFill,
+  judgeOverload,
+  loadOf,
+  megabytes,
+  type Overload,
+} from '../policy/overload.ts'
 import { MAX_SAMPLES } from '../wire/control.ts'
 import { FiguresReader } from './figures-reader.ts'
 
 export const SAMPLE_MS = 5000
+/** A load that has changed by so much, 0…1, is news. */
+const TOLD_LOAD_STEP = 0.15
 
 export interface VitalsOptions {
   readonly log: Log
@@ -38,6 +47,8 @@ export class Vitals implements Disposable {
   #leak: Leak | undefined
   #filling: string | undefined
   #sampling: Promise<void> | undefined
+  /** As of when control was last told because of it. */
+  #toldLoad = 0
 
   constructor(o: VitalsOptions) {
     this.#o = o
@@ -101,8 +112,15 @@ export class Vitals implements Disposable {
     this.#sayLeak(leak)
     this.#sayFilling()
     const changed = `${overload?.figures}` !== `${this.#overload?.figures}` || !leak !== !this.#leak
-    if (changed) this.onChange?.()
+    if (this.#isOtherLoad(loadOf(figures)) || changed) this.onChange?.()
     this.onSample?.()
+  }
+
+  /** Who is chosen goes by it: a load that has come or gone is told before the next turn. */
+  #isOtherLoad(load: number): boolean {
+    if (Math.abs(load - this.#toldLoad) < TOLD_LOAD_STEP) return false
+    this.#toldLoad = load
+    return true
   }
 
   #sayOverload(before: Overload | undefined): void {

@@ -109,6 +109,29 @@ test('the nearer one is chosen until it is so much fuller that the way is worth 
   )
 })
 
+test('a load that was told before the last eight were sent somewhere does not send all eight to one place', () => {
+  const was = { busy: candidate('a', { load: 0.25 }), idle: candidate('b', { load: 0.02 }) }
+  const sent = { a: 0, b: 0 }
+  let because = ''
+  for (let device = 0; device < 8; device++) {
+    const now = [was.busy, was.idle].map((one) => {
+      const given = sent[one.id as 'a' | 'b']
+      return { ...one, given, sessions: given }
+    })
+    const selection = selectConnector(now)
+    because ||= selection.because
+    sent[selection.chosen!.id as 'a' | 'b']++
+  }
+  assert.ok(sent.a >= 2 && sent.b >= 2, `${sent.a} and ${sent.b}`)
+  assert.equal(because, 'b is at 2 % load, a at 25 % load')
+  const many = candidate('a', { load: 0.1, sessions: 1004, given: 4 })
+  const few = candidate('b', { load: 0.25, sessions: 1000 })
+  assert.equal(selectConnector([many, few]).chosen?.id, 'a', 'one of a thousand brings little')
+  const near = candidate('a', { rttUs: 2000, load: 0.02, sessions: 20, given: 20 })
+  const far = candidate('b', { rttUs: 42_000, load: 0.02 })
+  assert.equal(selectConnector([near, far]).chosen?.id, 'a', 'nobody is sent far away for it')
+})
+
 test('for any candidates: equally far and equally full, the one with the fewest sessions is chosen', () => {
   const one = fc.record({
     rttUs: fc.constant(10_000),

@@ -30,7 +30,9 @@ export interface Candidate {
   }
   /** Open now, and those it was chosen for since it last told. */
   readonly sessions: number
-  /** What its work takes of its machine, 0…1; nothing before it told. */
+  /** Of these, those that its load does not count yet. */
+  readonly given?: number
+  /** What its work took of its machine when it last told, 0…1; nothing before it told. */
   readonly load?: number
   /** It says that it is at the end of what it can carry: which figures. */
   readonly overloaded?: string
@@ -62,6 +64,8 @@ const RTT_STEP_MS = 5
 const LOAD_STEP = 0.1
 /** A connector ten percent fuller is worth this much of the way. */
 const LOAD_STEP_COSTS_MS = 10
+/** What one more is taken to bring: as much as one brings now, within these; the most, where nobody is there yet. */
+const GIVEN_LOAD = { least: 0.005, most: 0.1 } as const
 
 /** Candidates are the members of the connector groups attached to the segment. Pure: the same list, the same answer. */
 export function selectConnector(candidates: readonly Candidate[]): Selection {
@@ -73,8 +77,10 @@ export function selectConnector(candidates: readonly Candidate[]): Selection {
     else excluded.push({ id: candidate.id, name: candidate.name, because })
   }
   const pool = bestPool(eligible, excluded)
-  const costOf = costAmong(pool)
-  const [chosen, next] = pool.sort(byPreference(costOf))
+  const wayOf = waysAmong(pool)
+  const costOf = (of: Candidate) => wayOf(of) + loadCost(expectedLoad(of))
+  const [chosen] = asNear(pool, wayOf).sort(byPreference(costOf))
+  const [next] = pool.filter((of) => of !== chosen).sort(byPreference(costOf))
   if (chosen === undefined) {
     return { because: candidates.length === 0 ? 'there is no connector' : 'every connector is out', excluded }
   }
@@ -125,18 +131,33 @@ function byPreference(costOf: (of: Candidate) => number) {
     costOf(a) - costOf(b) || a.sessions - b.sessions || (a.id < b.id ? -1 : 1)
 }
 
-/** In milliseconds of way. Where the way to one is not known, ways count for none. */
-function costAmong(pool: readonly Candidate[]): (of: Candidate) => number {
-  const known = pool.every(({ rttUs }) => rttUs !== undefined)
-  return (of) => loadCost(of) + (known ? way(of) : 0)
+/**
+ * The best by what was told, and who is not farther by more than a step of load is worth: among these, and no others,
+ * counts who was sent there since, so that a burst goes to all of them and nobody is sent far away for it.
+ */
+function asNear(pool: readonly Candidate[], wayOf: (of: Candidate) => number): Candidate[] {
+  const [best] = [...pool].sort(byPreference((of) => wayOf(of) + loadCost(of.load ?? 0)))
+  return pool.filter((of) => best !== undefined && wayOf(of) <= wayOf(best) + LOAD_STEP_COSTS_MS)
+}
+
+/** In milliseconds. Where the way to one is not known, ways count for none. */
+function waysAmong(pool: readonly Candidate[]): (of: Candidate) => number {
+  return pool.every(({ rttUs }) => rttUs !== undefined) ? way : () => 0
 }
 
 function way({ rttUs = 0 }: Candidate): number {
   return Math.floor(rttUs / 1000 / RTT_STEP_MS) * RTT_STEP_MS
 }
 
-function loadCost({ load = 0 }: Candidate): number {
+function loadCost(load: number): number {
   return Math.floor(load / LOAD_STEP + 1e-9) * LOAD_STEP_COSTS_MS
+}
+
+/** What it told is of up to half a minute ago: whoever was sent there since would find it busier than that. */
+function expectedLoad({ load = 0, given = 0, sessions }: Candidate): number {
+  const counted = sessions - given
+  const each = counted > 0 ? load / counted : GIVEN_LOAD.most
+  return load + given * Math.min(GIVEN_LOAD.most, Math.max(GIVEN_LOAD.least, each))
 }
 
 function tierText({ failover, overloaded }: Candidate): string {
@@ -153,8 +174,9 @@ function reason(chosen: Candidate, next: Candidate | undefined, costOf: (of: Can
   return `${chosen.name} has ${chosen.sessions} sessions, ${next.name} has ${next.sessions}`
 }
 
-function placeText({ rttUs, load }: Candidate): string {
+function placeText({ rttUs, load, given = 0 }: Candidate): string {
   const away = rttUs === undefined ? undefined : `${Math.round(rttUs / 1000)} ms away`
-  const loaded = load === undefined ? undefined : `at ${Math.round(load * 100)} % load`
+  const since = given === 0 ? '' : ` and ${given} more since`
+  const loaded = load === undefined ? undefined : `at ${Math.round(load * 100)} % load${since}`
   return [away, loaded].filter((text) => text !== undefined).join(' ') || 'not measured'
 }

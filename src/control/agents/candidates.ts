@@ -33,6 +33,7 @@ export function candidatesOf(
       state: member.enabled ? (connected?.state ?? 'disconnected') : 'disabled',
       left: left && { atMs: left.atMs, orderly: left.orderly, why: left.parting?.why, lost: left.lost },
       sessions: sessions + given,
+      given,
       load: figures && loadOf(figures),
       overloaded: overload?.detail.split('; since')[0],
       rttUs: client && connected && pathRttUs(client.edges, connected.edges),

@@ -112,6 +112,7 @@ export const CANDIDATE: Readonly<Record<keyof Candidate, Input>> = {
   state: { claimOf: 'connector', gains: SHARE },
   left: 'control',
   sessions: { claimOf: 'connector', gains: SHARE },
+  given: 'control',
   load: { claimOf: 'connector', gains: SHARE },
   overloaded: { claimOf: 'connector', gains: SHARE },
   rttUs: { claimOf: 'client and connector', gains: SHARE },
