@@ -113,7 +113,7 @@ export class EdgeDaemon {
 
   /** @returns The identity whose certificate has ended, once there is a key to come back with. */
   async #run(state: StateDir, egress: Egress, signal: AbortSignal): Promise<EdgeIdentity | undefined> {
-    const { listen, controlPort, limits, log } = this.#o
+    const { listen, controlPort, balancers, limits, log } = this.#o
     const identity = this.#identity!
     const home: EdgeAddress = this.#o.home ?? identity.home
     const known = new KnownKeys({ purpose: 'ticket', log })
@@ -122,7 +122,7 @@ export class EdgeDaemon {
     const over = new AbortController()
     this.#registry.clear()
     await using edge = new Edge({
-      ...{ listen, controlPort, credentials: this.#credentials!, authority, log, limits },
+      ...{ listen, controlPort, balancers, credentials: this.#credentials!, authority, log, limits },
       clock: this.#clock,
       home: { home, egress },
       registry: this.#registry,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cidr } from '../api/fields.ts'
 import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
@@ -6,6 +7,8 @@ import type { EdgeLimits } from '../link/limits.ts'
 import type { Examine } from '../link/self-examination.ts'
 
 const path = z.string().min(1).max(4096)
+/** Networks of balancers that send the PROXY protocol: from them, and from nobody else, it is expected. */
+export const balancers = z.array(cidr).max(64).default([])
 
 /** /etc/backstitch/edge.yaml. Every key has a default: an empty or absent file is a whole configuration. */
 const edgeConfig = z.strictObject({
@@ -17,6 +20,7 @@ const edgeConfig = z.strictObject({
   listen: z.string().min(3).max(300).default('0.0.0.0:443'),
   /** A second port for control connections of agents only; they fall back to that of `listen`. */
   controlPort: z.number().int().min(1).max(65_535).optional(),
+  balancers,
   /** Home edge to use instead of the one that the key names. */
   home: z
     .strictObject({

@@ -11,7 +11,9 @@ import type { Kind } from '../link/arrival.ts'
 import type { Credentials } from '../link/credentials.ts'
 import { DescriptorReserve } from '../link/descriptor-reserve.ts'
 import { DEFAULT_LIMITS, type EdgeLimits } from '../link/limits.ts'
+import { takeProxyHeader } from '../link/proxy-protocol.ts'
 import type { Peer } from '../pki/verify.ts'
+import { addressBytes, type Network, networkHas, readNetwork } from '../policy/address.ts'
 import { Dispatch } from './dispatch.ts'
 import type { EdgeAuthority } from './edge-authority.ts'
 import { listenOn } from './listen-on.ts'
@@ -28,6 +30,8 @@ export interface EdgeOptions {
   readonly listen: { readonly host: string; readonly port: number }
   /** A second port for control connections of agents only; everything comes by the first one, too. */
   readonly controlPort?: number
+  /** Networks of balancers: what comes from them begins with whose connection it is. */
+  readonly balancers?: readonly string[]
   /** Identity of role `edge`. */
   readonly credentials: Credentials
   readonly authority: EdgeAuthority
@@ -73,6 +77,7 @@ export class Edge implements AsyncDisposable {
   readonly #relays: Relays
   readonly #dispatch: Dispatch
   readonly #sockets = new Set<net.Socket>()
+  readonly #balancers: readonly Network[]
   #credentials: Credentials
   #draining = false
 
@@ -92,6 +97,7 @@ export class Edge implements AsyncDisposable {
   constructor(options: EdgeOptions) {
     const { log, clock = systemClock, registry = new Registry() } = options
     this.#o = options
+    this.#balancers = (options.balancers ?? []).map(readNetwork)
     this.#credentials = options.credentials
     const credentials = () => this.#credentials
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
@@ -215,15 +221,17 @@ export class Edge implements AsyncDisposable {
       this.#sockets.delete(socket)
       visit.left()
     })
-    const from = socket.remoteAddress
+    const by = socket.remoteAddress
     this.#serve(socket, visit, only).catch((thrown: unknown) => {
       socket.destroy()
       const fault = asFault(thrown)
       // Agents measure how far an edge is by connections that they make for nothing else.
       if (fault.seen.silent === true) return
       this.#metrics.refused(fault.code)
+      const { remoteAddress: from = by } = socket
       const fields = { event: 'edge.refused', code: fault.code, from, seen: fault.seen }
       if (fault.code === 'INTERNAL') this.#o.log.error({ ...fields, err: thrown }, fault.detail)
+      else if (fault.seen.balancer === true) this.#o.log.warn(fields, fault.detail)
       else this.#o.log.info(fields, fault.detail)
     })
   }
@@ -231,22 +239,39 @@ export class Edge implements AsyncDisposable {
   #enter(socket: net.Socket): Visit | Fault {
     try {
       this.#descriptors.admit(socket)
-      return this.#admission.enter(socket.remoteAddress ?? '')
+      return this.#admission.enter(socket.remoteAddress ?? '', this.#isBalancer(socket))
     } catch (thrown) {
       return asFault(thrown)
     }
+  }
+
+  #isBalancer({ remoteAddress = '' }: net.Socket): boolean {
+    if (this.#balancers.length === 0) return false
+    const bytes = addressBytes(remoteAddress)
+    return bytes !== undefined && this.#balancers.some((network) => networkHas(network, bytes))
   }
 
   async #serve(socket: net.Socket, visit: Visit, only?: Kind): Promise<void> {
     const started = performance.now()
     const { handshakeMs } = this.#limits
     using limit = deadline(handshakeMs, 'HANDSHAKE_TIMEOUT', 'a peer did not finish its handshake')
+    if (this.#isBalancer(socket)) await takeOrigin(socket, visit, limit)
     const kind = await this.#dispatch.take(socket, limit, only)
     // What a remote edge passes on counts at the control plane, for who is behind it and not for that edge.
     if (kind === 'relay') visit.left()
     else visit.settled()
     this.#metrics.handshakeDone(kind, performance.now() - started)
   }
+}
+
+/** From here on the connection is that of whom the balancer names: for logs, counts, limits, and the control plane. */
+async function takeOrigin(socket: net.Socket, visit: Visit, signal: AbortSignal): Promise<void> {
+  const from = await takeProxyHeader(socket, signal)
+  if (from !== undefined) {
+    const { address, port } = from
+    Object.defineProperties(socket, { remoteAddress: { value: address }, remotePort: { value: port } })
+  }
+  visit.isBehind(socket.remoteAddress ?? '')
 }
 
 function ignore(): void {}

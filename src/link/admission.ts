@@ -25,6 +25,8 @@ export interface Visit {
   settled(): void
   /** `edge` says that it is really from this address: it counts for both from now on. @throws {Fault} EDGE_BUSY. */
   isFrom(address: string, edge: string): void
+  /** A balancer says that it is really from this address: it counts as if it had come directly. @throws {Fault} EDGE_BUSY. */
+  isBehind(address: string): void
   /** The connection is gone, or counts elsewhere. */
   left(): void
 }
@@ -61,21 +63,31 @@ export class Admission {
     return this.#total.handshakes
   }
 
-  /** @throws {Fault} EDGE_BUSY saying who is at which limit. */
-  enter(address: string): Visit {
-    const direct = { key: 'direct', who: 'all who come directly', connections: this.#direct }
-    let place = this.#place([
-      this.#ofAddress(addressKey(address), address),
-      { ...direct, handshakes: Number.POSITIVE_INFINITY },
-    ])
+  /**
+   * @param isBalancer It will say whose connection it is: until then it has no share of its own.
+   * @throws {Fault} EDGE_BUSY saying who is at which limit.
+   */
+  enter(address: string, isBalancer = false): Visit {
+    let place = this.#place(isBalancer ? [this.#allDirect] : this.#ofDirect(address))
+    const moveTo = (accounts: readonly Account[]) => {
+      place.left()
+      place = this.#place(accounts)
+    }
     return {
       settled: () => place.settled(),
       left: () => place.left(),
-      isFrom: (other, edge) => {
-        place.left()
-        place = this.#place(this.#ofEdge(other, edge))
-      },
+      isFrom: (other, edge) => moveTo(this.#ofEdge(other, edge)),
+      isBehind: (other) => moveTo(this.#ofDirect(other)),
     }
+  }
+
+  get #allDirect(): Account {
+    const handshakes = Number.POSITIVE_INFINITY
+    return { key: 'direct', who: 'all who come directly', connections: this.#direct, handshakes }
+  }
+
+  #ofDirect(address: string): Account[] {
+    return [this.#ofAddress(addressKey(address), address), this.#allDirect]
   }
 
   #ofAddress(key: string, who: string): Account {

@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import { getExtensionData, readTlsClientHello } from 'read-tls-client-hello'
 import { Fault } from '../base/faults.ts'
 import { HelloReader, notTls } from './hello-reader.ts'
+import { beginsAsProxyProtocol } from './proxy-protocol.ts'
 import { readable } from './read-exactly.ts'
 
 const RECORD_HEADER_BYTES = 5
@@ -34,6 +35,7 @@ export async function peekClientHello(socket: net.Socket, signal: AbortSignal): 
     const piece = socket.read() as Buffer | null
     if (piece !== null) {
       pieces.push(piece)
+      if (pieces.length === 1 && beginsAsProxyProtocol(piece)) throw unnamedBalancer(socket)
       hello = reader.take(piece)
     } else if (socket.readableEnded || socket.destroyed) {
       throw gone(undefined, pieces.length)
@@ -59,6 +61,12 @@ async function alpnOf(hello: Buffer): Promise<readonly string[]> {
   } catch (cause) {
     throw notTls('a malformed ClientHello', cause)
   }
+}
+
+/** Whoever may say who somebody is, is named: else everybody could. */
+function unnamedBalancer({ remoteAddress: from }: net.Socket): Fault {
+  const detail = `a PROXY protocol header comes from ${from}, which is no balancer of this edge: name it in "balancers", or switch it off there`
+  return new Fault('PROTOCOL_ERROR', detail, { hop: 'edge', seen: { balancer: true } })
 }
 
 function gone(cause: unknown, pieces: number): Fault {

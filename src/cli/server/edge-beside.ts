@@ -11,6 +11,7 @@ export function edgeBeside(o: ServerOptions): Omit<EdgeDaemonOptions, 'log'> {
     keyFile: edgeKey,
     listen: o.listen,
     controlPort: o.controlPort,
+    balancers: [...(o.balancers ?? [])],
     home: { host: o.publicHost, port: o.listen.port, socket: controlSocket },
     // There is no network between the two, whatever is set for this machine.
     env: {},

@@ -4,6 +4,7 @@ import { readConfigOr } from '../../base/config.ts'
 import { Fault } from '../../base/faults.ts'
 import { SIGN_IN_MS } from '../../control/agents/sign-in.ts'
 import { RETENTION, type Retention } from '../../control/retention.ts'
+import { balancers } from '../../edge/edge-options.ts'
 import { readHostPort } from '../globals.ts'
 import { type OwnCertificate, readOwnCertificate } from './own-certificate.ts'
 
@@ -20,6 +21,7 @@ const serverConfig = z.strictObject({
   listen: z.string().min(3).max(300).default('0.0.0.0:443'),
   /** A second port for control connections of agents only; they fall back to that of `listen`. */
   controlPort: z.number().int().min(1).max(65_535).optional(),
+  balancers,
   /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
   publicHost: z.string().min(1).max(253).optional(),
   /** Certificate chain and key for people and tools, PEM; made and kept by the server when absent. */
@@ -63,6 +65,7 @@ export interface ServerOptions {
   readonly stateDir: string
   readonly listen: { readonly host: string; readonly port: number }
   readonly controlPort?: number
+  readonly balancers?: readonly string[]
   readonly publicHost: string
   readonly drainSeconds: number
   readonly retention?: Partial<Retention>
@@ -92,6 +95,7 @@ export async function serverOptions(flags: ServerFlags): Promise<ServerOptions> 
     stateDir: path.resolve(flags.state ?? config.stateDir),
     listen,
     controlPort: flags.controlPort ?? config.controlPort,
+    balancers: config.balancers,
     publicHost: publicHost ?? listen.host,
     drainSeconds: flags.drain ?? config.drainSeconds,
     retention: config.retention,
