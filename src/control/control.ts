@@ -7,6 +7,7 @@ import { VERSION } from '../base/version.ts'
 import { atEachMark, everyPeriod } from '../base/wall-clock.ts'
 import type { ControlEnd } from '../link/control-channel.ts'
 import type { Credentials } from '../link/credentials.ts'
+import { hostPort } from '../link/egress.ts'
 import { formatProvisioningKey } from '../pki/provisioning-key.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { Store } from '../store/store.ts'
@@ -78,7 +79,7 @@ export class Control implements Desk, AsyncDisposable {
       formatKey(secret) {
         const fault = notReady()
         if (fault !== undefined) throw fault
-        const { host: edgeHost, port: edgePort } = home
+        const { host: edgeHost, port: edgePort } = edges.via(home.id)
         return formatProvisioningKey({ edgeHost, edgePort, secret, pin: parts.authority.pin })
       },
       notReady,
@@ -182,13 +183,29 @@ export class Control implements Desk, AsyncDisposable {
     })
   }
 
-  /** Agents are sent to this port from now on. */
+  /** Where agents are sent for the edge beside this control plane. */
+  get edgeAddress(): { readonly host: string; readonly port: number } {
+    const { edges, home } = this.#parts
+    return edges.via(home.id)
+  }
+
+  /** Agents are sent to this port from now on, unless another address was declared since the server last said one. */
   async edgeListens(port: number): Promise<void> {
-    const { home, store } = this.#parts
+    const { home, store, log } = this.#parts
     home.port = port
-    const { description, region, addresses } = (await store.objects.get('edge', home.id)).spec
-    const spec = { description, enabled: true, host: home.host, port, region, addresses }
-    await store.objects.put({ kind: 'edge', id: home.id, name: HOME_EDGE, spec })
+    const { host } = home
+    await store.transaction(async (tx) => {
+      const { spec } = await tx.objects.get('edge', home.id)
+      const [own, declared] = [hostPort({ host, port }), hostPort(spec)]
+      const said = await tx.edges.said()
+      const isDeclared = said !== undefined && declared !== said && declared !== own
+      if (isDeclared) log.warn({ event: 'edge.declared', declared, own }, declaredText(declared, own))
+      const { description, region, addresses } = spec
+      const at = isDeclared ? { host: spec.host, port: spec.port } : { host, port }
+      const put = { description, enabled: true, ...at, region, addresses }
+      await tx.objects.put({ kind: 'edge', id: home.id, name: HOME_EDGE, spec: put })
+      await tx.edges.say(own)
+    })
     await this.#changes.edgesChanged()
   }
 
@@ -209,6 +226,10 @@ export class Control implements Desk, AsyncDisposable {
   #every(intervalMs: number, work: () => void): void {
     this.#owned.adopt(setInterval(work, intervalMs).unref(), clearInterval)
   }
+}
+
+function declaredText(declared: string, own: string): string {
+  return `agents are sent to ${declared}, as edge ${HOME_EDGE} declares; the settings of this server say ${own}`
 }
 
 /** The directory is ours alone while this is held. A disk without space is no reason not to decide. */

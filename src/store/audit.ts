@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { CHAIN_START, type ChainEnd, type ChainRow, hashOf, whyBroken } from './audit-chain.ts'
 import { type AuditFilter, auditRows } from './audit-list.ts'
+import { setMeta } from './meta.ts'
 import type { Page, PageQuery } from './page.ts'
 import type { Scope } from './scope.ts'
 
@@ -195,12 +196,7 @@ async function readEnd(db: Scope['db'], key: string): Promise<ChainEnd | undefin
 }
 
 async function writeEnd(db: Scope['db'], key: string, { seq, hash }: ChainEnd): Promise<void> {
-  const value = `${seq}:${hash}`
-  await db
-    .insertInto('meta')
-    .values({ key, value })
-    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-    .execute()
+  await setMeta(db, key, `${seq}:${hash}`)
 }
 
 function fromRow(row: ChainRow): AuditRecord {

@@ -1,5 +1,6 @@
 import { Fault } from '../base/faults.ts'
 import type { HeldCertificate, HostFacts } from './identity.ts'
+import { setMeta } from './meta.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
@@ -18,11 +19,24 @@ export interface EdgeIdentity extends HeldCertificate {
 
 export type NewEdgeIdentity = Omit<EdgeIdentity, 'enrolledMs' | 'lastSeenMs'>
 
+const HOME_SAID = 'home_edge_said'
+
 export class EdgeIdentities {
   readonly #scope: Scope
 
   constructor(scope: Scope) {
     this.#scope = scope
+  }
+
+  /** The address, HOST:PORT, that the server last gave the edge beside it; what is there now may be declared since. */
+  async said(): Promise<string | undefined> {
+    const { db } = this.#scope
+    return (await db.selectFrom('meta').select('value').where('key', '=', HOME_SAID).executeTakeFirst())
+      ?.value
+  }
+
+  async say(address: string): Promise<void> {
+    await setMeta(this.#scope.db, HOME_SAID, address)
   }
 
   async byId(id: string): Promise<EdgeIdentity | undefined> {

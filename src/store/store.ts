@@ -22,6 +22,7 @@ import { Devices } from './devices.ts'
 import { EdgeIdentities } from './edge-identities.ts'
 import { Idempotency } from './idempotency.ts'
 import { ProvisioningKeys } from './keys.ts'
+import { setMeta } from './meta.ts'
 import { migrate, type SchemaState, schemaState } from './migrate.ts'
 import { Objects } from './objects.ts'
 import { OutageRecords } from './outages.ts'
@@ -268,14 +269,6 @@ async function bumpPolicy(db: Kysely<Tables>): Promise<number> {
   const version = (await policyVersion(db)) + 1
   await setMeta(db, POLICY_VERSION, String(version))
   return version
-}
-
-async function setMeta(db: Kysely<Tables>, key: string, value: string): Promise<void> {
-  await db
-    .insertInto('meta')
-    .values({ key, value })
-    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-    .execute()
 }
 
 /** The same answer for everybody who asks within `forMs`. */

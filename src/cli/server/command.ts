@@ -26,6 +26,11 @@ export function addServer(program: Command): void {
       ),
     )
     .addOption(
+      new Option('--public-port <port>', 'port that agents reach it by, where it is mapped to another')
+        .env('BACKSTITCH_PUBLIC_PORT')
+        .argParser(parsePort),
+    )
+    .addOption(
       new Option('--drain <seconds>', 'how long open tunnels may go on after a stop').argParser(parseSeconds),
     )
     .addHelpText(

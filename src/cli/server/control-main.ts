@@ -34,7 +34,7 @@ async function obey(order: Order): Promise<void> {
     const part = await opened!
     const { control, front } = part
     const tell = () => introduce(control, options, { port: order.port, fingerprint: front.fingerprint })
-    await control.edgeListens(order.port)
+    await control.edgeListens(options.publicPort ?? order.port)
     supervisor.tell({ is: 'ready', facts: await tell() })
     part.onShown = () => {
       tell().catch((error: unknown) =>

@@ -49,11 +49,11 @@ export class ControlPart implements AsyncDisposable {
       await Control.open({
         ...{ stateDir: o.stateDir, log: o.log, clock: o.clock, registry },
         ...{ retention: o.retention, signInMs: o.signInMs },
-        edge: { host: o.publicHost, port: o.listen.port },
+        edge: { host: o.publicHost, port: o.publicPort ?? o.listen.port },
         edgeMetrics: () => edgeMetrics(files.edgeStatus),
       }),
     )
-    const names = [...new Set([o.publicHost, 'localhost', '127.0.0.1'])]
+    const names = [...new Set([o.publicHost, control.edgeAddress.host, 'localhost', '127.0.0.1'])]
     const clock = o.clock ?? systemClock
     const kept = () => keepPublicCertificate(path.join(o.stateDir, 'public'), names, clock.nowMs())
     const front = opening.use(

@@ -12,7 +12,7 @@ export function edgeBeside(o: ServerOptions): Omit<EdgeDaemonOptions, 'log'> {
     listen: o.listen,
     controlPort: o.controlPort,
     balancers: [...(o.balancers ?? [])],
-    home: { host: o.publicHost, port: o.listen.port, socket: controlSocket },
+    home: { host: o.publicHost, port: o.publicPort ?? o.listen.port, socket: controlSocket },
     // There is no network between the two, whatever is set for this machine.
     env: {},
     proxyFile: path.join(edge, 'proxy'),

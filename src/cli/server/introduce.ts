@@ -4,6 +4,7 @@ import { newId } from '../../base/ids.ts'
 import { VERSION } from '../../base/version.ts'
 import type { Control } from '../../control/control.ts'
 import { createToken } from '../../control/rest/auth.ts'
+import { hostPort } from '../../link/egress.ts'
 import { writeContext, writeToken, writeTokenServer } from '../context.ts'
 import { filesOf } from './files.ts'
 import type { ServerFacts } from './messages.ts'
@@ -12,10 +13,10 @@ import type { ServerOptions } from './options.ts'
 /** Writes down, for people and tools on this machine, how the server is reached, and the token of the first run. */
 export async function introduce(
   control: Control,
-  { stateDir, publicHost, listen }: ServerOptions,
+  { stateDir, listen }: ServerOptions,
   { port, fingerprint }: { port: number; fingerprint: string },
 ): Promise<ServerFacts> {
-  const at = `${hostInUrl(publicHost)}:${port}`
+  const at = hostPort(control.edgeAddress)
   const { context, adminSocket } = filesOf(stateDir)
   const token = await adminToken(control, context)
   const tokenFile = 'admin.token'

@@ -24,6 +24,8 @@ const serverConfig = z.strictObject({
   balancers,
   /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
   publicHost: z.string().min(1).max(253).optional(),
+  /** The port they reach it by, where something on the way maps it to that of `listen`. */
+  publicPort: z.number().int().min(1).max(65_535).optional(),
   /** Certificate chain and key for people and tools, PEM; made and kept by the server when absent. */
   publicCertificate: z.strictObject({ certFile: filePath, keyFile: filePath }).optional(),
   /** How long what was seen is kept, in days. */
@@ -56,6 +58,7 @@ export interface ServerFlags {
   readonly listen?: string
   readonly controlPort?: number
   readonly publicHost?: string
+  readonly publicPort?: number
   readonly drain?: number
 }
 
@@ -67,6 +70,8 @@ export interface ServerOptions {
   readonly controlPort?: number
   readonly balancers?: readonly string[]
   readonly publicHost: string
+  /** As of `listen` where there is none. */
+  readonly publicPort?: number
   readonly drainSeconds: number
   readonly retention?: Partial<Retention>
   readonly signInMs?: number
@@ -97,6 +102,7 @@ export async function serverOptions(flags: ServerFlags): Promise<ServerOptions> 
     controlPort: flags.controlPort ?? config.controlPort,
     balancers: config.balancers,
     publicHost: publicHost ?? listen.host,
+    publicPort: flags.publicPort ?? config.publicPort,
     drainSeconds: flags.drain ?? config.drainSeconds,
     retention: config.retention,
     signInMs: config.signInHours * HOUR_MS,
