@@ -8,20 +8,26 @@ import { isSignedIn, shutOut, signedOut } from './agents/admitted.ts'
 import { reevaluate } from './agents/reevaluate.ts'
 import type { Parts } from './parts.ts'
 
+export interface ChangesHear {
+  /** A connector, device or edge was disabled or deleted. */
+  ended(id: string): void
+  /** The edge beside this control plane is reached at another address. */
+  homeMoved(): void
+}
+
 /** What follows from each change: live grants are asked about again, and whoever was shut out loses its connections. */
 export class Changes implements Disposable {
   readonly #parts: Parts
-  readonly #onEnded: (id: string) => void
+  readonly #on: ChangesHear
   readonly #look: Rerun
   readonly #probes: Rerun
   /** Changes of identities that are being followed. */
   readonly #following = new Set<Promise<void>>()
   readonly #owned = new DisposableStack()
 
-  /** @param onEnded Called when a connector, device or edge was disabled or deleted. */
-  constructor(parts: Parts, onEnded: (id: string) => void) {
+  constructor(parts: Parts, on: ChangesHear) {
     this.#parts = parts
-    this.#onEnded = onEnded
+    this.#on = on
     this.#look = this.#background(
       'policy.reevaluate-failed',
       'live grants could not be checked',
@@ -77,7 +83,7 @@ export class Changes implements Disposable {
       )) {
         sayGoodbye(channel, fault)
       }
-      this.#onEnded(id)
+      this.#on.ended(id)
       news.ended(id)
     } catch (error) {
       log.error(
@@ -102,13 +108,16 @@ export class Changes implements Disposable {
 
   /** An edge was enrolled, changed or deleted: one that is no more loses its connection. */
   async edgesChanged(): Promise<void> {
-    const { edges, presence, news } = this.#parts
+    const { edges, presence, news, home } = this.#parts
+    const before = edges.via(home.id)
     await edges.refresh()
+    const now = edges.via(home.id)
+    if (now.host !== before.host || now.port !== before.port) this.#on.homeMoved()
     for (const { peer, channel } of presence.edges()) {
       const { id } = peer.identity
       if (edges.admits(peer)) continue
       sayGoodbye(channel, new Fault('IDENTITY_REVOKED', `edge ${id} was disabled, deleted or enrolled anew`))
-      this.#onEnded(id)
+      this.#on.ended(id)
     }
     news.listChanged()
   }

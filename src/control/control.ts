@@ -43,6 +43,8 @@ const VANISHED_MS = 30_000
 export class Control implements Desk, AsyncDisposable {
   /** Called when a connector, device or edge was disabled or deleted: the front cuts what it serves for it. */
   onIdentityEnded: ((id: string) => void) | undefined
+  /** Called when the edge beside it is reached at another address than before. */
+  onHomeMoved: (() => void) | undefined
   readonly #parts: Parts
   readonly #hub: Hub
   readonly #changes: Changes
@@ -84,7 +86,12 @@ export class Control implements Desk, AsyncDisposable {
       },
       notReady,
     })
-    this.#changes = this.#owned.use(new Changes(parts, (id) => this.onIdentityEnded?.(id)))
+    this.#changes = this.#owned.use(
+      new Changes(parts, {
+        ended: (id) => this.onIdentityEnded?.(id),
+        homeMoved: () => this.onHomeMoved?.(),
+      }),
+    )
     this.#owned.use(
       store.bus.subscribe('revoked', ({ serials }) => {
         for (const serial of serials) revokedSerials.add(serial)

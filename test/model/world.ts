@@ -65,7 +65,7 @@ export class World implements AsyncDisposable {
     this.#rest = rest
     this.#owned = owned
     this.#hub = new Hub({ ...parts, handlers: agentHandlers(parts) })
-    this.#changes = owned.use(new Changes(parts, (id) => this.#cutPipes(id)))
+    this.#changes = owned.use(new Changes(parts, { ended: (id) => this.#cutPipes(id), homeMoved() {} }))
   }
 
   get sessions(): ModelSession[] {

@@ -36,7 +36,7 @@ const METRICS_MS = 2000
 export class ControlPart implements AsyncDisposable {
   readonly control: Control
   readonly front: Front
-  /** Called when another certificate is shown to people and tools. */
+  /** Called when another certificate is shown to people and tools, or they come by another address. */
   onShown: (() => void) | undefined
   readonly #owned: AsyncDisposableStack
 
@@ -90,6 +90,7 @@ export class ControlPart implements AsyncDisposable {
     opening.use(everyPeriod(RENEW_MS, renew, o.clock))
     opening.use(watchLoop(o.log, registry))
     const part = new ControlPart(control, front, opening.move())
+    control.onHomeMoved = () => part.onShown?.()
     const own = o.publicCertificate
     if (own === undefined) part.#keepShown(kept, LOOK_PUBLIC_MS, o)
     else part.#keepShown(rereadOf(own, o.publicHost, clock), LOOK_OWN_MS, o)
