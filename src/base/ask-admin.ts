@@ -10,10 +10,11 @@ export interface AskedBy {
 
 /** The command by which an admin sees more of what a user was refused; nothing where an admin sees no more than the user. */
 export function askAdmin(
-  { hop, seen }: Pick<Fault, 'hop' | 'seen'>,
+  { code, hop, seen }: Pick<Fault, 'code' | 'hop' | 'seen'>,
   { user, to }: AskedBy,
 ): string | undefined {
   if (typeof seen.denial === 'string') return `backstitch describe denial ${shellWord(seen.denial)}`
-  if (hop === 'client' || user === undefined || to === undefined) return undefined
+  if (hop === 'client' || code === 'CONTROL_UNREACHABLE' || user === undefined || to === undefined)
+    return undefined
   return `backstitch trace ${shellWord(user)} ${shellWord(to)}`
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Fault } from './faults.ts'
+import { FAULTS, type Fault, isFaultCode } from './faults.ts'
 
 export interface CaseWords {
   readonly cause: string
@@ -12,7 +12,16 @@ export interface CaseWords {
 
 /** Nothing: the row says it. */
 export function caseOf({ code, seen }: Pick<Fault, 'code' | 'seen'>): CaseWords | undefined {
+  if (code === 'CONTROL_UNREACHABLE') return controlIsAway(seen)
   return code === 'NO_HEALTHY_CONNECTOR' ? nobodyServes(seen) : undefined
+}
+
+/** What keeps the connection down says more than that it is down. */
+function controlIsAway({ because }: Fault['seen']): CaseWords | undefined {
+  if (typeof because !== 'string' || !isFaultCode(because) || because === 'CONTROL_UNREACHABLE')
+    return undefined
+  const { cause, fix } = FAULTS[because]
+  return { cause: `This device has no connection to the control plane. ${cause}`, fix }
 }
 
 const ENROL =

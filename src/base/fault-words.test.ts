@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { askAdmin } from './ask-admin.ts'
 import { fillIn, PLACEHOLDERS, wordsOf } from './fault-words.ts'
-import { FAULTS, type FaultCode } from './faults.ts'
+import { FAULTS, type Fault, type FaultCode } from './faults.ts'
 
 /** What stands in capitals in a command and is no word of a language or a protocol. */
 const OPEN = /(?<![\w-])[A-Z][A-Z-]*(?![\w-])/g
@@ -54,4 +55,26 @@ test('a name cannot break out of the command that it is filled into', () => {
     fillIn('openssl s_client -connect APP:PORT', { APP: 'fd00::1', PORT: 443 }),
     "openssl s_client -connect '[fd00::1]:443'",
   )
+})
+
+test('where the evidence tells the cases of a row apart, cause and fix are those of the case', () => {
+  const blocked = wordsOf({ code: 'CONTROL_UNREACHABLE', seen: { because: 'EGRESS_BLOCKED', hop: 'edge' } })
+  assert.ok(blocked.cause.endsWith(FAULTS.EGRESS_BLOCKED.cause))
+  assert.equal(blocked.fix, FAULTS.EGRESS_BLOCKED.fix)
+  assert.equal(wordsOf({ code: 'CONTROL_UNREACHABLE', seen: {} }).fix, FAULTS.CONTROL_UNREACHABLE.fix)
+
+  const nobody = (seen: Fault['seen']) => wordsOf({ code: 'NO_HEALTHY_CONNECTOR', seen })
+  assert.match(nobody({ members: ['a: it is draining'] }).fix, /^Bring one of them back/)
+  assert.doesNotMatch(nobody({ members: [], groupName: 'dc1' }).cause, /reason/, 'there is none')
+  const gone = nobody({ members: ['a: an admin deleted it at noon'], deleted: ['a'], groupName: 'dc1' })
+  assert.match(gone.fix, /^Enrol a connector: backstitch key create --group dc1,/)
+})
+
+test('an admin is named where one sees more than the user', () => {
+  const by = { user: 'ada', to: 'wiki:443' }
+  const refused = { code: 'APP_REFUSED', hop: 'application', seen: {} } as const
+  assert.equal(askAdmin(refused, by), 'backstitch trace ada wiki:443')
+  assert.equal(askAdmin({ ...refused, seen: { denial: 'den_1' } }, by), 'backstitch describe denial den_1')
+  assert.equal(askAdmin({ code: 'CONTROL_UNREACHABLE', hop: 'edge', seen: {} }, by), undefined)
+  assert.equal(askAdmin({ code: 'REAUTH_NEEDED', hop: 'client', seen: {} }, by), undefined)
 })

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { type Command, Option } from 'commander'
 import { rfc3339 } from '../base/clock.ts'
 import { DescriptorWatch } from '../base/descriptor-watch.ts'
+import { shellWord } from '../base/fault-words.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import { readStatus } from '../base/status-socket.ts'
@@ -183,7 +184,10 @@ function addForward(client: Command): void {
         client: options,
         listening: (address) => {
           if (globals(command).json) announceJson({ listening: address, to: destination })
-          else announce(`${address} leads to ${destination}. Ctrl-C ends it.`, 2)
+          else {
+            const why = `Where nothing comes through it: backstitch doctor client --app ${shellWord(destination)}`
+            announce(`${address} leads to ${destination}. ${why}. Ctrl-C ends it.`, 2)
+          }
         },
         signal: stop.signal,
       })

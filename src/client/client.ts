@@ -153,7 +153,7 @@ export class Client {
       const { linking } = await this.#start(parts, signal)
       log.info(
         { event: 'client.listening', proxy: this.proxyAddress, version: VERSION },
-        `Client ${VERSION} is listening`,
+        `Client ${VERSION} is listening; programs that speak SOCKS are told a number, backstitch client status says it in words`,
       )
       this.#listening.resolve()
       await Promise.race([untilAborted(signal), linking])

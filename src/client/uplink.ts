@@ -130,9 +130,13 @@ export class Uplink {
       using limit = deadline(WAIT_MS, 'CONTROL_UNREACHABLE', 'the control connection is down')
       await this.#up.pass(limit).catch(() => {
         const because = this.#fault
-        const why = because === undefined ? 'not up yet' : `down: ${because.detail}`
+        const why =
+          because === undefined
+            ? 'not up yet'
+            : `down: ${because.code === 'CONTROL_UNREACHABLE' ? '' : `${because.code}: `}${because.detail}`
         throw new Fault('CONTROL_UNREACHABLE', `the control connection is ${why}`, {
           cause: because,
+          hop: because?.hop,
           seen: because === undefined ? {} : { because: because.code, hop: because.hop },
         })
       })

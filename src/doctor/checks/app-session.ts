@@ -76,7 +76,7 @@ function impaired(
   const { host, port } = session.target
   const { code, hop, detail, seen } = first!
   const { cause, fix } = wordsOf(first!, { APP: host, PORT: port })
-  const admin = askAdmin({ hop, seen: {} }, { user, to: hostPort(session.target) })
+  const admin = askAdmin({ code, hop, seen: {} }, { user, to: hostPort(session.target) })
   return fail(code, {
     hop,
     expected: 'an application that answers whoever asks it, also at length',
