@@ -65,9 +65,23 @@ export class LoneServer {
 
   /** With the token of the first start. */
   post(route: string, body: object): Promise<Answer> {
+    return this.#ask(route, { method: 'POST', headers: this.#headers }, JSON.stringify(body))
+  }
+
+  /** As post. @param more Headers of this request. */
+  put(route: string, body: object, more: Record<string, string>): Promise<Answer> {
+    const headers = { ...this.#headers, ...more }
+    return this.#ask(route, { method: 'PUT', headers }, JSON.stringify(body))
+  }
+
+  /** With the same token. */
+  read(route: string): Promise<Answer> {
+    return this.#ask(route, { headers: this.#headers })
+  }
+
+  get #headers(): Record<string, string> {
     const token = readFileSync(path.join(this.#state, 'admin.token'), 'utf8').trim()
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-    return this.#ask(route, { method: 'POST', headers }, JSON.stringify(body))
+    return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   }
 
   #ask(route: string, more: https.RequestOptions, body?: string): Promise<Answer> {

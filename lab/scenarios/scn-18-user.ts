@@ -6,6 +6,7 @@ import { lint, saidOf } from '../lint.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
 import { ofTheDevice } from './scn-18-device.ts'
+import { declaredInVain } from './scn-18-lint.ts'
 import { unreadable } from './scn-18-unreadable.ts'
 
 /** Nothing is broken between the machines: what the user is told must say whose decision it was. */
@@ -168,6 +169,7 @@ all learns nothing of what there is: the denial that the reply names says the re
       },
     },
     unreadable,
+    ...declaredInVain,
     ...ofTheDevice,
   ],
 }

@@ -364,6 +364,32 @@ export const ILL = {
   upgradeStripped: {
     known: { answer: changed('answer', { upgrade: { status: 400, ours: false, body: 'Bad Request' } }) },
   },
+  edgeGoesSilent: {
+    known: {
+      answer: {
+        ...{ records: [], tookMs: 10_000 },
+        fault: faultOf('CONTROL_UNREACHABLE', 'no answer from edge.example.com:443'),
+      },
+    },
+  },
+  otherEdgeAnswers: {
+    known: {
+      tls: changed('tls', {
+        fault: faultOf('PROTOCOL_ERROR', 'the server does not speak backstitch-control/1'),
+      }),
+    },
+    without: ['answer'],
+  },
+  proxyMalformed: {
+    known: {
+      egress: {
+        fault: faultOf('INVALID', '/etc/backstitch/proxy: no port behind "proxy.example.com"', {
+          seen: { file: '/etc/backstitch/proxy' },
+        }),
+      },
+    },
+    without: ['edgeName', 'tcp', 'dial', ...NO_WAY],
+  },
   clockSlow: {
     known: {
       answer: changed('answer', { slowMs: 312_000 }),

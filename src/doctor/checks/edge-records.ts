@@ -48,6 +48,7 @@ export const upgrade: Check = check({
       const hardly = hardlyWaited('answer', answer.tookMs ?? 0, known)
       if (hardly !== undefined && answer.tookMs !== undefined) return hardly
       return fail(answer.fault.code, {
+        hop: 'edge',
         expected: `an answer of ${edgeText(patient)} to a small request`,
         seen: [answer.fault.detail, gaveUpEarly('answer', answer.tookMs ?? 0, known) ?? ''],
         cause: 'TLS stands and the edge proved itself, and then it says nothing: it hangs or is overloaded.',

@@ -1,7 +1,7 @@
 import type { Fault } from '../../base/faults.ts'
 import type { EdgeAddress } from '../../link/credentials.ts'
 import { egressFor, hostPort } from '../../link/egress.ts'
-import { type Check, check, fail, type Judged, pass } from '../check.ts'
+import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DialFacts, Facts, FactTable, Patient } from '../facts.ts'
 import {
   edgeText,
@@ -134,12 +134,8 @@ function proxyFailure(fault: Fault, { at, source, facts, dial }: Where): Judged 
         cause: `Nobody answers as a proxy at ${at}.`,
         fix: [`nc -zv ${at.replace(/:(\d+)$/, ' $1')}`, `correct the proxy in ${source}, or remove it there`],
       })
-    default:
-      return fail(fault.code, {
-        ...common,
-        seen: [setting, fault.detail, ...attemptsOf(fault)],
-        fix: [`correct the proxy in ${source}, or look at ${at} for why it does not carry ${edge}`],
-      })
+    default: // this process lacked what it takes: the proxy has heard nothing, and is not to blame
+      return unknown(`${setting} was not tried: ${fault.detail}`)
   }
 }
 

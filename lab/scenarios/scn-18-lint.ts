@@ -1,0 +1,117 @@
+import { printed } from '../cures.ts'
+import type { Lab } from '../lab.ts'
+import { lint, saidOf } from '../lint.ts'
+import { HEALTHY } from '../resolver.ts'
+import type { Variant } from '../scenario.ts'
+import { ADDRESS, APP_NAME, APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
+
+/** More than a connector watches, in segments that may name as many each. */
+const WATCHED = [1, 2].map((half) =>
+  Array.from({ length: 251 }, (_, at) => `w${at}.half${half}.dc1.example.com`),
+)
+
+/** What was declared does not do what its author thought; whoever looks at the object is told. */
+function doubtful(
+  [kind, name]: readonly [string, string],
+  o: Pick<Variant, 'name' | 'does' | 'hints' | 'code' | 'seen' | 'inject' | 'cure'> & {
+    readonly gone?: readonly (readonly [string, string])[]
+  },
+): Variant {
+  const { gone = [[kind, name]], ...variant } = o
+  return {
+    ...{ ...variant, hop: 'control', examinedOn: 'edge', examine: (lab) => lint(lab, o.code) },
+    noticed: (lab) => saidOf(lab, kind, name, o.code),
+    async restore(lab) {
+      for (const one of gone) await lab.admin('delete', ...one).catch(() => '')
+    },
+  }
+}
+
+const segment = (name: string, more: object) => ({
+  ...{ kind: 'segment', name, serverGroups: [GROUP] },
+  ...{ tcp: [String(APP_PORT)], addressCidrs: [APP_NETWORK], ...more },
+})
+const watched = (lab: Lab, health: string) =>
+  lab.declare(...WATCHED.map((domains, at) => segment(`watched${at + 1}`, { domains, health })))
+
+export const declaredInVain: readonly Variant[] = [
+  doubtful(['segment', 'app2'], {
+    name: 'two-segments',
+    does: 'a second segment is declared for the name and port that the first has, with rules of its own in mind',
+    hints: ['users get in', 'by which segment?', 'backstitch lint'],
+    code: 'LINT_NAME_IN_TWO_SEGMENTS',
+    seen: [/^segment app claims app\.dc1\.example\.com tcp 8080, too$/],
+    inject: (lab) => lab.declare(segment('app2', { domains: [APP_NAME] })),
+    async cure(lab, finding) {
+      printed(finding, /^Leave the destination in one of them, or give them different ports/)
+      await lab.declare(segment('app2', { domains: [APP_NAME], tcp: ['8443'] }))
+    },
+  }),
+  doubtful(['access-rule', 'not-ada'], {
+    name: 'shadowed',
+    does: 'a rule that shuts out one user is written after the rule that lets everybody in',
+    hints: [
+      'the rule is there, anybody can see it',
+      'and yet the user gets in',
+      'which rule is asked first?',
+    ],
+    code: 'LINT_RULE_SHADOWED',
+    seen: [/^rule all \(order 1\) matches whenever this one \(order 5\) does, and is asked first$/],
+    inject: (lab) =>
+      lab.declare({
+        ...{ kind: 'access-rule', name: 'not-ada', order: 5, action: 'deny' },
+        conditions: { users: ['ada'], segments: ['app'] },
+      }),
+    async cure(lab, finding) {
+      printed(finding, /^Give it a lower order than the rule that is named, or delete it/)
+      await lab.admin('delete', 'access-rule', 'not-ada')
+    },
+  }),
+  doubtful(['access-rule', 'contractors'], {
+    name: 'nobody',
+    does: 'a rule lets in a group of users that nobody is in',
+    hints: ['the rule is there', 'whom does it let in?', 'backstitch describe access-rule contractors'],
+    code: 'LINT_RULE_NEVER_MATCHES',
+    seen: [/^userGroups: contractors: no enabled user is in it$/],
+    gone: [
+      ['access-rule', 'contractors'],
+      ['user-group', 'contractors'],
+    ],
+    inject: (lab) =>
+      lab.declare(
+        { kind: 'user-group', name: 'contractors' },
+        {
+          ...{ kind: 'access-rule', name: 'contractors', order: 0, action: 'allow' },
+          conditions: { userGroups: ['contractors'] },
+        },
+      ),
+    async cure(lab, finding) {
+      printed(finding, /^Correct the condition that is named, or disable or delete the rule/)
+      await lab.admin('delete', 'access-rule', 'contractors')
+    },
+  }),
+  doubtful(['connector-group', GROUP], {
+    name: 'watched',
+    does: `${WATCHED.flat().length} applications are declared to be looked at without pause`,
+    hints: ['most are known to be well', 'of some nobody knows', 'how many does one connector look at?'],
+    code: 'LINT_PROBES_TOO_MANY',
+    seen: [
+      /^2 segments behind it have 502 applications to be checked without pause; a connector checks 500$/,
+    ],
+    gone: [
+      ['segment', 'watched1'],
+      ['segment', 'watched2'],
+    ],
+    async inject(lab) {
+      await lab.resolver.serve({
+        ...HEALTHY,
+        ...Object.fromEntries(WATCHED.flat().map((one) => [one, ADDRESS.app])),
+      })
+      await watched(lab, 'continuous')
+    },
+    async cure(lab, finding) {
+      printed(finding, /^Set health to onAccess on segments that can wait/)
+      await watched(lab, 'onAccess')
+    },
+  }),
+]
