@@ -35,11 +35,11 @@ test('no command that asks the control plane prints what a stranger made a termi
     program: WORD,
   })
   t.after(() => connector.channel[Symbol.asyncDispose]())
-  const fault = { code: 'APP_TLS_NAME', hop: 'application', detail: WORD, seen: { names: [WORD] } } as const
+  const note = { code: 'APP_NAME_WRONG_VIEW', hop: 'dns', detail: WORD } as const
   connector.channel.send({
     ...{ type: 'status', state: 'healthy', sessions: 0, tunnels: 0, cpuPercent: 0, rssBytes: 0 },
-    notes: [fault],
-  } as Parameters<typeof connector.channel.send>[0])
+    notes: [note],
+  })
 
   const client = await RogueAgent.connect(
     place,

@@ -77,8 +77,7 @@ test('DAEMON_UNASKED: who may not ask is not told that no daemon runs, and who a
 }, async (t) => {
   const state = await scratch(t)
   const document = { role: 'connector', version: '1', pid: process.pid, state: 'healthy', stages: [] }
-  const ask = (...before: string[]) =>
-    finish(['env', ...before, PROGRAM, 'status', '--state', state])
+  const ask = (...before: string[]) => finish(['env', ...before, PROGRAM, 'status', '--state', state])
   {
     await using _daemon = await StatusSocket.open(path.join(state, 'status.sock'), () => document)
     const refused = await ask('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups')

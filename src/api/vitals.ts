@@ -17,6 +17,8 @@ export const liveVitals = {
   overload: faultMessage.optional(),
   /** MEMORY_LEAK_SUSPECTED, while it says so. */
   leak: faultMessage.optional(),
+  /** What else it says it serves in spite of: STOOD_STILL, FLAPPING, EDGE_FAR… */
+  notes: z.array(faultMessage).optional(),
 }
 
 const passage = z.object({

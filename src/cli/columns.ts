@@ -16,6 +16,15 @@ const list = (values: unknown) => (Array.isArray(values) && values.length > 0 ? 
 const named = (row: Row, id: string | undefined) => (id === undefined ? undefined : (row.names?.[id] ?? id))
 const namedList = (row: Row, ids: string[] | undefined) => list(ids?.map((id) => named(row, id)))
 
+/** Why a connector is not simply well: applications, and what it says of itself. */
+function whyNot({ overload, leak, notes = [], failing = [] }: Row = {}): string[] {
+  const own = [overload, leak, ...notes].filter((one) => one !== undefined)
+  return [
+    ...failing.map((one: Row) => `${one.host}:${one.port} ${one.code}`),
+    ...new Set(own.map(({ code }) => code)),
+  ]
+}
+
 const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   'connector-group': [
     name,
@@ -63,7 +72,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   connector: [
     name,
     state,
-    ['BECAUSE', (row) => list(row.live?.failing?.map((one: Row) => `${one.host}:${one.port} ${one.code}`))],
+    ['BECAUSE', (row) => list(whyNot(row.live))],
     ['GROUP', (row) => named(row, row.group)],
     ['VERSION', (row) => row.host?.program],
     ['SESSIONS', (row) => row.live?.sessions],

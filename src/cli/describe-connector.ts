@@ -41,8 +41,8 @@ function outageLines(items: readonly OutageResource[]): string[] {
 }
 
 /** What it says is wrong with it while it serves. */
-function concernLines({ overload, leak, failing = [], clockSkewMs = 0 }: Row = {}): string[] {
-  const faults = [overload, leak, ...failing].filter((fault) => fault !== undefined)
+function concernLines({ overload, leak, notes = [], failing = [], clockSkewMs = 0 }: Row = {}): string[] {
+  const faults = [overload, leak, ...notes, ...failing].filter((fault) => fault !== undefined)
   return [
     ...faults.map(({ hop, code, detail, host, port }) =>
       style('yellow', `${hop} ${code}: ${host === undefined ? '' : `${host}:${port}: `}${inLine(detail)}`),
@@ -56,7 +56,7 @@ function concernLines({ overload, leak, failing = [], clockSkewMs = 0 }: Row = {
 /** Sessions by application and ways to edges in words; what is wrong stands above. */
 function liveFields({ live, names = {} }: Row): Row | undefined {
   if (live === undefined) return undefined
-  const { sessionsBy = [], edges = [], overload: _, leak: __, failing: ___, ...fields } = live
+  const { sessionsBy = [], edges = [], overload: _, leak: __, failing: ___, notes: ____, ...fields } = live
   const by = sessionsBy.map(({ segment, sessions }: Row) => `${names[segment] ?? segment} ${sessions}`)
   // Nought is what is there before the first PING.
   const rttUs = fields.rttUs || undefined

@@ -9,6 +9,7 @@ import { type Egress, readEgress } from '../link/egress.ts'
 import { listedFault } from '../link/fault-message.ts'
 import { SelfExamination } from '../link/self-examination.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
+import type { FaultMessage } from '../wire/control.ts'
 import { type ConnectorState, stateOf } from './bring-up.ts'
 import { Control } from './control.ts'
 import { finishEnrolment } from './enrol.ts'
@@ -23,6 +24,7 @@ import { Renewal } from './renewal.ts'
 import { RepairWatch } from './repair-watch.ts'
 import { Services } from './services.ts'
 import { type ConnectorStatus, statusOf } from './status.ts'
+import { notesFor } from './tell-status.ts'
 import { Tunnels } from './tunnels.ts'
 
 const STATUS_SOCKET = 'status.sock'
@@ -45,6 +47,7 @@ export class Connector {
   #egress: Egress | undefined
   #control: Control | undefined
   #draining = false
+  #notesTold = ''
   #healthyMs: number | undefined
   #startToHealthyMs: number | undefined
   #enrolSkewMs: number | undefined
@@ -79,6 +82,7 @@ export class Connector {
       await this.#services.authority.known.keepIn(state)
       await this.#services.reports.keepIn(state.file(RECORDS), 'connector')
       this.#services.watchOutages(() => examination.report())
+      this.#services.onSample = () => this.#tellNotes()
       this.#services.vitals.onChange = () => this.#control?.tell()
       const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
       this.#locker = new Locker(state, machine, log)
@@ -159,6 +163,7 @@ export class Connector {
       examination: this.#examination!,
       log,
       state: () => this.#state(),
+      notes: () => this.#notes(),
       onHealth: (healthy) => this.#health(healthy),
       onRenewed: (renewed) => {
         this.#identity = renewed
@@ -202,14 +207,29 @@ export class Connector {
       history: this.#services.vitals.history,
       sessionsBy: this.#services.active.bySegment(),
       still: this.#services.silence.still,
-      notes: this.#services.notes([
-        this.#locker?.drift,
-        this.#examination?.unwritten,
-        this.#examination?.stoodStill,
-        this.#services.reports.unwritten,
-        ...(this.#control?.route.notes ?? []),
-      ]),
+      notes: this.#notes(),
     })
+  }
+
+  /** What is wrong though it serves. */
+  #notes(): readonly FaultMessage[] {
+    return this.#services.notes([
+      this.#locker?.drift,
+      this.#examination?.unwritten,
+      this.#examination?.stoodStill,
+      this.#services.reports.unwritten,
+      ...(this.#control?.route.notes ?? []),
+    ])
+  }
+
+  /** Control is told at once of a note that is new, or over. */
+  #tellNotes(): void {
+    const codes = notesFor(this.#notes())
+      .map(({ code }) => code)
+      .join()
+    if (codes === this.#notesTold) return
+    this.#notesTold = codes
+    this.#control?.tell()
   }
 
   #document(): ConnectorStatus & { metrics: string } {

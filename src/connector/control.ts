@@ -20,6 +20,7 @@ import type { AskAgain } from '../link/session-reports.ts'
 import {
   type AgentMessage,
   type ControlMessage,
+  type FaultMessage,
   PROTOCOL_VERSION,
   type WatchedApplication,
 } from '../wire/control.ts'
@@ -51,6 +52,8 @@ export interface ControlOptions {
   readonly progress: Progress
   readonly examination: SelfExamination
   readonly log: Log
+  /** What this connector serves in spite of. */
+  readonly notes: () => readonly FaultMessage[]
   readonly state: () => ConnectorState
   /** A canary came through, or was lost for good: called for each. */
   readonly onHealth: (healthy: boolean) => void
@@ -288,7 +291,8 @@ export class Control {
     if (now === 'enrolling' || now === 'disconnected') return
     this.#told = now
     const { active, vitals } = services
-    const facts = { rttUs: this.rttUs, active, vitals, toldMs: this.#toldMs, nowMs: Date.now() }
+    const notes = this.#o.notes()
+    const facts = { rttUs: this.rttUs, active, vitals, notes, toldMs: this.#toldMs, nowMs: Date.now() }
     this.#toldMs = vitals.history.at(-1)?.atMs ?? 0
     this.#send(statusMessage({ state: now, tunnels: tunnels.count, ...facts }))
   }

@@ -46,6 +46,8 @@ export class Services implements StreamServices, AsyncDisposable {
   readonly reports: SessionReports
   readonly active: ActiveSessions
   readonly vitals: Vitals
+  /** After each look at the figures, and at drops. */
+  onSample: (() => void) | undefined
   #flaps: FlapWatch | undefined
 
   constructor(log: Log, look?: LookCloser) {
@@ -78,7 +80,10 @@ export class Services implements StreamServices, AsyncDisposable {
   watchOutages(report: () => OutageReport): void {
     const flaps = new FlapWatch(this.log, report)
     this.#flaps = flaps
-    this.vitals.onSample = () => flaps.look()
+    this.vitals.onSample = () => {
+      flaps.look()
+      this.onSample?.()
+    }
   }
 
   /** What is wrong though it serves. */

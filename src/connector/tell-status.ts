@@ -1,5 +1,14 @@
 import { faultToMessage } from '../link/fault-message.ts'
-import { type AgentMessage, MAX_SESSIONS_BY } from '../wire/control.ts'
+import {
+  type AgentMessage,
+  cutText,
+  type FaultMessage,
+  MAX_NOTE_CHARS,
+  MAX_NOTES,
+  MAX_SESSIONS_BY,
+  NOTE_CODES,
+  type Note,
+} from '../wire/control.ts'
 import type { ActiveSessions } from './active-sessions.ts'
 import type { Vitals } from './vitals.ts'
 
@@ -9,6 +18,8 @@ export interface StatusFacts extends Pick<Status, 'state' | 'tunnels'> {
   readonly rttUs: number | undefined
   readonly active: ActiveSessions
   readonly vitals: Vitals
+  /** What it serves in spite of, as its own status has it. */
+  readonly notes: readonly FaultMessage[]
   /** Control has the samples up to here. */
   readonly toldMs: number
   readonly nowMs: number
@@ -17,6 +28,7 @@ export interface StatusFacts extends Pick<Status, 'state' | 'tunnels'> {
 /** How this connector is, for control; with the figures since it was last told. */
 export function statusMessage(facts: StatusFacts): Status {
   const { state, tunnels, rttUs, active, vitals, toldMs, nowMs } = facts
+  const notes = notesFor(facts.notes)
   const last = vitals.history.at(-1)
   const samples = vitals.history
     .filter(({ atMs }) => atMs > toldMs)
@@ -38,7 +50,20 @@ export function statusMessage(facts: StatusFacts): Status {
       .map(({ segment, sessions }) => ({ segment, sessions })),
     ...(overload === undefined ? {} : { overload: faultToMessage(overload) }),
     ...(leak === undefined ? {} : { leak: faultToMessage(leak) }),
+    ...(notes.length === 0 ? {} : { notes }),
   }
+}
+
+/** Those that control takes, the first few, cut to what it takes. */
+export function notesFor(notes: readonly FaultMessage[]): Note[] {
+  return notes
+    .flatMap(({ code, hop, detail }): Note[] => {
+      const listed = NOTE_CODES.find((one) => one === code)
+      return listed === undefined
+        ? []
+        : [{ code: listed, hop, detail: cutText(detail, MAX_NOTE_CHARS, MAX_NOTE_CHARS) }]
+    })
+    .slice(0, MAX_NOTES)
 }
 
 function withoutMoment<Sample extends { atMs: number; sessions: number }>(sample: Sample) {

@@ -127,12 +127,12 @@ test('what agents say once: reach, status, reports of the doctor', () => {
   const fault = listedFault(evidence(5000))
   isTaken(agentMessage, { type: 'reach', segment: longId, host: nasty(253), port: 1, ok: false, fault })
   const status = agentMessage.options.find(({ shape }) => shape.type.value === 'status')!
-  const { figures, samples, sessionsBy } = status.shape as Record<string, z.ZodType>
-  const told = [figures, samples, sessionsBy].map((schema) => longest(schema!))
+  const { figures, samples, sessionsBy, notes } = status.shape as Record<string, z.ZodType>
+  const told = [figures, samples, sessionsBy, notes].map((schema) => longest(schema!))
   assert.deepEqual([(told[1] as []).length, (told[2] as []).length], [MAX_SAMPLES, MAX_SESSIONS_BY])
   isTaken(agentMessage, {
     ...{ type: 'status', state: 'degraded', sessions: 1, tunnels: 1, cpuPercent: 1, rssBytes: 1 },
-    ...({ figures: told[0], samples: told[1], sessionsBy: told[2] } as object),
+    ...({ figures: told[0], samples: told[1], sessionsBy: told[2], notes: told[3] } as object),
     ...{ overload: faultToMessage(evidence(5000)), leak: faultToMessage(evidence(5000)) },
   })
   const line = nasty(3000)

@@ -47,6 +47,8 @@ export interface Connected {
   overload?: FaultMessage
   /** MEMORY_LEAK_SUSPECTED, while it says so. */
   leak?: FaultMessage
+  /** What else it says it serves in spite of. */
+  notes?: readonly FaultMessage[]
 }
 
 /** Who is connected now, and what connectors have lately seen of applications. Nothing of it is written to the store. */

@@ -45,6 +45,7 @@ export interface LiveConnector {
   readonly sessionsBy?: readonly { readonly segment: string; readonly sessions: number }[]
   readonly overload?: FaultMessage
   readonly leak?: FaultMessage
+  readonly notes?: readonly FaultMessage[]
   /** Ahead of the clock of the control plane; negative is behind. */
   readonly skewMs: number
   /** Applications that it does not reach, or not as it should. */

@@ -172,6 +172,7 @@ export async function connectorResources(
       sessionsBy: live.sessionsBy?.map((one) => ({ ...one })),
       overload: live.overload,
       leak: live.leak,
+      notes: live.notes && [...live.notes],
       edge: live.edge,
       edges: [...live.edgesSeen],
       clockSkewMs: live.skewMs,

@@ -149,9 +149,14 @@ function wordsOf(
 ): MemberWord[] {
   const nowMs = clock.nowMs()
   return members.slice(0, MAX_WORDS).map((id) => {
-    const { overload, leak } = presence.connector(id) ?? {}
+    const { overload, leak, notes = [] } = presence.connector(id) ?? {}
     const told = presence.applications.about(id, { host, port, protocol }, nowMs)
-    return { id, name: nameOf(id), told, notes: [overload, leak].filter((note) => note !== undefined) }
+    return {
+      id,
+      name: nameOf(id),
+      told,
+      notes: [overload, leak, ...notes].filter((note) => note !== undefined),
+    }
   })
 }
 
