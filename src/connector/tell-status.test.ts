@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodedBytes, type FaultMessage, MAX_NOTE_CHARS, MAX_NOTES } from '../wire/control.ts'
+import { encodedBytes, type FaultMessage, MAX_NOTE_CHARS, MAX_OWN_NOTES } from '../wire/control.ts'
 import { note } from '../wire/notes.ts'
 import { notesFor } from './tell-status.ts'
 
@@ -26,7 +26,7 @@ test('control is told what a connector says of itself, and what is told in other
 test('however many there are and whatever a name in them is, it is what control takes', () => {
   const many = Array.from({ length: 100 }, () => about('APP_NAME_WRONG_VIEW', '\u0001'.repeat(5000)))
   const told = notesFor(many)
-  assert.equal(told.length, MAX_NOTES)
+  assert.equal(told.length, MAX_OWN_NOTES)
   for (const one of told) {
     note.parse(one)
     assert.ok(encodedBytes(one.detail) <= MAX_NOTE_CHARS + 2)

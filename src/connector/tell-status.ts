@@ -4,7 +4,7 @@ import {
   cutText,
   type FaultMessage,
   MAX_NOTE_CHARS,
-  MAX_NOTES,
+  MAX_OWN_NOTES,
   MAX_SESSIONS_BY,
   NOTE_CODES,
   type Note,
@@ -63,7 +63,7 @@ export function notesFor(notes: readonly FaultMessage[]): Note[] {
         ? []
         : [{ code: listed, hop, detail: cutText(detail, MAX_NOTE_CHARS, MAX_NOTE_CHARS) }]
     })
-    .slice(0, MAX_NOTES)
+    .slice(0, MAX_OWN_NOTES)
 }
 
 function withoutMoment<Sample extends { atMs: number; sessions: number }>(sample: Sample) {

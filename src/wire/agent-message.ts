@@ -4,7 +4,7 @@ import { diagnosis } from './diagnosis.ts'
 import { edgeStatus, edgesSeen } from './edges.ts'
 import { agedSample, figures, MAX_SAMPLES, sessionsBy } from './figures.ts'
 import { MAX_HOST_CHARS } from './limits.ts'
-import { MAX_NOTES, note } from './notes.ts'
+import { MAX_OWN_NOTES, note } from './notes.ts'
 import { outages } from './outages.ts'
 import { reportedPosture } from './posture.ts'
 import { run, sessionReport } from './session-report.ts'
@@ -73,7 +73,7 @@ const status = z.strictObject({
   /** MEMORY_LEAK_SUSPECTED, while it looks so. */
   leak: faultMessage.optional(),
   /** What else it serves in spite of; none where it says none. */
-  notes: z.array(note).max(MAX_NOTES).optional(),
+  notes: z.array(note).max(MAX_OWN_NOTES).optional(),
 })
 /** A connector tells of one application it dialled: eligibility follows the application, not the tunnel. */
 const reach = z.strictObject({

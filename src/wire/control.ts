@@ -47,7 +47,7 @@ export {
 } from './enrolment.ts'
 export { MAX_PROBES, MAX_SAMPLES, MAX_SESSIONS_BY, type WatchedApplication } from './figures.ts'
 export { LISTS, type MessageType } from './lists.ts'
-export { MAX_NOTE_CHARS, MAX_NOTES, NOTE_CODES, type Note } from './notes.ts'
+export { MAX_NOTE_CHARS, MAX_OWN_NOTES, NOTE_CODES, type Note } from './notes.ts'
 export { MAX_OUTAGES, type OutageRecord, outageRecord } from './outages.ts'
 export { type SessionReport, type SessionTimes, sessionReport, sessionTimes } from './session-report.ts'
 export {

@@ -16,7 +16,7 @@ export const NOTE_CODES = [
   'STATE_UNWRITABLE',
   'FD_EXHAUSTED',
 ] as const satisfies readonly FaultCode[]
-export const MAX_NOTES = 8
+export const MAX_OWN_NOTES = 8
 /** And as many bytes of JSON. */
 export const MAX_NOTE_CHARS = 512
 
