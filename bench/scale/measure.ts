@@ -62,7 +62,7 @@ export async function measureSteps(work: (time: number) => void, times: number):
 }
 
 /** What the kernel says of a thread is as old as its last tick, unless the whole process is asked for just before. */
-function threadCpuMs(): number {
+export function threadCpuMs(): number {
   process.cpuUsage()
   const { user, system } = process.threadCpuUsage()
   return (user + system) / 1000

@@ -23,49 +23,60 @@ export function referencesOf(kind: ObjectKind, spec: object): Reference[] {
   return found
 }
 
-/** A copy of `spec` with every reference replaced by what `replace` returns for it. */
+/** `spec` with every reference replaced by what `replace` returns for it; what holds none is the very same. */
 export function mapReferences<S extends object>(
   kind: ObjectKind,
   spec: S,
   replace: (reference: Reference) => string,
 ): S {
-  const copy = copied(spec)
-  for (const [path, target] of Object.entries(OBJECT_KINDS[kind].references)) {
-    walk(copy, path.split('.'), [], (value, at) => replace({ kind: target, value, path: at }))
+  let result: unknown = spec
+  for (const { steps, target } of PATHS[kind]!) {
+    result = replaced(result, steps, [], (value, path) => replace({ kind: target, value, path }))
   }
-  return copy
+  return result as S
 }
 
-/** A spec is JSON: for that, structuredClone takes twenty times as long. */
-function copied<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(copied) as T
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copied(one)])) as T
-}
+/** For each kind, where references stand and what they lead to: each step a field, and whether it is a list to go into. */
+const PATHS: Readonly<Record<string, readonly { readonly target: Kind; readonly steps: Steps }[]>> =
+  Object.fromEntries(
+    Object.entries(OBJECT_KINDS).map(([kind, { references }]) => [
+      kind,
+      Object.entries<Kind>(references).map(([path, target]) => ({
+        target,
+        steps: path.split('.').map((step) => ({ key: step.replace('[]', ''), isList: step.endsWith('[]') })),
+      })),
+    ]),
+  )
 
-type Place = Record<string | number, unknown>
+type Steps = readonly { readonly key: string; readonly isList: boolean }[]
+type Path = readonly (string | number)[]
 
-function walk(
+/** Copies no more than what leads to something that was replaced. */
+function replaced(
   at: unknown,
-  steps: readonly string[],
-  path: readonly (string | number)[],
-  replace: (value: string, path: readonly (string | number)[]) => string,
-): void {
-  if (typeof at !== 'object' || at === null) return
-  const [step, ...rest] = steps
-  const list = step!.endsWith('[]')
-  const key = list ? step!.slice(0, -2) : step!
-  const place = at as Place
-  const value = place[key]
-  if (list && Array.isArray(value)) {
-    for (const [index, item] of value.entries()) walk(item, rest, [...path, key, index], replace)
-  } else if (rest.length > 0) {
-    walk(value, rest, [...path, key], replace)
-  } else if (Array.isArray(value)) {
-    place[key] = value.map((item, index) =>
-      typeof item === 'string' ? replace(item, [...path, key, index]) : item,
-    )
-  } else if (typeof value === 'string') {
-    place[key] = replace(value, [...path, key])
+  [step, ...rest]: Steps,
+  path: Path,
+  replace: (value: string, path: Path) => string,
+): unknown {
+  if (typeof at !== 'object' || at === null || step === undefined) return at
+  const { key, isList } = step
+  const value = (at as Readonly<Record<string, unknown>>)[key]
+  const one = (item: unknown, place: Path) => {
+    if (rest.length > 0) return replaced(item, rest, place, replace)
+    return typeof item === 'string' ? replace(item, place) : item
   }
+  const isMany = Array.isArray(value) && (isList || rest.length === 0)
+  const next = isMany
+    ? mapped(value, (item, index) => one(item, [...path, key, index]))
+    : one(value, [...path, key])
+  return next === value ? at : { ...at, [key]: next }
+}
+
+/** The very same where nothing in it becomes another. */
+function mapped(
+  items: readonly unknown[],
+  map: (item: unknown, index: number) => unknown,
+): readonly unknown[] {
+  const made = items.map(map)
+  return made.every((one, index) => one === items[index]) ? items : made
 }

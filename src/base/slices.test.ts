@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { atOnce, inSlices, nextTurn, turnIsOver } from './slices.ts'
 
 function busyFor(ms: number): void {
@@ -42,11 +42,39 @@ test('works that come at once share the slice: a hundred of them take as many tu
   assert.deepEqual(await all, Array(100).fill(4))
 })
 
-test('a turn in which nobody worked is not over', async () => {
+/** A clock that only goes on when it is told to, whatever else the machine does. */
+function clockOf(t: TestContext): (ms: number) => void {
+  let nowMs = performance.now()
+  t.mock.method(performance, 'now', () => nowMs)
+  return (ms) => {
+    nowMs += ms
+  }
+}
+
+test('a turn in which nobody worked is not over', async (t) => {
+  const pass = clockOf(t)
   await nextTurn()
   assert.equal(turnIsOver(), false)
-  busyFor(10)
+  pass(3)
   assert.equal(turnIsOver(), true)
   await nextTurn()
   assert.equal(turnIsOver(), false)
+})
+
+test('a slice is short where nobody else works, and as long as the others work, up to a bound', async (t) => {
+  const pass = clockOf(t)
+  for (const [othersMs, sliceMs] of [
+    [0, 2],
+    [9, 9],
+    [500, 20],
+    [0, 2],
+  ] as const) {
+    const going = nextTurn()
+    pass(othersMs)
+    await going
+    pass(sliceMs - 0.5)
+    assert.equal(turnIsOver(), false)
+    pass(1)
+    assert.equal(turnIsOver(), true)
+  }
 })

@@ -9,20 +9,29 @@
 /** Work that may be put down wherever it yields. */
 export type Steps<Result> = Generator<undefined, Result, void>
 
-/** As long is worked in one turn of the event loop, by all together. */
-const SLICE_MS = 8
+/**
+ * As long is worked in one turn of the event loop, by all together. Short where there is little else to do, so that a
+ * question that takes some turns waits little; where others take much of each turn, up to as long as they do, so that
+ * what is worked at gets its half.
+ */
+const SLICE_MIN_MS = 2
+const SLICE_MAX_MS = 20
 
+let sliceMs = SLICE_MIN_MS
 let sinceMs: number | undefined
+/** When the first in this turn put its work down: from then on it is others who work. */
+let leftMs: number | undefined
 const waiting: (() => void)[] = []
 
 /** Has this turn of the event loop been worked in for long enough? Then `await nextTurn()`. */
 export function turnIsOver(): boolean {
-  return performance.now() - begin() >= SLICE_MS
+  return performance.now() - begin() >= sliceMs
 }
 
 /** Resolves in a later turn, after those who wait already. */
 export function nextTurn(): Promise<void> {
   begin()
+  leftMs ??= performance.now()
   return new Promise((resolve) => waiting.push(resolve))
 }
 
@@ -35,6 +44,9 @@ function begin(): number {
 }
 
 function end(): void {
+  const othersMs = leftMs === undefined ? 0 : performance.now() - leftMs
+  sliceMs = Math.min(Math.max(othersMs, SLICE_MIN_MS), SLICE_MAX_MS)
+  leftMs = undefined
   sinceMs = undefined
   const next = waiting.shift()
   if (next === undefined) return

@@ -43,16 +43,16 @@ export async function readObjects(tx: Reader, before?: KeptObjects): Promise<Kep
       ? { version, mark, ...(await readAll(tx)) }
       : { version, mark, ...(await readChanged(tx, before, changed)) }
   // What a transaction has written itself may come to nothing.
-  if (tx.changed.size === 0) LATEST.set(tx.changes, objects)
+  if (tx.changed.size === 0 && mark >= (latestObjects(tx)?.mark ?? 0)) LATEST.set(tx.changes.log, objects)
   return objects
 }
 
 /** What was read last, by whomever. */
 export function latestObjects({ changes }: Pick<Reader, 'changes'>): KeptObjects | undefined {
-  return LATEST.get(changes)
+  return LATEST.get(changes.log)
 }
 
-const LATEST = new WeakMap<Reader['changes'], KeptObjects>()
+const LATEST = new WeakMap<object, KeptObjects>()
 
 async function readChanged(
   tx: Reader,

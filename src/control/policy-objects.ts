@@ -49,10 +49,11 @@ export function reachOf(
 const EVERY_PORT: readonly PortRange[] = [[1, 65_535]]
 
 export function policySegment(
-  { id, name, spec }: StoredObject<'segment'>,
+  stored: StoredObject<'segment'>,
   enabled: boolean,
   behind: ReadonlyMap<string, Reach>,
 ): PolicySegment {
+  const { id, name, spec } = stored
   const reading = new Reading()
   const hosts = reading.list('domains', spec.domains, canonicalPattern)
   const cidrs = reading.networks('cidrs', spec.cidrs)
@@ -61,6 +62,7 @@ export function policySegment(
   const udp = reading.list('udp', spec.udp, ports)
   const serverGroups = reading.list('serverGroups', spec.serverGroups, String)
   const unreadable = reading.problem
+  LOOKED_AT.set(stored, { why: unreadable })
   const reaches = serverGroups.flatMap((group) => behind.get(group) ?? [])
   const useful = reaches.filter((reach) => reach.connectorGroups.length + reach.failoverGroups.length > 0)
   const listed = useful.some((reach) => reach.addresses === undefined)
@@ -79,9 +81,10 @@ export function policySegment(
 
 /** @returns undefined for a rule that allowed, and whose conditions nobody can tell. */
 export function policyRule(
-  { id, name, spec }: StoredObject<'access-rule'>,
+  stored: StoredObject<'access-rule'>,
   facts: ReadonlyMap<string, string>,
 ): { readonly rule?: PolicyRule; readonly unreadable?: string } {
+  const { id, name, spec } = stored
   const reading = new Reading()
   const said = reading.one('conditions', () => conditionsOf(spec)) ?? {}
   // One that is not known narrows whom the rule is for: an allow is not for everybody else because of that.
@@ -105,6 +108,7 @@ export function policyRule(
   if (typeof spec.enabled !== 'boolean') reading.problems.push('enabled: neither true nor false')
   if (typeof spec.order !== 'number') reading.problems.push('order: not a number')
   const unreadable = reading.problem
+  LOOKED_AT.set(stored, { why: unreadable })
   const { order, enabled, action } = spec
   if (unreadable === undefined) return { rule: { id, name, order, enabled, action, conditions } }
   if (enabled === false || action === 'allow') return { unreadable }
@@ -128,6 +132,15 @@ export function internetNames({ spec }: StoredObject<'internet-rule'>): {
 
 /** What of a stored object policy cannot read, or nothing: as the snapshot notes it. */
 export function whyUnreadable(stored: StoredObject): string | undefined {
+  const before = LOOKED_AT.get(stored) ?? { why: lookAt(stored) }
+  LOOKED_AT.set(stored, before)
+  return before.why
+}
+
+/** Objects that are kept: whoever makes policy of one, or lint, looks for all. */
+const LOOKED_AT = new WeakMap<StoredObject, { readonly why: string | undefined }>()
+
+function lookAt(stored: StoredObject): string | undefined {
   const reading = new Reading()
   const why = reading.one('spec', () => {
     if (isKind('segment', stored)) return policySegment(stored, true, new Map()).unreadable

@@ -7,7 +7,7 @@ import { SegmentIndex } from '../policy/segment-index.ts'
 import type { StoredObject } from '../store/objects.ts'
 import type { Repositories } from '../store/store.ts'
 import { Derivation } from './derivation.ts'
-import { type KeptKind, type KeptObjects, readObjects } from './kept-objects.ts'
+import { type KeptKind, type KeptObjects, latestObjects, readObjects } from './kept-objects.ts'
 import {
   internetNames,
   NOWHERE,
@@ -34,7 +34,9 @@ export async function readPolicy(tx: Repositories): Promise<PolicySnapshot> {
 
 /** As readPolicy. Only what has changed since `before` is read again, and only what rests on it is made anew. */
 export async function readPolicyAfter(tx: Repositories, before?: PolicyReading): Promise<PolicyReading> {
-  const objects = await readObjects(tx, before?.objects)
+  const latest = latestObjects(tx)
+  const known = before && latest && latest.mark > before.objects.mark ? latest : before?.objects
+  const objects = await readObjects(tx, known)
   const derivation = new Derivation(before?.derivation)
   return { policy: await policyOf(objects, derivation), objects, derivation }
 }

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { CHAIN_START, type ChainEnd, type ChainRow, hashOf, whyBroken } from './audit-chain.ts'
 import { type AuditFilter, auditRows } from './audit-list.ts'
+import { insertRows } from './insert-rows.ts'
 import { setMeta } from './meta.ts'
 import type { Page, PageQuery } from './page.ts'
 import type { Scope } from './scope.ts'
@@ -47,8 +48,6 @@ export type AuditVerdict =
       readonly because: string
     }
 
-/** Rows to a statement. */
-const ROWS = 32
 /** As many are deleted in one step. */
 const FORGOTTEN_AT_ONCE = 256
 
@@ -69,29 +68,28 @@ export class Audit {
 
   /** Run it in the transaction of the effect: both become durable together, or neither. */
   async append(entry: AuditEntry): Promise<AuditRecord> {
-    return (await this.appendAll([entry]))[0]!
+    return fromRow((await this.#append([entry]))[0]!)
   }
 
   /** As append, one behind the other. */
-  async appendAll(entries: readonly AuditEntry[]): Promise<AuditRecord[]> {
-    if (entries.length === 0) return []
+  async appendAll(entries: readonly AuditEntry[]): Promise<void> {
+    if (entries.length > 0) await this.#append(entries)
+  }
+
+  #append(entries: readonly AuditEntry[]): Promise<ChainRow[]> {
     return this.#scope.atomically(async ({ db, clock }) => {
       let end = (await readEnd(db, HEAD)) ?? CHAIN_START
       const all: ChainRow[] = []
-      for (let at = 0; at < entries.length; at += ROWS) {
-        const rows = entries.slice(at, at + ROWS).map(({ actor, action, object, detail }) => {
-          const said = { actor, action, object, detail: JSON.stringify(detail ?? {}) }
-          const row = { seq: end.seq + 1, timeMs: clock.nowMs(), ...said, prevHash: end.hash }
-          const hash = hashOf(row)
-          end = { seq: row.seq, hash }
-          return { ...row, hash }
-        })
-        await db.insertInto('audit').values(rows).execute()
-        all.push(...rows)
+      for (const { actor, action, object, detail } of entries) {
+        const said = { actor, action, object, detail: JSON.stringify(detail ?? {}) }
+        const row = { seq: end.seq + 1, timeMs: clock.nowMs(), ...said, prevHash: end.hash }
+        end = { seq: row.seq, hash: hashOf(row) }
+        all.push({ ...row, hash: end.hash })
         if (turnIsOver()) await nextTurn()
       }
+      await Array.fromAsync(insertRows(db, all, (some) => db.insertInto('audit').values(some)))
       await writeEnd(db, HEAD, end)
-      return all.map(fromRow)
+      return all
     })
   }
 

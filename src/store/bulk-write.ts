@@ -7,12 +7,10 @@
 import { OBJECT_KINDS, type ObjectKind } from '../api/kinds.ts'
 import { referencesOf } from '../api/references.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
+import { inParts, insertRows } from './insert-rows.ts'
 import { inList } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
-
-/** Rows to a statement. */
-const ROWS = 32
 
 /** New ones, and new versions of some that are there. References in their specs are ids. */
 export async function writeRows(
@@ -21,8 +19,8 @@ export async function writeRows(
   changed: ReadonlySet<string>,
 ): Promise<void> {
   const { db } = scope
-  for (const some of inParts(rows)) {
-    await db
+  const written = insertRows(db, rows, (some) =>
+    db
       .insertInto('object')
       .values(some)
       .onConflict((conflict) =>
@@ -32,21 +30,18 @@ export async function writeRows(
           spec: set.ref('excluded.spec'),
           updatedMs: set.ref('excluded.updatedMs'),
         })),
-      )
-      .execute()
+      ),
+  )
+  for await (const some of written) {
     const before = some.filter(({ id }) => changed.has(id)).map(({ id }) => id)
     if (before.length > 0) await db.deleteFrom('reference').where('fromId', 'in', inList(before)).execute()
     for (const { kind, id } of some) scope.touch(kind, id, { policy: OBJECT_KINDS[kind].policy })
-    if (turnIsOver()) await nextTurn()
   }
   const uses = rows.flatMap(({ kind, id, spec }) => {
     const to = new Map(referencesOf(kind, JSON.parse(spec)).map((one) => [one.value, one.kind]))
     return [...to].map(([toId, toKind]) => ({ fromKind: kind, fromId: id, toKind, toId }))
   })
-  for (const some of inParts(uses)) {
-    await db.insertInto('reference').values(some).execute()
-    if (turnIsOver()) await nextTurn()
-  }
+  await Array.fromAsync(insertRows(db, uses, (some) => db.insertInto('reference').values(some)))
 }
 
 /** Which of these something else refers to. */
@@ -73,8 +68,4 @@ export async function deleteRows(scope: Scope, kind: ObjectKind, ids: readonly s
     }
     if (turnIsOver()) await nextTurn()
   }
-}
-
-function* inParts<T>(all: readonly T[]): Generator<T[]> {
-  for (let at = 0; at < all.length; at += ROWS) yield all.slice(at, at + ROWS)
 }

@@ -18,6 +18,8 @@ export interface ChangesSince {
 
 /** The log as of one moment. */
 export interface Changes {
+  /** The same for all views of one log: marks of one mean the same in another. */
+  readonly log: object
   /** Where the log stands: what is added later comes behind. */
   readonly mark: number
   /** Nothing if it is not remembered that far back. */
@@ -38,6 +40,10 @@ export class ChangeLog implements Changes {
   /** The last entry is not durable yet. */
   #isPending = false
 
+  get log(): object {
+    return this
+  }
+
   get mark(): number {
     return this.#dropped + this.#entries.length
   }
@@ -45,7 +51,7 @@ export class ChangeLog implements Changes {
   /** For whoever reads what is durable now, while others write on. To be taken before the reading begins. */
   asOf(): Changes {
     const end = this.mark - (this.#isPending ? 1 : 0)
-    return { mark: end, since: (mark) => this.#between(mark, end) }
+    return { log: this, mark: end, since: (mark) => this.#between(mark, end) }
   }
 
   /**

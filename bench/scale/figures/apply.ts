@@ -16,17 +16,32 @@ import { createToken } from '../../../src/control/rest/auth.ts'
 import { RestFixture } from '../../../src/control/rest/fixture.ts'
 import { issuedGrant, reportOf } from '../../../src/store/sessions.fixture.ts'
 import type { At, Figure, Measured, Statistic } from '../figure.ts'
+import { threadCpuMs } from '../measure.ts'
 import type { World } from '../world.ts'
 
-/** As often is each of the others asked. */
-const EVERY_MS = 20
+/**
+ * As often is each of the others asked, in CPU of the thread that all of it shares: on a machine that has other work to
+ * do the apply takes longer by the clock, and would have more of them beside it.
+ */
+const EVERY_CPU_MS = 20
 
 const KINDS = ['create', 'same', 'prune'] as const
-type Times = { -readonly [Key in (typeof KINDS)[number]]?: Measured } & {
-  readonly authorize: number[]
-  readonly list: number[]
-  readonly report: number[]
+type Times = { readonly quiet: Waits } & { -readonly [Key in (typeof KINDS)[number]]?: Measured } & {
+  readonly authorize: Waits
+  readonly list: Waits
+  readonly report: Waits
 }
+
+/** What each has waited: by the clock, and in CPU of the thread, which is its own and that of all who had a turn before it. */
+interface Waits {
+  readonly ms: number[]
+  readonly cpuMs: number[]
+}
+
+/** As many questions are asked beside the other two before anything is applied. */
+const QUIET = 100
+
+const noWaits = (): Waits => ({ ms: [], cpuMs: [] })
 
 let measured: { readonly size: number; readonly times: Promise<Times> } | undefined
 
@@ -49,7 +64,7 @@ async function run(size: number, world: World): Promise<Times> {
   const rest = owned.use(
     await RestFixture.open({ control: { store, firstToken: token.text }, deps: { policy } }),
   )
-  const times: Times = { authorize: [], list: [], report: [] }
+  const times: Times = { quiet: noWaits(), authorize: noWaits(), list: noWaits(), report: noWaits() }
   const documents = Array.from({ length: Math.min(size, 10_000) }, (_, n) => ({
     ...{ kind: 'segment', name: `new${n}`, domains: [`new${n}.example`], tcp: ['22'], serverGroups: ['sg0'] },
   }))
@@ -69,6 +84,11 @@ async function run(size: number, world: World): Promise<Times> {
     }
   }
   await policy()
+  {
+    const quiet = { ...times, authorize: times.quiet, list: noWaits(), report: noWaits() }
+    await using _ = askMeanwhile(parts, world, rest, quiet)
+    while (quiet.authorize.ms.length < QUIET) await wait(1)
+  }
   owned.use(askMeanwhile(parts, world, rest, times))
   times.create = await apply({ documents })
   times.same = await apply({ documents })
@@ -86,12 +106,15 @@ function askMeanwhile(parts: Parts, { made }: World, rest: RestFixture, times: T
     ...connected('client', id),
     device: { name: `d${n}`, userId: made.users[n]! },
   }))
-  const loop = async (into: number[], ask: (n: number) => Promise<unknown>) => {
+  const loop = async (into: Waits, ask: (n: number) => Promise<unknown>) => {
     for (let n = 0; !stop.signal.aborted; n++) {
       const startMs = performance.now()
+      const startCpuMs = threadCpuMs()
       await ask(n)
-      into.push(performance.now() - startMs)
-      await wait(EVERY_MS)
+      const endCpuMs = threadCpuMs()
+      into.ms.push(performance.now() - startMs)
+      into.cpuMs.push(endCpuMs - startCpuMs)
+      while (!stop.signal.aborted && threadCpuMs() - endCpuMs < EVERY_CPU_MS) await wait(4)
     }
   }
   const asked = [
@@ -136,7 +159,7 @@ function total(key: (typeof KINDS)[number], title: string): Figure {
 }
 
 function beside(
-  key: 'authorize' | 'list' | 'report',
+  key: 'quiet' | 'authorize' | 'list' | 'report',
   title: string,
   statistic: Statistic,
   goalMs?: number,
@@ -144,7 +167,7 @@ function beside(
   return {
     name: `beside-apply-${key}-${statistic}`,
     ...{ title, statistic, ...(goalMs !== undefined && { goalMs }) },
-    run: async (at) => ({ ms: (await timesAt(at))[key] }),
+    run: async (at) => (await timesAt(at))[key],
   }
 }
 
@@ -152,6 +175,7 @@ export const APPLIES: readonly Figure[] = [
   total('create', 'apply of as many new segments as there are'),
   total('same', 'the same file again'),
   total('prune', 'prune of as many servers but one'),
+  beside('quiet', 'a question beside such pages and reports, without an apply', 'median'),
   beside('authorize', 'a question meanwhile, until its grant is durable', 'median', 5),
   beside('authorize', 'the same', 'p99'),
   beside('list', 'a page of segments meanwhile', 'median', 50),

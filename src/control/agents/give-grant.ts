@@ -45,22 +45,39 @@ export interface Given {
 
 /**
  * Decides, and keeps the grant in a transaction that first looks whether policy is still the one that decided. Where it
- * has changed, it is decided anew right there: whatever takes a permission away comes either before, and is seen, or
- * behind, and finds the grant among the live ones. However often policy changes, one decision more is all it costs.
+ * has changed, it is decided anew: once outside of the transaction, so that nobody who writes waits while a new policy is
+ * read, and then right there, so that policy may change however often. Whatever takes a permission away comes either
+ * before, and is seen, or behind, and finds the grant among the live ones.
  *
  * @throws {Fault} why not.
  */
 export async function giveGrant(deps: GiveGrantDeps, client: Connected, asked: Authorize): Promise<Given> {
+  const question = { client, asked, startUs: deps.clock.monotonicUs() }
+  return (await attempt(deps, question, 'first')) ?? (await attempt(deps, question, 'last'))!
+}
+
+interface Question {
+  readonly client: Connected
+  readonly asked: Authorize
+  readonly startUs: number
+}
+
+/** @returns nothing where policy has changed and there is another attempt. */
+async function attempt(
+  deps: GiveGrantDeps,
+  question: Question,
+  which: 'first' | 'last',
+): Promise<Given | undefined> {
   const { store, policy, live, clock } = deps
-  const startUs = clock.monotonicUs()
   const before = await policy()
-  const early = await decided(deps, before, store, { client, asked, startUs })
+  const early = await decided(deps, before, store, question)
   let added: string | undefined
   try {
     return await store.transaction(async (tx) => {
+      if (which === 'first' && (await tx.policyVersion()) !== before.version) return undefined
       const now = await policy(tx)
       const still = now === before && minuteOf(clock.nowMs()) === early.minute
-      const given = still ? early : await decided(deps, now, tx, { client, asked, startUs })
+      const given = still ? early : await decided(deps, now, tx, question)
       await keepGrant(tx, given.made)
       live.add(given.made.live) // before it is durable: the next change must find it there
       added = given.made.live.id
@@ -77,7 +94,7 @@ async function decided(
   deps: GiveGrantDeps,
   policy: PolicySnapshot,
   from: Pick<Repositories, 'devices' | 'signIns'>,
-  { client, asked, startUs }: { client: Connected; asked: Authorize; startUs: number },
+  { client, asked, startUs }: Question,
 ): Promise<Given> {
   const { clock, grantKeys, store } = deps
   const device = client.peer.identity.id

@@ -71,7 +71,7 @@ export function* plan({ declared, present, prune, otherNames, newPasswords }: Pl
   const kinds = new Set(declared.map((one) => one.kind))
   const surplus = prune ? [...stored.values()].filter((one) => kinds.has(one.kind) && !isHome(one)) : []
   const deletions = surplus
-    .sort((a, b) => byOrder(b, a) || a.name.localeCompare(b.name))
+    .sort((a, b) => byOrder(b, a) || (a.name < b.name ? -1 : 1))
     .map(({ kind, name, id }): Step => ({ action: 'delete', kind, name, id, changes: [] }))
   return [...steps, ...deletions]
 }

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
+import { type Kind, OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
 import { mapReferences } from '../../api/references.ts'
 import { newId } from '../../base/ids.ts'
-import { inSlices, nextTurn, type Steps, turnIsOver } from '../../base/slices.ts'
+import { inSlices, nextTurn, turnIsOver } from '../../base/slices.ts'
 import type { ResolvedObject, StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
+import { latestObjects, readObjects } from '../kept-objects.ts'
 import type { Prepared } from './execute.ts'
 import { plan, type Step } from './plan.ts'
 
@@ -28,14 +29,20 @@ export interface Planned {
 export async function planNow(tx: Repositories, prepared: Prepared, prune: boolean): Promise<Planned> {
   const { declared, passwords } = prepared
   const { mark } = tx.changes
-  const stored: StoredObject[] = []
-  for (const kind of OBJECT_KIND_NAMES) for (const one of await tx.objects.all(kind)) stored.push(one)
-  const others = await otherIds(tx)
+  const { kinds } = await readObjects(tx, latestObjects(tx))
+  const stored = OBJECT_KIND_NAMES.flatMap((kind): readonly StoredObject[] => kinds[kind].objects)
+  const others = await otherThings(tx)
   const newPasswords = new Set(passwords.keys())
-  const otherNames = new Map([...others].map(([name, id]) => [id, name.slice(name.indexOf(' ') + 1)]))
+  const otherNames = new Map(others.map(({ id, name }) => [id, name]))
   const steps = await inSlices(plan({ declared, prune, present: stored, otherNames, newPasswords }))
-  const present = new Map(stored.map((one) => [one.id, one]))
-  const meant = await inSlices(meanings(stored, others))
+  const present = new Map<string, StoredObject>()
+  const meant = new Meanings()
+  for (const one of others) meant.add(one)
+  for (const one of stored) {
+    present.set(one.id, one)
+    meant.add(one)
+    if (turnIsOver()) await nextTurn()
+  }
   const simple = new Map<Step, ResolvedObject>()
   const used = new Set<string>()
   for (const step of steps) {
@@ -43,7 +50,7 @@ export async function planNow(tx: Repositories, prepared: Prepared, prune: boole
     const one = resolved(step, prepared, present, meant)
     if (one === undefined) continue
     simple.set(step, one)
-    meant.set(`${step.kind} ${step.name}`, one.id)
+    meant.add(one)
     mapReferences(one.kind, one.spec, ({ value, kind }) => {
       if (!Object.hasOwn(OBJECT_KINDS, kind)) used.add(value)
       return value
@@ -59,40 +66,42 @@ export function stillHolds(tx: Repositories, { mark, others }: Planned): boolean
   return [...since.changed].every(([id, kind]) => !Object.hasOwn(OBJECT_KINDS, kind) && !others.has(id))
 }
 
-/** Devices and connectors by kind and name. A name that two devices share means neither: their ids stay. */
-async function otherIds(tx: Repositories): Promise<Map<string, string>> {
-  const ids = new Map<string, string>()
-  const doubled = new Set<string>()
-  for await (const { id, name } of tx.objects.allNames('client-device')) {
-    const key = `client-device ${name}`
-    if (ids.has(key)) doubled.add(key)
-    ids.set(key, id)
+interface Named {
+  readonly kind: Kind
+  readonly id: string
+  readonly name: string
+}
+
+/** Devices and connectors; of those that share a name with another none, so that it means nothing here. */
+async function otherThings(tx: Repositories): Promise<Named[]> {
+  const found: Named[] = []
+  for (const kind of ['client-device', 'connector'] as const) {
+    const byName = new Map<string, Named>()
+    const doubled = new Set<string>()
+    for await (const { id, name } of tx.objects.allNames(kind)) {
+      if (byName.has(name)) doubled.add(name)
+      byName.set(name, { kind, id, name })
+    }
+    for (const one of byName.values()) if (!doubled.has(one.name)) found.push(one)
   }
-  for (const key of doubled) ids.delete(key)
-  for await (const { id, name } of tx.objects.allNames('connector')) ids.set(`connector ${name}`, id)
-  return ids
+  return found
 }
 
 /** What an id or name means, by kind: an id before any name, as by-id-or-name.ts has it. */
-function* meanings(
-  stored: readonly StoredObject[],
-  others: ReadonlyMap<string, string>,
-): Steps<Map<string, string>> {
-  const meant = new Map<string, string>()
-  for (const [name, id] of others) {
-    meant.set(name, id).set(`${name.slice(0, name.indexOf(' '))} ${id}`, id)
-    yield
+class Meanings {
+  readonly #ids = new Set<string>()
+  readonly #byName = new Map<Kind, Map<string, string>>()
+
+  add({ kind, name, id }: Named): void {
+    this.#ids.add(`${kind}${id}`)
+    const names = this.#byName.get(kind)
+    if (names === undefined) this.#byName.set(kind, new Map([[name, id]]))
+    else names.set(name, id)
   }
-  // A name may be another one's id: ids come last.
-  for (const { kind, name, id } of stored) {
-    meant.set(`${kind} ${name}`, id)
-    yield
+
+  get(kind: Kind, value: string): string | undefined {
+    return this.#ids.has(`${kind}${value}`) ? value : this.#byName.get(kind)?.get(value)
   }
-  for (const { kind, id } of stored) {
-    meant.set(`${kind} ${id}`, id)
-    yield
-  }
-  return meant
 }
 
 /** Nothing where more than the object changes, or a reference leads nowhere: whoever does that one by itself says so. */
@@ -100,14 +109,14 @@ function resolved(
   { action, kind, name, id, document }: Step,
   { declared, passwords }: Prepared,
   present: ReadonlyMap<string, StoredObject>,
-  meant: ReadonlyMap<string, string>,
+  meant: Meanings,
 ): ResolvedObject | undefined {
   if ((action !== 'create' && action !== 'update') || document === undefined) return undefined
   const { spec } = declared[document]!
   if (passwords.has(document) || hasEffects(kind, spec)) return undefined
   let leadsNowhere = false
   const known = mapReferences(kind, spec, ({ kind: to, value }) => {
-    const found = meant.get(`${to} ${value}`)
+    const found = meant.get(to, value)
     leadsNowhere ||= found === undefined
     return found ?? value
   })

@@ -101,21 +101,10 @@ async function readable(
 ): Promise<readonly StoredObject[]> {
   const found: StoredObject[] = []
   for (const stored of objects) {
-    const why = noJson.get(stored.id) ?? problemOf(stored)
+    const why = noJson.get(stored.id) ?? whyUnreadable(stored)
     if (why === undefined) found.push(stored)
     else unreadable.push({ kind: stored.kind, id: stored.id, name: stored.name, why })
     if (turnIsOver()) await nextTurn()
   }
   return found
 }
-
-/** As whyUnreadable: an object that is kept is looked at once. */
-function problemOf(stored: StoredObject): string | undefined {
-  const known = PROBLEMS.get(stored)
-  if (known !== undefined) return known.why
-  const why = whyUnreadable(stored)
-  PROBLEMS.set(stored, { why })
-  return why
-}
-
-const PROBLEMS = new WeakMap<StoredObject, { readonly why: string | undefined }>()

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import type { Permission } from '../../api/roles.ts'
 import { Fault } from '../../base/faults.ts'
+import { jsonText } from '../../base/json-text.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories } from '../../store/store.ts'
 import { warningsAbout } from '../lint/warnings.ts'
@@ -84,13 +85,15 @@ export async function write(
   })
   if (unsaid === undefined) return answer
   const { status, headers } = unsaid
-  const body = JSON.stringify(await warnedAfter(deps, unsaid))
+  const body = await jsonText(await warnedAfter(deps, unsaid))
   return new Response(body, { status, headers: { ...headers, 'content-type': 'application/json' } })
 }
 
 /** It is durable by now: that lint cannot be asked is not said of the write. */
 async function warnedAfter(deps: RestDeps, done: Done): Promise<object> {
   try {
+    // Policy reads what was written in any case: lint then has it, and what can be made of it.
+    await deps.policy()
     return (await deps.store.reading((tx) => withWarnings(tx, deps, done))) ?? {}
   } catch (error) {
     deps.log.error({ event: 'lint.failed', err: error }, 'what was written could not be looked at by lint')
