@@ -37,6 +37,7 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'probe/machine.ts Error': 'the reason why a factor is absent',
   'probe/root-disk.ts Error': 'as machine.ts',
   'probe/unit.ts Error': 'caught by daemon-look.ts: why it is not known whether there is a unit',
+  'store/insert-rows.ts TypeError': 'asserts what callers pass',
   'store/sqlite-driver.ts TypeError': 'asserts what callers do',
   'store/store.ts TypeError': 'asserts what callers do',
   'wire/open.ts RangeError': 'asserts what callers pass',

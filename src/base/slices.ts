@@ -15,7 +15,7 @@ export type Steps<Result> = Generator<undefined, Result, void>
  * what is worked at gets its half.
  */
 const SLICE_MIN_MS = 2
-const SLICE_MAX_MS = 20
+const SLICE_MAX_MS = 12
 
 let sliceMs = SLICE_MIN_MS
 let sinceMs: number | undefined
