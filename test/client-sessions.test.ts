@@ -153,7 +153,7 @@ for (const daemon of [true, false]) {
     assert.equal(bad.exit, 1)
     assert.match(
       bad.error,
-      /^backstitch: secret\.test:443: POLICY_DENIED \(control\): .*no secrets.*\n( {2}(cause|fix|more) .*\n){3}$/,
+      /^backstitch: secret\.test:443: POLICY_DENIED \(control\): .*no secrets.*\n( {2}(cause|fix|ask|more) .*\n){4}$/,
     )
     const spelled = await run('bad host', 443, Buffer.alloc(0))
     assert.match(

@@ -113,6 +113,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
   const edge = profile && (uplink?.route?.address ?? profile.edge)
   const { total, failed, bytesUp, bytesDown } = opener.totals
   const nowUs = parts.clock.monotonicUs()
+  const grants = [...parts.grants] // they can be gone through once
   return {
     role: 'client',
     version: VERSION,
@@ -136,7 +137,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
       parts.stoodStill,
       ...(uplink?.route?.notes ?? []),
       opener.bypass.note,
-      ...applicationNotes(parts),
+      ...applicationNotes({ ...parts, grants }),
     ]
       .filter((note) => note !== undefined)
       .map(faultToMessage),
@@ -155,7 +156,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
       retired,
       wrapped: facts.wrapped,
     })),
-    grants: [...parts.grants].map(({ granted, to, endUs }) => ({
+    grants: grants.map(({ granted, to, endUs }) => ({
       id: granted.grantId,
       destination: to.key,
       segment: granted.segmentName,
