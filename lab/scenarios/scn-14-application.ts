@@ -4,7 +4,7 @@ import type { Lab } from '../lab.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
 import { silent } from './scn-14-silent.ts'
-import { tlsName } from './scn-14-tls.ts'
+import { tlsDays, tlsName } from './scn-14-tls.ts'
 
 /** The user tries until a connector has said that it cannot get there. */
 export async function connectorSaysSo(lab: Lab): Promise<boolean> {
@@ -189,6 +189,7 @@ somebody else.`,
       restore: restart,
     }),
     tlsName,
+    ...tlsDays,
     ...silent,
   ],
 }

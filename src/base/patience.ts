@@ -20,7 +20,11 @@ export const PATIENCE_MS = {
   handover: 10_000,
   /** TCP from a connector to an application. */
   application: 8000,
+  /** The TLS handshake of an application, and nothing in it: programs wait for longer than that. */
+  applicationTls: 8000,
 } as const
+/** What ends well and takes longer is worth a word. */
+export const SLOW_MS = 2000
 export type Step = keyof typeof PATIENCE_MS
 
 /** With another edge to go to, one that is silent is not waited for longer than this. */

@@ -1,5 +1,6 @@
 import type net from 'node:net'
 import { asFault, Fault } from '../base/faults.ts'
+import { SLOW_MS } from '../base/patience.ts'
 import { DIRECT, type Egress } from '../link/egress.ts'
 import { cutSocket } from '../mux/cut-socket.ts'
 import { type Lane, type LaneRules, laneOf, NO_LANES } from '../policy/lanes.ts'
@@ -60,12 +61,17 @@ export class Bypass {
    */
   open(to: Destination, lane: Lane & { is: 'bypass' }, entry: Entry, events: BypassEvents): AbortController {
     const gone = new AbortController()
+    const startedAt = performance.now()
     dialDirect(to, this.egress, gone.signal).then(
       (remote) => {
         if (gone.signal.aborted) return cutSocket(remote)
         this.opened++
         const proxy = this.egress.proxy === undefined ? '' : ', through the proxy of this network'
-        this.#decisions.bypassed(entry, to, `internet rule ${lane.rule} names ${lane.pattern}${proxy}`)
+        this.#decisions.bypassed(
+          entry,
+          to,
+          `internet rule ${lane.rule} names ${lane.pattern}${proxy}${slowText(performance.now() - startedAt)}`,
+        )
         events.opened(remote)
       },
       (error: unknown) => {
@@ -77,6 +83,10 @@ export class Bypass {
     )
     return gone
   }
+}
+
+function slowText(tookMs: number): string {
+  return tookMs < SLOW_MS ? '' : `; slow: connected after ${(tookMs / 1000).toFixed(1)} s`
 }
 
 const PRIVATE: Lane = { is: 'private' }

@@ -9,16 +9,15 @@ import type { Duplex } from 'node:stream'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { asFault, Fault, type FaultCode } from '../base/faults.ts'
 import { nameEnd } from '../base/name-errno.ts'
+import { PATIENCE_MS } from '../base/patience.ts'
 import { shortageFault, shortageOf } from '../base/shortage.ts'
-import { type Egress, egressFor } from '../link/egress.ts'
+import { type Egress, egressFor, hostPort } from '../link/egress.ts'
 import { connectThrough } from '../link/proxy-connect.ts'
 import { RaceLost, raceConnect, resolveAddresses } from '../link/race-connect.ts'
 import { stitch } from '../link/stitch.ts'
 import { NAME_THREADS, NamesBusy, NameTimeout, SystemNames } from '../probe/system-names.ts'
 import { type Destination, showDestination } from './destination.ts'
 import { ignoreError } from './listen.ts'
-
-const DIAL_MS = 10_000
 
 /** One for the process: what it bounds, threads, belongs to the process. */
 const internetNames = new SystemNames({ threads: NAME_THREADS.others })
@@ -31,10 +30,16 @@ export async function dialDirect(to: Destination, egress: Egress, signal: AbortS
   const name = proxy === undefined && to.absolute ? `${to.host}.` : first.host
   try {
     const addresses = await unlessAborted(resolveAddresses(name, internetNames), signal)
-    using limit = deadline(DIAL_MS, 'APP_TIMEOUT', `${where}, straight from this device: no answer`, signal)
+    using limit =
+      proxy === undefined
+        ? deadline(PATIENCE_MS.dial, 'APP_TIMEOUT', `${where}, straight from this device: no answer`, signal)
+        : deadline(PATIENCE_MS.dial, 'PROXY_UNREACHABLE', `proxy ${hostPort(proxy)}: no answer`, signal)
     const socket = await raceConnect(addresses, first.port, limit)
     socket.on('error', ignoreError)
-    return proxy === undefined ? socket : await connectThrough(socket, proxy, to, limit)
+    if (proxy === undefined) return socket
+    const what = `proxy ${hostPort(proxy)}: no answer to CONNECT ${where}`
+    using answer = deadline(PATIENCE_MS.proxy, 'PROXY_UNREACHABLE', what, signal)
+    return await connectThrough(socket, proxy, to, answer)
   } catch (error) {
     if (error instanceof Fault) throw error
     if (signal.aborted) throw asFault(signal.reason, 'CLIENT_STOPPED')

@@ -1,5 +1,6 @@
 import type { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
+import { SLOW_MS } from '../base/patience.ts'
 import type { Credentials } from '../link/credentials.ts'
 import type { Egress } from '../link/egress.ts'
 import type { RawPhase } from '../link/raw-phase.ts'
@@ -43,6 +44,9 @@ export class CanaryFlights {
         onHealthy: (result) => {
           progress.pass(6, { ...result })
           log.debug({ event: 'canary.passed', ...result }, 'Canary came through')
+          const tookMs = Math.round((result.handoverUs + result.innerTlsUs + result.pingUs) / 1000)
+          if (tookMs >= SLOW_MS)
+            log.warn({ event: 'canary.slow', tookMs, ...result }, `Canary came through slowly: ${tookMs} ms`)
           onHealth(true)
         },
         onUnhealthy: (fault) => {

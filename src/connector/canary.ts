@@ -7,15 +7,17 @@
 import { deadline } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { PATIENCE_MS } from '../base/patience.ts'
 import type { RawPhase, Way } from '../link/raw-phase.ts'
 import { bringTunnelEnd } from '../link/tunnel-end.ts'
 import { Mux } from '../mux/mux.ts'
 import type { AgentMessage, ControlMessage, PipeTicket } from '../wire/control.ts'
 
-const TICKET_MS = 5_000
-const CANARY_MS = 10_000
-/** Shorter, so that silence in the tunnel is found out about and not only given up. */
-const HANDSHAKE_MS = 7_000
+/** As long as tunnels of users wait for the same: what is given up sooner says nothing of the way. */
+const TICKET_MS = PATIENCE_MS.answer
+const HANDSHAKE_MS = PATIENCE_MS.handover
+/** A round trip more, so that silence in a part is found out about and not only given up. */
+const CANARY_MS = TICKET_MS + HANDSHAKE_MS + 3000
 
 export interface CanaryResult {
   /** Dial, outer TLS and ticket of the slower half. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { CloserLooks, type LookCloser } from './closer-look.ts'
@@ -18,6 +19,7 @@ function fixture(t: TestContext, ...answers: (Fault | undefined)[]) {
   const explained: boolean[] = []
   const looks = new CloserLooks({
     log: silentLog,
+    clock: { ...systemClock, nowMs: () => 1 },
     reach: { impaired: (_, found) => void told.push(found?.code) },
     silence: { explained: (_, is) => void explained.push(is) },
     look: async (at) => {
@@ -38,7 +40,7 @@ test('a closer look follows the first connection, and then one in a while', asyn
   const { looks, looked, told, pass } = fixture(t, undefined)
   for (let i = 0; i < 3; i++) looks.reached(APP, 'session', where)
   await settled()
-  assert.deepEqual(looked, [{ host: 'hr.example', port: 443, address: '10.0.0.1' }])
+  assert.deepEqual(looked, [{ host: 'hr.example', port: 443, address: '10.0.0.1', nowMs: 1 }])
   pass(29_000)
   looks.reached(APP, 'session', where)
   await settled()
@@ -96,6 +98,7 @@ test('one at a time, and no more wait than there is room for', async (t) => {
   const done: (() => void)[] = []
   const looks = new CloserLooks({
     log: silentLog,
+    clock: systemClock,
     reach: { impaired: () => {} },
     silence: { explained: () => {} },
     look: async () => {

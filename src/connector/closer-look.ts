@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from '../base/clock.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { SilenceWatch } from '../link/silence-watch.ts'
@@ -11,7 +12,7 @@ import { type Application, keyOf, type Reach } from './reach.ts'
 
 /** What a user would meet behind a connection that stands; nothing when all is well. */
 export type LookCloser = (
-  at: { readonly host: string; readonly port: number; readonly address: string },
+  at: { readonly host: string; readonly port: number; readonly address: string; readonly nowMs: number },
   signal: AbortSignal,
 ) => Promise<Fault | undefined>
 
@@ -22,6 +23,7 @@ export interface CloserLooksOptions {
   readonly silence: Pick<SilenceWatch<Application>, 'explained'>
   /** None: nobody looks. */
   readonly look: LookCloser | undefined
+  readonly clock: Clock
 }
 
 /** Where a session would connect to. */
@@ -131,7 +133,7 @@ export class CloserLooks implements Disposable {
     const { host, port } = entry.application
     const [address] = await where(entry.application)
     if (address === undefined) return entry.fault
-    const once = () => look({ host, port, address }, this.#over.signal)
+    const once = () => look({ host, port, address, nowMs: this.#o.clock.nowMs() }, this.#over.signal)
     const found = await once()
     if (found === undefined || found.code === entry.fault?.code) return found
     const again = await once()

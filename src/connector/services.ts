@@ -66,7 +66,7 @@ export class Services implements StreamServices, AsyncDisposable {
       lossy: (address, port) => lookAtLossy({ address, port }, AbortSignal.timeout(ASK_KERNEL_MS)),
       onSilent: (application) => this.looks.silent(application),
     })
-    this.looks = new CloserLooks({ log, reach: this.reach, silence: this.silence, look })
+    this.looks = new CloserLooks({ log, reach: this.reach, silence: this.silence, look, clock: this.clock })
     this.probes = new Probes(this)
     this.active = new ActiveSessions(this.clock, this.reports, this.silence)
     this.vitals = new Vitals({

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { lookAtApplication } from './application.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
-import { factsOf, tcp } from './facts.fixture.ts'
+import { factsOf, NOW_MS, tcp } from './facts.fixture.ts'
 import type { AppFacts, AppTarget } from './facts.ts'
 
 const TARGET: AppTarget = { host: 'hr.tcs.internal', port: 443, networks: ['10.20.9.0/24'] }
@@ -184,6 +184,17 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     app: { tls: { names: 'DNS:old.tcs.internal', subject: 'CN=old.tcs.internal', fits: false } },
     expected: ['application APP_TLS_NAME'],
     evidence: /DNS:old\.tcs\.internal/,
+  },
+  {
+    name: 'a certificate that has ended',
+    app: {
+      tls: {
+        ...{ names: 'DNS:hr.tcs.internal', subject: 'CN=hr.tcs.internal', fits: true },
+        validMs: [NOW_MS - 2 * 86_400_000, NOW_MS - 86_400_000],
+      },
+    },
+    expected: ['application APP_CERT_EXPIRED'],
+    evidence: /valid from \S+ to \S+; now it is /,
   },
   {
     name: 'large packets lost in silence',

@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import tls from 'node:tls'
+import { PATIENCE_MS } from '../base/patience.ts'
 import { DialLimits } from '../policy/dial-limits.ts'
 import { isTlsPort } from '../policy/tls-ports.ts'
 import { lookForHangUp } from '../probe/first-word.ts'
@@ -17,7 +18,6 @@ import { type OtherAddress, othersOf } from './other-addresses.ts'
 import { Patience } from './patience.ts'
 
 const NEIGHBOUR_MS = 2500
-const TLS_MS = 3000
 const HEAD_START_MS = 700
 const MAX_ADDRESSES = 4
 /** The ends of its ranges stand for the rest: this is a look, not a scan. */
@@ -123,7 +123,8 @@ async function connect(
   const all = tryAll(target.port, patience.msFor('application'))
   const soon = await Promise.race([all, wait(HEAD_START_MS, undefined, { signal })])
   const open = soon?.find(({ is }) => is === 'open')
-  if (soon && open) return { attempts: soon, neighbours: [], ...(await lookInto(target, open, signal)) }
+  if (soon && open)
+    return { attempts: soon, neighbours: [], ...(await lookInto(target, open, signal, patience)) }
   const [others, attempts, returnPath] = await Promise.all([
     Promise.all(neighboursOf(target).map((port) => tryAll(port, NEIGHBOUR_MS))),
     all,
@@ -132,15 +133,15 @@ async function connect(
       : lookForLostAnswers({ address: addresses[0], port: target.port }, signal),
   ])
   const late = attempts.find(({ is }) => is === 'open')
-  if (late) return { attempts, neighbours: [], ...(await lookInto(target, late, signal)) }
+  if (late) return { attempts, neighbours: [], ...(await lookInto(target, late, signal, patience)) }
   const silent = attempts.some(({ is }) => is === 'silent')
   return { attempts, neighbours: others.flat(), returnPath: silent ? returnPath : undefined }
 }
 
 /** What it shows, and whether it keeps a connection. Never rejects. */
-async function lookInto(target: AppTarget, open: TcpFacts, signal: AbortSignal) {
+async function lookInto(target: AppTarget, open: TcpFacts, signal: AbortSignal, patience: Patience) {
   const [shown, hungUp] = await Promise.all([
-    certificateOf(target, open, signal),
+    certificateOf(target, open, signal, patience.msFor('applicationTls')),
     lookForHangUp(open.address, open.port, signal),
   ])
   const kept = hungUp === 'kept'
@@ -159,10 +160,11 @@ export function certificateOf(
   target: Pick<AppTarget, 'host'>,
   { address, port }: Pick<TcpFacts, 'address' | 'port'>,
   signal: AbortSignal,
+  limitMs: number = PATIENCE_MS.applicationTls,
 ): Promise<Pick<AppFacts, 'tls' | 'tlsUnseen'>> {
   if (!isTlsPort(port)) return Promise.resolve({})
   return new Promise((done) => {
-    const late = AbortSignal.any([signal, AbortSignal.timeout(TLS_MS)])
+    const late = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
     const servername = net.isIP(target.host) === 0 ? target.host : ''
     // Whether it is trusted is the affair of the programs that connect; the name is what nobody but us looks at first.
     const socket = tls.connect({
@@ -177,7 +179,9 @@ export function certificateOf(
       socket.destroy()
       done(found)
     }
-    const stop = () => end({ tlsUnseen: `no end of the handshake in ${TLS_MS} ms` })
+    const startedAt = performance.now()
+    const tookMs = () => Math.round(performance.now() - startedAt)
+    const stop = () => end({ tlsUnseen: `no end of the handshake in ${tookMs()} ms` })
     late.addEventListener('abort', stop, { once: true })
     if (late.aborted) return stop()
     socket.once('error', ({ code, message }: NodeJS.ErrnoException) => end({ tlsUnseen: code ?? message }))
@@ -187,7 +191,12 @@ export function certificateOf(
       end(
         leaf === undefined
           ? { tlsUnseen: 'it shows none' }
-          : { tls: { names: leaf.names, subject: leaf.subject, fits } },
+          : {
+              tls: {
+                ...{ names: leaf.names, subject: leaf.subject, fits },
+                validMs: [leaf.notBeforeMs, leaf.notAfterMs],
+              },
+            },
       )
     })
   })

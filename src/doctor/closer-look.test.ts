@@ -14,6 +14,24 @@ test('a connection behind which all is well, or nothing can be seen, is no fault
   assert.equal(judgeCloser(PATIENT, { ...AT, ping: told }), undefined, 'senders are told')
 })
 
+test('a certificate that has ended, or has not begun, is told with its days; whose clock says so is the server', () => {
+  const nowMs = Date.parse('2026-11-30T12:00:00Z')
+  const day = 86_400_000
+  const look = (fromMs: number, toMs: number) =>
+    judgeCloser(PATIENT, {
+      ...{ ...AT, nowMs, ping: PASSES },
+      tls: { names: 'DNS:hr.tcs.internal', subject: 'CN=hr', fits: true, validMs: [fromMs, toMs] },
+    })
+  assert.equal(look(nowMs - day, nowMs + day), undefined)
+  const ended = look(nowMs - 2 * day, nowMs - day)
+  assert.equal(`${ended?.hop} ${ended?.code}`, 'application APP_CERT_EXPIRED')
+  assert.match(ended!.detail, /ended at 2026-11-29T12:00:00/)
+  assert.match(String(ended!.seen.verify), /-checkend 0$/)
+  const early = look(nowMs + day, nowMs + 2 * day)
+  assert.match(early!.detail, /begins only at 2026-12-01T12:00:00/)
+  assert.match(String(early!.seen.verify), /^backstitch doctor connector /)
+})
+
 test('a certificate of another name, and packets that are lost in silence, are told with what to do', () => {
   const tls = { names: 'DNS:old.tcs.internal', subject: 'CN=old', fits: false }
   const name = judgeCloser(PATIENT, { ...AT, tls, ping: PASSES })

@@ -14,10 +14,13 @@ import type { AppFacts, Patient } from './facts.ts'
 const CHECKS = [appTls, appMtu]
 const MIN_MTU = 1280
 
-/** @param at.address Where a session to `host` would connect to. */
+/**
+ * @param at.nowMs By the clock of the server, as far as it is known.
+ * @param at.address Where a session to `host` would connect to.
+ */
 export async function lookCloser(
   patient: Patient,
-  { host, port, address }: { host: string; port: number; address: string },
+  { host, port, address, nowMs }: { host: string; port: number; address: string; nowMs: number },
   signal: AbortSignal,
 ): Promise<Fault | undefined> {
   // Who goes by address does not ask for a name in a certificate.
@@ -26,13 +29,18 @@ export async function lookCloser(
     named ? certificateOf({ host }, { address, port }, signal) : undefined,
     lookAtPathBriefly({ address, port }, signal),
   ])
-  return judgeCloser(patient, { host, port, address, ...path, tls: tls?.tls })
+  return judgeCloser(patient, { host, port, address, nowMs, ...path, tls: tls?.tls })
 }
 
-/** Pure. @returns APP_TLS_NAME or PATH_MTU, with what was seen, what to do and how to ask again. */
+/** Pure. @returns APP_TLS_NAME, APP_CERT_EXPIRED or PATH_MTU, with what was seen, what to do and how to ask again. */
 export function judgeCloser(
   patient: Patient,
-  seen: Pick<AppFacts, 'tls' | 'ping' | 'stalls'> & { host: string; port: number; address: string },
+  seen: Pick<AppFacts, 'tls' | 'ping' | 'stalls'> & {
+    host: string
+    port: number
+    address: string
+    nowMs?: number
+  },
 ): Fault | undefined {
   const { host, port, address, tls, stalls } = seen
   // Where not even the least packet of IPv6 passes, somebody filters echoes, more likely than that there is such a path.
@@ -42,7 +50,7 @@ export function judgeCloser(
   const app: AppFacts = { target, name, refused: [], attempts: [], neighbours: [], tls, ping, stalls }
   const { roots } = diagnose(CHECKS, {
     patient: { ...patient, app: target },
-    nowMs: 0,
+    nowMs: seen.nowMs ?? 0,
     known: { app },
     unknown: {},
     pending: new Set(),

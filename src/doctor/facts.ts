@@ -199,7 +199,13 @@ export interface AppFacts {
   readonly others?: readonly OtherTcp[]
   /** Usual other ports of the same kind of application, tried when its own is closed. */
   readonly neighbours: readonly TcpFacts[]
-  readonly tls?: { readonly names: string; readonly subject: string; readonly fits: boolean }
+  readonly tls?: {
+    readonly names: string
+    readonly subject: string
+    readonly fits: boolean
+    /** From when to when; none: not looked at. */
+    readonly validMs?: readonly [from: number, to: number]
+  }
   /** On a port where TLS is usual: why no certificate was seen. */
   readonly tlsUnseen?: string
   /** It takes connections and ends them before anybody has asked. */

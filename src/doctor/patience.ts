@@ -30,6 +30,7 @@ const SILENCE: Readonly<Record<Step, FaultCode>> = {
   answer: 'CONTROL_UNREACHABLE',
   handover: 'HANDSHAKE_TIMEOUT',
   application: 'APP_TIMEOUT',
+  applicationTls: 'APP_TIMEOUT',
 }
 
 export class Patience {

@@ -84,7 +84,7 @@ const reach = z.strictObject({
   /** TCP, unless it says so. */
   protocol: z.literal('udp').optional(),
   ok: z.boolean(),
-  /** Of one that is reached, too: APP_SILENT, APP_TLS_NAME, PATH_MTU. */
+  /** Of one that is reached, too: APP_SILENT, APP_TLS_NAME, APP_CERT_EXPIRED, PATH_MTU. */
   fault: faultMessage.optional(),
   /** It tried by itself: no session asked. */
   probe: z.boolean().optional(),

@@ -9,6 +9,7 @@ const OF_SELECTION: ReadonlySet<FaultCode> = new Set([
 const BY_CODE: { readonly [code in FaultCode]?: TraceHop } = {
   PAIR_TIMEOUT: 'connector',
   APP_TLS_NAME: 'tls',
+  APP_CERT_EXPIRED: 'tls',
 }
 
 /** Where in a trace a fault belongs. The hops of a trace are finer than those that own faults. */

@@ -36,6 +36,19 @@ export const APPLICATION_FAULTS = {
       'openssl s_client -connect APP:PORT -servername APP | openssl x509 -noout -checkhost APP shows "does match"',
     dependsOn: [],
   },
+  APP_CERT_EXPIRED: {
+    hop: 'application',
+    scenario: 14,
+    retry: false,
+    title: 'The certificate of the application has ended, or has not begun',
+    evidence: 'from when to when it is valid; the time now, and by which clock',
+    cause:
+      'Nobody renewed it, or the renewed one was not loaded; or it was made on a machine whose clock is ahead.',
+    fix: 'Renew the certificate of the application and reload the application.',
+    verify:
+      'openssl s_client -connect APP:PORT -servername APP | openssl x509 -noout -checkend 0 shows "will not expire"',
+    dependsOn: ['CLOCK_SKEW'],
+  },
   APP_TIMEOUT: {
     hop: 'application',
     scenario: 14,

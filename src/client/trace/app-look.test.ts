@@ -17,9 +17,12 @@ async function connected(t: TestContext, server: net.Server): Promise<net.Socket
   return socket
 }
 
-async function tlsServer(name: string): Promise<tls.Server> {
+async function tlsServer(name: string, nowMs?: number): Promise<tls.Server> {
   const tenant = await TestTenant.create()
-  const { keyPem: key, certificate: cert } = await tenant.credentials('edge', 'edg_1', { names: [name] })
+  const { keyPem: key, certificate: cert } = await tenant.credentials('edge', 'edg_1', {
+    names: [name],
+    nowMs,
+  })
   return tls.createServer({ key, cert }, (socket) => socket.on('error', () => {}))
 }
 
@@ -93,4 +96,16 @@ test('what a greeting holds cannot act on a terminal', async (t) => {
   const server = net.createServer((socket) => socket.end('220 \u001b[2Jmail\r\nsecond'))
   const [, application] = await lookAtApp(await connected(t, server), { host: 'a.internal', port: 25 })
   assert.equal(application.text, 'it greets: 220 \\u001b[2Jmail')
+})
+
+test('a certificate that has ended, or begins tomorrow, fails and says when', async (t) => {
+  for (const [days, words] of [
+    [-400, /the certificate for wiki\.internal ended at /],
+    [1, /the certificate for wiki\.internal begins only at /],
+  ] as const) {
+    const server = await tlsServer('wiki.internal', Date.now() + days * 86_400_000)
+    const [secured] = await lookAtApp(await connected(t, server), { host: 'wiki.internal', port: 443 })
+    assert.equal(secured.fault?.code, 'APP_CERT_EXPIRED')
+    assert.match(secured.text, words)
+  }
 })

@@ -7,15 +7,17 @@
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
+import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
+import { PATIENCE_MS } from '../../base/patience.ts'
 import { visibleLine } from '../../base/visible-text.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import { isTlsPort } from '../../policy/tls-ports.ts'
 import { firstWord } from '../../probe/first-word.ts'
-import { nameFits, presentedChain } from '../../probe/presented-chain.ts'
+import { nameFits, type PresentedCertificate, presentedChain } from '../../probe/presented-chain.ts'
 import type { TraceStep } from '../../wire/control.ts'
 
-const TLS_MS = 4000
+const TLS_MS = PATIENCE_MS.applicationTls
 const MAX_GREETING_CHARS = 120
 
 /** Never throws; the stream belongs to this from here, and is ended. */
@@ -104,6 +106,11 @@ function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
       const [leaf] = presentedChain(secure)
       const names = leaf?.names || leaf?.subject || 'none'
       const protocol = secure.getProtocol() ?? 'TLS'
+      const ended = leaf && notValidNow(leaf, host)
+      if (nameFits(secure, host) && ended !== undefined) {
+        end([failed(ended, tookUs()), { verdict: 'pass', text: 'it answers' }])
+        return
+      }
       if (nameFits(secure, host)) {
         end([
           { verdict: 'pass', us: tookUs(), text: `${protocol}, its certificate has ${host}` },
@@ -116,6 +123,17 @@ function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
       })
       end([failed(fault, tookUs()), { verdict: 'pass', text: 'it answers' }])
     })
+  })
+}
+
+function notValidNow({ notBeforeMs, notAfterMs }: PresentedCertificate, host: string): Fault | undefined {
+  const nowMs = Date.now()
+  if (notBeforeMs <= nowMs && nowMs <= notAfterMs) return undefined
+  const when =
+    notAfterMs < nowMs ? `ended at ${rfc3339(notAfterMs)}` : `begins only at ${rfc3339(notBeforeMs)}`
+  const detail = `the certificate for ${host} ${when}; now it is ${rfc3339(nowMs)} by the clock of the device`
+  return new Fault('APP_CERT_EXPIRED', detail, {
+    seen: { host, notBefore: rfc3339(notBeforeMs), notAfter: rfc3339(notAfterMs) },
   })
 }
 

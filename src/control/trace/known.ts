@@ -39,7 +39,7 @@ function wordOf({ ok, fault, atMs, probe, protocol }: Told, nowMs: number): Pick
 }
 
 /** Where a trace looks for what a connector may know: what the canary met itself counts for more. */
-const HOP_OF: { readonly [code in FaultCode]?: TraceHop } = { APP_TLS_NAME: 'tls' }
+const HOP_OF: { readonly [code in FaultCode]?: TraceHop } = { APP_TLS_NAME: 'tls', APP_CERT_EXPIRED: 'tls' }
 
 /**
  * What the connector that was met knows of the application, as the step that it belongs to.
@@ -77,7 +77,7 @@ export function stepFrom(
 
 /** A certificate that fits, a greeting, a handshake: what is said of the application is over. */
 function isProof(code: FaultCode, { text }: TraceStep): boolean {
-  if (code === 'APP_TLS_NAME') return true
+  if (code === 'APP_TLS_NAME' || code === 'APP_CERT_EXPIRED') return true
   return code === 'APP_SILENT' && (text.startsWith('it greets') || text === 'it answers')
 }
 

@@ -5,7 +5,7 @@ import type { DaemonNote } from '../facts.ts'
 import { verifyHealthy } from './words.ts'
 
 /** What the daemon notes of applications that it connects to. A look from here sees all but the first by itself. */
-const OF_APPLICATIONS: readonly FaultCode[] = ['APP_SILENT', 'APP_TLS_NAME', 'PATH_MTU']
+const OF_APPLICATIONS: readonly FaultCode[] = ['APP_SILENT', 'APP_TLS_NAME', 'APP_CERT_EXPIRED', 'PATH_MTU']
 const OF_SESSIONS: readonly FaultCode[] = ['APP_SILENT']
 
 /** A connection from here is one that nobody waits in: whether users are answered, the daemon knows. */

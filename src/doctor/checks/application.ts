@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { rfc3339 } from '../../base/clock.ts'
 import { hostPort } from '../../link/egress.ts'
 import type { Stall } from '../../probe/stalls.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
@@ -266,17 +267,21 @@ export const appAnswer: Check = check({
 
 export const appTls: Check = check({
   name: 'app-tls',
-  title: 'the certificate name of the application',
+  title: 'the certificate of the application',
   hop: 'application',
   applies: isBesideIt,
   needs: ['app'],
-  after: ['app-port', 'app-answer'],
-  judge: ({ app: { attempts, tls, tlsUnseen, target } }) => {
+  after: ['clock', 'app-port', 'app-answer'],
+  judge: ({ app: { attempts, tls, tlsUnseen, target } }, { nowMs, patient }) => {
     if (tls === undefined) {
       const open = attempts.some(({ is }) => is === 'open')
       return open && tlsUnseen !== undefined ? unknown(`no certificate was seen: ${tlsUnseen}`) : undefined
     }
-    if (tls.fits) return pass(`has ${target.host}`)
+    const until = tls.validMs && `until ${rfc3339(tls.validMs[1])}`
+    if (tls.fits)
+      return (
+        notNow(target, tls, nowMs, patient) ?? pass(['has', target.host, until].filter(Boolean).join(' '))
+      )
     // About the name alone: whether the chain is trusted is the affair of the programs that connect.
     const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkhost ${target.host}`
     return fail('APP_TLS_NAME', {
@@ -291,6 +296,41 @@ export const appTls: Check = check({
     })
   },
 })
+
+/** It has ended, or has not begun: programs refuse it as they do one of another name. */
+function notNow(
+  target: AppFacts['target'],
+  { subject, validMs }: NonNullable<AppFacts['tls']>,
+  nowMs: number,
+  patient: Patient,
+): Failure | undefined {
+  if (validMs === undefined || nowMs === 0) return undefined
+  const [fromMs, toMs] = validMs
+  if (fromMs <= nowMs && nowMs <= toMs) return undefined
+  const ended = toMs < nowMs
+  const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkend 0`
+  return fail('APP_CERT_EXPIRED', {
+    expected: `a certificate for ${target.host} that is valid now`,
+    seen: [
+      `subject=${subject}`,
+      `valid from ${rfc3339(fromMs)} to ${rfc3339(toMs)}; now it is ${rfc3339(nowMs)} here`,
+    ],
+    cause: ended
+      ? `The certificate that answers for ${target.host} ended at ${rfc3339(toMs)}, so programs refuse it.`
+      : `The certificate that answers for ${target.host} begins only at ${rfc3339(fromMs)}, so programs refuse it.`,
+    fix: ended
+      ? [
+          `renew the certificate of ${target.host}`,
+          'if there is a renewed one on its machine: reload the application, which still shows the one before',
+        ]
+      : [
+          `set the clock of the machine that made the certificate, and make that of ${target.host} again`,
+          `or wait until ${rfc3339(fromMs)}`,
+        ],
+    // What has not begun "will not expire" either.
+    verify: ended ? { run, expect: 'Certificate will not expire' } : verifyHealthy(patient),
+  })
+}
 
 export const appMtu: Check = check({
   name: 'app-mtu',

@@ -1,6 +1,6 @@
 import { fillIn } from '../../base/fault-words.ts'
 import type { Hop } from '../../base/faults.ts'
-import { PATIENCE_MS, type Step } from '../../base/patience.ts'
+import { PATIENCE_MS, SLOW_MS, type Step } from '../../base/patience.ts'
 import { shortageText } from '../../base/shortage.ts'
 import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
@@ -42,9 +42,6 @@ export function notTried(attempts: readonly TcpFacts[]): Judged {
     `${hostPort({ host: own.address, port: own.port })} was not tried: ${shortageText(own.errno)}`,
   )
 }
-
-/** What is not over sooner is worth a word, also where it ends well. */
-const SLOW_MS = 2000
 
 /** Of a step that ended well: that it was slow, and how slow; else nothing. */
 export function slowly(step: Step, tookMs: number): string | undefined {
