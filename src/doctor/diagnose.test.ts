@@ -6,7 +6,7 @@ import type { TcpFacts } from '../probe/tcp.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { type Change, factsOf, NO_WAY } from './facts.fixture.ts'
-import type { DaemonFacts } from './facts.ts'
+import type { DaemonFacts, FactTable } from './facts.ts'
 import { ILL, type Illness } from './illnesses.fixture.ts'
 
 const SINGLE: Record<Illness, string> = {
@@ -241,12 +241,26 @@ test('no route: the machine itself, a router on the way, or nobody at the end', 
 test('a clock that is off says what certificates make of it', () => {
   const causeOf = (slowMs: number) => {
     const answer = { ...factsOf().known.answer!, slowMs }
-    return diagnose(CHECKS, factsOf({ known: { answer } })).roots[0]!.verdict.cause
+    const sync = { by: 'none', saw: 'nothing keeps this clock' } as const
+    return diagnose(CHECKS, factsOf({ known: { answer, sync } })).roots[0]!.verdict.cause
   }
   assert.match(causeOf(312_000), /312 s slow; certificates bear that/)
   assert.match(causeOf(3_600_000), /60 min slow, so certificates look not yet valid/)
   assert.match(causeOf(-360_000), /360 s fast; certificates bear that/)
   assert.match(causeOf(-10 * 86_400_000), /10 days fast, so certificates look ended/)
+})
+
+test('whose clock is off, the time source of this machine tells: of two that differ it is the one that follows none', () => {
+  const rootOf = (slowMs: number, sync: Partial<FactTable['sync']>) => {
+    const { answer, sync: kept } = factsOf().known
+    const known = { answer: { ...answer!, slowMs }, sync: { ...kept!, ...sync } }
+    const [root] = diagnose(CHECKS, factsOf({ known })).roots
+    return [root!.hop, root!.verdict.fault, root!.verdict.cause].join(' ')
+  }
+  assert.match(rootOf(3_600_000, { slowMs: 3 }), /^edge CLOCK_SKEW The clock of the edge is 60 min fast/)
+  assert.match(rootOf(-3_600_000, { slowMs: 3 }), /^edge CLOCK_SKEW The clock of the edge is 60 min slow/)
+  assert.match(rootOf(3_600_000, { slowMs: 3_600_000 }), /^connector CLOCK_SKEW This clock is 60 min slow/)
+  assert.match(rootOf(3_600_000, { slowMs: 3, synchronised: false }), /^connector CLOCK_SKEW/)
 })
 
 test('a daemon that has ended as a copy is no daemon to start again', () => {

@@ -155,6 +155,10 @@ export interface DialFacts {
   /** TCP stood, to the edge or to the proxy. */
   readonly stood?: boolean
   readonly tookMs: number
+  /** Set if the proxy is silent, and yet its answers arrive at this machine. */
+  readonly returnPath?: LostAnswers
+  /** Of the proxy: where it was looked for. */
+  readonly address?: string
 }
 
 /** What answered the TLS handshake. */

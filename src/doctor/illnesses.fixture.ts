@@ -400,6 +400,7 @@ export const ILL = {
     // This clock runs a year ahead: by itself the certificate has ended, by the edge's clock it has not.
     known: {
       answer: changed('answer', { slowMs: -365 * 24 * HOUR_MS }),
+      sync: { by: 'none', saw: 'neither chronyc nor timedatectl answers on this machine' },
       identity: { stored: true, drifted: [], notAfterMs: NOW_MS - 360 * 24 * HOUR_MS },
     },
   },

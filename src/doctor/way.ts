@@ -9,7 +9,7 @@ import { asFault, type Fault } from '../base/faults.ts'
 import { PATIENCE_MS } from '../base/patience.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
 import { type DialStep, dialEdge } from '../link/dial.ts'
-import { type Egress, type EgressInput, egressFor, hostPort } from '../link/egress.ts'
+import { type Egress, type EgressInput, egressFor, hostPort, type OutboundProxy } from '../link/egress.ts'
 import { lookUp, type NameFacts } from '../probe/names.ts'
 import { readNeighbour } from '../probe/next-hop.ts'
 import { pingSizes } from '../probe/ping.ts'
@@ -18,7 +18,7 @@ import type { ResolverFile } from '../probe/resolver-file.ts'
 import { lookForLostAnswers } from '../probe/return-path.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import { lookAtAnswers } from './answers.ts'
-import type { EgressFacts, Patient, TcpWay } from './facts.ts'
+import type { DialFacts, EgressFacts, Patient, TcpWay } from './facts.ts'
 import type { Gathering } from './gathering.ts'
 import { addressesBefore, type OtherAddress, othersOf } from './other-addresses.ts'
 import type { Patience } from './patience.ts'
@@ -88,6 +88,7 @@ async function theWholeWay(
     signal,
     patience,
     proxied,
+    resolvers,
   }: Omit<WayOptions, 'egress'> & { egress: Egress; proxied: boolean },
 ): Promise<void> {
   const startedAt = performance.now()
@@ -99,13 +100,17 @@ async function theWholeWay(
     }
     return await dialEdge(edge, { egress, signal: limit, onStep })
   }
+  const lost = proxied
+    ? lostOfProxy(egressFor(egress, edge), () => step === 'connected', { resolvers, signal })
+    : undefined
   let fault: Fault | undefined
   const socket = await dial().catch((error: unknown) => {
     fault = asFault(error)
     return undefined
   })
   const tookMs = Math.round(performance.now() - startedAt)
-  g.have('dial', { fault, tookMs, stood: step === 'connected' })
+  const stood = step === 'connected'
+  g.have('dial', { fault, tookMs, stood, ...(stood ? {} : await lost) })
   if (socket === undefined) return g.miss('there is no connection', 'tls', 'answer')
   const tls = await g.look(
     'tls',
@@ -154,6 +159,27 @@ async function straight(edge: EdgeAddress, addresses: readonly string[], o: WayO
   const attempts = await all
   const silent = attempts.some(({ is }) => is === 'silent')
   return { host: edge.host, attempts, port443, proxies, returnPath: silent ? returnPath : undefined }
+}
+
+/** One that is named is looked for where programs here find it. Never rejects. */
+async function lostOfProxy(
+  proxy: OutboundProxy | undefined,
+  stands: () => boolean,
+  { resolvers, signal }: Pick<WayOptions, 'resolvers' | 'signal'>,
+): Promise<Pick<DialFacts, 'returnPath' | 'address'>> {
+  if (proxy === undefined) return {}
+  try {
+    await wait(HEAD_START_MS, undefined, { signal })
+    if (stands()) return {}
+    const [address] =
+      net.isIP(proxy.host) === 0
+        ? (await lookUp(proxy.host, await resolvers, { signal })).addresses
+        : [proxy.host]
+    if (address === undefined) return {}
+    return { address, returnPath: await lookForLostAnswers({ address, port: proxy.port }, signal) }
+  } catch {
+    return {} // no name, or the time is over: the dial says so
+  }
 }
 
 function try443(addresses: readonly string[], signal: AbortSignal): Promise<TcpFacts[]> {

@@ -23,6 +23,16 @@ export const clock: Check = check({
     const by = proved && answer?.slowMs !== undefined ? `the edge ${patient.edge?.host}` : sync.by
     const offset = `${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'} against ${by}`
     if (Math.abs(slowMs) <= MAX_SKEW_MS) return pass(offset)
+    if (isKept(sync)) {
+      return fail('CLOCK_SKEW', {
+        hop: 'edge',
+        expected: `less than ${span(MAX_SKEW_MS)} between this clock and that of the edge`,
+        seen: [offset, precision(answer), sync.saw],
+        cause: `The clock of the edge is ${span(slowMs)} ${slowMs >= 0 ? 'fast' : 'slow'}: this machine follows its time source.`,
+        fix: ['on the machine of the edge: chronyc tracking, or timedatectl', 'there: chronyc makestep'],
+        verify: verifyHealthy(patient),
+      })
+    }
     return fail('CLOCK_SKEW', {
       hop: hopOfRole(patient.role),
       expected: `less than ${span(MAX_SKEW_MS)} between this clock and that of the edge`,
@@ -33,6 +43,11 @@ export const clock: Check = check({
     })
   },
 })
+
+/** A time source says that this clock is right; one that only says "synchronised" may follow a wrong one. */
+function isKept({ by, synchronised, slowMs }: FactTable['sync']): boolean {
+  return by === 'chronyc' && synchronised === true && slowMs !== undefined && Math.abs(slowMs) <= MAX_SKEW_MS
+}
 
 function precision(answer: FactTable['answer'] | undefined): string {
   if (answer?.slowWithinMs === undefined) return ''

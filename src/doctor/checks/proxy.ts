@@ -3,6 +3,7 @@ import type { EdgeAddress } from '../../link/credentials.ts'
 import { egressFor, hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DialFacts, Facts, FactTable, Patient } from '../facts.ts'
+import { whyLost } from './return-path.ts'
 import {
   edgeText,
   hardlyWaited,
@@ -127,6 +128,15 @@ function proxyFailure(fault: Fault, { at, source, facts, dial }: Where): Judged 
             `curl -sv -m 60 -x http://${at} https://${edge}/ 2>&1 | grep -m1 'HTTP/1'`,
           ],
         })
+      }
+      if (dial.returnPath !== undefined && dial.address !== undefined) {
+        const [, port = '0'] = /:(\d+)$/.exec(at) ?? []
+        const { seen: lost, ...why } = whyLost(dial.returnPath, {
+          ...{ side: 'the proxy', address: dial.address, port: Number(port), self: hopOfRole(patient.role) },
+          ...{ hop: 'edge', silent: 'PROXY_UNREACHABLE' },
+        })
+        const { fault: code, ...words } = why
+        return fail(code, { ...common, ...words, seen: [setting, ...attemptsOf(fault), ...lost] })
       }
       return fail('PROXY_UNREACHABLE', {
         ...common,
