@@ -95,3 +95,38 @@ test('answers from another address than was asked: this machine refuses them, an
   assert.ok(returnPath!.refused >= 9, JSON.stringify(returnPath))
   assert.equal(returnPath!.filtered + returnPath!.dropped, 0)
 })
+
+/** What the doctor of a connector says whose proxy is 10.9.9.9:5555. */
+const EXAMINE = `
+  import { examine } from '${ROOT}/src/doctor/examine.ts'
+  const edge = { host: '198.51.100.1', port: 443, source: 'the test' }
+  const patient = { role: 'connector', stateDir: '/nonexistent', proxyFile: '/nonexistent', edge }
+  const egress = { flag: 'http://10.9.9.9:5555', env: {}, file: '/nonexistent' }
+  const report = await examine({ patient, given: {}, egress, signal: new AbortController().signal })
+  const found = report.checks.find(({ check }) => check === 'proxy')
+  console.log(JSON.stringify(found))
+  process.exit()`
+
+function proxyCheck(here: string): Record<string, unknown> {
+  return JSON.parse(inside(here, path.join(ROOT, 'bin/node'), '--input-type=module', '--eval', EXAMINE))
+}
+
+test('a proxy whose answers this machine drops, or that answers by another interface, is not called absent', {
+  skip: needs('netns'),
+}, (t) => {
+  const { here, there } = twoMachines(t)
+  nft(here, 'add table ip own', 'add chain ip own in { type filter hook input priority 0; }')
+  nft(here, 'add rule ip own in tcp sport 5555 drop')
+  const own = JSON.stringify(proxyCheck(here))
+  assert.match(own, /PROXY_UNREACHABLE/)
+  assert.match(own, /Answers of the proxy reach this machine, and its own firewall drops them/)
+
+  nft(here, 'delete table ip own')
+  ip('-n', there, 'route', 'del', '10.9.0.0/24')
+  ip('-n', there, 'route', 'add', '10.9.0.0/24', 'via', '10.9.1.1')
+  const mac = /link\/ether (\S+)/.exec(ip('-n', here, 'link', 'show', 'v2'))![1]!
+  ip('-n', there, 'neigh', 'replace', '10.9.1.1', 'dev', 'v2', 'lladdr', mac)
+  const other = JSON.stringify(proxyCheck(here))
+  assert.match(other, /RETURN_PATH_ASYMMETRIC/)
+  assert.match(other, /Answers of the proxy arrive by another interface/)
+})
