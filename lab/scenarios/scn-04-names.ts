@@ -4,6 +4,7 @@ import { HEALTHY } from '../resolver.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS, APP_NAME, EDGE_NAME } from '../topology.ts'
 import { sources } from './scn-04-sources.ts'
+import { deviceUnnamed, ownFirewall } from './scn-04-unasked.ts'
 
 const BROKEN_ZONE = `zone "example.net" { type master; file "missing.zone"; };
 zone "example.com" { type master; file "example.com.zone"; };\n`
@@ -110,6 +111,8 @@ and connector-a, which has to find the edge again, does not come back.`,
       cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^chmod 644 .*$/),
     },
     ...sources,
+    ownFirewall,
+    deviceUnnamed,
   ],
 }
 

@@ -6,6 +6,7 @@ import { HEALTHY } from '../resolver.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS, APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
 import { unknownHealth } from '../unknown.ts'
+import { deviceFrozen } from './scn-12-frozen.ts'
 
 const DROPS = 5
 const WIKI = 'wiki.dc1.example.com'
@@ -112,6 +113,7 @@ within a second, and each time sessions have to find another way; the ticket say
       cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without halting it/), // it is over
       restore: forget,
     },
+    deviceFrozen,
     {
       name: 'watchdog',
       does: 'a watchdog takes connector-a for dead again and again, kills it, and starts it anew',

@@ -5,6 +5,7 @@ import type { Lab } from '../lab.ts'
 import { HEALTHY } from '../resolver.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT, EDGE_NAME } from '../topology.ts'
+import { appUnreadable } from './scn-04-unasked.ts'
 import { appSources } from './scn-13-sources.ts'
 import { connectorSaysSo } from './scn-14-application.ts'
 
@@ -146,5 +147,6 @@ inside.`,
       },
       restore: endScan,
     },
+    appUnreadable,
   ],
 }

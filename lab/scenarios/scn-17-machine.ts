@@ -3,6 +3,7 @@ import { runPrinted } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario } from '../scenario.ts'
 import { SmallDisk } from '../small-disk.ts'
+import { portsToApp, portsToEdge } from './scn-17-shortage.ts'
 
 const disks = new WeakMap<Lab, SmallDisk>()
 /** Whose process has no descriptors left. */
@@ -107,6 +108,8 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
         )
       },
     },
+    portsToEdge,
+    portsToApp,
     {
       name: 'apparmor',
       does: 'a profile of AppArmor forbids the daemon its own state directory',

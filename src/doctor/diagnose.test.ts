@@ -21,6 +21,9 @@ const SINGLE: Record<Illness, string> = {
   resolverUnreadable: 'connector RESOLVER_UNREADABLE',
   resolverSilent: 'edge RESOLVER_UNREACHABLE',
   resolverServfail: 'edge RESOLVER_UNREACHABLE',
+  questionsHeldHere: 'connector RESOLVER_UNREACHABLE',
+  nobodyNamed: 'connector RESOLVER_UNREACHABLE',
+  noPortsLeft: 'connector CONNECTOR_OVERLOADED',
   nxdomain: 'edge EDGE_NAME_NXDOMAIN',
   sinkhole: 'edge EDGE_NAME_HIJACKED',
   blocked: 'edge EGRESS_BLOCKED',
@@ -92,6 +95,19 @@ test('a narrow path is verified by what does not pass while it lasts', () => {
     const [root] = diagnose(CHECKS, factsOf(illness)).roots
     assert.equal(root!.verdict.verify.expect, 'healthy: every hop')
   }
+})
+
+test('what this machine holds back or lacks is mended here, and nobody that was not asked is named', () => {
+  const verdictOf = (illness: Illness) => diagnose(CHECKS, factsOf(ILL[illness])).roots[0]!.verdict
+  const held = verdictOf('questionsHeldHere')
+  assert.match(held.cause, /^The firewall of this machine lets no question to 10\.20\.0\.53 out \(EPERM\)/)
+  assert.match(held.fix[0]!, /^in the firewall of this machine, let out UDP and TCP to 10\.20\.0\.53 port 53/)
+  const nobody = verdictOf('nobodyNamed')
+  assert.match(nobody.cause, /^\/etc\/resolv\.conf names no resolver/)
+  assert.doesNotMatch(nobody.fix.join(), /10\.20\.0\.53/)
+  const ports = verdictOf('noPortsLeft')
+  assert.equal(ports.fix[0], "sysctl -w net.ipv4.ip_local_port_range='1024 65535'")
+  assert.ok(ports.seen.includes('32 of 32 local ports in use'))
 })
 
 /** Several at once: what explains the others wins, and what it explains is not said at all. */

@@ -105,6 +105,41 @@ export const ILL = {
     },
     without: ['tcp', 'dial', ...NO_WAY],
   },
+  questionsHeldHere: {
+    known: {
+      edgeName: changed('edgeName', {
+        addresses: [],
+        errno: 'EAI_AGAIN',
+        servers: [{ server: '10.20.0.53', said: 'EPERM', addresses: [] }],
+      }),
+    },
+    without: ['tcp', 'dial', ...NO_WAY],
+  },
+  nobodyNamed: {
+    known: {
+      resolvers: changed('resolvers', { servers: [] }),
+      edgeName: changed('edgeName', {
+        addresses: [],
+        errno: 'EAI_AGAIN',
+        servers: [{ server: '127.0.0.1', said: 'ECONNREFUSED', addresses: [] }],
+      }),
+    },
+    without: ['tcp', 'dial', ...NO_WAY],
+  },
+  noPortsLeft: {
+    known: {
+      tcp: { host: 'edge.example.com', attempts: [tcp('unasked')], proxies: [] },
+      load: changed('load', { localPorts: { used: 32, range: 32 } }),
+      daemon: changed('daemon', {
+        state: 'disconnected',
+        fault: {
+          ...{ code: 'CONNECTOR_OVERLOADED', hop: 'connector' },
+          detail: 'edge.example.com:443: no local port left here (EADDRNOTAVAIL)',
+        },
+      }),
+    },
+    without: NO_WAY,
+  },
   nxdomain: {
     known: {
       edgeName: changed('edgeName', {

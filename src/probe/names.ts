@@ -146,7 +146,10 @@ function askOnce(
   socket.connect(port, server, (error?: NodeJS.ErrnoException) => {
     if (error) return failed(error.code ?? 'unknown')
     try {
-      socket.send(encodeQuestion(id, name, type))
+      // Without a callback nobody hears that it was not sent: EPERM is the firewall of this machine.
+      socket.send(encodeQuestion(id, name, type), (error) => {
+        if (error) failed((error as NodeJS.ErrnoException).code ?? 'unknown')
+      })
     } catch {
       failed('not a name')
     }

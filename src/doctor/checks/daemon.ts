@@ -54,6 +54,8 @@ export const control: Check = check({
     if (LOOKED_AT_HERE.has(fault.code)) {
       return unknown(`the daemon met ${fault.code} at its last try; the way was found open just now`)
     }
+    // A shortage of this machine: the check of its figures says it, and what to do.
+    if (fault.code === 'CONNECTOR_OVERLOADED') return unknown(`the daemon is ${state}: ${fault.detail}`)
     return told(daemon, fault, facts)
   },
 })

@@ -53,15 +53,23 @@ export const overload: Check = check({
       expected: 'a daemon that runs when it has work, some memory, local ports left',
       seen: [...over.map(({ saw }) => saw), summary],
       cause: over.map(({ cause }) => cause).join(' '),
-      fix: [
-        `add a connector to the group: backstitch key create ${keyFor({ role: 'connector', group: patient.group })}`,
-        'or give this machine more of what it lacks',
-        'ps -eo rss,pcpu,pid,args --sort=-rss | head -8',
-      ],
+      fix: over.some(({ saw }) => /local port|EADDRNOTAVAIL/.test(saw))
+        ? MORE_PORTS
+        : [
+            `add a connector to the group: backstitch key create ${keyFor({ role: 'connector', group: patient.group })}`,
+            'or give this machine more of what it lacks',
+            'ps -eo rss,pcpu,pid,args --sort=-rss | head -8',
+          ],
       verify: verifyHealthy(patient),
     })
   },
 })
+
+/** The whole range, and who has the ports: more connectors would help nobody whose port another program holds. */
+const MORE_PORTS = [
+  "sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
+  'and stop the program that holds them: ss -tanp',
+]
 
 /** Only whoever has looked for minutes can tell: the daemon itself. */
 export const leak: Check = check({
@@ -118,8 +126,13 @@ export function notAsked({ unasked }: FactTable['daemon']): Judged {
 
 /** The daemon has looked for minutes, and knows what its own limits are; this look takes one second. */
 function saidByItself(daemon: FactTable['daemon'] | undefined): { saw: string; cause: string }[] {
-  const note = daemon?.notes?.find(({ code }) => code === 'CONNECTOR_OVERLOADED')
+  const met = daemon?.fault?.code === 'CONNECTOR_OVERLOADED' ? daemon.fault : undefined
+  const note = daemon?.notes?.find(({ code }) => code === 'CONNECTOR_OVERLOADED') ?? met
   if (note === undefined) return []
+  if (note.detail.includes('local port'))
+    return [
+      { saw: `the daemon says: ${note.detail}`, cause: 'There is no local port left for what it opens.' },
+    ]
   const cause = note.detail.startsWith('memory')
     ? 'Memory is used up to the limit that holds here, by the daemon or by what shares that limit.'
     : 'It has more to do than it has room for.'

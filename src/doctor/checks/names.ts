@@ -40,6 +40,9 @@ export const resolver: Check = check({
       seen: [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`, ...sourcesText(name)],
       verify: { run: `getent ahosts ${name.name}`, expect: 'STREAM' },
     }
+    const mine = ofThisMachine(name, resolvers)
+    if (mine !== undefined)
+      return fail('RESOLVER_UNREACHABLE', { ...common, hop: hopOfRole(facts.patient.role), ...mine })
     const why = nothingLeaves(name, link)
     if (why !== undefined) return fail('EDGE_UNREACHABLE', { ...common, ...why })
     return fail('RESOLVER_UNREACHABLE', {
@@ -75,7 +78,35 @@ export function resolverFailure(
 ): Pick<Failure, 'cause' | 'fix' | 'hop'> {
   const way = keptBy(name, resolvers)
   if (way !== undefined) return { hop: hopOfRole(patient.role), cause: way.who, fix: way.fix }
+  const mine = ofThisMachine(name, resolvers)
+  if (mine !== undefined) return { hop: hopOfRole(patient.role), ...mine }
   return { cause: resolverCause(name, resolvers), fix: resolverFix(resolvers, name) }
+}
+
+/** No resolver has heard a question: this machine sends none, or names nobody. */
+function ofThisMachine(
+  { servers }: NameFacts,
+  { path, is, servers: named, passedOver }: ResolverFile,
+): Pick<Failure, 'cause' | 'fix'> | undefined {
+  const held = servers.filter(({ said }) => said === 'EPERM' || said === 'EACCES')
+  if (held.length > 0 && held.length === servers.length) {
+    const at = held.map(({ server }) => server).join(', ')
+    return {
+      cause: `The firewall of this machine lets no question to ${at} out (${held[0]!.said}): no resolver was asked.`,
+      fix: held.map(
+        ({ server }) =>
+          `in the firewall of this machine, let out UDP and TCP to ${server} port 53: nft list ruleset`,
+      ),
+    }
+  }
+  if (named.length > 0 || passedOver !== undefined || is === 'denied' || is === 'failed') return undefined
+  return {
+    cause:
+      is === 'missing'
+        ? `There is no ${path}, so libc asks 127.0.0.1, and no resolver runs there.`
+        : `${path} names no resolver, so libc asks 127.0.0.1, and no resolver runs there.`,
+    fix: [`name a resolver that answers in ${path}: nameserver ADDRESS`],
+  }
 }
 
 /** This process lacked what it takes: no resolver was heard, and none is to blame. */

@@ -1,0 +1,46 @@
+/** Whose standstill it was: that of the device. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { readStatus } from '../../src/base/status-socket.ts'
+import { printed } from '../cures.ts'
+import { consultAt } from '../doctor.ts'
+import type { Lab } from '../lab.ts'
+import type { Variant } from '../scenario.ts'
+
+/** Longer than anybody waits for a reply to a ping. */
+const FROZEN_MS = 12_000
+
+async function stand(file: string): Promise<void> {
+  const { pid } = (await readStatus(file)) as { pid: number }
+  process.kill(pid, 'SIGSTOP')
+  await delay(FROZEN_MS)
+  process.kill(pid, 'SIGCONT')
+}
+
+const FROZEN = {
+  code: 'STOOD_STILL',
+  cause: /it is not the network/,
+  seen: [/^this process stood still for 1\d\.\d s/],
+  remembered: true,
+  noticeMs: 60_000,
+} as const
+
+async function again({ client }: Lab): Promise<void> {
+  await client.stop('SIGKILL')
+  await client.machine.run('rm', '-f', `${client.stateDir}/outages.json`)
+  client.start()
+}
+
+export const deviceFrozen: Variant = {
+  ...FROZEN,
+  name: 'device-frozen',
+  does: 'the device of the user sleeps for twelve seconds, and its network does not',
+  hints: ['other users saw nothing', 'the network is calm', 'what does the client say of itself?'],
+  hop: 'client',
+  cutsAll: true,
+  examine: (lab) => consultAt(lab.machines.user, ['doctor', 'client']),
+  examinedOn: 'user',
+  noticed: async (lab) => (await lab.clientStatus()).includes('STOOD_STILL'),
+  inject: ({ client }) => stand(`${client.stateDir}/status.sock`),
+  cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without halting it/),
+  restore: again,
+}
