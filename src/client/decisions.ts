@@ -46,7 +46,7 @@ export class Decisions {
   readonly #log: Log
   readonly #clock: Clock
   /** By destination and outcome, oldest first. */
-  readonly #kept = new Map<string, Decision & { loggedMs: number }>()
+  readonly #kept = new Map<string, Decision & { loggedUs: number }>()
 
   readonly #user: () => string | undefined
 
@@ -59,7 +59,7 @@ export class Decisions {
 
   /** Newest first. */
   get latest(): Decision[] {
-    return [...this.#kept.values()].reverse().map(({ loggedMs: _, ...decision }) => decision)
+    return [...this.#kept.values()].reverse().map(({ loggedUs: _, ...decision }) => decision)
   }
 
   sent(entry: Entry, to: Destination, because: string): void {
@@ -84,10 +84,16 @@ export class Decisions {
   #record(key: string, decision: Omit<Decision, 'at' | 'times'>, session?: string): void {
     const nowMs = this.#clock.nowMs()
     const last = this.#kept.get(key)
-    const quiet = last !== undefined && nowMs - last.loggedMs < QUIET_MS
+    const loggedUs = this.#clock.monotonicUs()
+    const quiet = last !== undefined && loggedUs - last.loggedUs < QUIET_MS * 1000
     const times = (last?.times ?? 0) + 1
     this.#kept.delete(key)
-    this.#kept.set(key, { at: rfc3339(nowMs), ...decision, times, loggedMs: quiet ? last.loggedMs : nowMs })
+    this.#kept.set(key, {
+      at: rfc3339(nowMs),
+      ...decision,
+      times,
+      loggedUs: quiet ? last.loggedUs : loggedUs,
+    })
     if (this.#kept.size > KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     if (quiet) return
     const fields = { event: 'client.decision', ...decision, session, times }

@@ -103,8 +103,8 @@ export class Opener implements SessionOwner {
    * @param startedUs Monotonic time at which the local program asked, for what the user waited.
    */
   open(to: Destination, entry: Entry, events: SessionEvents, startedUs: number): Session {
-    const startedMs = this.#deps.clock.nowMs()
-    const session = new Session(this, { to, entry, events, startedMs, startedUs })
+    const began = { startedMs: this.#deps.clock.nowMs(), openedUs: this.nowUs() }
+    const session = new Session(this, { to, entry, events, ...began, startedUs })
     this.totals.total++
     const grant = this.#grantFor(to)
     const tunnel = grant && this.#deps.tunnels.pick(grant.granted.connector)
@@ -298,7 +298,7 @@ export class Opener implements SessionOwner {
     const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
     // What was not granted is no session: control has kept that it was denied.
     if (session.grant !== undefined) {
-      const report = session.report('closed', why, this.#deps.clock.nowMs())
+      const report = session.report('closed', why, this.nowUs())
       this.#deps.reports.closed(session, { ...report, closeHop: fault.hop })
     }
     if (!abandoned) events.failed(fault, session)
@@ -323,7 +323,7 @@ export class Opener implements SessionOwner {
     if (this.#isUnanswered(session)) this.#deps.grants.drop(session.grant!)
     this.totals.bytesUp += end.bytesOut
     this.totals.bytesDown += end.bytesIn
-    this.#deps.reports.closed(session, session.report('closed', end, this.#deps.clock.nowMs()))
+    this.#deps.reports.closed(session, session.report('closed', end, this.nowUs()))
     if (this.#deps.log.isLevelEnabled('debug')) {
       const { reason, bytesOut, bytesIn } = end
       const fields = {

@@ -47,6 +47,8 @@ export interface SessionStart {
   readonly entry: Entry
   readonly events: SessionEvents
   readonly startedMs: number
+  /** Monotonic: the same moment. */
+  readonly openedUs: number
   /** Monotonic: when the local program asked. */
   readonly startedUs: number
 }
@@ -116,9 +118,9 @@ export class Session implements StreamEvents {
     this.#owner.sessionClosed(this, end)
   }
 
-  /** The record as of now, of a session with a grant. @param end Absent while the session is open. */
-  report(state: 'open' | 'closed', end?: StreamEnd, endedMs?: number): SessionReport {
-    const { to, startedMs } = this.start
+  /** The record as of now, of a session with a grant. @param end Absent while the session is open; so is `nowUs`, monotonic. */
+  report(state: 'open' | 'closed', end?: StreamEnd, nowUs?: number): SessionReport {
+    const { to, startedMs, openedUs } = this.start
     const facts = this.tunnel?.facts
     const reason = end?.reason
     return {
@@ -132,8 +134,8 @@ export class Session implements StreamEvents {
       port: to.port,
       address: this.address === '' ? undefined : this.address,
       startedMs,
-      // The clock of a device may be set back meanwhile.
-      endedMs: endedMs && Math.max(endedMs, startedMs),
+      // The clock of a device may be set meanwhile.
+      endedMs: nowUs && startedMs + Math.round((nowUs - openedUs) / 1000),
       times: this.times,
       bytesUp: end?.bytesOut ?? this.bytesOut,
       bytesDown: end?.bytesIn ?? this.bytesIn,

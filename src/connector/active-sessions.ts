@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { SilenceWatch } from '../link/silence-watch.ts'
 import type { CarriedGrant } from '../wire/control.ts'
@@ -10,14 +9,12 @@ import { SessionTotals } from './totals.ts'
 export class ActiveSessions {
   /** Of those that ended. */
   readonly totals = new SessionTotals()
-  readonly #clock: Clock
   readonly #reports: SessionReports
   readonly #silence: Pick<SilenceWatch<Application>, 'ended'>
   readonly #byGrant = new Map<string, Set<Session>>()
   #count = 0
 
-  constructor(clock: Clock, reports: SessionReports, silence: Pick<SilenceWatch<Application>, 'ended'>) {
-    this.#clock = clock
+  constructor(reports: SessionReports, silence: Pick<SilenceWatch<Application>, 'ended'>) {
     this.#reports = reports
     this.#silence = silence
   }
@@ -39,7 +36,7 @@ export class ActiveSessions {
         this.totals.ended(session, end)
         const unanswered = this.#silence.ended(session, end)
         if (isOnRecord(session)) {
-          this.#reports.closed(session, session.report('closed', end, this.#clock.nowMs(), unanswered))
+          this.#reports.closed(session, session.report('closed', end, unanswered))
         }
         session.cancel?.()
       }),

@@ -252,7 +252,7 @@ export class Connector {
       applicationsFailing: reach.failing,
       applicationsImpaired: looks.impaired + silence.silent,
       rawPhaseBlocked: rawPhase.blocked.length,
-      figures: vitals.history.at(-1),
+      figures: vitals.last,
       overloaded: vitals.overload !== undefined,
       notAfterMs: this.#identity?.notAfterMs,
     })

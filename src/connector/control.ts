@@ -73,7 +73,7 @@ export class Control {
   #fatal: Fault | undefined
   #told: ConnectorState | undefined
   /** Samples up to here are told. */
-  #toldMs = 0
+  #toldMark = 0
   #skewMs: number | undefined
 
   constructor(o: ControlOptions) {
@@ -196,7 +196,7 @@ export class Control {
     services.authority.replaceRevoked(welcome.revoked, clock.nowMs())
     services.active.cut(welcome.revoked, 'revoked while the control connection was down')
     this.#told = undefined
-    this.#toldMs = 0
+    this.#toldMark = 0
     this.#tellStatus()
     reach.resume((source) => this.#link.offer(source))
     const ask: AskAgain = (batch, timeoutMs) => this.#link.request(batch, timeoutMs, { isAskedAgain: true })
@@ -292,8 +292,8 @@ export class Control {
     this.#told = now
     const { active, vitals } = services
     const notes = this.#o.notes()
-    const facts = { rttUs: this.rttUs, active, vitals, notes, toldMs: this.#toldMs, nowMs: Date.now() }
-    this.#toldMs = vitals.history.at(-1)?.atMs ?? 0
+    const facts = { rttUs: this.rttUs, active, vitals, notes, toldMark: this.#toldMark }
+    this.#toldMark = vitals.mark
     this.#send(statusMessage({ state: now, tunnels: tunnels.count, ...facts }))
   }
 

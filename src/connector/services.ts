@@ -68,7 +68,7 @@ export class Services implements StreamServices, AsyncDisposable {
     })
     this.looks = new CloserLooks({ log, reach: this.reach, silence: this.silence, look, clock: this.clock })
     this.probes = new Probes(this)
-    this.active = new ActiveSessions(this.clock, this.reports, this.silence)
+    this.active = new ActiveSessions(this.reports, this.silence)
     this.vitals = new Vitals({
       log,
       sessions: () => this.active.count,

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import type { Pool } from '../base/shares.ts'
 import { closingHop } from '../mux/closing-hop.ts'
 import type { StreamEnd } from '../mux/options.ts'
@@ -31,6 +32,8 @@ export class Session {
   id: string
   readonly tunnel: TunnelFacts
   readonly startedMs: number
+  readonly #clock: Clock
+  readonly #startedUs: number
   /** Set once the grant is known to be good, for this destination and this id. */
   held: HeldGrant | undefined
   dnsUs: number | undefined
@@ -46,12 +49,14 @@ export class Session {
   /** UDP: datagrams that came before the flow ran. */
   readonly early: Buffer[]
 
-  constructor(stream: MuxStream, open: Open, tunnel: TunnelFacts, nowMs: number) {
+  constructor(stream: MuxStream, open: Open, tunnel: TunnelFacts, clock: Clock) {
     this.stream = stream
     this.open = open
     this.id = open.session
     this.tunnel = tunnel
-    this.startedMs = nowMs
+    this.startedMs = clock.nowMs()
+    this.#clock = clock
+    this.#startedUs = clock.monotonicUs()
     this.early = open.protocol === 'udp' ? holdEarly(stream) : NONE
   }
 
@@ -80,8 +85,8 @@ export class Session {
   /** Of one whose grant is known. */
   report(state: 'open'): SessionReport
   /** @param unanswered What is to be said of an end for which nobody gave a reason. */
-  report(state: 'closed', end: StreamEnd, endedMs: number, unanswered?: string): SessionReport
-  report(state: 'open' | 'closed', end?: StreamEnd, endedMs?: number, unanswered?: string): SessionReport {
+  report(state: 'closed', end: StreamEnd, unanswered?: string): SessionReport
+  report(state: 'open' | 'closed', end?: StreamEnd, unanswered?: string): SessionReport {
     const { open, tunnel } = this
     return {
       session: this.id,
@@ -98,8 +103,13 @@ export class Session {
       times: this.#times(),
       bytesUp: end?.bytesIn ?? this.stream.bytesIn,
       bytesDown: end?.bytesOut ?? this.stream.bytesOut,
-      ...(end === undefined ? {} : closing(end, Math.max(endedMs ?? 0, this.startedMs), unanswered)),
+      ...(end === undefined ? {} : closing(end, this.#nowMs(), unanswered)),
     }
+  }
+
+  /** As if nobody had set the clock since it began: how long it lasted is what the control plane goes by. */
+  #nowMs(): number {
+    return this.startedMs + Math.round((this.#clock.monotonicUs() - this.#startedUs) / 1000)
   }
 
   #times(): SessionTimes {

@@ -66,7 +66,7 @@ export class TunnelStreams {
   }
 
   readonly onOpen = (stream: MuxStream, open: Open): void => {
-    const session = new Session(stream, open, this.#facts, this.#services.clock.nowMs())
+    const session = new Session(stream, open, this.#facts, this.#services.clock)
     this.#services.active.add(session)
     try {
       const held = this.#grants.find(open.grant)

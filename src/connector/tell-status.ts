@@ -20,19 +20,16 @@ export interface StatusFacts extends Pick<Status, 'state' | 'tunnels'> {
   readonly vitals: Vitals
   /** What it serves in spite of, as its own status has it. */
   readonly notes: readonly FaultMessage[]
-  /** Control has the samples up to here. */
-  readonly toldMs: number
-  readonly nowMs: number
+  /** Control has the samples up to this mark of the vitals. */
+  readonly toldMark: number
 }
 
 /** How this connector is, for control; with the figures since it was last told. */
 export function statusMessage(facts: StatusFacts): Status {
-  const { state, tunnels, rttUs, active, vitals, toldMs, nowMs } = facts
+  const { state, tunnels, rttUs, active, vitals, toldMark } = facts
   const notes = notesFor(facts.notes)
-  const last = vitals.history.at(-1)
-  const samples = vitals.history
-    .filter(({ atMs }) => atMs > toldMs)
-    .map(({ atMs, ...sample }) => ({ agoMs: Math.max(0, nowMs - atMs), ...sample }))
+  const { last } = vitals
+  const samples = vitals.since(toldMark)
   const { overload, leak } = vitals
   const figures = last === undefined ? undefined : withoutMoment(last)
   return {

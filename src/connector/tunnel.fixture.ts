@@ -121,7 +121,7 @@ export async function openTunnel(
     reach,
     silence,
     probes: { used: () => {} },
-    active: new ActiveSessions(systemClock, reportsOut, silence),
+    active: new ActiveSessions(reportsOut, silence),
   }
   services.reach.resume((source) => {
     for (let message = source(); message !== undefined; message = source()) told.push(message)

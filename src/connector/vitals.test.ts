@@ -81,13 +81,14 @@ test('an overload is one line when it begins and one when it ends, with the sess
   const lines: { event: string; msg: string; code?: string }[] = []
   let figures: Figures = figuresSample()
   let nowMs = 1_000_000
+  let dateMs = Date.UTC(2026, 0, 1)
   let changes = 0
   using vitals = new Vitals({
     log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
     sessions: () => 7,
     sessionsBy: () => [{ segmentName: 'web', sessions: 5 }],
     reader: { read: async () => figures },
-    nowMs: () => nowMs,
+    ...{ monotonicMs: () => nowMs, nowMs: () => dateMs + nowMs },
   })
   vitals.onChange = () => void changes++
   const step = async (fds: number) => {
@@ -101,6 +102,13 @@ test('an overload is one line when it begins and one when it ends, with the sess
   assert.equal(changes, 1, 'half of it is in use: that is told once')
   for (let i = 0; i < 5; i++) await step(95)
   assert.equal(changes, 2, 'now it is too much')
+  const mark = vitals.mark
+  dateMs -= 3_600_000 // Somebody sets the clock: how long it was overloaded stays as it is.
+  assert.deepEqual(
+    vitals.since(mark - 5000).map(({ agoMs }) => agoMs),
+    [0],
+  )
+  assert.equal(vitals.last!.atMs, dateMs + nowMs)
   assert.match(vitals.overload!.detail, /^descriptors 95 % \(95 of 100\); since .*; 7 sessions \(web 5\)$/)
   await step(50)
   assert.deepEqual(
@@ -120,7 +128,7 @@ test('a figure that fills up beside another is a line of its own, and one that i
     log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) }),
     ...{ sessions: () => 0, sessionsBy: () => [] },
     reader: { read: async () => figures },
-    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
   })
   const step = async (o: Partial<Figures>) => {
     figures = figuresSample({ fdLimit: 100, ...o })
@@ -142,7 +150,7 @@ test('memory that only grows is said once', async () => {
     log: pino({ level: 'info' }, { write: (line: string) => void events.push(JSON.parse(line).event) }),
     ...{ sessions: () => 4, sessionsBy: () => [] },
     reader: { read: async () => figuresSample({ rssBytes: 100 * MB + i * MB }) },
-    nowMs: () => 1_000_000 + i * 5000,
+    monotonicMs: () => 1_000_000 + i * 5000,
   })
   for (; i < 70; i++) await vitals.sample()
   assert.deepEqual(events, ['connector.leak'])

@@ -30,7 +30,10 @@ export interface VitalsOptions {
   /** Names of segments with the sessions open to each, most first. */
   readonly sessionsBy: () => readonly { readonly segmentName: string; readonly sessions: number }[]
   readonly reader?: Pick<FiguresReader, 'read'>
+  /** Dates. */
   readonly nowMs?: () => number
+  /** All that is measured. */
+  readonly monotonicMs?: () => number
 }
 
 export class Vitals implements Disposable {
@@ -41,8 +44,10 @@ export class Vitals implements Disposable {
   readonly #o: VitalsOptions
   readonly #reader: Pick<FiguresReader, 'read'>
   readonly #nowMs: () => number
+  readonly #monotonicMs: () => number
   readonly #timer: NodeJS.Timeout
-  #history: readonly FiguresSample[] = []
+  /** Their moments are monotonic, as that of the overload is. */
+  #samples: readonly FiguresSample[] = []
   #overload: Overload | undefined
   #leak: Leak | undefined
   #filling: string | undefined
@@ -54,21 +59,39 @@ export class Vitals implements Disposable {
     this.#o = o
     this.#reader = o.reader ?? new FiguresReader()
     this.#nowMs = o.nowMs ?? Date.now
+    this.#monotonicMs = o.monotonicMs ?? (() => performance.now())
     this.#timer = setInterval(() => void this.sample(), SAMPLE_MS).unref()
   }
 
-  /** Five minutes at most, oldest first. */
+  /** Five minutes at most, oldest first, dated by the clock as it is now. */
   get history(): readonly FiguresSample[] {
-    return this.#history
+    return this.#samples.map((sample) => ({ ...sample, atMs: this.#dateOf(sample.atMs) }))
+  }
+
+  get last(): FiguresSample | undefined {
+    return this.history.at(-1)
+  }
+
+  /** Of the last sample; monotonic. */
+  get mark(): number {
+    return this.#samples.at(-1)?.atMs ?? 0
+  }
+
+  /** Those that came behind a mark, each with its age. */
+  since(mark: number): (Omit<FiguresSample, 'atMs'> & { agoMs: number })[] {
+    const nowMs = this.#monotonicMs()
+    return this.#samples
+      .filter(({ atMs }) => atMs > mark)
+      .map(({ atMs, ...sample }) => ({ agoMs: Math.round(nowMs - atMs), ...sample }))
   }
 
   /** CONNECTOR_OVERLOADED while it is. */
   get overload(): Fault | undefined {
-    const last = this.#history.at(-1)
+    const last = this.#samples.at(-1)
     if (this.#overload === undefined || last === undefined) return undefined
     const { figures, sinceMs } = this.#overload
     const seen = figures.map((name) => figureText(name, last))
-    const since = rfc3339(sinceMs)
+    const since = rfc3339(this.#dateOf(sinceMs))
     const by = this.#o.sessionsBy().map(({ segmentName, sessions }) => `${segmentName} ${sessions}`)
     const sessions = `${last.sessions} sessions${by.length === 0 ? '' : ` (${by.join(', ')})`}`
     return new Fault('CONNECTOR_OVERLOADED', `${seen.join('; ')}; since ${since}; ${sessions}`, {
@@ -103,11 +126,11 @@ export class Vitals implements Disposable {
 
   async #sample(): Promise<void> {
     const figures = await this.#reader.read()
-    const sample = { ...figures, atMs: this.#nowMs(), sessions: this.#o.sessions() }
-    this.#history = [...this.#history, sample].slice(-MAX_SAMPLES)
+    const sample = { ...figures, atMs: this.#monotonicMs(), sessions: this.#o.sessions() }
+    this.#samples = [...this.#samples, sample].slice(-MAX_SAMPLES)
     const [overload, leak] = [this.#overload, this.#leak]
-    this.#overload = judgeOverload(this.#history, overload)
-    this.#leak = suspectLeak(this.#history)
+    this.#overload = judgeOverload(this.#samples, overload)
+    this.#leak = suspectLeak(this.#samples)
     this.#sayOverload(overload)
     this.#sayLeak(leak)
     this.#sayFilling()
@@ -131,7 +154,7 @@ export class Vitals implements Disposable {
     if (now !== undefined && more) {
       log.warn({ event: 'connector.overloaded', code: now.code, hop: now.hop, seen: now.seen }, now.message)
     } else if (now === undefined && before !== undefined) {
-      const durationMs = this.#nowMs() - before.sinceMs
+      const durationMs = Math.round(this.#monotonicMs() - before.sinceMs)
       const text = `No longer overloaded after ${Math.round(durationMs / 1000)} s: it was ${before.figures.join(', ')}`
       log.info({ event: 'connector.relieved', durationMs, figures: before.figures }, text)
     }
@@ -145,13 +168,17 @@ export class Vitals implements Disposable {
 
   /** Once for each figure, until its line is broken. */
   #sayFilling(): void {
-    const soon = this.#overload === undefined ? firstToFill(this.#history) : undefined
+    const soon = this.#overload === undefined ? firstToFill(this.#samples) : undefined
     if (soon?.figure === this.#filling) return
     this.#filling = soon?.figure
     if (soon === undefined) return
     const { figure, minutes } = soon
-    const text = `If it goes on like this ${figure} is used up in ${Math.round(minutes)} min: ${figureText(figure, this.#history.at(-1)!)}`
+    const text = `If it goes on like this ${figure} is used up in ${Math.round(minutes)} min: ${figureText(figure, this.#samples.at(-1)!)}`
     this.#o.log.warn({ event: 'connector.filling', figure, minutes: Math.round(minutes) }, text)
+  }
+
+  #dateOf(atMs: number): number {
+    return Math.round(this.#nowMs() - (this.#monotonicMs() - atMs))
   }
 
   [Symbol.dispose](): void {

@@ -37,7 +37,7 @@ export interface Authenticated {
 
 export interface LocalAuthenticatorOptions {
   readonly store: Store
-  readonly clock: Pick<Clock, 'nowMs'>
+  readonly clock: Pick<Clock, 'monotonicUs'>
   /** How long an attempt waits for room in its budgets. */
   readonly maxTurnMs?: number
   /** How long a queue for checking passwords may be. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 
 export interface BudgetOptions {
-  readonly clock: Pick<Clock, 'nowMs'>
+  readonly clock: Pick<Clock, 'monotonicUs'>
   /** Failures at once. */
   readonly free: number
   /** Then one more each time this has passed. */
@@ -10,6 +10,7 @@ export interface BudgetOptions {
 
 interface Spent {
   count: number
+  /** Monotonic: a clock that is set forgives nobody, and locks nobody out. */
   atMs: number
 }
 
@@ -36,7 +37,7 @@ export class Budget {
   spent(key: string): number {
     const spent = this.#spent.get(key)
     if (spent === undefined) return 0
-    const passedMs = Math.max(0, this.#o.clock.nowMs() - spent.atMs)
+    const passedMs = this.#nowMs() - spent.atMs
     return Math.max(0, spent.count - passedMs / this.everyMs)
   }
 
@@ -62,6 +63,10 @@ export class Budget {
 
   #set(key: string, count: number): void {
     this.#spent.delete(key) // To the end: the map is in order of the last attempt.
-    if (count > 0) this.#spent.set(key, { count, atMs: this.#o.clock.nowMs() })
+    if (count > 0) this.#spent.set(key, { count, atMs: this.#nowMs() })
+  }
+
+  #nowMs(): number {
+    return this.#o.clock.monotonicUs() / 1000
   }
 }

@@ -4,7 +4,7 @@ import { Budget } from './budget.ts'
 import { placeOf } from './origin.ts'
 
 export interface FailuresOptions {
-  readonly clock: Pick<Clock, 'nowMs'>
+  readonly clock: Pick<Clock, 'monotonicUs'>
   /** Of one place. A remote edge has ten times as many for all that it passes on. */
   readonly free: number
   readonly everyMs: number

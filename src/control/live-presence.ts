@@ -40,7 +40,7 @@ function liveVitals({ presence, vitals, probing, clock }: Parts): LivePresence['
   return {
     history: (id) => vitals.history(id),
     passages: (id) => vitals.passages(id),
-    flapping: (id) => vitals.flapping(id, clock.nowMs()),
+    flapping: (id) => vitals.flapping(id),
     told: (segment, id) => presence.applications.of(segment, id, clock.nowMs()),
     usedMs: (segment) => probing.usedMs(segment),
     candidates: (policy, groups) => candidatesOf(policy, presence, groups, { nowMs: clock.nowMs() }),

@@ -141,7 +141,7 @@ export async function openParts({
       refusals,
       shares: new ControlShares(),
       traces: new Traces(),
-      vitals: new VitalsOfConnectors(),
+      vitals: new VitalsOfConnectors(clock),
       probing: new Probing({ presence, policy, clock, log }),
       lanes: new LaneNews({ policy, presence, log }),
       news: new EdgeNews({ presence, edges, revokedSerials }),

@@ -171,7 +171,7 @@ export class Rendezvous {
       },
       'two halves joined',
     )
-    const startedMs = Date.now()
+    const startedMs = performance.now()
     const stitched = wrapped.length > 0 ? stitchStreams(a, b) : stitch(a.socket, b.socket)
     void stitched.then((end) => {
       this.#pipes.delete(pipe)
@@ -184,7 +184,8 @@ export class Rendezvous {
           'a pipe ended by a defect',
         )
       }
-      log.info({ event: 'pipe.ended', ...fields, ...told, lastedMs: Date.now() - startedMs }, 'pipe ended')
+      const lastedMs = Math.round(performance.now() - startedMs)
+      log.info({ event: 'pipe.ended', ...fields, ...told, lastedMs }, 'pipe ended')
       this.#checkEmpty()
     })
   }

@@ -101,7 +101,7 @@ export class ModelConnector {
         return verifyKeys('grant', parts.grantKeys.published)
       },
     }
-    const unheard = { opened() {}, closed() {} } as unknown as ConstructorParameters<typeof ActiveSessions>[1]
+    const unheard = { opened() {}, closed() {} } as unknown as ConstructorParameters<typeof ActiveSessions>[0]
     // Whether an application answers is not what this is about.
     const silence = { opened() {}, ended: () => undefined }
     this.#services = {
@@ -114,7 +114,7 @@ export class ModelConnector {
       reach: UNHEARD as StreamServices['reach'],
       probes: { used() {} },
       silence,
-      active: new ActiveSessions(parts.clock, unheard, silence),
+      active: new ActiveSessions(unheard, silence),
       shares: new ConnectorShares(),
       moved: new MovedNames(),
       unreached: new CountedLines(),

@@ -32,9 +32,9 @@ export class Connectors {
 
   status(connector: Connected, told: Status): void {
     const { type: _, rttUs, samples: __, overload, leak, notes, ...said } = told
-    const { vitals, probing, clock } = this.#deps
+    const { vitals, probing } = this.#deps
     Object.assign(connector, said, { rttUs: rttUs ?? connector.rttUs, overload, leak, notes, given: 0 })
-    vitals.told(connector.peer.identity.id, told, clock.nowMs())
+    vitals.told(connector.peer.identity.id, told)
     // Its first word after the welcome, and then often enough to see what is not used any more.
     void probing.refresh([connector])
   }

@@ -116,8 +116,7 @@ function connectorLeft(
   const { id } = connected.peer.identity
   const atMs = clock.nowMs()
   departures.left(connected, fault, atMs)
-  const passage = { atMs, is: 'disconnected', address: connected.from } as const
-  vitals.passed(id, { ...passage, code: fault?.code, hop: fault?.hop })
+  vitals.passed(id, { is: 'disconnected', address: connected.from, code: fault?.code, hop: fault?.hop })
   // The connection that took its place has told anew.
   if (presence.connector(id) === undefined) presence.applications.forget(id)
 }
@@ -129,7 +128,7 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
   if (role === 'edge') deps.news.listChanged()
   if (role === 'connector') {
     deps.departures.back(id)
-    deps.vitals.passed(id, { atMs: nowMs, is: 'connected', address: connected.from })
+    deps.vitals.passed(id, { is: 'connected', address: connected.from })
   }
   const group = role === 'connector' ? await groupOf(deps, id) : undefined
   const state: Extract<ControlMessage, { type: 'welcome' }> = {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from '../../base/clock.ts'
 import type { FiguresSample } from '../../base/figures.ts'
 import { type Drop, type Flapping, flappingOf } from '../../policy/flapping.ts'
 import type { AgentMessage } from '../../wire/control.ts'
@@ -23,6 +24,7 @@ export interface Passage {
 const MAX_PASSAGES = 20
 const MAX_CONNECTORS = 20_000
 
+/** Moments of what is known are monotonic: a clock that is set makes nothing older, and hides nothing that comes. */
 interface Known {
   history: readonly FiguresSample[]
   passages: readonly Passage[]
@@ -31,11 +33,17 @@ interface Known {
 const NOTHING: Known = { history: [], passages: [] }
 
 export class VitalsOfConnectors {
+  readonly #clock: Clock
   readonly #known = new Map<string, Known>()
 
-  told(connector: string, { samples = [] }: Status, nowMs: number): void {
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  told(connector: string, { samples = [] }: Status): void {
+    const nowMs = this.#monotonicMs()
     const { history } = this.#of(connector)
-    const last = history.at(-1)?.atMs ?? 0
+    const last = history.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY
     // After a break everything is told again.
     const fresh = samples
       .map(({ agoMs, ...sample }) => ({ ...sample, atMs: nowMs - agoMs }))
@@ -43,30 +51,40 @@ export class VitalsOfConnectors {
     this.#put(connector, { history: [...history, ...fresh].slice(-MAX_SAMPLES) })
   }
 
-  passed(connector: string, passage: Passage): void {
+  passed(connector: string, passage: Omit<Passage, 'atMs'>): void {
     const { passages } = this.#of(connector)
-    this.#put(connector, { passages: [...passages, passage].slice(-MAX_PASSAGES) })
+    const now = { ...passage, atMs: this.#monotonicMs() }
+    this.#put(connector, { passages: [...passages, now].slice(-MAX_PASSAGES) })
   }
 
-  /** Oldest first. */
+  /** Oldest first, dated by the clock as it is now. */
   history(connector: string): readonly FiguresSample[] {
-    return this.#of(connector).history
+    return this.#dated(this.#of(connector).history)
   }
 
-  /** Oldest first, 20 at most. */
+  /** Oldest first, 20 at most, dated by the clock as it is now. */
   passages(connector: string): readonly Passage[] {
-    return this.#of(connector).passages
+    return this.#dated(this.#of(connector).passages)
   }
 
-  flapping(connector: string, nowMs: number): Flapping | undefined {
+  flapping(connector: string): Flapping | undefined {
     const drops = this.passages(connector).flatMap(({ is, atMs, code, hop }): Drop[] =>
       is === 'disconnected' && code !== undefined ? [{ atMs, code, hop: hop ?? 'connector' }] : [],
     )
-    return flappingOf(drops, nowMs)
+    return flappingOf(drops, this.#clock.nowMs())
   }
 
   forget(connector: string): void {
     this.#known.delete(connector)
+  }
+
+  #monotonicMs(): number {
+    return this.#clock.monotonicUs() / 1000
+  }
+
+  #dated<Moment extends { readonly atMs: number }>(moments: readonly Moment[]): Moment[] {
+    const aheadMs = this.#clock.nowMs() - this.#monotonicMs()
+    return moments.map((moment) => ({ ...moment, atMs: Math.round(aheadMs + moment.atMs) }))
   }
 
   #of(connector: string): Known {

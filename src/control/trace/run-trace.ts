@@ -50,7 +50,7 @@ export async function runTrace(
   { step, signal }: TraceWatcher,
 ): Promise<TraceReport> {
   const { clock, store, edges } = deps
-  const startedMs = clock.nowMs()
+  const [startedMs, startedUs] = [clock.nowMs(), clock.monotonicUs()]
   const id = newId('trc', startedMs)
   const subject = await findSubject(deps, input)
   const { user, device, online } = subject
@@ -130,7 +130,7 @@ export async function runTrace(
   return {
     id,
     at: rfc3339(startedMs),
-    durationMs: Math.max(0, clock.nowMs() - startedMs),
+    durationMs: Math.round((clock.monotonicUs() - startedUs) / 1000),
     ...about,
     ...verdictOf(steps, about, looked),
     rule: decided.permitted?.rule.name,
