@@ -11,8 +11,10 @@ import type { Fault } from '../src/base/faults.ts'
 import { StateDir } from '../src/base/state-dir.ts'
 import { formatProvisioningKey } from '../src/pki/provisioning-key.ts'
 import { openStore, type Store } from '../src/store/store.ts'
+import { ConnectorProcess } from './connector-process.ts'
 import { LoneServer } from './lone-server.ts'
 import { needs } from './needs.ts'
+import { openSite } from './site.ts'
 
 /** A file system of its own with so much room. */
 async function smallDisk(t: TestContext, size: string): Promise<string> {
@@ -115,4 +117,31 @@ test('a server on a full disk starts, answers, and says that it is not ready and
   empty()
   while ((await server.get('/readyz')).status !== 200) await setImmediate()
   await server.command(['apply', '-f', '-'], GROUP('third'))
+})
+
+test('a connector that is stopped in good order on a full disk is not told as one that ended without a word', {
+  skip: needs('root', 'netns'),
+}, async (t) => {
+  await using site = await openSite()
+  const keyFile = await site.keyFile()
+  const stateDir = await smallDisk(t, '1m')
+  /** What the next process says of the one before, which ended by this signal while nothing could be written. */
+  const endedBy = async (signal: 'SIGTERM' | 'SIGKILL') => {
+    const connector = new ConnectorProcess({ stateDir, keyFile })
+    await connector.event('connector.healthy')
+    const empty = fill(stateDir)
+    await assert.rejects(writeFile(path.join(stateDir, 'more'), 'x'), { code: 'ENOSPC' })
+    connector.child.kill(signal)
+    const { code } = await connector.exited
+    assert.equal(code, signal === 'SIGTERM' ? 0 : null)
+    if (signal === 'SIGTERM') assert.ok(connector.lines.some(({ event }) => event === 'state.unwritten'))
+    empty()
+    await using next = new ConnectorProcess({ stateDir, keyFile })
+    await next.event('connector.healthy')
+    next.child.kill('SIGTERM')
+    await next.exited
+    return next.lines.filter(({ event }) => event === 'daemon.was-killed').length
+  }
+  assert.equal(await endedBy('SIGTERM'), 0)
+  assert.equal(await endedBy('SIGKILL'), 1, 'and of one that was killed it is said')
 })
