@@ -10,7 +10,7 @@ import { asFault, Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { readStatus } from '../base/status-socket.ts'
-import { clientDirs, readClientConfig } from '../client/options.ts'
+import { CLIENT_STATE, clientDirs, readClientConfig } from '../client/options.ts'
 import { loadProfile } from '../client/profile.ts'
 import { peekIdentity } from '../connector/identity.ts'
 import { Locker } from '../connector/locker.ts'
@@ -65,16 +65,17 @@ export async function findPlaces(
     const found = role ?? ((await exists(path.join(state, 'profile.json'))) ? 'client' : 'connector')
     return { role: found, stateDir: path.resolve(state) }
   }
-  // As every command of the client takes it.
-  const ofClient = process.env.BACKSTITCH_CLIENT_STATE
-  if (ofClient !== undefined && role === 'client') return { role, stateDir: path.resolve(ofClient) }
-  const own = ofClient ?? clientDirs().state
+  // As every command of the client takes it: before what a configuration says, and before usual places.
+  const isSaid = Boolean(process.env[CLIENT_STATE])
+  const own = clientDirs().state
+  if (isSaid && role === 'client') return { role, stateDir: path.resolve(own!) }
+  const named = await configured(role, config)
   const usual: Places[] = [
-    ...(await configured(role, config)),
+    ...named.filter((place) => place.role === 'connector' || !isSaid),
     { role: 'connector', stateDir: path.resolve('.backstitch/connector') },
     { role: 'connector', stateDir: '/var/lib/backstitch/connector' },
-    { role: 'client', stateDir: path.resolve('.backstitch/client') },
-    ...(own === undefined ? [] : [{ role: 'client' as const, stateDir: own }]),
+    ...(isSaid ? [] : [{ role: 'client' as const, stateDir: path.resolve('.backstitch/client') }]),
+    ...(own === undefined ? [] : [{ role: 'client' as const, stateDir: path.resolve(own) }]),
   ]
   const wanted = usual.filter((place) => role === undefined || place.role === role)
   for (const place of wanted) if (await exists(place.stateDir)) return place

@@ -73,6 +73,9 @@ export interface ClientOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** The variable that every command goes by which has to do with the state of a client; a flag goes before it. */
+export const CLIENT_STATE = 'BACKSTITCH_CLIENT_STATE'
+
 /** @throws {Fault} INVALID or BAD_DESTINATION, naming the value. */
 export function clientOptions(
   values: z.input<typeof clientConfig>,
@@ -106,8 +109,8 @@ export function readClientConfig(file?: string): Promise<ClientConfig> {
 }
 
 /**
- * XDG Base Directory places; a relative value in the environment is ignored, as that specification says. Nothing where
- * they hang on a home and the user has none.
+ * The state where BACKSTITCH_CLIENT_STATE says, and else XDG Base Directory places; a relative value of theirs is ignored,
+ * as that specification says. Nothing where they hang on a home and the user has none.
  */
 export function clientDirs(env: NodeJS.ProcessEnv = process.env): { configFile?: string; state?: string } {
   const home = homeFolder(env)
@@ -118,7 +121,7 @@ export function clientDirs(env: NodeJS.ProcessEnv = process.env): { configFile?:
   }
   return {
     configFile: of('XDG_CONFIG_HOME', '.config', 'client.yaml'),
-    state: of('XDG_STATE_HOME', '.local/state', 'client'),
+    state: env[CLIENT_STATE] || of('XDG_STATE_HOME', '.local/state', 'client'),
   }
 }
 
