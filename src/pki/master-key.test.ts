@@ -4,6 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
+import type { Fault } from '../base/faults.ts'
 import { loadMasterKey } from './master-key.ts'
 
 let root: string
@@ -111,4 +112,41 @@ test('what was sealed with a key that is gone gets no new key: it could not be o
   })
   assert.deepEqual(await readdir(path.dirname(file)), [])
   assert.equal((await loadMasterKey({ file, sealed, env: good })).created, false)
+})
+
+const KEY = randomBytes(32)
+const UTF_16 = (text: string, mark = '') => Buffer.from(`${mark}${text}`, 'utf16le')
+
+test('a key file that an editor saved with a byte order mark is read; one in UTF-16 is named as such', async () => {
+  const text = `${KEY.toString('base64')}\n`
+  await writeFile(file, `\ufeff${text}`, { mode: 0o600 })
+  assert.deepEqual((await loadMasterKey({ file })).key, KEY)
+  for (const bytes of [UTF_16(text), UTF_16(text, '\ufeff'), UTF_16(text, '\ufeff').swap16()]) {
+    await writeFile(file, bytes, { mode: 0o600 })
+    await assert.rejects(loadMasterKey({ file }), ({ code, detail, seen }: Fault) => {
+      assert.equal(code, 'MASTER_KEY')
+      assert.match(detail, /^\/.*master\.key is written in UTF-16, as .*: save it as plain text/)
+      assert.deepEqual(seen, { file, problem: 'UTF-16' })
+      return true
+    })
+  }
+})
+
+test('what is no key is told by what came, and not a part of it', async () => {
+  const good = KEY.toString('base64')
+  const CASES: [text: string, told: RegExp][] = [
+    ['\n', /: it is empty$/],
+    [`\u201c${good}\u201d\n`, /: character 1 of 46 is U\+201C$/],
+    [`${good.slice(0, 20)} ${good.slice(20)}`, /: character 21 of 45 is U\+0020$/],
+    [good.slice(0, 40), /: 40 characters, for 30 bytes$/],
+  ]
+  for (const [text, told] of CASES) {
+    await writeFile(file, text, { mode: 0o600 })
+    await assert.rejects(loadMasterKey({ file }), ({ detail }: Fault) => {
+      assert.match(detail, /^\/.*master\.key does not hold base64 of 32 bytes: /)
+      assert.match(detail, told)
+      for (let at = 0; at + 4 <= good.length; at++) assert.ok(!detail.includes(good.slice(at, at + 4)))
+      return true
+    })
+  }
 })

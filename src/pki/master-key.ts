@@ -7,11 +7,13 @@ import path from 'node:path'
 import { syncFolder, writeFault } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
 import { refuseStrangers } from '../base/strangers.ts'
+import { writtenIn, writtenText } from '../base/written-text.ts'
 import { MASTER_KEY_BYTES } from './vault.ts'
 
 export const MASTER_KEY_VARIABLE = 'BACKSTITCH_MASTER_KEY'
 const GROUP_AND_OTHER = 0o077
 const MAX_FILE_BYTES = 256
+const EXPECTED = `base64 of ${MASTER_KEY_BYTES} bytes`
 
 /**
  * @param o.env Value of BACKSTITCH_MASTER_KEY, base64 of 32 bytes; wins over the file when it is set.
@@ -59,8 +61,16 @@ async function readKey(file: string): Promise<Buffer | undefined> {
         seen: { file, mode, uid: stat.uid },
       })
     }
-    if (stat.size > MAX_FILE_BYTES) throw new Fault('MASTER_KEY', `${file} has ${stat.size} bytes`)
-    return decodeMasterKey(await handle.readFile('latin1'), file)
+    if (stat.size > MAX_FILE_BYTES)
+      throw new Fault('MASTER_KEY', `${file} has ${stat.size} bytes, and is to hold ${EXPECTED}`)
+    const bytes = await handle.readFile()
+    if (writtenIn(bytes) !== 'utf-8') {
+      const how = 'as PowerShell and editors of Windows do: save it as plain text (ASCII or UTF-8)'
+      throw new Fault('MASTER_KEY', `${file} is written in UTF-16, ${how}`, {
+        seen: { file, problem: 'UTF-16' },
+      })
+    }
+    return decodeMasterKey(writtenText(bytes), file)
   } finally {
     await handle.close()
   }
@@ -95,9 +105,20 @@ export function decodeMasterKey(text: string, from: string): Buffer {
   const key = Buffer.from(trimmed, 'base64')
   const canonical = key.toString('base64')
   if (key.length !== MASTER_KEY_BYTES || (canonical !== trimmed && canonical.replace(/=$/, '') !== trimmed)) {
-    throw new Fault('MASTER_KEY', `${from} does not hold base64 of ${MASTER_KEY_BYTES} bytes`)
+    throw new Fault('MASTER_KEY', `${from} does not hold ${EXPECTED}: ${whatIs(trimmed, key.length)}`)
   }
   return key
+}
+
+/** What came, without a word of it: it may be most of a key. */
+function whatIs(text: string, bytes: number): string {
+  if (text === '') return 'it is empty'
+  const at = text.search(/[^A-Za-z0-9+/=]/)
+  if (at !== -1) {
+    const codePoint = text.codePointAt(at)!.toString(16).toUpperCase().padStart(4, '0')
+    return `character ${at + 1} of ${text.length} is U+${codePoint}`
+  }
+  return bytes === MASTER_KEY_BYTES ? 'its end is no base64' : `${text.length} characters, for ${bytes} bytes`
 }
 
 function errno(thrown: unknown): string {

@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../base/faults.ts'
+import { writtenText } from '../base/written-text.ts'
 import { decodeMasterKey } from '../pki/master-key.ts'
 import { Vault } from '../pki/vault.ts'
 import { knownMigrations } from './migrate.ts'
@@ -65,7 +66,7 @@ export function checkBackup(file: string, o: { masterKey?: string }): BackupCont
     requireSound(db, file)
     const files = db.prepare(`SELECT name, content FROM ${TABLE}`).all()
     const own = files.find(({ name }) => name === MASTER_KEY)?.content as Uint8Array | undefined
-    requireKey(db, file, own === undefined ? o.masterKey : Buffer.from(own).toString('latin1'))
+    requireKey(db, file, own === undefined ? o.masterKey : writtenText(own))
     const audit = db.prepare('SELECT max(seq) AS last FROM audit').get()
     return { files: files.map(({ name }) => String(name)), auditRecords: Number(audit?.last ?? 0) }
   } catch (cause) {

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { syncFolder, writeFault } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
+import { writtenText } from '../base/written-text.ts'
 import { addFiles, type BackupContent, checkBackup, DATABASE, FILES, MASTER_KEY } from './backup-file.ts'
 import { copyDatabase } from './copy-database.ts'
 import { whenFree } from './sqlite-connection.ts'
@@ -41,7 +42,7 @@ export async function backUp({
     const own = files.get(MASTER_KEY)
     if (!withMasterKey || masterKey !== undefined) files.delete(MASTER_KEY)
     addFiles(part, files)
-    const content = checkBackup(part, { masterKey: masterKey ?? own?.toString('latin1') })
+    const content = checkBackup(part, { masterKey: masterKey ?? (own && writtenText(own)) })
     await rename(part, file)
     await syncFolder(path.dirname(file))
     return content

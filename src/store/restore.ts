@@ -7,6 +7,7 @@ import { replaceFile, syncFolder, writeFault } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { lockState } from '../base/state-lock.ts'
+import { writtenText } from '../base/written-text.ts'
 import { type BackupContent, checkBackup, DATABASE, FILES, MASTER_KEY, takeFiles } from './backup-file.ts'
 import { openStore } from './store.ts'
 
@@ -37,7 +38,7 @@ export async function restore(o: RestoreOptions): Promise<Restored> {
   await StateDir.open(stateDir, 'control')
   using _held = await lockState(stateDir, 'control')
   const at = (name: string) => path.join(stateDir, name)
-  const ownKey = await readFile(at(MASTER_KEY), 'latin1').catch(() => undefined)
+  const ownKey = await readFile(at(MASTER_KEY)).then(writtenText, () => undefined)
   const content = checkBackup(file, { masterKey: o.masterKey ?? ownKey })
   const fresh = at(`.${DATABASE}.restored`)
   try {
