@@ -118,8 +118,8 @@ test('login, connect, run, status, doctor and bundle: the variable, and the flag
     assert.match((await run(empty, 'doctor')).text, names(empty))
     assert.match((await run(empty, 'doctor', 'client')).text, names(empty))
     assert.doesNotMatch((await run(empty, 'doctor', 'client', '--state', mine)).text, /REAUTH_NEEDED/)
-    const out = path.join(site.site.dir, 'bundle.tgz')
     const doctorOf = async (state: string, ...flags: string[]) => {
+      const out = path.join(site.site.dir, `bundle-${path.basename(state)}-${flags.length}.tgz`)
       const { code, text } = await run(state, 'support-bundle', 'client', ...flags, '--out', out)
       assert.equal(code, 0, text)
       return (await finish(['tar', '-xzOf', out])).stdout
