@@ -77,7 +77,7 @@ export const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'names EDGE_UNREACHABLE': ['src/doctor/diagnose.test.ts'],
   'names RESOLVER_UNREACHABLE': ['SCN-04:servfail', 'SCN-04:timeout'],
   'proxy INVALID': ['src/doctor/diagnose.test.ts'],
-  'proxy code': ['test/return-path.test.ts'],
+  'proxy code': ['src/doctor/diagnose.test.ts'],
   'proxy PROXY_AUTH': ['SCN-07:auth', 'SCN-07:squid-auth', 'SCN-07:ntlm'],
   'proxy PROXY_REFUSED': ['SCN-07:refused'],
   'proxy PROXY_UNREACHABLE': ['SCN-07:gone', 'SCN-07:slow'],

@@ -342,3 +342,23 @@ test('a seal that the daemon has healed is told, and no fault', () => {
   assert.deepEqual(roots, [])
   assert.match(said.is === 'pass' ? said.saw : '', /changed without harm: mac 35f7cbcc→cc148fc8$/)
 })
+
+test('a proxy whose answers arrive here and go to no program is not called absent', () => {
+  const rootOf = (lost: { filtered: number; dropped: number }) => {
+    const fault = new Fault('PROXY_UNREACHABLE', 'proxy 10.9.9.9:3128: ETIMEDOUT')
+    const returnPath = { asked: 10, refused: 0, ...lost }
+    const dial = { fault, tookMs: 8000, stood: false, address: '10.9.9.9', returnPath }
+    const egress = { egress: { proxy: { host: '10.9.9.9', port: 3128 }, noProxy: [], source: 'the test' } }
+    const known = { dial, egress } as unknown as Partial<FactTable>
+    const [root] = diagnose(CHECKS, factsOf({ known })).roots
+    return [root!.hop, root!.verdict.fault, root!.verdict.cause].join(' ')
+  }
+  assert.match(
+    rootOf({ filtered: 10, dropped: 0 }),
+    /^edge RETURN_PATH_ASYMMETRIC Answers of the proxy arrive/,
+  )
+  assert.match(
+    rootOf({ filtered: 0, dropped: 10 }),
+    /^connector PROXY_UNREACHABLE Answers of the proxy reach/,
+  )
+})
