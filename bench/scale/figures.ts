@@ -8,6 +8,7 @@ import { POLICY_EFFECT } from './figures/policy-effect.ts'
 import { POLICY_LOADS } from './figures/policy-load.ts'
 import { PROBING } from './figures/probing.ts'
 import { REEVALUATION } from './figures/reevaluation.ts'
+import { STARTS } from './figures/start.ts'
 import { WELCOMES } from './figures/welcome.ts'
 
 export const FIGURES: readonly Figure[] = [
@@ -19,5 +20,6 @@ export const FIGURES: readonly Figure[] = [
   ...LINT,
   ...PROBING,
   ...LISTS_AT_SIZE,
+  ...STARTS,
   ...APPLIES,
 ]
