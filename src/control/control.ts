@@ -1,6 +1,7 @@
 import type http from 'node:http'
 import { HOME_EDGE } from '../api/kinds.ts'
 import { Fault } from '../base/faults.ts'
+import type { Parting } from '../base/parting.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { lockState } from '../base/state-lock.ts'
 import { VERSION } from '../base/version.ts'
@@ -221,9 +222,9 @@ export class Control implements Desk, AsyncDisposable {
     return controlCredentials(this.#parts.tenantParts, names, this.#parts.clock)
   }
 
-  /** Ends every control connection in order, while there is a way to agents. */
-  async goodbye(): Promise<void> {
-    await this.#hub.close()
+  /** Ends every control connection in order, while there is a way to agents. @param parting What they are told. */
+  async goodbye(parting?: Parting): Promise<void> {
+    await this.#hub.close(parting)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Parting } from '../base/parting.ts'
 import { type StandstillOptions, StandstillWatch } from '../base/standstill.ts'
+import { partingText } from '../policy/parting-text.ts'
 import type { AgentMessage, ControlMessage } from '../wire/control.ts'
 import type { Source } from './bulk-lane.ts'
 import type { AgentChannel, ChannelOptions } from './control-channel.ts'
@@ -189,7 +190,7 @@ export class ControlLink {
         if (signal.aborted) stop()
         const why = await channel.closed
         return {
-          fault: why ?? new Fault('CONTROL_UNREACHABLE', 'the control connection was closed'),
+          fault: why ?? closedBy(channel.parting),
           upMs: upMs(),
         }
       } finally {
@@ -232,6 +233,13 @@ export class ControlLink {
     await wait(delayMs, undefined, { signal: either }).catch(() => {})
     if (this.#hurry.signal.aborted) this.#hurry = new AbortController()
   }
+}
+
+/** In good order: by a server that says why, or by one of an earlier version. */
+function closedBy(parting: Parting | undefined): Fault {
+  if (parting === undefined) return new Fault('CONTROL_UNREACHABLE', 'the control connection was closed')
+  const detail = `the server said goodbye: ${partingText(parting)}`
+  return new Fault('CONTROL_UNREACHABLE', detail, { seen: { left: parting.why } })
 }
 
 /** When the server has said when to come again: not before, and not all who were told the same at once. */

@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander'
 import { createLog } from '../../base/log.ts'
+import { partingOf } from '../../link/stop-reason.ts'
+import { partingText } from '../../policy/parting-text.ts'
 import { examples, globals, parsePort, parseSeconds } from '../globals.ts'
 import { untilStopped } from '../signals.ts'
 import { announce, announceJson } from '../terminal.ts'
+import { whoStops } from '../who-stops.ts'
 import type { ServerFacts } from './messages.ts'
 import { DEFAULT_CONFIG, type ServerFlags } from './options.ts'
 
@@ -44,7 +47,7 @@ export function addServer(program: Command): void {
 }
 
 async function runServer(flags: ServerFlags, command: Command): Promise<void> {
-  using stop = untilStopped()
+  using stop = untilStopped({ whoStops })
   const { serverOptions } = await import('./options.ts')
   const { Supervisor } = await import('./supervisor.ts')
   const options = await serverOptions(flags)
@@ -67,7 +70,9 @@ async function runServer(flags: ServerFlags, command: Command): Promise<void> {
     else stop.signal.addEventListener('abort', () => resolve(), { once: true })
   })
   const { drainSeconds } = options
-  log.info({ event: 'server.stopping', drainSeconds }, 'Server is stopping')
+  const parting = partingOf(stop.signal.reason)
+  log.info({ event: 'server.stopping', drainSeconds, parting }, `Server is stopping: ${partingText(parting)}`)
+  server.leaves(parting)
   await server.drain()
 }
 

@@ -46,7 +46,9 @@ async function obey(order: Order): Promise<void> {
     }
   }
   if (order.do === 'stop') {
-    await (await opened)?.[Symbol.asyncDispose]()
+    const part = await opened
+    if (part !== undefined) part.parting = order.parting
+    await part?.[Symbol.asyncDispose]()
     supervisor.leave()
   }
 }

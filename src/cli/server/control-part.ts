@@ -4,6 +4,7 @@ import { Registry } from 'prom-client'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { asFault, type Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import type { Parting } from '../../base/parting.ts'
 import { StateDir } from '../../base/state-dir.ts'
 import { readStatus } from '../../base/status-socket.ts'
 import { everyPeriod } from '../../base/wall-clock.ts'
@@ -135,8 +136,11 @@ export class ControlPart implements AsyncDisposable {
     this.#owned = owned
   }
 
+  /** Why it ends, for agents; where it is known. */
+  parting: Parting | undefined
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.control.goodbye()
+    await this.control.goodbye(this.parting)
     await this.#owned.disposeAsync()
   }
 }

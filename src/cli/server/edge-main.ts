@@ -8,6 +8,7 @@ import { DescriptorWatch } from '../../base/descriptor-watch.ts'
 import { createLog } from '../../base/log.ts'
 import { actAs } from '../../base/own-hop.ts'
 import { EdgeDaemon } from '../../edge/edge-daemon.ts'
+import { StopReason } from '../../link/stop-reason.ts'
 import { edgeBeside } from './edge-beside.ts'
 import type { Order } from './messages.ts'
 import { underSupervisor } from './under-supervisor.ts'
@@ -33,5 +34,5 @@ const supervisor = underSupervisor('backstitch: edge', (order: Order) => {
   if (order.do === 'drain') {
     void (edge?.drain(order.deadlineMs) ?? Promise.resolve()).then(() => supervisor.tell({ is: 'drained' }))
   }
-  if (order.do === 'stop') stopping.abort()
+  if (order.do === 'stop') stopping.abort(order.parting && new StopReason(order.parting))
 })

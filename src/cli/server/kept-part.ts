@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { backoffMs } from '../../base/backoff.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import type { Parting } from '../../base/parting.ts'
 import { faultFromMessage } from '../../link/fault-message.ts'
 import type { News, Order } from './messages.ts'
 import type { ServerOptions } from './options.ts'
@@ -31,6 +32,8 @@ export class KeptPart implements AsyncDisposable {
   #again: NodeJS.Timeout | undefined
   #failures = 0
   #stopping = false
+  /** Why it is stopped, told with that. */
+  parting: Parting | undefined
 
   constructor(options: KeptPartOptions) {
     this.#o = options
@@ -84,7 +87,7 @@ export class KeptPart implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#again)
-    this.send({ do: 'stop' })
+    this.send({ do: 'stop', parting: this.parting })
     const timer = setTimeout(() => this.#child?.kill('SIGKILL'), END_MS)
     await this.#ended
     clearTimeout(timer)

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Parting } from '../../base/parting.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 import type { ServerOptions } from './options.ts'
 
@@ -12,7 +13,8 @@ export type Order =
   | { readonly do: 'edge-listens'; readonly port: number }
   /** To the edge: no new pipes, and word when the open ones have ended. */
   | { readonly do: 'drain'; readonly deadlineMs: number }
-  | { readonly do: 'stop' }
+  /** In good order; why, where it is known. */
+  | { readonly do: 'stop'; readonly parting?: Parting }
 
 export type News =
   /** The control plane takes what the edge passes on. */

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { unlessAborted } from '../../base/deadline.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import type { Parting } from '../../base/parting.ts'
 import { refuseStrangers } from '../../base/strangers.ts'
 import { KeptPart } from './kept-part.ts'
 import type { News, ServerFacts } from './messages.ts'
@@ -80,6 +81,12 @@ export class Supervisor implements AsyncDisposable {
   /** Whichever of the two came up last. */
   #tellPort(): void {
     if (this.#port !== undefined) this.#control.send({ do: 'edge-listens', port: this.#port })
+  }
+
+  /** Why it is about to end: both parts hear it, and agents from them. */
+  leaves(parting: Parting | undefined): void {
+    this.#control.parting = parting
+    this.#edge.parting = parting
   }
 
   /** Stops new tunnels; resolves when the live ones ended, or `drainSeconds` passed and they were closed. */

@@ -1,6 +1,7 @@
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import type { Parting } from '../../base/parting.ts'
 import { isOverShare } from '../../base/shares.ts'
 import { StandstillWatch } from '../../base/standstill.ts'
 import { atDate } from '../../base/wall-clock.ts'
@@ -105,10 +106,10 @@ export class Hub {
     }
   }
 
-  /** Says goodbye to everyone and ends their connections: the program stops. */
-  async close(): Promise<void> {
+  /** Says goodbye to everyone, and why, and ends their connections: the program stops. */
+  async close(parting?: Parting): Promise<void> {
     const channels = [...this.#open]
-    for (const channel of channels) channel.close()
+    for (const channel of channels) channel.close(undefined, parting)
     await Promise.all(channels.map((channel) => channel.closed))
     this.#watch[Symbol.dispose]()
   }
