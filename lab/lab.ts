@@ -16,7 +16,7 @@ import type { Finished } from './program.ts'
 import { HEALTHY, Resolver } from './resolver.ts'
 import { SecondEdge } from './second-edge.ts'
 import { SecondSite } from './second-site.ts'
-import { sweep, unmountBelow } from './sweep.ts'
+import { LAB_NAME, sweep, unmountBelow } from './sweep.ts'
 import {
   ADDRESS,
   APP_NAME,
@@ -54,11 +54,11 @@ export class Lab implements AsyncDisposable {
   /** Resolves when both connectors are healthy and the user reaches the application. Removes everything if that fails. */
   static async up(say: (line: string) => void = () => {}): Promise<Lab> {
     await sweep()
-    const dir = mkdtempSync(path.join(os.tmpdir(), `bslab-${process.pid}-`))
+    const dir = mkdtempSync(path.join(os.tmpdir(), LAB_NAME))
     chmodSync(dir, 0o755) // the service user must get to its own files
     try {
       say('wiring the machines')
-      const lab = new Lab(dir, await wire(`bslab-${process.pid}-${++made}`, dir))
+      const lab = new Lab(dir, await wire(`${LAB_NAME}${++made}`, dir))
       try {
         await lab.#bringUp(say)
         return lab

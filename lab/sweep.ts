@@ -3,7 +3,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { finish } from './program.ts'
 
-const NAME = /^bslab-(\d+)-/
+const NAME = /^bslab-(\d+)-(\d+)-/
+
+/** What everything of a lab is called that this process makes: numbers of processes come again, with another start. */
+export const LAB_NAME = `bslab-${process.pid}-${startedAt(process.pid)}-`
 
 /** Removes what labs left behind whose process was killed: their programs ended with it, their names did not. */
 export async function sweep(): Promise<void> {
@@ -30,11 +33,13 @@ export async function unmountBelow(folder: string): Promise<void> {
   for (const one of mounted) if (one.startsWith(`${folder}/`)) await finish(['umount', '--lazy', one])
 }
 
-function isLab(pid: number): boolean {
+/** When it was started, in ticks since boot; nothing of one that has ended. */
+function startedAt(pid: number): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lab')
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] // field 22 of proc_pid_stat(5)
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -42,7 +47,7 @@ function isLab(pid: number): boolean {
 function leftIn(folder: string): string[] {
   const names = existsSync(folder) ? readdirSync(folder) : []
   return names.filter((name) => {
-    const pid = NAME.exec(name)?.[1]
-    return pid !== undefined && !isLab(Number(pid))
+    const [, pid, at] = NAME.exec(name) ?? []
+    return pid !== undefined && startedAt(Number(pid)) !== at
   })
 }

@@ -3,16 +3,16 @@ import { rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
-import { unmountBelow } from '../../lab/sweep.ts'
+import { LAB_NAME, unmountBelow } from '../../lab/sweep.ts'
 import { ADDRESS, EDGE_NAME, type Machines, wire } from '../../lab/topology.ts'
 
 let made = 0
 
 /** The machines and cables of the lab, with no program on them. */
 export async function plant(t: TestContext): Promise<Machines> {
-  const dir = mkdtempSync(path.join(os.tmpdir(), `bslab-${process.pid}-`))
+  const dir = mkdtempSync(path.join(os.tmpdir(), LAB_NAME))
   chmodSync(dir, 0o755)
-  const machines = await wire(`bslab-${process.pid}-${++made}`, dir)
+  const machines = await wire(`${LAB_NAME}${++made}`, dir)
   t.after(async () => {
     await Promise.all(Object.values(machines).map((machine) => machine.halt()))
     await unmountBelow(dir)
