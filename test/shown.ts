@@ -13,6 +13,8 @@ export const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'app-session code': ['src/doctor/app-session.test.ts'],
   'app-session fault.code': ['src/doctor/app-session.test.ts'],
   'app-silence first.code as FaultCode': ['SCN-14:silent', 'src/doctor/app-silence.test.ts'],
+  'app-udp APP_REFUSED': ['src/doctor/app-udp.test.ts'],
+  'app-udp APP_UNREACHABLE': ['src/doctor/app-udp.test.ts'],
   'application ADDRESS_FORBIDDEN': ['src/doctor/application.test.ts'],
   'application APP_CERT_EXPIRED': ['SCN-14:tls-expired', 'SCN-14:tls-early'],
   'application APP_NAME_NXDOMAIN': ['SCN-13:nxdomain', 'SCN-13:search'],

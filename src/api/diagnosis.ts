@@ -15,6 +15,8 @@ export const diagnoseInput = z
       .strictObject({
         host: hostOrAddress,
         port: portNumber,
+        /** By default TCP, or UDP where its segment has the port for nothing else. */
+        protocol: z.enum(['tcp', 'udp']).optional(),
         /** Where its address is expected; by default as its segment says. */
         networks: z.array(cidr).max(256).optional(),
       })

@@ -12,7 +12,7 @@ import type { Report } from '../doctor/report.ts'
 import type { PackageFiles } from '../probe/package.ts'
 import type { HostRole } from './doctor-host.ts'
 import { faultJson, faultText } from './fault-report.ts'
-import { examples, globals, parseHostPort, parsePorts } from './globals.ts'
+import { examples, globals, parseApp, parseHostPort, parsePorts } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { inLine, print, say } from './terminal.ts'
 
@@ -26,7 +26,7 @@ interface DoctorFlags {
   readonly proxy?: string
   readonly edge?: { host: string; port: number }
   readonly pin?: string
-  readonly app?: { host: string; port: number }
+  readonly app?: { host: string; port: number; protocol?: 'udp' }
   readonly network: string[]
   readonly ports?: [number, number][]
   readonly package?: string
@@ -63,7 +63,10 @@ export function addDoctor(program: Command): void {
     )
     .option('--pin <hex>', 'SHA-256 of the tenant root, in place of the one that is known')
     .addOption(
-      new Option('--app <host:port>', 'look at the way to this application, too').argParser(parseHostPort),
+      new Option(
+        '--app <host:port>',
+        'look at the way to this application, too; with /udp one of UDP',
+      ).argParser(parseApp),
     )
     .addOption(
       new Option('--network <cidr...>', 'where the address of --app is expected')
@@ -263,7 +266,13 @@ async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, sign
     ports: flags.ports,
   }
   const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
-  const admitted = await admit(await findPlaces(role, flags), { ...flags, app, pin }, signal)
+  const places = await findPlaces(role, flags)
+  if (places.role === 'client' && app?.protocol === 'udp') {
+    const detail = `a session to ${app.host}:${app.port} over UDP cannot be tried from a device`
+    const ask = `backstitch doctor --ask CONNECTOR --app ${app.host}:${app.port}/udp`
+    throw new Fault('INVALID', `${detail}; an admin can have a connector look: ${ask}`, { hop: 'client' })
+  }
+  const admitted = await admit(places, { ...flags, app, pin }, signal)
   return { ...admitted, patient: { ...admitted.patient, package: packageOf(flags) } }
 }
 

@@ -34,6 +34,13 @@ export function parseHostPort(text: string): { host: string; port: number } {
   return { host: (match[1] ?? match[2])!, port }
 }
 
+/** `HOST:PORT`, or `HOST:PORT/udp` for an application that takes datagrams. */
+export function parseApp(text: string): { host: string; port: number; protocol?: 'udp' } {
+  const isUdp = text.endsWith('/udp')
+  const at = parseHostPort(text.replace(/\/(?:udp|tcp)$/, ''))
+  return { ...at, ...(isUdp && { protocol: 'udp' as const }) }
+}
+
 /** As parseHostPort, for a setting that may stand in a file. @throws {Fault} INVALID naming it. */
 export function readHostPort(text: string, setting: string, hop: Hop): { host: string; port: number } {
   try {

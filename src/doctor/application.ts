@@ -13,12 +13,15 @@ import type { ResolverFile } from '../probe/resolver-file.ts'
 import { lookForLostAnswers } from '../probe/return-path.ts'
 import { lookAtStalls } from '../probe/stalls.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
+import { tryUdp } from '../probe/udp.ts'
 import type { AppFacts, AppTarget, OtherTcp } from './facts.ts'
 import { type OtherAddress, othersOf } from './other-addresses.ts'
 import { Patience } from './patience.ts'
 
 const NEIGHBOUR_MS = 2500
 const HEAD_START_MS = 700
+/** Only a refusal is worth waiting for, and that comes at once. */
+const UDP_MS = 1500
 const MAX_ADDRESSES = 4
 /** The ends of its ranges stand for the rest: this is a look, not a scan. */
 const MAX_PORTS_OF_SEGMENT = 8
@@ -60,6 +63,14 @@ export async function lookAtApplication(
   })
   const dialled = name.addresses.filter((address) => !refused.some((one) => one.address === address))
   const addresses = dialled.slice(0, MAX_ADDRESSES)
+  if (target.protocol === 'udp') {
+    const timeoutMs = UDP_MS
+    const [udp, path] = await Promise.all([
+      Promise.all(addresses.map((address) => tryUdp(address, target.port, { signal, timeoutMs }))),
+      addresses[0] === undefined ? undefined : pingSizes(addresses[0], signal).then((ping) => ({ ping })),
+    ])
+    return { target, name, refused, attempts: [], neighbours: [], udp, ...path }
+  }
   const others = before.then((known) => tryOthers(target, othersOf(name, known), limits, signal))
   const [connections, path] = await Promise.all([
     connect(target, addresses, signal, patience),

@@ -27,6 +27,7 @@ import type { ResolverFile } from '../probe/resolver-file.ts'
 import type { LostAnswers } from '../probe/return-path.ts'
 import type { Stall } from '../probe/stalls.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
+import type { UdpFacts } from '../probe/udp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
 import type { EdgeHost, HostFacts } from './host-look.ts'
 import type { SecondLook } from './second-look.ts'
@@ -57,6 +58,8 @@ export interface Patient {
 export interface AppTarget {
   readonly host: string
   readonly port: number
+  /** TCP, unless it says so. */
+  readonly protocol?: 'udp'
   /** Where its address is expected, CIDRs; nothing is expected when empty. */
   readonly networks: readonly string[]
   /** Ports of its segment, from and to, where they are known. */
@@ -198,7 +201,9 @@ export interface AppFacts {
   readonly name: NameFacts
   /** Of its addresses, those that no connector dials for it. */
   readonly refused: readonly { readonly address: string; readonly why: string }[]
+  /** None where it takes datagrams only. */
   readonly attempts: readonly TcpFacts[]
+  readonly udp?: readonly UdpFacts[]
   /** As TcpWay.others. */
   readonly others?: readonly OtherTcp[]
   /** Usual other ports of the same kind of application, tried when its own is closed. */

@@ -51,6 +51,7 @@ export const diagnosisReport = z.strictObject({
 export const diagnosisTarget = z.strictObject({
   host,
   port,
+  protocol: z.literal('udp').optional(),
   /** Where its address is expected, CIDRs; empty: nothing is expected. */
   networks: z.array(z.string().max(49)).max(256).readonly(),
   /** Ports of its segment. */

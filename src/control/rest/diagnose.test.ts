@@ -39,6 +39,7 @@ async function open(answer: LivePresence['diagnose']) {
     name: 'wiki',
     domains: ['wiki.internal'],
     tcp: ['443'],
+    udp: ['443', '514'],
     addressCidrs: ['10.1.0.0/16'],
   })
   const held = { thumbprint: 't', serial: '01', notAfterMs: Date.now() + 60_000, generation: 0 }
@@ -58,6 +59,35 @@ test('what the segment says of an application goes with the question', async () 
   assert.equal((await diagnose({ app: { host: 'wiki.internal', port: 8443 } })).status, 200)
   const { host, port } = { host: 'wiki.internal', port: 8443 }
   assert.deepEqual(asked, [undefined, { host, port, networks: ['10.1.0.0/16'], ports: [[443, 443]] }])
+})
+
+test('a port that its segment has for UDP alone is asked by UDP, unless somebody says otherwise', async () => {
+  const { rest, asked, diagnose } = await open(async () => REPORT)
+  await using _rest = rest
+  const host = 'wiki.internal'
+  const apps = [{ port: 514 }, { port: 443 }, { port: 443, protocol: 'udp' }, { port: 514, protocol: 'tcp' }]
+  for (const app of apps) assert.equal((await diagnose({ app: { host, ...app } })).status, 200)
+  assert.deepEqual(
+    asked.map((target) => [target?.protocol, target?.ports]),
+    [
+      [
+        'udp',
+        [
+          [443, 443],
+          [514, 514],
+        ],
+      ],
+      [undefined, [[443, 443]]],
+      [
+        'udp',
+        [
+          [443, 443],
+          [514, 514],
+        ],
+      ],
+      [undefined, [[443, 443]]],
+    ],
+  )
 })
 
 test('an operator looks at applications only; whoever may configure looks anywhere', async () => {

@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { diagnoseInput, diagnoseLine } from '../../api/diagnosis.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import type { DiagnosisTarget } from '../../wire/control.ts'
@@ -43,6 +44,8 @@ export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
   )
 }
 
+type Asked = NonNullable<z.output<typeof diagnoseInput>['app']>
+
 /**
  * What the segment of an application says of it is what a connector would hold it to.
  *
@@ -51,16 +54,20 @@ export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
  */
 async function targetOf(
   { policy }: RestDeps,
-  { host, port, networks }: { host: string; port: number; networks?: readonly string[] },
+  { host, port, networks, ...asked }: Asked,
   caller: Caller,
 ): Promise<DiagnosisTarget> {
   const { destinations } = await policy()
-  const match = destinations.find({ host, port, protocol: 'tcp' })
+  const find = (protocol: 'tcp' | 'udp') => destinations.find({ host, port, protocol })
+  const isUdpOnly = () => find('tcp').is !== 'found' && find('udp').is === 'found'
+  const protocol = asked.protocol ?? (isUdpOnly() ? 'udp' : 'tcp')
+  const match = find(protocol)
   if (match.is !== 'found')
     demand(caller, 'configure', `no segment names ${host} with port ${port}: looking there`)
   else if (networks !== undefined)
     demand(caller, 'configure', `its segment says where ${host} is: looking elsewhere`)
-  if (match.is === 'not-covered') return { host, port, networks: networks ?? [] }
+  const at = { host, port, ...(protocol === 'udp' && { protocol }) }
+  if (match.is === 'not-covered') return { ...at, networks: networks ?? [] }
   const { segment } = match
-  return { host, port, networks: networks ?? meantNetworks(segment, host), ports: segment.tcp.slice(0, 64) }
+  return { ...at, networks: networks ?? meantNetworks(segment, host), ports: segment[protocol].slice(0, 64) }
 }

@@ -1,6 +1,7 @@
 import type { Check } from '../check.ts'
 import { appSession } from './app-session.ts'
 import { appSilence } from './app-silence.ts'
+import { appUdp } from './app-udp.ts'
 import { appAddress, appAnswer, appMtu, appName, appPort, appTls } from './application.ts'
 import { clock } from './clock.ts'
 import { controlPort } from './control-port.ts'
@@ -45,6 +46,7 @@ export const CHECKS: readonly Check[] = [
   appName,
   appAddress,
   appPort,
+  appUdp,
   appAnswer,
   appTls,
   appMtu,

@@ -14,6 +14,8 @@ import { attemptText, hopOfRole, mtuFix, notTried, otherText, slowly, verifyHeal
 /** Whoever dials it looks at it: a client has sessions to it, and knows of the last mile what those tell. */
 const isBesideIt = ({ patient }: Facts): boolean => patient.app !== undefined && patient.role !== 'client'
 
+const isTcpBesideIt = (facts: Facts): boolean => isBesideIt(facts) && facts.patient.app?.protocol !== 'udp'
+
 /** What every path takes. */
 const MIN_MTU = 1280
 
@@ -141,7 +143,7 @@ export const appPort: Check = check({
   name: 'app-port',
   title: 'TCP to the application',
   hop: 'application',
-  applies: isBesideIt,
+  applies: isTcpBesideIt,
   needs: ['app'],
   after: ['security-policy', 'link', 'app-address'],
   judge: ({ app }, { patient }) => {
@@ -239,7 +241,7 @@ export const appAnswer: Check = check({
   name: 'app-answer',
   title: 'what the application does with a connection',
   hop: 'application',
-  applies: isBesideIt,
+  applies: isTcpBesideIt,
   needs: ['app'],
   after: ['app-port'],
   judge: ({ app: { attempts, hungUp, keeps, target } }, { patient }) => {
@@ -269,7 +271,7 @@ export const appTls: Check = check({
   name: 'app-tls',
   title: 'the certificate of the application',
   hop: 'application',
-  applies: isBesideIt,
+  applies: isTcpBesideIt,
   needs: ['app'],
   after: ['clock', 'app-port', 'app-answer'],
   judge: ({ app: { attempts, tls, tlsUnseen, target } }, { nowMs, patient }) => {

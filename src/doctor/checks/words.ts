@@ -5,7 +5,7 @@ import { shortageText } from '../../base/shortage.ts'
 import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Judged, unknown } from '../check.ts'
-import type { Facts, OtherTcp, Patient, PatientRole } from '../facts.ts'
+import type { AppTarget, Facts, OtherTcp, Patient, PatientRole } from '../facts.ts'
 
 /** The systemd service of a role. */
 export function unitOf(role: PatientRole): string {
@@ -120,9 +120,14 @@ export function keyFor({ role, group }: Pick<Patient, 'role' | 'group'>): string
 }
 
 /** The command line that asks the doctor again, so that "fixed" can be told from "changed". */
+/** As it is typed: `HOST:PORT`, with `/udp` where it takes datagrams only. */
+function appText(app: AppTarget): string {
+  return app.protocol === 'udp' ? `${hostPort(app)}/udp` : hostPort(app)
+}
+
 export function askAgain({ role, stateDir, app, edge, pin }: Patient): string {
   const about =
-    app === undefined ? [] : [`--app ${hostPort(app)}`, ...app.networks.map((one) => `--network ${one}`)]
+    app === undefined ? [] : [`--app ${appText(app)}`, ...app.networks.map((one) => `--network ${one}`)]
   const ports = app?.ports?.map(([from, to]) => (from === to ? from : `${from}-${to}`)) ?? []
   const within = ports.length > 0 ? [`--ports ${ports.join(',')}`] : []
   // As it was asked: about another edge, or another pin, the answer would be another.
