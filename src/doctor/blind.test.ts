@@ -96,6 +96,10 @@ const SILENT: Readonly<Record<string, { change: Partial<FactTable>; says: RegExp
     change: { app: { ...APP, keeps: undefined } },
     says: /^app-answer: a second connection did not stand/,
   },
+  'a list of edges that is damaged': {
+    change: { edges: { region: '', edges: [], unread: { file: '/s/edges.json', why: 'it is damaged' } } },
+    says: /^edge-choice: \/s\/edges\.json cannot be read \(it is damaged\)/,
+  },
   'no ping on this machine': {
     change: { app: { ...APP, ping: undefined } },
     says: /^app-mtu: ping is not installed/,

@@ -39,7 +39,7 @@ export async function lookAtEdges({ patient, egress, daemon, signal }: EdgesLook
   const inUse = told.find(({ inUse }) => inUse)?.id ?? dialled?.id
   const second = secondPort(patient, inUse === undefined ? undefined : book.edge(inUse))
   return {
-    ...{ region: book.region, inUse, edges },
+    ...{ region: book.region, inUse, edges, unread: book.unread },
     second: second && { at: second, distance: await measureEdge(second, { egress, signal }) },
   }
 }

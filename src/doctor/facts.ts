@@ -248,6 +248,8 @@ export interface EdgesFacts {
   readonly region: string
   /** By id. */
   readonly inUse?: string
+  /** The list is there and cannot be read. */
+  readonly unread?: { readonly file: string; readonly why: string }
   /** `code`: why it is not used, with what was met. */
   readonly edges: readonly (JudgedEdge & EdgeAddress)[]
   /** The second port of the edge in use, for control connections only, where it has one. */

@@ -69,4 +69,6 @@ test('a damaged file is a book with nothing in it', () =>
     await state.write('edges.json', '{"version":1,"edges":')
     const book = await EdgeBook.open(state, silentLog)
     assert.deepEqual([book.edges, book.region], [[], ''])
+    assert.deepEqual(book.unread, { file: state.file('edges.json'), why: 'it is damaged' })
+    assert.equal((await EdgeBook.open(StateDir.at(`${state.file('none')}`), silentLog)).unread, undefined)
   }))

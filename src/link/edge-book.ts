@@ -37,15 +37,21 @@ export class EdgeBook {
   readonly #nowMs: () => number
   #kept: Kept
   #writing: Promise<void> = Promise.resolve()
+  /** Why there is nothing in it, though there is a file. */
+  unread: { readonly file: string; readonly why: string } | undefined
 
   static async open(state: StateDir, log: Log, nowMs: () => number = Date.now): Promise<EdgeBook> {
     const book = new EdgeBook(state, log, nowMs)
-    const text = await state.read(FILE).catch(() => undefined)
-    if (text === undefined) return book
+    const file = state.file(FILE)
     try {
-      book.#kept = kept.parse(JSON.parse(text))
-    } catch {
-      log.info({ event: 'edges.forgotten', file: state.file(FILE) }, 'What was known of edges cannot be read')
+      const text = await state.read(FILE)
+      if (text !== undefined) book.#kept = kept.parse(JSON.parse(text))
+    } catch (error) {
+      book.unread = { file, why: (error as NodeJS.ErrnoException).code ?? 'it is damaged' }
+      log.info(
+        { event: 'edges.forgotten', file },
+        `What was known of edges cannot be read: ${book.unread.why}`,
+      )
     }
     return book
   }

@@ -1,6 +1,6 @@
 import { hostPort } from '../../link/egress.ts'
 import { judgeEdge, ms } from '../../policy/edge-choice.ts'
-import { type Check, check, fail, pass } from '../check.ts'
+import { blind, type Check, check, fail, pass } from '../check.ts'
 import type { EdgesFacts } from '../facts.ts'
 import { verifyHealthy } from './words.ts'
 
@@ -13,7 +13,13 @@ export const edgeChoice: Check = check({
   hop: 'edge',
   needs: ['edges'],
   after: ['resolver', 'edge-name', 'proxy-setting', 'proxy', 'edge-tcp', 'edge-tls'],
-  judge: ({ edges: { edges, inUse, region } }, { patient }) => {
+  judge: ({ edges: { edges, inUse, region, unread } }, { patient }) => {
+    if (unread !== undefined) {
+      const { file, why } = unread
+      return blind(
+        `${file} cannot be read (${why}), so which edges there are is not known: remove it, and restart the daemon`,
+      )
+    }
     if (edges.length < 2) return undefined
     const current = edges.find(({ id }) => id === inUse)
     if (current === undefined) return pass(`none yet: ${edges.map((edge) => edgeText(edge)).join('; ')}`)
