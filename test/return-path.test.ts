@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { AppFacts } from '../src/doctor/facts.ts'
+import type { HalfOpen } from '../src/probe/half-open.ts'
 import { needs } from './needs.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
@@ -129,4 +131,49 @@ test('a proxy whose answers this machine drops, or that answers by another inter
   const other = JSON.stringify(proxyCheck(here))
   assert.match(other, /RETURN_PATH_ASYMMETRIC/)
   assert.match(other, /Answers of the proxy arrive by another interface/)
+})
+
+test('whose answers do not get back to them is seen at the port that they come to, and who was answered is not', {
+  skip: needs('netns'),
+}, async (t) => {
+  const { here, there } = twoMachines(t)
+  const run = (name: string, script: string) => {
+    const child = spawn(
+      'ip',
+      ['netns', 'exec', name, path.join(ROOT, 'bin/node'), '--input-type=module', '-e', script],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    t.after(() => child.kill('SIGKILL'))
+    return once(child.stdout, 'data')
+  }
+  await run(
+    here,
+    `import net from 'node:net'
+    net.createServer((s) => s.on('error', () => {})).listen(443, '0.0.0.0', () => console.log('listens'))`,
+  )
+  const knock = `import net from 'node:net'
+    for (const localAddress of ['10.9.0.2', '10.9.9.9'])
+      net.connect({ host: '10.9.0.1', port: 443, localAddress }).on('error', () => {})
+    console.log('knocks'); setInterval(() => {}, 1000)`
+  const seen = () => {
+    const look = `import { lookAtHalfOpen } from '${ROOT}/src/probe/half-open.ts'
+      console.log(JSON.stringify(await lookAtHalfOpen(443, new AbortController().signal)))`
+    return JSON.parse(
+      inside(here, path.join(ROOT, 'bin/node'), '--input-type=module', '--eval', look),
+    ) as HalfOpen
+  }
+  nft(here, 'add table ip own', 'add chain ip own out { type filter hook output priority 0; }')
+  nft(here, 'add rule ip own out tcp sport 443 drop')
+  await run(there, knock)
+  const broken = seen()
+  assert.deepEqual([...broken.peers].sort(), ['10.9.0.2', '10.9.9.9'])
+  assert.equal(broken.standing, 0)
+  assert.match(broken.saw[0]!, /^10\.9\.0\.1:443 10\.9\.\d\.\d:\d+ syn-recv$/)
+
+  nft(here, 'delete table ip own')
+  for (let mended = seen(); ; mended = seen()) {
+    if (mended.standing === 2 && mended.peers.length === 0) break
+  }
 })

@@ -59,6 +59,7 @@ export const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'host DAEMON_DOWN': ['SCN-08:near-down', 'src/doctor/host.test.ts'],
   'host EDGE_NAME_NXDOMAIN': ['src/doctor/host.test.ts'],
   'host LISTEN_FAILED': ['src/doctor/host.test.ts'],
+  'host RETURN_PATH_ASYMMETRIC': ['src/doctor/host.test.ts'],
   'identity KEY_MISSING': ['SCN-02:missing'],
   'identity KEY_UNREADABLE': ['SCN-02:unreadable'],
   'identity REAUTH_NEEDED': ['SCN-18:reauth'],

@@ -19,7 +19,14 @@ import { control, running } from './checks/daemon.ts'
 import { edgeRecords, upgrade } from './checks/edge-records.ts'
 import { edgeTcp } from './checks/edge-tcp.ts'
 import { edgeCertificate, edgeTls } from './checks/edge-tls.ts'
-import { connectionTracking, controlPlane, hostCertificates, hostName, listening } from './checks/host.ts'
+import {
+  connectionTracking,
+  controlPlane,
+  handshakes,
+  hostCertificates,
+  hostName,
+  listening,
+} from './checks/host.ts'
 import { certificate, provisioningKey, seal } from './checks/identity.ts'
 import { link } from './checks/link.ts'
 import { descriptors } from './checks/load.ts'
@@ -44,6 +51,7 @@ const SERVING: readonly Check[] = [
   hostName,
   descriptors,
   connectionTracking,
+  handshakes,
 ]
 /** In the order of what depends on what: of independent failures the first is the headline. */
 export const SERVER_CHECKS: readonly Check[] = [...MACHINE, resolverFile, clock, ...SERVING]

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import tls from 'node:tls'
+import { type HalfOpen, lookAtHalfOpen } from '../probe/half-open.ts'
 import { lookUp, type NameFacts } from '../probe/names.ts'
 import { portHolder } from '../probe/port-holder.ts'
 import type { ResolverFile } from '../probe/resolver-file.ts'
@@ -26,6 +27,8 @@ export interface HostFacts {
   readonly ownAddresses: readonly string[]
   /** Connections that the firewall of this machine keeps track of; absent where it does not. */
   readonly tracked?: Tracked | { readonly unread: string }
+  /** At its port; absent where nothing could say. */
+  readonly halfOpen?: HalfOpen
 }
 
 export interface Tracked {
@@ -53,7 +56,7 @@ export async function lookAtHost(
 ): Promise<HostFacts> {
   const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[listen.host] ?? listen.host
   const named = publicHost !== undefined && net.isIP(publicHost) === 0
-  const [attempt, name, tenant, open, tracked] = await Promise.all([
+  const [attempt, name, tenant, open, tracked, halfOpen] = await Promise.all([
     tryTcp(host, listen.port, { signal, timeoutMs: TCP_MS }),
     named
       ? lookUp(publicHost, resolvers, { signal: AbortSignal.any([signal, AbortSignal.timeout(NAME_MS)]) })
@@ -61,6 +64,7 @@ export async function lookAtHost(
     certificateAt({ host, port: listen.port, alpn: ALPN_PIPE }, 'tenant', signal),
     certificateAt({ host, port: listen.port, alpn: 'http/1.1' }, 'public', signal),
     readTracked(),
+    lookAtHalfOpen(listen.port, signal),
   ])
   return {
     attempt,
@@ -68,7 +72,7 @@ export async function lookAtHost(
     certificates: [tenant, open].filter((one) => one !== undefined),
     name,
     ownAddresses: Object.values(os.networkInterfaces()).flatMap((all) => all!.map(({ address }) => address)),
-    tracked,
+    ...{ tracked, halfOpen },
   }
 }
 

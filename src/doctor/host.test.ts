@@ -25,6 +25,7 @@ const HEALTHY: HostFacts = {
   },
   ownAddresses: ['10.0.0.7'],
   tracked: { count: 900, max: 65_536, fixed: false },
+  halfOpen: { peers: [], standing: 4, saw: [] },
 }
 const PATIENT: Change['patient'] = {
   role: 'server',
@@ -84,6 +85,21 @@ const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; 
     name: 'the table of connections is full',
     host: { tracked: { count: 65_536, max: 65_536, fixed: false } },
     roots: ['edge CONNTRACK_FULL'],
+  },
+  {
+    name: 'nobody who comes hears an answer',
+    host: { halfOpen: { peers: ['203.0.113.7', '203.0.113.9'], standing: 0, saw: ['… syn-recv'] } },
+    roots: ['edge RETURN_PATH_ASYMMETRIC'],
+  },
+  {
+    name: 'somebody knocks at ports of the internet, and others are served',
+    host: { halfOpen: { peers: ['203.0.113.7', '203.0.113.9'], standing: 4, saw: ['… syn-recv'] } },
+    roots: [],
+  },
+  {
+    name: 'one alone does not end its handshake: that may be its own affair',
+    host: { halfOpen: { peers: ['203.0.113.7'], standing: 0, saw: ['… syn-recv'] } },
+    roots: [],
   },
   {
     name: 'the disk is full, so it does not run',

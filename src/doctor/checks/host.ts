@@ -163,3 +163,37 @@ export const connectionTracking: Check = check({
     })
   },
 })
+
+/** A few stand at any port of the internet. Where nobody else is connected they are all who come. */
+const LOST_PEERS = 2
+
+export const handshakes: Check = check({
+  name: 'handshakes',
+  title: 'whether answers of this machine arrive',
+  hop: 'edge',
+  applies: ({ patient }) => patient.host !== undefined,
+  needs: ['host'],
+  after: ['listening', 'connection-tracking'],
+  judge: ({ host: { halfOpen } }, { patient }) => {
+    if (halfOpen === undefined) return blind('ss is not installed here, or does not say')
+    const { peers, standing, saw } = halfOpen
+    const [first] = peers
+    if (first === undefined || standing > 0 || peers.length < LOST_PEERS) {
+      const alone = first === undefined ? '' : `; of ${peers.join(', ')} no answer was acknowledged`
+      return pass(`${standing} connections from other machines${alone}`)
+    }
+    const { listen } = hostOf(patient)
+    return fail('RETURN_PATH_ASYMMETRIC', {
+      hop: 'edge',
+      expected: `handshakes at port ${listen.port} that end`,
+      seen: [...saw, `no connection from another machine stands, and ${peers.length} begin and do not end`],
+      cause: `What ${peers.slice(0, 3).join(', ')} send arrives here, and no answer gets back to them: a firewall drops it, or it leaves by another way than they came.`,
+      fix: [
+        `ip route get ${first}: the interface by which answers leave; it must be the one they came by`,
+        'on this machine: nft list ruleset (chains of hook output)',
+        `on firewalls before it: let answers from port ${listen.port} out, and see both directions`,
+      ],
+      verify: verifyHealthy(patient),
+    })
+  },
+})
