@@ -6,7 +6,7 @@ import { HEALTHY } from '../resolver.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS, APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
 import { unknownHealth } from '../unknown.ts'
-import { deviceFrozen } from './scn-12-frozen.ts'
+import { deviceFrozen, edgeFrozen } from './scn-12-frozen.ts'
 
 const DROPS = 5
 const WIKI = 'wiki.dc1.example.com'
@@ -114,6 +114,7 @@ within a second, and each time sessions have to find another way; the ticket say
       restore: forget,
     },
     deviceFrozen,
+    edgeFrozen,
     {
       name: 'watchdog',
       does: 'a watchdog takes connector-a for dead again and again, kills it, and starts it anew',

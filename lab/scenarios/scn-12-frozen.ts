@@ -1,10 +1,11 @@
-/** Whose standstill it was: that of the device. */
+/** Whose standstill it was: that of the device, or of the edge on the way. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { readStatus } from '../../src/base/status-socket.ts'
 import { printed } from '../cures.ts'
 import { consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
 import type { Variant } from '../scenario.ts'
+import { twoEdges } from '../two-edges.ts'
 
 /** Longer than anybody waits for a reply to a ping. */
 const FROZEN_MS = 12_000
@@ -23,6 +24,31 @@ const FROZEN = {
   remembered: true,
   noticeMs: 60_000,
 } as const
+
+export const edgeFrozen: Variant = {
+  ...FROZEN,
+  name: 'edge-frozen',
+  does: 'the hypervisor halts the machine of the near edge, by which both connectors come in, for twelve seconds',
+  hints: [
+    'both connectors lost control at once',
+    'what do they share?',
+    'the doctor, on the machine of the edge',
+  ],
+  hop: 'edge',
+  examine: (lab) => lab.secondEdge.consult(),
+  examinedOn: 'edge2',
+  noticed: async (lab) => lab.secondEdge.daemon!.text.includes('STOOD_STILL'),
+  async inject(lab) {
+    await twoEdges(lab)
+    await stand(`${lab.machines.edge2.dir}/state/status.sock`)
+  },
+  cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without halting it/), // it is over
+  async restore({ secondEdge }) {
+    if (secondEdge.daemon === undefined) return
+    await secondEdge.kill()
+    secondEdge.run()
+  },
+}
 
 async function again({ client }: Lab): Promise<void> {
   await client.stop('SIGKILL')

@@ -33,6 +33,7 @@ import { descriptors } from './checks/load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './checks/machine.ts'
 import { edgeName, resolver } from './checks/names.ts'
 import { proxy, proxySetting } from './checks/proxy.ts'
+import { flapping } from './checks/stability.ts'
 import { askDaemon } from './daemon-look.ts'
 import { diagnose } from './diagnose.ts'
 import { OUR_NAMES, readSetting } from './examine.ts'
@@ -59,7 +60,7 @@ export const SERVER_CHECKS: readonly Check[] = [...MACHINE, resolverFile, clock,
 export const EDGE_CHECKS: readonly Check[] = [
   ...[...MACHINE, provisioningKey, seal, resolverFile, proxySetting, clock, running, ...SERVING],
   ...[link, resolver, edgeName, proxy, edgeTcp, edgeTls, edgeRecords, upgrade, edgeCertificate],
-  ...[certificate, control],
+  ...[certificate, control, flapping],
 ]
 const FACTS: readonly FactName[] = ['denials', 'disk', 'stateDir', 'resolvers', 'sync', 'host', 'load']
 const EDGE_FACTS: readonly FactName[] = [
