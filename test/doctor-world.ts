@@ -114,9 +114,9 @@ async function ask(
 }
 
 /** Rules of the firewall while `work` runs. */
-async function behind(rule: string, work: () => Promise<void>): Promise<void> {
+async function behind(rule: string, work: () => Promise<void>, hook = 'output'): Promise<void> {
   execFileSync('nft', ['add', 'table', 'inet', 'broken'])
-  execFileSync('nft', ['add', 'chain', 'inet', 'broken', 'out', '{ type filter hook output priority 0; }'])
+  execFileSync('nft', ['add', 'chain', 'inet', 'broken', 'out', `{ type filter hook ${hook} priority 0; }`])
   execFileSync('nft', ['add', 'rule', 'inet', 'broken', 'out', ...rule.split(' ')])
   try {
     await work()
@@ -154,7 +154,8 @@ await answered('silence', named('resolver silent'))
 await ask('slow edge', { flags: ['--edge', `127.0.0.1:${(slowWay.address() as net.AddressInfo).port}`] })
 await ask('slow proxy', { flags: [...EDGE, '--proxy', `127.0.0.1:${slowProxy.port}`] })
 await answered({ rcode: RCODE.NOERROR, address: [127, 0, 0, 66] }, named('sinkhole'))
-await behind('udp dport 53 reject', named('resolver refuses'))
+await behind('udp dport 53 reject', named('resolver refuses'), 'input')
+await behind('udp dport 53 reject', named('own firewall before the resolver'))
 chmodSync(RESOLV_CONF, 0o600)
 await named('resolver file for root only')()
 chmodSync(RESOLV_CONF, 0o644)

@@ -42,6 +42,11 @@ const EXPECTED: Record<string, { says: string; seen?: RegExp; slow?: RegExp; wit
   'slow edge': { says: 'unknown', slow: /; slow: TLS to the edge, against the pin [23]/, withinMs: 10_000 },
   'slow proxy': { says: 'unknown', slow: /; slow: the outbound proxy [45]/, withinMs: 10_000 },
   'resolver refuses': { says: 'edge RESOLVER_UNREACHABLE', seen: /ECONNREFUSED/, withinMs: 10_000 },
+  'own firewall before the resolver': {
+    says: 'connector RESOLVER_UNREACHABLE',
+    seen: /EPERM/,
+    withinMs: 10_000,
+  },
   sinkhole: { says: 'edge EDGE_NAME_HIJACKED', seen: /said 127\.0\.0\.66/ },
   'resolver file for root only': {
     says: 'connector RESOLVER_UNREADABLE',

@@ -72,7 +72,7 @@ for (const { what, end } of ENDS) {
     await until(() => socket.destroyed, SOON_MS)
     // Disabled, it hears that first.
     await until(
-      () => /was ended at .*: (the|it) |was disabled/.test(client.status().fault?.detail ?? ''),
+      () => /was ended at .*: (the|it) |is disabled/.test(client.status().fault?.detail ?? ''),
       SOON_MS,
     )
     assert.equal((await dial()).answered, undefined)
