@@ -34,7 +34,7 @@ function wordOf({ ok, fault, atMs, probe, protocol }: Told, nowMs: number): Pick
   if (fault === undefined) {
     return { text: protocol === 'udp' ? `had datagrams back from it: ${how}` : `connects to it: ${how}` }
   }
-  const what = `${fault.code}: ${fault.detail}`
+  const what = `${fault.code}: ${fault.detail.replace(/\.$/, '')}`
   return { code: fault.code, text: ok ? `connects, but ${what}; ${how}` : `${what}; ${how}` }
 }
 

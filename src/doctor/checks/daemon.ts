@@ -185,7 +185,7 @@ function down(
         ? [...startable, `journalctl -u ${name} -n 50`, `systemctl restart ${name}`]
         : [...startable, start],
     // A process that hangs is "active" to systemd, and "inactive" says it, too: only its own word counts.
-    verify: { run: `backstitch status --state ${stateDir}`, expect: ', version ' },
+    verify: { run: `backstitch status --state ${stateDir}`, expect: 'version' },
   })
 }
 
