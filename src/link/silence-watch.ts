@@ -14,7 +14,7 @@ import type { MuxStream } from '../mux/stream.ts'
 import { Exchange, type Moved } from '../policy/exchange.ts'
 import { type Silence, Tally } from '../policy/silence.ts'
 import type { Lossy } from '../probe/stalls.ts'
-import { hostPort } from './egress.ts'
+import { type StillSessions, stillSessions } from './still-sessions.ts'
 
 const LOOK_MS = 1000
 /** Applications that are remembered without a session. */
@@ -31,9 +31,6 @@ const STOPPED_PAUSE_MS = 2000
 /** An end that the kernel makes when nobody acknowledges, of a question or of its own probes. */
 const NOT_ACKNOWLEDGED = 'ETIMEDOUT'
 const MAX_NOTES = 5
-/** Shorter pauses are those of whoever reads a page. */
-const STILL_MS = 30_000
-const MAX_STILL = 5
 
 interface At {
   readonly host: string
@@ -57,15 +54,6 @@ export interface SilenceOf<A> {
   readonly address: string | undefined
   /** Of a monotonic time, in milliseconds. */
   readonly wallMs: (monotonicMs: number) => number
-}
-
-/** Sessions of one application in which something had come, and then nothing: idle, or in the middle; nobody here knows. */
-export interface StillSessions {
-  readonly application: string
-  readonly sessions: number
-  readonly users: number
-  /** The shortest and the longest time since a byte moved. */
-  readonly stillS: readonly [number, number]
 }
 
 interface Watched<S> {
@@ -139,30 +127,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
 
   /** Where most sessions stand still, first. */
   get still(): StillSessions[] {
-    const nowMs = this.#now()
-    return [...this.#entries.values()]
-      .flatMap(({ application, sessions }) => {
-        const quiet = [...sessions].filter(
-          ({ exchange }) => exchange.isQuiet && nowMs - exchange.movedMs >= STILL_MS,
-        )
-        if (quiet.length === 0) return []
-        const stillS = quiet.map(({ exchange }) => Math.floor((nowMs - exchange.movedMs) / 1000))
-        const users = new Set(quiet.map(({ session }) => session.user)).size
-        const [least, most] = [
-          stillS.reduce((a, b) => Math.min(a, b)),
-          stillS.reduce((a, b) => Math.max(a, b)),
-        ]
-        return [
-          {
-            application: hostPort(application),
-            sessions: quiet.length,
-            users,
-            stillS: [least, most] as const,
-          },
-        ]
-      })
-      .sort((a, b) => b.sessions - a.sessions)
-      .slice(0, MAX_STILL)
+    return stillSessions(this.#entries.values(), this.#now())
   }
 
   /** That this one is silent, or that those who asked it until now have waited in vain, were it but one. */

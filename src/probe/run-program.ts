@@ -47,13 +47,15 @@ export function runProgram(
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const [stdout, stderr] = [new Tail(keepBytes), new Tail(keepBytes)]
-    child.stdout.on('data', (part: Buffer) => stdout.push(part))
-    child.stderr.on('data', (part: Buffer) => stderr.push(part))
     const ended = (status: number) => resolve({ status, stdout: stdout.text, stderr: stderr.text })
     child.on('error', (error: NodeJS.ErrnoException) => {
       if (error.name === 'AbortError') ended(-1)
       else failed(error)
     })
+    // Out of descriptors it has no outputs, and says so in a moment: nobody would hear it without the line above.
+    if (child.stdout === undefined) return promise
+    child.stdout.on('data', (part: Buffer) => stdout.push(part))
+    child.stderr.on('data', (part: Buffer) => stderr.push(part))
     // What it started may hold its outputs open for ever.
     child.on('exit', (code) => {
       if (code === null) for (const output of [child.stdout, child.stderr]) output.destroy()

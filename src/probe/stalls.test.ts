@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
 import { test } from 'node:test'
 import { readLossy, readStalls } from './stalls.ts'
 
@@ -55,4 +57,16 @@ test('what is sent and not acknowledged is lost however short it is', () => {
     readLossy(`${IDLE}\nESTAB ${KEYSTROKE}`).map(({ is, nearPort }) => [is, nearPort]),
     [['unacknowledged', 38_672]],
   )
+})
+
+test('where no program can be started any more nothing is known, and nobody is harmed', () => {
+  const script = `
+    import { openSync } from 'node:fs'
+    import { lookAtLossy } from '${path.join(import.meta.dirname, 'stalls.ts')}'
+    try { for (;;) openSync('/dev/null') } catch {}
+    const found = await lookAtLossy({ address: '127.0.0.1', port: 9 }, new AbortController().signal)
+    console.log(JSON.stringify(found))`
+  const node = `ulimit -n 64 && exec ${process.execPath} --disable-warning=ExperimentalWarning --input-type=module -e "$0"`
+  const child = spawnSync('sh', ['-c', node, script], { encoding: 'utf8', timeout: 20_000 })
+  assert.deepEqual([child.status, child.stdout.trim()], [0, '[]'], child.stderr)
 })

@@ -56,7 +56,10 @@ async function askSs(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const which = [...states.flatMap((state) => ['state', state]), 'dst', address, 'dport', '=', String(port)]
-  const said = await runProgram('ss', ['-tinmHO', ...which], { signal, timeoutMs: 1500 })
+  // Without a descriptor for it, or a process, it cannot even be started: then nothing is known.
+  const said = await runProgram('ss', ['-tinmHO', ...which], { signal, timeoutMs: 1500 }).catch(
+    () => undefined,
+  )
   return said?.status === 0 ? said.stdout : undefined
 }
 

@@ -23,7 +23,7 @@ export async function introduce(
   if (token !== undefined) await writeToken(path.join(stateDir, tokenFile), token)
   const server = `https://${at}`
   await writeTokenServer(path.join(stateDir, tokenFile), { server, fingerprint })
-  const where = { server, listen: `${hostInUrl(listen.host)}:${port}` }
+  const where = { server, listen: hostPort({ host: listen.host, port }) }
   await writeContext(context, { ...where, socket: path.basename(adminSocket), fingerprint, tokenFile })
   return {
     version: VERSION,
@@ -49,8 +49,4 @@ async function adminToken(control: Control, contextFile: string): Promise<string
     await tx.audit.append({ actor: 'system', action: 'token.create', object: `token ${record.id}`, detail })
     return text
   })
-}
-
-function hostInUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }
