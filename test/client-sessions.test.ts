@@ -173,6 +173,7 @@ test('client forward uses the running client, and the port goes with the command
     forward: parseForward(`127.0.0.1:0 localhost:${echo.port}`),
     client: site.options(),
     listening: listening.resolve,
+    trouble: ({ fault }) => assert.fail(fault),
     signal: ending.signal,
   })
   const address = await listening.promise

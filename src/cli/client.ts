@@ -13,7 +13,7 @@ import { readSecret } from './secret-input.ts'
 import { selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { silentDaemon } from './silent-daemon.ts'
-import { announce, announceJson, print, printJson, say } from './terminal.ts'
+import { announce, announceJson, inLine, print, printJson, say } from './terminal.ts'
 import { whoStops } from './who-stops.ts'
 
 interface ClientFlags {
@@ -179,6 +179,8 @@ function addForward(client: Command): void {
       const { runForward } = await import('../client/forward.ts')
       const forward = forwardSpec(local, destination)
       const { options } = await settings(command.optsWithGlobals<ClientFlags>())
+      const { saidTrouble, troubleText } = await import('../client/forward-trouble.ts')
+      const user = await (await import('../client/signed-in.ts')).signedIn(options.stateDir)
       await runForward({
         forward,
         client: options,
@@ -188,6 +190,10 @@ function addForward(client: Command): void {
             const why = `Where nothing comes through it: backstitch doctor client --app ${shellWord(destination)}`
             announce(`${address} leads to ${destination}. ${why}. Ctrl-C ends it.`, 2)
           }
+        },
+        trouble: (trouble) => {
+          const said = saidTrouble(trouble, { to: forward, nowMs: Date.now(), user })
+          announce(globals(command).json ? JSON.stringify(said) : inLine(troubleText(said)), 2)
         },
         signal: stop.signal,
       })

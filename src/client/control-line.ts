@@ -6,7 +6,8 @@
  *     {"op":"connect","host":"db1","port":22}      {"ok":true,"session":"ses_…"} and then bytes, both ways
  *     {"op":"input-over","session":"ses_…"}        {"ok":true}: the end of the connection that follows is no break
  *     {"op":"ended","session":"ses_…"}             {"ok":true} once that session has ended in good order
- *     {"op":"forward","protocol":"tcp",…}          {"ok":true,"address":"127.0.0.1:5432"}, until the command goes
+ *     {"op":"forward","protocol":"tcp",…}          {"ok":true,"address":"127.0.0.1:5432"}, until the command goes; meanwhile
+ *                                                  a line {"fault":{…},"times":1} of what came to nothing, and why
  *     {"op":"reload"}                              {"ok":true}
  *     anything that fails                          {"ok":false,"fault":{…}}
  *
@@ -52,6 +53,10 @@ export const controlAnswer = z.discriminatedUnion('ok', [
 ])
 export type ControlAnswer = z.infer<typeof controlAnswer>
 
+/** Behind the answer to `forward`: why programs got nothing through it. */
+export const forwardLine = z.strictObject({ fault: faultMessage, times: z.number().int().min(1) })
+type ForwardLine = z.infer<typeof forwardLine>
+
 /**
  * Reads one line and leaves the rest in the socket, paused.
  *
@@ -88,6 +93,6 @@ export function readLine<S extends z.ZodType>(socket: net.Socket, schema: S): Pr
   })
 }
 
-export function writeLine(value: ControlCall | ControlAnswer): string {
+export function writeLine(value: ControlCall | ControlAnswer | ForwardLine): string {
   return `${JSON.stringify(value)}\n`
 }

@@ -10,6 +10,7 @@ import type { FaultMessage } from '../wire/control.ts'
 import { type ControlAnswer, type ControlCall, controlCall, readLine, writeLine } from './control-line.ts'
 import { destination } from './destination.ts'
 import { openForward } from './forward-listener.ts'
+import { ForwardTroubles } from './forward-trouble.ts'
 import { endWith } from './last-word.ts'
 import { ACCEPT, closeServer, ignoreError, listenFailed } from './listen.ts'
 import type { LocalUsers } from './local-users.ts'
@@ -116,7 +117,10 @@ export class ControlSocket implements AsyncDisposable {
 
   /** The forward lives as long as the command that asked for it. */
   async #forward(socket: net.Socket, call: ControlCall & { op: 'forward' }): Promise<void> {
-    await using forward = await openForward(call, this.#o)
+    using troubles = new ForwardTroubles(({ fault, times }) => {
+      if (socket.writable) socket.write(writeLine({ fault: faultToMessage(fault), times }))
+    })
+    await using forward = await openForward(call, { ...this.#o, trouble: troubles.note })
     const gone = Promise.withResolvers<void>()
     socket.once('close', () => gone.resolve())
     socket.once('end', () => socket.destroy())

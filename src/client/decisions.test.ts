@@ -24,6 +24,10 @@ test('a refusal is logged with its code although nothing was sent, and shown fir
   assert.equal(lines[1]!.code, 'CLIENT_WRONG_PORT')
   assert.equal(lines[1]!.hop, 'client')
   assert.equal(lines[1]!.level, 'warn')
+  assert.equal(
+    lines[1]!.msg,
+    'tcp/wiki:22 refused: CLIENT_WRONG_PORT (client): The most specific segment does not list this port: segment wiki lists tcp 443; more: backstitch client status',
+  )
   assert.deepEqual(
     decisions.latest.map((d) => [d.destination, d.outcome]),
     [
@@ -41,7 +45,7 @@ test('a program that retries is counted, not logged again and again', () => {
   clock.now -= 3_600_000 // Somebody sets it: nobody is quiet for an hour.
   decisions.refused('socks5', 'tcp/a:1', new Fault('POLICY_DENIED', 'rule x'))
   assert.equal(lines.length, 1)
-  clock.ms += 11_000
+  clock.ms += 61_000
   decisions.refused('socks5', 'tcp/a:1', new Fault('POLICY_DENIED', 'rule x'))
   assert.equal(lines.length, 2)
   assert.equal(lines[1]!.times, 1002)

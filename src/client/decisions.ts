@@ -1,5 +1,6 @@
 import { askAdmin } from '../base/ask-admin.ts'
 import { type Clock, rfc3339, systemClock } from '../base/clock.ts'
+import { CountedLines } from '../base/counted-lines.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
@@ -38,7 +39,7 @@ export interface Decision {
 }
 
 /** A repeat within this time is counted and not logged again: a program that retries must not fill the disk. */
-const QUIET_MS = 10_000
+const QUIET_MS = 60_000
 const KEPT = 100
 
 /** The client says what it decided for each destination, also when it sent nothing: in the log, and in `status`. */
@@ -48,6 +49,7 @@ export class Decisions {
   /** By destination and outcome, oldest first. */
   readonly #kept = new Map<string, Decision & { loggedUs: number }>()
 
+  readonly #broken = new CountedLines()
   readonly #user: () => string | undefined
 
   /** @param user Who is signed in. */
@@ -75,13 +77,47 @@ export class Decisions {
     const { code, hop, detail } = fault
     const denial = denialOf(fault)
     const [destination, asked] = typeof to === 'string' ? [to] : [to.key, to]
-    const { fix } = wordsOf(fault, { APP: asked?.host, PORT: asked?.port })
+    const { title, fix } = wordsOf(fault, { APP: asked?.host, PORT: asked?.port })
     const ask = askAdmin(fault, { user: this.#user(), to: asked && askedText(asked) })
     const why = { code, hop, because: detail, denial, fix, more: askAbout(asked), ask }
-    this.#record(`${destination} ${code}`, { entry, destination, outcome: 'refused', ...why }, session)
+    this.#record(
+      `${destination} ${code}`,
+      { entry, destination, outcome: 'refused', ...why },
+      { session, title },
+    )
   }
 
-  #record(key: string, decision: Omit<Decision, 'at' | 'times'>, session?: string): void {
+  /** A session that was open, and that neither side ended: the program sees a connection that ends, and no reason. */
+  broke(entry: Entry, to: Destination, fault: Fault, session?: string): void {
+    const { code, hop, detail } = fault
+    const { title } = wordsOf(fault)
+    const more = askAbout(to)
+    const ask = askAdmin(fault, { user: this.#user(), to: askedText(to) })
+    this.#broken.note(`${to.key} ${code}`, (times) => {
+      const fields = {
+        event: 'session.broke',
+        entry,
+        destination: to.key,
+        code,
+        hop,
+        session,
+        times,
+        more,
+        ask,
+      }
+      const many = times === 1 ? '' : ` ${times} times within a minute`
+      this.#log.warn(
+        fields,
+        `${to.key} broke off${many}: ${code} (${hop}): ${title}: ${detail}${nextText({ more, ask })}`,
+      )
+    })
+  }
+
+  #record(
+    key: string,
+    decision: Omit<Decision, 'at' | 'times'>,
+    { session, title }: { session?: string; title?: string } = {},
+  ): void {
     const nowMs = this.#clock.nowMs()
     const last = this.#kept.get(key)
     const loggedUs = this.#clock.monotonicUs()
@@ -102,7 +138,11 @@ export class Decisions {
     else
       this.#log.warn(
         fields,
-        `${decision.destination} refused${times === 1 ? '' : ` ${times} times`}: ${decision.code} (${decision.hop}): ${decision.because}; more: ${decision.more}${decision.ask === undefined ? '' : `; or ask an admin: ${decision.ask}`}`,
+        `${decision.destination} refused${times === 1 ? '' : ` ${times} times`}: ${decision.code} (${decision.hop}): ${title}: ${decision.because}${nextText(decision)}`,
       )
   }
+}
+
+function nextText({ more, ask }: Pick<Decision, 'more' | 'ask'>): string {
+  return `; more: ${more}${ask === undefined ? '' : `; or ask an admin: ${ask}`}`
 }

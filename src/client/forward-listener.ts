@@ -1,14 +1,16 @@
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
+import type { Fault } from '../base/faults.ts'
 import { cutSocket } from '../mux/cut-socket.ts'
+import type { StreamEnd } from '../mux/options.ts'
 import { type Destination, destination, showDestination } from './destination.ts'
 import type { ForwardSpec } from './forward-spec.ts'
 import { ACCEPT, closeServer, ignoreError, listenAt, listenFailed } from './listen.ts'
 import { type ListenAddress, showAddress, showPlace } from './listen-address.ts'
 import type { LocalUsers } from './local-users.ts'
 import type { Opener } from './open-session.ts'
-import type { Session, SessionEvents } from './session.ts'
+import { faultOf, type Session, type SessionEvents } from './session.ts'
 import { UdpFlows } from './udp-flows.ts'
 import { UdpSenders } from './udp-senders.ts'
 
@@ -24,7 +26,11 @@ export interface Forward extends AsyncDisposable {
 interface ForwardServices {
   readonly opener: Opener
   readonly users: LocalUsers
+  /** Hears why a program got nothing, or less than it asked for, for whoever runs the forward. */
+  readonly trouble?: Trouble
 }
+
+type Trouble = (fault: Fault) => void
 
 /** @throws {Fault} BAD_DESTINATION, LISTEN_FAILED. */
 export async function openForward(spec: ForwardSpec, services: ForwardServices): Promise<Forward> {
@@ -39,23 +45,23 @@ export async function openForward(spec: ForwardSpec, services: ForwardServices):
 async function forwardTcp(
   { local }: ForwardSpec,
   to: Destination,
-  { opener, users }: ForwardServices,
+  { opener, users, trouble }: ForwardServices,
 ): Promise<Forward> {
   const live = new Set<Accepted>()
   const server = net.createServer(ACCEPT, (socket) => {
     socket.on('error', ignoreError)
     const startedUs = opener.nowUs()
-    const accepted = new Accepted(socket, live)
+    const accepted = new Accepted(socket, { live, opener, trouble })
     live.add(accepted)
     const begin = () => {
-      if (socket.destroyed) accepted.failed()
+      if (socket.destroyed) accepted.gone()
       else opener.open(to, 'forward', accepted, startedUs)
     }
     if ('file' in local) return begin()
     users.admit(socket, (refusal) => {
       if (refusal === undefined) return begin()
       opener.refuseUser('forward', refusal)
-      accepted.failed()
+      accepted.failed(refusal)
     })
   })
   const bound = await listenAt(server, local)
@@ -71,38 +77,61 @@ async function forwardTcp(
   }
 }
 
+interface AcceptedOwner {
+  readonly live: Set<Accepted>
+  readonly opener: Opener
+  readonly trouble?: Trouble
+}
+
 /** The socket goes to the stream at once: what the program says first travels with OPEN. */
 class Accepted implements SessionEvents {
   readonly socket: net.Socket
-  readonly #live: Set<Accepted>
+  readonly #owner: AcceptedOwner
 
-  constructor(socket: net.Socket, live: Set<Accepted>) {
+  constructor(socket: net.Socket, owner: AcceptedOwner) {
     this.socket = socket
-    this.#live = live
+    this.#owner = owner
   }
 
   ready(session: Session): void {
     session.attach(this.socket)
   }
 
-  failed(): void {
-    this.#live.delete(this)
+  opened(session: Session): void {
+    const { opener, trouble } = this.#owner
+    if (trouble !== undefined) for (const note of opener.notesOf(session)) trouble(note)
+  }
+
+  failed(fault: Fault): void {
+    this.gone()
+    this.#owner.trouble?.(fault)
+  }
+
+  /** Nobody waits for it any more. */
+  gone(): void {
+    this.#owner.live.delete(this)
     cutSocket(this.socket)
   }
 
-  closed(): void {
-    this.#live.delete(this)
+  closed(_: Session, end: StreamEnd): void {
+    this.#owner.live.delete(this)
+    const fault = faultOf(end)
+    // What the program itself did, it knows.
+    if (fault !== undefined && fault.hop !== 'client') this.#owner.trouble?.(fault)
   }
 }
 
 async function forwardUdp(
   local: ListenAddress,
   to: Destination,
-  { opener, users }: ForwardServices,
+  { opener, users, trouble }: ForwardServices,
 ): Promise<Forward> {
   const socket = dgram.createSocket(local.host.includes(':') ? 'udp6' : 'udp4')
-  const flows = new UdpFlows({ opener, entry: 'forward-udp' })
-  const senders = new UdpSenders(socket, users, (refusal) => opener.refuseUser('forward-udp', refusal))
+  const flows = new UdpFlows({ opener, entry: 'forward-udp', trouble })
+  const senders = new UdpSenders(socket, users, (refusal) => {
+    opener.refuseUser('forward-udp', refusal)
+    trouble?.(refusal)
+  })
   try {
     socket.bind(local.port, local.host)
     await once(socket, 'listening')

@@ -1,10 +1,13 @@
 import { once } from 'node:events'
+import type net from 'node:net'
 import { Fault } from '../base/faults.ts'
 import { faultFromMessage } from '../link/fault-message.ts'
 import { openDaemon } from './control-call.ts'
+import { forwardLine, readLine } from './control-line.ts'
 import { destination } from './destination.ts'
 import { openForward } from './forward-listener.ts'
 import type { ForwardSpec } from './forward-spec.ts'
+import { type ForwardTrouble, ForwardTroubles } from './forward-trouble.ts'
 import type { ClientOptions } from './options.ts'
 import { withOwnClient } from './own-client.ts'
 import { untilAborted } from './until-aborted.ts'
@@ -14,6 +17,8 @@ export interface ForwardOptions {
   readonly client: ClientOptions
   /** Called once with the address that listens: HOST:PORT, or unix:PATH. */
   readonly listening: (address: string) => void
+  /** Called when programs get nothing through it: at once, and with how many more after a minute. */
+  readonly trouble: (trouble: ForwardTrouble) => void
   readonly signal: AbortSignal
 }
 
@@ -23,14 +28,22 @@ export interface ForwardOptions {
  *
  * @throws {Fault} BAD_DESTINATION, LISTEN_FAILED, REAUTH_NEEDED; CLIENT_STOPPED if the running client goes away.
  */
-export async function runForward({ forward, client, listening, signal }: ForwardOptions): Promise<void> {
+export async function runForward({
+  forward,
+  client,
+  listening,
+  trouble,
+  signal,
+}: ForwardOptions): Promise<void> {
   const { protocol, local, host, port } = forward
   destination(host, port, protocol) // refused here, before anything listens
   const call = { op: 'forward', protocol, local, host, port } as const
   const daemon = await openDaemon(client.stateDir, call)
   if (daemon === undefined) {
     return withOwnClient(client, signal, async (own) => {
-      await using opened = await openForward(forward, own)
+      using troubles = new ForwardTroubles(trouble)
+      const { opener, users } = own
+      await using opened = await openForward(forward, { opener, users, trouble: troubles.note })
       listening(opened.local)
       await untilAborted(signal)
     })
@@ -43,12 +56,19 @@ export async function runForward({ forward, client, listening, signal }: Forward
     signal.addEventListener('abort', stop, { once: true })
     const gone = once(socket, 'close')
     socket.once('end', stop)
-    socket.resume()
+    hear(socket, trouble).catch(() => socket.resume()) // it is over, or of another version
     if (signal.aborted) stop()
     await gone
     if (!signal.aborted) throw new Fault('CLIENT_STOPPED', 'the client that held the forward has stopped')
   } finally {
     signal.removeEventListener('abort', stop)
     socket.destroy()
+  }
+}
+
+async function hear(socket: net.Socket, trouble: ForwardOptions['trouble']): Promise<never> {
+  for (;;) {
+    const { fault, times } = await readLine(socket, forwardLine)
+    trouble({ fault: faultFromMessage(fault), times })
   }
 }

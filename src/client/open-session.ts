@@ -18,7 +18,7 @@ import type { Decisions, Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
 import type { CachedGrant, GrantCache } from './grants.ts'
 import type { Permits } from './permits.ts'
-import { Session, type SessionEvents, type SessionOwner } from './session.ts'
+import { faultOf, Session, type SessionEvents, type SessionOwner } from './session.ts'
 import { SessionTotals } from './session-totals.ts'
 import type { SilentApps } from './silent-app.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -324,6 +324,11 @@ export class Opener implements SessionOwner {
     this.totals.bytesUp += end.bytesOut
     this.totals.bytesDown += end.bytesIn
     this.#deps.reports.closed(session, session.report('closed', end, this.nowUs()))
+    const fault = faultOf(end)
+    const { entry, to } = session.start
+    // What the program itself did, it knows.
+    if (fault !== undefined && fault.hop !== 'client')
+      this.#deps.decisions.broke(entry, to, fault, session.id)
     if (this.#deps.log.isLevelEnabled('debug')) {
       const { reason, bytesOut, bytesIn } = end
       const fields = {

@@ -5,7 +5,6 @@ import { askAdmin } from '../base/ask-admin.ts'
 import { unlessAborted } from '../base/deadline.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { StateDir } from '../base/state-dir.ts'
 import { visibleLine } from '../base/visible-text.ts'
 import { faultFromMessage } from '../link/fault-message.ts'
 import { outliveWrites } from '../mux/outlive-writes.ts'
@@ -17,8 +16,8 @@ import { denialOf } from './fault-replies.ts'
 import { ignoreError } from './listen.ts'
 import type { ClientOptions } from './options.ts'
 import { withOwnClient } from './own-client.ts'
-import { loadProfile } from './profile.ts'
 import { faultOf, type Session } from './session.ts'
+import { signedIn } from './signed-in.ts'
 import { StdioStream } from './stdio-stream.ts'
 
 export interface StdioOptions {
@@ -57,7 +56,8 @@ export async function runStdio(options: StdioOptions): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!signal.aborted) stderr.write(inWords(asFault(error), { host, port }, await signedIn(client)))
+    if (!signal.aborted)
+      stderr.write(inWords(asFault(error), { host, port }, await signedIn(client.stateDir)))
     return 1
   } finally {
     options.stdin.destroy() // an open stdin would keep the process
@@ -153,11 +153,6 @@ function inBrief({ code, hop, detail }: Fault, to: Asked): string {
 
 function stopped(cause?: unknown): never {
   throw new Fault('CLIENT_STOPPED', 'the client that carried the session has stopped', { cause })
-}
-
-/** Who an admin is to be asked for; a profile that cannot be read is another story. */
-async function signedIn({ stateDir }: ClientOptions): Promise<string | undefined> {
-  return (await loadProfile(StateDir.at(stateDir, 'client')).catch(() => undefined))?.user
 }
 
 /** The first line is for whoever searches logs for it; behind ssh nobody sees more of us than this. */

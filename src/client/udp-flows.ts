@@ -4,6 +4,7 @@
  * @module
  */
 import { Deadlines } from '../base/deadlines.ts'
+import type { Fault } from '../base/faults.ts'
 import type { Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
 import type { Opener } from './open-session.ts'
@@ -20,6 +21,8 @@ const MAX_FLOWS = 1024
 export interface UdpFlowsOptions {
   readonly opener: Opener
   readonly entry: Entry
+  /** Hears why a flow was refused. */
+  readonly trouble?: (fault: Fault) => void
   readonly idleMs?: number
   readonly maxFlows?: number
 }
@@ -27,15 +30,17 @@ export interface UdpFlowsOptions {
 export class UdpFlows implements Disposable {
   readonly #opener: Opener
   readonly #entry: Entry
+  readonly #trouble: UdpFlowsOptions['trouble']
   readonly #idleMs: number
   readonly #maxFlows: number
   readonly #flows = new Map<string, Flow>()
   readonly #idle: Deadlines<Flow>
   readonly #refused: Deadlines<Flow>
 
-  constructor({ opener, entry, idleMs = IDLE_MS, maxFlows = MAX_FLOWS }: UdpFlowsOptions) {
+  constructor({ opener, entry, trouble, idleMs = IDLE_MS, maxFlows = MAX_FLOWS }: UdpFlowsOptions) {
     this.#opener = opener
     this.#entry = entry
+    this.#trouble = trouble
     this.#idleMs = idleMs
     this.#maxFlows = maxFlows
     this.#idle = new Deadlines<Flow>(idleMs, (flow) => this.#expire(flow))
@@ -59,7 +64,7 @@ export class UdpFlows implements Disposable {
       return
     }
     if (this.#flows.size >= this.#maxFlows) this.#makeRoom()
-    const flow = new Flow(key, reply(), (ended) => this.#ended(ended))
+    const flow = new Flow(key, reply(), (ended, fault) => this.#ended(ended, fault))
     this.#flows.set(key, flow)
     this.#idle.add(flow)
     flow.send(datagram)
@@ -85,7 +90,8 @@ export class UdpFlows implements Disposable {
     }
   }
 
-  #ended(flow: Flow): void {
+  #ended(flow: Flow, fault?: Fault): void {
+    if (fault !== undefined) this.#trouble?.(fault)
     this.#idle.delete(flow)
     if (flow.refused) this.#refused.add(flow)
     else this.#forget(flow)
@@ -111,10 +117,10 @@ class Flow implements SessionEvents {
   /** Monotonic milliseconds of the last datagram, either way. */
   lastMs = performance.now()
   readonly #reply: (datagram: Buffer) => void
-  readonly #onEnd: (flow: Flow) => void
+  readonly #onEnd: (flow: Flow, fault?: Fault) => void
   readonly #waiting: Buffer[] = []
 
-  constructor(key: string, reply: (datagram: Buffer) => void, onEnd: (flow: Flow) => void) {
+  constructor(key: string, reply: (datagram: Buffer) => void, onEnd: (flow: Flow, fault?: Fault) => void) {
     this.key = key
     this.#reply = reply
     this.#onEnd = onEnd
@@ -136,10 +142,10 @@ class Flow implements SessionEvents {
     for (const datagram of this.#waiting.splice(0)) session.stream!.sendDatagram(datagram)
   }
 
-  failed(): void {
+  failed(fault: Fault): void {
     this.refused = true
     this.#waiting.length = 0
-    this.#onEnd(this)
+    this.#onEnd(this, fault)
   }
 
   closed(): void {
