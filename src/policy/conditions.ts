@@ -27,7 +27,7 @@ const HOLDS_NAMES = Object.keys(HOLDS) as (keyof Conditions)[]
 /** Without a segment the question is whether all else holds. */
 export type Asking = Omit<AccessRequest, 'segment'> & Partial<Pick<AccessRequest, 'segment'>>
 
-type RequestTest = (request: Asking) => boolean
+export type RequestTest = (request: Asking) => boolean
 
 /** Conditions that are alike in many rules: whether one holds is found out once for each request. */
 export class SharedTests {
@@ -58,12 +58,17 @@ function rememberingLast(holds: RequestTest): RequestTest {
   }
 }
 
-/** Whether none of the conditions fails, without saying which: made once for a rule, and asked with each request. */
-export function testOf(conditions: Conditions, shared: SharedTests): RequestTest {
+/**
+ * Whether none of the conditions fails, without saying which: made once for a rule, and asked with each request.
+ *
+ * @param known Holds, as whoever asks has seen already.
+ */
+export function testOf(conditions: Conditions, shared: SharedTests, known?: keyof Conditions): RequestTest {
   const tests = HOLDS_NAMES.flatMap((name) => {
-    const want = conditions[name]
+    const want = name === known ? undefined : conditions[name]
     return want === undefined ? [] : [shared.of(name, want)]
   })
+  if (tests.length === 1) return tests[0]!
   return (request) => {
     for (const holds of tests) if (!holds(request)) return false
     return true

@@ -81,6 +81,7 @@ function nearest(missed: readonly PolicyRule[], request: AccessRequest): Denied[
   let best: Denied['nearest']
   let shortest = Number.POSITIVE_INFINITY
   for (const rule of missed) {
+    if (shortest === 1) break // One condition failed at least, or the rule would have decided.
     const failing = [...failingConditions(rule.conditions, request)]
     const distance = failing.reduce((sum, { condition }) => sum + (WEIGHT[condition] ?? 1), 0)
     if (distance >= shortest) continue

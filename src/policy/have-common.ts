@@ -4,9 +4,16 @@ const FEW = 64
 /** Has one list an id of the other? The second is that of one person, and is asked about with rule after rule. */
 export function haveCommon(wanted: readonly string[], has: readonly string[]): boolean {
   if (wanted.length * has.length <= FEW) return wanted.some((id) => has.includes(id))
-  const ids = SETS.get(has) ?? new Set(has)
-  SETS.set(has, ids)
+  const ids = setOf(has)
   return wanted.some((id) => ids.has(id))
+}
+
+function setOf(list: readonly string[]): ReadonlySet<string> {
+  const known = SETS.get(list)
+  if (known !== undefined) return known
+  const made = new Set(list)
+  SETS.set(list, made)
+  return made
 }
 
 const SETS = new WeakMap<readonly string[], ReadonlySet<string>>()

@@ -125,7 +125,9 @@ test('property: rules that might hold on another device are among those the inde
   fc.assert(
     fc.property(rules, segments, asking, (all, [segment], who) => {
       const index = atOnce(RuleIndex.of(all))
-      const given = new Set(index.aboutAnyDevice({ ...who, segment: segment! }).map(({ rule }) => rule.id))
+      const given = new Set(
+        [...index.aboutAnyDevice({ ...who, segment: segment! })].map(({ rule }) => rule.id),
+      )
       for (const id of ids('dev', 3)) {
         const request = { ...who, device: { ...who.device, id }, segment: segment! }
         const decides = decidesOf(all, request)

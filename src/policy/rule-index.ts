@@ -1,5 +1,5 @@
 import type { Steps } from '../base/slices.ts'
-import { type Asking, SharedTests, testOf } from './conditions.ts'
+import { type RequestTest, SharedTests, testOf } from './conditions.ts'
 import type { AccessRequest, Conditions, PolicyRule } from './rule.ts'
 
 /** Conditions that are lists of ids, each with the ids that a request has. */
@@ -19,7 +19,7 @@ export interface Placed {
   readonly at: number
   readonly rule: PolicyRule
   /** Whether all of its conditions do. */
-  holds(request: Asking): boolean
+  readonly holds: RequestTest
 }
 
 /** Of rules, in the order they are asked. */
@@ -41,6 +41,8 @@ export class RuleIndex {
   readonly #others: number[] = []
   /** Each at its place. */
   #placed: readonly Placed[] = []
+  /** Of each whether its conditions hold, the list aside that it is filed under: whoever finds it there has seen that. */
+  readonly #holdsElse: RequestTest[] = []
   /** The first rules that allow, by the segment or segment group they name, or by EVERYTHING. */
   readonly #allowing = new Map<string, Placed[]>()
   readonly #firstAllowing: Placed[] = []
@@ -57,7 +59,7 @@ export class RuleIndex {
     index.#placed = placed
     const common = yield* commonness(placed)
     for (const one of placed) {
-      index.#file(one, common)
+      index.#holdsElse.push(testOf(one.rule.conditions, shared, index.#file(one, common)))
       if (one.rule.action === 'allow') index.#remember(one)
       yield
     }
@@ -76,20 +78,17 @@ export class RuleIndex {
 
   /** Places of every rule that may hold for the request, and of few others, in the order they are asked. */
   about(request: AccessRequest): Places {
-    return Uint32Array.from(this.#placesNaming((name) => LISTS[name](request))).sort()
+    return sorted(this.#placesNaming((name) => LISTS[name](request)))
   }
 
   /** The first that holds. */
   decides(request: AccessRequest, about: Places = this.about(request)): Placed | undefined {
-    for (const at of about) {
-      const placed = this.#placed[at]!
-      if (placed.holds(request)) return placed
-    }
-    return undefined
+    const at = about.find((at) => this.#holdsElse[at]!(request))
+    return at === undefined ? undefined : this.#placed[at]
   }
 
   /** In the order they are asked: those of `about`, and what would have to be asked if the user had another device. */
-  aboutAnyDevice(request: AccessRequest): Placed[] {
+  aboutAnyDevice(request: AccessRequest): Iterable<Placed> {
     const places = this.#placesNaming((name) => LISTS[name](request))
     for (const name of LIST_NAMES) {
       for (const id of LISTS[name](request)) add(places, this.#onDevices[name].get(id))
@@ -99,7 +98,7 @@ export class RuleIndex {
 
   /** In the order they are asked: every rule each of whose lists has one of these ids, and few others. */
   naming(ids: (list: List) => readonly string[]): Placed[] {
-    return this.#at(this.#placesNaming(ids))
+    return [...this.#at(this.#placesNaming(ids))]
   }
 
   #placesNaming(ids: (list: List) => readonly string[]): number[] {
@@ -109,15 +108,12 @@ export class RuleIndex {
   }
 
   /** In order, each once: numbers are sorted many times faster than what they stand for. */
-  #at(places: readonly number[]): Placed[] {
-    const sorted = Uint32Array.from(places).sort()
-    const found: Placed[] = []
+  *#at(places: readonly number[]): Generator<Placed> {
     let last = -1
-    for (const at of sorted) {
-      if (at !== last) found.push(this.#placed[at]!)
+    for (const at of sorted(places)) {
+      if (at !== last) yield this.#placed[at]!
       last = at
     }
-    return found
   }
 
   /** Rules that allow and were asked before `end`, in this order: those a denial can be explained with. */
@@ -131,18 +127,20 @@ export class RuleIndex {
       if (before(placed)) places.push(placed)
     }
     for (const id of named) places.push(...(this.#allowing.get(id) ?? []).filter(before))
-    const near = this.#at(places.map(({ at }) => at))
+    const near = [...this.#at(places.map(({ at }) => at))]
     return (near.length > 0 ? near : this.#firstAllowing.filter(before)).map(({ rule }) => rule)
   }
 
-  #file(placed: Placed, common: Commonness): void {
+  /** @returns The list it is filed under, if any. */
+  #file(placed: Placed, common: Commonness): List | undefined {
     const best = rarest(placed, common, LIST_NAMES)
     if (best === undefined) this.#others.push(placed.at)
     else for (const id of new Set(placed.rule.conditions[best])) push(this.#filed[best], id, placed.at)
-    if (best !== 'devices') return
-    const second = rarest(placed, common, BESIDES_DEVICES)
-    if (second === undefined) return
-    for (const id of new Set(placed.rule.conditions[second])) push(this.#onDevices[second], id, placed.at)
+    const second = best === 'devices' ? rarest(placed, common, BESIDES_DEVICES) : undefined
+    if (second !== undefined) {
+      for (const id of new Set(placed.rule.conditions[second])) push(this.#onDevices[second], id, placed.at)
+    }
+    return best
   }
 
   #remember(placed: Placed): void {
@@ -194,6 +192,10 @@ type Filing = { readonly [Name in List]: Map<string, number[]> }
 
 function filing(): Filing {
   return Object.fromEntries(LIST_NAMES.map((name) => [name, new Map()])) as unknown as Filing
+}
+
+function sorted(places: readonly number[]): Places {
+  return new Uint32Array(places).sort()
 }
 
 function add(places: number[], more: readonly number[] | undefined): void {
