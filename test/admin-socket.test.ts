@@ -92,7 +92,7 @@ test('full of connections, guessed at, or with another certificate: no counter o
   await using direct = await openDirect(site, '127.0.0.1')
   for (const way of [rogue, direct]) for (let n = 0; n < 8; n++) await way.open().catch(() => {})
   const rest = new Rest({
-    ...{ file: 'context.json', server: 'https://localhost:1', token, fingerprint: '00' },
+    ...{ file: 'context.json', server: 'https://localhost:1', token, pin: { fingerprint: '00' } },
     socket: path.join(site.dir, 'server', 'admin.sock'),
   })
   assert.equal((await rest.get<{ role: string }>('/whoami')).role, 'owner')

@@ -78,7 +78,7 @@ test('no command that asks the control plane prints what a stranger made a termi
   const { text } = await createToken(store, { name: 'admin', role: 'owner' })
   const context = path.join(site.dir, 'context.json')
   await writeToken(path.join(site.dir, 'admin.token'), text)
-  const { fingerprint } = site.front
+  const { fingerprint } = site.front.publicPin
   const server = `https://127.0.0.1:${site.edge.port}`
   await writeContext(context, { server, fingerprint, tokenFile: 'admin.token' })
   const run = async (...args: string[]) => {

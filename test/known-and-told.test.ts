@@ -30,7 +30,11 @@ test('a note is in describe, in the list and in a trace while it is said, and in
   const context = path.join(site.dir, 'context.json')
   await writeToken(path.join(site.dir, 'admin.token'), text)
   const server = `https://127.0.0.1:${site.edge.port}`
-  await writeContext(context, { server, fingerprint: site.front.fingerprint, tokenFile: 'admin.token' })
+  await writeContext(context, {
+    server,
+    fingerprint: site.front.publicPin.fingerprint,
+    tokenFile: 'admin.token',
+  })
   const run = (...args: string[]) => succeed([PROGRAM, '--context', context, ...args])
   const notesKnown = async () => {
     const { live } = JSON.parse(await run('--json', 'get', 'connector', id)) as {

@@ -18,13 +18,13 @@ test('a server that runs for 400 days shows a certificate that holds, without a 
     ...{ stateDir, publicHost: 'edge.example', listen: { host: '127.0.0.1', port: 443 } },
     ...{ log: silentLog, clock: { ...systemClock, nowMs: () => Date.now() + aheadMs } },
   })
-  const before = part.front.fingerprint
+  const before = part.front.publicPin.fingerprint
   const shown = Promise.withResolvers<void>()
   part.onShown = shown.resolve
   aheadMs = 380 * DAY_MS
   await shown.promise
-  assert.notEqual(part.front.fingerprint, before)
+  assert.notEqual(part.front.publicPin.fingerprint, before)
   const kept = new X509Certificate(await readFile(path.join(stateDir, 'public/public.crt')))
-  assert.equal(kept.fingerprint256, part.front.fingerprint)
+  assert.equal(kept.fingerprint256, part.front.publicPin.fingerprint)
   assert.ok(kept.validToDate.getTime() > Date.now() + 700 * DAY_MS)
 })

@@ -25,7 +25,7 @@ async function open(t: TestContext) {
     file: 'none',
     server: `https://127.0.0.1:${port}`,
     token: site.control.firstToken!,
-    fingerprint,
+    pin: { fingerprint },
   })
   const rogue = async () => {
     const who = await enrolConnector(placeOf(site), await site.key())

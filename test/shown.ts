@@ -47,6 +47,7 @@ export const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'edge-tls CAPTIVE_PORTAL': ['SCN-06:portal'],
   'edge-tls EDGE_CERT_EXPIRED': ['src/doctor/diagnose.test.ts'],
   'edge-tls PATH_MTU': ['SCN-15:blackhole', 'SCN-15:no-echo'],
+  'edge-tls PIN_MISMATCH': ['SCN-02:other-tenant'],
   'edge-tls TLS_INTERCEPTED': ['SCN-06:resigned', 'SCN-06:bumped'],
   'edge-tls stalls ? HANDSHAKE_TIMEOUT : EDGE_UNREACHABLE': [
     'SCN-06:edge-hangs',

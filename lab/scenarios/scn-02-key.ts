@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import path from 'node:path'
+import { formatProvisioningKey, parseProvisioningKey } from '../../src/pki/provisioning-key.ts'
 import { printed, replaceKey } from '../cures.ts'
 import type { Finding } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
@@ -46,7 +48,7 @@ function variant(
 async function newKey(lab: Lab, finding: Finding): Promise<void> {
   printed(
     finding,
-    /key create --group (?:dc1|GROUP)|create a new one|Create a key on this control plane|Create a key for what this machine is to be/,
+    /key create --group (?:dc1|GROUP)|create a new one|Create a key on this control plane|give this machine a new key of it|Create a key for what this machine is to be/,
   )
   lab.connectors.a.key(await lab.createKey())
 }
@@ -65,6 +67,11 @@ async function keyAfterBackup(lab: Lab): Promise<string> {
   await edge.succeed('mv', backup, state)
   await lab.restartServer()
   return key
+}
+
+/** The same key with the pin of a server that is gone. */
+function ofAnotherTenant(key: string): string {
+  return formatProvisioningKey({ ...parseProvisioningKey(key), pin: randomBytes(32) })
 }
 
 const put = (change: (key: string) => string) => async (lab: Lab, key: string) =>
@@ -170,6 +177,16 @@ one that somebody else had already used up.`,
       code: 'KEY_UNKNOWN',
       seen: [/no provisioning key has this secret/, /the control plane of edge\.example\.net:443/],
       key: async (lab) => lab.connectors.a.key(await keyAfterBackup(lab)),
+    }),
+    variant({
+      name: 'other-tenant',
+      does: 'the key is one of the installation that was here before',
+      hint: 'who is the server that answers, and whose is the key?',
+      hop: 'edge',
+      cure: newKey,
+      code: 'PIN_MISMATCH',
+      seen: [/identity=backstitch:\/\//],
+      key: async (lab, text) => lab.connectors.a.key(ofAnotherTenant(text)),
     }),
     variant({
       name: 'wrong-group',

@@ -39,7 +39,7 @@ test('what the server writes is what commands find; both files are for their own
   assert.deepEqual(found, {
     file,
     server: 'https://[::1]:8443',
-    fingerprint: FINGERPRINT,
+    pin: { fingerprint: FINGERPRINT, publicKey: undefined, authority: undefined },
     token: 'bst_secret',
   })
 })
@@ -141,6 +141,8 @@ test('a token goes to no other server than the one it was made for', async () =>
     { server: 'https://real.example:8443', fingerprint: FINGERPRINT },
     { server: 'https://real.example', fingerprint: another },
     { server: 'https://real.example' },
+    { ...SERVER, publicKey: another },
+    { ...SERVER, authority: another },
   ]) {
     await writeContext(file, { ...to, tokenFile: 'admin.token' })
     assert.match((await refusal(file, home.path)).detail, /made for https:\/\/real\.example: it is not sent/)

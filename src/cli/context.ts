@@ -1,7 +1,8 @@
 /**
  * Which control plane the commands talk to: a small file that the server writes beside its state, mode 0600.
  *
- *     { "version": 1, "server": "https://127.0.0.1:8443", "fingerprint": "AB:CD:…", "tokenFile": "admin.token" }
+ *     { "version": 1, "server": "https://127.0.0.1:8443", "fingerprint": "AB:CD:…", "publicKey": "EF:01:…",
+ *       "tokenFile": "admin.token" }
  *
  * A token goes to no other server than the one it was made for: it lies beside the context or below, what is in
  * `admin.token.for` must be the same server, and whoever could change one of these files must be this user or root.
@@ -17,16 +18,19 @@ import { Fault } from '../base/faults.ts'
 import { homeFolder } from '../base/own-user.ts'
 import { refuseStrangers } from '../base/strangers.ts'
 import { writtenText } from '../base/written-text.ts'
+import type { PublicPin } from '../pki/public-pin.ts'
+
+const sha256 = z.string().regex(/^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/)
 
 const contextFile = z.strictObject({
   version: z.literal(1),
   /** https://HOST:PORT of an edge. */
   server: z.url({ protocol: /^https$/ }),
   /** SHA-256 of the public certificate, hex with colons. Absent: it must be one that this machine trusts. */
-  fingerprint: z
-    .string()
-    .regex(/^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/)
-    .optional(),
+  fingerprint: sha256.optional(),
+  /** SHA-256 of its public key, and of that of whoever signed it: what a renewed one is known by. */
+  publicKey: sha256.optional(),
+  authority: sha256.optional(),
   /** File with the API token, in the folder of this file or below; relative to it. */
   tokenFile: z.string().min(1),
   /** Unix socket beside this file, where the same server answers without its edge: tried first, never needed. */
@@ -42,7 +46,8 @@ export type ContextFile = z.infer<typeof contextFile>
 export interface Context {
   readonly file: string
   readonly server: string
-  readonly fingerprint?: string
+  /** Absent: the server shows a certificate that this machine trusts. */
+  readonly pin?: PublicPin
   readonly token: string
   /** Path of a Unix socket that is tried first. */
   readonly socket?: string
@@ -50,8 +55,10 @@ export interface Context {
 
 const FOR = '.for'
 /** Beside a token of the server's: which server it is for. */
-const tokenServer = contextFile.pick({ server: true, fingerprint: true })
+const tokenServer = contextFile.pick({ server: true, fingerprint: true, publicKey: true, authority: true })
 type TokenServer = z.infer<typeof tokenServer>
+/** What lets more certificates pass than the fingerprint alone. */
+const LOOSER = ['publicKey', 'authority'] as const satisfies (keyof PublicPin)[]
 
 /** Where a context is looked for when none is named, in this order. */
 function candidates(env: NodeJS.ProcessEnv, folder: string): string[] {
@@ -76,12 +83,13 @@ export async function findContext(
   for (const file of files) {
     const text = await read(file)
     if (text === undefined) continue
-    const { server, fingerprint, tokenFile, socket } = parseConfig(text, {
+    const { server, fingerprint, publicKey, authority, tokenFile, socket } = parseConfig(text, {
       ...({ schema: contextFile, hop: 'client', file } as const),
     })
-    const token = await readToken(file, tokenFile, { server, fingerprint })
+    const token = await readToken(file, tokenFile, { server, fingerprint, publicKey, authority })
     return {
-      ...{ file, server: server.replace(/\/$/, ''), fingerprint, token: token.trim() },
+      ...{ file, server: server.replace(/\/$/, ''), token: token.trim() },
+      ...(fingerprint !== undefined && { pin: { fingerprint, publicKey, authority } }),
       // Beside the file itself, where its name is a link to it.
       ...(socket !== undefined && { socket: path.join(path.dirname(await realpath(file)), socket) }),
     }
@@ -108,8 +116,10 @@ async function readToken(file: string, tokenFile: string, to: TokenServer): Prom
   const made = await read(`${real}${FOR}`)
   if (made === undefined) return token
   const meant = parseConfig(made, { schema: tokenServer, hop: 'client', file: `${real}${FOR}` })
-  if (new URL(meant.server).origin === new URL(to.server).origin && meant.fingerprint === to.fingerprint)
-    return token
+  const isSame =
+    meant.fingerprint === to.fingerprint &&
+    LOOSER.every((name) => to[name] === undefined || to[name] === meant[name])
+  if (isSame && new URL(meant.server).origin === new URL(to.server).origin) return token
   const seen = { file, server: to.server, madeFor: meant.server, fingerprint: to.fingerprint ?? 'none' }
   const differs = meant.server === to.server ? 'with another certificate' : `at ${to.server}`
   throw new Fault(

@@ -40,6 +40,7 @@ const BY_CODE: Partial<Record<FaultCode, number>> = {
   PROXY_REFUSED: EXIT.UNREACHABLE,
   PROXY_UNREACHABLE: EXIT.UNREACHABLE,
   TLS_INTERCEPTED: EXIT.UNREACHABLE,
+  PIN_MISMATCH: EXIT.UNREACHABLE,
 }
 
 export function exitCodeOf(code: FaultCode): number {

@@ -6,10 +6,13 @@ import { test } from 'node:test'
 import tls from 'node:tls'
 import { InvalidFault } from '../api/invalid.ts'
 import type { Fault } from '../base/faults.ts'
-import { createPublicCertificate, fingerprintOf } from '../control/front/public-certificate.ts'
+import { createPublicCertificate } from '../control/front/public-certificate.ts'
+import { publicPinOf } from '../pki/public-pin.ts'
 import { Rest } from './rest.ts'
 
 const certificate = await createPublicCertificate(['127.0.0.1'], Date.now())
+
+const PIN = publicPinOf(certificate.cert)
 
 /** A server with a certificate that no machine trusts, as an edge has at first. */
 async function serve(handler: http.RequestListener): Promise<{ server: string } & AsyncDisposable> {
@@ -28,8 +31,8 @@ async function serve(handler: http.RequestListener): Promise<{ server: string } 
   }
 }
 
-const context = (server: string, fingerprint: string | undefined = fingerprintOf(certificate)) =>
-  new Rest({ file: 'context.json', server, fingerprint, token: 'bst_token' })
+const context = (server: string, pin = PIN) =>
+  new Rest({ file: 'context.json', server, pin, token: 'bst_token' })
 
 test('the token goes to the server with the pinned certificate', async () => {
   let seen: string | undefined
@@ -41,14 +44,18 @@ test('the token goes to the server with the pinned certificate', async () => {
   assert.equal(seen, 'Bearer bst_token')
 })
 
-test('another certificate: TLS_INTERCEPTED, and no request is sent', async () => {
+test('another certificate: PIN_MISMATCH, and no request is sent', async () => {
   let requests = 0
   await using at = await serve((_, response) => {
     requests++
     response.end('{}')
   })
-  const other = Array.from({ length: 32 }, () => '00').join(':')
-  await assert.rejects(context(at.server, other).get('/whoami'), { code: 'TLS_INTERCEPTED' })
+  const other = publicPinOf((await createPublicCertificate(['127.0.0.1'], Date.now())).cert)
+  await assert.rejects(context(at.server, other).get('/whoami'), (fault: Fault) => {
+    assert.equal(fault.code, 'PIN_MISMATCH')
+    assert.deepEqual([fault.seen.shown, fault.seen.pinned], [PIN.fingerprint, other.fingerprint])
+    return true
+  })
   assert.equal(requests, 0)
 })
 

@@ -8,6 +8,7 @@ import { asFault, Fault } from '../base/faults.ts'
 import { linesOf } from '../base/lines.ts'
 import { shortageFault } from '../base/shortage.ts'
 import { shown } from '../base/visible-text.ts'
+import { isPinned, type PublicPin } from '../pki/public-pin.ts'
 import type { Context } from './context.ts'
 import { dialBeside } from './dial-beside.ts'
 
@@ -46,7 +47,7 @@ export class Rest {
     this.#enter = raw ? (value) => value : shown
   }
 
-  /** @throws {Fault} what the server answered, or CONTROL_UNREACHABLE, TLS_INTERCEPTED. */
+  /** @throws {Fault} what the server answered, or CONTROL_UNREACHABLE, PIN_MISMATCH. */
   async call(path: string, call: Call = {}): Promise<Answer> {
     const { timeoutMs = REQUEST_MS, signal } = call
     using limit = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer to ${path}`, signal)
@@ -158,7 +159,7 @@ export class Rest {
 
   /** The token is sent only to a server that has shown the pinned certificate, or one this machine trusts. */
   async #connect(url: URL, signal: AbortSignal): Promise<tls.TLSSocket> {
-    const { fingerprint } = this.#context
+    const { pin } = this.#context
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const port = Number(url.port || 443)
     const socket = tls.connect({
@@ -166,13 +167,13 @@ export class Rest {
       port,
       servername: /^[\d.:]+$/.test(host) ? '' : host,
       ALPNProtocols: ['http/1.1'],
-      rejectUnauthorized: fingerprint === undefined,
+      rejectUnauthorized: pin === undefined,
     })
     socket.on('error', () => {}) // a later one reaches the request
     try {
       using limit = deadline(CONNECT_MS, 'CONTROL_UNREACHABLE', `no answer from ${url.host}`, signal)
       await unlessAborted(once(socket, 'secureConnect'), limit)
-      if (fingerprint !== undefined) requirePinned(socket, fingerprint, url.host)
+      if (pin !== undefined) requirePinned(socket, pin, { host, server: url.host })
       return socket
     } catch (error) {
       socket.destroy()
@@ -188,12 +189,17 @@ export class Rest {
   }
 }
 
-function requirePinned(socket: tls.TLSSocket, pinned: string, server: string): void {
-  const shown = socket.getPeerX509Certificate()?.fingerprint256 ?? 'none'
-  if (shown === pinned) return
-  throw new Fault('TLS_INTERCEPTED', `${server} shows another certificate than the context names`, {
-    seen: { server, shown, pinned },
-  })
+function requirePinned(
+  socket: tls.TLSSocket,
+  pin: PublicPin,
+  { host, server }: { host: string; server: string },
+): void {
+  const leaf = socket.getPeerX509Certificate()
+  if (leaf !== undefined && isPinned(leaf, pin, { host, nowMs: Date.now(), trusted: socket.authorized }))
+    return
+  const issuer = leaf?.issuer.replaceAll('\n', ', ') ?? 'none'
+  const seen = { server, shown: leaf?.fingerprint256 ?? 'none', issuer, pinned: pin.fingerprint }
+  throw new Fault('PIN_MISMATCH', `${server} shows another certificate than the context names`, { seen })
 }
 
 async function wholeText(path: string, response: http.IncomingMessage): Promise<string> {

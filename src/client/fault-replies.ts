@@ -58,6 +58,7 @@ const ROWS: { readonly [code in FaultCode]?: Row } = {
   HANDSHAKE_TIMEOUT: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
   PAIR_TIMEOUT: { ...NO_NETWORK, status: 504, error: 'connection_timeout' },
   TLS_INTERCEPTED: { ...NO_NETWORK, error: 'tls_certificate_error' },
+  PIN_MISMATCH: { ...NO_NETWORK, error: 'tls_certificate_error' },
   APP_NAME_NXDOMAIN: { ...NO_HOST, error: 'dns_error' },
   APP_RESOLVER_DOWN: { ...NO_HOST, status: 504, error: 'dns_timeout' },
   LOOKUPS_BUSY: { ...NO_HOST, status: 503, error: 'dns_timeout' },

@@ -38,6 +38,7 @@ const SINGLE: Record<Illness, string> = {
   proxyRequired: 'edge PROXY_REQUIRED',
   proxyAuth: 'edge PROXY_AUTH',
   intercepted: 'edge TLS_INTERCEPTED',
+  otherTenant: 'edge PIN_MISMATCH',
   controlAway: 'control CONTROL_UNREACHABLE',
   portal: 'edge CAPTIVE_PORTAL',
   handshakeStalls: 'edge HANDSHAKE_TIMEOUT',

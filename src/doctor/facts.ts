@@ -169,7 +169,7 @@ export interface TlsFacts {
   readonly chain: readonly PresentedCertificate[]
   /** Would other programs of this machine believe the chain? */
   readonly trustedBySystem: boolean
-  /** TLS_INTERCEPTED, PEER_REFUSED: why it is not an edge of the pinned tenant; times are not judged here. */
+  /** TLS_INTERCEPTED, PIN_MISMATCH, PEER_REFUSED: why it is not an edge of the pinned tenant; times are not judged here. */
   readonly fault?: Fault
   /** HANDSHAKE_TIMEOUT, EDGE_UNREACHABLE: why there was no handshake. */
   readonly broken?: Fault

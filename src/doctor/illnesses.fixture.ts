@@ -279,6 +279,20 @@ export const ILL = {
     },
     without: ['answer'],
   },
+  otherTenant: {
+    known: {
+      tls: changed('tls', {
+        fault: faultOf(
+          'PIN_MISMATCH',
+          'what answers is a Backstitch server, and not the one that was pinned',
+          {
+            seen: { identity: 'backstitch://tnt_other/control/ctl_1' },
+          },
+        ),
+      }),
+    },
+    without: ['answer'],
+  },
   controlAway: {
     known: {
       tls: changed('tls', {

@@ -32,7 +32,7 @@ const HOLD_US = 120_000_000
 const OF_THE_WAY: ReadonlySet<FaultCode> = new Set([
   ...(['EDGE_NAME_NXDOMAIN', 'RESOLVER_UNREACHABLE', 'EGRESS_BLOCKED', 'EGRESS_REJECTED'] as const),
   ...(['EDGE_UNREACHABLE', 'EDGE_DRAINING', 'EDGE_BUSY', 'TLS_INTERCEPTED'] as const),
-  'EDGE_CERT_EXPIRED',
+  ...(['PIN_MISMATCH', 'EDGE_CERT_EXPIRED'] as const),
   ...(['PROXY_UNREACHABLE', 'PROXY_REFUSED', 'PROXY_AUTH'] as const),
 ])
 

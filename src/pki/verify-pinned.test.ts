@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import type { Fault } from '../base/faults.ts'
 import {
   aClient,
   aControl,
@@ -51,7 +52,6 @@ test('interception is named with issuer and subject, whatever it presents', asyn
   const box = await hold(foreign, aControl)
   const root = ours.material.rootCert
   const chains: [string, Held & { extra?: string }][] = [
-    ['its own CA', { ...box, extra: foreign.material.rootCert }],
     ['no CA at all', { ...box, cert: box.leaf }],
     ['our root as filler', { ...box, extra: root }],
     [
@@ -70,18 +70,22 @@ test('interception is named with issuer and subject, whatever it presents', asyn
   }
 })
 
-test('interception is named before the clock: a wrong clock does not hide it', async () => {
-  const box = await hold(foreign, aControl)
-  const far = nowMs + 1000 * HOUR_MS
-  await assert.rejects(pinned({ ...box, extra: foreign.material.rootCert }, ours.authority.pin, far), {
-    code: 'TLS_INTERCEPTED',
-  })
+test('the server of another tenant is told from interception, and before the clock', async () => {
+  const box = { ...(await hold(foreign, aControl)), extra: foreign.material.rootCert }
+  for (const atMs of [nowMs, nowMs + 1000 * HOUR_MS]) {
+    await assert.rejects(pinned(box, ours.authority.pin, atMs), (thrown: Fault) => {
+      assert.equal(thrown.code, 'PIN_MISMATCH')
+      assert.equal(thrown.seen.shownPin, foreign.authority.pin.toString('hex'))
+      assert.equal(thrown.seen.wantedPin, ours.authority.pin.toString('hex'))
+      return true
+    })
+  }
 })
 
 test('a pin of another length matches nothing', async () => {
   for (const pin of [Buffer.alloc(0), ours.authority.pin.subarray(0, 31)]) {
     await assert.rejects(pinned({ ...control, extra: ours.material.rootCert }, pin), {
-      code: 'TLS_INTERCEPTED',
+      code: 'PIN_MISMATCH',
     })
   }
 })

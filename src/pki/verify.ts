@@ -75,7 +75,7 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
  * presents must end in the root whose hash the provisioning key carries.
  *
  * @param expect.pin SHA-256 of the root certificate's DER.
- * @throws {Fault} TLS_INTERCEPTED naming issuer and subject seen; EDGE_CERT_EXPIRED, CLOCK_SKEW; PEER_REFUSED if the
+ * @throws {Fault} TLS_INTERCEPTED naming issuer and subject seen; PIN_MISMATCH for another tenant's; EDGE_CERT_EXPIRED, CLOCK_SKEW; PEER_REFUSED if the
  * certificate is of this CA but of another role.
  */
 export function verifyPinnedServer(
@@ -86,9 +86,7 @@ export function verifyPinnedServer(
   const root = lastPresented(leaf)
   const chain = samePin(root, expect.pin) ? chainOf(leaf, root) : undefined
   if (chain === undefined) {
-    throw new Fault('TLS_INTERCEPTED', 'the chain presented does not end in the pinned tenant CA', {
-      seen: { ...whoIs(leaf), chainEnd: oneLine(root.subject), wantedPin: expect.pin.toString('hex') },
-    })
+    throw notPinned(leaf, root, expect.pin)
   }
   for (const certificate of chain) requireTime(certificate, expect.nowMs, EDGE.ended)
   const identity = identityOf(leaf)
@@ -99,6 +97,19 @@ export function verifyPinnedServer(
     })
   }
   return { peer: peer(leaf, identity), rootPem: root.toString() }
+}
+
+/** A whole chain of another tenant is no inspection: nobody who signs names again writes ours into them. */
+function notPinned(leaf: X509Certificate, root: X509Certificate, wanted: Buffer): Fault {
+  const seen = { ...whoIs(leaf), chainEnd: oneLine(root.subject), wantedPin: wanted.toString('hex') }
+  const [uri = ''] = urisOf(leaf)
+  const isWhole = root.checkIssued(root) && chainOf(leaf, root) !== undefined
+  if (!isWhole || !uri.startsWith(IDENTITY_SCHEME)) {
+    return new Fault('TLS_INTERCEPTED', 'the chain presented does not end in the pinned tenant CA', { seen })
+  }
+  const shownPin = root.fingerprint256.replaceAll(':', '').toLowerCase()
+  const detail = 'what answers is a Backstitch server, and not the one that was pinned'
+  return new Fault('PIN_MISMATCH', detail, { seen: { ...seen, identity: uri, shownPin } })
 }
 
 /** How a peer that is not ours is refused: the code and, where one peer only was expected, its hop. */

@@ -45,7 +45,7 @@ test('people get the public certificate, over HTTP/1.1, with and without ALPN, a
   const socket = tls.connect({ host: '127.0.0.1', port: t.edge.port, rejectUnauthorized: false })
   await once(socket, 'secureConnect')
   const shown = socket.getPeerX509Certificate()
-  assert.equal(shown?.fingerprint256, t.front.fingerprint)
+  assert.equal(shown?.fingerprint256, t.front.publicPin.fingerprint)
   assert.equal(shown?.checkIP('127.0.0.1'), '127.0.0.1')
   socket.write('GET / HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n')
   assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /)
@@ -64,7 +64,7 @@ test('a browser that offers h2 first gets http/1.1', async () => {
 test('a certificate of the operator is used as it is', async () => {
   const publicCertificate = await createPublicCertificate(['edge.example.com'], Date.now())
   await using t = await openTestEdge({ publicCertificate })
-  assert.equal(t.front.fingerprint, new X509Certificate(publicCertificate.cert).fingerprint256)
+  assert.equal(t.front.publicPin.fingerprint, new X509Certificate(publicCertificate.cert).fingerprint256)
   const ca = publicCertificate.cert
   assert.equal(
     (await get(t, { ca, rejectUnauthorized: true, servername: 'edge.example.com' })).text,

@@ -65,14 +65,16 @@ test('a defect behind the edge is INTERNAL, and its words stay there', async () 
   assert.doesNotMatch(JSON.stringify([got.message, got.seen]), /secret_column/)
 })
 
-test('another pin is TLS_INTERCEPTED: nothing was sent', async () => {
+test('another pin is PIN_MISMATCH, with who answers: nothing was sent', async () => {
   let asked = 0
   await using t = await openTestEdge({
     desk: { enrol: () => Promise.reject(new Fault('INTERNAL', `${++asked}`)) },
   })
   const other = await TestTenant.create()
   const fault = await faultOf(postEnrol(t.address, other.authority.pin, ENROL, o))
-  assert.equal(fault.code, 'TLS_INTERCEPTED')
+  assert.equal(fault.code, 'PIN_MISMATCH')
+  assert.match(String(fault.seen.identity), /^backstitch:\/\/[^/]+\/control\//)
+  assert.equal(fault.seen.shownPin, t.tenant.authority.pin.toString('hex'))
   assert.equal(asked, 0)
 })
 

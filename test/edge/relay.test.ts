@@ -91,7 +91,7 @@ test('people reach the home edge through a remote one, and see its certificate',
   await using t = await openPair()
   const socket = tls.connect({ host: '127.0.0.1', port: t.remote.port, rejectUnauthorized: false })
   await once(socket, 'secureConnect')
-  assert.equal(socket.getPeerX509Certificate()?.fingerprint256, t.home.front.fingerprint)
+  assert.equal(socket.getPeerX509Certificate()?.fingerprint256, t.home.front.publicPin.fingerprint)
   socket.write('GET / HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n')
   assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /)
   socket.destroy()

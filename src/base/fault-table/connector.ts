@@ -165,6 +165,7 @@ export const CONNECTOR_FAULTS = {
       'UPGRADE_FAILED',
       'EGRESS_BLOCKED',
       'TLS_INTERCEPTED',
+      'PIN_MISMATCH',
     ],
   },
   CONNECTOR_DISCONNECTED: {

@@ -14,6 +14,7 @@ export const CONTROL_FAULTS = {
       'EGRESS_BLOCKED',
       'EGRESS_REJECTED',
       'TLS_INTERCEPTED',
+      'PIN_MISMATCH',
       'PATH_MTU',
       'CLOCK_SKEW',
       'CERT_EXPIRED',

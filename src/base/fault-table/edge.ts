@@ -81,6 +81,7 @@ export const EDGE_FAULTS = {
     dependsOn: [
       'LINK_DOWN',
       'TLS_INTERCEPTED',
+      'PIN_MISMATCH',
       'EDGE_CERT_EXPIRED',
       'CAPTIVE_PORTAL',
       'EGRESS_BLOCKED',
@@ -133,6 +134,18 @@ export const EDGE_FAULTS = {
     verify: 'openssl s_client -connect EDGE:PORT shows the tenant CA as issuer',
     dependsOn: ['CAPTIVE_PORTAL', 'EDGE_NAME_HIJACKED'],
   },
+  PIN_MISMATCH: {
+    hop: 'edge',
+    scenario: 2,
+    retry: true,
+    title: 'Another Backstitch server answers than the pin, key or context names',
+    evidence: 'tenant, issuer and fingerprint of what answers; what was pinned',
+    cause:
+      'The server was installed anew, or shows a certificate of another authority; the pin was copied wrong or is of another server; or somebody answers in its place. Nothing was sent.',
+    fix: 'Where it is the server you mean: take pin, key or context anew from it; it prints pin and fingerprint when it starts. Where it is not: correct the address.',
+    verify: 'backstitch status shows the server',
+    dependsOn: ['EDGE_NAME_HIJACKED'],
+  },
   EDGE_CERT_EXPIRED: {
     hop: 'edge',
     scenario: 9,
@@ -143,7 +156,7 @@ export const EDGE_FAULTS = {
       'The server or edge did not renew it: it was off, or its clock was wrong; nothing of this machine is to blame.',
     fix: 'On the machine of the edge: look at its clock and log, and restart it. Nobody has to sign in or enrol again.',
     verify: 'openssl s_client -connect EDGE:PORT shows an end in the future',
-    dependsOn: ['CLOCK_SKEW', 'TLS_INTERCEPTED'],
+    dependsOn: ['CLOCK_SKEW', 'TLS_INTERCEPTED', 'PIN_MISMATCH'],
   },
   RAW_PHASE_BLOCKED: {
     hop: 'edge',

@@ -33,7 +33,7 @@ async function obey(order: Order): Promise<void> {
   if (order.do === 'edge-listens') {
     const part = await opened!
     const { control, front } = part
-    const tell = () => introduce(control, options, { port: order.port, fingerprint: front.fingerprint })
+    const tell = () => introduce(control, options, { port: order.port, pin: front.publicPin })
     await control.edgeListens(options.publicPort ?? order.port)
     supervisor.tell({ is: 'ready', facts: await tell() })
     part.onShown = () => {

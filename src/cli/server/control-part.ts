@@ -109,7 +109,7 @@ export class ControlPart implements AsyncDisposable {
       if (!certificate.created) return
       this.front.show(certificate)
       this.onShown?.()
-      const { fingerprint } = this.front
+      const { fingerprint } = this.front.publicPin
       o.log.info({ event: 'public-certificate.shown', fingerprint }, 'Another certificate is shown to people')
       for (const doubt of certificate.doubts ?? []) {
         o.log.warn({ event: 'public-certificate.doubtful' }, doubt)

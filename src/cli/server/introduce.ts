@@ -5,6 +5,7 @@ import { VERSION } from '../../base/version.ts'
 import type { Control } from '../../control/control.ts'
 import { createToken } from '../../control/rest/auth.ts'
 import { hostPort } from '../../link/egress.ts'
+import type { PublicPin } from '../../pki/public-pin.ts'
 import { writeContext, writeToken, writeTokenServer } from '../context.ts'
 import { filesOf } from './files.ts'
 import type { ServerFacts } from './messages.ts'
@@ -14,7 +15,7 @@ import type { ServerOptions } from './options.ts'
 export async function introduce(
   control: Control,
   { stateDir, listen }: ServerOptions,
-  { port, fingerprint }: { port: number; fingerprint: string },
+  { port, pin }: { port: number; pin: PublicPin },
 ): Promise<ServerFacts> {
   const at = hostPort(control.edgeAddress)
   const { context, adminSocket } = filesOf(stateDir)
@@ -22,14 +23,14 @@ export async function introduce(
   const tokenFile = 'admin.token'
   if (token !== undefined) await writeToken(path.join(stateDir, tokenFile), token)
   const server = `https://${at}`
-  await writeTokenServer(path.join(stateDir, tokenFile), { server, fingerprint })
+  await writeTokenServer(path.join(stateDir, tokenFile), { server, ...pin })
   const where = { server, listen: hostPort({ host: listen.host, port }) }
-  await writeContext(context, { ...where, socket: path.basename(adminSocket), fingerprint, tokenFile })
+  await writeContext(context, { ...where, socket: path.basename(adminSocket), ...pin, tokenFile })
   return {
     version: VERSION,
     edge: at,
     api: `https://${at}/api/v1`,
-    fingerprint,
+    ...pin,
     pin: control.pin.toString('hex'),
     context,
     ...(token === undefined ? {} : { token }),

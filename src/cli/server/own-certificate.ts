@@ -4,6 +4,7 @@ import net from 'node:net'
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { writtenText } from '../../base/written-text.ts'
+import { certificatesIn } from '../../pki/pem.ts'
 
 export interface CertificateFiles {
   readonly certFile: string
@@ -18,7 +19,7 @@ export interface OwnCertificate {
   readonly files: CertificateFiles
 }
 
-const SOON_MS = 14 * 86_400_000
+const SOON_MS = 21 * 86_400_000
 
 /**
  * @param publicHost What people and tools reach the server by.
@@ -34,7 +35,7 @@ export async function readOwnCertificate(
   const leaf = leafOf(cert, certFile)
   const privateKey = privateKeyOf(key, keyFile)
   if (!leaf.checkPrivateKey(privateKey)) {
-    const later = chainOf(cert).some((one) => one.checkPrivateKey(privateKey))
+    const later = certificatesIn(cert).some((one) => one.checkPrivateKey(privateKey))
     const order = `the chain in ${certFile} does not begin with the certificate of ${keyFile}, which comes further down`
     throw invalid(later ? order : `${keyFile} is not the key of ${certFile}`)
   }
@@ -80,17 +81,6 @@ function leafOf(pem: string, file: string): X509Certificate {
   } catch (cause) {
     throw invalid(`${file} cannot be read as a certificate`, cause)
   }
-}
-
-function chainOf(pem: string): X509Certificate[] {
-  const parts = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-  return parts.flatMap((part) => {
-    try {
-      return [new X509Certificate(part)]
-    } catch {
-      return []
-    }
-  })
 }
 
 function privateKeyOf(pem: string, file: string): KeyObject {

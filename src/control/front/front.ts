@@ -22,6 +22,7 @@ import { DescriptorReserve } from '../../link/descriptor-reserve.ts'
 import { DEFAULT_LIMITS, type EdgeLimits } from '../../link/limits.ts'
 import { contextOf } from '../../link/tls-context.ts'
 import { acceptTls } from '../../link/tls-session.ts'
+import { type PublicPin, publicPinOf } from '../../pki/public-pin.ts'
 import { type Peer, peerOf } from '../../pki/verify.ts'
 import { ALPN_CONTROL } from '../../wire/handover.ts'
 import type { PeerAddress } from '../../wire/relay.ts'
@@ -30,7 +31,7 @@ import { AgentServer, type Caller } from './agent-server.ts'
 import type { Desk } from './desk.ts'
 import { httpServer } from './http-server.ts'
 import { FrontMetrics } from './metrics.ts'
-import { fingerprintOf, type PublicCertificate } from './public-certificate.ts'
+import type { PublicCertificate } from './public-certificate.ts'
 import { acceptRelay, readPeerAddress } from './relay-end.ts'
 
 const REQUEST_MS = 60_000
@@ -63,7 +64,7 @@ export class Front implements AsyncDisposable {
   readonly #o: FrontOptions
   readonly #limits: EdgeLimits
   #publicContext: tls.SecureContext
-  #fingerprint: string
+  #publicPin: PublicPin
   readonly #listener: net.Server
   readonly #admission: Admission
   readonly #descriptors: DescriptorReserve
@@ -88,7 +89,7 @@ export class Front implements AsyncDisposable {
     this.#credentials = options.credentials
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
     this.#publicContext = publicContextOf(publicCertificate)
-    this.#fingerprint = fingerprintOf(publicCertificate)
+    this.#publicPin = publicPinOf(publicCertificate.cert)
     this.#descriptors = new DescriptorReserve(log, 'control', descriptors)
     const connections = Math.min(this.#limits.connections, this.#descriptors.most)
     this.#admission = new Admission({ ...this.#limits, connections }, { takesRelays: true })
@@ -114,9 +115,9 @@ export class Front implements AsyncDisposable {
     )
   }
 
-  /** SHA-256 of the public certificate, hex with colons, as browsers show it. */
-  get fingerprint(): string {
-    return this.#fingerprint
+  /** What the certificate for people and tools is known by. */
+  get publicPin(): PublicPin {
+    return this.#publicPin
   }
 
   /** Control connections of agents. */
@@ -140,7 +141,7 @@ export class Front implements AsyncDisposable {
   /** The certificate for people and tools was renewed: handshakes from here on show it. */
   show(publicCertificate: PublicCertificate): void {
     this.#publicContext = publicContextOf(publicCertificate)
-    this.#fingerprint = fingerprintOf(publicCertificate)
+    this.#publicPin = publicPinOf(publicCertificate.cert)
   }
 
   /** The certificate of role `control` was renewed: handshakes from here on use it. */

@@ -4,7 +4,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { createPublicCertificate, fingerprintOf, keepPublicCertificate } from './public-certificate.ts'
+import { createPublicCertificate, keepPublicCertificate } from './public-certificate.ts'
 
 const DAY_MS = 86_400_000
 const NAMES = ['edge.example.com', '192.0.2.1']
@@ -17,6 +17,8 @@ async function inDir(run: (dir: string) => Promise<void>): Promise<void> {
     await rm(dir, { recursive: true })
   }
 }
+
+const fingerprintOf = ({ cert }: { readonly cert: string }) => new X509Certificate(cert).fingerprint256
 
 test('a self-signed certificate names what it was made for', async () => {
   const made = new X509Certificate((await createPublicCertificate(NAMES, Date.now())).cert)

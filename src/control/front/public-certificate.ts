@@ -119,11 +119,6 @@ function ourKey(pem: string, file: string): KeyObject {
   throw new Fault('INVALID', `${file} is there without public.crt, and is no key of ours`, { hop: 'edge' })
 }
 
-/** SHA-256 of the leaf, as browsers show it. */
-export function fingerprintOf({ cert }: PublicCertificate): string {
-  return new X509Certificate(cert).fingerprint256
-}
-
 function requirePair(cert: string, key: string, dir: string): X509Certificate {
   try {
     const leaf = new X509Certificate(cert)

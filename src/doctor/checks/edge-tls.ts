@@ -28,6 +28,7 @@ export const edgeTls: Check = check({
   judge: ({ tls, ping }, facts) => {
     if (tls.broken !== undefined) return noHandshake(tls, ping, facts)
     if (tls.fault?.code === 'TLS_INTERCEPTED') return portal(tls, facts) ?? intercepted(tls, facts)
+    if (tls.fault?.code === 'PIN_MISMATCH') return otherTenant(tls, facts)
     if (tls.fault?.code === 'CONTROL_UNREACHABLE') return pass(tls.fault.detail)
     if (tls.fault !== undefined) return notControl(tls, facts)
     if (facts.patient.pin === undefined) return unknown('no pin is known: it stands in the provisioning key')
@@ -132,6 +133,24 @@ function intercepted(tls: TlsFacts, { patient }: Facts, more: readonly string[] 
       `exempt ${edge} from TLS inspection${vendor ? ` in ${vendor}` : ` (issuer ${leaf?.issuer ?? 'unknown'})`}`,
     ],
     verify: verifyHealthy(patient), // by the pin: the edge of another tenant has an issuer of the same name
+  })
+}
+
+function otherTenant({ fault, chain }: TlsFacts, { patient }: Facts): Failure {
+  const edge = edgeText(patient)
+  const pinned = patient.pin?.toString('hex') ?? 'unknown'
+  return fail('PIN_MISMATCH', {
+    expected: `a certificate chain that ends in the tenant CA, SHA-256 ${pinned}`,
+    seen: [
+      `identity=${fault?.seen.identity ?? 'unknown'}`,
+      `last of the chain: SHA-256 ${chain.at(-1)?.sha256 ?? 'unknown'}`,
+    ],
+    cause: `At ${edge} answers a Backstitch server of another tenant: it was installed anew since the pin was written, or the address is not that of your server. The edge is pinned, so nothing was sent.`,
+    fix: [
+      `where ${edge} is your server, installed anew: give this machine a new key of it`,
+      `else correct the edge address, which comes from ${patient.edge?.source ?? 'the configuration'}`,
+    ],
+    verify: verifyHealthy(patient),
   })
 }
 

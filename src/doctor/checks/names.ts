@@ -1,4 +1,5 @@
 import net from 'node:net'
+import type { Fault } from '../../base/faults.ts'
 import { shortageOf, shortageText } from '../../base/shortage.ts'
 import type { LinkFacts } from '../../probe/link.ts'
 import type { NameFacts, ServerAnswer } from '../../probe/names.ts'
@@ -267,6 +268,11 @@ export function overriding(o: {
 }
 
 /** Who answers in place of the owner shows by an address that no edge has, or by who is met at a private one. */
+/** Whoever answers there is not the edge of this tenant. */
+function isStranger(fault: Fault | undefined): boolean {
+  return fault?.code === 'TLS_INTERCEPTED' || fault?.code === 'PIN_MISMATCH'
+}
+
 function hijacked(name: NameFacts, { known, patient }: Facts): Judged {
   const { tls, tcp } = known
   const anEdge =
@@ -274,8 +280,7 @@ function hijacked(name: NameFacts, { known, patient }: Facts): Judged {
   if (anEdge || isLocalName(name.name)) return undefined
   const sinks = name.addresses.filter(isSinkhole)
   const met = tls?.chain[0]
-  const strangers =
-    name.addresses.every(isPrivateAddress) && (tls?.fault?.code === 'TLS_INTERCEPTED' || tls?.plain)
+  const strangers = name.addresses.every(isPrivateAddress) && (isStranger(tls?.fault) || tls?.plain)
   if (sinks.length === 0 && !(strangers && isPublicName(name.name))) return undefined
   const reached = tcp?.attempts.find(({ is }) => is === 'open')
   return fail('EDGE_NAME_HIJACKED', {
