@@ -134,6 +134,14 @@ test('of a connector that is gone control says how it left, what explains it, an
   )
   assert.match(stdout, /last connected \S+ from 127\.0\.0\.1/)
   assert.match(stdout, /run +sudo backstitch doctor connector +\(on its machine\)/)
+  for (const list of [['get', 'connectors'], ['status']]) {
+    const listed = await ask(...list)
+    assert.match(
+      listed.stdout,
+      /^\S+ +disconnected +CONNECTOR_DISCONNECTED: closed without a goodbye \d{4}-\S+Z /m,
+      listed.stderr,
+    )
+  }
   const asked = await ask('doctor', '--ask', name)
   assert.equal(asked.code, 2)
   assert.match(asked.stderr, /^CONNECTOR_DISCONNECTED \(connector\)/)
@@ -148,6 +156,10 @@ test('of a connector that is gone control says how it left, what explains it, an
   await installation.passed(second, 6)
   await installation.stop(second)
   assert.deepEqual([(await gone()).code, (await gone()).left], ['DAEMON_DOWN', 'orderly'])
+  assert.match(
+    (await ask('get', 'connector', name)).stdout,
+    / DAEMON_DOWN: was ended by a signal \d{4}-\S+Z /,
+  )
 
   // Both at once, as when the line of the site is cut.
   const third = installation.startConnector(place)

@@ -8,7 +8,9 @@ import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { systemClock } from '../src/base/clock.ts'
 import type { Fault } from '../src/base/faults.ts'
+import { withoutPaint } from '../src/base/paint.ts'
 import { readStatus } from '../src/base/status-socket.ts'
+import { connectorStatusText } from '../src/cli/connector-status.ts'
 import { Connector } from '../src/connector/connector.ts'
 import { type ConnectorConfig, connectorOptions } from '../src/connector/options.ts'
 import type { ConnectorStatus } from '../src/connector/status.ts'
@@ -249,6 +251,10 @@ test('a clock that is minutes off is said, with its direction, long before it br
   assert.ok(Math.abs(skewMs + 300_000) < 1000, `${skewMs} ms`)
   const line = lines.find((one) => one.event === 'clock.skew')
   assert.match(line?.msg ?? '', /^Clock of this machine is 300 s fast/)
+  assert.match(
+    withoutPaint(connectorStatusText(connector.status())),
+    /^clock +CLOCK_SKEW: 300 s fast against the server$/m,
+  )
 })
 
 test('an edge that goes away and comes back is met again without a restart, and the status says what is', async (t) => {

@@ -104,6 +104,8 @@ export const connector = z
     names,
     enabled: z.boolean(),
     state: z.enum(CONNECTOR_STATES),
+    /** Why it is not there, in a few words; `disconnected` says more. */
+    away: z.object({ code: z.string(), because: z.string() }).optional(),
     host: hostFacts,
     provisioningKey: z.string().optional(),
     enrolledAt: timestamp,

@@ -1,6 +1,7 @@
 import { shown } from '../base/visible-text.ts'
 import type { LocalUsersStatus } from '../client/local-users.ts'
 import type { ClientStatus } from '../client/status.ts'
+import { clockText } from './clock-text.ts'
 import { edgesText } from './edges-text.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
@@ -8,8 +9,6 @@ import { outageText } from './outage-text.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { stateText, style, table } from './terminal.ts'
 
-/** Below this certificates and grants bear it. */
-const SKEW_MS = 60_000
 const DECISIONS_SHOWN = 8
 const REFUSALS_SHOWN = 2
 /** What was sent later than this may be refused yet, and says nothing of the refusal before. */
@@ -27,12 +26,7 @@ export function clientStatusText(said: ClientStatus): string {
       ['sign-in', status.signInEnds && `until ${status.signInEnds}; then: backstitch client login`],
       ['certificate', certificate && `until ${certificate.notAfter}`],
       ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
-      [
-        'clock',
-        Math.abs(status.clockSkewMs ?? 0) < SKEW_MS
-          ? undefined
-          : `${style('yellow', 'CLOCK_SKEW')}: ${Math.round(Math.abs(status.clockSkewMs!) / 1000)} s ${status.clockSkewMs! > 0 ? 'behind' : 'ahead of'} the server`,
-      ],
+      ['clock', clockText(status.clockSkewMs)],
       ['local proxy', [status.proxy ?? [], status.proxySockets].flat().join(', ') || 'none'],
       ['local users', localUsersText(status.localUsers)],
       ...notesOf(status.notes),

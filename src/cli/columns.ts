@@ -1,4 +1,5 @@
 import type { Kind } from '../api/kinds.ts'
+import { skewText } from '../base/clock-skew.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { inLine, stateText } from './terminal.ts'
 
@@ -16,10 +17,14 @@ const list = (values: unknown) => (Array.isArray(values) && values.length > 0 ? 
 const named = (row: Row, id: string | undefined) => (id === undefined ? undefined : (row.names?.[id] ?? id))
 const namedList = (row: Row, ids: string[] | undefined) => list(ids?.map((id) => named(row, id)))
 
-/** Why a connector is not simply well: applications, and what it says of itself. */
-function whyNot({ overload, leak, notes = [], failing = [] }: Row = {}): string[] {
+/** Why a connector is not simply well: that it is away, its clock, applications, and what it says of itself. */
+function whyNot({ away, live = {} }: Row): string[] {
+  const { overload, leak, notes = [], failing = [], clockSkewMs } = live
   const own = [overload, leak, ...notes].filter((one) => one !== undefined)
+  const skew = clockSkewMs === undefined ? undefined : skewText(-clockSkewMs)
   return [
+    ...(away === undefined ? [] : [`${away.code}: ${away.because}`]),
+    ...(skew === undefined ? [] : [`CLOCK_SKEW: ${skew}`]),
     ...failing.map((one: Row) => `${one.host}:${one.port} ${one.code}`),
     ...new Set(own.map(({ code }) => code)),
   ]
@@ -72,7 +77,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   connector: [
     name,
     state,
-    ['BECAUSE', (row) => list(whyNot(row.live))],
+    ['BECAUSE', (row) => whyNot(row).join('; ')],
     ['GROUP', (row) => named(row, row.group)],
     ['VERSION', (row) => row.host?.program],
     ['SESSIONS', (row) => row.live?.sessions],

@@ -2,6 +2,7 @@ import type { FiguresSample } from '../base/figures.ts'
 import { shown } from '../base/visible-text.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import { type FigureName, figureText } from '../policy/overload.ts'
+import { clockText } from './clock-text.ts'
 import { edgesText } from './edges-text.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
@@ -42,7 +43,11 @@ export function connectorStatusText(said: ConnectorStatus): string {
     ['identity', identity?.note],
     ['certificate', certificate && `until ${certificate.notAfter}`],
     ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
-    ['clock', status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`],
+    [
+      'clock',
+      clockText(status.clockSkewMs) ??
+        (status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`),
+    ],
     ['sessions', sessionsText(status)],
     ...stillText(status),
     ['machine', machineText(status.history?.at(-1))],

@@ -1,4 +1,5 @@
 import type { OutageResource } from '../api/diagnosis.ts'
+import { skewText } from '../base/clock-skew.ts'
 import type { Row } from './columns.ts'
 import { resourceText } from './describe.ts'
 import { vitalsText } from './describe-health.ts'
@@ -7,8 +8,6 @@ import { inLine, style } from './terminal.ts'
 
 const OUTAGES_SHOWN = 5
 const FIELD_CHARS = 8
-/** Below this certificates and grants bear it. */
-const SKEW_MS = 60_000
 
 /** An agent, and the times when it was away. @param path Of the agent, in the API. */
 export async function withOutages(rest: Rest, path: string): Promise<Row> {
@@ -21,7 +20,7 @@ export async function withOutages(rest: Rest, path: string): Promise<Row> {
 
 /** A connector with what explains its absence first, and when it was away before last. */
 export function connectorText(connector: Row): string {
-  const { disconnected, outages: items, vitals, ...fields } = connector
+  const { disconnected, away: _, outages: items, vitals, ...fields } = connector
   return [
     ...(disconnected === undefined ? [] : [...absenceLines(disconnected), '']),
     ...concernLines(fields.live),
@@ -41,15 +40,13 @@ function outageLines(items: readonly OutageResource[]): string[] {
 }
 
 /** What it says is wrong with it while it serves. */
-function concernLines({ overload, leak, notes = [], failing = [], clockSkewMs = 0 }: Row = {}): string[] {
+function concernLines({ overload, leak, notes = [], failing = [], clockSkewMs }: Row = {}): string[] {
   const faults = [overload, leak, ...notes, ...failing].filter((fault) => fault !== undefined)
   return [
     ...faults.map(({ hop, code, detail, host, port }) =>
       style('yellow', `${hop} ${code}: ${host === undefined ? '' : `${host}:${port}: `}${inLine(detail)}`),
     ),
-    ...(Math.abs(clockSkewMs) < SKEW_MS
-      ? []
-      : [style('yellow', `control CLOCK_SKEW: its clock is ${skewText(clockSkewMs)}`)]),
+    ...skewLines(clockSkewMs, 'connector'),
   ]
 }
 
@@ -63,8 +60,10 @@ function liveFields({ live, names = {} }: Row): Row | undefined {
   return { ...fields, rttUs, edges: edges.map(wayText), sessionsBy: by.length === 0 ? undefined : by }
 }
 
-function skewText(ms: number): string {
-  return `${Math.round(Math.abs(ms) / 1000)} s ${ms > 0 ? 'ahead of' : 'behind'} the server`
+/** @param fastMs As the API has it: negative is behind the server. */
+export function skewLines(fastMs: number | undefined, hop: string): string[] {
+  const skew = fastMs === undefined ? undefined : skewText(-fastMs)
+  return skew === undefined ? [] : [style('yellow', `${hop} CLOCK_SKEW: its clock is ${skew}`)]
 }
 
 function wayText({ name, rttUs, code }: Row): string {

@@ -1,5 +1,5 @@
 import type { Row } from './columns.ts'
-import { awayText } from './describe-connector.ts'
+import { awayText, skewLines } from './describe-connector.ts'
 import { inLine, style, table } from './terminal.ts'
 
 const SIGN_INS_SHOWN = 5
@@ -12,6 +12,7 @@ export function deviceText(device: Row): string {
     ({ host, address, program, connectedAt }: Row) =>
       `${inLine(host)} from ${address}, ${inLine(program)}, since ${connectedAt}`,
   )
+  const skews = new Set(connections.flatMap(({ clockSkewMs }: Row) => skewLines(clockSkewMs, 'client')))
   const suspicion =
     hosts.size < 2
       ? []
@@ -27,6 +28,7 @@ export function deviceText(device: Row): string {
   const rows = signIns.slice(0, SIGN_INS_SHOWN).map(rowOf)
   return [
     ...[...suspicion, ...turnedAway, ...shed].map((line) => style('yellow', line)),
+    ...skews,
     awayText({
       ...fields,
       signedIn: signIn === undefined ? 'no' : `since ${signIn.at}, until ${signIn.endsAt}`,

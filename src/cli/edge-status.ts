@@ -1,5 +1,6 @@
 import { shown } from '../base/visible-text.ts'
 import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
+import { clockText } from './clock-text.ts'
 import { factsText } from './facts.ts'
 import { notesOf } from './notes.ts'
 import { outageText } from './outage-text.ts'
@@ -17,7 +18,11 @@ export function edgeStatusText(said: EdgeDaemonStatus): string {
     ['certificate', certificate && `until ${certificate.notAfter}`],
     ['server', home && `${home.host}:${home.port}${home.rttUs ? `, ${milliseconds(home.rttUs)} away` : ''}`],
     ['carries', stats && `${stats.pipes} pipes, ${stats.relayed} connections passed on to the server`],
-    ['clock', status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`],
+    [
+      'clock',
+      clockText(status.clockSkewMs) ??
+        (status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`),
+    ],
     ['fault', fault && `${style('red', fault.code)} (${fault.hop}): ${fault.detail}`],
     ...notesOf(status.notes),
   ])

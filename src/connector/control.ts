@@ -4,7 +4,9 @@
  *
  * @module
  */
+
 import os from 'node:os'
+import { skewText } from '../base/clock-skew.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
@@ -36,8 +38,6 @@ import { statusMessage } from './tell-status.ts'
 import type { Tunnels } from './tunnels.ts'
 
 const STATUS_MS = 30_000
-/** A difference that certificates bear today, and that will not stay small. */
-const SKEW_WARN_MS = 60_000
 /** Trying again would only disturb whoever is rightly there. */
 const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 
@@ -185,13 +185,8 @@ export class Control {
       { event: 'control.connected', edge: hostPort(edge), skewMs },
       `Control connection state: CONNECTED to ${hostPort(edge)}`,
     )
-    if (Math.abs(skewMs) > SKEW_WARN_MS) {
-      const seconds = Math.round(Math.abs(skewMs) / 1000)
-      log.warn(
-        { event: 'clock.skew', skewMs },
-        `Clock of this machine is ${seconds} s ${skewMs > 0 ? 'slow' : 'fast'} against the control plane`,
-      )
-    }
+    const skew = skewText(skewMs, 'the control plane')
+    if (skew !== undefined) log.warn({ event: 'clock.skew', skewMs }, `Clock of this machine is ${skew}`)
     services.authority.welcomed(welcome.serverTimeMs)
     services.authority.replaceRevoked(welcome.revoked, clock.nowMs())
     services.active.cut(welcome.revoked, 'revoked while the control connection was down')

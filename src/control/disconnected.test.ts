@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Parting } from '../base/parting.ts'
 import type { Departure, Refusal } from './agents/departures.ts'
+import { awayBriefly } from './away.ts'
 import { type DisconnectedFacts, explainDisconnected } from './disconnected.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 2, 12)
@@ -193,6 +194,7 @@ for (const [name, given, code, cause] of STORIES) {
   test(`a connector that is gone: ${name}`, () => {
     const verdict = explainDisconnected(given)
     assert.equal(verdict.code, code)
+    assert.equal(awayBriefly(given).code, code)
     assert.match(verdict.cause, cause)
     assert.equal(verdict.run, 'sudo backstitch doctor connector')
     assert.equal(verdict.verify.run, 'backstitch get connector dc1-a')
@@ -212,4 +214,26 @@ test('the evidence says when and from where, its last word, its peers, its certi
       'the key it enrolled with, k1, is exhausted',
     ],
   )
+})
+
+const BRIEFLY: [given: DisconnectedFacts, because: string][] = [
+  [facts(), 'silent since 2026-01-02T11:50:00.000Z'],
+  [
+    facts({ absence: { left: { ...silent, lost: 'closed' } } }),
+    'closed without a goodbye 2026-01-02T11:50:00.000Z',
+  ],
+  [facts({ absence: {} }), 'not back since the server started, last seen 2026-01-02T11:50:00.000Z'],
+  [facts({ absence: {}, connector: { lastSeenMs: undefined } }), 'never connected'],
+  [goneFor({ why: 'service-stop', detail: 'x' }), 'was stopped with its service 2026-01-02T11:50:00.000Z'],
+  [goneFor({ why: 'edge' }), 'hung up to dial anew 2026-01-02T11:50:00.000Z'],
+  [facts({ connector: { enabled: false } }), 'disabled by an admin'],
+  [facts({ connector: { notAfterMs: NOW_MS - 1 } }), 'its certificate ended 2026-01-02T11:59:59.999Z'],
+  [
+    facts({ absence: { left: silent, refused: cloned } }),
+    'knocks and is refused, last 2026-01-02T11:59:00.000Z',
+  ],
+]
+
+test('a list says in a few words why a connector is gone', () => {
+  for (const [given, because] of BRIEFLY) assert.equal(awayBriefly(given).because, because)
 })

@@ -219,7 +219,10 @@ function leftWith(facts: DisconnectedFacts, { lastSeenMs }: Peer): boolean {
 }
 
 /** When it was last there. */
-export function leftAtMs({ connector, absence }: DisconnectedFacts): number | undefined {
+export function leftAtMs({
+  connector,
+  absence,
+}: Pick<DisconnectedFacts, 'connector' | 'absence'>): number | undefined {
   return absence.left?.atMs ?? connector.lastSeenMs
 }
 

@@ -1,4 +1,5 @@
 import { type Clock, rfc3339 } from '../../base/clock.ts'
+import { skewText } from '../../base/clock-skew.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { Parting } from '../../base/parting.ts'
@@ -50,8 +51,6 @@ const ALIVE_MS = 2_000
 const AT_ONCE = 8
 /** Messages of one connection that wait for that: over it nothing is read from it, its pings neither. */
 const MAY_WAIT = 64
-/** A difference that certificates bear, but that will not stay small. */
-const SKEW_WARN_MS = 60_000
 
 /** Takes control connections of agents: hello, who is this really, welcome, then one message after the other. */
 export class Hub {
@@ -129,12 +128,9 @@ export class Hub {
     // Before anybody knows that it is here: what it is asked for is decided by what it says now.
     if (role === 'client') await store.devices.reported(id, hello.posture ?? {})
     const skewMs = hello.timeMs - clock.nowMs()
-    if (Math.abs(skewMs) > SKEW_WARN_MS) {
-      log.warn(
-        { event: 'agent.clock-skew', agent: id, skewMs },
-        `clock of ${id} is ${Math.round(skewMs / 1000)} s off`,
-      )
-    }
+    const skew = skewText(-skewMs, 'ours')
+    if (skew !== undefined)
+      log.warn({ event: 'agent.clock-skew', agent: id, skewMs }, `the clock of ${id} is ${skew}`)
     const connected: Connected = {
       peer,
       channel,

@@ -34,7 +34,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (c, { query }) => {
       const page = await store.connectors.list(query)
-      return pageAnswer(c, page, await connectorResources(store, page.items, presence))
+      return pageAnswer(c, page, await connectorResources(store, page.items, deps))
     },
   )
 
@@ -53,7 +53,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       c.header('etag', etagOf(record.version))
       const away = presence.connector(record.id) === undefined
       return c.json({
-        ...(await connectorResource(store, record, presence)),
+        ...(await connectorResource(store, record, deps)),
         vitals: await vitalsOf(store, record, presence),
         disconnected: away ? await absenceOf(store, record, presence, clock.nowMs()) : undefined,
       })
@@ -83,7 +83,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
         const changes = diff(own(before), own(record))
         return {
           status: 200,
-          body: await connectorResource(tx, record, presence),
+          body: await connectorResource(tx, record, deps),
           headers: { etag: etagOf(record.version) },
           // The group it left may have one member now.
           concerns: [record.id, before.groupId, record.groupId],

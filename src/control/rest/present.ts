@@ -15,7 +15,8 @@ import type { SessionRecord } from '../../store/session-record.ts'
 import { SIGN_IN_ENDS, type SignInRecord } from '../../store/sign-ins.ts'
 import type { Repositories, Store } from '../../store/store.ts'
 import type { TokenRecord } from '../../store/tokens.ts'
-import type { LivePresence } from './deps.ts'
+import { awayBriefly } from '../away.ts'
+import type { LivePresence, RestDeps } from './deps.ts'
 
 type Reader = Pick<Repositories, 'objects' | 'passwords'>
 
@@ -129,19 +130,22 @@ function identity(record: ConnectorRecord | DeviceRecord) {
   }
 }
 
+type PresentNow = Pick<RestDeps, 'presence' | 'clock'>
+
 export async function connectorResource(
   tx: Reader,
   record: ConnectorRecord,
-  presence: LivePresence,
+  now: PresentNow,
 ): Promise<z.infer<typeof connector>> {
-  return (await connectorResources(tx, [record], presence))[0]!
+  return (await connectorResources(tx, [record], now))[0]!
 }
 
 export async function connectorResources(
   tx: Reader,
   records: readonly ConnectorRecord[],
-  presence: LivePresence,
+  { presence, clock }: PresentNow,
 ): Promise<z.infer<typeof connector>[]> {
+  const nowMs = clock.nowMs()
   const all = records.map((record) => {
     const live = presence.connector(record.id)
     const mentions = [record.groupId, ...(live?.sessionsBy ?? []).map(({ segment }) => segment)]
@@ -157,6 +161,10 @@ export async function connectorResources(
     group: record.groupId,
     names: names(mentions),
     state: record.enabled ? (live?.state ?? 'disconnected') : 'disabled',
+    away:
+      record.enabled && live !== undefined
+        ? undefined
+        : awayBriefly({ nowMs, connector: record, absence: presence.absence(record.id) }),
     provisioningKey: record.keyId,
     factors: Object.keys(record.fingerprint),
     live: live && {

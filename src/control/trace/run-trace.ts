@@ -4,8 +4,10 @@
  *
  * @module
  */
+
 import type { TraceInput, TraceReport } from '../../api/trace.ts'
 import { rfc3339 } from '../../base/clock.ts'
+import { skewText } from '../../base/clock-skew.ts'
 import { asFault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import {
@@ -188,7 +190,7 @@ function withNames(
 ): TraceStep {
   if (step.hop === 'client') {
     const text = step.text.replaceAll(/\bcon_[0-9a-z]{26}\b/g, (id) => decided.nameOf(id))
-    return { ...step, text: text + skewText('the clock of the device', online?.skewMs) }
+    return { ...step, text: text + clockText('the clock of the device', online?.skewMs) }
   }
   if (way === undefined) return step
   if (step.hop === 'edge') {
@@ -202,18 +204,15 @@ function withNames(
         ? ''
         : `, by the grant it held; ${decided.chosen.name} would be chosen now`
     const state = presence.connector(way.connector)?.state ?? 'disconnected'
-    const skew = skewText('its clock', presence.connector(way.connector)?.skewMs)
+    const skew = clockText('its clock', presence.connector(way.connector)?.skewMs)
     return { ...step, text: `${name} (${state})${other}: ${step.text}${skew}` }
   }
   return step
 }
 
-/** Certificates and grants bear less than this. */
-const SKEW_MS = 60_000
-
-function skewText(whose: string, skewMs = 0): string {
-  if (Math.abs(skewMs) < SKEW_MS) return ''
-  return `; ${whose} is ${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'} ours (CLOCK_SKEW)`
+function clockText(whose: string, skewMs = 0): string {
+  const skew = skewText(-skewMs)
+  return skew === undefined ? '' : `; ${whose} is ${skew} (CLOCK_SKEW)`
 }
 
 function cut(step: TraceStep): TraceStep {

@@ -1,10 +1,11 @@
 import { askAdmin } from '../../base/ask-admin.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault } from '../../base/faults.ts'
+import { seconds } from '../../base/span.ts'
 import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
 import type { Facts, SessionFacts } from '../facts.ts'
-import { seconds, verifyHealthy } from './words.ts'
+import { verifyHealthy } from './words.ts'
 
 /** From a device the last mile shows in one way: by a session, over client, edge and connector, as any program has it. */
 export const appSession: Check = check({

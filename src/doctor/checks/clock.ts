@@ -1,10 +1,10 @@
+import { MAX_SKEW_MS, offText } from '../../base/clock-skew.ts'
+import { span } from '../../base/span.ts'
 import { NOT_BEFORE_BACK_MS } from '../../pki/authority.ts'
 import { type Check, check, fail, pass, unknown } from '../check.ts'
 import type { FactTable } from '../facts.ts'
-import { hopOfRole, span, verifyHealthy } from './words.ts'
+import { hopOfRole, verifyHealthy } from './words.ts'
 
-/** More than certificates and tickets bear for long; far less than what breaks them at once. */
-const MAX_SKEW_MS = 60_000
 const DAY_MS = 86_400_000
 
 /** The measure is the clock of an edge that proved itself; what the sync daemon says is believed where there is none. */
@@ -21,14 +21,14 @@ export const clock: Check = check({
     if (slowMs === undefined)
       return unknown(`${proved ? 'the edge named no time' : 'no edge to compare with'}; ${sync.saw}`)
     const by = proved && answer?.slowMs !== undefined ? `the edge ${patient.edge?.host}` : sync.by
-    const offset = `${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'} against ${by}`
+    const offset = `${offText(slowMs)} against ${by}`
     if (Math.abs(slowMs) <= MAX_SKEW_MS) return pass(offset)
     if (isKept(sync)) {
       return fail('CLOCK_SKEW', {
         hop: 'edge',
         expected: `less than ${span(MAX_SKEW_MS)} between this clock and that of the edge`,
         seen: [offset, precision(answer), sync.saw],
-        cause: `The clock of the edge is ${span(slowMs)} ${slowMs >= 0 ? 'fast' : 'slow'}: this machine follows its time source.`,
+        cause: `The clock of the edge is ${offText(-slowMs)}: this machine follows its time source.`,
         fix: ['on the machine of the edge: chronyc tracking, or timedatectl', 'there: chronyc makestep'],
         verify: verifyHealthy(patient),
       })
@@ -55,7 +55,7 @@ function precision(answer: FactTable['answer'] | undefined): string {
 }
 
 function cause(slowMs: number, sync: FactTable['sync']): string {
-  const off = `This clock is ${span(slowMs)} ${slowMs >= 0 ? 'slow' : 'fast'}${effect(slowMs)}.`
+  const off = `This clock is ${offText(slowMs)}${effect(slowMs)}.`
   if (sync.by === 'none') return `${off} No time synchronisation was found.`
   return sync.synchronised === false ? `${off} Its time synchronisation has no source.` : off
 }

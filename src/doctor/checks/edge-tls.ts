@@ -1,4 +1,5 @@
 import { rfc3339 } from '../../base/clock.ts'
+import { seconds, span } from '../../base/span.ts'
 import { type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { Facts, TlsFacts } from '../facts.ts'
 import { losesLong, secondTexts, stranger, whyDeclined } from './declined.ts'
@@ -8,9 +9,7 @@ import {
   gaveUpEarly,
   hardlyWaited,
   mtuFix,
-  seconds,
   slowly,
-  span,
   verifyConnected,
   verifyHealthy,
 } from './words.ts'

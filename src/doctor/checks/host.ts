@@ -1,9 +1,10 @@
+import { span } from '../../base/span.ts'
 import { hostPort } from '../../link/egress.ts'
 import { blind, type Check, check, fail, pass, unknown } from '../check.ts'
 import type { Patient } from '../facts.ts'
 import type { EdgeHost } from '../host-look.ts'
 import { answeredNo, serverText } from './names.ts'
-import { attemptText, span, unitOf, verifyHealthy } from './words.ts'
+import { attemptText, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
 const SOON_MS = 86_400_000

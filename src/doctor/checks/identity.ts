@@ -1,9 +1,10 @@
 import { rfc3339 } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
+import { span } from '../../base/span.ts'
 import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { KeyFacts, Patient } from '../facts.ts'
-import { newKey, span, verifyConnected, verifyEnrolled } from './words.ts'
+import { newKey, verifyConnected, verifyEnrolled } from './words.ts'
 
 export const provisioningKey: Check = check({
   name: 'provisioning-key',

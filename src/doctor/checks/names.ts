@@ -1,6 +1,7 @@
 import net from 'node:net'
 import type { Fault } from '../../base/faults.ts'
 import { shortageOf, shortageText } from '../../base/shortage.ts'
+import { seconds } from '../../base/span.ts'
 import type { LinkFacts } from '../../probe/link.ts'
 import type { NameFacts, ServerAnswer } from '../../probe/names.ts'
 import type { ResolverFile } from '../../probe/resolver-file.ts'
@@ -10,7 +11,7 @@ import { isPrivateAddress, isSinkhole } from './addresses.ts'
 import { noRoute, routerGone } from './no-route.ts'
 import { answering, asksResolver, givenBy, keptBy, type OtherWay, sourcesText, toldBy } from './other-way.ts'
 import { isProxied } from './proxy.ts'
-import { attemptText, hopOfRole, otherText, seconds, slowly, verifyHealthy } from './words.ts'
+import { attemptText, hopOfRole, otherText, slowly, verifyHealthy } from './words.ts'
 
 /** An answer that is worth saying when it came. */
 const SLOW_ANSWER_MS = 1000

@@ -1,4 +1,5 @@
 import type { Fault } from '../../base/faults.ts'
+import { seconds } from '../../base/span.ts'
 import type { EdgeAddress } from '../../link/credentials.ts'
 import { egressFor, hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
@@ -8,7 +9,6 @@ import {
   edgeText,
   hardlyWaited,
   hopOfRole,
-  seconds,
   slowly,
   theDaemonWaits,
   verifyConnected,

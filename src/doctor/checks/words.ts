@@ -2,6 +2,7 @@ import { fillIn } from '../../base/fault-words.ts'
 import type { Hop } from '../../base/faults.ts'
 import { PATIENCE_MS, SLOW_MS, type Step } from '../../base/patience.ts'
 import { shortageText } from '../../base/shortage.ts'
+import { seconds } from '../../base/span.ts'
 import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Judged, unknown } from '../check.ts'
@@ -78,20 +79,6 @@ const SILENCES: ReadonlySet<string> = new Set([
 
 export function theDaemonWaits(step: Step): string {
   return `the daemon waits ${seconds(PATIENCE_MS[step])}`
-}
-
-export function seconds(ms: number): string {
-  const value = Math.abs(ms) / 1000
-  return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} s`
-}
-
-/** A difference a person can picture: `312 s`, `52 min`, `2 days`. */
-export function span(ms: number): string {
-  const abs = Math.abs(ms)
-  if (abs < 600_000) return seconds(ms)
-  if (abs < 2 * 3_600_000) return `${Math.round(abs / 60_000)} min`
-  if (abs < 2 * 86_400_000) return `${Math.round(abs / 3_600_000)} hours`
-  return `${Math.round(abs / 86_400_000)} days`
 }
 
 /** The command that shows whether the daemon is up, and the line it shows: with its beginning, for one is disconnected, too. */

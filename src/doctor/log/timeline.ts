@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { span } from '../checks/words.ts'
+import { span } from '../../base/span.ts'
 import type { Clue, ClueReader } from './clue.ts'
 import type { LogLine } from './lines.ts'
 

@@ -3,15 +3,14 @@
  *
  * @module
  */
+import { MAX_SKEW_MS } from '../../base/clock-skew.ts'
 import type { FaultCode } from '../../base/faults.ts'
+import { span } from '../../base/span.ts'
 import { readChrony, readTimedatectl } from '../../probe/clock-sync.ts'
 import { tooLong } from '../../probe/ping.ts'
 import { soundsLikeInspection } from '../checks/inspection-vendors.ts'
-import { span } from '../checks/words.ts'
 import { byLine, type Clue, type ClueReader, type Pattern } from './clue.ts'
 import type { LogLine } from './lines.ts'
-
-const MAX_SKEW_MS = 60_000
 
 /** Of names: is it the edge that was asked for, or an application? An edge says so in its name, or was dialled. */
 export function names(edgeHost: string | undefined): ClueReader {
