@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { gapBetween, type ProcessClocks, StandstillWatch, standstillText } from './standstill.ts'
+import { gapBetween, type ProcessClocks, StandstillWatch, standstillText, starvedIn } from './standstill.ts'
 
 const BEFORE: ProcessClocks = { awakeMs: 1000, bootMs: 5000, cpuMs: 100, waitedMs: 0 }
 const after = (change: Partial<ProcessClocks>): ProcessClocks => ({
@@ -41,6 +41,29 @@ test('many short ones count together, and only what began before their end is pu
   assert.match(standstillText(found), /^this process stood still for 4\.5 s/)
   assert.equal(watch.recent(now.awakeMs + 1), undefined)
   assert.notEqual(watch.recent(now.awakeMs - 1), undefined)
+})
+
+/** A look each second. @param each What the kernel counts between two. */
+function looks(times: number, each: { cpuMs: number; waitedMs: number }): ProcessClocks[] {
+  return Array.from({ length: times }, (_, at) => ({
+    ...{ awakeMs: 1000 * at, bootMs: 1000 * at },
+    ...{ cpuMs: each.cpuMs * at, waitedMs: each.waitedMs * at },
+  }))
+}
+
+test('a processor in many small pieces is missed as much as one that is away in one piece', () => {
+  const starved = starvedIn(looks(15, { cpuMs: 30, waitedMs: 900 }), 4000)
+  assert.deepEqual(starved, { kind: 'starved', lostMs: 12_600, endedAtMs: 14_000, ofMs: 14_000 })
+  assert.equal(standstillText(starved!), 'this process had no processor for 12.6 s of 14.0 s')
+  // It computes and shares its processor: that is load, and no reason to be late.
+  assert.equal(starvedIn(looks(15, { cpuMs: 450, waitedMs: 500 }), 4000), undefined)
+  assert.equal(starvedIn(looks(15, { cpuMs: 1, waitedMs: 20 }), 4000), undefined)
+  // It was over, and what went wrong began after that.
+  const over = [...looks(10, { cpuMs: 30, waitedMs: 900 })]
+  const last = over.at(-1)!
+  for (let s = 1; s < 5; s++)
+    over.push({ ...last, awakeMs: last.awakeMs + 1000 * s, bootMs: last.bootMs + 1000 * s })
+  assert.equal(starvedIn(over, 4000)?.endedAtMs, 9000)
 })
 
 const SCRIPT = `

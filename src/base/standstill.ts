@@ -17,6 +17,8 @@ export interface Standstill {
   readonly lostMs: number
   /** When the last of it was over, as performance.now(). */
   readonly endedAtMs: number
+  /** In so many pieces that none of them would be noticed: of as long a time, in milliseconds. */
+  readonly ofMs?: number
 }
 
 /** What the kernel counts of this process. */
@@ -38,6 +40,8 @@ const LATE_MS = 250
 const NOTABLE_MS = 4000
 /** A connection that it broke is found broken within this: a ping and the time for a reply, and some. */
 const WINDOW_MS = 15_000
+/** Who waits so many times as long as it computes gets less than a quarter of what it asks for. */
+const STARVED_RATIO = 3
 
 export interface StandstillOptions {
   readonly intervalMs?: number
@@ -51,7 +55,10 @@ interface Gap {
   readonly endedAtMs: number
 }
 
-/** Looks at its clocks once a second: a look that comes late says how long nothing was done here. */
+/**
+ * Looks at its clocks once a second: a look that comes late says how long nothing was done here; what the kernel made
+ * this process wait says it where all is late by a little.
+ */
 export class StandstillWatch implements Disposable {
   readonly #intervalMs: number
   readonly #notableMs: number
@@ -59,6 +66,8 @@ export class StandstillWatch implements Disposable {
   readonly #timer: NodeJS.Timeout
   #before: ProcessClocks
   #gaps: readonly Gap[] = []
+  /** Of the window, oldest first, at least an interval apart. */
+  #looks: readonly ProcessClocks[]
 
   constructor({
     intervalMs = INTERVAL_MS,
@@ -69,30 +78,41 @@ export class StandstillWatch implements Disposable {
     this.#notableMs = notableMs
     this.#read = read
     this.#before = read()
+    this.#looks = [this.#before]
     this.#timer = setInterval(() => this.#look(), intervalMs).unref()
   }
 
   /** What was lost lately, if others may have noticed; nothing where what went wrong began after it. */
   recent(beganAtMs = Number.NEGATIVE_INFINITY): Standstill | undefined {
     this.#look()
-    const last = this.#gaps.at(-1)
-    const longest = this.#gaps.toSorted((a, b) => b.lostMs - a.lostMs)[0]
-    if (last === undefined || longest === undefined || beganAtMs > last.endedAtMs) return undefined
-    const lostMs = this.#gaps.reduce((sum, gap) => sum + gap.lostMs, 0)
-    if (lostMs < this.#notableMs) return undefined
-    return { kind: longest.kind, lostMs: Math.round(lostMs), endedAtMs: last.endedAtMs }
+    const found = this.#atOnce() ?? starvedIn([...this.#looks, this.#before], this.#notableMs)
+    return found === undefined || beganAtMs > found.endedAtMs ? undefined : found
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
   }
 
+  /** By looks that came late. */
+  #atOnce(): Standstill | undefined {
+    const last = this.#gaps.at(-1)
+    const longest = this.#gaps.toSorted((a, b) => b.lostMs - a.lostMs)[0]
+    if (last === undefined || longest === undefined) return undefined
+    const lostMs = this.#gaps.reduce((sum, gap) => sum + gap.lostMs, 0)
+    if (lostMs < this.#notableMs) return undefined
+    return { kind: longest.kind, lostMs: Math.round(lostMs), endedAtMs: last.endedAtMs }
+  }
+
   #look(): void {
     const now = this.#read()
     const gap = gapBetween(this.#before, now, this.#intervalMs)
     this.#before = now
-    const fresh = this.#gaps.filter(({ endedAtMs }) => endedAtMs > now.awakeMs - WINDOW_MS)
+    const fromMs = now.awakeMs - WINDOW_MS
+    const fresh = this.#gaps.filter(({ endedAtMs }) => endedAtMs > fromMs)
     this.#gaps = gap === undefined ? fresh : [...fresh, gap]
+    const looks = this.#looks.filter(({ awakeMs }) => awakeMs > fromMs)
+    const lastMs = looks.at(-1)?.awakeMs ?? Number.NEGATIVE_INFINITY
+    this.#looks = now.awakeMs - lastMs < this.#intervalMs ? looks : [...looks, now]
   }
 }
 
@@ -106,6 +126,29 @@ export function gapBetween(before: ProcessClocks, now: ProcessClocks, intervalMs
   return { kind: kindOf(before, now, { asleepMs, lateMs }), lostMs, endedAtMs: now.awakeMs }
 }
 
+/**
+ * Pure: a process that is let run for a moment many times a second comes late to no look, and is late with all it does:
+ * under a limit of a few percent, or behind others at the lowest priority.
+ *
+ * @param looks Oldest first.
+ */
+export function starvedIn(looks: readonly ProcessClocks[], notableMs: number): Standstill | undefined {
+  const [first, last] = [looks[0], looks.at(-1)]
+  if (first === undefined || last === undefined) return undefined
+  const lostMs = last.waitedMs - first.waitedMs
+  if (lostMs < notableMs || lostMs < (last.cpuMs - first.cpuMs) * STARVED_RATIO) return undefined
+  const waited = looks.findLast((look, at) => at > 0 && isStarved(looks[at - 1]!, look)) ?? last
+  return {
+    ...{ kind: 'starved', lostMs: Math.round(lostMs), endedAtMs: waited.awakeMs },
+    ofMs: Math.round(last.awakeMs - first.awakeMs),
+  }
+}
+
+function isStarved(before: ProcessClocks, now: ProcessClocks): boolean {
+  const waitedMs = now.waitedMs - before.waitedMs
+  return waitedMs > (now.awakeMs - before.awakeMs) / 4
+}
+
 function kindOf(
   before: ProcessClocks,
   now: ProcessClocks,
@@ -117,8 +160,8 @@ function kindOf(
 }
 
 /** For people: what was the matter with `who`. */
-export function standstillText({ kind, lostMs }: Standstill, who = 'this process'): string {
-  const time = `${(lostMs / 1000).toFixed(1)} s`
+export function standstillText({ kind, lostMs, ofMs }: Standstill, who = 'this process'): string {
+  const time = `${(lostMs / 1000).toFixed(1)} s${ofMs === undefined ? '' : ` of ${(ofMs / 1000).toFixed(1)} s`}`
   if (kind === 'suspended') return `the machine of ${who} was suspended for ${time}`
   if (kind === 'starved') return `${who} had no processor for ${time}`
   if (kind === 'busy') return `${who} was busy with one step for ${time}`
