@@ -11,6 +11,7 @@ import { deviceText } from './describe-device.ts'
 import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { findingsAbout, findingText } from './lint.ts'
+import { printListJson, printListTable } from './print-list.ts'
 import { chainText } from './segment-chain.ts'
 import { stillOpenText } from './still-open.ts'
 import { print, printJson, say, table } from './terminal.ts'
@@ -57,18 +58,11 @@ export function addResources(program: Command): void {
       }
       const everything = globals(command).json && !RECORDS.has(kind)
       const limit = options.limit ?? (everything ? Number.POSITIVE_INFINITY : SHOWN)
-      const { items, all } = await rest.listed<Row>(`/${called(kind).plural}`, limit)
+      const printed = globals(command).json ? printListJson : printListTable
+      const more = await printed(kind, rest.pages<Row>(`/${called(kind).plural}`, limit))
       // Whoever chose the limit knows.
-      if (!all && options.limit === undefined)
+      if (more && options.limit === undefined)
         say(`There are more: these are ${limit}. --limit shows others, too.`)
-      if (globals(command).json) return printJson(items)
-      if (items.length === 0) return say(`There is no ${called(kind).title}.`)
-      print(
-        table(
-          HEADS[kind],
-          items.map((item) => rowOf(kind, item)),
-        ),
-      )
     })
 
   program

@@ -1,35 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import http from 'node:http'
+import type http from 'node:http'
 import net from 'node:net'
 import { test } from 'node:test'
-import tls from 'node:tls'
 import { InvalidFault } from '../api/invalid.ts'
 import type { Fault } from '../base/faults.ts'
 import { createPublicCertificate } from '../control/front/public-certificate.ts'
 import { publicPinOf } from '../pki/public-pin.ts'
+import { PIN, serve } from './rest.fixture.ts'
 import { Rest } from './rest.ts'
-
-const certificate = await createPublicCertificate(['127.0.0.1'], Date.now())
-
-const PIN = publicPinOf(certificate.cert)
-
-/** A server with a certificate that no machine trusts, as an edge has at first. */
-async function serve(handler: http.RequestListener): Promise<{ server: string } & AsyncDisposable> {
-  const web = http.createServer(handler)
-  const listener = tls.createServer({ cert: certificate.cert, key: certificate.key }, (socket) => {
-    web.emit('connection', socket)
-  })
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  return {
-    server: `https://127.0.0.1:${(listener.address() as net.AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      listener.close()
-      await once(listener, 'close')
-    },
-  }
-}
 
 const context = (server: string, pin = PIN) =>
   new Rest({ file: 'context.json', server, pin, token: 'bst_token' })
@@ -107,9 +86,13 @@ test('lists are read page after page, up to the limit', async () => {
   })
   assert.deepEqual(await context(at.server).list('/things', 100), [0, 1, 2, 3, 4, 5])
   assert.deepEqual(await context(at.server).list('/things', 3), [0, 1, 2])
-  assert.deepEqual(await context(at.server).listed('/things', 3), { items: [0, 1, 2], all: false })
-  const every = await context(at.server).listed('/things', Number.POSITIVE_INFINITY)
-  assert.deepEqual(every, { items: [0, 1, 2, 3, 4, 5], all: true }, 'whether there is more is told')
+  const pages = (limit: number) => Array.fromAsync(context(at.server).pages('/things', limit))
+  assert.deepEqual(await pages(3), [
+    { items: [0, 1], more: true },
+    { items: [2], more: true },
+  ])
+  const last = (await pages(Number.POSITIVE_INFINITY)).at(-1)
+  assert.deepEqual(last, { items: [4, 5], more: false }, 'whether there is more is told')
 })
 
 for (const [name, status, body] of [

@@ -63,32 +63,34 @@ export class Rest {
 
   /** Every item of a list, page after page, up to `limit`. */
   async list<T>(path: string, limit: number, signal?: AbortSignal): Promise<T[]> {
-    return (await this.listed<T>(path, limit, signal)).items
+    const items: T[] = []
+    for await (const page of this.pages<T>(path, limit, signal)) items.push(...page.items)
+    return items
   }
 
-  /** As list, and whether that is all. */
-  async listed<T>(
+  /** The same as it comes, one page at a time; `more`: there is something behind this page. */
+  async *pages<T>(
     path: string,
     limit: number,
     signal?: AbortSignal,
-  ): Promise<{ readonly items: T[]; readonly all: boolean }> {
-    const items: T[] = []
+  ): AsyncGenerator<{ readonly items: T[]; readonly more: boolean }> {
+    let left = limit
     let empty = 0
     let cursor: string | undefined
-    for (let more = true; more && items.length < limit; more = cursor !== undefined) {
-      const query = new URLSearchParams({ limit: String(Math.min(1000, limit - items.length)) })
+    for (let more = true; more && left > 0; more = cursor !== undefined) {
+      const query = new URLSearchParams({ limit: String(Math.min(1000, left)) })
       if (cursor !== undefined) query.set('cursor', cursor)
       const page = await this.get<{ items: T[]; next?: string }>(
         `${path}${path.includes('?') ? '&' : '?'}${query}`,
         signal,
       )
       if (!Array.isArray(page.items)) throw unreadable(path, 200, 'it has no items')
-      items.push(...page.items)
       cursor = page.next
+      left -= page.items.length
       empty = page.items.length > 0 ? 0 : empty + 1
       if (empty > MAX_EMPTY_PAGES) throw unreadable(path, 200, 'its pages do not end')
+      yield { items: page.items, more: cursor !== undefined }
     }
-    return { items, all: cursor === undefined }
   }
 
   /** The documents of an answer, one a line, as they come. Returns when the server ends it or `signal` aborts. */

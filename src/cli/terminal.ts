@@ -17,6 +17,11 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${visibleText(JSON.stringify(value, null, 2))}\n`)
 }
 
+/** One item of an array that is printed as `printJson` would print the whole. */
+export function jsonItem(value: unknown): string {
+  return visibleText(JSON.stringify(value, null, 2)).replaceAll('\n', '\n  ')
+}
+
 /** What a daemon says of itself when it starts; it goes on whether or not anybody can read it. */
 export function announce(text: string, fd: 1 | 2 = 1): void {
   using writer = new SheddingWriter(fd, { notice: () => '' })
@@ -50,16 +55,33 @@ export function style(name: Style, text: string, stream: NodeJS.WriteStream = pr
 
 /** Columns separated by two spaces, as wide as their widest cell; the last is not padded. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => width(row[column]!))),
-  )
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) =>
-        column === cells.length - 1 ? cell : cell + ' '.repeat(widths[column]! - width(cell)),
-      )
-      .join('  ')
-  return [style('dim', line(head)), ...rows.map(line)].join('\n')
+  return new TableWriter(head).rows(rows)
+}
+
+/** A table that comes in parts: the head with the first, and columns become wider where a later part needs it. */
+export class TableWriter {
+  readonly #head: readonly string[]
+  #widths: readonly number[] | undefined
+
+  constructor(head: readonly string[]) {
+    this.#head = head
+  }
+
+  rows(rows: readonly (readonly string[])[]): string {
+    const first = this.#widths === undefined
+    const before = this.#widths ?? this.#head.map((title) => title.length)
+    const widths = before.map((wide, column) =>
+      rows.reduce((widest, row) => Math.max(widest, width(row[column]!)), wide),
+    )
+    this.#widths = widths
+    const line = (cells: readonly string[]) =>
+      cells
+        .map((cell, column) =>
+          column === cells.length - 1 ? cell : cell + ' '.repeat(widths[column]! - width(cell)),
+        )
+        .join('  ')
+    return [...(first ? [style('dim', line(this.#head))] : []), ...rows.map(line)].join('\n')
+  }
 }
 
 /** Characters on the screen: without colours. */
