@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Tables } from './tables.ts'
 
 /** A record as it is hashed: `detail` is JSON text. */
@@ -27,6 +27,22 @@ export function whyBroken(row: ChainRow, expectedSeq: number, prevHash: string):
 
 /** Over a JSON list, so that no two different records can give the same bytes. */
 export function hashOf(row: Omit<ChainRow, 'hash'>): string {
-  const content = [row.prevHash, row.seq, row.timeMs, row.actor, row.action, row.object, row.detail]
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex')
+  return linkHash(row, hashedText(row))
+}
+
+/** The end of that list: all that is known of a record before its place in the chain is. */
+export function hashedText({
+  action,
+  object,
+  detail,
+}: Pick<ChainRow, 'action' | 'object' | 'detail'>): string {
+  return JSON.stringify([action, object, detail]).slice(1)
+}
+
+/** @param text Of hashedText. */
+export function linkHash(
+  { prevHash, seq, timeMs, actor }: Pick<ChainRow, 'prevHash' | 'seq' | 'timeMs' | 'actor'>,
+  text: string,
+): string {
+  return hash('sha256', `${JSON.stringify([prevHash, seq, timeMs, actor]).slice(0, -1)},${text}`)
 }

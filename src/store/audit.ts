@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
-import { CHAIN_START, type ChainEnd, type ChainRow, hashOf, whyBroken } from './audit-chain.ts'
+import { CHAIN_START, type ChainEnd, type ChainRow, hashedText, linkHash, whyBroken } from './audit-chain.ts'
 import { type AuditFilter, auditRows } from './audit-list.ts'
 import { insertRows } from './insert-rows.ts'
 import { setMeta } from './meta.ts'
@@ -19,9 +19,23 @@ export interface AuditEntry {
   readonly object: string
   /** Never a secret. */
   readonly detail?: object
+  /** In the place of `detail`, where there are many: made before the transaction that others wait for. */
+  readonly text?: AuditText
 }
 
-export interface AuditRecord extends Required<AuditEntry> {
+/** What of a record is the same wherever in the chain it comes to stand. */
+export interface AuditText {
+  /** JSON. */
+  readonly detail: string
+  readonly hashed: string
+}
+
+export function auditText({ action, object, detail = {} }: Omit<AuditEntry, 'actor' | 'text'>): AuditText {
+  const text = JSON.stringify(detail)
+  return { detail: text, hashed: hashedText({ action, object, detail: text }) }
+}
+
+export interface AuditRecord extends Required<Omit<AuditEntry, 'text'>> {
   /** 1, 2, 3… without gaps. */
   readonly seq: number
   readonly timeMs: number
@@ -80,10 +94,12 @@ export class Audit {
     return this.#scope.atomically(async ({ db, clock }) => {
       let end = (await readEnd(db, HEAD)) ?? CHAIN_START
       const all: ChainRow[] = []
-      for (const { actor, action, object, detail } of entries) {
-        const said = { actor, action, object, detail: JSON.stringify(detail ?? {}) }
+      for (const entry of entries) {
+        const { actor, action, object } = entry
+        const { detail, hashed } = entry.text ?? auditText(entry)
+        const said = { actor, action, object, detail }
         const row = { seq: end.seq + 1, timeMs: clock.nowMs(), ...said, prevHash: end.hash }
-        end = { seq: row.seq, hash: hashOf(row) }
+        end = { seq: row.seq, hash: linkHash(row, hashed) }
         all.push({ ...row, hash: end.hash })
         if (turnIsOver()) await nextTurn()
       }

@@ -1,34 +1,59 @@
-import type { CompiledQuery } from 'kysely'
+/**
+ * One statement run for part after part of many rows. It is made once: that takes longer than running it.
+ *
+ * @module
+ */
+import type { CompiledQuery, QueryResult } from 'kysely'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
+import { inList } from './page.ts'
 import type { Scope } from './scope.ts'
 
 /** Rows to a statement. */
-const ROWS = 32
+const ROWS = 64
+
+interface Part<Item, Row> {
+  readonly some: readonly Item[]
+  readonly rows: Row[]
+}
 
 /**
- * Inserts rows with one statement for each part of them. The statement is made once: that takes longer than running it.
+ * Inserts rows with one statement for each part of them.
  *
  * @param rows All with the same fields in the same order, none absent.
  * @returns each part when it is written, with a turn for others between.
  */
-export async function* insertRows<Row extends object>(
+export function insertRows<Row extends object>(
   db: Scope['db'],
   rows: readonly Row[],
   insert: (some: readonly Row[]) => { compile(): CompiledQuery },
-): AsyncGenerator<readonly Row[]> {
-  let whole: CompiledQuery | undefined
-  for (const some of inParts(rows)) {
-    if (whole === undefined || some.length < ROWS) whole = insert(some).compile()
-    const parameters = some.flatMap((row): unknown[] => Object.values(row))
-    if (parameters.length !== whole.parameters.length)
-      throw new TypeError('rows of one statement differ in their fields')
-    await db.executeQuery({ ...whole, parameters })
-    yield some
-    if (turnIsOver()) await nextTurn()
-  }
+): AsyncGenerator<Part<Row, unknown>> {
+  return inParts(db, rows, insert, (some) => some.flatMap((row): unknown[] => Object.values(row)))
 }
 
-/** As many as one statement takes. */
-export function* inParts<T>(all: readonly T[]): Generator<T[]> {
-  for (let at = 0; at < all.length; at += ROWS) yield all.slice(at, at + ROWS)
+/** The same of a statement that takes a list of ids, and of nothing else. @returns what it selects for each part. */
+export function forIds<Row>(
+  db: Scope['db'],
+  ids: readonly string[],
+  make: (some: readonly string[]) => { compile(): CompiledQuery<Row> },
+): AsyncGenerator<Part<string, Row>> {
+  return inParts(db, ids, (some) => make(inList(some)), inList)
+}
+
+async function* inParts<Item, Row>(
+  db: Scope['db'],
+  all: readonly Item[],
+  make: (some: readonly Item[]) => { compile(): CompiledQuery<Row> },
+  parametersOf: (some: readonly Item[]) => unknown[],
+): AsyncGenerator<Part<Item, Row>> {
+  let whole: CompiledQuery<Row> | undefined
+  for (let at = 0; at < all.length; at += ROWS) {
+    const some = all.slice(at, at + ROWS)
+    if (whole === undefined || some.length < ROWS) whole = make(some).compile()
+    const parameters = parametersOf(some)
+    if (parameters.length !== whole.parameters.length)
+      throw new TypeError('rows of one statement differ in their fields')
+    const { rows }: QueryResult<Row> = await db.executeQuery({ ...whole, parameters })
+    yield { some, rows }
+    if (turnIsOver()) await nextTurn()
+  }
 }

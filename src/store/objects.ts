@@ -210,12 +210,13 @@ export class Objects {
   async writeAll(some: readonly ResolvedObject[]): Promise<number[]> {
     return this.#scope.atomically(async (scope) => {
       const nowMs = scope.clock.nowMs()
-      const rows = some.map(({ kind, id, name, spec, before }) => ({
-        ...{ kind, id, name, version: (before?.version ?? 0) + 1, spec: JSON.stringify(spec) },
-        ...{ createdMs: before?.createdMs ?? nowMs, updatedMs: nowMs },
-      }))
-      const changed = some.filter(({ before }) => before !== undefined)
-      await writeRows(scope, rows, new Set(changed.map(({ id }) => id)))
+      const rows = some.map(({ kind, id, name, spec, before }) => {
+        const version = (before?.version ?? 0) + 1
+        return { kind, id, name, version, spec, createdMs: before?.createdMs ?? nowMs, updatedMs: nowMs }
+      })
+      const changed = some.filter(({ before }) => before !== undefined).map(({ id }) => id)
+      const uses = some.flatMap((one) => one.uses)
+      await writeRows(scope, rows, changed, uses)
       for (const { kind, id } of some) if (kind === 'user') scope.publish('identity', { kind, id })
       return rows.map(({ version }) => version)
     })
@@ -255,7 +256,9 @@ export interface ResolvedObject {
   readonly kind: ObjectKind
   readonly id: string
   readonly name: string
-  readonly spec: object
+  /** JSON. */
+  readonly spec: string
+  readonly uses: readonly Tables['reference'][]
   /** Of the one that it takes the place of. */
   readonly before?: { readonly version: number; readonly createdMs: number }
 }

@@ -3,20 +3,13 @@ import { InvalidFault } from '../../api/invalid.ts'
 import type { ObjectKind, ObjectSpecs } from '../../api/kinds.ts'
 import { Fault } from '../../base/faults.ts'
 import { nextTurn, turnIsOver } from '../../base/slices.ts'
-import type { AuditEntry } from '../../store/audit.ts'
 import type { ResolvedObject } from '../../store/objects.ts'
 import type { SignedIn } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
 import { declare, retract } from '../declare.ts'
-import { diff } from '../diff.ts'
 import type { Prepared } from './execute.ts'
 import type { Step } from './plan.ts'
-import type { Planned } from './planned.ts'
-
-/** As many are written together. */
-const AT_ONCE = 512
-
-type Entry = Omit<AuditEntry, 'actor'>
+import type { Entry, Planned } from './planned.ts'
 
 /** Does the steps of a plan in their order: what needs only to be written many at a time, the others one by one. */
 export class ApplySteps {
@@ -56,17 +49,17 @@ export class ApplySteps {
 
   async #step(step: Step): Promise<{ id?: string; signedOut?: readonly SignedIn[] }> {
     const { action, kind, id } = step
+    const audit = this.#planned.audit.get(step)
     if (action === 'unchanged') return { id }
     if (action === 'delete') {
-      if (kind !== this.#deletes[0]?.kind || this.#deletes.length >= AT_ONCE) await this.#flush()
+      if (kind !== this.#deletes[0]?.kind) await this.#flush()
       this.#deletes.push(step)
       return { id }
     }
     const simple = this.#planned.simple.get(step)
-    if (simple === undefined) return this.#alone(step)
-    if (this.#writes.length >= AT_ONCE) await this.#flush()
+    if (simple === undefined || audit === undefined) return this.#alone(step)
     this.#writes.push(simple)
-    this.#audit.push(entryOf(step, simple, this.#planned))
+    this.#audit.push(audit)
     return { id: simple.id }
   }
 
@@ -95,23 +88,12 @@ export class ApplySteps {
     const ids = deletes.map(({ id }) => id!)
     const isEdge = first.kind === 'edge'
     if (!isEdge && (await this.#tx.objects.deleteAll(first.kind, ids)).size === 0) {
-      for (const { kind, id, name } of deletes) {
-        const was = this.#planned.present.get(id!)!.spec
-        this.#audit.push({ action: `${kind}.delete`, object: `${kind} ${id}`, detail: { name, was } })
-      }
+      for (const step of deletes) this.#audit.push(this.#planned.audit.get(step)!)
       return
     }
     // One by one: the first that cannot go says what refers to it.
     for (const { kind, id } of deletes) this.#audit.push(await retract(this.#tx, kind, id!))
   }
-}
-
-/** As declare says it. */
-function entryOf({ kind, name }: Step, { id, spec, before }: ResolvedObject, { present }: Planned): Entry {
-  const was = before === undefined ? undefined : { name, ...present.get(id)!.spec }
-  const changes = diff(was, { name, ...spec })
-  const action = `${kind}.${before === undefined ? 'create' : 'update'}`
-  return { action, object: `${kind} ${id}`, detail: { name, changes } }
 }
 
 /** Pointers into one object become pointers into the request. */

@@ -5,21 +5,25 @@
  * @module
  */
 import { type Kind, OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
-import { mapReferences } from '../../api/references.ts'
+import { mapReferences, referencesOf } from '../../api/references.ts'
 import { newId } from '../../base/ids.ts'
 import { inSlices, nextTurn, turnIsOver } from '../../base/slices.ts'
+import { type AuditEntry, auditText } from '../../store/audit.ts'
 import type { ResolvedObject, StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
+import { diff } from '../diff.ts'
 import { latestObjects, readObjects } from '../kept-objects.ts'
 import type { Prepared } from './execute.ts'
 import { plan, type Step } from './plan.ts'
 
+export type Entry = Omit<AuditEntry, 'actor'>
+
 export interface Planned {
   readonly steps: readonly Step[]
-  /** What is stored, by id. */
-  readonly present: ReadonlyMap<string, StoredObject>
   /** What those steps write that need nothing but to be written; without those that must be done one by one. */
   readonly simple: ReadonlyMap<Step, ResolvedObject>
+  /** What is said of those, and of deletions. */
+  readonly audit: ReadonlyMap<Step, Entry>
   /** In the log of changes. */
   readonly mark: number
   /** Devices and connectors that are referred to. */
@@ -44,19 +48,20 @@ export async function planNow(tx: Repositories, prepared: Prepared, prune: boole
     if (turnIsOver()) await nextTurn()
   }
   const simple = new Map<Step, ResolvedObject>()
+  const audit = new Map<Step, Entry>()
   const used = new Set<string>()
   for (const step of steps) {
     if (turnIsOver()) await nextTurn()
-    const one = resolved(step, prepared, present, meant)
+    const before = step.id === undefined ? undefined : present.get(step.id)
+    if (step.action === 'delete') audit.set(step, deletion(step, before))
+    const one = resolved(step, prepared, before, meant)
     if (one === undefined) continue
-    simple.set(step, one)
-    meant.add(one)
-    mapReferences(one.kind, one.spec, ({ value, kind }) => {
-      if (!Object.hasOwn(OBJECT_KINDS, kind)) used.add(value)
-      return value
-    })
+    simple.set(step, one.object)
+    audit.set(step, one.audit)
+    meant.add(one.object)
+    for (const { toKind, toId } of one.object.uses) if (!Object.hasOwn(OBJECT_KINDS, toKind)) used.add(toId)
   }
-  return { steps, present, simple, mark, others: used }
+  return { steps, simple, audit, mark, others: used }
 }
 
 /** Whether nothing that the plan rests on has changed since. */
@@ -108,9 +113,9 @@ class Meanings {
 function resolved(
   { action, kind, name, id, document }: Step,
   { declared, passwords }: Prepared,
-  present: ReadonlyMap<string, StoredObject>,
+  before: StoredObject | undefined,
   meant: Meanings,
-): ResolvedObject | undefined {
+): { readonly object: ResolvedObject; readonly audit: Entry } | undefined {
   if ((action !== 'create' && action !== 'update') || document === undefined) return undefined
   const { spec } = declared[document]!
   if (passwords.has(document) || hasEffects(kind, spec)) return undefined
@@ -121,8 +126,23 @@ function resolved(
     return found ?? value
   })
   if (leadsNowhere) return undefined
-  const before = id === undefined ? undefined : present.get(id)
-  return { kind, id: id ?? newId(OBJECT_KINDS[kind].prefix), name, spec: known, before }
+  const fromId = id ?? newId(OBJECT_KINDS[kind].prefix)
+  const to = new Map(referencesOf(kind, known).map((one) => [one.value, one.kind]))
+  const uses = [...to].map(([toId, toKind]) => ({ fromKind: kind, fromId, toKind, toId }))
+  const object = { kind, id: fromId, name, spec: JSON.stringify(known), uses, before }
+  return { object, audit: entry(object, before && { name, ...before.spec }, { name, ...known }) }
+}
+
+/** As declare says it. */
+function entry({ kind, id, name }: Named, was: object | undefined, is: object): Entry {
+  const about = { action: `${kind}.${was === undefined ? 'create' : 'update'}`, object: `${kind} ${id}` }
+  return { ...about, text: auditText({ ...about, detail: { name, changes: diff(was, is) } }) }
+}
+
+/** As retract says it. */
+function deletion({ kind, id, name }: Step, before: StoredObject | undefined): Entry {
+  const about = { action: `${kind}.delete`, object: `${kind} ${id}` }
+  return { ...about, text: auditText({ ...about, detail: { name, was: before?.spec } }) }
 }
 
 /** An edge has an identity; a user who is disabled is signed out; facts of a rule must have the type of their values. */
