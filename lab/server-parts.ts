@@ -9,13 +9,8 @@ export function signalServer(lab: Lab, signal: NodeJS.Signals): void {
   lab.server.signal(signal)
 }
 
-/** One of its parts alone. */
-export function signalPart(lab: Lab, which: Part, signal: NodeJS.Signals): void {
-  process.kill(partOf(lab, which), signal)
-}
-
-/** Its process: the one that was started last. */
-export function partOf({ server }: Lab, which: Part): number {
+/** One of its parts alone: the one that was started last. */
+export function signalPart({ server }: Lab, which: Part, signal: NodeJS.Signals): void {
   const started = server.lines().findLast(({ event, part }) => event === 'part.started' && part === which)
-  return Number(started!.pid)
+  process.kill(Number(started!.pid), signal)
 }

@@ -1,6 +1,5 @@
 import net from 'node:net'
 import path from 'node:path'
-import { Fault } from '../base/faults.ts'
 import {
   CONTROL_SOCKET,
   type ControlAnswer,
@@ -22,7 +21,7 @@ export interface Called {
  *
  * @param signal Gives up while the daemon has not answered: an application may let it wait.
  * @returns `undefined` if none runs.
- * @throws {Fault} LOCAL_REQUEST_REFUSED if what answers is not one; DAEMON_DOWN if it says nothing.
+ * @throws {Fault} LOCAL_REQUEST_REFUSED if what answers is not one.
  */
 export async function openDaemon(
   stateDir: string,
@@ -45,12 +44,7 @@ export async function openDaemon(
     return { answer: await readLine(socket, controlAnswer), socket }
   } catch (error) {
     socket.destroy()
-    if (socket.bytesRead > 0 || signal?.aborted) throw error
-    const detail = 'the client took the connection and ended it without a byte'
-    throw new Fault('DAEMON_DOWN', `${detail}: it is stopping, or has no file descriptor left`, {
-      cause: error,
-      hop: 'client',
-    })
+    throw error
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }

@@ -129,6 +129,37 @@ test('a cached policy is read again only after a change, and never older than wh
   assert.equal(a.version, await store.policyVersion())
 })
 
+test('whoever changes policy is answered when the new one decides; until then the one before is in effect', async () => {
+  await using store = await withWiki()
+  const { promise: go, resolve: goOn } = Promise.withResolvers<void>()
+  let held: Promise<void> | undefined
+  const slow = Object.create(store, {
+    reading: {
+      value: async (work: Parameters<Store['reading']>[0]) => {
+        await held
+        return store.reading(work)
+      },
+    },
+  }) as Store
+  const policy = cachedPolicy(slow, silentLog)
+  const first = await policy()
+  held = go
+  const durable = new Promise<void>((seen) => store.bus.subscribe('policy', () => seen()))
+  let answered = false
+  const changed = put(store, 'segment', 'more', { domains: ['more.example'], tcp: ['80'] }).then(() => {
+    answered = true
+  })
+  await durable
+  assert.equal(await policy.inEffect(), first)
+  assert.equal(await store.transaction((tx) => policy.inEffect(tx)), first)
+  assert.equal((await store.transaction((tx) => policy(tx))).segments.length, 2)
+  assert.equal(answered, false)
+  goOn()
+  await changed
+  assert.equal((await policy.inEffect()).segments.length, 2)
+  assert.equal(policy.latest(), await policy())
+})
+
 test('a reading that fails as a whole does not take the place of the policy that decides; a store that fails is told', async () => {
   await using store = await withWiki()
   const errors: string[] = []
@@ -136,10 +167,11 @@ test('a reading that fails as a whole does not take the place of the policy that
   let broken: Error | undefined
   const failing = {
     policyVersion: () => store.policyVersion(),
+    takenUp: () => {},
     reading: (work: Parameters<Store['reading']>[0]) =>
       broken === undefined ? store.reading(work) : Promise.reject(broken),
   }
-  const policy = cachedPolicy(failing as Store, log as typeof silentLog)
+  const policy = cachedPolicy(failing as unknown as Store, log as typeof silentLog)
   const first = await policy()
   await put(store, 'segment', 'more', { domains: ['more.example'], tcp: ['80'] })
   broken = new TypeError('a defect in reading')
@@ -149,6 +181,7 @@ test('a reading that fails as a whole does not take the place of the policy that
   await put(store, 'segment', 'third', { domains: ['third.example'], tcp: ['80'] })
   broken = new Fault('STORE_FAILED', 'disk I/O error')
   await assert.rejects(policy(), { code: 'STORE_FAILED' })
+  await assert.rejects(policy.inEffect(), { code: 'STORE_FAILED' }, 'none is being made')
   broken = undefined
   assert.equal((await policy()).segments.length, 3)
 })

@@ -60,11 +60,22 @@ const RETRY_MS = 10_000
  * answer is stored. To be asked before that transaction writes anything; the answer is the very object of before if
  * nothing has changed.
  */
-export type PolicyNow = (tx?: Repositories) => Promise<PolicySnapshot>
+export interface PolicyNow {
+  (tx?: Repositories): Promise<PolicySnapshot>
+  /**
+   * The same without waiting for one that is being made: until then the one before decides. Its writer has not been
+   * answered yet; what is given by the one before must be found by the look at live grants, which begins with the new
+   * one: so ask `latest` last.
+   */
+  inEffect(tx?: Repositories): Promise<PolicySnapshot>
+  /** The one in effect at this very moment. */
+  latest(): PolicySnapshot | undefined
+}
 
 /**
- * A snapshot that is read again only when the policy has changed. One that cannot be read never takes the place of
- * one that can: it is said, and the last one stands until the next change, or the next try.
+ * A snapshot that is read again only when the policy has changed: as soon as that is durable, and whoever changed it is
+ * answered when it is read. One that cannot be read never takes the place of one that can: it is said, and the last one
+ * stands until the next change, or the next try.
  *
  * @throws {Fault} STORE_FAILED; whatever the reading threw while there is none yet.
  */
@@ -72,6 +83,8 @@ export function cachedPolicy(store: Store, log: Log): PolicyNow {
   let last: PolicyReading | undefined
   let loading: Promise<PolicySnapshot> | undefined
   let failed: { readonly version: number; readonly untilMs: number } | undefined
+  /** Changes of this process that are durable, and whose writers wait for what is made of them. */
+  let unanswered = 0
   const load = async (version: number, tx?: Repositories): Promise<PolicySnapshot> => {
     const before = last
     try {
@@ -90,22 +103,42 @@ export function cachedPolicy(store: Store, log: Log): PolicyNow {
       return before.policy
     }
   }
-  return async (tx) => {
+  /** Nothing where it is to be read anew. */
+  const known = (version: number): PolicySnapshot | undefined => {
+    const policy = last?.policy
+    const stands = failed?.version === version && performance.now() < failed.untilMs
+    return policy?.version === version || stands ? policy : undefined
+  }
+  const now = async (tx?: Repositories): Promise<PolicySnapshot> => {
     const version = await (tx ?? store).policyVersion()
-    const cached = last?.policy
-    if (cached?.version === version) return cached
-    if (cached !== undefined && failed?.version === version && performance.now() < failed.untilMs)
-      return cached
-    if (tx === undefined) {
+    // A transaction must not wait for a load under way, which waits for its own.
+    if (tx !== undefined) return known(version) ?? load(version, tx)
+    for (;;) {
+      const policy = known(version)
+      if (policy !== undefined) return policy
       loading ??= load(version).finally(() => {
         loading = undefined
       })
+      const loaded = await loading
+      // The load under way may have begun before the change that was just seen.
+      if (loaded.version >= version || failed?.version === version) return loaded
     }
-    // A transaction must not wait for a load under way, which waits for its own.
-    const loaded = await (tx === undefined ? loading! : load(version, tx))
-    // The load under way may have begun before the change that was just seen.
-    return loaded.version >= version || failed?.version === version ? loaded : load(version)
   }
+  const inEffect = async (tx?: Repositories): Promise<PolicySnapshot> => {
+    const version = await (tx ?? store).policyVersion()
+    const policy = last?.policy
+    return policy !== undefined && (policy.version === version || unanswered > 0) ? policy : now(tx)
+  }
+  store.takenUp(async () => {
+    if (last === undefined) return // Nobody has asked yet.
+    unanswered++
+    try {
+      await now()
+    } finally {
+      unanswered--
+    }
+  })
+  return Object.assign(now, { inEffect, latest: () => last?.policy })
 }
 
 /** Once for each object, however often policy changes. */

@@ -36,8 +36,6 @@ export interface Report {
   readonly checks: readonly CheckLine[]
   /** What works, and is slow: `TLS to the edge, against the pin: 6.2 s`. */
   readonly slow?: readonly string[]
-  /** Of `unknown`: the first look that matters and was not possible, and why. */
-  readonly blind?: string
 }
 
 export interface CheckLine {
@@ -68,25 +66,20 @@ export function reportOf(
   o: { run: string; role: PatientRole; startedMs: number; durationMs: number },
 ): Report {
   const judged = new Set(judgements.map(({ check }) => check))
-  const unseen = judgements.find(isBlind)
   const blind =
-    unseen !== undefined || !judged.has(o.role === 'edge' || o.role === 'server' ? 'listening' : 'edge-tls')
-  const outcome = roots.length > 0 ? 'fault' : blind ? 'unknown' : 'healthy'
+    judgements.some(
+      ({ check, verdict }) => verdict.is === 'unknown' && (verdict.blind || ESSENTIAL.has(check)),
+    ) || !judged.has(o.role === 'edge' || o.role === 'server' ? 'listening' : 'edge-tls')
   return {
     run: o.run,
     role: o.role,
     at: rfc3339(o.startedMs),
     durationMs: Math.round(o.durationMs),
-    outcome,
+    outcome: roots.length > 0 ? 'fault' : blind ? 'unknown' : 'healthy',
     findings: roots.map(findingOf),
     checks: judgements.map(lineOf),
     slow: slowOf(judgements),
-    blind: outcome === 'unknown' && unseen !== undefined ? textOf(unseen.verdict) : undefined,
   }
-}
-
-function isBlind({ check, verdict }: Judgement): boolean {
-  return verdict.is === 'unknown' && (verdict.blind === true || ESSENTIAL.has(check))
 }
 
 function slowOf(judgements: readonly Judgement[]): string[] | undefined {
@@ -141,11 +134,10 @@ export function headline({
   findings,
   role,
   slow,
-  blind,
-}: Pick<Report, 'outcome' | 'findings' | 'role' | 'slow' | 'blind'>): string {
+}: Pick<Report, 'outcome' | 'findings' | 'role' | 'slow'>): string {
   const [root] = findings
   if (root !== undefined) return `${root.hop} ${root.code}: ${root.cause}`
   const but = slow === undefined ? '' : `; slow: ${slow.join('; ')}`
   if (outcome === 'healthy') return `healthy: every hop that this ${role} can see works${but}`
-  return `unknown: nothing failed, but not everything could be looked at${blind === undefined ? '' : `: ${blind}`}${but}`
+  return `unknown: nothing failed, but not everything could be looked at${but}`
 }

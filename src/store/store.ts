@@ -75,6 +75,8 @@ export interface Store extends Repositories, AsyncDisposable {
    * It can write nothing.
    */
   reading<T>(work: (tx: Repositories) => Promise<T>): Promise<T>
+  /** Whoever changes policy is answered when this has ended, too: what decides has then taken it up. */
+  takenUp(work: () => Promise<void>): void
   /**
    * Writes, at most every two seconds: whoever only asks whether it could must not keep the disk busy.
    *
@@ -108,17 +110,23 @@ export async function openStore({
   }
   const inside = new AsyncLocalStorage<{ open: boolean }>()
   const changes = new ChangeLog()
+  const takingUp: (() => Promise<void>)[] = []
 
   async function atomically<T>(work: (scope: Scope) => Promise<T>, urgency?: Urgency): Promise<T> {
     await lock.take(urgency)
+    let done: { readonly result: T; readonly takenUp: Promise<unknown> | undefined }
     try {
-      return await locked(work)
+      done = await locked(work)
     } finally {
       lock.give()
     }
+    await done.takenUp
+    return done.result
   }
 
-  async function locked<T>(work: (scope: Scope) => Promise<T>): Promise<T> {
+  async function locked<T>(
+    work: (scope: Scope) => Promise<T>,
+  ): Promise<{ readonly result: T; readonly takenUp: Promise<unknown> | undefined }> {
     const mark = { open: true }
     const after: (() => void)[] = []
     const changed = new Map<string, Kind>()
@@ -159,8 +167,10 @@ export async function openStore({
     )
     isDurable(true)
     changes.trim()
+    // What fails in it fails for whoever decides, and says so there: this is durable.
+    const takenUp = policy ? Promise.allSettled(takingUp.map((begin) => begin())) : undefined
     for (const publish of after) publish()
-    return result
+    return { result, takenUp }
   }
 
   const root: Scope = {
@@ -192,6 +202,7 @@ export async function openStore({
       return sessions
     },
     bus,
+    takenUp: (work) => void takingUp.push(work),
     proveWritable: recently(PROOF_MS, () =>
       atomically(({ db: trx }) => setMeta(trx, 'proved_ms', `${clock.nowMs()}`)),
     ),

@@ -137,7 +137,7 @@ export class Clients {
     { port, protocol }: Authorize,
   ): Promise<FaultMessage[] | undefined> {
     const { policy, presence, clock } = this.#deps
-    const now = await policy()
+    const now = await policy.inEffect()
     const nowMs = clock.nowMs()
     const notes = now.members(now.connectorGroupsOf(segment)).flatMap(({ id, name }) => {
       const told = presence.applications.about(id, { host, port, protocol }, nowMs)
@@ -168,7 +168,7 @@ export class Clients {
   async #requireGrant(client: Connected, connector: string): Promise<void> {
     const { live, store, clock, policy } = this.#deps
     const { id } = client.peer.identity
-    const now = await policy()
+    const now = await policy.inEffect()
     const device = await store.devices.byId(id)
     const holder = { device, nowMs: clock.nowMs() }
     for (const grant of live.between(id, connector, holder.nowMs)) {

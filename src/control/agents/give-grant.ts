@@ -44,49 +44,45 @@ export interface Given {
 }
 
 /**
- * Decides, and keeps the grant in a transaction that first looks whether policy is still the one that decided. Where it
- * has changed, it is decided anew: once outside of the transaction, so that nobody who writes waits while a new policy is
- * read, and then right there, so that policy may change however often. Whatever takes a permission away comes either
- * before, and is seen, or behind, and finds the grant among the live ones.
+ * Decides, and keeps the grant in a transaction that first looks whether what decided is still in effect, and decides anew
+ * where it is not. Nobody waits for a policy that is being made: the one before gives grants until it takes effect, and then
+ * all that were given are looked at. So a permission that is taken away either is seen, or finds the grant among the live ones.
  *
  * @throws {Fault} why not.
  */
 export async function giveGrant(deps: GiveGrantDeps, client: Connected, asked: Authorize): Promise<Given> {
-  const question = { client, asked, startUs: deps.clock.monotonicUs() }
-  return (await attempt(deps, question, 'first')) ?? (await attempt(deps, question, 'last'))!
-}
-
-interface Question {
-  readonly client: Connected
-  readonly asked: Authorize
-  readonly startUs: number
-}
-
-/** @returns nothing where policy has changed and there is another attempt. */
-async function attempt(
-  deps: GiveGrantDeps,
-  question: Question,
-  which: 'first' | 'last',
-): Promise<Given | undefined> {
   const { store, policy, live, clock } = deps
-  const before = await policy()
+  const question = { client, asked, startUs: clock.monotonicUs() }
+  const before = await policy.inEffect()
   const early = await decided(deps, before, store, question)
   let added: string | undefined
   try {
     return await store.transaction(async (tx) => {
-      if (which === 'first' && (await tx.policyVersion()) !== before.version) return undefined
-      const now = await policy(tx)
-      const still = now === before && minuteOf(clock.nowMs()) === early.minute
-      const given = still ? early : await decided(deps, now, tx, question)
-      await keepGrant(tx, given.made)
-      live.add(given.made.live) // before it is durable: the next change must find it there
+      let given: Given
+      let now: PolicySnapshot
+      do {
+        now = await policy.inEffect(tx)
+        // A version that is not in effect yet may be about the device itself, which is looked at as it is.
+        const still = now === before && now.version === (await tx.policyVersion())
+        given =
+          still && minuteOf(clock.nowMs()) === early.minute ? early : await decided(deps, now, tx, question)
+      } while (policy.latest() !== now)
+      // At once, and before it is durable: the look at live grants that comes with the next policy must find it there.
+      live.add(given.made.live)
       added = given.made.live.id
+      await keepGrant(tx, given.made)
       return given
     })
   } catch (error) {
     if (added !== undefined) live.remove(added)
     throw error
   }
+}
+
+interface Question {
+  readonly client: Connected
+  readonly asked: Authorize
+  readonly startUs: number
 }
 
 /** @param from The store, or the transaction that is open: nobody is waited for in one. */

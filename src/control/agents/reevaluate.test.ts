@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
+import type { Repositories } from '../../store/store.ts'
 import type { AgentMessage } from '../../wire/control.ts'
 import { lintEverything } from '../lint/warnings.ts'
 import { Clients } from './clients.ts'
@@ -104,7 +105,8 @@ test('what is given while grants are looked at is not taken back by the policy o
   await w.store.objects.delete('access-rule', deny.id)
   assert.equal(await w.ask(443), 'web')
   // As a look that began before, and comes to this grant only now.
-  await reevaluate({ ...w.parts, policy: async (tx) => (tx === undefined ? before : w.parts.policy(tx)) })
+  const late = async (tx?: Repositories) => (tx === undefined ? before : w.parts.policy(tx))
+  await reevaluate({ ...w.parts, policy: Object.assign(late, w.parts.policy) })
   assert.ok(!w.connector.sent.some(({ type }) => type === 'revoke'))
   assert.equal([...w.parts.live.at(Date.now())].length, 1)
 })

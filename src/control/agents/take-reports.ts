@@ -15,7 +15,7 @@ import type { RefusedReport } from '../../store/session-merge.ts'
 import type { ReportedSession } from '../../store/session-record.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, ControlMessage, SessionReport } from '../../wire/control.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
+import type { PolicyNow } from '../snapshot.ts'
 import type { Traces } from '../trace/traces.ts'
 import type { Edges } from './edges.ts'
 import type { LiveGrants } from './live-grants.ts'
@@ -29,7 +29,7 @@ export interface TakeReportsDeps {
   readonly live: LiveGrants
   readonly presence: Presence
   readonly traces: Traces
-  readonly policy: () => Promise<PolicySnapshot>
+  readonly policy: Pick<PolicyNow, 'inEffect'>
   readonly edges: Edges
   /** Sessions that were granted and did not reach their application. */
   readonly unreached: CountedLines
@@ -101,7 +101,7 @@ async function grantsOf(
   { store, live, presence, policy }: TakeReportsDeps,
   reports: readonly SessionReport[],
 ): Promise<Map<string, GrantFacts>> {
-  const snapshot = await policy()
+  const snapshot = await policy.inEffect()
   const found = new Map<string, GrantFacts>()
   const ended = new Set<string>()
   const add = (issued: IssuedGrant) => found.set(issued.id, factsOfGrant(issued, snapshot, presence))

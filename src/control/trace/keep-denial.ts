@@ -2,13 +2,13 @@ import { type Clock, rfc3339 } from '../../base/clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, FaultMessage } from '../../wire/control.ts'
 import type { Connected } from '../agents/presence.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
+import type { PolicyNow } from '../snapshot.ts'
 import type { Refusal } from './refusals.ts'
 
 export interface KeepDeps {
   readonly store: Store
   readonly clock: Clock
-  readonly policy: () => Promise<PolicySnapshot>
+  readonly policy: Pick<PolicyNow, 'inEffect'>
 }
 
 /** Keeps what was refused, with the names of today: objects may be gone when somebody asks. In the audit log, too. */
@@ -24,7 +24,7 @@ export async function keepDenial(
 ): Promise<void> {
   const { host, port, protocol } = o.asked
   const deviceId = client.peer.identity.id
-  const { users } = await policy()
+  const { users } = await policy.inEffect()
   await store.transaction(async (tx) => {
     const device = await tx.devices.byId(deviceId)
     const userId = device?.userId ?? client.device?.userId

@@ -24,7 +24,6 @@ export const appSession: Check = check({
     'edge-tcp',
     'edge-tls',
     'clock',
-    'descriptors',
     'control',
   ],
   judge: ({ session, identity }, facts) => {
