@@ -102,7 +102,10 @@ test('login, connect, run, status, doctor and bundle: the variable, and the flag
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     try {
-      await saidOf(child, /client\.listening/)
+      await saidOf(
+        child,
+        /"msg":"Client \S+ is listening; programs that speak SOCKS are told a number, backstitch client status says it in words"/,
+      )
       assert.match((await run(mine, 'client', 'status')).text, /^client /m)
       assert.match((await run(mine, 'status')).text, /^client /m)
       assert.match((await run(empty, 'client', '--state', mine, 'status')).text, /^client /m)

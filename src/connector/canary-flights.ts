@@ -5,7 +5,7 @@ import type { Credentials } from '../link/credentials.ts'
 import type { Egress } from '../link/egress.ts'
 import type { RawPhase } from '../link/raw-phase.ts'
 import type { PipeTicket } from '../wire/control.ts'
-import { type CanaryOptions, flyCanary } from './canary.ts'
+import { type CanaryOptions, type CanaryResult, flyCanary } from './canary.ts'
 import { watchCanary } from './canary-watch.ts'
 import type { Progress } from './progress.ts'
 
@@ -44,9 +44,8 @@ export class CanaryFlights {
         onHealthy: (result) => {
           progress.pass(6, { ...result })
           log.debug({ event: 'canary.passed', ...result }, 'Canary came through')
-          const tookMs = Math.round((result.handoverUs + result.innerTlsUs + result.pingUs) / 1000)
-          if (tookMs >= SLOW_MS)
-            log.warn({ event: 'canary.slow', tookMs, ...result }, `Canary came through slowly: ${tookMs} ms`)
+          const slow = slowText(result)
+          if (slow !== undefined) log.warn({ event: 'canary.slow', ...result }, slow)
           onHealth(true)
         },
         onUnhealthy: (fault) => {
@@ -65,4 +64,12 @@ export class CanaryFlights {
   stop(): void {
     this.#flying?.abort()
   }
+}
+
+/** Of one that came through and took its time: which part of the way took it. */
+export function slowText({ handoverUs, innerTlsUs, pingUs }: CanaryResult): string | undefined {
+  const totalUs = handoverUs + innerTlsUs + pingUs
+  if (totalUs < SLOW_MS * 1000) return undefined
+  const ms = (us: number) => `${Math.round(us / 1000)} ms`
+  return `Canary came through slowly: ${ms(totalUs)}; to the edge ${ms(handoverUs)}, end-to-end TLS ${ms(innerTlsUs)}, there and back ${ms(pingUs)}`
 }

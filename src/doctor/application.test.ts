@@ -323,3 +323,15 @@ async function listen(): Promise<net.Server> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
 }
+
+test('a TLS handshake of an application that ends well and late is said as slow, with its time', () => {
+  const slowOf = (tookMs: number) => {
+    const app = { ...HEALTHY, tls: { ...HEALTHY.tls!, tookMs } }
+    const { judgements } = diagnose(CHECKS, factsOf({ known: { app }, patient: { app: TARGET } }))
+    const verdict = judgements.find(({ check }) => check === 'app-tls')?.verdict
+    assert.equal(verdict?.is, 'pass')
+    return verdict.is === 'pass' ? verdict.slow : undefined
+  }
+  assert.equal(slowOf(5300), '5.3 s, the daemon waits 8 s')
+  assert.equal(slowOf(30), undefined)
+})

@@ -206,6 +206,7 @@ export function certificateOf(
               tls: {
                 ...{ names: leaf.names, subject: leaf.subject, fits },
                 validMs: [leaf.notBeforeMs, leaf.notAfterMs],
+                tookMs: tookMs(),
               },
             },
       )

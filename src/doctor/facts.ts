@@ -214,6 +214,8 @@ export interface AppFacts {
     readonly fits: boolean
     /** From when to when; none: not looked at. */
     readonly validMs?: readonly [from: number, to: number]
+    /** The handshake. */
+    readonly tookMs?: number
   }
   /** On a port where TLS is usual: why no certificate was seen. */
   readonly tlsUnseen?: string

@@ -66,3 +66,30 @@ for (const [code, proxied, how, fix, verify] of WAYS) {
     assert.match(said.verify.run, verify)
   })
 }
+
+test('TLS that is ended behind a proxy: its certificate, and the proxy to ask, in words', () => {
+  const [leaf] = factsOf({}).known.tls!.chain
+  const issuer = 'CN=Squid Inspection CA, O=Example'
+  const tls = {
+    ...factsOf({}).known.tls!,
+    chain: [{ ...leaf!, issuer, subject: 'CN=edge.example.com' }],
+    fault: faultOf('TLS_INTERCEPTED', 'the chain does not end in the pinned tenant CA'),
+  }
+  const without = ['answer', 'tcp', 'edgeName'] as const
+  const said = verdictOf({ known: { tls, egress: BEHIND }, without: [...without] })
+  assert.equal(said.fault, 'TLS_INTERCEPTED')
+  assert.match(
+    said.cause,
+    /^The proxy 10\.20\.1\.8:8080, or something behind it, ends TLS and signs it again/,
+  )
+  assert.ok(said.seen.includes(`issuer=${issuer}`))
+  assert.ok(
+    said.seen.includes('the way leads through the proxy 10.20.1.8:8080, set in file /etc/backstitch/proxy'),
+  )
+  assert.match(
+    said.fix[0]!,
+    /^exempt edge\.example\.com:443 from TLS inspection on the proxy 10\.20\.1\.8:8080 in Squid$/,
+  )
+  const straight = verdictOf({ known: { tls }, without: ['answer'] })
+  assert.doesNotMatch([straight.cause, ...straight.seen, ...straight.fix].join(' '), /proxy/i)
+})

@@ -109,3 +109,23 @@ test('a certificate that has ended, or begins tomorrow, fails and says when', as
     assert.match(secured.text, words)
   }
 })
+
+test('a handshake that ends well and late is said as slow, with its time', { timeout: 20_000 }, async (t) => {
+  const secured = await tlsServer('wiki.internal')
+  await once(secured.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => secured.close())
+  const { port } = secured.address() as net.AddressInfo
+  /** Time that goes by is what is tested. */
+  const late = net.createServer((near) => {
+    const far = net.connect(port, '127.0.0.1')
+    setTimeout(() => near.pipe(far).pipe(near), 2200)
+    near.on('error', () => {}).on('close', () => far.destroy())
+    far.on('error', () => {}).on('close', () => near.destroy())
+  })
+  const [step] = await lookAtApp(await connected(t, late), { host: 'wiki.internal', port: 443 })
+  assert.equal(step.verdict, 'pass')
+  assert.match(
+    step.text,
+    /^TLSv1\.[23], its certificate has wiki\.internal; slow: its handshake took 2\.\d s$/,
+  )
+})

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
-import { PATIENCE_MS } from '../../base/patience.ts'
+import { PATIENCE_MS, SLOW_MS } from '../../base/patience.ts'
 import { visibleLine } from '../../base/visible-text.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import { isTlsPort } from '../../policy/tls-ports.ts'
@@ -113,7 +113,11 @@ function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
       }
       if (nameFits(secure, host)) {
         end([
-          { verdict: 'pass', us: tookUs(), text: `${protocol}, its certificate has ${host}` },
+          {
+            verdict: 'pass',
+            us: tookUs(),
+            text: `${protocol}, its certificate has ${host}${slowly(tookUs())}`,
+          },
           { verdict: 'pass', text: 'it answers' },
         ])
         return
@@ -124,6 +128,11 @@ function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
       end([failed(fault, tookUs()), { verdict: 'pass', text: 'it answers' }])
     })
   })
+}
+
+/** Where it is worth a word. */
+function slowly(us: number): string {
+  return us < SLOW_MS * 1000 ? '' : `; slow: its handshake took ${(us / 1_000_000).toFixed(1)} s`
 }
 
 function notValidNow({ notBeforeMs, notAfterMs }: PresentedCertificate, host: string): Fault | undefined {

@@ -282,7 +282,8 @@ export const appTls: Check = check({
     const until = tls.validMs && `until ${rfc3339(tls.validMs[1])}`
     if (tls.fits)
       return (
-        notNow(target, tls, nowMs, patient) ?? pass(['has', target.host, until].filter(Boolean).join(' '))
+        notNow(target, tls, nowMs, patient) ??
+        pass(['has', target.host, until].filter(Boolean).join(' '), slowly('applicationTls', tls.tookMs ?? 0))
       )
     // About the name alone: whether the chain is trusted is the affair of the programs that connect.
     const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkhost ${target.host}`

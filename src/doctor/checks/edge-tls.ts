@@ -4,6 +4,7 @@ import { type Check, check, type Failure, fail, type Judged, pass, unknown } fro
 import type { Facts, TlsFacts } from '../facts.ts'
 import { losesLong, secondTexts, stranger, whyDeclined } from './declined.ts'
 import { inspectionVendor } from './inspection-vendors.ts'
+import { proxyAt } from './proxy.ts'
 import {
   edgeText,
   gaveUpEarly,
@@ -110,7 +111,9 @@ function portal({ plain, chain }: TlsFacts, { patient }: Facts): Failure | undef
   })
 }
 
-function intercepted(tls: TlsFacts, { patient }: Facts, more: readonly string[] = []): Failure {
+function intercepted(tls: TlsFacts, facts: Facts, more: readonly string[] = []): Failure {
+  const { patient } = facts
+  const proxy = proxyAt(facts)
   const leaf = tls.chain[0]
   const vendor = tls.chain.map(({ issuer }) => inspectionVendor(issuer)).find((name) => name !== undefined)
   const edge = edgeText(patient)
@@ -125,11 +128,12 @@ function intercepted(tls: TlsFacts, { patient }: Facts, more: readonly string[] 
             `subject=${leaf.subject}`,
             `last of the chain: SHA-256 ${tls.chain.at(-1)!.sha256}`,
             `trusted by other programs of this machine: ${tls.trustedBySystem ? 'yes' : 'no'}`,
+            proxy === undefined ? '' : `the way leads through the proxy ${proxy.at}, set in ${proxy.source}`,
             ...more,
           ],
-    cause: `${whoResigns(tls, vendor)} The edge is pinned, so nothing was sent.`,
+    cause: `${whoResigns(tls, vendor, proxy?.at)} The edge is pinned, so nothing was sent.`,
     fix: [
-      `exempt ${edge} from TLS inspection${vendor ? ` in ${vendor}` : ` (issuer ${leaf?.issuer ?? 'unknown'})`}`,
+      `exempt ${edge} from TLS inspection${proxy === undefined ? '' : ` on the proxy ${proxy.at}`}${vendor ? ` in ${vendor}` : ` (issuer ${leaf?.issuer ?? 'unknown'})`}`,
     ],
     verify: verifyHealthy(patient), // by the pin: the edge of another tenant has an issuer of the same name
   })
@@ -153,7 +157,10 @@ function otherTenant({ fault, chain }: TlsFacts, { patient }: Facts): Failure {
   })
 }
 
-function whoResigns(tls: TlsFacts, vendor: string | undefined): string {
+function whoResigns(tls: TlsFacts, vendor: string | undefined, proxy: string | undefined): string {
+  // What is behind it looks the same from here: whoever runs it knows which of them it is.
+  if (proxy !== undefined)
+    return `The proxy ${proxy}, or something behind it, ends TLS and signs it again${vendor === undefined ? '' : ` (${vendor})`}.`
   if (vendor !== undefined) return `${vendor} on the way ends TLS and signs it again.`
   if (tls.trustedBySystem)
     return 'TLS is ended on the way and signed again by a CA that is installed on this machine.'

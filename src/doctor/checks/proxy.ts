@@ -46,6 +46,13 @@ export function proxyOf(egress: FactTable['egress'], { edge }: Patient, to: Edge
   return to === undefined ? egress.egress.proxy : egressFor(egress.egress, to)
 }
 
+/** Through which proxy the way leads, and who says so. */
+export function proxyAt({ known: { egress }, patient }: Facts): { at: string; source: string } | undefined {
+  const proxy = egress === undefined ? undefined : proxyOf(egress, patient)
+  if (proxy === undefined || egress === undefined || 'fault' in egress) return undefined
+  return { at: hostPort(proxy), source: egress.egress.source }
+}
+
 /** Does the way to the edge lead through a proxy? Not while that is unknown. */
 export function isProxied({ known: { egress }, patient }: Facts): boolean {
   return egress !== undefined && proxyOf(egress, patient) !== undefined
