@@ -37,15 +37,34 @@ test('timeline: a bar per step, each from where the one before ended, and what i
       'application  connect',
       'client       way and waiting',
       'user waited',
+      'measured by the server (polic',
     ],
   )
-  const starts = lines.slice(0, -1).map((line) => line.indexOf('█'))
+  const starts = lines.slice(0, -3).map((line) => line.indexOf('█'))
   assert.deepEqual(
     starts,
     starts.toSorted((a, b) => a - b),
   )
   assert.match(lines[1]!, / 4\.0 ms {2,}█{16}$/)
-  assert.match(lines.at(-1)!, /10 ms$/)
+  assert.match(lines.at(-3)!, /^client +way and waiting +1\.5 ms +between the steps$/)
+  assert.match(lines.at(-2)!, /10 ms$/)
+  assert.equal(
+    lines.at(-1),
+    'measured by the server (policy, selection), the device (ticket to TLS, and in all), the connector (resolve, connect), each by its own clock',
+  )
+})
+
+test('timeline: the order is that of the way, whatever order the record has', () => {
+  const { totalUs, ...times } = SESSION.times
+  const turned = Object.fromEntries(Object.entries(times).reverse())
+  assert.equal(timeline({ ...turned, totalUs }), timeline(SESSION.times))
+})
+
+test('timeline: steps that ran side by side are said to, and no bar leaves the page', () => {
+  const text = stripVTControlCharacters(timeline({ handoverUs: 9000, innerTlsUs: 9000, totalUs: 10_000 }))
+  assert.match(text, /^ +side by side +8\.0 ms +steps that did not wait for each other$/m)
+  for (const line of text.split('\n').filter((one) => one.includes('█')))
+    assert.ok(line.lastIndexOf('█') < 80)
 })
 
 test('timeline: a session in a tunnel that was open says so', () => {
@@ -63,6 +82,7 @@ test('timeline: measured steps that add up to more than the total do not break i
 test('describe session: who, where to, why it ended and what to do', () => {
   const text = stripVTControlCharacters(sessionText(SESSION))
   assert.match(text, /user +ann usr_1/)
+  assert.match(text, /^started +2026-11-21T01:42:14\.643Z, by the clock of the server$/m)
   assert.match(text, /destination +wiki\.internal:443\/tcp/)
   assert.match(text, /APP_RESET \(application\): The application reset the connection: ECONNRESET/)
   assert.match(text, /fix: Look at the log of the application/)

@@ -14,6 +14,12 @@ const STEPS: readonly { key: keyof SessionResource['times']; hop: Hop; name: str
   { key: 'dnsUs', hop: 'dns', name: 'resolve' },
   { key: 'connectUs', hop: 'application', name: 'connect' },
 ]
+/** By whose clock: the client's where both ends have it, as its user waited that long. */
+const MEASURED: readonly (readonly [by: string, keys: readonly (keyof SessionResource['times'])[]])[] = [
+  ['the server (policy, selection)', ['policyUs', 'selectionUs']],
+  ['the device (ticket to TLS, and in all)', ['ticketUs', 'handoverUs', 'innerTlsUs', 'totalUs']],
+  ['the connector (resolve, connect)', ['dnsUs', 'connectUs']],
+]
 const BAR_COLUMNS = 40
 
 /** A session for people: who, where to, by which way, a bar for every step of its set-up, and how it ended. */
@@ -33,7 +39,7 @@ export function sessionText(session: SessionResource): string {
     ['edge', labelled(names.edge, session.edge)],
     ['edge chosen', session.edgeBecause],
     ['pipe', session.pipe],
-    ['started', session.startedAt],
+    ['started', `${session.startedAt}, by the clock of the server`],
     ['ended', session.endedAt],
     ['bytes', `${bytesText(session.bytesUp)} up, ${bytesText(session.bytesDown)} down`],
     ['close', closeText(session)],
@@ -44,7 +50,10 @@ export function sessionText(session: SessionResource): string {
   return `${facts.join('\n')}\n\n${timeline(session.times)}`
 }
 
-/** The set-up, one bar per step from where the one before ended. */
+/**
+ * The set-up, one bar per step from where the one before ended. Each is a length of time that one hop has measured, so
+ * that clocks that differ move nothing; what nobody measured lies between the steps, and has no place to be drawn at.
+ */
 export function timeline(times: SessionResource['times']): string {
   const known = STEPS.filter(({ key }) => times[key] !== undefined)
   const sumUs = known.reduce((sum, { key }) => sum + times[key]!, 0)
@@ -58,9 +67,16 @@ export function timeline(times: SessionResource['times']): string {
   })
   if (times.totalUs !== undefined) {
     const restUs = times.totalUs - sumUs
-    if (restUs > 0) lines.push(row('client', 'way and waiting', restUs, bar(atUs, restUs, totalUs)))
+    if (restUs > 0) lines.push(row('client', 'way and waiting', restUs, style('dim', 'between the steps')))
+    if (restUs < 0)
+      lines.push(row('', 'side by side', -restUs, style('dim', 'steps that did not wait for each other')))
     lines.push(row('', 'user waited', times.totalUs, ''))
   }
+  const measured = MEASURED.flatMap(([by, keys]) =>
+    keys.some((key) => times[key] !== undefined) ? [by] : [],
+  )
+  if (measured.length > 0)
+    lines.push(style('dim', `measured by ${measured.join(', ')}, each by its own clock`))
   if (times.innerTlsUs === undefined)
     lines.push(style('dim', 'no handover: a tunnel to the connector was open'))
   return lines.join('\n')
