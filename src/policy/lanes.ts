@@ -49,6 +49,10 @@ const PRIVATE: Lane = { is: 'private' }
 
 /** Wildcards that cover a pattern and more, nearest first: of `a.b.example` `*.b.example` and `*.example`. */
 export function widerPatterns(pattern: string): string[] {
-  const labels = pattern.replace(/^\*\./, '').split('.')
-  return labels.slice(1).map((_, at) => `*.${labels.slice(1 + at).join('.')}`)
+  const wider: string[] = []
+  const start = pattern.startsWith('*.') ? 2 : 0
+  for (let dot = pattern.indexOf('.', start); dot >= 0; dot = pattern.indexOf('.', dot + 1)) {
+    wider.push(`*${pattern.slice(dot)}`)
+  }
+  return wider
 }

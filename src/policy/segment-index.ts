@@ -1,7 +1,8 @@
 import { Fault } from '../base/faults.ts'
 import type { Steps } from '../base/slices.ts'
-import { type AddressBytes, addressBytes, masked, networkOf } from './address.ts'
+import { addressBytes, networkOf } from './address.ts'
 import { canonicalHost } from './destination.ts'
+import { Networks } from './networks.ts'
 import { merged, minus, type PortRange } from './ports.ts'
 import { type Destination, type PolicySegment, portIn, type SegmentMatch } from './segment.ts'
 
@@ -12,8 +13,8 @@ import { type Destination, type PolicySegment, portIn, type SegmentMatch } from 
 export class SegmentIndex {
   /** Enabled segments by pattern, each list by id. */
   readonly #byPattern = new Map<string, PolicySegment[]>()
-  /** Enabled segments by network, by size of the address. */
-  readonly #networks = { 4: new Networks(), 16: new Networks() }
+  /** Enabled segments by network. */
+  readonly #networks = new Networks<PolicySegment>()
   readonly #byId = new Map<string, PolicySegment>()
   readonly #decided = new WeakMap<PolicySegment, ReturnType<SegmentIndex['decidedBy']>>()
 
@@ -35,8 +36,7 @@ export class SegmentIndex {
     if (!segment.enabled) return
     for (const pattern of new Set(segment.hosts)) push(this.#byPattern, pattern, segment)
     for (const cidr of new Set(segment.cidrs)) {
-      const { bytes, prefix } = networkOf(cidr)
-      this.#networks[bytes.length as 4 | 16].add(bytes, prefix, segment)
+      this.#networks.add(networkOf(cidr), segment)
     }
   }
 
@@ -120,7 +120,7 @@ export class SegmentIndex {
     if (exact !== undefined) yield exact
     const address = addressBytes(host)
     if (address !== undefined) {
-      yield* this.#networks[address.length as 4 | 16].around(address)
+      yield* this.#networks.around(address)
       return
     }
     for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
@@ -128,33 +128,6 @@ export class SegmentIndex {
       if (wider !== undefined) yield wider
     }
   }
-}
-
-/** Segments by network, for addresses of one size. */
-class Networks {
-  /** Longest prefix first. */
-  #lengths: { readonly prefix: number; readonly segments: Map<string, PolicySegment[]> }[] = []
-
-  add(bytes: AddressBytes, prefix: number, segment: PolicySegment): void {
-    let length = this.#lengths.find((one) => one.prefix === prefix)
-    if (length === undefined) {
-      length = { prefix, segments: new Map() }
-      this.#lengths = [...this.#lengths, length].sort((a, b) => b.prefix - a.prefix)
-    }
-    push(length.segments, keyOf(bytes), segment)
-  }
-
-  *around(address: AddressBytes): Generator<readonly PolicySegment[]> {
-    for (const { prefix, segments } of this.#lengths) {
-      const found = segments.get(keyOf(masked(address, prefix)))
-      if (found !== undefined) yield found
-    }
-  }
-}
-
-/** A character for each byte: several times faster than their numbers as text. */
-function keyOf(bytes: AddressBytes): string {
-  return String.fromCharCode(...bytes)
 }
 
 function push<Key>(lists: Map<Key, PolicySegment[]>, key: Key, segment: PolicySegment): void {

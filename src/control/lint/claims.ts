@@ -7,8 +7,9 @@
  * @module
  */
 import type { Steps } from '../../base/slices.ts'
-import { addressText, masked, networkOf } from '../../policy/address.ts'
+import { networkOf } from '../../policy/address.ts'
 import { widerPatterns } from '../../policy/lanes.ts'
+import { Networks } from '../../policy/networks.ts'
 import { merged, minus, type PortRange, parsePorts } from '../../policy/ports.ts'
 import type { StoredObject } from '../../store/objects.ts'
 
@@ -23,7 +24,7 @@ export interface Claim {
 export interface Claims {
   readonly all: ReadonlyMap<string, Claim>
   /** Claims of everything that this pattern names, and of more; nearest first. */
-  wider(pattern: string): Claim[]
+  wider(pattern: string): Iterable<Claim>
 }
 
 export function* claimsOf(segments: readonly Segment[]): Steps<Claims> {
@@ -40,31 +41,29 @@ export function* claimsOf(segments: readonly Segment[]): Steps<Claims> {
     list.sort((a, b) => (a.id < b.id ? -1 : 1))
     yield
   }
-  const lengths = yield* prefixLengths(all.keys())
-  const wider = (pattern: string) => {
-    const names = pattern.includes('/') ? widerNetworks(pattern, lengths) : widerPatterns(pattern)
-    return names.flatMap((name) => all.get(name) ?? [])
-  }
-  return { all, wider }
-}
-
-/** Prefix lengths that are in use, longest first, by the size of an address. */
-function* prefixLengths(patterns: Iterable<string>): Steps<ReadonlyMap<number, number[]>> {
-  const found = new Map<number, Set<number>>()
-  for (const pattern of patterns) {
+  const networks = new Networks<Claim>()
+  for (const claim of all.values()) {
+    if (isNetwork(claim.pattern)) networks.add(networkOf(claim.pattern), claim)
     yield
-    if (!pattern.includes('/')) continue
-    const { bytes, prefix } = networkOf(pattern)
-    const set = found.get(bytes.length) ?? new Set()
-    found.set(bytes.length, set.add(prefix))
   }
-  return new Map([...found].map(([size, set]) => [size, [...set].sort((a, b) => b - a)]))
+  return {
+    all,
+    *wider(pattern) {
+      if (isNetwork(pattern)) {
+        const { bytes, prefix } = networkOf(pattern)
+        for (const claims of networks.around(bytes, prefix)) yield* claims
+        return
+      }
+      for (const name of widerPatterns(pattern)) {
+        const claim = all.get(name)
+        if (claim !== undefined) yield claim
+      }
+    },
+  }
 }
 
-function widerNetworks(pattern: string, lengths: ReadonlyMap<number, number[]>): string[] {
-  const { bytes, prefix } = networkOf(pattern)
-  const shorter = (lengths.get(bytes.length) ?? []).filter((length) => length < prefix)
-  return shorter.map((length) => `${addressText(masked(bytes, length))}/${length}`)
+function isNetwork(pattern: string): boolean {
+  return pattern.includes('/')
 }
 
 /** Ports of one protocol that a claim lists, over all of its segments. */

@@ -56,9 +56,9 @@ export interface GatherOptions {
   readonly whereabouts: Whereabouts
   /**
    * What is said of one write does not rest on devices that no rule names, nor on where a connector that is away was
-   * seen in the last minutes: neither is read.
+   * seen in the last minutes, nor on keys but those that were written: none of that is read.
    */
-  readonly ofWrite?: boolean
+  readonly ofWrite?: { readonly keys: readonly string[] }
 }
 
 /** What was read before is not read again. */
@@ -66,7 +66,11 @@ export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promi
   const objects = await readObjects(tx, latestObjects(tx))
   const declared: Partial<Record<ObjectKind, readonly StoredObject[]>> = {}
   const unreadable: Unreadable[] = []
-  for (const kind of OBJECT_KIND_NAMES) declared[kind] = await readable(objects.kinds[kind], unreadable)
+  for (const kind of OBJECT_KIND_NAMES) {
+    const read = await readableOf(objects.kinds[kind])
+    declared[kind] = read.objects
+    unreadable.push(...read.unreadable)
+  }
   // When and from where a connector was seen last is no change that is told of.
   const records = o.ofWrite ? objects.connectors : await tx.connectors.all()
   const connectors = records.map((record): LintConnector => {
@@ -79,13 +83,12 @@ export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promi
     const identity = await tx.edges.byId(id)
     if (identity !== undefined) edgesEndMs.set(id, identity.notAfterMs)
   }
-  const keys = await tx.keys.list({ limit: MAX_KEYS })
   return {
     nowMs: o.nowMs,
     declared: declared as Declared,
     unreadable,
     connectors,
-    keys: keys.items,
+    keys: o.ofWrite ? await keysOf(tx, o.ofWrite.keys) : (await tx.keys.list({ limit: MAX_KEYS })).items,
     edgesEndMs,
     devices: o.ofWrite ? await tx.devices.named(devicesIn(declared as Declared)) : await tx.devices.all(),
   }
@@ -95,16 +98,29 @@ function devicesIn(declared: Declared): string[] {
   return [...new Set(declared['access-rule'].flatMap(({ spec }) => spec.conditions.devices ?? []))]
 }
 
-async function readable(
-  { objects, noJson }: KeptKind,
-  unreadable: Unreadable[],
-): Promise<readonly StoredObject[]> {
-  const found: StoredObject[] = []
-  for (const stored of objects) {
-    const why = noJson.get(stored.id) ?? whyUnreadable(stored)
-    if (why === undefined) found.push(stored)
+function keysOf(tx: Repositories, ids: readonly string[]): Promise<KeyRecord[]> {
+  return Promise.all(ids.map((id) => tx.keys.get(id)))
+}
+
+interface Readable {
+  readonly objects: readonly StoredObject[]
+  readonly unreadable: readonly Unreadable[]
+}
+
+/** Looked through once, for as long as none of the kind has changed. */
+async function readableOf(kind: KeptKind): Promise<Readable> {
+  const known = READABLE.get(kind)
+  if (known !== undefined) return known
+  const objects: StoredObject[] = []
+  const unreadable: Unreadable[] = []
+  for (const stored of kind.objects) {
+    const why = kind.noJson.get(stored.id) ?? whyUnreadable(stored)
+    if (why === undefined) objects.push(stored)
     else unreadable.push({ kind: stored.kind, id: stored.id, name: stored.name, why })
     if (turnIsOver()) await nextTurn()
   }
-  return found
+  READABLE.set(kind, { objects, unreadable })
+  return { objects, unreadable }
 }
+
+const READABLE = new WeakMap<KeptKind, Readable>()

@@ -5,6 +5,7 @@
  * @module
  */
 import type { LintFinding } from '../../api/lint.ts'
+import type { IdPrefix } from '../../base/ids.ts'
 import type { Steps } from '../../base/slices.ts'
 import { claimsOf } from './claims.ts'
 import { certificatesNearEnd, keysNearEnd } from './expiry.ts'
@@ -17,38 +18,63 @@ import { watchedTooMany } from './probes.ts'
 import { rulesInVain } from './rules.ts'
 import { claimedTwice, hiddenPorts, unmapped } from './segments.ts'
 import { groupsAcrossSites } from './sites.ts'
-import { topologyOf } from './topology.ts'
+import { type Topology, topologyOf } from './topology.ts'
 import { unreadableObjects } from './unreadable.ts'
+
+interface Look {
+  readonly facts: LintFacts
+  readonly topology: Topology
+  /** Only what these objects have a part in is wanted; more may come. */
+  readonly about?: ReadonlySet<string>
+}
+
+interface Check {
+  /** Of the objects that can have a part in what it finds: where none of them was written, there is nothing new to find. */
+  readonly prefixes: readonly IdPrefix[] | 'any'
+  find(look: Look): Findings
+}
+
+const CHECKS: readonly Check[] = [
+  { prefixes: 'any', find: ({ facts }) => unreadableObjects(facts) },
+  { prefixes: ['seg', 'sgr'], find: ({ topology }) => unmapped(topology) },
+  { prefixes: ['seg'], find: ({ topology, about }) => ownMachine(topology, about) },
+  { prefixes: ['grp', 'sgr', 'con'], find: ({ facts, topology }) => wrongKinds(facts, topology) },
+  { prefixes: ['grp', 'seg', 'con'], find: ({ facts, topology }) => lonelyGroups(facts, topology) },
+  { prefixes: ['grp', 'sgr'], find: ({ facts, topology }) => emptyFailover(facts, topology) },
+  { prefixes: ['grp', 'seg'], find: ({ facts, topology }) => watchedTooMany(facts, topology) },
+  { prefixes: ['grp', 'con'], find: ({ facts, topology }) => groupsAcrossSites(facts, topology) },
+  { prefixes: ['seg', 'obj'], find: claims },
+  {
+    prefixes: ['rul', 'usr', 'ugr', 'dev', 'seg', 'sgg'],
+    find: ({ facts, about }) => rulesInVain(facts, about),
+  },
+  { prefixes: ['key'], find: ({ facts }) => keysNearEnd(facts) },
+  { prefixes: ['con', 'edg'], find: ({ facts }) => certificatesNearEnd(facts) },
+]
+
+function* claims({ facts, topology, about }: Look): Findings {
+  const claims = yield* claimsOf(topology.segments)
+  yield* twoLanes(facts, claims)
+  yield* claimedTwice(claims)
+  yield* hiddenPorts(claims, about)
+}
 
 /** @param about Only what these objects have a part in is wanted; more may come. */
 export function* lint(facts: LintFacts, about?: ReadonlySet<string>): Steps<LintFinding[]> {
-  const topology = topologyOf(facts)
-  yield
-  const { declared } = facts
-  const isAbout = (objects: readonly { readonly id: string }[]) =>
-    about === undefined || objects.some(({ id }) => about.has(id))
-  // Claims are about segments alone: where none was written, there is nothing new to be said of them.
-  const ofClaims = isAbout(topology.segments) || isAbout(declared['internet-rule'])
-  const claims = yield* claimsOf(ofClaims ? topology.segments : [])
-  const rules: Findings[] = [
-    unreadableObjects(facts),
-    unmapped(topology),
-    ownMachine(topology),
-    wrongKinds(facts, topology),
-    lonelyGroups(facts, topology),
-    emptyFailover(facts, topology),
-    watchedTooMany(facts, topology),
-    groupsAcrossSites(facts, topology),
-    twoLanes(facts, claims),
-    claimedTwice(claims),
-    hiddenPorts(claims),
-    rulesInVain(facts, topology, about),
-    keysNearEnd(facts),
-    certificatesNearEnd(facts),
-  ]
+  const written = about && new Set([...about].map((id) => id.slice(0, id.indexOf('_')) as IdPrefix))
+  let topology: Topology | undefined
+  const look: Look = {
+    facts,
+    about,
+    get topology() {
+      topology ??= topologyOf(facts)
+      return topology
+    },
+  }
   const found: LintFinding[] = []
-  for (const rule of rules) {
-    for (const one of rule) {
+  for (const { prefixes, find } of CHECKS) {
+    if (written && prefixes !== 'any' && !prefixes.some((prefix) => written.has(prefix))) continue
+    for (const one of find(look)) {
       if (one !== undefined) found.push(one)
       yield
     }

@@ -7,7 +7,7 @@ import type { LintObject } from '../../api/lint.ts'
 import type { AccessRuleSpec } from '../../api/specs.ts'
 import type { LintFacts } from './facts.ts'
 import { about, namesOf } from './finding.ts'
-import type { Topology } from './topology.ts'
+import { enabledSegments } from './topology.ts'
 
 type Conditions = AccessRuleSpec['conditions']
 
@@ -29,8 +29,9 @@ export interface Populations {
 
 const NONE: ReadonlySet<string> = new Set()
 
-export function populationsOf(facts: LintFacts, { segments }: Topology): Populations {
+export function populationsOf(facts: LintFacts): Populations {
   const { declared } = facts
+  const segments = enabledSegments(facts)
   const users = declared.user.filter(({ spec }) => spec.enabled)
   const usersBy = new Map<string, Set<string>>()
   for (const { id, spec } of users) {

@@ -22,10 +22,16 @@ export function covers(
     (within(narrow.userGroups, userGroups) || inGroups(narrow.users, userGroups ?? [], usersOf)) &&
     (within(narrow.segmentGroups, segmentGroups) ||
       inGroups(narrow.segments, segmentGroups ?? [], segmentsOf)) &&
-    (posture ?? []).every((fact) => (narrow.posture ?? []).some((other) => isDeepStrictEqual(fact, other))) &&
+    (posture ?? []).every((wanted) => (narrow.posture ?? []).some((other) => isSame(wanted, other))) &&
     (time === undefined || isDeepStrictEqual(time, narrow.time))
   )
 }
+
+function isSame(a: PostureWanted, b: PostureWanted): boolean {
+  return a.fact === b.fact && a.equals === b.equals
+}
+
+type PostureWanted = NonNullable<Conditions['posture']>[number]
 
 /** A condition that is absent holds for all; one that is there must be narrower on the other side. */
 function within(narrow: readonly string[] | undefined, wide: readonly string[] | undefined): boolean {

@@ -6,7 +6,6 @@ import type { LintFacts } from './facts.ts'
 import { about, type Findings, finding } from './finding.ts'
 import { type Populations, populationsOf } from './populations.ts'
 import { covers } from './rule-cover.ts'
-import type { Topology } from './topology.ts'
 
 type Rule = StoredObject<'access-rule'>
 
@@ -14,8 +13,8 @@ type Rule = StoredObject<'access-rule'>
 const MAX_COMPARED = 256
 
 /** @param about Only findings in which one of these has a part. */
-export function* rulesInVain(facts: LintFacts, topology: Topology, about?: ReadonlySet<string>): Findings {
-  const populations = populationsOf(facts, topology)
+export function* rulesInVain(facts: LintFacts, about?: ReadonlySet<string>): Findings {
+  const populations = populationsOf(facts)
   yield
   const inOrder = facts.declared['access-rule'].filter(({ spec }) => spec.enabled).sort(byOrder)
   const empties = new Map<string, ReturnType<Populations['emptyCondition']>>()
@@ -39,7 +38,7 @@ export function* rulesInVain(facts: LintFacts, topology: Topology, about?: Reado
       continue
     }
     if (!isHidden) continue
-    const before = earlierOf(at).find((one) => emptyOf(one) === undefined && hides(one, rule, populations))
+    const before = earlierOf(at).find((one) => hides(one, rule, populations) && emptyOf(one) === undefined)
     if (before === undefined) continue
     const same = before.spec.action === rule.spec.action
     yield finding('LINT_RULE_SHADOWED', nameOf(rule), {

@@ -25,7 +25,7 @@ export function* unmapped(topology: Topology): Findings {
 function whyUnmapped(segment: Segment, topology: Topology): string | undefined {
   const { serverGroups } = segment.spec
   if (serverGroups.length === 0) return 'it has no server group'
-  if (topology.groupsOf(segment).some(({ spec }) => spec.enabled)) return undefined
+  if (serverGroups.some(topology.leadsOn)) return undefined
   const named = serverGroups.flatMap((id) => topology.serverGroup(id) ?? [])
   const reasons = named.map(({ name, spec }) => {
     if (!spec.enabled) return `server group ${name} is disabled`
@@ -66,14 +66,19 @@ export function* claimedTwice(claims: Claims): Findings {
   }
 }
 
-/** Ports that a wider segment lists, and that nobody reaches where a more specific one claims the name. */
-export function* hiddenPorts(claims: Claims): Findings {
+/**
+ * Ports that a wider segment lists, and that nobody reaches where a more specific one claims the name.
+ *
+ * @param only Findings in which one of these has a part.
+ */
+export function* hiddenPorts(claims: Claims, only?: ReadonlySet<string>): Findings {
   const pairs = new Map<string, { narrow: Segment; wide: Segment; within: string; at: string[] }>()
   for (const claim of claims.all.values()) {
     yield
-    const hidden = claims.wider(claim.pattern).map((wide) => hiddenBy(claim, wide))
+    const wider = [...claims.wider(claim.pattern)]
+    if (only && ![claim, ...wider].some(({ segments }) => segments.some(({ id }) => only.has(id)))) continue
     // The nearest wider claim that loses something: those beyond it are hidden by it already.
-    const first = hidden.find((one) => one !== undefined)
+    const first = firstHidden(claim, wider)
     if (first === undefined) continue
     const narrow = claim.segments[0]!
     const key = `${narrow.id} ${first.wide.id} ${first.within}`
@@ -90,6 +95,14 @@ export function* hiddenPorts(claims: Claims): Findings {
       others: [about('segment', wide)],
     })
   }
+}
+
+function firstHidden(claim: Claim, wider: readonly Claim[]) {
+  for (const wide of wider) {
+    const hidden = hiddenBy(claim, wide)
+    if (hidden !== undefined) return hidden
+  }
+  return undefined
 }
 
 /** Whoever named the same thing in both knows what they did. */

@@ -6,8 +6,8 @@ export interface Topology {
   readonly segments: readonly StoredObject<'segment'>[]
   /** By id of the connector group. */
   members(group: string): readonly LintConnector[]
-  /** Connector groups behind a segment, failover too, by way of enabled server groups; the disabled groups too. */
-  groupsOf(segment: StoredObject<'segment'>): readonly StoredObject<'connector-group'>[]
+  /** Is this an enabled server group with an enabled connector group behind it, be it a failover? */
+  leadsOn(serverGroup: string): boolean
   /** Enabled segments that a connector group serves from day to day: not those it is the failover of. */
   segmentsBehind(group: string): readonly StoredObject<'segment'>[]
   serverGroup(id: string): StoredObject<'server-group'> | undefined
@@ -16,33 +16,28 @@ export interface Topology {
 export function topologyOf(facts: LintFacts): Topology {
   const { declared } = facts
   const serverGroups = new Map(declared['server-group'].map((one) => [one.id, one]))
-  const groups = new Map(declared['connector-group'].map((one) => [one.id, one]))
+  const enabledGroups = new Set(
+    declared['connector-group'].filter(({ spec }) => spec.enabled).map(({ id }) => id),
+  )
   const members = Map.groupBy(
     facts.connectors
       .filter(({ record }) => record.enabled)
       .sort((a, b) => (a.record.name < b.record.name ? -1 : 1)),
     ({ record }) => record.groupId,
   )
-  const disabled = new Set(declared['segment-group'].filter(({ spec }) => !spec.enabled).map(({ id }) => id))
-  const segments = declared.segment.filter(
-    ({ spec }) => spec.enabled && (spec.segmentGroup === undefined || !disabled.has(spec.segmentGroup)),
-  )
-  const groupsOf: Topology['groupsOf'] = ({ spec }) => {
+  const segments = enabledSegments(facts)
+  const leading = new Set<string>()
+  for (const { id, spec } of declared['server-group']) {
+    const behind = [...spec.connectorGroups, ...spec.failoverConnectorGroups]
+    if (spec.enabled && behind.some((group) => enabledGroups.has(group))) leading.add(id)
+  }
+  const primariesOf = ({ spec }: StoredObject<'segment'>) => {
     const ids = spec.serverGroups.flatMap((id) => {
       const group = serverGroups.get(id)
-      return group?.spec.enabled === true
-        ? [...group.spec.connectorGroups, ...group.spec.failoverConnectorGroups]
-        : []
+      return group?.spec.enabled === true ? group.spec.connectorGroups : []
     })
-    return [...new Set(ids)].flatMap((id) => groups.get(id) ?? [])
+    return ids.length > 1 ? new Set(ids) : ids
   }
-  const primariesOf = ({ spec }: StoredObject<'segment'>) =>
-    new Set(
-      spec.serverGroups.flatMap((id) => {
-        const group = serverGroups.get(id)
-        return group?.spec.enabled === true ? group.spec.connectorGroups : []
-      }),
-    )
   const behind = new Map<string, StoredObject<'segment'>[]>()
   for (const segment of segments) {
     for (const id of primariesOf(segment)) {
@@ -53,9 +48,17 @@ export function topologyOf(facts: LintFacts): Topology {
   }
   return {
     segments,
-    groupsOf,
+    leadsOn: (id) => leading.has(id),
     members: (group) => members.get(group) ?? [],
     segmentsBehind: (group) => behind.get(group) ?? [],
     serverGroup: (id) => serverGroups.get(id),
   }
+}
+
+/** Those of a segment group that is disabled are, too. */
+export function enabledSegments({ declared }: LintFacts): StoredObject<'segment'>[] {
+  const disabled = new Set(declared['segment-group'].filter(({ spec }) => !spec.enabled).map(({ id }) => id))
+  return declared.segment.filter(
+    ({ spec }) => spec.enabled && (spec.segmentGroup === undefined || !disabled.has(spec.segmentGroup)),
+  )
 }

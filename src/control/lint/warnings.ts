@@ -17,18 +17,19 @@ export async function warningsAbout(
   ids: readonly string[],
 ): Promise<LintFinding[]> {
   const about = new Set(ids)
-  return concerning(await inSlices(lint(await factsOf(tx, deps, true), about)), about)
+  const keys = ids.filter((id) => id.startsWith('key_'))
+  return concerning(await inSlices(lint(await factsOf(tx, deps, { keys }), about)), about)
 }
 
 /**
- * As warningsAbout, in two parts: what is looked at is gathered in the transaction, and looked at behind it, when nobody
+ * As warningsAbout of objects that were declared, in two parts: what is looked at is gathered in the transaction, and looked at behind it, when nobody
  * waits for that any more.
  */
 export async function gatherWarnings(
   tx: Repositories,
   deps: LintDeps,
 ): Promise<(ids: readonly string[]) => Promise<LintFinding[]>> {
-  const facts = await factsOf(tx, deps, true)
+  const facts = await factsOf(tx, deps, { keys: [] })
   return async (ids) => {
     const about = new Set(ids)
     return concerning(await inSlices(lint(facts, about)), about)
@@ -43,7 +44,11 @@ export async function lintEverything(tx: Repositories, deps: LintDeps): Promise<
   return { findings: await inSlices(lint(facts)), examined, policyVersion: await tx.policyVersion() }
 }
 
-function factsOf(tx: Repositories, { clock, presence }: LintDeps, ofWrite = false): Promise<LintFacts> {
+function factsOf(
+  tx: Repositories,
+  { clock, presence }: LintDeps,
+  ofWrite?: { readonly keys: readonly string[] },
+): Promise<LintFacts> {
   const whereabouts = (id: string) => presence.connector(id)
   return gatherLintFacts(tx, { nowMs: clock.nowMs(), whereabouts, ofWrite })
 }
