@@ -118,8 +118,8 @@ function refuseForeignCharacters(text: string): void {
 
 /** Programs that read 0x7f.1 or 127.1 take it for an address; so does the URL standard, by the last label. */
 function refuseNumber(name: string): void {
-  const last = name.replace(/\.$/, '').split('.').at(-1)!
-  if (/^(?:[0-9]+|0x[0-9a-f]*)$/i.test(last)) {
+  const whole = name.endsWith('.') ? name.slice(0, -1) : name
+  if (/^(?:[0-9]+|0x[0-9a-f]*)$/i.test(whole.slice(whole.lastIndexOf('.') + 1))) {
     bad('it ends in a number but is not an address in full decimal form')
   }
 }

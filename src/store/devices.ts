@@ -35,6 +35,9 @@ export interface DeviceRecord extends HeldCertificate {
   readonly updatedMs: number
 }
 
+/** What policy looks at. */
+export type DeviceHolder = Pick<DeviceRecord, 'id' | 'userId' | 'posture' | 'enabled' | 'signIn'>
+
 export type NewDevice = HeldCertificate &
   Pick<DeviceRecord, 'userId' | 'publicKeyHash' | 'host' | 'lastAddress'> & {
     readonly id?: string
@@ -83,6 +86,16 @@ export class Devices {
     if (ids.length === 0) return new Map()
     const rows = await devices(this.#scope).where('device.id', 'in', inList(ids)).execute()
     return new Map(rows.map((row) => [row.id, fromRow(row)]))
+  }
+
+  /** As byIds, of each only what policy looks at. */
+  async holders(ids: readonly string[]): Promise<Map<string, DeviceHolder>> {
+    if (ids.length === 0) return new Map()
+    const rows = await withSignIn(this.#scope)
+      .select(['device.id', 'device.userId', 'enabled', 'reportedPosture', 'assignedPosture'])
+      .where('device.id', 'in', inList(ids))
+      .execute()
+    return new Map(rows.map((row) => [row.id, holderOf(row)]))
   }
 
   /** Those of any number of ids, in order of id. */
@@ -244,13 +257,16 @@ export class Devices {
 }
 
 /** Devices, each with the sign-in that stands. */
-function devices({ db }: Scope) {
+function devices(scope: Scope) {
+  return withSignIn(scope).selectAll('device')
+}
+
+function withSignIn({ db }: Scope) {
   return db
     .selectFrom('device')
     .leftJoin('signIn', (join) =>
       join.onRef('signIn.deviceId', '=', 'device.id').on('signIn.endedMs', 'is', null),
     )
-    .selectAll('device')
     .select(['signIn.id as signInId', 'signIn.atMs', 'signIn.fromAddress', 'signIn.endMs'])
 }
 
@@ -276,20 +292,37 @@ async function nameTaken(scope: Scope, userId: string, name: string): Promise<bo
 }
 
 function fromRow({ signInId, atMs, fromAddress, endMs, ...row }: DeviceRow): DeviceRecord {
-  const reportedPosture = JSON.parse(row.reportedPosture) as Posture
-  const assignedPosture = JSON.parse(row.assignedPosture) as Posture
   return {
     ...row,
+    ...holderOf({ signInId, atMs, fromAddress, endMs, ...row }),
     host: JSON.parse(row.host),
-    reportedPosture,
-    assignedPosture,
-    posture: { ...reportedPosture, ...assignedPosture },
-    enabled: row.enabled === 1,
+    reportedPosture: JSON.parse(row.reportedPosture),
+    assignedPosture: JSON.parse(row.assignedPosture),
+    lastAddress: row.lastAddress ?? undefined,
+    lastSeenMs: row.lastSeenMs ?? undefined,
+  }
+}
+
+type HolderRow = Pick<
+  DeviceRow,
+  | 'id'
+  | 'userId'
+  | 'enabled'
+  | 'reportedPosture'
+  | 'assignedPosture'
+  | 'signInId'
+  | 'atMs'
+  | 'fromAddress'
+  | 'endMs'
+>
+
+function holderOf({ id, userId, signInId, atMs, fromAddress, endMs, ...row }: HolderRow): DeviceHolder {
+  return {
+    ...{ id, userId, enabled: row.enabled === 1 },
+    posture: { ...JSON.parse(row.reportedPosture), ...JSON.parse(row.assignedPosture) },
     signIn:
       signInId === null || atMs === null || endMs === null
         ? undefined
         : { id: signInId, atMs, from: fromAddress ?? undefined, endMs },
-    lastAddress: row.lastAddress ?? undefined,
-    lastSeenMs: row.lastSeenMs ?? undefined,
   }
 }

@@ -3,7 +3,7 @@ import { leadsFurther } from '../../policy/leads-further.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import { merged, minus, type PortRange } from '../../policy/ports.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
-import type { DeviceRecord } from '../../store/devices.ts'
+import type { DeviceHolder } from '../../store/devices.ts'
 import type { IssuedGrant } from '../../store/revocations.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
 import { isSignedIn } from './admitted.ts'
@@ -12,7 +12,7 @@ import { toldOf, toldOfOwn } from './told.ts'
 
 /** What is known of the device that holds a grant. */
 export interface Holder {
-  readonly device: DeviceRecord | undefined
+  readonly device: DeviceHolder | undefined
   readonly nowMs: number
 }
 
@@ -68,7 +68,7 @@ interface Towards {
 function toRange(
   policy: PolicySnapshot,
   grant: IssuedGrant,
-  { device, nowMs }: { readonly device: DeviceRecord; readonly nowMs: number },
+  { device, nowMs }: { readonly device: DeviceHolder; readonly nowMs: number },
   { host, protocol, range }: Towards,
 ): Objection | undefined {
   const who = { user: grant.userId, device: device.id, posture: device.posture, clientKind: CLIENT_KIND }

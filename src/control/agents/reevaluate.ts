@@ -81,7 +81,7 @@ async function objectionable(
   grants: readonly IssuedGrant[],
   from: Pick<Repositories, 'devices'>,
 ): Promise<Ended[]> {
-  const devices = await from.devices.byIds(grants.map(({ deviceId }) => deviceId))
+  const devices = await from.devices.holders(grants.map(({ deviceId }) => deviceId))
   const ended: Ended[] = []
   for (const grant of grants) {
     if (turnIsOver()) await nextTurn()

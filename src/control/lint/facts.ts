@@ -56,9 +56,9 @@ export interface GatherOptions {
   readonly whereabouts: Whereabouts
   /**
    * What is said of one write does not rest on devices that no rule names, nor on where a connector that is away was
-   * seen in the last minutes, nor on keys but those that were written: none of that is read.
+   * seen in the last minutes, nor, unless one was written, on keys: none of that is read.
    */
-  readonly ofWrite?: { readonly keys: readonly string[] }
+  readonly ofWrite?: { readonly ofKey: boolean }
 }
 
 /** What was read before is not read again. */
@@ -88,7 +88,7 @@ export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promi
     declared: declared as Declared,
     unreadable,
     connectors,
-    keys: o.ofWrite ? await keysOf(tx, o.ofWrite.keys) : (await tx.keys.list({ limit: MAX_KEYS })).items,
+    keys: o.ofWrite?.ofKey === false ? [] : (await tx.keys.list({ limit: MAX_KEYS })).items,
     edgesEndMs,
     devices: o.ofWrite ? await tx.devices.named(devicesIn(declared as Declared)) : await tx.devices.all(),
   }
@@ -96,10 +96,6 @@ export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promi
 
 function devicesIn(declared: Declared): string[] {
   return [...new Set(declared['access-rule'].flatMap(({ spec }) => spec.conditions.devices ?? []))]
-}
-
-function keysOf(tx: Repositories, ids: readonly string[]): Promise<KeyRecord[]> {
-  return Promise.all(ids.map((id) => tx.keys.get(id)))
 }
 
 interface Readable {

@@ -17,8 +17,8 @@ export async function warningsAbout(
   ids: readonly string[],
 ): Promise<LintFinding[]> {
   const about = new Set(ids)
-  const keys = ids.filter((id) => id.startsWith('key_'))
-  return concerning(await inSlices(lint(await factsOf(tx, deps, { keys }), about)), about)
+  const ofKey = ids.some((id) => id.startsWith('key_'))
+  return concerning(await inSlices(lint(await factsOf(tx, deps, { ofKey }), about)), about)
 }
 
 /**
@@ -29,7 +29,7 @@ export async function gatherWarnings(
   tx: Repositories,
   deps: LintDeps,
 ): Promise<(ids: readonly string[]) => Promise<LintFinding[]>> {
-  const facts = await factsOf(tx, deps, { keys: [] })
+  const facts = await factsOf(tx, deps, { ofKey: false })
   return async (ids) => {
     const about = new Set(ids)
     return concerning(await inSlices(lint(facts, about)), about)
@@ -47,7 +47,7 @@ export async function lintEverything(tx: Repositories, deps: LintDeps): Promise<
 function factsOf(
   tx: Repositories,
   { clock, presence }: LintDeps,
-  ofWrite?: { readonly keys: readonly string[] },
+  ofWrite?: { readonly ofKey: boolean },
 ): Promise<LintFacts> {
   const whereabouts = (id: string) => presence.connector(id)
   return gatherLintFacts(tx, { nowMs: clock.nowMs(), whereabouts, ofWrite })
