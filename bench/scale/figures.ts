@@ -2,6 +2,7 @@
 import type { Figure } from './figure.ts'
 import { APPLIES } from './figures/apply.ts'
 import { DECISIONS } from './figures/decision.ts'
+import { HALF_A_MILLION } from './figures/half-a-million.ts'
 import { LINT } from './figures/lint.ts'
 import { LISTS_AT_SIZE } from './figures/lists.ts'
 import { POLICY_EFFECT } from './figures/policy-effect.ts'
@@ -20,6 +21,7 @@ export const FIGURES: readonly Figure[] = [
   ...LINT,
   ...PROBING,
   ...LISTS_AT_SIZE,
+  ...HALF_A_MILLION,
   ...STARTS,
   ...APPLIES,
 ]

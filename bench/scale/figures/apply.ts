@@ -177,7 +177,8 @@ export const APPLIES: readonly Figure[] = [
   total('prune', 'prune of as many servers but one'),
   beside('quiet', 'a question beside such pages and reports, without an apply', 'median'),
   beside('authorize', 'a question meanwhile, until its grant is durable', 'median', 5),
-  beside('authorize', 'the same', 'p99'),
+  beside('authorize', 'the same', 'p99', 250),
+  beside('authorize', 'the longest', 'max'),
   beside('list', 'a page of segments meanwhile', 'median', 50),
   beside('report', 'a session report meanwhile, until it is durable', 'median'),
 ]
