@@ -9,6 +9,7 @@ const ROOT = path.resolve(import.meta.dirname, '..')
  * is a place of src/doctor/checks that fails with it.
  */
 export const SHOWN: Readonly<Record<string, readonly string[]>> = {
+  'app-reach code': ['SCN-16:one-refused'],
   'app-session APP_HUNG_UP': ['src/doctor/app-session.test.ts'],
   'app-session code': ['src/doctor/app-session.test.ts'],
   'app-session fault.code': ['src/doctor/app-session.test.ts'],

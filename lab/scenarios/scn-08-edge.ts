@@ -1,4 +1,5 @@
 import { printed } from '../cures.ts'
+import { consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
 import type { Variant } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
@@ -71,4 +72,30 @@ export const homeBlocked: Variant = {
     )
   },
   restore: async (lab) => void (await lab.machines.edge2.run('nft', 'delete table inet guard')),
+}
+
+/** What the user's device is told: not that a firewall of its own is in the way. */
+export const nearAway: Variant = {
+  name: 'near-away',
+  does: "the process of the near edge is killed, and somebody asks on the user's device why all is slow",
+  hints: ['everything is slow again', 'can the device reach the near edge?', 'can anybody?'],
+  hop: 'edge',
+  code: 'EDGE_FAR',
+  seen: [/nearer: near .*not used: EDGE_UNREACHABLE: edge near is not connected to the control plane/],
+  cause: /near takes nobody: it is away from the control plane/,
+  examine: (lab) => consultAt(lab.machines.user, ['doctor', 'client']),
+  noticeMs: 60_000,
+  // It stays where it is for two minutes after it moved, lest it wander.
+  verifyMs: 240_000,
+  inject: async (lab) => {
+    await twoEdges(lab)
+    await lab.secondEdge.kill()
+  },
+  noticed: async (lab) => /near .*EDGE_UNREACHABLE/.test(await lab.clientStatus()),
+  async cure(lab, finding) {
+    printed(finding, /^on the machine of near, edge2\.example\.net: sudo backstitch doctor edge$/)
+    const said = await lab.secondEdge.consult()
+    printed(said.findings[0]!, /^start the daemon as it was installed$/)
+    lab.secondEdge.run()
+  },
 }

@@ -2,7 +2,7 @@ import { printed } from '../cures.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS } from '../topology.ts'
 import { twoEdges } from '../two-edges.ts'
-import { homeBlocked, nearDown } from './scn-08-edge.ts'
+import { homeBlocked, nearAway, nearDown } from './scn-08-edge.ts'
 
 const NEAR_FROM_A = `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge2} tcp dport 443`
 
@@ -38,5 +38,6 @@ as it should; nothing is down, no alarm rings, and every click takes a detour of
     },
     nearDown,
     homeBlocked,
+    nearAway,
   ],
 }

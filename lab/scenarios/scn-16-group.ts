@@ -6,6 +6,7 @@ import type { Lab } from '../lab.ts'
 import { lint, saidOf } from '../lint.ts'
 import type { Scenario } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT, GROUP } from '../topology.ts'
+import { oneOfTwo } from './scn-16-one.ts'
 import { siteLost } from './scn-16-site.ts'
 
 /** As a machine that is set up anew: no identity, and a key of that group. */
@@ -232,6 +233,7 @@ next no one could reach anything in the data centre.`,
         await lab.admin('delete', 'connector-group', 'dc2').catch(() => '')
       },
     },
+    ...oneOfTwo,
     siteLost,
   ],
 }

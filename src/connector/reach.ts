@@ -68,8 +68,8 @@ export class Reach implements Disposable {
   get failures(): { readonly application: string; readonly fault: Fault }[] {
     return [...this.#failing]
       .slice(0, MAX_TOLD)
-      .flatMap(({ application: { host, port }, fault }) =>
-        fault ? [{ application: `${host}:${port}`, fault }] : [],
+      .flatMap(({ application: { host, port, protocol }, fault }) =>
+        fault ? [{ application: `${host}:${port}${protocol === undefined ? '' : '/udp'}`, fault }] : [],
       )
   }
 

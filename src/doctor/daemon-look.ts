@@ -18,6 +18,7 @@ interface StatusDocument {
   readonly fault?: DaemonFacts['fault']
   readonly notes?: DaemonFacts['notes']
   readonly edges?: DaemonFacts['edges']
+  readonly failing?: DaemonFacts['failing']
 }
 
 /** What the daemon says of itself; where it says nothing, what is known of it all the same. */
@@ -45,8 +46,8 @@ export async function askDaemon(
     ])
     return { socket, answers: false, silence, pid, ...asUnit, lastOutage, lastFault, oomKill }
   }
-  const { pid, version, state, fault, notes, edges } = status
-  return { socket, answers: true, pid, version, state, fault, notes, edges }
+  const { pid, version, state, fault, notes, edges, failing } = status
+  return { socket, answers: true, pid, version, state, fault, notes, edges, failing }
 }
 
 /** Whether the kernel ended the daemon that was here last, for memory. */

@@ -164,6 +164,7 @@ test('what comes after a failure is skipped and names it, up to the end of the c
     'upgrade',
     'edge-certificate',
     'control',
+    'app-reach',
     'edge-choice',
   ]
   assert.deepEqual(

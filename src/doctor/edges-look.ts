@@ -27,7 +27,7 @@ export async function lookAtEdges({ patient, egress, daemon, signal }: EdgesLook
     book.edges.map(async (edge): Promise<EdgesFacts['edges'][number]> => {
       const { id, name, region, host, port, out } = edge
       const said = told.find((one) => one.id === id)
-      const about = { id, name, region, host, port, knownRttUs: book.reachedUs(id) }
+      const about = { id, name, region, host, port, out, knownRttUs: book.reachedUs(id) }
       if (out !== undefined) return { ...about, code: why(said) ?? `it is ${out}` }
       const found = await measureEdge(edge, { egress, signal })
       if ('fault' in found) return { ...about, code: `${found.fault.code}: ${found.fault.detail}` }

@@ -29,6 +29,7 @@ import type { Stall } from '../probe/stalls.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import type { UdpFacts } from '../probe/udp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
+import type { KnownEdge } from '../wire/control.ts'
 import type { EdgeHost, HostFacts } from './host-look.ts'
 import type { SecondLook } from './second-look.ts'
 
@@ -112,12 +113,7 @@ export interface DaemonFacts {
   readonly pid?: number
   readonly version?: string
   readonly state?: string
-  readonly fault?: {
-    readonly code: string
-    readonly hop: string
-    readonly detail: string
-    readonly seen?: Fault['seen']
-  }
+  readonly fault?: DaemonFault
   readonly unit?: UnitFacts
   /** Why systemd did not say whether there is one. */
   readonly unitUnseen?: string
@@ -131,6 +127,15 @@ export interface DaemonFacts {
   readonly notes?: readonly DaemonNote[]
   /** What it says of edges. */
   readonly edges?: readonly EdgeReport[]
+  /** Applications that it did not reach when it was last sent to them: the first few. */
+  readonly failing?: readonly { readonly application: string; readonly fault: DaemonFault }[]
+}
+
+export interface DaemonFault {
+  readonly code: string
+  readonly hop: string
+  readonly detail: string
+  readonly seen?: Fault['seen']
 }
 
 export type EgressFacts = { readonly egress: Egress } | { readonly fault: Fault }
@@ -253,7 +258,7 @@ export interface EdgesFacts {
   /** The list is there and cannot be read. */
   readonly unread?: { readonly file: string; readonly why: string }
   /** `code`: why it is not used, with what was met. */
-  readonly edges: readonly (JudgedEdge & EdgeAddress)[]
+  readonly edges: readonly (JudgedEdge & EdgeAddress & Pick<KnownEdge, 'out'>)[]
   /** The second port of the edge in use, for control connections only, where it has one. */
   readonly second?: { readonly at: EdgeAddress; readonly distance: Distance }
 }

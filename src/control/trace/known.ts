@@ -29,6 +29,13 @@ export function knownOf(members: readonly MemberWord[], nowMs: number): Known[] 
   ])
 }
 
+/** Connectors that could be chosen as well, but for this: whoever is served by another one does not notice. */
+export function othersOut(members: readonly MemberWord[], met: string | undefined): string[] {
+  return members.flatMap(({ id, name, told }) =>
+    id === met || told === undefined || told.ok ? [] : [`${name} does not: ${told.fault?.code ?? 'unknown'}`],
+  )
+}
+
 function wordOf({ ok, fault, atMs, probe, protocol }: Told, nowMs: number): Pick<Known, 'code' | 'text'> {
   const how = `${probe ? 'its own check' : 'a session'} ${ageText(nowMs - atMs)}`
   if (fault === undefined) {

@@ -22,7 +22,7 @@ import type { Diagnoses } from '../agents/diagnoses.ts'
 import { lookFromConnector, refine } from './connector-look.ts'
 import { type Decided, decideHere } from './decide-here.ts'
 import { echoGrants } from './echo-grants.ts'
-import { knownOf, type MemberWord, stepFrom } from './known.ts'
+import { knownOf, type MemberWord, othersOut, stepFrom } from './known.ts'
 import { namedFaults } from './names-in.ts'
 import { findSubject, type Subject } from './subject.ts'
 import type { Traces } from './traces.ts'
@@ -134,7 +134,7 @@ export async function runTrace(
     at: rfc3339(startedMs),
     durationMs: Math.round((clock.monotonicUs() - startedUs) / 1000),
     ...about,
-    ...verdictOf(steps, about, looked),
+    ...verdictOf(steps, { ...about, othersOut: othersOut(words, met) }, looked),
     rule: decided.permitted?.rule.name,
     edge: way && edges.nameOf(way.edge),
     session,

@@ -17,6 +17,8 @@ export interface About {
   readonly connector?: string
   readonly segment?: string
   readonly from: 'device' | 'facts'
+  /** Of the connectors behind the segment those that do not reach it, where one does. */
+  readonly othersOut?: readonly string[]
 }
 
 export interface Verdict {
@@ -45,7 +47,10 @@ export function verdictOf(steps: readonly TraceStep[], about: About, looked?: Di
     return { outcome: 'unknown', headline }
   }
   const device = about.device === undefined ? '' : ` on ${about.device.name}`
-  return { outcome: 'healthy', headline: `healthy: ${about.user.name}${device} reaches ${where}${through}` }
+  return {
+    outcome: 'healthy',
+    headline: `healthy: ${about.user.name}${device} reaches ${[`${where}${through}`, ...(about.othersOut ?? [])].join('; ')}`,
+  }
 }
 
 function findingOf(

@@ -1,4 +1,5 @@
 import type { Check } from '../check.ts'
+import { appReach } from './app-reach.ts'
 import { appSession } from './app-session.ts'
 import { appSilence } from './app-silence.ts'
 import { appUdp } from './app-udp.ts'
@@ -51,6 +52,7 @@ export const CHECKS: readonly Check[] = [
   appTls,
   appMtu,
   appSilence,
+  appReach,
   edgeChoice,
   controlPort,
   overload,

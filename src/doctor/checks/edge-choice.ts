@@ -34,10 +34,10 @@ export const edgeChoice: Check = check({
         `chosen: ${edgeText(current)}`,
         ...nearer.map(({ edge, because }) => `nearer: ${nameText(edge)}, not used: ${because}`),
       ],
-      cause: `${nearer.map(({ edge }) => edge.name).join(', ')} cannot be used from here, so every session takes the way over ${current.name}.`,
+      cause: `${causeOf(nearer.map(({ edge }) => edge))}, so every session takes the way over ${current.name}.`,
       fix: pinned
         ? [`take the edge out of ${pinned}: the daemon then takes the nearest`]
-        : nearer.map(({ edge }) => `allow outbound TCP from this machine to ${hostPort(edge)}`),
+        : nearer.map(({ edge }) => fixOf(edge)),
       verify: verifyHealthy(patient),
     })
   },
@@ -45,6 +45,25 @@ export const edgeChoice: Check = check({
 
 /** Who can have set an edge by hand. */
 const PINS: ReadonlySet<string> = new Set(['flag --edge', 'the configuration'])
+
+/** Whom the control plane itself does not see, nobody reaches: no firewall of this machine is to blame. */
+function causeOf(nearer: readonly LookedAt[]): string {
+  const names = (edges: readonly LookedAt[]) => edges.map(({ name }) => name).join(', ')
+  const gone = nearer.filter(({ out }) => out !== undefined)
+  const here = nearer.filter(({ out }) => out === undefined)
+  return [
+    gone.length > 0 &&
+      `${names(gone)} takes nobody: ${gone[0]!.out === 'away' ? 'it is away from the control plane' : 'it is draining'}`,
+    here.length > 0 && `${names(here)} cannot be used from here`,
+  ]
+    .filter((part) => part !== false)
+    .join('; ')
+}
+
+function fixOf({ name, out, ...at }: LookedAt): string {
+  if (out === undefined) return `allow outbound TCP from this machine to ${hostPort(at)}`
+  return `on the machine of ${name}, ${at.host}: sudo backstitch doctor edge`
+}
 
 function edgeText(edge: LookedAt, current?: LookedAt): string {
   const away = edge.rttUs === undefined ? (edge.code ?? 'not measured') : `${ms(edge.rttUs)} away`
