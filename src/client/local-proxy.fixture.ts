@@ -4,6 +4,7 @@
  *
  * @module
  */
+import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
 import { systemClock } from '../base/clock.ts'
@@ -11,6 +12,7 @@ import { newId } from '../base/ids.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import type { StreamEnd } from '../mux/options.ts'
 import { OPENED, TunnelPair } from '../mux/pair.fixture.ts'
+import type { MuxStream } from '../mux/stream.ts'
 import { Bypass } from './bypass.ts'
 import { Decisions } from './decisions.ts'
 import { GrantCache } from './grants.ts'
@@ -44,8 +46,9 @@ export async function openProxy(
   const ends: StreamEnd[] = []
   const pair = await TunnelPair.open({
     connector: {
-      onOpen: (stream, { port }) => {
+      onOpen: (stream, { port, protocol }) => {
         void stream.ended.then((end) => ends.push(end))
+        if (protocol === 'udp') return carryDatagrams(stream, port)
         const remote = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
         const refused = () => stream.reset('APP_REFUSED', `127.0.0.1:${port}`)
         remote.once('error', refused)
@@ -122,6 +125,23 @@ export async function openProxy(
       await pair[Symbol.asyncDispose]()
     },
   }
+}
+
+/** As a connector does: the flow is open at once, and a refusal comes when it comes. */
+function carryDatagrams(stream: MuxStream, port: number): void {
+  const socket = dgram.createSocket('udp4')
+  const early: Buffer[] = []
+  stream.onDatagram = (datagram) => void early.push(datagram)
+  socket.on('message', (datagram) => stream.sendDatagram(datagram))
+  socket.on('error', (error: NodeJS.ErrnoException) =>
+    stream.reset('APP_REFUSED', `127.0.0.1:${port}: ${error.code}`),
+  )
+  socket.connect(port, '127.0.0.1', () => {
+    stream.accept(OPENED)
+    stream.onDatagram = (datagram) => socket.send(datagram)
+    for (const datagram of early) socket.send(datagram)
+  })
+  stream.ended.then(() => socket.close())
 }
 
 export interface RawApp extends AsyncDisposable {

@@ -327,8 +327,13 @@ export class Opener implements SessionOwner {
     const fault = faultOf(end)
     const { entry, to } = session.start
     // What the program itself did, it knows.
-    if (fault !== undefined && fault.hop !== 'client')
-      this.#deps.decisions.broke(entry, to, fault, session.id)
+    if (fault !== undefined && fault.hop !== 'client') {
+      // A flow of UDP is open before anybody has seen whether its datagrams are taken: this is the answer to the first.
+      if (to.protocol === 'udp' && fault.hop === 'application' && end.bytesIn === 0) {
+        this.#deps.decisions.refused(entry, to, fault, session.id)
+        this.totals.fail(fault.code)
+      } else this.#deps.decisions.broke(entry, to, fault, session.id)
+    }
     if (this.#deps.log.isLevelEnabled('debug')) {
       const { reason, bytesOut, bytesIn } = end
       const fields = {
