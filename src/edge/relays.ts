@@ -13,7 +13,7 @@ import type { Credentials, EdgeAddress } from '../link/credentials.ts'
 import { dialEdge } from '../link/dial.ts'
 import { dialLocal } from '../link/dial-local.ts'
 import { type Egress, hostPort } from '../link/egress.ts'
-import { readable, readExactly } from '../link/read-exactly.ts'
+import { readable, readExactly, StreamEnded } from '../link/read-exactly.ts'
 import { contextOf } from '../link/tls-context.ts'
 import { acceptTls, startTls } from '../link/tls-session.ts'
 import { verifyControl } from '../link/verify-server.ts'
@@ -149,9 +149,20 @@ async function answered(socket: net.Socket, far: HalfStream, signal: AbortSignal
   if (hello !== null) stream.write(hello)
   try {
     await readable(stream, signal)
+    if (stream.errored !== null) throw new StreamEnded(stream.errored)
   } catch (thrown) {
     stream.destroy()
     if (hello !== null) socket.unshift(hello)
-    throw thrown
+    throw thrown instanceof StreamEnded ? dropped(thrown) : thrown
   }
+}
+
+/** What is closed unread was never looked at: whom it refuses, it has read. */
+function dropped({ cause }: StreamEnded): Fault {
+  const errno = (cause as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
+  return new Fault(
+    'CONTROL_UNREACHABLE',
+    `the control plane takes connections and drops them unread (${errno}): it is out of descriptors, or ends`,
+    { cause, seen: { errno } },
+  )
 }

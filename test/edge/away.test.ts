@@ -32,6 +32,19 @@ async function hang(t: TestEdge): Promise<AsyncDisposable> {
   }
 }
 
+/** Its kernel takes connections, and it has no descriptor for them: they are closed as they come. */
+async function drop(t: TestEdge): Promise<AsyncDisposable> {
+  await t.front[Symbol.asyncDispose]()
+  const dropping = net.createServer({ pauseOnConnect: true }, (socket) => socket.destroy()).listen(t.socket)
+  await once(dropping, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
+      dropping.close()
+      await once(dropping, 'close')
+    },
+  }
+}
+
 const AWAY: { name: string; leave: (t: TestEdge) => Promise<AsyncDisposable | undefined> }[] = [
   {
     name: 'has ended',
@@ -41,6 +54,7 @@ const AWAY: { name: string; leave: (t: TestEdge) => Promise<AsyncDisposable | un
     },
   },
   { name: 'stands still', leave: hang },
+  { name: 'has no descriptors', leave: drop },
 ]
 for (const { name, leave } of AWAY) {
   test(`a control plane that ${name} is CONTROL_UNREACHABLE, by the word of the edge, and pipes go on`, async () => {
