@@ -12,6 +12,22 @@ const WORDS: Partial<Record<Illness, { cause: RegExp; seen: RegExp; fix: RegExp;
     seen: /no ClientHello is answered/,
     fix: /^on the machine of the edge/,
   },
+  edgeDrops: {
+    cause: /^The edge takes connections and drops them at once, unread: it is out of descriptors/,
+    seen: /4 other connections are ended at once as well, also the one that sends nothing/,
+    fix: /^on the machine of the edge: backstitch doctor server \(or edge\)$/,
+  },
+  edgeResets: {
+    cause: /^The edge takes connections and drops them at once, unread/,
+    seen: /ECONNRESET/,
+    fix: /^on the machine of the edge: backstitch doctor server \(or edge\)$/,
+  },
+  helloDropped: {
+    cause: /ended in the middle of the handshake, as is every other one/,
+    seen: /as of a browser, is ended without a word of TLS/,
+    fix: /^look at the log of the edge$/,
+    not: /descriptors|says nothing/,
+  },
   protocolHeld: {
     cause: /lets through TLS of browsers to the edge, and lets ours hang/,
     seen: /without our protocol \(ALPN\).* is answered, issuer=/,
@@ -34,13 +50,14 @@ const WORDS: Partial<Record<Illness, { cause: RegExp; seen: RegExp; fix: RegExp;
   },
 }
 
-for (const [illness, { cause, seen, fix }] of Object.entries(WORDS)) {
+for (const [illness, { cause, seen, fix, not }] of Object.entries(WORDS)) {
   test(`${illness}: who stops the handshake is named, and the first fix goes to him`, () => {
     const { roots } = diagnose(CHECKS, factsOf(ILL[illness as Illness]))
     const { verdict } = roots[0]!
     assert.match(verdict.cause, cause)
     assert.match(verdict.seen.join('\n'), seen)
     assert.match(verdict.fix[0]!, fix)
+    if (not !== undefined) assert.doesNotMatch([verdict.cause, ...verdict.seen].join('\n'), not)
   })
 }
 

@@ -326,6 +326,35 @@ export const ILL = {
     },
     without: ['answer'],
   },
+  edgeDrops: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
+        second: (['plain', 'nameless', 'short', 'mute'] as const).map((asked) => again(asked, 'ended')),
+      }),
+    },
+    without: ['answer'],
+  },
+  edgeResets: {
+    known: {
+      tcp: { host: 'edge.example.com', attempts: [tcp('refused', { errno: 'ECONNRESET' })], proxies: [] },
+    },
+    without: ['tls', 'answer'],
+  },
+  helloDropped: {
+    known: {
+      tls: changed('tls', {
+        chain: [],
+        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
+        second: [
+          ...(['plain', 'nameless', 'short'] as const).map((asked) => again(asked, 'ended')),
+          again('mute', 'silent'),
+        ],
+      }),
+    },
+    without: ['answer'],
+  },
   protocolHeld: {
     known: {
       tls: changed('tls', {

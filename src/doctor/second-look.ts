@@ -1,6 +1,6 @@
 /**
  * A handshake that stalls or is declined says nothing of who stopped it. So the same place is asked again in other ways,
- * side by side: without our protocol, without the name, and for an answer that is short.
+ * side by side: without our protocol, without the name, for an answer that is short, and without a word.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import tls from 'node:tls'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { asFault } from '../base/faults.ts'
 import type { EdgeAddress } from '../link/credentials.ts'
+import { readable, StreamEnded } from '../link/read-exactly.ts'
 import { alertFromPeer } from '../link/tls-alert.ts'
 import { anonymousContext, KEY_EXCHANGE } from '../link/tls-context.ts'
 import { startTls } from '../link/tls-session.ts'
@@ -20,8 +21,11 @@ import {
   trustedBySystem,
 } from '../probe/presented-chain.ts'
 
-/** `plain`: as a browser asks. `nameless`: as we ask, without SNI. `short`: TLS 1.2, which an edge declines with an alert. */
-export type SecondAsk = 'plain' | 'nameless' | 'short'
+/**
+ * `plain`: as a browser asks. `nameless`: as we ask, without SNI. `short`: TLS 1.2, which an edge declines with an alert.
+ * `mute`: sends nothing; an edge waits for a ClientHello, and whoever goes by what is said has heard nothing to go by.
+ */
+export type SecondAsk = 'plain' | 'nameless' | 'short' | 'mute'
 
 export interface SecondLook {
   readonly asked: SecondAsk
@@ -44,16 +48,38 @@ export interface SecondLookOptions {
 }
 
 const LOOK_MS = 4000
+/** Whoever drops a connection as it comes has done so by then, from the other end of the world, too. */
+const MUTE_MS = 1000
 
 /** TLS 1.3 is all that an edge speaks, so whoever offers less is declined at once. */
 const olderContext = () => tls.createSecureContext({ maxVersion: 'TLSv1.2', ecdhCurve: KEY_EXCHANGE })
 
 /** Never rejects. */
 export function lookAgain(o: SecondLookOptions): Promise<SecondLook[]> {
-  return Promise.all((['plain', 'nameless', 'short'] as const).map((asked) => ask(asked, o)))
+  const asked = (['plain', 'nameless', 'short'] as const).map((each) => ask(each, o))
+  return Promise.all([...asked, sayNothing(o)])
 }
 
-async function ask(asked: SecondAsk, { edge, pin, dial, signal }: SecondLookOptions): Promise<SecondLook> {
+async function sayNothing({ dial, signal }: SecondLookOptions): Promise<SecondLook> {
+  using limit = deadline(LOOK_MS, 'HANDSHAKE_TIMEOUT', 'a second look', signal)
+  const common = { asked: 'mute', chain: [] } as const
+  const socket = await unlessAborted(dial(), limit).catch(() => undefined)
+  if (socket === undefined) return { ...common, is: 'unreached' }
+  using silence = deadline(MUTE_MS, 'HANDSHAKE_TIMEOUT', 'nothing was said', limit)
+  try {
+    if (!socket.destroyed) await readable(socket, silence)
+    return { ...common, is: socket.read() === null ? 'ended' : 'silent' }
+  } catch (error) {
+    return { ...common, is: error instanceof StreamEnded ? 'ended' : 'silent' }
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function ask(
+  asked: Exclude<SecondAsk, 'mute'>,
+  { edge, pin, dial, signal }: SecondLookOptions,
+): Promise<SecondLook> {
   using limit = deadline(LOOK_MS, 'HANDSHAKE_TIMEOUT', 'a second look', signal)
   const tcp = await unlessAborted(dial(), limit).catch(() => undefined)
   if (tcp === undefined) return { asked, is: 'unreached', chain: [] }

@@ -10,13 +10,18 @@ const ASKED: Readonly<Record<SecondAsk, string>> = {
   plain: 'a ClientHello without our protocol (ALPN), as of a browser,',
   nameless: 'a ClientHello without the name of the edge (SNI)',
   short: 'a ClientHello that asks for a short answer (TLS 1.2, to be declined)',
+  mute: 'a connection that says nothing',
 }
 
 /** What became of each, as evidence. */
 export function secondTexts(looks: readonly SecondLook[]): string[] {
   if (looks.length > 0 && looks.every(({ is }) => is === 'silent' || is === 'unreached'))
     return ['no ClientHello is answered: not ours, not that of a browser, none without the name of the edge']
-  return looks.map(({ asked, is, chain }) => {
+  if (dropsAll(looks))
+    return [`${looks.length} other connections are ended at once as well, also the one that sends nothing`]
+  // That nothing is said to whoever says nothing is as it should be.
+  const telling = looks.filter(({ asked, is }) => asked !== 'mute' || is === 'ended')
+  return telling.map(({ asked, is, chain }) => {
     const what = {
       answered: `is answered, issuer=${chain[0]?.issuer ?? 'none'}`,
       alert: 'is declined with a TLS alert',
@@ -26,6 +31,15 @@ export function secondTexts(looks: readonly SecondLook[]): string[] {
     }[is]
     return `${ASKED[asked]} ${what}`
   })
+}
+
+/** Also who has said nothing: nobody there has read what the others ask for. */
+function dropsAll(looks: readonly SecondLook[]): boolean {
+  const isDropped = ({ is }: SecondLook) => is === 'ended'
+  return (
+    looks.some((one) => one.asked === 'mute' && isDropped(one)) &&
+    looks.every((one) => isDropped(one) || one.is === 'unreached')
+  )
 }
 
 /**
@@ -55,8 +69,25 @@ export function losesLong({ second = [] }: TlsFacts, ping: PingFacts | undefined
 
 type Why = Pick<Failure, 'cause' | 'fix'>
 
-/** @param edge HOST:PORT. */
-export function whyDeclined({ second = [], broken }: TlsFacts, edge: string): Why {
+/** Of connections that end as they come. */
+export function whyDropped(edge: string, proxy?: string): Why {
+  const before = proxy === undefined ? 'something before it' : `the proxy ${proxy}, or something behind it,`
+  const others = proxy === undefined ? 'a balancer, a firewall' : `the proxy ${proxy}, a balancer`
+  return {
+    cause: `The edge takes connections and drops them at once, unread: it is out of descriptors or has too many from this address; or ${before} takes them in its place and does not get to it.`,
+    fix: [
+      'on the machine of the edge: backstitch doctor server (or edge)',
+      `if that finds nothing: look at what takes connections to ${edge} before the edge (${others})`,
+    ],
+  }
+}
+
+/**
+ * @param edge HOST:PORT.
+ * @param proxy HOST:PORT of the one that the way leads through.
+ */
+export function whyDeclined({ second = [], broken }: TlsFacts, edge: string, proxy?: string): Why {
+  if (dropsAll(second)) return whyDropped(edge, proxy)
   const stalls = broken?.code === 'HANDSHAKE_TIMEOUT'
   const how = stalls ? 'lets ours hang' : 'ends ours'
   const answered = (asked: SecondAsk) => second.some((one) => one.asked === asked && one.is === 'answered')

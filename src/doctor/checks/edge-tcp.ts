@@ -3,6 +3,7 @@ import { hostPort } from '../../link/egress.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Check, check, type Failure, fail, type Judged, pass } from '../check.ts'
 import type { Facts, TcpWay } from '../facts.ts'
+import { whyDropped } from './declined.ts'
 import { noRoute, routerGone } from './no-route.ts'
 import { sourcesText } from './other-way.ts'
 import { isProxied } from './proxy.ts'
@@ -17,6 +18,7 @@ import {
   otherText,
   slowly,
   verifyConnected,
+  verifyHealthy,
 } from './words.ts'
 
 export const edgeTcp: Check = check({
@@ -107,6 +109,13 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Judged {
       fix: [`allow outbound TCP from this machine to ${addresses} port ${port}`],
     })
   }
+  // A kernel that refuses says ECONNREFUSED: this one had stood, and was reset before the program here heard of it.
+  if (tcp.attempts.some(({ errno }) => errno === 'ECONNRESET'))
+    return fail('EDGE_UNREACHABLE', {
+      ...common,
+      ...whyDropped(edgeText(patient)),
+      verify: verifyHealthy(patient),
+    })
   if (has('refused')) {
     return fail('EGRESS_REJECTED', {
       ...common,

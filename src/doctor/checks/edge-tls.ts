@@ -56,7 +56,7 @@ function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts):
   return fail(stalls ? 'HANDSHAKE_TIMEOUT' : 'EDGE_UNREACHABLE', {
     expected,
     seen: ['TCP connects', met, early ?? '', ...secondTexts(tls.second ?? []), ping?.saw ?? ''],
-    ...whyDeclined(tls, edgeText(patient)),
+    ...whyDeclined(tls, edgeText(patient), proxyAt(facts)?.at),
     verify,
   })
 }
