@@ -12,6 +12,7 @@ import { widerPatterns } from '../../policy/lanes.ts'
 import { Networks } from '../../policy/networks.ts'
 import { merged, minus, type PortRange, parsePorts } from '../../policy/ports.ts'
 import type { StoredObject } from '../../store/objects.ts'
+import { isNetwork } from './touching.ts'
 
 export type Segment = StoredObject<'segment'>
 
@@ -27,10 +28,15 @@ export interface Claims {
   wider(pattern: string): Iterable<Claim>
 }
 
-export function* claimsOf(segments: readonly Segment[]): Steps<Claims> {
+/** @param isWanted Of other patterns there are no claims. */
+export function* claimsOf(
+  segments: readonly Segment[],
+  isWanted: (pattern: string) => boolean = () => true,
+): Steps<Claims> {
   const all = new Map<string, { pattern: string; segments: Segment[] }>()
   for (const segment of segments) {
-    for (const pattern of [...segment.spec.domains, ...segment.spec.cidrs]) {
+    for (const pattern of patternsOf(segment)) {
+      if (!isWanted(pattern)) continue
       const claim = all.get(pattern)
       if (claim === undefined) all.set(pattern, { pattern, segments: [segment] })
       else claim.segments.push(segment)
@@ -62,8 +68,8 @@ export function* claimsOf(segments: readonly Segment[]): Steps<Claims> {
   }
 }
 
-function isNetwork(pattern: string): boolean {
-  return pattern.includes('/')
+export function patternsOf({ spec }: Segment): string[] {
+  return [...spec.domains, ...spec.cidrs]
 }
 
 /** Ports of one protocol that a claim lists, over all of its segments. */

@@ -7,7 +7,7 @@
 import type { LintFinding } from '../../api/lint.ts'
 import type { IdPrefix } from '../../base/ids.ts'
 import type { Steps } from '../../base/slices.ts'
-import { claimsOf } from './claims.ts'
+import { claimsOf, patternsOf } from './claims.ts'
 import { certificatesNearEnd, keysNearEnd } from './expiry.ts'
 import type { LintFacts } from './facts.ts'
 import type { Findings } from './finding.ts'
@@ -19,6 +19,7 @@ import { rulesInVain } from './rules.ts'
 import { claimedTwice, hiddenPorts, unmapped } from './segments.ts'
 import { groupsAcrossSites } from './sites.ts'
 import { type Topology, topologyOf } from './topology.ts'
+import { touching } from './touching.ts'
 import { unreadableObjects } from './unreadable.ts'
 
 interface Look {
@@ -53,10 +54,13 @@ const CHECKS: readonly Check[] = [
 ]
 
 function* claims({ facts, topology, about }: Look): Findings {
-  const claims = yield* claimsOf(topology.segments)
+  const { segments } = topology
+  const written = about && segments.filter(({ id }) => about.has(id)).flatMap(patternsOf)
+  const laneNames = facts.declared['internet-rule'].flatMap(({ spec }) => spec.domains)
+  const claims = yield* claimsOf(segments, written && touching(written, laneNames))
   yield* twoLanes(facts, claims)
   yield* claimedTwice(claims)
-  yield* hiddenPorts(claims, about)
+  yield* hiddenPorts(claims)
 }
 
 /** @param about Only what these objects have a part in is wanted; more may come. */

@@ -66,19 +66,13 @@ export function* claimedTwice(claims: Claims): Findings {
   }
 }
 
-/**
- * Ports that a wider segment lists, and that nobody reaches where a more specific one claims the name.
- *
- * @param only Findings in which one of these has a part.
- */
-export function* hiddenPorts(claims: Claims, only?: ReadonlySet<string>): Findings {
+/** Ports that a wider segment lists, and that nobody reaches where a more specific one claims the name. */
+export function* hiddenPorts(claims: Claims): Findings {
   const pairs = new Map<string, { narrow: Segment; wide: Segment; within: string; at: string[] }>()
   for (const claim of claims.all.values()) {
     yield
-    const wider = [...claims.wider(claim.pattern)]
-    if (only && ![claim, ...wider].some(({ segments }) => segments.some(({ id }) => only.has(id)))) continue
     // The nearest wider claim that loses something: those beyond it are hidden by it already.
-    const first = firstHidden(claim, wider)
+    const first = firstHidden(claim, claims.wider(claim.pattern))
     if (first === undefined) continue
     const narrow = claim.segments[0]!
     const key = `${narrow.id} ${first.wide.id} ${first.within}`
@@ -97,7 +91,7 @@ export function* hiddenPorts(claims: Claims, only?: ReadonlySet<string>): Findin
   }
 }
 
-function firstHidden(claim: Claim, wider: readonly Claim[]) {
+function firstHidden(claim: Claim, wider: Iterable<Claim>) {
   for (const wide of wider) {
     const hidden = hiddenBy(claim, wide)
     if (hidden !== undefined) return hidden
