@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { Fault } from '../base/faults.ts'
 import { looksLikeId } from '../base/ids.ts'
 import { canonicalCidr, canonicalHost, canonicalPattern, isAddress } from '../policy/destination.ts'
-import { parsePorts } from '../policy/ports.ts'
+import { parsePorts, portsText } from '../policy/ports.ts'
 import { MAX_ITEMS } from './shape.ts'
 
 /** What an object is called: unique within its kind. Letters, digits, `.`, `_`, `-`, `@`, `+`. */
@@ -54,7 +54,10 @@ export const moment = z
 export const portRange = z
   .string()
   .max(11)
-  .overwrite((text) => text.replaceAll(/\s/g, ''))
+  .overwrite((text) => {
+    const ports = parsePorts(text.replaceAll(/\s/g, ''))
+    return ports === undefined ? text : portsText(ports)
+  })
   .refine(
     (text) => parsePorts(text) !== undefined,
     'expected a port or range such as "443" or "8000-8100", within 1 to 65535, lower end first',

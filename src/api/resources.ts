@@ -24,6 +24,8 @@ const envelope = {
   names: z.record(z.string(), z.string()),
 }
 
+const { name: _, ...envelopeOnly } = envelope
+
 /** `away`: it is not connected to the control plane, or was never enrolled. */
 export const EDGE_STATES = ['serving', 'draining', 'away', 'disabled'] as const
 export type EdgeState = (typeof EDGE_STATES)[number]
@@ -57,6 +59,12 @@ function build(kind: ObjectKind) {
     input: spec
       .safeExtend(own)
       .meta({ id: `${schemaName(kind)}Input`, description: `A ${title}, as written` }),
+    replacement: spec
+      .safeExtend({ ...own, ...mapShape({ kind: z.literal(kind), ...envelopeOnly, ...shown }, ignored) })
+      .meta({
+        id: `${schemaName(kind)}Replacement`,
+        description: `A ${title}, as written or as it was read`,
+      }),
     patch: z.strictObject(mapShape({ ...spec.shape, ...own }, changeable)).meta({
       id: `${schemaName(kind)}Patch`,
       description: `Fields of a ${title} to change; null removes one`,
@@ -75,7 +83,7 @@ type Schemas = ReturnType<typeof build>
 const BUILT = new Map<ObjectKind, Schemas>()
 
 /**
- * Schemas of one kind: `input` to create or replace, `patch` to change, `resource` as it is returned, `written` as it
+ * Schemas of one kind: `input` to create, `replacement` to replace, `patch` to change, `resource` as it is returned, `written` as it
  * is returned by a write.
  */
 export function schemasOf(kind: ObjectKind): Schemas {
@@ -92,6 +100,11 @@ function mapShape(
   change: (field: z.ZodType) => z.ZodType,
 ): z.core.$ZodLooseShape {
   return Object.fromEntries(Object.entries(shape).map(([key, field]) => [key, change(field as z.ZodType)]))
+}
+
+/** Taken, so that what was read can be sent back, and not looked at. */
+function ignored(field: z.ZodType): z.ZodType {
+  return field.optional().meta({ readOnly: true })
 }
 
 /** A field with a default is always there in what is returned. */
@@ -124,6 +137,6 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 
 /** The part of a resource that is its author's: what PUT takes, from what GET gave. */
 export function writable(kind: ObjectKind, resource: Record<string, unknown>): Record<string, unknown> {
-  const keys = ['name', ...Object.keys(OBJECT_KINDS[kind].spec.shape)]
+  const keys = ['name', 'password', ...Object.keys(OBJECT_KINDS[kind].spec.shape)]
   return Object.fromEntries(Object.entries(resource).filter(([key]) => keys.includes(key)))
 }

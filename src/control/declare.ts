@@ -6,8 +6,9 @@
 import type { FieldChange } from '../api/apply.ts'
 import { InvalidFault } from '../api/invalid.ts'
 import { OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../api/kinds.ts'
+import { Fault } from '../base/faults.ts'
 import type { AuditEntry } from '../store/audit.ts'
-import type { StoredObject } from '../store/objects.ts'
+import type { ExpectedVersion, StoredObject } from '../store/objects.ts'
 import type { SignedIn } from '../store/sign-ins.ts'
 import type { Repositories } from '../store/store.ts'
 import { diff } from './diff.ts'
@@ -18,7 +19,7 @@ export interface Declaration<K extends ObjectKind = ObjectKind> {
   readonly id?: string
   readonly name: string
   readonly spec: ObjectSpecs[K]
-  readonly expectVersion?: number
+  readonly expectVersion?: ExpectedVersion
   /** Of users: the hash of a new password; null takes theirs away. */
   readonly passwordHash?: string | null
   /** Who does it, as the audit log names them. */
@@ -40,6 +41,7 @@ export async function declare(tx: Repositories, declaration: Declaration): Promi
   const before = id === undefined ? undefined : await tx.objects.get(kind, id)
   const standing = () =>
     kind === 'user' && before !== undefined ? tx.signIns.standing({ userId: before.id }) : undefined
+  await keepFactType(tx, before, spec)
   const signedIn = await standing()
   const stored = await tx.objects.put({ kind, id: before?.id, name, spec, expectVersion, by })
   await checkFacts(tx, stored)
@@ -67,7 +69,7 @@ export async function retract(
   tx: Repositories,
   kind: ObjectKind,
   idOrName: string,
-  o: { expectVersion?: number } = {},
+  o: { expectVersion?: ExpectedVersion } = {},
 ): Promise<Omit<AuditEntry, 'actor'>> {
   const before = await tx.objects.get(kind, idOrName)
   await tx.objects.delete(kind, before.id, o)
@@ -76,6 +78,20 @@ export async function retract(
     object: `${kind} ${before.id}`,
     detail: { name: before.name, was: before.spec },
   }
+}
+
+/** A rule that was right when it was written would then compare a fact with a value that it can never have. */
+async function keepFactType(tx: Repositories, before: StoredObject | undefined, spec: object): Promise<void> {
+  if (before?.kind !== 'posture-fact') return
+  const was = (before.spec as ObjectSpecs['posture-fact']).valueType
+  const willBe = (spec as ObjectSpecs['posture-fact']).valueType
+  if (was === willBe) return
+  const users = await tx.objects.usedBy(before.id)
+  if (users.length === 0) return
+  const what = `${OBJECT_KINDS['posture-fact'].title} ${before.name} is a ${was}`
+  throw new Fault('IN_USE', `${what} as ${users.join(', ')} asks for it: it cannot become a ${willBe}`, {
+    seen: { users },
+  })
 }
 
 /** A rule that compares a fact with a value it can never have would deny for ever, and nobody would know why. */

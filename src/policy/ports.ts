@@ -14,6 +14,11 @@ export function parsePorts(text: string): [number, number] | undefined {
   return from >= 1 && to <= 65_535 && from <= to ? [from, to] : undefined
 }
 
+/** The one spelling of it: `443`, `8000-8100`. */
+export function portsText([from, to]: PortRange): string {
+  return from === to ? `${from}` : `${from}-${to}`
+}
+
 /** In order, none touching another. */
 export function merged(ranges: readonly PortRange[]): PortRange[] {
   const result: [number, number][] = []

@@ -3,7 +3,7 @@ import { newId } from '../base/ids.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { byIdOrName } from './by-id-or-name.ts'
 import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
-import { checkVersion, goneOrNever, notFound } from './objects.ts'
+import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
@@ -153,7 +153,7 @@ export class Connectors {
   async update(
     id: string,
     change: ConnectorChange,
-    o: { expectVersion?: number } = {},
+    o: { expectVersion?: ExpectedVersion } = {},
   ): Promise<ConnectorRecord> {
     return this.#scope.atomically(async (scope) => {
       const before = await scope.db
@@ -198,7 +198,7 @@ export class Connectors {
   }
 
   /** The certificate is revoked with it. @throws {Fault} NOT_FOUND, IN_USE, PRECONDITION_FAILED. */
-  async delete(idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
+  async delete(idOrName: string, o: { expectVersion?: ExpectedVersion } = {}): Promise<void> {
     await this.#scope.atomically(async (scope) => {
       const row = await byIdOrName(idOrName, (column, word) => one(scope, column, word))
       if (row === undefined) throw notFound('connector', idOrName)

@@ -1,7 +1,7 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
-import { checkVersion, goneOrNever, notFound } from './objects.ts'
+import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { allRows, cursorKey, idsAtOnce, inList, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import { type By, endSignIns, forgetSignIns, type SignInRecord } from './sign-ins.ts'
@@ -173,7 +173,7 @@ export class Devices {
   async update(
     id: string,
     change: DeviceChange,
-    o: By & { expectVersion?: number } = {},
+    o: By & { expectVersion?: ExpectedVersion } = {},
   ): Promise<DeviceRecord> {
     return this.#scope.atomically(async (scope) => {
       const before = await scope.db.selectFrom('device').selectAll().where('id', '=', id).executeTakeFirst()
@@ -238,7 +238,7 @@ export class Devices {
   }
 
   /** @throws {Fault} NOT_FOUND, IN_USE, PRECONDITION_FAILED. */
-  async delete(id: string, o: { expectVersion?: number } = {}): Promise<void> {
+  async delete(id: string, o: { expectVersion?: ExpectedVersion } = {}): Promise<void> {
     await this.#scope.atomically(async (scope) => {
       const row = await scope.db.selectFrom('device').selectAll().where('id', '=', id).executeTakeFirst()
       if (row === undefined) throw notFound('client-device', id)

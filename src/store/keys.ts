@@ -2,7 +2,7 @@ import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { byIdOrName } from './by-id-or-name.ts'
 import { rememberDeleted, whyNoKey } from './deleted-keys.ts'
-import { checkVersion, goneOrNever, notFound } from './objects.ts'
+import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
@@ -154,7 +154,7 @@ export class ProvisioningKeys {
   async update(
     idOrName: string,
     change: { maxUses?: number; expiresMs?: number; revoked?: boolean },
-    o: { expectVersion?: number } = {},
+    o: { expectVersion?: ExpectedVersion } = {},
   ): Promise<KeyRecord> {
     return this.#scope.atomically(async (scope) => {
       const before = await findRow(scope, idOrName)
@@ -178,7 +178,7 @@ export class ProvisioningKeys {
    *
    * @throws {Fault} NOT_FOUND, PRECONDITION_FAILED.
    */
-  async delete(idOrName: string, o: { by: string; expectVersion?: number }): Promise<void> {
+  async delete(idOrName: string, o: { by: string; expectVersion?: ExpectedVersion }): Promise<void> {
     await this.#scope.atomically(async (scope) => {
       const row = await findRow(scope, idOrName)
       if (row === undefined) throw notFound('provisioning-key', idOrName)

@@ -41,7 +41,7 @@ export interface PutObject<K extends ObjectKind> {
   /** Already checked against the schema of the kind; references are names or ids. */
   readonly spec: ObjectSpecs[K]
   /** Refuses with PRECONDITION_FAILED when the stored version is another. */
-  readonly expectVersion?: number
+  readonly expectVersion?: ExpectedVersion
   /** Who does it: remembered where a user is disabled, which signs out their devices. */
   readonly by?: string
 }
@@ -173,7 +173,11 @@ export class Objects {
   }
 
   /** @throws {Fault} NOT_FOUND, PRECONDITION_FAILED, or IN_USE naming what refers to it. */
-  async delete(kind: ObjectKind, idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
+  async delete(
+    kind: ObjectKind,
+    idOrName: string,
+    o: { expectVersion?: ExpectedVersion } = {},
+  ): Promise<void> {
     await this.#scope.atomically(async (scope) => {
       const row = await findRow(scope, kind, idOrName)
       if (row === undefined) throw notFound(kind, idOrName)
@@ -245,6 +249,11 @@ export class Objects {
     return allNames(this.#scope, kind === 'connector' ? 'connector' : 'device')
   }
 
+  /** Some of what refers to it, as people read it. */
+  usedBy(id: string): Promise<string[]> {
+    return usersOf(this.#scope, id)
+  }
+
   /** Names of objects, connectors and devices by id, of those that there are. */
   namesByIds(ids: Iterable<string>): Promise<Map<string, string>> {
     return namesByIds(this.#scope, ids)
@@ -267,11 +276,20 @@ function isDisabled(spec: object): boolean {
   return 'enabled' in spec && spec.enabled === false
 }
 
+/** A version, or any of several, that a change is of. */
+export type ExpectedVersion = number | readonly number[]
+
 /** @throws {Fault} PRECONDITION_FAILED, also when an object is expected and there is none. */
-export function checkVersion(kind: Kind, name: string, is: number | undefined, expected?: number): void {
-  if (expected === undefined || expected === is) return
+export function checkVersion(
+  kind: Kind,
+  name: string,
+  is: number | undefined,
+  expected?: ExpectedVersion,
+): void {
+  const any = typeof expected === 'number' ? [expected] : expected
+  if (any === undefined || (is !== undefined && any.includes(is))) return
   throw new Fault('PRECONDITION_FAILED', `${called(kind).title} ${name} is at version ${is ?? 'none'}`, {
-    seen: { expected, is: is ?? 'none' },
+    seen: { expected: any.length === 1 ? any[0]! : any.join(' or '), is: is ?? 'none' },
   })
 }
 

@@ -1,7 +1,7 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { byIdOrName } from './by-id-or-name.ts'
-import { checkVersion, notFound } from './objects.ts'
+import { checkVersion, type ExpectedVersion, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
 import type { Tables } from './tables.ts'
@@ -100,7 +100,7 @@ export class Tokens {
   }
 
   /** @throws {Fault} NOT_FOUND, PRECONDITION_FAILED. */
-  async delete(idOrName: string, o: { expectVersion?: number } = {}): Promise<void> {
+  async delete(idOrName: string, o: { expectVersion?: ExpectedVersion } = {}): Promise<void> {
     await this.#scope.atomically(async (scope) => {
       const row = await one(scope, idOrName)
       if (row === undefined) throw notFound('token', idOrName)

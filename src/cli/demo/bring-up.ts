@@ -29,7 +29,6 @@ interface ServerFacts {
   readonly edge: string
   readonly api: string
   readonly fingerprint: string
-  readonly publicKey: string
   readonly pin: string
   readonly token?: string
 }
@@ -56,8 +55,7 @@ export async function bringUpServer(o: {
     const facts = JSON.parse(await part.output('\n}')) as ServerFacts
     const context = path.join(state, 'context.json')
     const server = new URL(facts.api).origin
-    const { fingerprint, publicKey } = facts
-    await writeContext(context, { server, fingerprint, publicKey, tokenFile: 'control/admin.token' })
+    await writeContext(context, { server, fingerprint: facts.fingerprint, tokenFile: 'control/admin.token' })
     const rest = new Rest(await findContext(context))
     const described = JSON.stringify(app)
     if (kept.application !== described) {

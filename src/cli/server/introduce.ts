@@ -30,7 +30,7 @@ export async function introduce(
     version: VERSION,
     edge: at,
     api: `https://${at}/api/v1`,
-    ...pin,
+    fingerprint: pin.fingerprint,
     pin: control.pin.toString('hex'),
     context,
     ...(token === undefined ? {} : { token }),

@@ -145,9 +145,9 @@ function deletion({ kind, id, name }: Step, before: StoredObject | undefined): E
   return { ...about, text: auditText({ ...about, detail: { name, was: before?.spec } }) }
 }
 
-/** An edge has an identity; a user who is disabled is signed out; facts of a rule must have the type of their values. */
+/** An edge has an identity; a user who is disabled is signed out; facts of a rule must have the type of their values, and keep it. */
 function hasEffects(kind: ObjectKind, spec: Readonly<Record<string, unknown>>): boolean {
-  if (kind === 'edge') return true
+  if (kind === 'edge' || kind === 'posture-fact') return true
   if (kind === 'user') return spec.enabled === false
   return (
     kind === 'access-rule' && ((spec.conditions as { posture?: [] } | undefined)?.posture ?? []).length > 0

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import type { Log } from '../../base/log.ts'
+import { answerExpectation, answerUnreadable } from './unreadable-request.ts'
 
 const MAX_HEADER_BYTES = 16_384
 const CHECK_MS = 1000
@@ -37,6 +38,8 @@ export function httpServer(deadlines: HttpDeadlines, log: Log, handle: http.Requ
     },
   )
   server.maxRequestsPerSocket = 10_000
+  server.on('clientError', answerUnreadable)
+  server.on('checkExpectation', answerExpectation)
   // A server that was told to listen begins to check these deadlines now; one that is only given connections must be
   // told as well, or it never checks.
   server.emit('listening')

@@ -33,8 +33,8 @@ import { RestMetrics } from './metrics.ts'
 import { objectRoutes } from './objects.ts'
 import { documentOf, openapiRoute } from './openapi.ts'
 import { outageRoutes } from './outages.ts'
-import { problemHeaders, problemOf } from './problem.ts'
-import { JSON_LINES, type RestApp } from './route.ts'
+import { FormFault, problemHeaders, problemOf } from './problem.ts'
+import { JSON_LINES, methodsOf, type RestApp } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { signOutRoutes } from './sign-outs.ts'
 import { whileTokenStands } from './token-stands.ts'
@@ -74,16 +74,13 @@ export function buildApp(deps: RestDeps): RestApp {
   const metrics = new RestMetrics(deps)
   const auth = new TokenAuth(deps)
   const app: RestApp = new OpenAPIHono<RestEnv>()
-  const refuse = (c: Context<RestEnv>, fault: Fault, status?: number) => answerFault(deps, c, fault, status)
+  const refuse = (c: Context<RestEnv>, fault: Fault) => answerFault(deps, c, fault)
 
   app.onError((error, c) => {
-    if (error instanceof HTTPException) {
-      if (error.status === 413) return refuse(c, new Fault('TOO_LARGE', 'the body is over the limit'))
-      return refuse(c, new Fault('INVALID', error.message), error.status)
-    }
+    if (error instanceof HTTPException) return refuse(c, new FormFault(error.status, error.message))
     return refuse(c, asFault(error))
   })
-  app.notFound((c) => refuse(c, new Fault('NOT_FOUND', `nothing answers ${c.req.method} ${c.req.path}`)))
+  app.notFound((c) => refuse(c, unanswered(app, c)))
 
   app.use(async (c, next) => {
     const startMs = performance.now()
@@ -158,9 +155,18 @@ function addressOf(deps: RestDeps, c: Context<RestEnv>): string {
   return deps.addressOf?.(incoming) ?? incoming.socket.remoteAddress ?? 'none'
 }
 
-function answerFault(deps: RestDeps, c: Context<RestEnv>, fault: Fault, status?: number): Response {
+/** NOT_FOUND, or what is asked of this path in another way. */
+function unanswered(app: RestApp, { req: { method, path } }: Context<RestEnv>): Fault {
+  const methods = methodsOf(app, path)
+  if (methods.length === 0) return new Fault('NOT_FOUND', `nothing answers ${path}`)
+  return new FormFault(405, `${path} takes ${methods.join(', ')}: got ${method}`, {
+    allow: methods.join(', '),
+  })
+}
+
+function answerFault(deps: RestDeps, c: Context<RestEnv>, fault: Fault): Response {
   const requestId = c.get('requestId') ?? newId('req')
-  const problem = problemOf(fault, requestId, status)
+  const problem = problemOf(fault, requestId)
   const fields = { event: 'api.refused', requestId, code: fault.code, method: c.req.method, path: c.req.path }
   if (isOverShare(fault)) {
     const about = { ...fields, event: 'share.full', peer: String(fault.seen.principal), seen: fault.seen }

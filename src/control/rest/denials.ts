@@ -7,6 +7,7 @@ import type { DenialRecord } from '../../store/denials.ts'
 import { namedFaults } from '../trace/names-in.ts'
 import { traceCommand } from '../trace/verdict.ts'
 import type { RestDeps } from './deps.ts'
+import { filterId } from './filter-id.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
 
 const TAG = 'denials'
@@ -37,7 +38,7 @@ export function denialRoutes(app: RestApp, { store }: RestDeps): void {
       gives: { status: 200, schema: pageSchema(denial, 'Denial') },
     },
     async (c, { query: { limit, cursor, user } }) => {
-      const id = user === undefined ? undefined : ((await store.objects.find('user', user))?.id ?? user)
+      const id = await filterId(store, 'user', 'user', user)
       const page = await store.denials.list({ limit, cursor }, { user: id })
       return pageAnswer(c, page, await resources(page.items))
     },

@@ -8,17 +8,19 @@ import path from 'node:path'
 import { DatabaseSync, type SQLInputValue, StatementSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { OBJECT_KIND_NAMES, OBJECT_KINDS } from '../../api/kinds.ts'
+import { newId } from '../../base/ids.ts'
 import { openStore } from '../../store/store.ts'
 import { createFirstToken } from './auth.ts'
 import { RestFixture } from './fixture.ts'
+import { listMark } from './route.ts'
 
 const SESSION_FILTERS = {
   state: ['open', 'closed'],
-  user: ['usr_1'],
-  device: ['dev_1'],
-  connector: ['con_1'],
-  segment: ['seg_1'],
-  rule: ['rul_1'],
+  user: [newId('usr')],
+  device: [newId('dev')],
+  connector: [newId('con')],
+  segment: [newId('seg')],
+  rule: [newId('rul')],
   host: ['wiki.example'],
   closeReason: ['done', 'DIAL_REFUSED'],
 } as const
@@ -48,7 +50,7 @@ function* lists(): Generator<string> {
   yield* ['connectors', 'client-devices', 'provisioning-keys', 'tokens']
   for (const query of queries(SESSION_FILTERS)) yield `sessions?${query}`
   for (const query of queries(AUDIT_FILTERS)) yield `audit?${query}`
-  for (const query of ['', 'user=usr_1']) yield `denials?${query}`
+  for (const query of ['', `user=${newId('usr')}`]) yield `denials?${query}`
   yield* ['connectors/con_1/outages', 'client-devices/dev_1/outages']
 }
 
@@ -80,7 +82,8 @@ test('no list, and no filter of one, reads through a table', async (t) => {
   await using rest = await RestFixture.open({ control: { store, firstToken: await createFirstToken(store) } })
   using watch = watchStatements()
   for (const list of lists()) {
-    for (const cursor of ['', 'MTIz']) {
+    const mark = listMark(`/api/v1/${list.split('?')[0]}`)
+    for (const cursor of ['', `${mark}MTIz`]) {
       const request = `/api/v1/${list}${cursor && `${list.includes('?') ? '&' : '?'}cursor=${cursor}`}`
       watch.from(request)
       const { status } = await rest.ask('GET', request)

@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
-import { invalidFrom } from '../../api/invalid.ts'
+import { InvalidFault, invalidFrom } from '../../api/invalid.ts'
 import { OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../../api/kinds.ts'
-import { mergePatch, schemaName, schemasOf } from '../../api/resources.ts'
+import { mergePatch, schemaName, schemasOf, writable } from '../../api/resources.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { type Declared, declare, retract } from '../declare.ts'
@@ -23,7 +23,7 @@ export function objectRoutes(app: RestApp, deps: RestDeps): void {
 
 function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
   const { plural, title } = OBJECT_KINDS[kind]
-  const { input, patch, resource, written: answered } = schemasOf(kind)
+  const { input, replacement, patch, resource, written: answered } = schemasOf(kind)
   const name = schemaName(kind)
   const base = { tag: plural, path: `/api/v1/${plural}` }
   const one = { tag: plural, path: `/api/v1/${plural}/{id}`, params: byId }
@@ -89,15 +89,19 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       id: `replace${name}`,
       summary: `Replace a ${title}`,
       needs: 'configure',
-      body: input,
+      body: replacement,
       ifMatch: true,
       gives: { status: 200, schema: answered },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
-      const written = await split(kind, body as Input)
+      const { id: meant, ...given } = body as Input & { id?: string }
+      const written = await split(kind, writable(kind, given) as Input)
       return write(c, deps, async (tx) => {
         const { id } = await tx.objects.get(kind, params.id)
+        if (meant !== undefined && meant !== id) {
+          throw new InvalidFault([{ pointer: '/id', detail: `this is ${meant}, and the path names ${id}` }])
+        }
         return answer(
           tx,
           await declare(tx, { ...written, id, expectVersion, by: actorOf(c.get('caller')) }),

@@ -1,7 +1,7 @@
 import { InvalidFault } from '../../api/invalid.ts'
 import { FAULT_URN, type Problem } from '../../api/problem.ts'
 import { wordsOf } from '../../base/fault-words.ts'
-import type { Fault, FaultCode } from '../../base/faults.ts'
+import { Fault, type FaultCode } from '../../base/faults.ts'
 
 /** The HTTP status of each fault that the API can answer with. */
 const STATUS: Partial<Record<FaultCode, number>> = {
@@ -25,14 +25,26 @@ const STATUS: Partial<Record<FaultCode, number>> = {
   CONTROL_STARTING: 503,
 }
 
+/** INVALID of a request whose form HTTP has a status of its own for, and headers that go with it. */
+export class FormFault extends Fault {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, detail: string, headers: Readonly<Record<string, string>> = {}) {
+    super('INVALID', detail)
+    this.status = status
+    this.headers = headers
+  }
+}
+
 /** RFC 9457 details of a fault. A defect tells its id only: what went wrong inside is for the log. */
-export function problemOf(fault: Fault, requestId: string, status = STATUS[fault.code] ?? 500): Problem {
+export function problemOf(fault: Fault, requestId: string): Problem {
   const row = wordsOf(fault)
   const inner = fault.code === 'INTERNAL'
   return {
     type: FAULT_URN + fault.code,
     title: row.title,
-    status,
+    status: fault instanceof FormFault ? fault.status : (STATUS[fault.code] ?? 500),
     detail: inner ? `the log line with ${requestId} says more` : fault.detail,
     instance: requestId,
     code: fault.code,
@@ -49,6 +61,7 @@ export function problemOf(fault: Fault, requestId: string, status = STATUS[fault
 /** Headers that go with the body. */
 export function problemHeaders(fault: Fault): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (fault instanceof FormFault) Object.assign(headers, fault.headers)
   const { retryAfterS } = fault.seen
   if (typeof retryAfterS === 'number') headers['retry-after'] = String(retryAfterS)
   if (fault.code === 'TOKEN_INVALID') headers['www-authenticate'] = 'Bearer realm="backstitch"'

@@ -1,4 +1,5 @@
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import { createHash } from 'node:crypto'
+import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { InvalidFault, invalidFrom } from '../../api/invalid.ts'
@@ -8,7 +9,8 @@ import { checkShape } from '../../api/shape.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Page } from '../../store/page.ts'
 import { demand } from './auth.ts'
-import type { RestEnv } from './write.ts'
+import { jsonBody } from './request-body.ts'
+import { etagsIn, type RestEnv } from './write.ts'
 
 export type RestApp = OpenAPIHono<RestEnv>
 
@@ -35,7 +37,13 @@ export interface Operation<Q extends z.ZodObject, P extends z.ZodObject, B exten
   readonly params?: P
   readonly body?: B
   /** Success: its status, and the schema of its body if it has one. */
-  readonly gives: { readonly status: 200 | 201 | 204; readonly schema?: z.ZodType; readonly type?: string }
+  readonly gives: {
+    readonly status: 200 | 201 | 204
+    readonly schema?: z.ZodType
+    readonly type?: string
+    /** It names the version that it is of. */
+    readonly etag?: boolean
+  }
   readonly ifMatch?: boolean
   /** The body holds many documents, whose size is looked at one by one. */
   readonly manyDocuments?: boolean
@@ -48,7 +56,12 @@ const PROBLEM = {
 
 const ifMatch = z.object({
   'if-match': z.string().optional().meta({
-    description: 'ETag of the version this changes; `*` for whatever is there. Without it: 428.',
+    description: 'ETags of the versions this may change; `*` for whatever is there. Without it: 428.',
+  }),
+})
+const ifNoneMatch = z.object({
+  'if-none-match': z.string().optional().meta({
+    description: 'ETags of answers that are there already: 304 where it is one of them.',
   }),
 })
 const idempotent = z.object({
@@ -70,12 +83,11 @@ export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extend
   const { status, schema, type = 'application/json' } = o.gives
   // What is told line by line is not kept: a repeat would do it again.
   const told = writes && type !== 'application/json'
-  const headers = o.ifMatch ? ifMatch.extend(idempotent.shape) : writes && !told ? idempotent : undefined
   const description = status === 201 ? 'Created' : status === 204 ? 'Done' : 'OK'
   const content = schema === undefined ? undefined : { [type]: { schema } }
   const media =
     o.method === 'patch' ? ['application/merge-patch+json', 'application/json'] : ['application/json']
-  const route = createRoute({
+  app.openAPIRegistry.registerPath({
     method: o.method,
     path: o.path,
     operationId: o.id,
@@ -86,7 +98,7 @@ export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extend
     request: {
       query: o.query,
       params: o.params,
-      headers,
+      headers: headersOf(o, told),
       body: o.body && {
         required: true,
         content: Object.fromEntries(media.map((one) => [one, { schema: o.body as z.ZodType }])),
@@ -96,34 +108,112 @@ export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extend
       [status]: content === undefined ? { description } : { description, content },
       default: PROBLEM,
     },
-    // Before the validators: who may not is told nothing of the form.
-    middleware: async (c: Context<RestEnv>, next: () => Promise<void>) => {
-      demand(c.get('caller'), o.needs)
-      c.set('needs', o.needs)
-      if (told && c.req.header('idempotency-key') !== undefined) throw new Fault('INVALID', NOT_KEPT)
-      // What is no JSON at all the validator says.
-      if (o.body && !o.manyDocuments) checkShape(await c.req.json().catch(() => undefined))
-      await next()
-    },
   })
-  const handler = (c: Context<RestEnv>) => {
-    // The route type above is built at run time, so that what was validated has lost its type: it is `o`'s.
-    const valid = (target: string) => (c.req.valid as (target: string) => unknown).call(c.req, target)
-    const body = (o.body && valid('json')) as z.output<B>
+  app.on(o.method.toUpperCase(), o.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
+    // Before anything is read: who may not is told nothing of the form.
+    demand(c.get('caller'), o.needs)
+    c.set('needs', o.needs)
+    if (told && c.req.header('idempotency-key') !== undefined) throw new Fault('INVALID', NOT_KEPT)
+    const params = checked('path', o.params, c.req.param()) as z.output<P>
+    const query = ofThisList(c, checked('query', o.query, queryOf(c))) as z.output<Q>
+    const body = (o.body && (await bodyOf(c, o.body, { ...o, media }))) as z.output<B>
     if (o.beyond?.is(body)) {
       const { only, needs } = o.beyond
       demand(c.get('caller'), needs, `anything but ${only}`)
       c.set('needs', needs)
     }
-    return handle(c, {
-      query: (o.query && valid('query')) as z.output<Q>,
-      params: (o.params && valid('param')) as z.output<P>,
-      body,
-    })
-  }
-  app.openapi(route, handler as never, (result) => {
-    if (!result.success) throw formFault(result.error as z.ZodError, result.target, o)
+    const response = await handle(c, { query, params, body })
+    return writes ? response : unlessKnown(c, response)
   })
+}
+
+/**
+ * An answer with an ETag of its version gets one of all that it says: what it says of others changes without it. 304
+ * without a body where the caller has it already (RFC 9110 section 13.1.2).
+ */
+async function unlessKnown(c: Context<RestEnv>, response: Response): Promise<Response> {
+  const version = response.headers.get('etag')
+  if (version === null) return response
+  const text = await response.text()
+  const hash = createHash('sha256').update(text).digest('base64url').slice(0, 12)
+  const etag = `${version.slice(0, -1)}-${hash}"`
+  const known = c.req.header('if-none-match')?.trim() ?? ''
+  const isKnown = known === '*' || etagsIn(known).some((one) => one.replace(/^W\//, '') === etag)
+  const headers = new Headers(response.headers)
+  headers.set('etag', etag)
+  if (!isKnown) return new Response(text, { status: response.status, headers })
+  headers.delete('content-type')
+  return new Response(null, { status: 304, headers })
+}
+
+function headersOf(
+  {
+    method,
+    ifMatch: changes,
+    gives: { etag: hasEtag },
+  }: Pick<Operation<never, never, never>, 'method' | 'ifMatch' | 'gives'>,
+  told: boolean,
+) {
+  if (method === 'get') return hasEtag ? ifNoneMatch : undefined
+  return changes ? ifMatch.extend(idempotent.shape) : told ? undefined : idempotent
+}
+
+/** Methods that a path takes, where it is one of the API. */
+export function methodsOf(app: RestApp, path: string): string[] {
+  const parts = path.split('/')
+  const isOf = (pattern: string) => {
+    const wanted = pattern.split('/')
+    return (
+      wanted.length === parts.length && wanted.every((one, at) => one.startsWith(':') || one === parts[at])
+    )
+  }
+  const methods = app.routes
+    .filter(({ method, path: of }) => method !== 'ALL' && isOf(of))
+    .map(({ method }) => method)
+  return [...new Set(methods)].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+}
+
+/** What the cursors of a list begin with: one of another list would go on in a place that means nothing here. */
+export function listMark(routePath: string): string {
+  return createHash('sha256').update(routePath).digest('base64url').slice(0, 4)
+}
+
+/** @throws {InvalidFault} if the cursor was given out by another list. */
+function ofThisList(c: Context<RestEnv>, query: unknown): unknown {
+  if (typeof query !== 'object' || query === null || !('cursor' in query)) return query
+  const { cursor } = query
+  if (typeof cursor !== 'string') return query
+  const mark = listMark(c.req.routePath)
+  if (cursor.startsWith(mark)) return { ...query, cursor: cursor.slice(mark.length) }
+  throw new InvalidFault([{ pointer: '/cursor', detail: 'query parameter: not one that this list gave out' }])
+}
+
+/** Of what is given more than once all values, which no schema here takes. */
+function queryOf(c: Context<RestEnv>): Record<string, string | readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(c.req.queries()).map(([key, values]) => [key, values.length === 1 ? values[0]! : values]),
+  )
+}
+
+/** @throws {InvalidFault} naming each parameter that is wrong. */
+function checked(where: 'path' | 'query', schema: z.ZodType | undefined, given: unknown): unknown {
+  const read = schema?.safeParse(given)
+  if (read === undefined || read.success) return read?.data
+  const { errors } = invalidFrom(read.error, schema!)
+  throw new InvalidFault(errors.map((one) => ({ ...one, detail: `${where} parameter: ${one.detail}` })))
+}
+
+/** @throws {Fault} INVALID; its errors point into the body. */
+async function bodyOf(
+  c: Context<RestEnv>,
+  schema: z.ZodType,
+  o: { readonly media: readonly string[]; readonly manyDocuments?: boolean },
+): Promise<unknown> {
+  const given = await jsonBody(c, o.media)
+  if (!o.manyDocuments) checkShape(given)
+  const read = schema.safeParse(given)
+  if (!read.success) throw invalidFrom(read.error, schema)
+  return read.data
 }
 
 const NOT_KEPT =
@@ -134,26 +224,28 @@ function needsText({ needs, beyond }: { needs: Permission; beyond?: Beyond<never
   return `Needs the permission \`${needs}\` for ${beyond.only}, and \`${beyond.needs}\` for anything else.`
 }
 
-/** Errors of the body point into it; those of the query or path say which parameter. */
-function formFault(
-  error: z.ZodError,
-  target: string,
-  o: { readonly query?: z.ZodType; readonly body?: z.ZodType },
-): InvalidFault {
-  if (target === 'json') return invalidFrom(error, o.body ?? z.unknown())
-  const { errors } = invalidFrom(error, o.query ?? z.unknown())
-  return new InvalidFault(errors.map((one) => ({ ...one, detail: `${target} parameter: ${one.detail}` })))
-}
-
 /** Of answers that go on, a line at a time. */
 export const JSON_LINES = 'application/jsonl'
 
 export const byId = z.object({ id: z.string().min(1).max(128).meta({ description: 'id or name' }) })
 
 export const MAX_PAGE = 1000
+const DEFAULT_PAGE = 100
+
+/** A whole number in a query, in decimal digits alone. Its `meta` says `type: 'integer'`, which is what it becomes. */
+export function decimal(least: number, most: number) {
+  const expected = `expected a decimal number from ${least} to ${most}`
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, expected)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, expected)
+}
 
 export const pageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
+  limit: decimal(1, MAX_PAGE)
+    .default(DEFAULT_PAGE)
+    .meta({ type: 'integer', minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
   cursor: z.string().min(1).max(512).optional().meta({ description: 'from `next` of the page before' }),
 })
 
@@ -178,10 +270,11 @@ export function pageOfTexts(
   { texts, next }: { readonly texts: readonly string[]; readonly next?: string },
 ): Response {
   const headers: Record<string, string> = { 'content-type': 'application/json' }
-  const end = next === undefined ? '}' : `,"next":${JSON.stringify(next)}}`
-  if (next !== undefined) {
+  const cursor = next === undefined ? undefined : listMark(c.req.routePath) + next
+  const end = cursor === undefined ? '}' : `,"next":${JSON.stringify(cursor)}}`
+  if (cursor !== undefined) {
     const url = new URL(c.req.url)
-    url.searchParams.set('cursor', next)
+    url.searchParams.set('cursor', cursor)
     headers.link = `<${url.pathname}${url.search}>; rel="next"`
   }
   return new Response(`{"items":[${texts.join(',')}]${end}`, { headers })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { newId } from '../../base/ids.ts'
 import type { SessionNames } from '../../store/session-record.ts'
 import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
 import type { SessionReport } from '../../wire/control.ts'
@@ -77,8 +78,9 @@ test('a device of which too many sessions were told is shown with how many are n
 test('lists are newest first and filtered', async () => {
   await using rest = await RestFixture.open()
   const numbers = new Map<string, number>()
+  const users = [0, 1, 2, 3, 4, 5].map(() => newId('usr'))
   const told = [1, 2, 3, 4, 5].map((n) => {
-    const of = issuedGrant({ userId: `usr_${n}` }, 1_700_000_000_000 + n)
+    const of = issuedGrant({ userId: users[n]! }, 1_700_000_000_000 + n)
     const report = reportOf(of, 1, n % 2 ? {} : { state: 'closed' })
     numbers.set(report.session, n)
     return reportedBy(of, report)
@@ -90,7 +92,7 @@ test('lists are newest first and filtered', async () => {
     )
   assert.deepEqual(await ids(''), [5, 4, 3, 2, 1])
   assert.deepEqual(await ids('state=closed'), [4, 2])
-  assert.deepEqual(await ids('user=usr_3'), [3])
+  assert.deepEqual(await ids(`user=${users[3]}`), [3])
   assert.deepEqual(await ids('closeReason=APP_RESET'), [])
   const page = await rest.ask('GET', '/api/v1/sessions?limit=2')
   assert.deepEqual(await ids(`limit=2&cursor=${page.body.next}`), [3, 2])

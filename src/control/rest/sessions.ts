@@ -3,16 +3,26 @@ import { session, sessionLine } from '../../api/records.ts'
 import { Fault } from '../../base/faults.ts'
 import type { SessionFilter } from '../../store/session-list.ts'
 import type { RestDeps } from './deps.ts'
+import { filterId } from './filter-id.ts'
 import { sessionResource } from './present.ts'
-import { byId, JSON_LINES, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import {
+  byId,
+  decimal,
+  JSON_LINES,
+  operation,
+  pageAnswer,
+  pageQuery,
+  pageSchema,
+  type RestApp,
+} from './route.ts'
 import { sessionLines } from './session-lines.ts'
 
 const TAG = 'sessions'
 const PATH = '/api/v1/sessions'
 
-const id = z.string().min(1).max(128).optional()
+const id = z.string().min(1).max(128).optional().meta({ description: 'id or name' })
 
-/** Ids, or for user and segment also names. */
+/** Ids or names. */
 const filter = {
   state: z.enum(['open', 'closed']).optional(),
   user: id,
@@ -26,7 +36,8 @@ const filter = {
 
 const streamQuery = z.strictObject({
   follow: z.enum(['true', 'false']).default('true').meta({ description: 'false: end after what there is' }),
-  since: z.coerce.number().int().min(0).optional().meta({
+  since: decimal(0, Number.MAX_SAFE_INTEGER).optional().meta({
+    type: 'integer',
     description: 'Unix milliseconds: first the sessions changed since; by default only new changes',
   }),
 })
@@ -98,14 +109,14 @@ export function sessionRoutes(app: RestApp, deps: RestDeps): void {
   )
 }
 
-/** Names in a filter become ids; one that means nothing stays, and finds nothing. */
+/** Names in a filter become ids. */
 async function resolve({ store }: RestDeps, given: SessionFilter): Promise<SessionFilter> {
-  const idOf = async (kind: 'user' | 'segment' | 'access-rule', word: string | undefined) =>
-    word === undefined ? undefined : ((await store.objects.find(kind, word))?.id ?? word)
   return {
     ...given,
-    user: await idOf('user', given.user),
-    segment: await idOf('segment', given.segment),
-    rule: await idOf('access-rule', given.rule),
+    user: await filterId(store, 'user', 'user', given.user),
+    device: await filterId(store, 'client-device', 'device', given.device),
+    connector: await filterId(store, 'connector', 'connector', given.connector),
+    segment: await filterId(store, 'segment', 'segment', given.segment),
+    rule: await filterId(store, 'access-rule', 'rule', given.rule),
   }
 }

@@ -142,22 +142,29 @@ export function etagOf(version: number): string {
 }
 
 /**
- * The version a change is of, from If-Match.
+ * The versions a change is of, from If-Match (RFC 9110 section 13.1.1): one of them must be the one that is there.
  *
  * @returns undefined for `*`: whatever is there.
- * @throws {Fault} PRECONDITION_REQUIRED if the header is absent, PRECONDITION_FAILED if it is no ETag of ours.
+ * @throws {Fault} PRECONDITION_REQUIRED if the header is absent, PRECONDITION_FAILED if it names no ETag of ours.
  */
-export function expectedVersion(c: Context<RestEnv>): number | undefined {
+export function expectedVersion(c: Context<RestEnv>): readonly number[] | undefined {
   const header = c.req.header('if-match')?.trim()
   if (header === undefined || header === '') {
     throw new Fault('PRECONDITION_REQUIRED', `${c.req.method} needs If-Match`)
   }
   if (header === '*') return undefined
-  const version = /^"(\d{1,15})"$/.exec(header)?.[1]
-  if (version === undefined) {
-    throw new Fault('PRECONDITION_FAILED', `If-Match: no version has the ETag ${header}`, {
-      seen: { header },
-    })
-  }
-  return Number(version)
+  // A weak one (W/"…") matches nothing here.
+  const versions = etagsIn(header).flatMap((tag) => /^"(\d{1,15})(?:-[\w-]+)?"$/.exec(tag)?.[1] ?? [])
+  if (versions.length > 0) return versions.map(Number)
+  throw new Fault('PRECONDITION_FAILED', `If-Match: no version has the ETag ${header.slice(0, 128)}`, {
+    seen: { header: header.slice(0, 128) },
+  })
+}
+
+/** As many are looked at. */
+const MAX_ETAGS = 32
+
+/** Those of a list in a header, as they stand there. */
+export function etagsIn(header: string): string[] {
+  return (header.match(/(?:W\/)?"[^"]*"/g) ?? []).slice(0, MAX_ETAGS)
 }
