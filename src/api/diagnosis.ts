@@ -5,7 +5,8 @@
  */
 import { z } from 'zod'
 import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
-import { diagnosisReport, faultMessage, finding, judgement, outageRecord } from '../wire/control.ts'
+import { diagnosisReport, finding, judgement, outageRecord } from '../wire/control.ts'
+import { failedLine } from './failed-line.ts'
 import { cidr, hostOrAddress, portNumber, timestamp } from './fields.ts'
 
 export const diagnoseInput = z
@@ -27,11 +28,11 @@ export const diagnoseInput = z
 /** One line of the answer. The last one is `report` or `failed`. */
 export const diagnoseLine = z
   .union([
-    z.object({ step: judgement }),
+    z.object({ step: judgement }).meta({ id: 'DiagnoseStep' }),
     /** The headline, as soon as nothing can come before it. */
-    z.object({ first: finding }),
-    z.object({ report: diagnosisReport }),
-    z.object({ failed: faultMessage }),
+    z.object({ first: finding }).meta({ id: 'DiagnoseFirst' }),
+    z.object({ report: diagnosisReport }).meta({ id: 'DiagnoseEnd' }),
+    failedLine,
   ])
   .meta({ id: 'DiagnoseLine', description: 'Progress or end of an examination' })
 export type DiagnoseLine = z.infer<typeof diagnoseLine>

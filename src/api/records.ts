@@ -6,8 +6,9 @@
  */
 import { z } from 'zod'
 import { FAULTS, type FaultCode, HOPS } from '../base/faults.ts'
-import { faultMessage, sessionReport, sessionTimes } from '../wire/control.ts'
+import { sessionReport, sessionTimes } from '../wire/control.ts'
 import { disconnected } from './diagnosis.ts'
+import { failedLine } from './failed-line.ts'
 import { factValue, moment, name, reference, timestamp } from './fields.ts'
 import { warnings } from './lint.ts'
 import { ROLES } from './roles.ts'
@@ -212,7 +213,7 @@ export const session = z
   })
   .meta({ id: 'Session', description: 'One user connection to one application, as every hop saw it' })
 /** A line of the stream; the last may say why it has ended. */
-export const sessionLine = z.union([session, z.object({ failed: faultMessage })]).meta({ id: 'SessionLine' })
+export const sessionLine = z.union([session, failedLine]).meta({ id: 'SessionLine' })
 export type SessionLine = z.infer<typeof sessionLine>
 export type SessionResource = z.infer<typeof session>
 
@@ -234,15 +235,19 @@ export const auditRecord = z
 
 export const auditVerdict = z
   .union([
-    z.object({
-      intact: z.literal(true),
-      /** Number of the last record. */
-      records: z.number().int(),
-      head: z.string(),
-      /** The last record that is in archives: the chain of the server follows from it. */
-      archived: z.object({ seq: z.number().int(), hash: z.string() }).optional(),
-    }),
-    z.object({ intact: z.literal(false), seq: z.number().int(), because: z.string() }),
+    z
+      .object({
+        intact: z.literal(true),
+        /** Number of the last record. */
+        records: z.number().int(),
+        head: z.string(),
+        /** The last record that is in archives: the chain of the server follows from it. */
+        archived: z.object({ seq: z.number().int(), hash: z.string() }).optional(),
+      })
+      .meta({ id: 'AuditIntact' }),
+    z
+      .object({ intact: z.literal(false), seq: z.number().int(), because: z.string() })
+      .meta({ id: 'AuditBroken' }),
   ])
   .meta({ id: 'AuditVerdict' })
 

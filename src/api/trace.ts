@@ -5,7 +5,8 @@
  */
 import { z } from 'zod'
 import { FAULTS, type FaultCode } from '../base/faults.ts'
-import { faultMessage, TRACE_HOPS, traceStep } from '../wire/control.ts'
+import { TRACE_HOPS, traceStep } from '../wire/control.ts'
+import { failedLine } from './failed-line.ts'
 import { hostOrAddress, portNumber, timestamp } from './fields.ts'
 
 const faultCode = z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])
@@ -85,9 +86,9 @@ export type TraceReport = z.infer<typeof traceReport>
 /** One line of the answer: a step for every hop as it becomes certain, then `report`; or `failed`, which ends it. */
 export const traceLine = z
   .union([
-    z.object({ step: traceStep }),
-    z.object({ report: traceReport }),
-    z.object({ failed: faultMessage }),
+    z.object({ step: traceStep }).meta({ id: 'TraceLineStep' }),
+    z.object({ report: traceReport }).meta({ id: 'TraceEnd' }),
+    failedLine,
   ])
   .meta({ id: 'TraceLine' })
 export type TraceLine = z.infer<typeof traceLine>

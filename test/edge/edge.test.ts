@@ -61,6 +61,22 @@ test('a browser that offers h2 first gets http/1.1', async () => {
   socket.destroy()
 })
 
+test('TLS 1.2 is taken with AEAD alone: no CBC', async () => {
+  await using t = await openTestEdge()
+  const at = {
+    host: '127.0.0.1',
+    port: t.edge.port,
+    rejectUnauthorized: false,
+    maxVersion: 'TLSv1.2',
+  } as const
+  const good = tls.connect({ ...at, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })
+  await once(good, 'secureConnect')
+  assert.equal(good.getProtocol(), 'TLSv1.2')
+  good.destroy()
+  const cbc = tls.connect({ ...at, ciphers: 'ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA' })
+  await assert.rejects(once(cbc, 'secureConnect'), /handshake failure/)
+})
+
 test('a certificate of the operator is used as it is', async () => {
   const publicCertificate = await createPublicCertificate(['edge.example.com'], Date.now())
   await using t = await openTestEdge({ publicCertificate })

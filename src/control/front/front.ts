@@ -56,6 +56,13 @@ interface Passed {
   readonly via?: string
 }
 
+/** For browsers and tools that know no TLS 1.3: forward secrecy and AEAD, no CBC. */
+const PUBLIC_CIPHERS = [
+  ...['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'],
+  ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384'],
+  ...['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+].join(':')
+
 /** As long as a control connection that was told goodbye has to end by itself. */
 const GOODBYE_MS = 2000
 
@@ -297,5 +304,5 @@ function showOrigin(secure: tls.TLSSocket, { from: { address, port }, via }: Pas
 function ignore(): void {}
 
 function publicContextOf(certificate: PublicCertificate): tls.SecureContext {
-  return tls.createSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
+  return tls.createSecureContext({ ...certificate, minVersion: 'TLSv1.2', ciphers: PUBLIC_CIPHERS })
 }

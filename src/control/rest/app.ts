@@ -23,6 +23,7 @@ import { TokenAuth } from './auth.ts'
 import { connectorRoutes } from './connectors.ts'
 import { denialRoutes } from './denials.ts'
 import type { RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { deviceRoutes } from './devices.ts'
 import { diagnoseRoutes } from './diagnose.ts'
 import { healthRoutes } from './health.ts'
@@ -34,7 +35,7 @@ import { objectRoutes } from './objects.ts'
 import { documentOf, openapiRoute } from './openapi.ts'
 import { outageRoutes } from './outages.ts'
 import { FormFault, problemHeaders, problemOf } from './problem.ts'
-import { JSON_LINES, methodsOf, type RestApp } from './route.ts'
+import { JSON_LINES, methodsOf } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { signOutRoutes } from './sign-outs.ts'
 import { whileTokenStands } from './token-stands.ts'
@@ -53,6 +54,8 @@ const SAFE_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
+  // RFC 6797: browsers take it only where the certificate is one that they trust.
+  'strict-transport-security': 'max-age=31536000',
 }
 
 /** The handler of `/api/v1`, `/healthz`, `/readyz` and `/metrics`; anything else is NOT_FOUND. */

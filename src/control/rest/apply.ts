@@ -4,7 +4,8 @@ import { execute, prepare, rehearse } from '../apply/execute.ts'
 import { planNow } from '../apply/planned.ts'
 import { gatherWarnings } from '../lint/warnings.ts'
 import { actorOf, type RestDeps } from './deps.ts'
-import { operation, type RestApp } from './route.ts'
+import type { RestApp } from './describe-operation.ts'
+import { operation } from './route.ts'
 import { write } from './write.ts'
 
 export function applyRoutes(app: RestApp, deps: RestDeps): void {

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { auditRecord, auditVerdict } from '../../api/records.ts'
 import type { RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { auditResource } from './present.ts'
-import { operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
 
 const TAG = 'audit'
 const PATH = '/api/v1/audit'

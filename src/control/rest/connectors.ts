@@ -6,8 +6,9 @@ import { requireAppGroup } from '../agents/enrol-group.ts'
 import { diff } from '../diff.ts'
 import { absenceOf } from './connector-absence.ts'
 import type { RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { connectorResource, connectorResources } from './present.ts'
-import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
 import { stillKnocks } from './still-knocks.ts'
 import { DISABLE_ONLY, demandToForget } from './takes-away.ts'
 import { vitalsOf } from './vitals.ts'
@@ -46,7 +47,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       id: 'getConnector',
       summary: 'Read a connector',
       needs: 'read',
-      gives: { status: 200, schema: connector },
+      gives: { status: 200, schema: connector, etag: true },
     },
     async (c, { params }) => {
       const record = await store.connectors.get(params.id).catch(stillKnocks(presence))
@@ -71,7 +72,7 @@ export function connectorRoutes(app: RestApp, deps: RestDeps): void {
       beyond: DISABLE_ONLY,
       body: connectorPatch,
       ifMatch: true,
-      gives: { status: 200, schema: connectorWritten },
+      gives: { status: 200, schema: connectorWritten, etag: true },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)

@@ -4,8 +4,9 @@ import type { DeviceRecord } from '../../store/devices.ts'
 import { diff } from '../diff.ts'
 import { revoke } from './connectors.ts'
 import { actorOf, type RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { deviceDetails, deviceResource, deviceResources } from './present.ts'
-import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
 import { stillKnocks } from './still-knocks.ts'
 import { stillOpenOf } from './still-open.ts'
 import { DISABLE_ONLY, demandToForget } from './takes-away.ts'
@@ -44,7 +45,7 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
       id: 'getClientDevice',
       summary: 'Read a client device',
       needs: 'read',
-      gives: { status: 200, schema: clientDevice },
+      gives: { status: 200, schema: clientDevice, etag: true },
     },
     async (c, { params }) => {
       const record = await store.devices.get(params.id).catch(stillKnocks(presence))
@@ -68,7 +69,7 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
       beyond: DISABLE_ONLY,
       body: clientDevicePatch,
       ifMatch: true,
-      gives: { status: 200, schema: clientDeviceWritten },
+      gives: { status: 200, schema: clientDeviceWritten, etag: true },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)

@@ -1,6 +1,6 @@
 import { asFault } from '../../base/faults.ts'
 import type { RestDeps } from './deps.ts'
-import type { RestApp } from './route.ts'
+import type { RestApp } from './describe-operation.ts'
 
 /** Answers without a token: yes or no, and with `?verbose` which alarms there are; names are for those with a token. */
 export function healthRoutes(app: RestApp, deps: RestDeps): void {

@@ -13,8 +13,9 @@ import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { actorOf, type RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { keyResource, keyResources } from './present.ts'
-import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
 import { isOnly } from './takes-away.ts'
 import { etagOf, expectedVersion, write } from './write.ts'
 
@@ -56,7 +57,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       // Whoever enrols with it takes the sessions of the group, or carries those of everybody.
       needs: 'configure',
       body: provisioningKeyInput,
-      gives: { status: 201, schema: provisioningKeyCreated },
+      gives: { status: 201, schema: provisioningKeyCreated, etag: true },
     },
     async (c, { body: wanted }) => {
       const { name, maxUses, expiresAt } = wanted
@@ -102,7 +103,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       id: 'getProvisioningKey',
       summary: 'Read a provisioning key, without its secret',
       needs: 'read',
-      gives: { status: 200, schema: provisioningKey },
+      gives: { status: 200, schema: provisioningKey, etag: true },
     },
     async (c, { params }) => {
       const record = await store.keys.get(params.id)
@@ -122,7 +123,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       beyond: { only: 'revoking it', needs: 'configure', is: (body) => !isOnly(body, 'revoked', true) },
       body: provisioningKeyPatch,
       ifMatch: true,
-      gives: { status: 200, schema: provisioningKeyWritten },
+      gives: { status: 200, schema: provisioningKeyWritten, etag: true },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)

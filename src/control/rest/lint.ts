@@ -1,7 +1,8 @@
 import { lintReply } from '../../api/lint.ts'
 import { lintEverything } from '../lint/warnings.ts'
 import type { RestDeps } from './deps.ts'
-import { operation, type RestApp } from './route.ts'
+import type { RestApp } from './describe-operation.ts'
+import { operation } from './route.ts'
 
 export function lintRoutes(app: RestApp, deps: RestDeps): void {
   operation(

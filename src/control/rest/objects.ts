@@ -8,9 +8,10 @@ import type { Repositories } from '../../store/store.ts'
 import { type Declared, declare, retract } from '../declare.ts'
 import { hashPassword } from '../password.ts'
 import { actorOf, type RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { objectPage } from './object-page.ts'
 import { objectResource } from './present.ts'
-import { byId, operation, pageOfTexts, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { byId, operation, pageOfTexts, pageQuery, pageSchema } from './route.ts'
 import { type Done, etagOf, expectedVersion, type RestEnv, write } from './write.ts'
 
 /** A password of null, in a patch, takes it away. */
@@ -24,6 +25,7 @@ export function objectRoutes(app: RestApp, deps: RestDeps): void {
 function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
   const { plural, title } = OBJECT_KINDS[kind]
   const { input, replacement, patch, resource, written: answered } = schemasOf(kind)
+  const article = /^[aeio]/.test(title) ? 'an' : 'a'
   const name = schemaName(kind)
   const base = { tag: plural, path: `/api/v1/${plural}` }
   const one = { tag: plural, path: `/api/v1/${plural}/{id}`, params: byId }
@@ -49,10 +51,10 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       ...base,
       method: 'post',
       id: `create${name}`,
-      summary: `Create a ${title}`,
+      summary: `Create ${article} ${title}`,
       needs: 'configure',
       body: input,
-      gives: { status: 201, schema: answered },
+      gives: { status: 201, schema: answered, etag: true },
     },
     async (c, { body }) => {
       const written = await split(kind, body as Input)
@@ -70,9 +72,9 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       ...one,
       method: 'get',
       id: `get${name}`,
-      summary: `Read a ${title}`,
+      summary: `Read ${article} ${title}`,
       needs: 'read',
-      gives: { status: 200, schema: resource },
+      gives: { status: 200, schema: resource, etag: true },
     },
     async (c, { params }) => {
       const stored: StoredObject = await store.objects.get(kind, params.id)
@@ -87,11 +89,11 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       ...one,
       method: 'put',
       id: `replace${name}`,
-      summary: `Replace a ${title}`,
+      summary: `Replace ${article} ${title}`,
       needs: 'configure',
       body: replacement,
       ifMatch: true,
-      gives: { status: 200, schema: answered },
+      gives: { status: 200, schema: answered, etag: true },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
@@ -117,11 +119,11 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       ...one,
       method: 'patch',
       id: `change${name}`,
-      summary: `Change fields of a ${title} (JSON merge patch)`,
+      summary: `Change fields of ${article} ${title} (JSON merge patch)`,
       needs: 'configure',
       body: patch,
       ifMatch: true,
-      gives: { status: 200, schema: answered },
+      gives: { status: 200, schema: answered, etag: true },
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
@@ -144,7 +146,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       ...one,
       method: 'delete',
       id: `delete${name}`,
-      summary: `Delete a ${title} that nothing refers to`,
+      summary: `Delete ${article} ${title} that nothing refers to`,
       needs: 'configure',
       ifMatch: true,
       gives: { status: 204 },

@@ -1,5 +1,5 @@
 import type { RestDeps } from './deps.ts'
-import type { RestApp } from './route.ts'
+import { describeRefusals, type RestApp } from './describe-operation.ts'
 
 /** OpenAPI 3.1, for anyone: made from the same definitions that the requests are checked with. */
 export function openapiRoute(app: RestApp, { version }: RestDeps): void {
@@ -8,10 +8,22 @@ export function openapiRoute(app: RestApp, { version }: RestDeps): void {
     scheme: 'bearer',
     description: 'An API token: bst_…',
   })
+  describeRefusals(app)
   app.get('/api/v1/openapi.json', (c) => c.body(documentOf(app, version), 200, JSON_TYPE))
 }
 
+/** OpenAPI 3.1 section 4.8.4. */
+const LICENSE = { name: 'Apache License 2.0', identifier: 'Apache-2.0' }
+
 const JSON_TYPE = { 'content-type': 'application/json' }
+
+/** Each tag that an operation has, by name. */
+function tagsOf(app: RestApp): { name: string; description: string }[] {
+  const used = app.openAPIRegistry.definitions.flatMap((one) =>
+    one.type === 'route' ? (one.route.tags ?? []) : [],
+  )
+  return [...new Set(used)].sort().map((name) => ({ name, description: `Operations on ${name}` }))
+}
 
 /** By version: the same for every app of this process. Making it takes 100 ms, which no request should cost others. */
 const made = new Map<string, string>()
@@ -28,8 +40,10 @@ export function documentOf(app: RestApp, version: string): string {
       description:
         'Every error is RFC 9457 problem details whose type is a fault code. Lists are paged by an opaque ' +
         'cursor; a page may end before its limit. A change or deletion needs If-Match. A write takes an Idempotency-Key, and one whose answer is told line by line refuses it.',
-      license: { name: 'Apache-2.0' },
+      license: LICENSE,
     },
+    servers: [{ url: '/', description: 'The server that this was read from' }],
+    tags: tagsOf(app),
   })
   const text = JSON.stringify(document)
   made.set(version, text)

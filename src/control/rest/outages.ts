@@ -2,7 +2,8 @@ import { outageList } from '../../api/diagnosis.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import type { OutageRecord } from '../../wire/control.ts'
 import type { RestDeps } from './deps.ts'
-import { byId, operation, type RestApp } from './route.ts'
+import type { RestApp } from './describe-operation.ts'
+import { byId, operation } from './route.ts'
 
 /** The times when agents were away, as they told when they were back; newest first. */
 export function outageRoutes(app: RestApp, { store }: RestDeps): void {

@@ -1,74 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { InvalidFault, invalidFrom } from '../../api/invalid.ts'
-import { problem } from '../../api/problem.ts'
-import type { Permission } from '../../api/roles.ts'
 import { checkShape } from '../../api/shape.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Page } from '../../store/page.ts'
 import { demand } from './auth.ts'
+import { describeOperation, isTold, mediaOf, type Operation, type RestApp } from './describe-operation.ts'
 import { jsonBody } from './request-body.ts'
 import { etagsIn, type RestEnv } from './write.ts'
-
-export type RestApp = OpenAPIHono<RestEnv>
-
-/** A body that asks for more than its operation gives with the least permission. */
-export interface Beyond<Body> {
-  /** What the least is enough for: "disabling it". */
-  readonly only: string
-  readonly needs: Permission
-  readonly is: (body: Body) => boolean
-}
-
-/** One operation: what it is called, what it needs, takes and gives. */
-export interface Operation<Q extends z.ZodObject, P extends z.ZodObject, B extends z.ZodType> {
-  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
-  readonly path: string
-  readonly id: string
-  readonly summary: string
-  readonly tag: string
-  /** The least it needs: whoever has not even that is told nothing of its form. */
-  readonly needs: Permission
-  /** Where one body takes away and another adds: what may be done with `needs`, and what all else takes. */
-  readonly beyond?: Beyond<z.output<B>>
-  readonly query?: Q
-  readonly params?: P
-  readonly body?: B
-  /** Success: its status, and the schema of its body if it has one. */
-  readonly gives: {
-    readonly status: 200 | 201 | 204
-    readonly schema?: z.ZodType
-    readonly type?: string
-    /** It names the version that it is of. */
-    readonly etag?: boolean
-  }
-  readonly ifMatch?: boolean
-  /** The body holds many documents, whose size is looked at one by one. */
-  readonly manyDocuments?: boolean
-}
-
-const PROBLEM = {
-  description: 'A problem; its type is the fault code',
-  content: { 'application/problem+json': { schema: problem } },
-}
-
-const ifMatch = z.object({
-  'if-match': z.string().optional().meta({
-    description: 'ETags of the versions this may change; `*` for whatever is there. Without it: 428.',
-  }),
-})
-const ifNoneMatch = z.object({
-  'if-none-match': z.string().optional().meta({
-    description: 'ETags of answers that are there already: 304 where it is one of them.',
-  }),
-})
-const idempotent = z.object({
-  'idempotency-key': z.string().optional().meta({
-    description: 'A repeat with the same key within 24 hours gets the first answer again.',
-  }),
-})
 
 /** Adds one operation to the app and its description to the OpenAPI document. */
 export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extends z.ZodType>(
@@ -80,35 +20,9 @@ export function operation<Q extends z.ZodObject, P extends z.ZodObject, B extend
   ) => Promise<Response>,
 ): void {
   const writes = o.method !== 'get'
-  const { status, schema, type = 'application/json' } = o.gives
-  // What is told line by line is not kept: a repeat would do it again.
-  const told = writes && type !== 'application/json'
-  const description = status === 201 ? 'Created' : status === 204 ? 'Done' : 'OK'
-  const content = schema === undefined ? undefined : { [type]: { schema } }
-  const media =
-    o.method === 'patch' ? ['application/merge-patch+json', 'application/json'] : ['application/json']
-  app.openAPIRegistry.registerPath({
-    method: o.method,
-    path: o.path,
-    operationId: o.id,
-    summary: o.summary,
-    description: needsText(o),
-    tags: [o.tag],
-    security: [{ token: [] }],
-    request: {
-      query: o.query,
-      params: o.params,
-      headers: headersOf(o, told),
-      body: o.body && {
-        required: true,
-        content: Object.fromEntries(media.map((one) => [one, { schema: o.body as z.ZodType }])),
-      },
-    },
-    responses: {
-      [status]: content === undefined ? { description } : { description, content },
-      default: PROBLEM,
-    },
-  })
+  const told = isTold(o)
+  const media = mediaOf(o)
+  describeOperation(app, o)
   app.on(o.method.toUpperCase(), o.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
     // Before anything is read: who may not is told nothing of the form.
     demand(c.get('caller'), o.needs)
@@ -144,18 +58,6 @@ async function unlessKnown(c: Context<RestEnv>, response: Response): Promise<Res
   if (!isKnown) return new Response(text, { status: response.status, headers })
   headers.delete('content-type')
   return new Response(null, { status: 304, headers })
-}
-
-function headersOf(
-  {
-    method,
-    ifMatch: changes,
-    gives: { etag: hasEtag },
-  }: Pick<Operation<never, never, never>, 'method' | 'ifMatch' | 'gives'>,
-  told: boolean,
-) {
-  if (method === 'get') return hasEtag ? ifNoneMatch : undefined
-  return changes ? ifMatch.extend(idempotent.shape) : told ? undefined : idempotent
 }
 
 /** Methods that a path takes, where it is one of the API. */
@@ -218,11 +120,6 @@ async function bodyOf(
 
 const NOT_KEPT =
   'Idempotency-Key: this answer is told line by line and not kept, so a repeat would do it again: send it without the key'
-
-function needsText({ needs, beyond }: { needs: Permission; beyond?: Beyond<never> }): string {
-  if (beyond === undefined) return `Needs the permission \`${needs}\`.`
-  return `Needs the permission \`${needs}\` for ${beyond.only}, and \`${beyond.needs}\` for anything else.`
-}
 
 /** Of answers that go on, a line at a time. */
 export const JSON_LINES = 'application/jsonl'

@@ -3,18 +3,10 @@ import { session, sessionLine } from '../../api/records.ts'
 import { Fault } from '../../base/faults.ts'
 import type { SessionFilter } from '../../store/session-list.ts'
 import type { RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { filterId } from './filter-id.ts'
 import { sessionResource } from './present.ts'
-import {
-  byId,
-  decimal,
-  JSON_LINES,
-  operation,
-  pageAnswer,
-  pageQuery,
-  pageSchema,
-  type RestApp,
-} from './route.ts'
+import { byId, decimal, JSON_LINES, operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
 import { sessionLines } from './session-lines.ts'
 
 const TAG = 'sessions'

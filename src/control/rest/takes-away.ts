@@ -6,7 +6,7 @@
  */
 import { demand } from './auth.ts'
 import type { Caller } from './deps.ts'
-import type { Beyond } from './route.ts'
+import type { Beyond } from './describe-operation.ts'
 
 /** @returns whether a body says this one thing and no other. */
 export function isOnly<Body extends object>(body: Body, field: keyof Body, value: unknown): boolean {

@@ -4,8 +4,9 @@ import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { createToken } from './auth.ts'
 import type { RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { tokenResource } from './present.ts'
-import { byId, operation, pageAnswer, pageQuery, pageSchema, type RestApp } from './route.ts'
+import { byId, operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
 import { etagOf, expectedVersion, write } from './write.ts'
 
 const TAG = 'tokens'
@@ -59,7 +60,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       summary: 'Create an API token; only this answer holds it',
       needs: 'own',
       body: tokenInput,
-      gives: { status: 201, schema: tokenCreated },
+      gives: { status: 201, schema: tokenCreated, etag: true },
     },
     async (c, { body }) => {
       const { name, role, expiresAt } = body
@@ -93,7 +94,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       id: 'getToken',
       summary: 'Read an API token, without the token itself',
       needs: 'own',
-      gives: { status: 200, schema: token },
+      gives: { status: 200, schema: token, etag: true },
     },
     async (c, { params }) => {
       const record = await store.tokens.get(params.id)

@@ -1,7 +1,8 @@
 import { type TraceLine, traceInput, traceLine } from '../../api/trace.ts'
 import type { RestDeps } from './deps.ts'
+import type { RestApp } from './describe-operation.ts'
 import { jsonLines } from './json-lines.ts'
-import { JSON_LINES, operation, type RestApp } from './route.ts'
+import { JSON_LINES, operation } from './route.ts'
 import { record } from './write.ts'
 
 /** A canary for one user to one application. It opens a session in the name of the user: that is audited. */

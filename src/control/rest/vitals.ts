@@ -11,7 +11,8 @@ import { type Spare, spareOf } from '../../policy/spare.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import { memberHealth, segmentHealth } from '../segment-health.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
-import { byId, operation, type RestApp } from './route.ts'
+import type { RestApp } from './describe-operation.ts'
+import { byId, operation } from './route.ts'
 
 export function vitalsRoutes(app: RestApp, deps: RestDeps): void {
   const { store, presence } = deps
