@@ -43,7 +43,7 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'wire/open.ts RangeError': 'asserts what callers pass',
 }
 /** Kinds of errors that are told to people by code, or by commander as wrong usage. */
-const TOLD = /^(Fault|InvalidFault|Refused|InvalidArgumentError|StreamEnded)$/
+const TOLD = /^(Fault|InvalidFault|FormFault|Refused|InvalidArgumentError|StreamEnded)$/
 
 const ROOT = import.meta.dirname
 const FILES = globSync('**/*.ts', { cwd: ROOT })
