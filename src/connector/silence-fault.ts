@@ -5,7 +5,7 @@ import type { Silence } from '../policy/silence.ts'
 import { endpoint } from './dialer.ts'
 import { type Application, keyOf, type Reach } from './reach.ts'
 
-type SilenceOf = Of<Pick<Application, 'host' | 'port'>>
+type SilenceOf = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
 
 /** By the sessions of everybody who goes through this connector. Control is told. */
 export function watchSilence({
@@ -18,8 +18,9 @@ export function watchSilence({
   return new SilenceWatch({ ...o, side: 'connector', keyOf, faultOf: silenceFault, onChange })
 }
 
-/** What is said of an application that takes connections and answers nobody: since when, and by whom it is known. */
+/** What is said of an application that takes what it is sent and answers nobody: since when, and by whom it is known. */
 export function silenceFault(silence: Silence, of: SilenceOf): Fault {
+  if (of.application.protocol === 'udp') return unansweredFault(silence, of)
   const { host, port } = of.application
   const { is, sessions, users, sinceMs, idleMs } = silence
   const since = rfc3339(of.wallMs(sinceMs))
@@ -37,10 +38,30 @@ export function silenceFault(silence: Silence, of: SilenceOf): Fault {
   })
 }
 
+/** Nothing stands between datagrams: the application may be gone, or the way back from it. */
+function unansweredFault(silence: Silence, of: SilenceOf): Fault {
+  const { host, port } = of.application
+  const { is, sessions, users, sinceMs } = silence
+  const { address = host } = of
+  const since = rfc3339(of.wallMs(sinceMs))
+  const who = `${sessions} flows of ${users} ${users === 1 ? 'user' : 'users'}`
+  const fix = [
+    `on this connector, while a user asks: tcpdump -ni any udp and host ${address} and port ${port}`,
+    'if no answer arrives: look at the log of the application, and restart it',
+    `if the application answers: let datagrams from ${address} port ${port} pass to this connector (a firewall, or the route back)`,
+  ]
+  return new Fault(
+    'APP_SILENT',
+    `${endpoint(host, port)}/udp: silent since ${since}: ${who} sent it datagrams and none came back`,
+    { seen: { ...{ is, sessions, users, since, saw: sawText(silence, of), fix } } },
+  )
+}
+
 function sawText({ is, upBytes, waitedMs, answeredMs, saw }: Silence, of: SilenceOf): string[] {
   const last =
     answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(of.wallMs(answeredMs))}`
-  if (is === 'silent') return [`the last sent ${upBytes} B and gave up after ${seconds(waitedMs)}`, last]
+  const how = of.application.protocol === 'udp' ? 'had no answer for' : 'gave up after'
+  if (is === 'silent') return [`the last sent ${upBytes} B and ${how} ${seconds(waitedMs)}`, last]
   return [...saw, last]
 }
 

@@ -42,7 +42,7 @@ export interface StreamServices {
   readonly reach: Reach
   readonly probes: Pick<Probes, 'used'>
   readonly active: ActiveSessions
-  readonly silence: Pick<SilenceWatch<Application>, 'opened'>
+  readonly silence: Pick<SilenceWatch<Application>, 'opened' | 'answered'>
   readonly shares: ConnectorShares
   /** Dials that failed, by application and fault. */
   readonly unreached: CountedLines
@@ -144,9 +144,15 @@ export class TunnelStreams {
         session.early,
         { addresses, port: open.port },
         {
-          ready: (address) => this.#accept(session, address, 0),
+          ready: (address) => {
+            this.#accept(session, address, 0)
+            this.#services.silence.opened(applicationOf(held, open), session, stream)
+          },
           failed: (fault) => this.#unreached(session, fault),
-          answered: () => this.#note(held, open, undefined),
+          answered: () => {
+            this.#note(held, open, undefined)
+            this.#services.silence.answered(session)
+          },
         },
       )
       return

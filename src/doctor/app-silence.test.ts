@@ -21,7 +21,13 @@ const TLS: DaemonNote = {
   detail: 'wiki.example.com:443: The certificate is of another name.',
 }
 
-function rootsOf(notes: readonly DaemonNote[], app?: { host: string; port: number }) {
+const UDP: DaemonNote = {
+  ...SILENT,
+  detail:
+    'dns.example.com:53/udp: silent since 2026-05-30T09:00:00.000Z: 3 flows of 2 users sent it datagrams and none came back',
+}
+
+function rootsOf(notes: readonly DaemonNote[], app?: { host: string; port: number; protocol?: 'udp' }) {
   const { daemon } = factsOf().known
   const patient = app === undefined ? {} : { app: { ...app, networks: [] } }
   return diagnose(CHECKS, factsOf({ known: { daemon: { ...daemon!, notes } }, patient })).roots
@@ -52,4 +58,11 @@ test('whoever asks about one application is told of that one', () => {
     rootsOf([SILENT, TLS], app).map(({ verdict }) => verdict.fault)
   assert.deepEqual(codes({ host: 'hr.example.com', port: 8080 }), ['APP_SILENT'])
   assert.deepEqual(codes({ host: 'hr.example.com', port: 80 }), [])
+  const dns = { host: 'dns.example.com', port: 53 }
+  assert.deepEqual(rootsOf([UDP], dns), [], 'by TCP it is another one')
+  const [root] = rootsOf([UDP], { ...dns, protocol: 'udp' })
+  assert.match(
+    root?.verdict.cause ?? '',
+    /^dns\.example\.com:53\/udp answered datagrams and does not any more/,
+  )
 })

@@ -1,7 +1,8 @@
 /**
  * Looks each second at what the sessions of every application carry, and says which application takes connections and
  * answers nobody: a connection that stands is not an application that works. At a connector it judges the sessions of
- * everybody, at a client those of its own user.
+ * everybody, at a client those of its own user. Of datagrams: only flows to which no answer came at all, where answers are
+ * the rule.
  *
  * @module
  */
@@ -11,8 +12,10 @@ import type { Log } from '../base/log.ts'
 import { closingHop } from '../mux/closing-hop.ts'
 import type { StreamEnd } from '../mux/options.ts'
 import type { MuxStream } from '../mux/stream.ts'
+import { AnswerRule } from '../policy/answer-rule.ts'
 import { Exchange, type Moved } from '../policy/exchange.ts'
-import { type Silence, Tally } from '../policy/silence.ts'
+import { Flow } from '../policy/flow.ts'
+import { type GivenUp, type Silence, Tally } from '../policy/silence.ts'
 import type { Lossy } from '../probe/stalls.ts'
 import { type StillSessions, stillSessions } from './still-sessions.ts'
 
@@ -35,6 +38,7 @@ const MAX_NOTES = 5
 interface At {
   readonly host: string
   readonly port: number
+  readonly protocol?: 'tcp' | 'udp'
 }
 
 /** One connection of a user to an application. */
@@ -67,11 +71,15 @@ interface Watched<S> {
   counted: boolean
   /** The kernel was asked about the pause that began then. */
   askedAboutMs: number
+  /** Of datagrams; then there is no exchange. */
+  readonly flow: Flow | undefined
 }
 
 interface Entry<A, S> {
   readonly application: A
   readonly tally: Tally
+  /** It takes datagrams. */
+  readonly rule: AnswerRule | undefined
   readonly sessions: Set<Watched<S>>
   address: string | undefined
   fault: Fault | undefined
@@ -157,11 +165,22 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
       began: false,
       counted: false,
       askedAboutMs: -1,
+      flow: entry.rule && new Flow(entry.tally, entry.rule, session.user),
     }
     entry.address = session.address
     entry.sessions.add(watched)
     this.#watched.set(session, [entry, watched])
     this.#timer ??= setInterval(() => this.look(), LOOK_MS).unref()
+  }
+
+  /** Of a session that carries datagrams: one came from the application. */
+  answered(session: S): void {
+    const found = this.#watched.get(session)
+    if (found === undefined || this.#over) return
+    const [entry, { flow }] = found
+    const nowMs = this.#now()
+    flow?.answered(nowMs)
+    this.#judge(entry, nowMs)
   }
 
   /** @returns What the record of the session says of its end: how long an answer was waited for. */
@@ -229,9 +248,15 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     return this.#o.side === 'connector' ? peerEnded : localEnded
   }
 
-  #look({ tally }: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
-    const { exchange, session, stream } = watched
+  #look(entry: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
+    const { tally } = entry
+    const { exchange, session, stream, flow } = watched
     const moved = this.#moved(stream)
+    if (flow !== undefined) {
+      const inVain = flow.look(moved, nowMs)
+      if (inVain !== undefined) this.#count(entry, session, inVain)
+      return
+    }
     const answered = exchange.look(moved, nowMs)
     if (!watched.began && (moved.up > 0 || moved.down > 0)) {
       watched.began = true
@@ -247,6 +272,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   /** Whoever asked has stopped waiting. */
   #givenUp(entry: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
     const { tally } = entry
+    if (watched.flow !== undefined) return
     const { exchange, session, startedMs } = watched
     const { up, down } = this.#moved(watched.stream)
     // Of one that greets, whoever connects waits for the greeting.
@@ -254,12 +280,15 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     const askedMs = isNeverGreeted ? startedMs : exchange.askedMs
     if (watched.counted || askedMs === undefined || nowMs - askedMs < tally.patienceMs) return
     watched.counted = true
-    const one = { user: session.user, askedMs, endedMs: nowMs, upBytes: up }
+    this.#count(entry, session, { user: session.user, askedMs, endedMs: nowMs, upBytes: up })
+  }
+
+  #count(entry: Entry<A, S>, session: S, one: GivenUp): void {
     const { stands } = this.#o
-    if (stands === undefined) tally.gaveUp(one)
+    if (stands === undefined) entry.tally.gaveUp(one)
     else {
       const counts = () => {
-        tally.gaveUp(one)
+        entry.tally.gaveUp(one)
         if (!this.#over) this.#judge(entry, this.#now())
       }
       stands(session).then(counts, () => {}) // without a way nobody could be answered
@@ -274,17 +303,17 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     entry.fault = fault
     if (fault?.detail === before?.detail) return
     const { application } = entry
-    const { host, port } = application
+    const { host, port, protocol } = application
     const { onChange, log } = this.#o
     onChange?.(application, fault)
     if (fault === undefined) {
       if (!entry.explained)
-        log.info({ event: 'application.answers', host, port }, `${host}:${port} answers again`)
+        log.info({ event: 'application.answers', host, port, protocol }, `${host}:${port} answers again`)
     } else if (before === undefined || before.seen.is !== fault.seen.is) {
       const { code, hop, seen, detail } = fault
       log.warn(
-        { event: 'application.silent', code, hop, host, port, seen },
-        `Connects, but ${code}: ${detail}`,
+        { event: 'application.silent', code, hop, host, port, protocol, seen },
+        `${entry.rule === undefined ? 'Connects, but ' : ''}${code}: ${detail}`,
       )
     }
     if (fault !== undefined && before === undefined) this.#o.onSilent?.(application)
@@ -344,11 +373,12 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   }
 }
 
-function newEntry<A, S>(application: A): Entry<A, S> {
+function newEntry<A extends At, S>(application: A): Entry<A, S> {
   const asks = { askKernelMs: 0, askPauseMs: ASK_KERNEL_MS.first }
   return {
     application,
     tally: new Tally(),
+    rule: application.protocol === 'udp' ? new AnswerRule() : undefined,
     sessions: new Set(),
     address: undefined,
     fault: undefined,

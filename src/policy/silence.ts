@@ -77,6 +77,14 @@ export class Tally {
   #gaveUp = 0
   #lost: Lost[] = []
 
+  get answeredMs(): number | undefined {
+    return this.#answeredMs
+  }
+
+  get someGaveUp(): boolean {
+    return this.#gaveUp > 0
+  }
+
   /** How long somebody must have waited, to have waited in vain. */
   get patienceMs(): number {
     return Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, this.#slowestMs * PATIENCE_OVER_SLOWEST))

@@ -103,7 +103,7 @@ export class ModelConnector {
     }
     const unheard = { opened() {}, closed() {} } as unknown as ConstructorParameters<typeof ActiveSessions>[0]
     // Whether an application answers is not what this is about.
-    const silence = { opened() {}, ended: () => undefined }
+    const silence = { opened() {}, answered() {}, ended: () => undefined }
     this.#services = {
       clock: parts.clock,
       log: silentLog,

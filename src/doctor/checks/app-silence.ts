@@ -1,8 +1,7 @@
 import type { FaultCode } from '../../base/faults.ts'
-import { hostPort } from '../../link/egress.ts'
 import { type Check, check, fail, pass } from '../check.ts'
 import type { DaemonNote } from '../facts.ts'
-import { verifyHealthy } from './words.ts'
+import { appText, verifyHealthy } from './words.ts'
 
 /** What the daemon notes of applications that it connects to. A look from here sees all but the first by itself. */
 const OF_APPLICATIONS: readonly FaultCode[] = ['APP_SILENT', 'APP_TLS_NAME', 'APP_CERT_EXPIRED', 'PATH_MTU']
@@ -22,7 +21,7 @@ export const appSilence: Check = check({
     const codes = app === undefined ? OF_APPLICATIONS : OF_SESSIONS
     const noted = notes.filter(
       ({ code, detail }) =>
-        codes.some((one) => one === code) && (app === undefined || detail.startsWith(`${hostPort(app)}: `)),
+        codes.some((one) => one === code) && (app === undefined || detail.startsWith(`${appText(app)}: `)),
     )
     const [first, ...others] = noted
     if (first === undefined) return pass('the daemon knows of none that asks in vain')
@@ -40,6 +39,8 @@ export const appSilence: Check = check({
 function causeOf({ code, detail }: DaemonNote): string {
   const where = detail.slice(0, detail.indexOf(': '))
   if (code !== 'APP_SILENT') return detail
+  if (where.endsWith('/udp'))
+    return `${where} answered datagrams and does not any more: the application hangs or is gone, or its answers are lost on the way back.`
   const takes = `${where} takes connections, and what is sent in them`
   if (detail.includes('after a pause of'))
     return `${takes} after a pause is lost: something on the way forgets connections that are idle.`

@@ -106,12 +106,12 @@ export function keyFor({ role, group }: Pick<Patient, 'role' | 'group'>): string
   return role === 'edge' ? '--edge NAME' : fillIn('--group GROUP', { GROUP: group })
 }
 
-/** The command line that asks the doctor again, so that "fixed" can be told from "changed". */
 /** As it is typed: `HOST:PORT`, with `/udp` where it takes datagrams only. */
-function appText(app: AppTarget): string {
+export function appText(app: Pick<AppTarget, 'host' | 'port' | 'protocol'>): string {
   return app.protocol === 'udp' ? `${hostPort(app)}/udp` : hostPort(app)
 }
 
+/** The command line that asks the doctor again, so that "fixed" can be told from "changed". */
 export function askAgain({ role, stateDir, app, edge, pin }: Patient): string {
   const about =
     app === undefined ? [] : [`--app ${appText(app)}`, ...app.networks.map((one) => `--network ${one}`)]
