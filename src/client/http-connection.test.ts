@@ -105,6 +105,23 @@ for (const [lane, host] of Object.entries(LANES)) {
 }
 
 for (const [lane, host] of Object.entries(LANES)) {
+  test(`${lane}: of whoever gives up before an answer comes nothing is said about the application`, async () => {
+    await using app = await serveRaw((socket) => socket.resume().once('end', () => socket.end()))
+    const hungUp = () => proxy.decisions.latest.filter(({ code }) => code === 'APP_HUNG_UP')
+    const before = JSON.stringify(hungUp())
+    const socket = proxy.dial()
+    const all = seen(socket)
+    socket.end(get(app, { host }))
+    assert.match(
+      (await all).text,
+      / APP_HUNG_UP at application/,
+      'who goes on listening is told how it ended',
+    )
+    assert.equal(JSON.stringify(hungUp()), before)
+  })
+}
+
+for (const [lane, host] of Object.entries(LANES)) {
   test(`${lane}: the head of an answer that comes in pieces behind a long one is read as it came`, async () => {
     const long = 1_000_000
     await using app = await serveRaw((socket) => {

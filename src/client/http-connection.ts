@@ -217,7 +217,8 @@ class HttpConnection implements UpstreamEvents {
     if (upstream.answered && this.#next === undefined) return
     if (upstream.answered) return void this.#leave() // what was to follow has nowhere to be answered
     const fault = new Fault('APP_HUNG_UP', `${this.#asked}: its end came before any byte`)
-    this.#context.opener.refuse('http', this.#asked, fault)
+    // Who ended first, before an answer came, gave up or asks like that: the end that follows is no finding.
+    if (!this.#ended) this.#context.opener.refuse('http', this.#asked, fault)
     this.#lastWord(writeFault(fault, { session: upstream.session, to: upstream.to, method: this.#method }))
     upstream.finish()
   }

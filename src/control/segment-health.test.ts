@@ -18,6 +18,16 @@ test('what nobody has asked for is unknown, with the mode and never red', () => 
   assert.match(segmentHealth('continuous', [], undefined).because, /^health is continuous/)
 })
 
+test('where every connector is out and none has told, that is said, and is no matter of who asked', () => {
+  const out = (name: string) => ({ ...member(name), out: 'it is disconnected' })
+  const { state, code, because } = segmentHealth('onAccess', [out('a'), out('b')], '2026-01-01T00:00:00.000Z')
+  const words = 'no connector serves it: a: it is disconnected; b: it is disconnected'
+  assert.deepEqual([state, code, because], ['unhealthy', undefined, words])
+  assert.equal(segmentHealth('onAccess', [out('a'), member('b')], undefined).state, 'unknown')
+  const lost = { ...member('a', told('x', false)), out: 'APP_REFUSED' }
+  assert.match(segmentHealth('onAccess', [lost], '').because, /^no connector reaches x:443/)
+})
+
 test('an application that one member reaches is not lost; one that nobody reaches is', () => {
   const partly = segmentHealth('onAccess', [member('a', told('x', true)), member('b', told('x', false))], '')
   assert.equal(partly.state, 'degraded')

@@ -56,10 +56,14 @@ export function memberHealth(told: readonly Told[]): MemberHealth {
 /** An application is well where one member reaches it; a segment, where that is so of all that was tried. */
 export function segmentHealth(
   mode: Mode,
-  members: readonly (MemberHealth & { readonly name: string })[],
+  members: readonly (MemberHealth & { readonly name: string; readonly out?: string | undefined })[],
   usedAt: string | undefined,
 ): SegmentHealth {
   const tried = members.flatMap(({ name, applications }) => applications.map((one) => ({ ...one, name })))
+  if (tried.length === 0 && members.length > 0 && members.every(({ out }) => out !== undefined)) {
+    const reasons = members.map(({ name, out }) => `${name}: ${out}`)
+    return { state: 'unhealthy', because: `no connector serves it: ${some(reasons)}` }
+  }
   if (tried.length === 0)
     return { state: 'unknown', code: 'HEALTH_UNKNOWN', because: whyUnknown(mode, usedAt) }
   const byApplication = Map.groupBy(tried, whereText)
@@ -77,13 +81,17 @@ export function segmentHealth(
         ? `${one.name} does not reach ${whereText(one)}: ${one.code}`
         : `${one.name} connects, but ${one.code}: ${one.detail}`,
     )
-    const more = reasons.length > MAX_REASONS ? `; and ${reasons.length - MAX_REASONS} more` : ''
-    return { state: 'degraded', because: reasons.slice(0, MAX_REASONS).join('; ') + more }
+    return { state: 'degraded', because: some(reasons) }
   }
   return {
     state: 'healthy',
     because: `${byApplication.size === 1 ? 'its application is' : `all ${byApplication.size} applications are`} reached`,
   }
+}
+
+function some(reasons: readonly string[]): string {
+  const more = reasons.length > MAX_REASONS ? `; and ${reasons.length - MAX_REASONS} more` : ''
+  return reasons.slice(0, MAX_REASONS).join('; ') + more
 }
 
 function whereText({ host, port, protocol }: Pick<ApplicationHealth, 'host' | 'port' | 'protocol'>): string {

@@ -10,6 +10,7 @@ import { rfc3339 } from '../../base/clock.ts'
 import { skewText } from '../../base/clock-skew.ts'
 import { asFault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
+import { hostPort } from '../../link/egress.ts'
 import {
   type DiagnosisFinding,
   MAX_TRACE_TEXT_CHARS,
@@ -63,7 +64,7 @@ export async function runTrace(
   let session: string | undefined
   let looked: DiagnosisFinding | undefined
   if (online === undefined) {
-    trail.say(offline(subject))
+    trail.say(offline(subject, input))
     for (const one of decided.steps) trail.say(one)
     if (decided.chosen !== undefined && trail.failed === undefined) {
       looked = await lookFromConnector(deps, decided.chosen, input, { trail, policy, signal })
@@ -173,11 +174,12 @@ function echoesFor(deps: RunTraceDeps, { user, online }: Subject, decided: Decid
   )
 }
 
-function offline({ user, device }: Subject): TraceStep {
+function offline({ user, device }: Subject, { host, port, protocol }: TraceInput): TraceStep {
+  const to = `${hostPort({ host, port })}${protocol === 'udp' ? '/udp' : ''}`
   const text =
     device === undefined
       ? `${user.name} has not signed in on any device: from here on policy facts alone`
-      : `${device.name} is not connected, last seen ${device.lastSeenMs === undefined ? 'never' : rfc3339(device.lastSeenMs)}: from here on policy facts alone`
+      : `${device.name} is not connected, last seen ${device.lastSeenMs === undefined ? 'never' : rfc3339(device.lastSeenMs)}: from here on policy facts alone; on that device: backstitch doctor client --app ${to}`
   return { hop: 'client', verdict: 'unknown', text }
 }
 
