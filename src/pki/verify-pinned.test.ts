@@ -62,9 +62,10 @@ test('interception is named with issuer and subject, whatever it presents', asyn
     ['our control plane without the root', control],
   ]
   for (const [name, chain] of chains) {
-    await assert.rejects(pinned(chain), (thrown: { code: string; seen: Record<string, string> }) => {
+    await assert.rejects(pinned(chain), (thrown: Fault) => {
       assert.equal(thrown.code, 'TLS_INTERCEPTED', name)
       assert.ok(thrown.seen.subject && thrown.seen.issuer, name)
+      assert.ok(thrown.message.endsWith(`: issuer ${thrown.seen.issuer}`), name)
       return true
     })
   }

@@ -98,8 +98,9 @@ test('a certificate of another CA is refused, also with our CA as filler, and wh
   ]) {
     await assert.rejects(
       seenByServer(cert, stranger.key),
-      (thrown: { code: string; seen: { issuer: string } }) => {
+      (thrown: { code: string; message: string; seen: { issuer: string } }) => {
         assert.equal(thrown.code, 'PEER_REFUSED')
+        assert.match(thrown.message, /not of the tenant CA: issuer O=tnt_a/)
         assert.match(thrown.seen.issuer, /O=tnt_a, CN=Backstitch intermediate/)
         return true
       },

@@ -52,9 +52,10 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
   const leaf = presented(socket, foreign)
   const chain = chainOf(leaf, new X509Certificate(expect.rootPem))
   if (chain === undefined) {
-    throw new Fault(foreign.code, 'the certificate is not of the tenant CA', {
+    const who = whoIs(leaf)
+    throw new Fault(foreign.code, `the certificate is not of the tenant CA: issuer ${who.issuer}`, {
       hop: foreign.hop,
-      seen: whoIs(leaf),
+      seen: who,
     })
   }
   for (const certificate of chain) requireTime(certificate, expect.nowMs, foreign.ended)
@@ -105,7 +106,8 @@ function notPinned(leaf: X509Certificate, root: X509Certificate, wanted: Buffer)
   const [uri = ''] = urisOf(leaf)
   const isWhole = root.checkIssued(root) && chainOf(leaf, root) !== undefined
   if (!isWhole || !uri.startsWith(IDENTITY_SCHEME)) {
-    return new Fault('TLS_INTERCEPTED', 'the chain presented does not end in the pinned tenant CA', { seen })
+    const detail = `the chain presented does not end in the pinned tenant CA: issuer ${seen.issuer}`
+    return new Fault('TLS_INTERCEPTED', detail, { seen })
   }
   const shownPin = root.fingerprint256.replaceAll(':', '').toLowerCase()
   const detail = 'what answers is a Backstitch server, and not the one that was pinned'
