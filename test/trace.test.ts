@@ -176,6 +176,10 @@ test('with the device away: policy facts and the look of the connector, and it s
   assert.equal(report.outcome, 'unknown')
   assert.equal(report.from, 'facts')
   assert.match(report.headline, /it was not tried from .*, which is offline/)
+  const [first] = report.steps
+  assert.ok(
+    first!.text.endsWith(`on that device: backstitch doctor client --app localhost:${portOf(greeting)}`),
+  )
   const verdicts = verdictsOf(report)
   assert.deepEqual(
     [

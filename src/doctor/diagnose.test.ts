@@ -5,7 +5,7 @@ import type { LinkFacts } from '../probe/link.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
-import { type Change, factsOf, NO_WAY } from './facts.fixture.ts'
+import { type Change, changed, factsOf, NO_WAY } from './facts.fixture.ts'
 import type { DaemonFacts, FactTable } from './facts.ts'
 import { ILL, type Illness } from './illnesses.fixture.ts'
 
@@ -282,6 +282,22 @@ test('whose clock is off, the time source of this machine tells: of two that dif
   assert.match(rootOf(-3_600_000, { slowMs: 3 }), /^edge CLOCK_SKEW The clock of the edge is 60 min slow/)
   assert.match(rootOf(3_600_000, { slowMs: 3_600_000 }), /^connector CLOCK_SKEW This clock is 60 min slow/)
   assert.match(rootOf(3_600_000, { slowMs: 3, synchronised: false }), /^connector CLOCK_SKEW/)
+})
+
+test('who was deleted is told how to enrol anew, in commands; who is disabled, to be enabled', () => {
+  const revoked = (detail: string, role: 'connector' | 'client' = 'connector') => {
+    const fault = { code: 'IDENTITY_REVOKED', hop: 'control', detail }
+    const known = { daemon: changed('daemon', { state: 'disconnected', fault }) }
+    return diagnose(CHECKS, factsOf({ known, patient: { role } })).roots[0]!.verdict.fix
+  }
+  const gone = 'dc1-a (con_1) was deleted at 2026-05-30T09:00:00Z by ann'
+  assert.deepEqual(revoked(`connector ${gone}`), [
+    'mv /var/lib/backstitch/connector/identity.json /var/lib/backstitch/connector/identity.json.old',
+    'backstitch key create --group GROUP > /etc/backstitch/provision_key',
+    'systemctl restart backstitch-connector',
+  ])
+  assert.deepEqual(revoked('client laptop (dev_1) was deleted', 'client'), ['backstitch client login'])
+  assert.match(revoked('connector con_1 (dc1-a) is disabled')[0]!, /^Enable it/)
 })
 
 test('a daemon that has ended as a copy is no daemon to start again', () => {

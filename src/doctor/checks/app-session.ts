@@ -59,7 +59,7 @@ function refused(
     seen: [
       `${out.length > 0 ? 'nobody serves it' : fault.detail}${own(session)}`,
       ...out,
-      `the ${fault.hop} said so after ${seconds(session.tookMs)}`,
+      `this was known after ${seconds(session.tookMs)}`,
     ],
     cause,
     fix: [fix, ...(admin === undefined ? [] : [`or ask an admin: ${admin}`])],

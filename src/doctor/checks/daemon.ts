@@ -76,6 +76,7 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
   const code = isFaultCode(fault.code) ? fault.code : 'INTERNAL'
   const { group: GROUP, keyFile: KEYFILE, stateDir: STATE } = patient
   const { cause, fix } = wordsOf({ code, seen: fault.seen ?? {} }, { GROUP, KEYFILE, STATE })
+  const gone = code === 'IDENTITY_REVOKED' && fault.detail.includes('was deleted')
   return fail(code, {
     hop: isHop(fault.hop) ? fault.hop : undefined,
     expected: `a ${patient.role} that is connected`,
@@ -84,9 +85,11 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
       fault.detail,
       code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeText(patient)}` : '',
     ],
-    cause,
+    cause: gone ? 'An admin deleted it; this identity is not let in again.' : cause,
     // What is made for an edge names the edge, and not a group.
-    fix: [patient.role === 'edge' ? fix.replaceAll(/--group \S+/g, keyFor(patient)) : fix],
+    fix: gone
+      ? enrolAnew(patient)
+      : [patient.role === 'edge' ? fix.replaceAll(/--group \S+/g, keyFor(patient)) : fix],
     verify: verifyConnected(patient),
   })
 }
@@ -135,7 +138,6 @@ function drift({ notes }: DaemonFacts): string {
 
 /** It has ended by itself, so that it does not disturb the other one: to start it again would help nobody. */
 function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patient): Failure {
-  const { stateDir, role } = patient
   return fail('IDENTITY_CLONED', {
     hop: 'control',
     expected: 'an identity that is used in one place',
@@ -143,14 +145,20 @@ function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patie
     cause: detail.includes('from before generation')
       ? 'An older copy of this identity was put back, or the one that went on is on another machine.'
       : 'The identity of this machine is in use on another one: the state directory was copied.',
-    fix: [
-      `mv ${stateDir}/identity.json ${stateDir}/identity.json.old`,
-      newKey(patient),
-      `systemctl restart ${unitOf(role)}`,
-      'or, if the other one is the copy: do this there, and start this one again',
-    ],
+    fix: [...enrolAnew(patient), 'or, if the other one is the copy: do this there, and start this one again'],
     verify: verifyEnrolled(patient),
   })
+}
+
+/** Not with the identity that is stored here. */
+function enrolAnew(patient: Patient): string[] {
+  const { stateDir, role } = patient
+  if (role === 'client') return ['backstitch client login']
+  return [
+    `mv ${stateDir}/identity.json ${stateDir}/identity.json.old`,
+    newKey(patient),
+    `systemctl restart ${unitOf(role)}`,
+  ]
 }
 
 function down(
