@@ -1,7 +1,7 @@
 /**
- * A program of the user that sends datagrams through the local proxy, by SOCKS5, and waits for nobody.
+ * A program of the user that sends a datagram through the local proxy, by SOCKS5, and waits for the answer.
  *
- *     bin/node lab/udp-main.ts HOST PORT
+ *     bin/node lab/udp-main.ts HOST PORT [SECONDS]
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { LOCAL_PROXY } from './client.ts'
 
-const [host, port] = process.argv.slice(2)
+const [host, port, seconds = '1.5'] = process.argv.slice(2)
 const [address, proxyPort] = LOCAL_PROXY.split(':')
 const control = net.connect(Number(proxyPort), address)
 
@@ -28,4 +28,8 @@ const to = Buffer.alloc(2)
 to.writeUInt16BE(Number(port))
 const datagram = Buffer.concat([head, Buffer.from(host!), to, Buffer.from('hello')])
 socket.send(datagram, associated.readUInt16BE(8), address)
-setTimeout(() => process.exit(), 1500)
+socket.once('message', () => {
+  console.log('answered')
+  process.exit()
+})
+setTimeout(() => process.exit(), Number(seconds) * 1000)

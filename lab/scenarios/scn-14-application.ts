@@ -5,7 +5,7 @@ import type { Scenario, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
 import { silent } from './scn-14-silent.ts'
 import { tlsDays, tlsName } from './scn-14-tls.ts'
-import { udpRefused } from './scn-14-udp.ts'
+import { udpRefused, udpUnanswered } from './scn-14-udp.ts'
 
 /** The user tries until a connector has said that it cannot get there. */
 export async function connectorSaysSo(lab: Lab): Promise<boolean> {
@@ -193,5 +193,6 @@ somebody else.`,
     ...tlsDays,
     ...silent,
     udpRefused,
+    udpUnanswered,
   ],
 }

@@ -1,5 +1,7 @@
 import path from 'node:path'
+import { noteGone, oneSays } from '../closer-look.ts'
 import { printed } from '../cures.ts'
+import type { Daemon } from '../daemon.ts'
 import type { Consultation } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
 import { NODE } from '../paths.ts'
@@ -10,8 +12,27 @@ const PORT = 5353
 const ECHO = `require('node:dgram').createSocket('udp4').bind(${PORT}, '${ADDRESS.app}').on('message', function (said, from) { this.send(said, from.port, from.address) })`
 const REFUSED = new RegExp(`^udp/${APP_NAME}:${PORT} application APP_REFUSED: (.*)\\n  fix   (.*)$`, 'm')
 
-async function sends({ machines: { user } }: Lab): Promise<void> {
-  await user.succeed(NODE, path.join(import.meta.dirname, '..', 'udp-main.ts'), APP_NAME, String(PORT))
+const echoes = new WeakMap<Lab, Daemon>()
+
+function startEcho(lab: Lab): void {
+  echoes.set(lab, lab.machines.app.start('echo', [NODE, '-e', ECHO]))
+}
+
+async function restore(lab: Lab): Promise<void> {
+  await echoes.get(lab)?.stop('SIGKILL')
+  await lab.apply()
+}
+
+/** One datagram of a flow of its own. @returns Whether it was answered. */
+async function asks({ machines: { user } }: Lab, seconds = 1.5): Promise<boolean> {
+  const main = path.join(import.meta.dirname, '..', 'udp-main.ts')
+  const said = await user.succeed(NODE, main, APP_NAME, String(PORT), String(seconds))
+  return said.includes('answered')
+}
+
+/** As often as answers become the rule. */
+async function areAnswered(lab: Lab): Promise<void> {
+  for (let answered = 0; answered < 3; ) if (await asks(lab)) answered++
 }
 
 /** `backstitch client status`, taken the way a verdict of the doctor is. */
@@ -47,12 +68,46 @@ export const udpRefused: Variant = {
   examine: clientSays,
   inject: (lab) => lab.apply({ udp: [String(PORT)] }),
   async noticed(lab) {
-    await sends(lab)
+    await asks(lab)
     return (await lab.clientStatus()).includes('APP_REFUSED')
   },
   async cure(lab, finding) {
     printed(finding, /^Start the application/)
-    lab.machines.app.start('echo', [NODE, '-e', ECHO])
+    startEcho(lab)
   },
-  restore: (lab) => lab.apply(),
+  restore,
+}
+
+export const udpUnanswered: Variant = {
+  name: 'udp-unanswered',
+  does: 'the questions to the name server of the data centre arrive, and a firewall drops its answers',
+  hints: ['it worked until now', 'nobody refuses anything', 'does the answer reach the connector?'],
+  hop: 'application',
+  code: 'APP_SILENT',
+  noticeMs: 60_000,
+  seen: [
+    /app\.dc1\.example\.com:5353\/udp: silent since \S+: \d+ flows of 1 user sent it datagrams and none came back/,
+    /last answer \S+Z/,
+  ],
+  async inject(lab) {
+    await lab.connectors.b.stop() // a connector knows what its own sessions have carried
+    await lab.apply({ udp: [String(PORT)] })
+    startEcho(lab)
+    await areAnswered(lab)
+    await lab.firewall.block(`ip saddr ${ADDRESS.app} ip daddr 10.1.1.0/24 udp sport ${PORT} drop`)
+  },
+  async noticed(lab, since) {
+    await Promise.all([asks(lab, 8), asks(lab, 8)])
+    return oneSays(lab, since, 'APP_SILENT')
+  },
+  async cure(lab, finding) {
+    printed(finding, /^if the application answers: let datagrams from 10\.1\.9\.80 port 5353 pass/)
+    await lab.firewall.clear()
+    await areAnswered(lab)
+    await noteGone(lab.connectors.a, 'APP_SILENT')
+  },
+  async restore(lab) {
+    if (!lab.connectors.b.runs) lab.connectors.b.start()
+    await restore(lab)
+  },
 }
