@@ -274,6 +274,31 @@ test('pings measure the round trip at both ends', async () => {
   assert.ok(near.rttUs > 0 && pair.far.rttUs > 0)
 })
 
+test('connections that began together do not ping together', async () => {
+  const pairs = await Promise.all(Array.from({ length: 20 }, () => openPair({ pingMs: 600_000 })))
+  await using owned = new AsyncDisposableStack()
+  for (const pair of pairs) owned.use(pair)
+  for (const { bare } of pairs) agentChannel(bare, { pingMs: 1000 })
+  const sent = new Set<number>()
+  let turn = 0
+  let isOver = false
+  const next = () => {
+    turn++
+    if (!isOver) setImmediate(next)
+  }
+  next()
+  for (const { bare } of pairs) {
+    const ping = bare.ping.bind(bare)
+    bare.ping = (...o: []) => {
+      sent.add(turn)
+      ping(...o)
+    }
+  }
+  await Promise.all(pairs.map(({ bare }) => once(bare, 'pong')))
+  isOver = true
+  assert.ok(sent.size > 5, `all pings were sent in ${sent.size} turns of the event loop`)
+})
+
 test('a peer that does not reply to pings is given up in time', async () => {
   await using pair = await openPair({ autoPong: false, pingMs: 20, replyMs: 50 })
   const started = performance.now()

@@ -38,7 +38,7 @@ export const WEB_SOCKET = {
 } as const
 
 export interface ChannelOptions {
-  /** Time between pings, in milliseconds. */
+  /** Time between pings at the most, in milliseconds. */
   readonly pingMs?: number
   /** Time the peer has to answer one, in milliseconds. */
   readonly replyMs?: number

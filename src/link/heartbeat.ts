@@ -3,6 +3,11 @@ import type { WebSocket } from 'ws'
 /** A reply is waited for once more where this process stood still for longer while it waited. */
 const LATE_MS = 1000
 const MAX_LATE = 2
+/**
+ * By up to such a part of it each pause is shorter. Pings that were due while a process was busy are sent in one step
+ * behind it; with equal pauses thousands of them would come together again each time.
+ */
+const SPREAD = 0.2
 
 /**
  * Pings a WebSocket and gives its peer a time to reply in. Both ends of a control connection run one: a TCP connection
@@ -10,11 +15,12 @@ const MAX_LATE = 2
  */
 export class Heartbeat {
   readonly #socket: WebSocket
+  readonly #pingMs: number
   readonly #replyMs: number
   readonly #onSilence: () => void
   readonly #bytesRead: () => number
   #read = 0
-  readonly #pinging: NodeJS.Timeout
+  #pinging: NodeJS.Timeout | undefined
   #sentAt: number | undefined
   #reply: NodeJS.Timeout | undefined
   #rttUs = 0
@@ -25,10 +31,11 @@ export class Heartbeat {
     o: { pingMs: number; replyMs: number; bytesRead?: () => number; onSilence: () => void },
   ) {
     this.#socket = socket
+    this.#pingMs = o.pingMs
     this.#replyMs = o.replyMs
     this.#onSilence = o.onSilence
     this.#bytesRead = o.bytesRead ?? (() => 0)
-    this.#pinging = setInterval(() => this.#ping(), o.pingMs).unref()
+    this.#pingLater()
     socket.on('pong', () => this.#pong())
   }
 
@@ -60,8 +67,16 @@ export class Heartbeat {
   }
 
   stop(): void {
-    clearInterval(this.#pinging)
+    clearTimeout(this.#pinging)
     clearTimeout(this.#reply)
+  }
+
+  #pingLater(): void {
+    const pauseMs = this.#pingMs * (1 - SPREAD * Math.random())
+    this.#pinging = setTimeout(() => {
+      this.#pingLater()
+      this.#ping()
+    }, pauseMs).unref()
   }
 
   #ping(): void {
