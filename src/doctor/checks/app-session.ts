@@ -34,9 +34,17 @@ export const appSession: Check = check({
     const known = session.notes?.filter(({ code }) => said?.is !== 'bytes' || code !== 'APP_SILENT') ?? []
     if (known.length > 0) return impaired(session, known, identity?.user, facts)
     const then = said?.is === 'bytes' ? 'it greets' : 'it keeps the connection and waits for a request'
-    return pass(`${hostPort(target)} connected in ${seconds(tookMs)}${own(session)}; ${then}`)
+    return pass(
+      `${hostPort(target)} connected in ${seconds(tookMs)}${own(session)}; ${then}${unseen(session, identity?.user)}`,
+    )
   },
 })
+
+/** Where large transfers stand still, the reason lies beyond the connector. */
+function unseen({ target }: SessionFacts, user: string | undefined): string {
+  const admin = askAdmin({ code: 'PATH_MTU', hop: 'application', seen: {} }, { user, to: hostPort(target) })
+  return admin === undefined ? '' : `; large packets to it are not seen from here: an admin asks ${admin}`
+}
 
 function own({ by }: SessionFacts): string {
   return by === 'daemon' ? '' : ', by a client for this look alone: none runs here'
