@@ -239,6 +239,37 @@ test('a certificate that has ended is named, and a new key brings the same conne
   assert.equal((await site.control.store.connectors.all()).length, 1)
 })
 
+test('a connector that was deleted comes back as another with a key of later; one that lay there before does not', async (t) => {
+  await using site = await openSite()
+  const { store } = site.control
+  const keyFile = await site.keyFile()
+  const { next, connector } = connectorIn(t, { keyFile, stateDir: path.join(site.dir, 'connector') })
+  await next('connector.healthy')
+  const { id } = connector.status()
+  await rename(await site.keyFile(), keyFile)
+  const refused = next('control.disconnected')
+  await store.transaction(async (tx) => {
+    await tx.connectors.delete(id!)
+    const detail = { name: 'it' }
+    await tx.audit.append({
+      actor: 'token ada',
+      action: 'connector.delete',
+      object: `connector ${id}`,
+      detail,
+    })
+  })
+  assert.equal((await refused).code, 'IDENTITY_REVOKED')
+  assert.deepEqual(await store.connectors.all(), [])
+  const healthy = next('connector.healthy')
+  await rename(await site.keyFile(), keyFile)
+  await healthy
+  assert.deepEqual(
+    (await store.connectors.all()).map((one) => one.id),
+    [connector.status().id],
+  )
+  assert.notEqual(connector.status().id, id)
+})
+
 test('a clock that is minutes off is said, with its direction, long before it breaks anything', async (t) => {
   const clock = { ...systemClock, nowMs: () => Date.now() - 300_000 }
   await using site = await openSite({ clock })

@@ -21,7 +21,7 @@ import { writeMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
 import { Progress } from './progress.ts'
 import { Renewal } from './renewal.ts'
-import { RepairWatch } from './repair-watch.ts'
+import { type ComesBack, RepairWatch } from './repair-watch.ts'
 import { Services } from './services.ts'
 import { type ConnectorStatus, statusOf } from './status.ts'
 import { notesFor } from './tell-status.ts'
@@ -109,9 +109,9 @@ export class Connector {
   }
 
   async #run(locker: Locker, machine: MachineFacts, signal: AbortSignal, ending: AbortSignal): Promise<void> {
-    let ended: ConnectorIdentity | undefined
+    let comesBack: ComesBack | undefined
     while (!ending.aborted) {
-      if (this.#identity === undefined || ended !== undefined) {
+      if (this.#identity === undefined || comesBack !== undefined) {
         this.#progress.begin(4)
         const enrolled = await enrolUntilDone(locker, {
           keyFile: this.#o.keyFile,
@@ -119,7 +119,7 @@ export class Connector {
           proxyFile: this.#o.proxyFile,
           edge: this.#o.edge,
           egress: () => this.#readEgress(),
-          ended,
+          ended: comesBack === 'as-before' ? this.#identity : undefined,
           machine,
           progress: this.#progress,
           clock: systemClock,
@@ -135,16 +135,16 @@ export class Connector {
         this.#progress.pass(4, { connector: this.#identity.id, stored: true })
       }
       introduce(this.#identity, locker.protection, this.#o.log)
-      ended = await this.#connect(locker, this.#identity, ending)
+      comesBack = await this.#connect(locker, this.#identity, ending)
     }
   }
 
-  /** @returns The identity whose certificate has ended, once there is a key to come back with. */
+  /** @returns As whom to enrol again, once there is a key to come back with. */
   async #connect(
     locker: Locker,
     identity: ConnectorIdentity,
     ending: AbortSignal,
-  ): Promise<ConnectorIdentity | undefined> {
+  ): Promise<ComesBack | undefined> {
     const { log } = this.#o
     const egress = await this.#settledEgress(ending)
     const control = new Control({
@@ -175,9 +175,10 @@ export class Connector {
       egress,
       readEgress: () => this.#readEgress(),
       keyFile: this.#o.keyFile,
+      clock: this.#services.clock,
     })
     await control.serve(AbortSignal.any([ending, watch.repaired]))
-    return watch.keyForEnded ? this.#identity : undefined
+    return watch.comesBack
   }
 
   status(): ConnectorStatus {

@@ -9,6 +9,7 @@ import { PROGRAM, VERSION } from '../base/version.ts'
 import { ControlLink } from '../link/control-link.ts'
 import type { Credentials, EdgeAddress } from '../link/credentials.ts'
 import { type Egress, readEgress } from '../link/egress.ts'
+import { keyAfterDeletion } from '../link/key-file.ts'
 import { KnownKeys } from '../link/known-keys.ts'
 import { SelfExamination } from '../link/self-examination.ts'
 import { ASK_AGAIN, ServerClock } from '../link/server-clock.ts'
@@ -111,7 +112,7 @@ export class EdgeDaemon {
     return kept === undefined || hasFreshKey ? this.#enrol(state, egress, signal, kept) : kept
   }
 
-  /** @returns The identity whose certificate has ended, once there is a key to come back with. */
+  /** @returns The identity whose certificate has ended, or that was deleted, once there is a key to come back with. */
   async #run(state: StateDir, egress: Egress, signal: AbortSignal): Promise<EdgeIdentity | undefined> {
     const { listen, controlPort, balancers, limits, log } = this.#o
     const identity = this.#identity!
@@ -159,6 +160,11 @@ export class EdgeDaemon {
         this.#examination?.pause()
         comesBack = CURED_BY_KEY.has(fault.code) && existsSync(this.#o.keyFile)
         if (comesBack || FATAL.has(fault.code)) over.abort()
+        void keyAfterDeletion(fault, this.#o.keyFile, this.#clock.nowMs() - Date.now()).then((hasKey) => {
+          if (!hasKey) return
+          comesBack = true
+          over.abort()
+        })
       },
       onMessage: (message) => {
         if (this.#examination?.message(message)) return

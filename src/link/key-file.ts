@@ -60,6 +60,23 @@ export async function readKeyFile(file: string, log: Log): Promise<ProvisioningK
   return parseProvisioningKey(text)
 }
 
+/**
+ * Is a key there that somebody brought after an admin had deleted this agent? One that lay there before is no answer to
+ * that: it would undo what they did.
+ *
+ * @param fault How it is refused; its evidence says when it was deleted, by the clock of the control plane.
+ * @param skewMs How slow the clock of this machine is against that one.
+ */
+export async function keyAfterDeletion(
+  { code, seen }: Pick<Fault, 'code' | 'seen'>,
+  file: string,
+  skewMs: number,
+): Promise<boolean> {
+  if (code !== 'IDENTITY_REVOKED' || typeof seen.deleted !== 'string') return false
+  const found = await stat(file).catch(() => undefined)
+  return found !== undefined && found.ctimeMs + skewMs > Date.parse(seen.deleted)
+}
+
 async function unreadable(file: string, error: Pick<NodeJS.ErrnoException, 'code'>): Promise<Fault> {
   const errno = error.code ?? 'unknown'
   if (errno === 'ENOENT') {
