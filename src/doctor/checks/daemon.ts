@@ -88,7 +88,7 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
     cause: gone ? 'An admin deleted it; this identity is not let in again.' : cause,
     // What is made for an edge names the edge, and not a group.
     fix: gone
-      ? enrolAnew(patient)
+      ? [patient.role === 'client' ? 'backstitch client login' : newKey(patient)]
       : [patient.role === 'edge' ? fix.replaceAll(/--group \S+/g, keyFor(patient)) : fix],
     verify: verifyConnected(patient),
   })
@@ -153,7 +153,6 @@ function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patie
 /** Not with the identity that is stored here. */
 function enrolAnew(patient: Patient): string[] {
   const { stateDir, role } = patient
-  if (role === 'client') return ['backstitch client login']
   return [
     `mv ${stateDir}/identity.json ${stateDir}/identity.json.old`,
     newKey(patient),
