@@ -5,7 +5,7 @@
  * @module
  */
 import { z } from 'zod'
-import { name, timestamp } from './fields.ts'
+import { moment, name, timestamp } from './fields.ts'
 import { OBJECT_KINDS, type ObjectKind } from './kinds.ts'
 import { warnings } from './lint.ts'
 import { signedOutDevices } from './sign-ins.ts'
@@ -25,6 +25,8 @@ const envelope = {
 }
 
 const { name: _, ...envelopeOnly } = envelope
+/** Clients read a time and write it in their own way. */
+const readAgain = { createdAt: moment, updatedAt: moment }
 
 /** `away`: it is not connected to the control plane, or was never enrolled. */
 export const EDGE_STATES = ['serving', 'draining', 'away', 'disabled'] as const
@@ -60,7 +62,10 @@ function build(kind: ObjectKind) {
       .safeExtend(own)
       .meta({ id: `${schemaName(kind)}Input`, description: `A ${title}, as written` }),
     replacement: spec
-      .safeExtend({ ...own, ...mapShape({ kind: z.literal(kind), ...envelopeOnly, ...shown }, ignored) })
+      .safeExtend({
+        ...own,
+        ...mapShape({ kind: z.literal(kind), ...envelopeOnly, ...readAgain, ...shown }, ignored),
+      })
       .meta({
         id: `${schemaName(kind)}Replacement`,
         description: `A ${title}, as written or as it was read`,
