@@ -48,6 +48,11 @@ export class LabClient {
     this.#daemon = this.machine.start('client', command, { append })
   }
 
+  /** What it has written so far. */
+  get log(): string {
+    return this.#daemon?.text ?? ''
+  }
+
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.#daemon !== undefined) await this.machine.stop(this.#daemon, signal)
   }

@@ -9,8 +9,13 @@ export function signalServer(lab: Lab, signal: NodeJS.Signals): void {
   lab.server.signal(signal)
 }
 
-/** One of its parts alone: the one that was started last. */
-export function signalPart({ server }: Lab, which: Part, signal: NodeJS.Signals): void {
+/** One of its parts alone. */
+export function signalPart(lab: Lab, which: Part, signal: NodeJS.Signals): void {
+  process.kill(partOf(lab, which), signal)
+}
+
+/** Its process: the one that was started last. */
+export function partOf({ server }: Lab, which: Part): number {
   const started = server.lines().findLast(({ event, part }) => event === 'part.started' && part === which)
-  process.kill(Number(started!.pid), signal)
+  return Number(started!.pid)
 }

@@ -1,8 +1,11 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { runPrinted } from '../cures.ts'
+import { descriptorsAgain, noMoreDescriptors } from '../descriptors.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario } from '../scenario.ts'
 import { SmallDisk } from '../small-disk.ts'
+import { contextDamaged, listDamaged, withoutSudo } from './scn-17-blind.ts'
+import { ofControl, ofDevice, ofEdge, ofServerEdge } from './scn-17-descriptors.ts'
 import { portsToApp, portsToEdge } from './scn-17-shortage.ts'
 
 const disks = new WeakMap<Lab, SmallDisk>()
@@ -91,7 +94,7 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
         const { a } = lab.connectors
         const { pid } = (await a.status())!
         limited.set(lab, pid)
-        await a.machine.succeed('bash', '-c', LIMIT, 'limit', String(pid))
+        await noMoreDescriptors(a.machine, pid, SERVICE)
       },
       // It counts all of them as what it can carry, and takes no more users than that.
       noticed: (lab, since) =>
@@ -101,15 +104,17 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
       restarts: true,
       cure: restart, // "systemctl restart", with the limit that is printed
       // It cannot be asked for its number while it takes no connection.
-      restore: async (lab) => {
-        await lab.connectors.a.machine.run(
-          ...['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
-          ...['prlimit', `--pid=${limited.get(lab)}`, '--nofile=1024:'],
-        )
-      },
+      restore: (lab) => descriptorsAgain(lab.connectors.a.machine, limited.get(lab)!, SERVICE.split(' ')),
     },
+    ofEdge,
+    ofServerEdge,
+    ofControl,
+    ofDevice,
     portsToEdge,
     portsToApp,
+    withoutSudo,
+    contextDamaged,
+    listDamaged,
     {
       name: 'apparmor',
       does: 'a profile of AppArmor forbids the daemon its own state directory',
@@ -125,13 +130,8 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
   ],
 }
 
-/** To the lowest number that was ever free: files have the lowest that is, so the next one is one too many. */
-const LIMIT = `first=1024
-for look in $(seq 20); do
-  free=0; while [ -L /proc/$1/fd/$free ]; do free=$((free + 1)); done
-  ((free < first)) && first=$free; sleep 0.05
-done
-setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --pid=$1 --nofile=$first:`
+/** A limit of another user's process is that user's to set. */
+const SERVICE = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
 const PROFILE = '/etc/apparmor.d/backstitch-lab'
 const NODE = readlinkSync('/proc/self/exe')
 const CONFINE = `printf 'profile backstitch-lab ${NODE} { file, network, deny /tmp/bslab-*/connector-a/state/** w, }' > ${PROFILE} && apparmor_parser -r ${PROFILE}`

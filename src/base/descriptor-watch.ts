@@ -3,6 +3,16 @@ import type { Log } from './log.ts'
 
 const LOOK_MS = 2000
 
+/** @returns The errno with which this process opens nothing more; nothing while it has descriptors. */
+export function lackOfDescriptors(): Promise<string | undefined> {
+  return new Promise((done) => {
+    open('/dev/null', 'r', (error, descriptor) => {
+      if (error === null) close(descriptor)
+      done(error?.code === 'EMFILE' || error?.code === 'ENFILE' ? error.code : undefined)
+    })
+  })
+}
+
 /**
  * Says when this process has no descriptors left, and when it has some again. Without it nobody would: the kernel has
  * the event loop take new connections and close them, which looks like a network that is broken.
@@ -18,10 +28,7 @@ export class DescriptorWatch implements Disposable {
   }
 
   #look(): void {
-    open('/dev/null', 'r', (error, descriptor) => {
-      if (error === null) close(descriptor)
-      this.#tell(error?.code === 'EMFILE' || error?.code === 'ENFILE' ? error.code : undefined)
-    })
+    lackOfDescriptors().then((errno) => this.#tell(errno))
   }
 
   #tell(errno: string | undefined): void {

@@ -239,7 +239,7 @@ function addClientStatus(client: Command): void {
       const { options } = await settings(command.optsWithGlobals<ClientFlags>())
       const file = path.join(options.stateDir, 'status.sock')
       const status = await readStatus(file)
-      if (status === undefined) throw await silentDaemon([options.stateDir])
+      if (status === undefined) throw await silentDaemon([options.stateDir], 'client')
       if (globals(command).json) printJson(status)
       else print(clientStatusText(status as Parameters<typeof clientStatusText>[0]))
     })

@@ -7,6 +7,7 @@ import type { IdentityFacts } from '../doctor/facts.ts'
 import type { EdgeIdentity } from '../edge/edge-identity.ts'
 import { from, lookAtKey, pinOf } from './doctor-patient.ts'
 import { parseHostPort, readHostPort } from './globals.ts'
+import { filesOf } from './server/files.ts'
 import { print } from './terminal.ts'
 
 export type HostRole = 'edge' | 'server'
@@ -88,15 +89,31 @@ async function server(flags: HostFlags): Promise<Admitted> {
   // What the server itself wrote when it last listened is nearer to the truth than its configuration.
   const last = await lastContext(stateDir)
   const listen = flags.edge ?? readHostPort(last.listen ?? config.listen, 'listen', 'control')
-  const host = { listen, publicHost: last.publicHost ?? config.publicHost }
+  const host = {
+    listen,
+    publicHost: last.publicHost ?? config.publicHost,
+    controlSocket: filesOf(stateDir).controlSocket,
+    unread: last.unread,
+  }
   return { patient: { role: 'server', stateDir, proxyFile: '', host }, given: {}, egress: { env: {} } }
 }
 
-async function lastContext(stateDir: string): Promise<{ listen?: string; publicHost?: string }> {
+interface LastContext {
+  readonly listen?: string
+  readonly publicHost?: string
+  /** It is there, and says nothing: not the same as one that was never written. */
+  readonly unread?: { readonly file: string; readonly why: string }
+}
+
+async function lastContext(stateDir: string): Promise<LastContext> {
+  const file = path.join(stateDir, 'context.json')
   try {
-    const { server, listen } = JSON.parse(await readFile(path.join(stateDir, 'context.json'), 'utf8'))
+    const { server, listen } = JSON.parse(await readFile(file, 'utf8'))
     return { listen, publicHost: new URL(server).hostname.replace(/^\[|\]$/g, '') }
-  } catch {
-    return {} // it has never listened, or this user may not see
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return {} // it has never listened
+    const isRead = error instanceof SyntaxError || error instanceof TypeError
+    return { unread: { file, why: isRead ? 'it is damaged' : (code ?? 'unknown') } }
   }
 }

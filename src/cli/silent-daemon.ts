@@ -15,7 +15,7 @@ const AGAIN_MS = 1000
  * takes the connection and says nothing, as one that is stopped does, which is not the same as none; and one that
  * this user may not ask is not known to be down.
  */
-export async function silentDaemon(folders: readonly string[]): Promise<Fault> {
+export async function silentDaemon(folders: readonly string[], role?: 'client'): Promise<Fault> {
   const reasons: string[] = []
   for (const folder of folders) {
     const socket = path.join(folder, 'status.sock')
@@ -35,7 +35,7 @@ export async function silentDaemon(folders: readonly string[]): Promise<Fault> {
     const found = await readDescriptors('/proc', pid)
     if (found !== undefined && found.open >= found.limit * FULL) {
       const detail = `process ${pid} runs and cannot answer: ${found.open} of ${found.limit} descriptors are open`
-      return new Fault('FD_EXHAUSTED', detail, { seen: { socket, ...found } })
+      return new Fault('FD_EXHAUSTED', detail, { hop: role, seen: { socket, ...found } })
     }
     const why = answer.is === 'silent' ? `: ${answer.why}` : ''
     return new Fault('DAEMON_DOWN', `process ${pid} listens on ${socket} and does not answer${why}`, {

@@ -1,5 +1,6 @@
 import net from 'node:net'
 import path from 'node:path'
+import { Fault } from '../base/faults.ts'
 import {
   CONTROL_SOCKET,
   type ControlAnswer,
@@ -21,7 +22,7 @@ export interface Called {
  *
  * @param signal Gives up while the daemon has not answered: an application may let it wait.
  * @returns `undefined` if none runs.
- * @throws {Fault} LOCAL_REQUEST_REFUSED if what answers is not one.
+ * @throws {Fault} LOCAL_REQUEST_REFUSED if what answers is not one; DAEMON_DOWN if it says nothing.
  */
 export async function openDaemon(
   stateDir: string,
@@ -44,7 +45,12 @@ export async function openDaemon(
     return { answer: await readLine(socket, controlAnswer), socket }
   } catch (error) {
     socket.destroy()
-    throw error
+    if (socket.bytesRead > 0 || signal?.aborted) throw error
+    const detail = 'the client took the connection and ended it without a byte'
+    throw new Fault('DAEMON_DOWN', `${detail}: it is stopping, or has no file descriptor left`, {
+      cause: error,
+      hop: 'client',
+    })
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Fault } from '../base/faults.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { EDGE_CHECKS, SERVER_CHECKS } from './examine-host.ts'
 import { type Change, changed, factsOf, PATIENT, tcp } from './facts.fixture.ts'
 import type { AppFacts, FactName, Facts, FactTable } from './facts.ts'
 import { Gathering } from './gathering.ts'
-import { reportOf } from './report.ts'
+import { headline, reportOf } from './report.ts'
 
 const AT = '10.20.9.40'
 const APP: AppFacts = {
@@ -176,4 +177,32 @@ test('nobody was asked: no resolver is said to answer', () => {
 
 test('every check of every role says what it needs: none can be asked for a fact that nobody looks for', () => {
   for (const one of [...CHECKS, ...EDGE_CHECKS, ...SERVER_CHECKS]) assert.ok(one.needs.length > 0, one.name)
+})
+
+test('whoever may not look into the directory of a daemon that serves is told to ask as root, and blames nobody', () => {
+  const dir = { ...factsOf().known.stateDir!, uid: 1000, user: 'ada', owner: 990 }
+  const refused = { ...dir, is: 'denied', writable: false, errno: 'EACCES' } as const
+  const identity = { stored: true, drifted: [], fault: new Fault('STATE_UNWRITABLE', 'state: EACCES') }
+  const served = judged(factsOf({ known: { stateDir: { ...refused, served: true }, identity } }))
+  assert.equal(served.outcome, 'unknown')
+  assert.match(headline(served), /is that of uid 990, who runs the connector, and ada \(uid 1000\) may not/)
+  const alone = judged(factsOf({ known: { stateDir: { ...refused, served: false }, identity } }))
+  assert.equal(alone.findings[0]?.code, 'STATE_UNWRITABLE')
+})
+
+test('a server whose own file says nothing does not know by which name agents come', () => {
+  const unread = { file: '/var/lib/backstitch/server/context.json', why: 'it is damaged' }
+  const host = { listen: { host: '0.0.0.0', port: 443 }, unread }
+  const facts = factsOf({ patient: { role: 'server', host } })
+  const name = diagnose(SERVER_CHECKS, {
+    ...facts,
+    known: {
+      ...facts.known,
+      host: {
+        ...{ attempt: tcp('open', { address: '127.0.0.1' }), ownAddresses: [] },
+        certificates: [],
+      },
+    },
+  }).judgements.find(({ check }) => check === 'host-name')
+  assert.ok(name?.verdict.is === 'unknown' && name.verdict.blind)
 })

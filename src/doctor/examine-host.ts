@@ -46,11 +46,11 @@ import { lookAtWay, WAY_FACTS } from './way.ts'
 
 const MACHINE: readonly Check[] = [securityPolicy, disk, stateDirectory]
 const SERVING: readonly Check[] = [
+  descriptors,
   listening,
   controlPlane,
   hostCertificates,
   hostName,
-  descriptors,
   connectionTracking,
   handshakes,
 ]

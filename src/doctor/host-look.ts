@@ -3,8 +3,9 @@ import net from 'node:net'
 import os from 'node:os'
 import tls from 'node:tls'
 import { type HalfOpen, lookAtHalfOpen } from '../probe/half-open.ts'
+import { type Descriptors, readDescriptors } from '../probe/load.ts'
 import { lookUp, type NameFacts } from '../probe/names.ts'
-import { portHolder } from '../probe/port-holder.ts'
+import { portHolder, unixSocketHolder } from '../probe/port-holder.ts'
 import type { ResolverFile } from '../probe/resolver-file.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import { ALPN_PIPE } from '../wire/handover.ts'
@@ -14,6 +15,10 @@ export interface EdgeHost {
   readonly listen: { readonly host: string; readonly port: number }
   /** What agents come by. */
   readonly publicHost?: string
+  /** Of a server: where its edge meets the control plane. */
+  readonly controlSocket?: string
+  /** Of a server: the file that says what agents come by, where it could not be read. */
+  readonly unread?: { readonly file: string; readonly why: string }
 }
 
 /** What can be seen of an edge on its own machine. */
@@ -29,6 +34,8 @@ export interface HostFacts {
   readonly tracked?: Tracked | { readonly unread: string }
   /** At its port; absent where nothing could say. */
   readonly halfOpen?: HalfOpen
+  /** Of the control plane, a process beside the edge; absent where it cannot be seen. */
+  readonly controlDescriptors?: Descriptors
 }
 
 export interface Tracked {
@@ -50,13 +57,14 @@ const TLS_MS = 3000
 
 /** Never throws. */
 export async function lookAtHost(
-  { listen, publicHost }: EdgeHost,
+  { listen, publicHost, controlSocket }: EdgeHost,
   resolvers: ResolverFile,
   signal: AbortSignal,
 ): Promise<HostFacts> {
   const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[listen.host] ?? listen.host
   const named = publicHost !== undefined && net.isIP(publicHost) === 0
-  const [attempt, name, tenant, open, tracked, halfOpen] = await Promise.all([
+  const control = controlSocket === undefined ? undefined : unixSocketHolder(controlSocket)
+  const [attempt, name, tenant, open, tracked, halfOpen, controlDescriptors] = await Promise.all([
     tryTcp(host, listen.port, { signal, timeoutMs: TCP_MS }),
     named
       ? lookUp(publicHost, resolvers, { signal: AbortSignal.any([signal, AbortSignal.timeout(NAME_MS)]) })
@@ -65,6 +73,7 @@ export async function lookAtHost(
     certificateAt({ host, port: listen.port, alpn: 'http/1.1' }, 'public', signal),
     readTracked(),
     lookAtHalfOpen(listen.port, signal),
+    control === undefined ? undefined : readDescriptors('/proc', control),
   ])
   return {
     attempt,
@@ -72,7 +81,7 @@ export async function lookAtHost(
     certificates: [tenant, open].filter((one) => one !== undefined),
     name,
     ownAddresses: Object.values(os.networkInterfaces()).flatMap((all) => all!.map(({ address }) => address)),
-    ...{ tracked, halfOpen },
+    ...{ tracked, halfOpen, controlDescriptors },
   }
 }
 

@@ -59,6 +59,17 @@ const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; 
     host: { certificates: [HEALTHY.certificates[0]!] },
     roots: ['control CONTROL_UNREACHABLE'],
   },
+  {
+    name: 'it has no descriptor left, and ends what it takes as something else on its port would',
+    host: { certificates: [] },
+    known: { load: { ...factsOf().known.load!, descriptors: { pid: 812, open: 40, limit: 40 } } },
+    roots: ['edge FD_EXHAUSTED'],
+  },
+  {
+    name: 'the control plane has no descriptor left',
+    host: { certificates: [HEALTHY.certificates[0]!], controlDescriptors: { pid: 811, open: 30, limit: 30 } },
+    roots: ['control FD_EXHAUSTED'],
+  },
   { name: 'its certificates have ended', host: { certificates: ended }, roots: ['edge CERT_EXPIRED'] },
   {
     name: 'they look ended since the clock is fast',

@@ -36,6 +36,8 @@ export interface Report {
   readonly checks: readonly CheckLine[]
   /** What works, and is slow: `TLS to the edge, against the pin: 6.2 s`. */
   readonly slow?: readonly string[]
+  /** Of `unknown`: the first look that matters and was not possible, and why. */
+  readonly blind?: string
 }
 
 export interface CheckLine {
@@ -66,20 +68,25 @@ export function reportOf(
   o: { run: string; role: PatientRole; startedMs: number; durationMs: number },
 ): Report {
   const judged = new Set(judgements.map(({ check }) => check))
+  const unseen = judgements.find(isBlind)
   const blind =
-    judgements.some(
-      ({ check, verdict }) => verdict.is === 'unknown' && (verdict.blind || ESSENTIAL.has(check)),
-    ) || !judged.has(o.role === 'edge' || o.role === 'server' ? 'listening' : 'edge-tls')
+    unseen !== undefined || !judged.has(o.role === 'edge' || o.role === 'server' ? 'listening' : 'edge-tls')
+  const outcome = roots.length > 0 ? 'fault' : blind ? 'unknown' : 'healthy'
   return {
     run: o.run,
     role: o.role,
     at: rfc3339(o.startedMs),
     durationMs: Math.round(o.durationMs),
-    outcome: roots.length > 0 ? 'fault' : blind ? 'unknown' : 'healthy',
+    outcome,
     findings: roots.map(findingOf),
     checks: judgements.map(lineOf),
     slow: slowOf(judgements),
+    blind: outcome === 'unknown' && unseen !== undefined ? textOf(unseen.verdict) : undefined,
   }
+}
+
+function isBlind({ check, verdict }: Judgement): boolean {
+  return verdict.is === 'unknown' && (verdict.blind === true || ESSENTIAL.has(check))
 }
 
 function slowOf(judgements: readonly Judgement[]): string[] | undefined {
@@ -134,10 +141,11 @@ export function headline({
   findings,
   role,
   slow,
-}: Pick<Report, 'outcome' | 'findings' | 'role' | 'slow'>): string {
+  blind,
+}: Pick<Report, 'outcome' | 'findings' | 'role' | 'slow' | 'blind'>): string {
   const [root] = findings
   if (root !== undefined) return `${root.hop} ${root.code}: ${root.cause}`
   const but = slow === undefined ? '' : `; slow: ${slow.join('; ')}`
   if (outcome === 'healthy') return `healthy: every hop that this ${role} can see works${but}`
-  return `unknown: nothing failed, but not everything could be looked at${but}`
+  return `unknown: nothing failed, but not everything could be looked at${blind === undefined ? '' : `: ${blind}`}${but}`
 }

@@ -1,6 +1,7 @@
 import { access, constants, readFile, stat } from 'node:fs/promises'
 import { userName } from '../base/own-user.ts'
 import { type Stranger, strangerOn } from '../base/strangers.ts'
+import { othersListenBelow } from './port-holder.ts'
 
 /** What this user may do with a file or folder, told apart as a person must: not there, or not allowed. */
 export interface FileAccess {
@@ -19,6 +20,8 @@ export interface FileAccess {
   readonly stranger?: Stranger
   /** Only asked for folders: may files be made in it? */
   readonly writable?: boolean
+  /** Of a folder that may not be written to: another process listens in it, so to somebody it is as it should be. */
+  readonly served?: boolean
 }
 
 /** Looks as the user of this process. Never throws. */
@@ -34,7 +37,7 @@ export async function lookAtFolder(path: string): Promise<FileAccess> {
     await access(path, constants.W_OK | constants.X_OK)
     return { ...found, stranger, writable: true }
   } catch (error) {
-    return { ...found, stranger, writable: false, errno: errnoOf(error) }
+    return { ...found, stranger, writable: false, served: othersListenBelow(path), errno: errnoOf(error) }
   }
 }
 

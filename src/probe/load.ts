@@ -10,6 +10,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { readControlGroup } from './control-group.ts'
 import { textOf } from './file-access.ts'
 
+/** Of one process. */
+export interface Descriptors {
+  readonly pid: number
+  readonly open: number
+  readonly limit: number
+}
+
 export interface LoadFacts {
   readonly cpus: number
   /** Waiting or running, one-minute average. */
@@ -19,7 +26,7 @@ export interface LoadFacts {
   readonly memoryTotalBytes: number
   readonly memoryAvailableBytes: number
   /** Of the daemon, where there is one and it may be looked at. */
-  readonly descriptors?: { readonly pid: number; readonly open: number; readonly limit: number }
+  readonly descriptors?: Descriptors
   /** TCP sockets on ports of the local range, against the size of that range. */
   readonly localPorts?: { readonly used: number; readonly range: number }
 }

@@ -29,6 +29,18 @@ export function unixSocketHolder(file: string): number | undefined {
   return inodes.size === 0 ? undefined : holderOf(inodes)
 }
 
+/** Whether another process listens on a Unix socket somewhere below `folder`: the table shows it to every user. */
+export function othersListenBelow(folder: string): boolean {
+  const own = new Set(list('/proc/self/fd').map((fd) => link(`/proc/self/fd/${fd}`)))
+  return read('/proc/net/unix')
+    .split('\n')
+    .slice(1)
+    .some((line) => {
+      const [, , , flags, , , inode, file] = line.trim().split(/\s+/)
+      return flags === ACCEPTS && file?.startsWith(`${folder}/`) === true && !own.has(`socket:[${inode}]`)
+    })
+}
+
 function holderOf(inodes: ReadonlySet<string>): number | undefined {
   for (const pid of list('/proc').filter((name) => /^\d+$/.test(name))) {
     for (const fd of list(`/proc/${pid}/fd`))

@@ -6,9 +6,11 @@
  */
 import { isIP } from 'node:net'
 import type { Clock } from '../../base/clock.ts'
+import { lackOfDescriptors } from '../../base/descriptor-watch.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
+import { shortageFault } from '../../base/shortage.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import {
   type AgentMessage,
@@ -78,6 +80,18 @@ export class Tracer {
         held === undefined
           ? 'asks the control plane'
           : `holds a grant for it, through ${held.granted.connector}, until ${new Date(held.granted.expiresMs).toISOString()}`
+      // A canary needs none, and the programs of the user do.
+      const short = shortageFault(
+        await lackOfDescriptors(),
+        'connections of programs are ended as they come',
+        {
+          hop: 'client',
+        },
+      )
+      if (short !== undefined) {
+        say('client', failure(short))
+        return
+      }
       say('client', { verdict: 'pass', text: `it takes ${showDestination(to)} for private and ${grant}` })
       if (asked.canary !== undefined) await this.#fly(to, asked.canary.echo, say, tell)
     } catch (error) {

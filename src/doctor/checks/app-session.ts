@@ -24,6 +24,7 @@ export const appSession: Check = check({
     'edge-tcp',
     'edge-tls',
     'clock',
+    'descriptors',
     'control',
   ],
   judge: ({ session, identity }, facts) => {

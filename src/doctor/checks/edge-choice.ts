@@ -2,6 +2,7 @@ import { hostPort } from '../../link/egress.ts'
 import { judgeEdge, ms } from '../../policy/edge-choice.ts'
 import { blind, type Check, check, fail, pass } from '../check.ts'
 import type { EdgesFacts } from '../facts.ts'
+import { askAsRoot, isOfAnother } from './machine.ts'
 import { verifyHealthy } from './words.ts'
 
 type LookedAt = EdgesFacts['edges'][number]
@@ -12,8 +13,10 @@ export const edgeChoice: Check = check({
   title: 'which edge is used',
   hop: 'edge',
   needs: ['edges'],
+  uses: ['stateDir'],
   after: ['resolver', 'edge-name', 'proxy-setting', 'proxy', 'edge-tcp', 'edge-tls'],
-  judge: ({ edges: { edges, inUse, region, unread } }, { patient }) => {
+  judge: ({ edges: { edges, inUse, region, unread }, stateDir }, { patient }) => {
+    if (stateDir !== undefined && isOfAnother(stateDir)) return blind(askAsRoot(stateDir, patient))
     if (unread !== undefined) {
       const { file, why } = unread
       return blind(

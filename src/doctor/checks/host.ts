@@ -3,6 +3,8 @@ import { hostPort } from '../../link/egress.ts'
 import { blind, type Check, check, fail, pass, unknown } from '../check.ts'
 import type { Patient } from '../facts.ts'
 import type { EdgeHost } from '../host-look.ts'
+import { areUsedUp, outOfDescriptors } from './load.ts'
+import { askAsRoot, isOfAnother } from './machine.ts'
 import { answeredNo, serverText } from './names.ts'
 import { attemptText, unitOf, verifyHealthy } from './words.ts'
 
@@ -18,7 +20,8 @@ export const listening: Check = check({
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['host'],
   uses: ['identity'],
-  after: ['security-policy', 'disk', 'state-directory', 'provisioning-key', 'daemon'],
+  // Out of descriptors it takes connections and ends them, as something else on its port would.
+  after: ['security-policy', 'disk', 'state-directory', 'provisioning-key', 'daemon', 'descriptors'],
   judge: ({ host: { attempt, heldBy, certificates }, identity }, { patient }) => {
     const { listen } = hostOf(patient)
     if (identity?.stored === false) return unknown('it listens once it is enrolled')
@@ -56,10 +59,13 @@ export const controlPlane: Check = check({
   applies: ({ patient }) => patient.role === 'server',
   needs: ['host'],
   after: ['listening'],
-  judge: ({ host: { certificates } }, { patient }) => {
+  judge: ({ host: { certificates, controlDescriptors } }, { patient }) => {
     const shows = (whose: 'tenant' | 'public') => certificates.some((one) => one.whose === whose)
     if (!shows('tenant')) return unknown('no edge answers here')
     if (shows('public')) return pass('it answers through the edge')
+    if (controlDescriptors !== undefined && areUsedUp(controlDescriptors)) {
+      return outOfDescriptors(controlDescriptors, patient, 'control')
+    }
     const unit = unitOf(patient.role)
     return fail('CONTROL_UNREACHABLE', {
       expected: 'a control plane that ends the HTTPS which the edge passes on',
@@ -108,11 +114,19 @@ export const hostName: Check = check({
   name: 'host-name',
   title: 'the name that agents come by',
   hop: 'edge',
-  applies: ({ patient }) => patient.host?.publicHost !== undefined,
+  applies: ({ patient: { host } }) => (host?.publicHost ?? host?.unread) !== undefined,
   needs: ['host'],
-  after: ['resolver-file'],
-  judge: ({ host: { name, ownAddresses } }, { patient }) => {
-    const { publicHost } = hostOf(patient)
+  uses: ['stateDir'],
+  after: ['resolver-file', 'state-directory'],
+  judge: ({ host: { name, ownAddresses }, stateDir }, { patient }) => {
+    const { publicHost, unread } = hostOf(patient)
+    if (stateDir !== undefined && isOfAnother(stateDir)) return blind(askAsRoot(stateDir, patient))
+    if (publicHost === undefined) {
+      const { file, why } = unread!
+      return blind(
+        `${file} cannot be read (${why}), so by which name agents come is not known; the ${patient.role} writes it anew when it starts: systemctl restart ${unitOf(patient.role)}`,
+      )
+    }
     if (name === undefined) return pass(`${publicHost}, an address`)
     if (name.addresses.length > 0) {
       const here = name.addresses.some((address) => ownAddresses.includes(address))

@@ -2,8 +2,9 @@ import { rfc3339 } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
 import { span } from '../../base/span.ts'
 import { hostPort } from '../../link/egress.ts'
-import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
+import { blind, type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { KeyFacts, Patient } from '../facts.ts'
+import { askAsRoot, isOfAnother } from './machine.ts'
 import { newKey, verifyConnected, verifyEnrolled } from './words.ts'
 
 export const provisioningKey: Check = check({
@@ -65,8 +66,12 @@ export const seal: Check = check({
   title: 'the stored identity',
   hop: 'self',
   needs: ['identity'],
+  uses: ['stateDir'],
   after: ['security-policy', 'state-directory'],
-  judge: ({ identity }, { patient }) => {
+  judge: ({ identity, stateDir }, { patient }) => {
+    if (identity.fault !== undefined && stateDir !== undefined && isOfAnother(stateDir)) {
+      return blind(askAsRoot(stateDir, patient))
+    }
     if (identity.fault === undefined) {
       if (!identity.stored) return patient.role === 'client' ? signedOut(patient) : pass('none yet')
       const drift =

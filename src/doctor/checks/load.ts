@@ -1,6 +1,8 @@
+import type { Hop } from '../../base/faults.ts'
 import { hostPort } from '../../link/egress.ts'
-import { blind, type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
-import type { Facts, FactTable } from '../facts.ts'
+import type { Descriptors } from '../../probe/load.ts'
+import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
+import type { Facts, FactTable, Patient } from '../facts.ts'
 import { keyFor, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
@@ -20,20 +22,29 @@ export const descriptors: Check = check({
       if (daemon?.pid === undefined) return undefined // nobody runs whose they could be
       return blind(`descriptors of process ${daemon.pid} cannot be seen by this user`)
     }
-    const { pid, open, limit } = found
-    if (open < limit * FULL) return pass(`${open} of ${limit} in process ${pid}`)
-    return fail('FD_EXHAUSTED', {
-      expected: `less than ${Math.floor(limit * FULL)} open descriptors`,
-      seen: [`process ${pid} has ${open} of ${limit} open`],
-      cause: 'Every session holds one, and there are none left: new sessions and new connections fail.',
-      fix: [
-        `systemctl edit ${unitOf(patient.role)}, with: LimitNOFILE=65536`,
-        `systemctl restart ${unitOf(patient.role)}`,
-      ],
-      verify: verifyHealthy(patient),
-    })
+    if (areUsedUp(found)) return outOfDescriptors(found, patient)
+    return pass(`${found.open} of ${found.limit} in process ${found.pid}`)
   },
 })
+
+export function areUsedUp({ open, limit }: Descriptors): boolean {
+  return open >= limit * FULL
+}
+
+/** @param hop Whose process it is, where a machine has several. */
+export function outOfDescriptors({ pid, open, limit }: Descriptors, patient: Patient, hop?: Hop): Failure {
+  return fail('FD_EXHAUSTED', {
+    hop,
+    expected: `less than ${Math.floor(limit * FULL)} open descriptors`,
+    seen: [`process ${pid} has ${open} of ${limit} open`],
+    cause: 'Every session holds one, and there are none left: new sessions and new connections fail.',
+    fix: [
+      `systemctl edit ${unitOf(patient.role)}, with: LimitNOFILE=65536`,
+      `systemctl restart ${unitOf(patient.role)}`,
+    ],
+    verify: verifyHealthy(patient),
+  })
+}
 
 /** Slowness, not an outage: comes after everything that is one. */
 export const overload: Check = check({

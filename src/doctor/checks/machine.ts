@@ -1,4 +1,6 @@
+import type { FileAccess } from '../../probe/file-access.ts'
 import { blind, type Check, check, fail, pass, unknown } from '../check.ts'
+import type { Patient } from '../facts.ts'
 import { unitOf, verifyHealthy } from './words.ts'
 
 /** A state file is a few kilobytes; below this not even the log of the daemon is safe. */
@@ -13,6 +15,18 @@ const NOT_ALLOWED: ReadonlySet<string | undefined> = new Set([
   'EDQUOT',
   undefined,
 ])
+
+/** Of these, whether it was the daemon that was refused is another question. */
+const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM'])
+
+/** A daemon of another user is at home in it: that whoever looks may not go in is no fault of the directory. */
+export function isOfAnother(dir: FileAccess | undefined): boolean {
+  return dir?.served === true && dir.owner !== dir.uid && REFUSED.has(dir.errno)
+}
+
+export function askAsRoot({ path, owner, user, uid }: FileAccess, { role }: Patient): string {
+  return `${path} is that of uid ${owner}, who runs the ${role}, and ${user} (uid ${uid}) may not look into it: sudo backstitch doctor ${role}`
+}
 
 export const securityPolicy: Check = check({
   name: 'security-policy',
@@ -69,6 +83,7 @@ export const stateDirectory: Check = check({
     const { stranger } = dir
     const seen = `${dir.path}: owner uid ${dir.owner}, mode ${dir.mode}`
     if (dir.writable && stranger === undefined) return pass(seen)
+    if (isOfAnother(dir)) return blind(askAsRoot(dir, patient))
     if (stranger === undefined && !NOT_ALLOWED.has(dir.errno))
       return blind(`${dir.path} could not be looked at: ${dir.errno}`)
     const readOnly = dir.errno === 'EROFS'

@@ -1,0 +1,103 @@
+/** Who looks is not let in, or finds a file that says nothing: that is no fault of what was looked at, and no health. */
+import { rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { blindness } from '../blind.ts'
+import { printed } from '../cures.ts'
+import { consult, consultAt } from '../doctor.ts'
+import type { Lab } from '../lab.ts'
+import type { Variant } from '../scenario.ts'
+
+const HEALTHY = 'healthy: every hop'
+/** What a write that was cut short leaves. */
+const HALF = '{"version":1,"edg'
+
+const common = {
+  noticed: async () => true, // nothing is broken that serves: only whoever asks meets it
+  cutsAll: false,
+} as const satisfies Partial<Variant>
+
+/** The shell of whoever is on call, who forgot to write sudo. */
+const PERSON = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups']
+
+export const withoutSudo: Variant = {
+  ...common,
+  name: 'no-sudo',
+  does: 'whoever is on call asks the doctor on connector-a as the user of their own shell, without sudo',
+  hints: ['the connector serves', 'who owns the state directory?', 'who asks?'],
+  hop: 'client',
+  code: 'DAEMON_UNASKED',
+  seen: [/state is that of uid 65534, who runs the connector, and \S+ \(uid 1000\) may not look into it/],
+  async inject({ machines: { 'connector-a': a } }) {
+    a.preload = PERSON
+  },
+  async examine({ connectors: { a } }) {
+    const said = { ...(await consult(a)), command: 'backstitch doctor connector' }
+    const run = `backstitch doctor connector --config ${a.configFile} --state ${a.stateDir}`
+    return blindness(said, {
+      ...{ code: 'DAEMON_UNASKED', fix: /sudo backstitch doctor connector$/ },
+      verify: { run, expect: HEALTHY },
+    })
+  },
+  examinedOn: 'connector-a',
+  async cure({ machines: { 'connector-a': a } }, finding) {
+    printed(finding, /^sudo backstitch doctor connector$/)
+    a.preload = []
+  },
+  async restore({ machines: { 'connector-a': a } }) {
+    a.preload = []
+  },
+}
+
+const serverDir = ({ machines: { edge } }: Lab) => path.join(edge.dir, 'server')
+
+export const contextDamaged: Variant = {
+  ...common,
+  name: 'context',
+  does: 'the file in which the server wrote by which name agents come is half of what it was, after a disk was full',
+  hints: [
+    'users get in',
+    'which name must lead to this machine?',
+    'what does the server remember of itself?',
+  ],
+  hop: 'client',
+  code: 'CONTEXT_MISSING',
+  seen: [/context\.json cannot be read \(it is damaged\), so by which name agents come is not known/],
+  inject: async (lab) => writeFileSync(path.join(serverDir(lab), 'context.json'), HALF),
+  async examine(lab) {
+    const asked = ['doctor', 'server', '--state', serverDir(lab)]
+    const said = { ...(await consultAt(lab.machines.edge, asked)), command: 'sudo backstitch doctor server' }
+    return blindness(said, {
+      ...{ code: 'CONTEXT_MISSING', fix: /systemctl restart backstitch-server$/ },
+      verify: { run: `backstitch ${asked.join(' ')}`, expect: HEALTHY },
+    })
+  },
+  examinedOn: 'edge',
+  async cure(lab, finding) {
+    printed(finding, /^systemctl restart backstitch-server$/)
+    await lab.restartServer()
+  },
+}
+
+export const listDamaged: Variant = {
+  ...common,
+  name: 'edge-list',
+  does: "the list of edges on the user's device is half of what it was, after the battery went flat",
+  hints: ['the user gets in', 'which edges are there, and which is used?', 'backstitch doctor client'],
+  hop: 'client',
+  code: 'DAEMON_UNASKED',
+  seen: [/edges\.json cannot be read \(it is damaged\), so which edges there are is not known/],
+  inject: async (lab) => writeFileSync(path.join(lab.client.stateDir, 'edges.json'), HALF),
+  async examine({ machines: { user } }) {
+    const said = { ...(await consultAt(user, ['doctor', 'client'])), command: 'backstitch doctor client' }
+    return blindness(said, {
+      ...{ code: 'DAEMON_UNASKED', fix: /remove it, and restart the daemon/ },
+      verify: { run: 'backstitch doctor client', expect: HEALTHY },
+    })
+  },
+  async cure(lab, finding) {
+    printed(finding, /^remove it, and restart the daemon$/)
+    rmSync(path.join(lab.client.stateDir, 'edges.json'))
+    await lab.client.stop()
+    lab.client.start()
+  },
+}
