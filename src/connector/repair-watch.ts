@@ -48,7 +48,7 @@ export class RepairWatch implements Disposable {
   }
 
   async #look(): Promise<void> {
-    const { progress, egress, readEgress, keyFile } = this.#o
+    const { progress, egress, readEgress } = this.#o
     const { stages } = progress
     if (stages[5].is === 'passed') return
     const failed = STAGE_NUMBERS.map((stage) => stages[stage]).find((stage) => stage.is === 'failed')
