@@ -24,6 +24,7 @@ export const name = z
   )
   .refine((text) => !looksLikeId(text), 'a name must not look like an id: three letters, _ and 26 characters')
 
+/** For people. */
 export const description = z.string().max(1024).default('')
 
 /** Another object, by name or id. It is stored and returned as the id. */

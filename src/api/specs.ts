@@ -23,6 +23,7 @@ import {
   references,
 } from './fields.ts'
 
+/** false: it is as if it were not there. */
 const enabled = z.boolean().default(true)
 
 /** Only App Connectors carry sessions to private applications. */
@@ -42,18 +43,25 @@ export const connectorGroupSpec = z.strictObject({
 })
 
 /** One application server, for server groups that list theirs: names then resolve to these addresses or not at all. */
-export const serverSpec = z.strictObject({ description, enabled, address: ipAddress })
+export const serverSpec = z.strictObject({
+  description,
+  enabled,
+  /** Where connectors reach it. */
+  address: ipAddress,
+})
 
 /** Servers behind segments, and the connector groups that reach them. */
 export const serverGroupSpec = z
   .strictObject({
     description,
     enabled,
+    /** Whose members reach the servers. */
     connectorGroups: references.default([]),
     /** Take over while no member of the others can serve. */
     failoverConnectorGroups: references.default([]),
     /** true: servers are what DNS answers on the connector. false: only those that are listed. */
     dynamicDiscovery: z.boolean().default(true),
+    /** Without `dynamicDiscovery`: names of the segment resolve to these or not at all. */
     servers: references.default([]),
   })
   .refine((group) => !group.dynamicDiscovery || group.servers.length === 0, {
@@ -73,20 +81,27 @@ export const segmentSpec = z
   .strictObject({
     description,
     enabled,
+    /** `wiki.example.com`, or `*.example.com` for every name below it. */
     domains: z
       .array(domain)
       .max(256)
       .default([])
       .overwrite((list) => [...new Set(list)]),
+    /** Networks, or single addresses. */
     cidrs: z
       .array(cidr)
       .max(256)
       .default([])
       .overwrite((list) => [...new Set(list)]),
+    /** `443`, `8000-8100`. */
     tcp: portRanges.default([]),
+    /** As `tcp`. */
     udp: portRanges.default([]),
+    /** When connectors look whether its applications answer: all the time, when somebody asks for one, or never. */
     health: z.enum(['continuous', 'onAccess', 'none']).default('onAccess'),
+    /** Rules may be about all segments of it. */
     segmentGroup: reference.optional(),
+    /** Who reaches it. Without one nobody does. */
     serverGroups: references.default([]),
     /** Networks the domains may resolve to. Empty: any but special ones, such as loopback and unique local. */
     addressCidrs: z.array(cidr).max(256).default([]),
@@ -124,8 +139,11 @@ export const segmentGroupSpec = z.strictObject({ description, enabled })
 export const userSpec = z.strictObject({
   description,
   enabled,
+  /** How people write it. */
   displayName: z.string().max(256).default(''),
+  /** For people; nothing is sent there. */
   email: z.union([z.email().max(254), z.literal('')]).default(''),
+  /** User groups. */
   groups: references.default([]),
 })
 
@@ -134,6 +152,7 @@ export const userGroupSpec = z.strictObject({ description })
 /** A fact about devices that rules may ask for; the name is what the client reports. */
 export const postureFactSpec = z.strictObject({
   description,
+  /** What it can be; fixed while a rule asks for it. */
   valueType: z.enum(['string', 'number', 'boolean']),
 })
 
@@ -141,21 +160,40 @@ const clockTime = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a ti
 
 /** All must hold; within a list any value does, but every posture fact must hold; one that is absent holds. */
 export const conditions = z.strictObject({
+  /** Any of these users. */
   users: references.optional(),
+  /** A user in any of these groups. */
   userGroups: references.optional(),
+  /** From any of these devices. */
   devices: references.optional(),
+  /** Every fact has this value on the device. */
   posture: z
-    .array(z.strictObject({ fact: reference, equals: factValue }))
+    .array(
+      z.strictObject({
+        /** A posture fact. */
+        fact: reference,
+        /** A value of its type. */
+        equals: factValue,
+      }),
+    )
     .max(64)
     .optional(),
+  /** From any of these kinds of client: `client` is the only one there is. */
   clientKinds: z.array(z.string().min(1).max(64)).max(16).optional(),
+  /** About any of these segments. */
   segments: references.optional(),
+  /** About segments of any of these groups. */
   segmentGroups: references.optional(),
+  /** On these days, from one time of the day until another, in a time zone. */
   time: z
     .strictObject({
+      /** Of the zone. */
       days: z.array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).min(1),
+      /** `08:30`. */
       from: clockTime,
+      /** `24:00` for the end of the day; where it is not later than `from`, that of the next day. */
       to: z.union([clockTime, z.literal('24:00')]),
+      /** IANA, as `Europe/Berlin`. */
       zone: z.string().max(64).refine(isTimeZone, 'expected an IANA time zone such as Europe/Berlin'),
     })
     .optional(),
@@ -165,8 +203,11 @@ export const conditions = z.strictObject({
 export const accessRuleSpec = z.strictObject({
   description,
   enabled,
+  /** Lower ones are asked first. */
   order: z.number().int().min(0).max(1_000_000),
+  /** Of the first rule whose conditions all hold. */
   action: z.enum(['allow', 'deny']),
+  /** All must hold; without any it is about everybody and everything. */
   conditions: conditions.default({}),
 })
 
@@ -174,11 +215,13 @@ export const accessRuleSpec = z.strictObject({
 export const internetRuleSpec = z.strictObject({
   description,
   enabled,
+  /** `news.example.com`, or `*.example.com` for every name below it. */
   domains: z
     .array(domain)
     .min(1, 'an internet rule names at least one domain')
     .max(256)
     .overwrite((list) => [...new Set(list)]),
+  /** They go straight to the internet. */
   action: z.literal('bypass').default('bypass'),
 })
 
@@ -186,7 +229,9 @@ export const internetRuleSpec = z.strictObject({
 export const edgeSpec = z.strictObject({
   description,
   enabled,
+  /** Name or address that agents come to. */
   host: hostOrAddress,
+  /** The port of it. */
   port: portNumber,
   /** Where it stands. Agents that are said to be in the same region should be at it. */
   region: z.string().max(64).default(''),

@@ -43,6 +43,7 @@ export const clientConfig = z.strictObject({
   pacHosts: z.array(z.string().min(1).max(253)).max(2000).default([]),
   /** Outbound proxy for edge traffic, HOST:PORT; before the environment and `proxyFile`. */
   proxy: text.optional(),
+  /** File with one line HOST:PORT or USER:PASSWORD@HOST:PORT. */
   proxyFile: z.string().min(1).max(4096).default('/etc/backstitch/proxy'),
   /** Facts about this device that policy may ask for. */
   posture: reportedPosture.default({}),

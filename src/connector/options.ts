@@ -25,7 +25,9 @@ export const connectorConfig = z.strictObject({
   /** Edge to use instead of the one that the key or the control plane names. */
   edge: z
     .strictObject({
+      /** Name or address. */
       host: z.string().min(1).max(253),
+      /** The port of it. */
       port: z.number().int().min(1).max(65_535).default(443),
     })
     .optional(),

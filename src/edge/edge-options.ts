@@ -11,7 +11,7 @@ const path = z.string().min(1).max(4096)
 export const balancers = z.array(cidr).max(64).default([])
 
 /** /etc/backstitch/edge.yaml. Every key has a default: an empty or absent file is a whole configuration. */
-const edgeConfig = z.strictObject({
+export const edgeConfig = z.strictObject({
   /** Provisioning key made for this edge, read only while it is not enrolled. */
   keyFile: path.default('/etc/backstitch/provision_key'),
   /** Identity and status socket. Must survive a restart. */
@@ -24,12 +24,15 @@ const edgeConfig = z.strictObject({
   /** Home edge to use instead of the one that the key names. */
   home: z
     .strictObject({
+      /** Name or address. */
       host: z.string().min(1).max(253),
+      /** The port of it. */
       port: z.number().int().min(1).max(65_535).default(443),
     })
     .optional(),
   /** Outbound proxy towards the home edge, HOST:PORT; before environment and proxyFile. */
   proxy: z.string().min(1).max(512).optional(),
+  /** File with one line HOST:PORT or USER:PASSWORD@HOST:PORT. */
   proxyFile: path.default('/etc/backstitch/proxy'),
   /** How long open tunnels may go on after a stop was asked for, in seconds. */
   drainSeconds: z.number().int().min(0).max(3600).default(10),

@@ -14,7 +14,7 @@ const days = z.number().int().min(1).max(36_500)
 const filePath = z.string().min(1).max(4096)
 
 /** /etc/backstitch/server.yaml. Every key has a default: an empty or absent file is a whole configuration. */
-const serverConfig = z.strictObject({
+export const serverConfig = z.strictObject({
   /** Database, master key, certificates, context. Must survive a restart. */
   stateDir: filePath.default('/var/lib/backstitch/server'),
   /** Where the edge listens. */
@@ -27,7 +27,14 @@ const serverConfig = z.strictObject({
   /** The port they reach it by, where something on the way maps it to that of `listen`. */
   publicPort: z.number().int().min(1).max(65_535).optional(),
   /** Certificate chain and key for people and tools, PEM; made and kept by the server when absent. */
-  publicCertificate: z.strictObject({ certFile: filePath, keyFile: filePath }).optional(),
+  publicCertificate: z
+    .strictObject({
+      /** The chain, the certificate of the key first. */
+      certFile: filePath,
+      /** The private key, not encrypted. */
+      keyFile: filePath,
+    })
+    .optional(),
   /** How long what was seen is kept, in days. */
   retention: z
     .strictObject({
