@@ -31,7 +31,7 @@ export const USAGE = `npm run bench -- [options]
   --seconds S        measured seconds per sample, after its warm-up (default 3, with --quick 1)
   --only A,B         these workloads only; verdict, alone: the time to verdict over the whole lab, as root
   --lab FILE         with --only verdict: what "backstitch lab run --all --report FILE" wrote, in place of a run
-  --peers A,B        these peers only (direct, backstitch and the control stay unless named otherwise)
+  --peers A,B        these peers, beside Backstitch, its control and a direct connection
   --quick            short: shows that everything runs; the figures are not for quoting
   --out FILE         write the JSON there (default bench/results/DATE.json)
   --profile          our processes leave CPU profiles beside the results (slower): bench/profile.ts reads them

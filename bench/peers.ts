@@ -17,12 +17,15 @@ import { stunnel } from './peers/stunnel.ts'
 
 export const PEERS: readonly Peer[] = [backstitch, direct, haproxy, stunnel, ssh, nginx, nebula, nebulaJumbo]
 
+/** Ours, which is what is measured, and what there is without anything between. */
+const ALWAYS: readonly Peer[] = [backstitch, direct]
+
 export interface Skip {
   readonly name: string
   readonly reason: string
 }
 
-/** Splits what was asked for into what can run here and what cannot, with the reason. */
+/** Splits what was asked for, beside those that are always there, into what can run here and what cannot, with the reason. */
 export function availablePeers(
   names: readonly string[],
   isolation: { namespace: boolean; root: boolean },
@@ -33,7 +36,7 @@ export function availablePeers(
   const peers: Peer[] = []
   const skipped: Skip[] = []
   for (const peer of PEERS) {
-    if (names.length > 0 && !names.includes(peer.name)) continue
+    if (names.length > 0 && !names.includes(peer.name) && !ALWAYS.includes(peer)) continue
     const reason = lacking(peer, isolation)
     if (reason) skipped.push({ name: peer.name, reason })
     else peers.push(peer)
