@@ -83,6 +83,23 @@ test('the failover tier serves only when nobody of the native one can', () => {
   assert.match(without.because, /^failover, as no connector of the other groups serves: b is the only one/)
 })
 
+test('who reached none of what it was asked for comes after all others, and serves when nobody else can', () => {
+  const ailing = candidate('a', { ailing: 'APP_TIMEOUT' })
+  const full = candidate('b', { sessions: 99, overloaded: 'memory 99 %' })
+  const { chosen, excluded } = selectConnector([ailing, full])
+  assert.equal(chosen?.id, 'b', 'overloaded is better')
+  assert.equal(
+    excluded[0]?.because,
+    'it reached none of the applications that it was asked for last: APP_TIMEOUT',
+  )
+  const failover = candidate('c', { failover: true })
+  assert.equal(selectConnector([ailing, failover]).chosen?.id, 'c')
+  assert.equal(
+    selectConnector([ailing, candidate('d', { ailing: 'APP_TIMEOUT', sessions: 1 })]).chosen?.id,
+    'a',
+  )
+})
+
 test('who is overloaded is out while another is not, and serves when all are', () => {
   const full = candidate('a', { overloaded: 'descriptors 95 %' })
   const well = candidate('b', { sessions: 50 })

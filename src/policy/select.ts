@@ -36,6 +36,8 @@ export interface Candidate {
   readonly load?: number
   /** It says that it is at the end of what it can carry: which figures. */
   readonly overloaded?: string
+  /** It reached none of the applications that it was asked for last: what they had in common. Others come first. */
+  readonly ailing?: string
   /** From client to connector over the best edge, microseconds; absent where it is not known. */
   readonly rttUs?: number
   /** Known not to reach the application of this segment, with the fault code it reported. */
@@ -88,27 +90,37 @@ export function selectConnector(candidates: readonly Candidate[]): Selection {
 }
 
 /**
- * Where a member is not overloaded those that are stay out, and the failover tier stays out while the native one
- * serves. Overloaded is better than nobody.
+ * Where a member reaches applications those that reach none stay out; where one is not overloaded, those that are; and
+ * the failover tier while the native one serves. Any of them is better than nobody.
  */
 function bestPool(
   eligible: readonly Candidate[],
   excluded: { id: string; name: string; because: string }[],
 ): Candidate[] {
-  const well = eligible.filter(({ overloaded }) => overloaded === undefined)
-  const able = well.length > 0 ? well : eligible
+  const sound = without(eligible, ({ ailing }) => ailing)
+  const able = without(sound, ({ overloaded }) => overloaded)
   const native = able.filter(({ failover }) => failover !== true)
   const pool = native.length > 0 ? native : able
   for (const candidate of eligible) {
     if (pool.includes(candidate)) continue
-    const { id, name, overloaded } = candidate
-    const because =
-      overloaded !== undefined && well.length > 0
-        ? `it is overloaded: ${overloaded}`
-        : 'its group takes over only when no other serves'
+    const { id, name, ailing, overloaded } = candidate
+    const because = !sound.includes(candidate)
+      ? `it reached none of the applications that it was asked for last: ${ailing}`
+      : able.includes(candidate)
+        ? 'its group takes over only when no other serves'
+        : `it is overloaded: ${overloaded}`
     excluded.push({ id, name, because })
   }
   return [...pool]
+}
+
+/** Those without this trouble; where all have it, all. */
+function without(
+  candidates: readonly Candidate[],
+  trouble: (of: Candidate) => string | undefined,
+): readonly Candidate[] {
+  const free = candidates.filter((one) => trouble(one) === undefined)
+  return free.length > 0 ? free : candidates
 }
 
 function whyNot({ state, left, unreachable }: Candidate): string | undefined {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { FaultCode } from '../../base/faults.ts'
 import { Applications, type Told } from './applications.ts'
 
 const told = (connector: string, host: string): Told => ({
@@ -64,4 +65,27 @@ test('UDP is apart from TCP; that it was refused is known for a minute and a hal
   })
   assert.equal(applications.of('seg_1', 'con_1', 90_000).length, 1)
   assert.equal(applications.of('seg_1', 'con_1', 91_000).length, 0)
+})
+
+test('what a connector has in common with all it is asked for is known before the next name is asked for', () => {
+  const applications = new Applications()
+  const tell = (host: string, code: FaultCode | undefined, atMs = 1000) => {
+    const fault = code && { code, hop: 'application' as const, detail: 'x' }
+    applications.tell({ ...told('con_1', host), ok: code === undefined, fault, atMs })
+  }
+  const ailing = (nowMs = 2000) => applications.ailing('con_1', nowMs)
+  tell('a.internal', 'APP_TIMEOUT')
+  tell('a.internal', 'APP_TIMEOUT')
+  assert.equal(ailing(), undefined, 'one application may be down')
+  tell('b.internal', 'APP_REFUSED')
+  assert.equal(ailing(), undefined, 'who refuses is there')
+  tell('c.internal', 'APP_UNREACHABLE')
+  assert.equal(ailing(), 'APP_TIMEOUT, APP_UNREACHABLE')
+  assert.equal(ailing(60_000), undefined, 'it is tried again after a while')
+  tell('d.internal', undefined)
+  assert.equal(ailing(), undefined, 'it reaches something')
+  tell('e.internal', 'APP_RESOLVER_DOWN')
+  assert.equal(ailing(), 'APP_RESOLVER_DOWN', 'no name resolves there')
+  applications.forget('con_1')
+  assert.equal(ailing(), undefined)
 })

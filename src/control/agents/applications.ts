@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FaultCode } from '../../base/faults.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 
 export interface Application {
@@ -30,6 +31,14 @@ const UNREACHABLE_MS = 45_000
 const UDP_REFUSED_MS = 90_000
 /** Of one connector: one that tells without end loses its own words, not those of others. */
 const MAX_OF_CONNECTOR = 5000
+/** So many applications, by host, are no accident. */
+const SEVERAL = 2
+const MAX_IN_VAIN = 8
+/** Faults that the machine of a connector, or what is around it, has with one application after the other. */
+const OF_THE_CONNECTOR: ReadonlySet<FaultCode> = new Set([
+  ...(['APP_TIMEOUT', 'APP_UNREACHABLE', 'APP_RESOLVER_DOWN', 'LOOKUPS_BUSY'] as const),
+  ...(['FD_EXHAUSTED', 'CONNECTOR_OVERLOADED'] as const),
+])
 const MAX_DETAIL_CHARS = 512
 const MAX_LINES = 4
 const MAX_LINE_CHARS = 256
@@ -37,6 +46,8 @@ const MAX_LINE_CHARS = 256
 export class Applications {
   /** By connector, then by host and port. */
   readonly #told = new Map<string, Map<string, Told>>()
+  /** By connector, then by host: what it did not reach since it last reached anything. */
+  readonly #inVain = new Map<string, Map<string, { readonly code: FaultCode; readonly atMs: number }>>()
 
   tell(told: Told): void {
     const { connector, fault } = told
@@ -46,6 +57,29 @@ export class Applications {
     own.delete(key) // Set anew it comes last: the first are the oldest.
     own.set(key, { ...told, fault: fault && brief(fault) })
     if (own.size > MAX_OF_CONNECTOR) own.delete(own.keys().next().value!)
+    this.#count(told)
+  }
+
+  #count({ connector, host, ok, fault, atMs }: Told): void {
+    if (ok) this.#inVain.delete(connector)
+    if (fault === undefined || !OF_THE_CONNECTOR.has(fault.code)) return
+    const hosts = this.#inVain.get(connector) ?? new Map()
+    this.#inVain.set(connector, hosts)
+    hosts.delete(host)
+    hosts.set(host, { code: fault.code, atMs })
+    if (hosts.size > MAX_IN_VAIN) hosts.delete(hosts.keys().next().value!)
+  }
+
+  /**
+   * Fault codes of what a connector was asked for last, where it reached none of several applications: a name that nobody
+   * has asked for yet will most likely fare no better with it.
+   */
+  ailing(connector: string, nowMs: number): string | undefined {
+    const recent = [...(this.#inVain.get(connector)?.values() ?? [])].filter(
+      ({ atMs }) => atMs + UNREACHABLE_MS > nowMs,
+    )
+    const isClear = recent.length >= SEVERAL || recent.some(({ code }) => code === 'APP_RESOLVER_DOWN')
+    return isClear ? [...new Set(recent.map(({ code }) => code))].join(', ') : undefined
   }
 
   /** Why a connector is passed over for an application now. */
@@ -82,6 +116,7 @@ export class Applications {
   /** What it said is of no more use: it is gone. */
   forget(connector: string): void {
     this.#told.delete(connector)
+    this.#inVain.delete(connector)
   }
 }
 

@@ -35,6 +35,7 @@ export function candidatesOf(
       sessions: sessions + given,
       given,
       load: figures && loadOf(figures),
+      ailing: to && presence.applications.ailing(id, nowMs),
       overloaded: overload?.detail.split('; since')[0],
       rttUs: client && connected && pathRttUs(client.edges, connected.edges),
       unreachable: to && presence.applications.unreachable(id, to, nowMs),

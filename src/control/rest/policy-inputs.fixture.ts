@@ -117,6 +117,7 @@ export const CANDIDATE: Readonly<Record<keyof Candidate, Input>> = {
   overloaded: { claimOf: 'connector', gains: SHARE },
   rttUs: { claimOf: 'client and connector', gains: SHARE },
   unreachable: { claimOf: 'connector', gains: SHARE },
+  ailing: { claimOf: 'connector', gains: SHARE },
 }
 
 export const EDGE_CANDIDATE: Readonly<Record<keyof EdgeCandidate, Input>> = {
