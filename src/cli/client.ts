@@ -8,7 +8,7 @@ import { createLog } from '../base/log.ts'
 import { readStatus } from '../base/status-socket.ts'
 import type { ClientConfig, ClientOptions } from '../client/options.ts'
 import { clientStatusText } from './client-status.ts'
-import { examples, globals, parseHostPort, parsePort } from './globals.ts'
+import { examples, globals, parseEdge, parsePort } from './globals.ts'
 import { readSecret } from './secret-input.ts'
 import { selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
@@ -60,9 +60,9 @@ function addLogin(client: Command): void {
     .command('login')
     .description('Sign in: the device key is made here and stays here; a certificate for it comes back')
     .addOption(
-      new Option('--edge <host:port>', 'edge to sign in at; known after the first time')
+      new Option('--edge <host[:port]>', 'edge to sign in at; known after the first time')
         .env('BACKSTITCH_EDGE')
-        .argParser(parseHostPort),
+        .argParser(parseEdge),
     )
     .addOption(
       new Option(

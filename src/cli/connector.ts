@@ -4,7 +4,7 @@ import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
-import { examples, globals, parseHostPort, parseName, parseSeconds } from './globals.ts'
+import { examples, globals, parseEdge, parseName, parseSeconds } from './globals.ts'
 import { selfDiagnose, selfExamine, selfLookCloser } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
@@ -46,9 +46,9 @@ export function addConnector(program: Command): void {
     )
     .option('--proxy <host:port>', 'outbound proxy for edge traffic; credentials go into the proxy file')
     .addOption(
-      new Option('--edge <host:port>', 'edge to use instead of the one that the key names')
+      new Option('--edge <host[:port]>', 'edge to use instead of the one that the key names')
         .env('BACKSTITCH_EDGE')
-        .argParser(parseHostPort),
+        .argParser(parseEdge),
     )
     .addOption(
       new Option('--drain <seconds>', 'how long open sessions may go on after a stop').argParser(

@@ -12,7 +12,7 @@ import type { Report } from '../doctor/report.ts'
 import type { PackageFiles } from '../probe/package.ts'
 import type { HostRole } from './doctor-host.ts'
 import { faultJson, faultText } from './fault-report.ts'
-import { examples, globals, parseApp, parseHostPort, parsePorts } from './globals.ts'
+import { examples, globals, parseApp, parseEdge, parsePorts } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { inLine, print, say } from './terminal.ts'
 
@@ -59,7 +59,7 @@ export function addDoctor(program: Command): void {
     .addOption(new Option('--key-file <file>', 'provisioning key').env('BACKSTITCH_KEY_FILE'))
     .option('--proxy <host:port>', 'outbound proxy, in place of the setting')
     .addOption(
-      new Option('--edge <host:port>', 'edge, in place of the one that is known').argParser(parseHostPort),
+      new Option('--edge <host[:port]>', 'edge, in place of the one that is known').argParser(parseEdge),
     )
     .option('--pin <hex>', 'SHA-256 of the tenant root, in place of the one that is known')
     .addOption(

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
-import { examples, parseHostPort, parsePort, parseSeconds, readHostPort } from './globals.ts'
+import { examples, parseEdge, parseHostPort, parsePort, parseSeconds, readHostPort } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { whoStops } from './who-stops.ts'
 
@@ -43,8 +43,8 @@ export function addEdge(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--home <host:port>', 'server to use instead of the one that the key names').argParser(
-        parseHostPort,
+      new Option('--home <host[:port]>', 'server to use instead of the one that the key names').argParser(
+        parseEdge,
       ),
     )
     .option('--proxy <host:port>', 'outbound proxy towards the server; credentials go into the proxy file')

@@ -34,6 +34,14 @@ export function parseHostPort(text: string): { host: string; port: number } {
   return { host: (match[1] ?? match[2])!, port }
 }
 
+/** HOST or HOST:PORT of an edge or server: they are at 443 unless somebody says otherwise. */
+export function parseEdge(text: string): { host: string; port: number } {
+  const isBare = /^(?:\[[0-9a-f:.]+\]|[^\s:/@[\]]+)$/i.test(text)
+  return parseHostPort(isBare ? `${text}:${EDGE_PORT}` : text)
+}
+
+const EDGE_PORT = 443
+
 /** `HOST:PORT`, or `HOST:PORT/udp` for an application that takes datagrams. */
 export function parseApp(text: string): { host: string; port: number; protocol?: 'udp' } {
   const isUdp = text.endsWith('/udp')
