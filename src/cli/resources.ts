@@ -3,6 +3,7 @@ import { called, findKind, KIND_NAMES, type Kind } from '../api/kinds.ts'
 import type { SessionResource } from '../api/records.ts'
 import type { StillOpen } from '../api/sign-ins.ts'
 import type { DenialResource } from '../api/trace.ts'
+import { asFault } from '../base/faults.ts'
 import { nearest } from '../base/nearest.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { denialText } from './denial-text.ts'
@@ -12,6 +13,7 @@ import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { findingsAbout, findingText } from './lint.ts'
 import { printListJson, printListTable } from './print-list.ts'
+import type { Rest } from './rest.ts'
 import { chainText } from './segment-chain.ts'
 import { stillOpenText } from './still-open.ts'
 import { print, printJson, say, table } from './terminal.ts'
@@ -104,23 +106,28 @@ export function addResources(program: Command): void {
     .description('Delete an object that nothing refers to; revoke a key or token; end a connector or device')
     .argument('<kind>', 'what it is', parseKind)
     .argument('<name>', 'name or id')
+    .option('--with-devices', 'of a user: delete the devices first')
     .addHelpText('after', `\n${kindList}`)
     .addHelpText(
       'after',
       examples(
+        ['backstitch delete user ada --with-devices', 'the user, and the devices that hang on it'],
         ['backstitch delete rule old-rule', 'refused, and the users named, if something refers to it'],
         ['backstitch delete connector dc1-a', 'its certificate is revoked and its connection cut'],
       ),
     )
-    .action(async (kind: Kind, name: string, _options: object, command: Command) => {
+    .action(async (kind: Kind, name: string, options: DeleteOptions, command: Command) => {
+      if (options.withDevices && kind !== 'user') command.error('error: --with-devices is for a user')
       const rest = await restFor(command)
+      const devices = options.withDevices ? await deleteWithDevices(rest, name) : []
       const gone = kind === 'connector' ? await rest.get<Row>(pathOf(kind, name)) : undefined
-      const { body } = await rest.call(pathOf(kind, name), {
-        method: 'DELETE',
-        headers: { 'if-match': '*' },
-      })
+      const { body } = options.withDevices
+        ? { body: undefined }
+        : await rest.call(pathOf(kind, name), { method: 'DELETE', headers: { 'if-match': '*' } })
       const { stillOpen } = (body ?? {}) as { stillOpen?: StillOpen }
-      if (globals(command).json) return printJson({ deleted: { kind, name }, stillOpen })
+      if (globals(command).json)
+        return printJson({ deleted: { kind, name }, stillOpen, ...(options.withDevices && { devices }) })
+      for (const device of devices) say(`Deleted ${device}.`)
       say(`Deleted ${called(kind).title} ${name}.`)
       const open = stillOpenText(stillOpen ?? [])
       if (open !== '') say(`\n${open}`)
@@ -128,6 +135,32 @@ export function addResources(program: Command): void {
       const left = gone === undefined ? [] : await findingsAbout(rest, gone.group)
       for (const finding of left) say(`\n${findingText(finding)}`)
     })
+}
+
+interface DeleteOptions {
+  readonly withDevices?: boolean
+}
+
+/** `client device laptop (dev_…)`, as what uses an object is named. */
+const DEVICE = /^client device .* \((dev_\w+)\)$/
+
+/**
+ * Deletes a user and the devices that hang on it; nothing at all where something else does, too.
+ *
+ * @returns The devices. @throws {Fault} IN_USE naming what else refers to the user.
+ */
+async function deleteWithDevices(rest: Rest, name: string): Promise<string[]> {
+  const call = { method: 'DELETE', headers: { 'if-match': '*' } } as const
+  const deleted: string[] = []
+  for (;;) {
+    const fault = await rest.call(pathOf('user', name), call).then(() => undefined, asFault)
+    if (fault === undefined) return deleted
+    const users = Array.isArray(fault.seen.users) ? (fault.seen.users as string[]) : []
+    const ids = users.flatMap((user) => DEVICE.exec(user)?.[1] ?? [])
+    if (fault.code !== 'IN_USE' || ids.length === 0 || ids.length < users.length) throw fault
+    for (const id of ids) await rest.call(pathOf('client-device', id), call)
+    deleted.push(...users)
+  }
 }
 
 /** Refused with the nearest kind there is. */

@@ -9,6 +9,8 @@ export async function usersOf(scope: Scope, id: string): Promise<string[]> {
     .selectFrom('reference')
     .select(['fromKind', 'fromId'])
     .where('toId', '=', id)
+    // Rules before devices: of very many some are named.
+    .orderBy('fromKind')
     .orderBy('fromId')
     .limit(LIMIT)
     .execute()
