@@ -1,12 +1,10 @@
-import { writeSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import type { z } from 'zod'
 import type { provisioningKeyCreated } from '../api/records.ts'
 import { rfc3339 } from '../base/clock.ts'
-import { asFault, Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { examples, globals, parseCount, parseDuration, restFor } from './globals.ts'
-import type { Rest } from './rest.ts'
+import { handOver } from './hand-over.ts'
 import { say } from './terminal.ts'
 
 interface KeyOptions {
@@ -64,30 +62,16 @@ export function addKey(program: Command): void {
       }
       const { body: created } = await rest.call('/provisioning-keys', { method: 'POST', body })
       const made = created as z.infer<typeof provisioningKeyCreated>
-      if (globals(command).json) return handOver(rest, made, `${JSON.stringify(made, null, 2)}\n`)
+      const hand = (text: string) =>
+        handOver(rest, {
+          ...({ what: 'key', name: made.name, revoked: 'KEY_REVOKED' } as const),
+          ...{ path: `/provisioning-keys/${made.id}`, text },
+        })
+      if (globals(command).json) return hand(`${JSON.stringify(made, null, 2)}\n`)
       say(
         `Key ${made.name} for ${edge === undefined ? `group ${group}` : `edge ${edge}`}: ${uses} ${uses === 1 ? 'use' : 'uses'}, until ${made.expiresAt}`,
       )
       // Only the key on stdout, so that it can go into a file as it is.
-      await handOver(rest, made, `${made.key}\n`)
+      await hand(`${made.key}\n`)
     })
-}
-
-/** Prints what is shown this once. One that nobody got is revoked, so that no key lies about that nobody knows of. */
-async function handOver(rest: Rest, { id, name }: { id: string; name: string }, text: string): Promise<void> {
-  const bytes = Buffer.from(text)
-  let why = 'not all of it was taken'
-  try {
-    if (writeSync(1, bytes) === bytes.length) return
-  } catch (error) {
-    why = (error as NodeJS.ErrnoException).code ?? String(error)
-  }
-  const unwritten = `standard output: ${why}, so nobody got key ${name}`
-  try {
-    await rest.call(`/provisioning-keys/${id}`, { method: 'DELETE', headers: { 'if-match': '*' } })
-  } catch (error) {
-    const { code, hop, detail } = asFault(error)
-    throw new Fault(code, `${unwritten}, and it stands: backstitch delete key ${name} (${detail})`, { hop })
-  }
-  throw new Fault('KEY_REVOKED', `${unwritten}: it was revoked`, { hop: 'client' })
 }

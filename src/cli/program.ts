@@ -23,6 +23,7 @@ import { addPassword, addSignOut } from './sign-out.ts'
 import { addStatus } from './status.ts'
 import { addStore } from './store.ts'
 import { addSupportBundle } from './support-bundle.ts'
+import { addToken } from './token.ts'
 import { addTrace } from './trace.ts'
 
 /** The whole command tree. Commands throw; main.ts turns what they throw into text and an exit code. */
@@ -56,6 +57,7 @@ export function buildProgram(): Command {
   addResources(program)
   addLint(program)
   addKey(program)
+  addToken(program)
   addPassword(program)
   addSignOut(program)
   program.commandsGroup('Looking:')

@@ -17,7 +17,10 @@ const MADE = {
 }
 
 /** `key create` of the real program, whose output goes to a full device, or is closed. */
-async function create(t: TestContext, o: { readonly out: 'full' | 'closed'; readonly deletes?: number }) {
+async function create(
+  t: TestContext,
+  o: { readonly out: 'full' | 'closed'; readonly deletes?: number; readonly words?: readonly string[] },
+) {
   const asked: string[] = []
   await using at = await serve((request, response) => {
     asked.push(`${request.method} ${request.url}`)
@@ -32,7 +35,7 @@ async function create(t: TestContext, o: { readonly out: 'full' | 'closed'; read
     mode: 0o600,
   })
   const full = openSync('/dev/full', 'w')
-  const args = ['--context', context, 'key', 'create', '--group', 'dc1']
+  const args = ['--context', context, ...(o.words ?? ['key', 'create', '--group', 'dc1'])]
   const child = spawn(PROGRAM, args, { stdio: ['ignore', o.out === 'full' ? full : 'pipe', 'pipe'] })
   closeSync(full)
   child.stdout?.destroy()
@@ -51,6 +54,16 @@ for (const out of ['full', 'closed'] as const) {
     )
   })
 }
+
+test('a token is handed over in the same way', async (t) => {
+  const { said, code, asked } = await create(t, {
+    out: 'full',
+    words: ['token', 'create', 'dc1-x', '--role', 'operator'],
+  })
+  assert.deepEqual(asked, ['POST /api/v1/tokens', 'DELETE /api/v1/tokens/key_1'])
+  assert.notEqual(code, 0)
+  assert.match(said, /standard output: ENOSPC, so nobody got token dc1-x: it was revoked/)
+})
 
 test('one that cannot be revoked either is named, with the command that does it', async (t) => {
   const { said, code } = await create(t, { out: 'full', deletes: 503 })
