@@ -25,8 +25,13 @@ const envelope = {
 }
 
 const { name: _, ...envelopeOnly } = envelope
-/** Clients read a time and write it in their own way. */
-const readAgain = { createdAt: moment, updatedAt: moment }
+/** What was read and comes back, as long as it was; clients write a time in their own way. */
+const readAgain = {
+  id: z.string().max(128),
+  names: z.record(z.string().max(128), z.string().max(256)),
+  createdAt: moment,
+  updatedAt: moment,
+}
 
 /** `away`: it is not connected to the control plane, or was never enrolled. */
 export const EDGE_STATES = ['serving', 'draining', 'away', 'disabled'] as const

@@ -92,7 +92,7 @@ export function describeOperation(app: RestApp, o: Described): void {
       ...Object.fromEntries(
         refusals(o).map((refusal) => [refusal, { $ref: REFUSED + REFUSALS[refusal].name }]),
       ),
-      default: { $ref: `${REFUSED}Failed` },
+      default: FAILED,
     },
   })
 }
@@ -169,19 +169,20 @@ function refusals(o: Described): Refusal[] {
   return (Object.keys(REFUSALS).map(Number) as Refusal[]).filter((status) => never[status] !== true)
 }
 
+/** By its schema, so that the document has that: all others refer to it by name. */
+const FAILED = {
+  description: 'A problem; its type is the fault code',
+  content: { 'application/problem+json': { schema: problem } },
+}
+
 /** Answers that operations refer to. */
 export function describeRefusals(app: RestApp): void {
   const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
   const registry = app.openAPIRegistry
-  registry.register('Problem', problem)
   for (const { name, description } of Object.values(REFUSALS)) {
     const headers = name === 'TooMany' ? { 'Retry-After': header('Seconds to wait', 'integer') } : undefined
     registry.registerComponent('responses', name, { description, content, ...(headers && { headers }) })
   }
-  registry.registerComponent('responses', 'Failed', {
-    description: 'A problem; its type is the fault code',
-    content,
-  })
 }
 
 function needsText({ needs, beyond }: Pick<Described, 'needs' | 'beyond'>): string {
