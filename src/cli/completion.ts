@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { called, KIND_NAMES } from '../api/kinds.ts'
-import { examples } from './globals.ts'
+import { called, findKind, KIND_NAMES } from '../api/kinds.ts'
+import { examples, restFor } from './globals.ts'
 import { print } from './terminal.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -23,15 +23,37 @@ export function addCompletion(program: Command): void {
       ),
     )
     .action((shell: Shell) => print(script(shell, wordsOf(program))))
+  program
+    .command(NAMES, { hidden: true })
+    .description('What is called how, a name a line: what completion asks for')
+    .argument('<kind>', 'what it is')
+    .addHelpText('after', examples([`backstitch ${NAMES} segments`, 'names of segments']))
+    .action(async (word: string, _options: object, command: Command) => {
+      const kind = findKind(word)
+      if (kind === undefined) return
+      const rest = await restFor(command)
+      const items = await rest.list<{ name?: string }>(
+        `/${called(kind).plural}`,
+        MAX_NAMES,
+        AbortSignal.timeout(NAMES_MS),
+      )
+      for (const { name } of items) if (name !== undefined) print(name)
+    })
 }
+
+/** The command that completion asks. */
+const NAMES = '__names'
+/** A shell that waits for more shows nothing that anybody reads. */
+const MAX_NAMES = 1000
+const NAMES_MS = 3000
+/** Commands that take KIND and NAME. */
+const NAMING = ['get', 'describe', 'delete']
 
 /** What may follow, by the commands so far: `` → get, describe…; `client` → login, run…. */
 function wordsOf(command: Command, at = ''): [string, string[]][] {
   const options = command.options.map((option) => option.long).filter((long) => long !== undefined)
-  const kinds = ['get', 'describe', 'delete'].includes(at)
-    ? KIND_NAMES.map((kind) => called(kind).plural)
-    : []
-  const names = command.commands.map((child) => child.name())
+  const kinds = NAMING.includes(at) ? KIND_NAMES.map((kind) => called(kind).plural) : []
+  const names = command.commands.map((child) => child.name()).filter((name) => name !== NAMES)
   return [
     [at, [...names, ...kinds, ...options, '--help']],
     ...command.commands.flatMap((child) => wordsOf(child, `${at} ${child.name()}`.trim())),
@@ -48,6 +70,7 @@ function script(shell: Shell, words: [string, string[]][]): string {
   done
   case $at in
 ${cases}
+    ${NAMING.map((name) => `${name}\\ *`).join('|')}) words=$("\${COMP_WORDS[0]}" ${NAMES} "\${at##* }" 2>/dev/null) ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
@@ -56,21 +79,20 @@ complete -o default -F _backstitch backstitch`
 }
 
 function fish(words: [string, string[]][]): string {
-  return words
-    .flatMap(([at, next]) => {
-      const parts = at.split(' ').filter((part) => part !== '')
-      const condition =
-        parts.length === 0
-          ? '__fish_use_subcommand'
-          : parts.map((part) => `__fish_seen_subcommand_from ${part}`).join('; and ')
-      const plain = next.filter((word) => !word.startsWith('-'))
-      const options = next.filter((word) => word.startsWith('--')).map((word) => word.slice(2))
-      return [
-        ...(plain.length === 0
-          ? []
-          : [`complete -c backstitch -f -n '${condition}' -a '${plain.join(' ')}'`]),
-        ...options.map((option) => `complete -c backstitch -n '${condition}' -l ${option}`),
-      ]
-    })
-    .join('\n')
+  const third = `__fish_seen_subcommand_from ${NAMING.join(' ')}; and test (count (commandline -opc)) -eq 3`
+  const names = `complete -c backstitch -f -n '${third}' -a '(backstitch ${NAMES} (commandline -opc)[3] 2>/dev/null)'`
+  const known = words.flatMap(([at, next]) => {
+    const parts = at.split(' ').filter((part) => part !== '')
+    const condition =
+      parts.length === 0
+        ? '__fish_use_subcommand'
+        : parts.map((part) => `__fish_seen_subcommand_from ${part}`).join('; and ')
+    const plain = next.filter((word) => !word.startsWith('-'))
+    const options = next.filter((word) => word.startsWith('--')).map((word) => word.slice(2))
+    return [
+      ...(plain.length === 0 ? [] : [`complete -c backstitch -f -n '${condition}' -a '${plain.join(' ')}'`]),
+      ...options.map((option) => `complete -c backstitch -n '${condition}' -l ${option}`),
+    ]
+  })
+  return [...known, names].join('\n')
 }

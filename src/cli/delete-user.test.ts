@@ -1,37 +1,20 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import http from 'node:http'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { enrolDevice } from '../control/agents/control.fixture.ts'
 import { RestFixture } from '../control/rest/fixture.ts'
-import { PIN, serve } from './rest.fixture.ts'
+import { openContext } from './context.fixture.ts'
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../bin/backstitch')
 
-test('a user is deleted with the devices, or not at all where a rule names them', async (t) => {
+test('a user is deleted with the devices, or not at all where a rule names them', async () => {
   await using rest = await RestFixture.open()
-  // As an edge passes it on: TLS here, and the API behind it.
-  await using at = await serve((request, response) => {
-    const { method, url: path, headers } = request
-    const onward = http.request({ host: '127.0.0.1', port: rest.port, method, path, headers }, (answer) => {
-      answer.pipe(response.writeHead(answer.statusCode!, answer.headers))
-    })
-    request.pipe(onward)
-  })
-  const dir = mkdtempSync(path.join(tmpdir(), 'delete-user-'))
-  t.after(() => rmSync(dir, { recursive: true }))
-  writeFileSync(path.join(dir, 'token'), rest.owner, { mode: 0o600 })
-  const context = path.join(dir, 'context.json')
-  writeFileSync(context, JSON.stringify({ version: 1, server: at.server, ...PIN, tokenFile: 'token' }), {
-    mode: 0o600,
-  })
+  await using context = await openContext(rest)
   const remove = async (...words: string[]) => {
-    const child = spawn(PROGRAM, ['--context', context, 'delete', ...words], {
+    const child = spawn(PROGRAM, ['--context', context.file, 'delete', ...words], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit') as Promise<[number]>])
