@@ -1,3 +1,4 @@
+import { newId } from '../../../src/base/ids.ts'
 import type { At, Figure, Measured } from '../figure.ts'
 import { type LargeWorld, largeWorld } from '../large-world.ts'
 import { measure } from '../measure.ts'
@@ -86,6 +87,9 @@ async function deep({ get }: LargeWorld): Promise<string[]> {
   return paths
 }
 
+/** Somebody who is not there any more. */
+const GONE = newId('usr')
+
 function filtered({ users, devices, connectors, segments, rules }: LargeWorld['filled']): string[] {
   const one = [
     ...[
@@ -95,7 +99,7 @@ function filtered({ users, devices, connectors, segments, rules }: LargeWorld['f
       'closeReason=DIAL_REFUSED',
       'closeReason=NONE_SUCH',
     ],
-    ...[`user=${users[7]}`, 'user=user7', 'user=nobody', `device=${devices[7]}`],
+    ...[`user=${users[7]}`, 'user=user7', `user=${GONE}`, `device=${devices[7]}`],
     ...[`connector=${connectors[7]}`, `segment=${segments[7]}`, 'segment=app7', `rule=${rules[7]}`],
     ...['host=app7.corp.example', 'host=nowhere'],
   ]
@@ -111,6 +115,6 @@ function filtered({ users, devices, connectors, segments, rules }: LargeWorld['f
   return [
     ...[...one, ...two].map((filter) => `sessions?${filter}`),
     ...audit.map((filter) => `audit?${filter}`),
-    ...['user=user7', 'user=nobody'].map((filter) => `denials?${filter}`),
+    ...['user=user7', `user=${GONE}`].map((filter) => `denials?${filter}`),
   ]
 }
