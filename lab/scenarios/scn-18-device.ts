@@ -66,9 +66,9 @@ export const ofTheDevice: readonly Variant[] = [
       name: 'control-unreachable',
       does: 'the server hangs: its machine still takes connections, and nobody answers in them',
       hints: ['TCP connects', 'both connectors have lost control, too', 'what do they all wait for?'],
-      hop: 'control',
+      hop: 'edge',
       code: 'CONTROL_UNREACHABLE',
-      seen: [/control connection is down: .*(no reply to a ping|edge\.example\.net:443)/],
+      seen: [/control connection is down: HANDSHAKE_TIMEOUT: control TLS with edge\.example\.net:443/],
       inject: async (lab) => signalServer(lab, 'SIGSTOP'),
       async cure(lab, finding) {
         printed(finding, /^Check the control plane; sessions on valid grants go on meanwhile/)
@@ -76,10 +76,10 @@ export const ofTheDevice: readonly Variant[] = [
       },
       restore: async (lab) => signalServer(lab, 'SIGCONT'),
     }),
-    // The tunnel that was open is tried first, and nobody answers in it, either.
+    // The tunnel that was open is tried first, and nobody answers in it, either; then a new connection is.
     noticed: async (lab) => {
       await lab.ask('/', 4)
-      return /CONTROL_UNREACHABLE \(control\)/.test((await lab.clientStatus()).split('DECIDED AT')[1] ?? '')
+      return /CONTROL_UNREACHABLE \(edge\)/.test((await lab.clientStatus()).split('DECIDED AT')[1] ?? '')
     },
     noticeMs: 60_000,
   },

@@ -20,8 +20,16 @@ export function caseOf({ code, seen }: Pick<Fault, 'code' | 'seen'>): CaseWords 
 function controlIsAway({ because }: Fault['seen']): CaseWords | undefined {
   if (typeof because !== 'string' || !isFaultCode(because) || because === 'CONTROL_UNREACHABLE')
     return undefined
+  if (because === 'HANDSHAKE_TIMEOUT') return HELD
   const { cause, fix } = FAULTS[because]
   return { cause: `This device has no connection to the control plane. ${cause}`, fix }
+}
+
+/** TCP alone: from a device, a server that hangs and a middlebox that keeps TLS to itself look the same. */
+const HELD: CaseWords = {
+  cause:
+    'TCP connects, and TLS gets no answer: the server hangs, or something on the way holds TLS back. This device has no connection to the control plane.',
+  fix: 'Check the control plane; sessions on valid grants go on meanwhile. If it runs, backstitch doctor client looks at the way to it.',
 }
 
 const ENROL =
