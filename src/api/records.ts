@@ -42,6 +42,18 @@ export const provisioningKey = z
     expiresAt: timestamp,
     revoked: z.boolean(),
     state: z.enum(['usable', 'exhausted', 'expired', 'revoked']),
+    /** Who came with it last and was not let in, since the server started, and has not enrolled since. */
+    refused: z
+      .object({
+        at: timestamp,
+        address: z.string(),
+        /** As the machine calls itself. */
+        host: z.string(),
+        times: z.number().int().min(1),
+        code: z.string(),
+        detail: z.string(),
+      })
+      .optional(),
   })
   .meta({ id: 'ProvisioningKey', description: 'An enrolment token, without its secret' })
 

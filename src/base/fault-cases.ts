@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FAULTS, type Fault, isFaultCode } from './faults.ts'
+import { FAULTS, type Fault, type FaultCode, isFaultCode } from './faults.ts'
 
 export interface CaseWords {
   readonly cause: string
@@ -13,7 +13,17 @@ export interface CaseWords {
 /** Nothing: the row says it. */
 export function caseOf({ code, seen }: Pick<Fault, 'code' | 'seen'>): CaseWords | undefined {
   if (code === 'CONTROL_UNREACHABLE') return controlIsAway(seen)
+  if (MADE_ANEW.has(code) && seen.edge !== undefined) return keyOfEdge(code)
   return code === 'NO_HEALTHY_CONNECTOR' ? nobodyServes(seen) : undefined
+}
+
+/** Keys that another one takes the place of. */
+const MADE_ANEW: ReadonlySet<FaultCode> = new Set(['KEY_EXPIRED', 'KEY_EXHAUSTED', 'KEY_REVOKED'])
+
+/** What is made for an edge names the edge, and not a group. */
+function keyOfEdge(code: FaultCode): CaseWords {
+  const { cause, fix } = FAULTS[code]
+  return { cause, fix: fix.replace('--group GROUP', '--edge EDGE') }
 }
 
 /** What keeps the connection down says more than that it is down. */

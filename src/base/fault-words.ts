@@ -69,7 +69,7 @@ function namedIn(seen: Fault['seen']): Known {
   const [, host, port] = /^(\S+) (?:tcp|udp) (\d+)$/.exec(text('destination') ?? '') ?? []
   return defined({
     ...{ APP: host, PORT: port, SEGMENT: text('segment') },
-    ...{ GROUP: text('groupName') ?? text('group') },
+    ...{ GROUP: text('groupName') ?? text('group'), EDGE: text('edgeName') },
     ...{ CONNECTOR: text('connector'), DENIAL: text('denial'), DEVICE: text('device'), KIND: text('kind') },
   })
 }

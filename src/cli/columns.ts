@@ -1,5 +1,6 @@
 import type { Kind } from '../api/kinds.ts'
 import { skewText } from '../base/clock-skew.ts'
+import { keyRefusalText } from './key-refusal.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { inLine, stateText } from './terminal.ts'
 
@@ -70,9 +71,10 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   'provisioning-key': [
     name,
     state,
-    ['GROUP', (row) => named(row, row.group)],
+    ['FOR', (row) => (row.edge === undefined ? named(row, row.group) : `edge ${named(row, row.edge)}`)],
     ['USES', (row) => `${row.uses}/${row.maxUses}`],
     ['EXPIRES', (row) => row.expiresAt],
+    ['REFUSED', keyRefusalText],
   ],
   connector: [
     name,

@@ -188,7 +188,8 @@ async function lookAtIdentity(locker: Locker) {
 
 export async function lookAtKey(file: string): Promise<{ key?: ProvisioningKey; facts: KeyFacts }> {
   try {
-    return { key: await readKeyFile(file, silentLog), facts: { file } }
+    const [key, { ctimeMs }] = await Promise.all([readKeyFile(file, silentLog), stat(file)])
+    return { key, facts: { file, changedMs: ctimeMs } }
   } catch (error) {
     return { facts: { file, fault: asFault(error, 'KEY_UNREADABLE') } }
   }

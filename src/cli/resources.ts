@@ -11,6 +11,7 @@ import { awayText, connectorText, withOutages } from './describe-connector.ts'
 import { deviceText } from './describe-device.ts'
 import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
+import { keyText } from './key-refusal.ts'
 import { findingsAbout, findingText } from './lint.ts'
 import { printListJson, printListTable } from './print-list.ts'
 import type { Rest } from './rest.ts'
@@ -26,6 +27,7 @@ const LEAVE: ReadonlySet<Kind> = new Set(['connector', 'client-device', 'edge'])
 const TEXTS: Partial<Record<Kind, (one: Row) => string>> = {
   connector: connectorText,
   'client-device': deviceText,
+  'provisioning-key': keyText,
 }
 
 /** Lines of a list that nobody gave a limit for. */

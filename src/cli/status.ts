@@ -13,6 +13,7 @@ import { findContext } from './context.ts'
 import { edgeStatusText } from './edge-status.ts'
 import { factsText } from './facts.ts'
 import { examples, type Globals, globals } from './globals.ts'
+import { recentRefusals } from './key-refusal.ts'
 import { Rest } from './rest.ts'
 import { silentDaemon } from './silent-daemon.ts'
 import { inLine, print, printJson, say, table } from './terminal.ts'
@@ -20,9 +21,12 @@ import { inLine, print, printJson, say, table } from './terminal.ts'
 /** What a daemon gives: its status, and its metrics as Prometheus text. */
 type Answer = (ConnectorStatus | ClientStatus | EdgeDaemonStatus) & { readonly metrics?: string }
 
+/** Of each kind. */
+const SHOWN = 1000
+
 interface Found {
   readonly daemons: Answer[]
-  readonly server?: { readonly url: string; readonly connectors: Row[] }
+  readonly server?: { readonly url: string; readonly connectors: Row[]; readonly degraded: string[] }
   readonly serverFault?: Fault
 }
 
@@ -62,9 +66,14 @@ async function look(state: string | undefined, { context, json: raw }: Globals):
   }
   try {
     const found = await findContext(context)
+    const rest = new Rest(found, { raw })
+    const [connectors, keys] = await Promise.all([
+      rest.list<Row>('/connectors', SHOWN),
+      rest.list<Row>('/provisioning-keys', SHOWN),
+    ])
     return {
       daemons,
-      server: { url: found.server, connectors: await new Rest(found, { raw }).list('/connectors', 1000) },
+      server: { url: found.server, connectors, degraded: recentRefusals(keys, Date.now()) },
     }
   } catch (error) {
     const fault = asFault(error)
@@ -104,8 +113,8 @@ function foundText({ daemons, server }: Found): string {
     return daemon.role === 'edge' ? edgeStatusText(daemon) : clientStatusText(daemon)
   })
   if (server !== undefined) {
-    const { url, connectors } = server
-    parts.push(factsText([['control plane', url]]))
+    const { url, connectors, degraded } = server
+    parts.push(factsText([['control plane', url], ...degraded.map((line) => ['note', line] as const)]))
     if (connectors.length > 0) {
       parts.push(
         table(

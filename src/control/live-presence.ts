@@ -6,7 +6,7 @@ import type { LiveDevice, LivePresence } from './rest/deps.ts'
 
 /** What the API may know of who is connected. */
 export function livePresence(parts: Parts): LivePresence {
-  const { presence, departures, diagnoses, edges } = parts
+  const { presence, departures, refusedKeys, diagnoses, edges } = parts
   return {
     connector(id) {
       const connected = presence.connector(id)
@@ -23,6 +23,7 @@ export function livePresence(parts: Parts): LivePresence {
     device: (id) => [...presence.clients(id)].map(liveDevice),
     edge: (id) => edges.stateOf(id),
     absence: (id) => departures.of(id),
+    keyRefusal: (id) => refusedKeys.of(id),
     vitals: liveVitals(parts),
     async diagnose(id, app, o) {
       const connected = presence.connector(id)

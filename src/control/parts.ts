@@ -23,6 +23,7 @@ import { LaneNews } from './agents/lanes.ts'
 import { LiveGrants } from './agents/live-grants.ts'
 import { Presence } from './agents/presence.ts'
 import { Probing } from './agents/probing.ts'
+import { RefusedKeys } from './agents/refused-keys.ts'
 import { SIGN_IN_MS } from './agents/sign-in.ts'
 import { VitalsOfConnectors } from './agents/vitals.ts'
 import { type Authenticator, LocalAuthenticator } from './authenticator.ts'
@@ -71,6 +72,8 @@ export interface Parts extends HandlerDeps {
   readonly signInMs: number
   /** Provisioning keys that there are not. */
   readonly keyFailures: Failures
+  /** Provisioning keys that there are, or were, and that let nobody in. */
+  readonly refusedKeys: RefusedKeys
   readonly revokedSerials: Set<string>
   readonly retention: Retention
   /** Folder that audit records go to when they are kept no longer. */
@@ -136,6 +139,7 @@ export async function openParts({
       auditArchive: retention.auditArchive ?? path.join(stateDir, 'audit'),
       ...{ homeSecret, edgeMetrics, signInMs },
       departures: new Departures(),
+      refusedKeys: new RefusedKeys(),
       unreached: new CountedLines(),
       diagnoses: new Diagnoses(),
       refusals,

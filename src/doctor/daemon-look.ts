@@ -33,9 +33,11 @@ export async function askDaemon(
   const status = answer.is === 'told' ? (answer.document as StatusDocument) : undefined
   if (status === undefined) {
     const silence = answer.is === 'silent' ? answer.why : undefined
-    const { current } = await readOutages(StateDir.at(stateDir))
+    const { current, writtenMs } = await readOutages(StateDir.at(stateDir))
     const lastOutage = current && `${current.hop} ${current.code} since ${rfc3339(current.sinceMs)}`
-    const lastFault = current && { code: current.code, detail: current.detail }
+    const { code, detail, verdict } = current ?? {}
+    const fix = verdict?.code === code ? verdict?.fix : undefined
+    const lastFault = code && { code, detail: detail ?? '', fix, writtenMs }
     const pid = unixSocketHolder(socket)
     const [asUnit, oomKill] = await Promise.all([
       lookAtUnit(unitOf(role), signal).then(

@@ -72,6 +72,8 @@ export interface KeyFacts {
   readonly file: string
   /** KEY_MISSING, KEY_UNREADABLE, KEY_MALFORMED; absent when it is a key. */
   readonly fault?: Fault
+  /** When it was last written or put there. */
+  readonly changedMs?: number
 }
 
 /** What enrolment or sign-in left on this machine. */
@@ -120,7 +122,14 @@ export interface DaemonFacts {
   /** What it met last, by its record, where it does not answer: `edge EGRESS_BLOCKED since 2026-…`. */
   readonly lastOutage?: string
   /** The same, for whoever judges it. */
-  readonly lastFault?: { readonly code: string; readonly detail: string }
+  readonly lastFault?: {
+    readonly code: string
+    readonly detail: string
+    /** As it found itself then. */
+    readonly fix?: readonly string[]
+    /** When the record was written last. */
+    readonly writtenMs?: number
+  }
   /** How the one before ended, by the kernel log. */
   readonly oomKill?: OomKill
   /** What it serves in spite of, by its own account. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import { type BootTime, bootTime, elapsedMs } from '../base/boot-clock.ts'
 import { asFault, FAULTS, type Fault, type FaultCode, HOPS } from '../base/faults.ts'
@@ -275,11 +276,12 @@ async function readRunning(state: StateDir): Promise<z.infer<typeof running> | u
 /** The outages that a daemon left here, for whoever looks after it has ended. */
 export async function readOutages(
   state: StateDir,
-): Promise<{ current?: Outage; past: readonly Outage[]; running?: { pid: number } }> {
+): Promise<{ current?: Outage; past: readonly Outage[]; running?: { pid: number }; writtenMs?: number }> {
   const marked = await readRunning(state)
+  const written = await stat(state.file(FILE)).catch(() => undefined)
   try {
     const kept = file.parse(JSON.parse((await state.read(FILE)) ?? ''))
-    return { ...kept, running: marked ?? kept.running }
+    return { ...kept, running: marked ?? kept.running, writtenMs: written?.mtimeMs }
   } catch {
     return { past: [], running: marked }
   }

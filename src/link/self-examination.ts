@@ -6,7 +6,7 @@
  * @module
  */
 import type { BootTime } from '../base/boot-clock.ts'
-import type { Fault, FaultCode, Hop } from '../base/faults.ts'
+import type { Fault, FaultCode } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import type { AgentMessage, ControlMessage } from '../wire/control.ts'
@@ -16,7 +16,7 @@ import { type Outage, Outages, type SelfVerdict } from './outages.ts'
 
 /** The doctor, as a daemon knows it: given from outside, because nothing of a daemon depends on it. */
 export type Examine = (
-  asking: { readonly code: FaultCode; readonly hop: Hop; readonly detail: string },
+  asking: Pick<Fault, 'code' | 'hop' | 'detail' | 'seen'>,
   signal: AbortSignal,
 ) => Promise<SelfVerdict>
 
@@ -161,13 +161,13 @@ export class SelfExamination implements AsyncDisposable {
     return sinceMs >= AGAIN_MS || (this.#asked.code !== code && sinceMs >= CHANGED_MS)
   }
 
-  async #ask({ code, hop, detail }: Fault): Promise<void> {
+  async #ask({ code, hop, detail, seen }: Fault): Promise<void> {
     const { examine, log } = this.#o
     const { signal } = this.#stop
     this.#asked = { code, atMs: this.#monotonicMs() }
     const id = this.#outages.current?.id
     try {
-      const verdict = await examine!({ code, hop, detail }, signal)
+      const verdict = await examine!({ code, hop, detail, seen }, signal)
       // It came back meanwhile; if it is away again, that is another outage, which this says nothing of.
       if (id === undefined || this.#outages.current?.id !== id) return
       this.#outages.explained(id, verdict)

@@ -14,7 +14,7 @@ const KEEP_MS = 400 * 86_400_000
 
 export async function rememberDeleted(
   scope: Scope,
-  { secretHash, id, name }: Tables['provisioningKey'],
+  { secretHash, id, name, groupId, edgeId }: Tables['provisioningKey'],
   deletedBy: string,
 ): Promise<void> {
   const deletedMs = scope.clock.nowMs()
@@ -22,7 +22,8 @@ export async function rememberDeleted(
     .deleteFrom('deletedKey')
     .where('deletedMs', '<', deletedMs - KEEP_MS)
     .execute()
-  await scope.db.insertInto('deletedKey').values({ secretHash, id, name, deletedBy, deletedMs }).execute()
+  const row = { secretHash, id, name, groupId, edgeId, deletedBy, deletedMs }
+  await scope.db.insertInto('deletedKey').values(row).execute()
 }
 
 /** Why no key has this secret: KEY_REVOKED if there was one, else KEY_UNKNOWN. */
@@ -35,6 +36,18 @@ export async function whyNoKey(scope: Scope, secretHash: string): Promise<Fault>
   if (gone === undefined) return new Fault('KEY_UNKNOWN', 'no provisioning key has this secret')
   const at = rfc3339(gone.deletedMs)
   return new Fault('KEY_REVOKED', `key ${gone.name} (${gone.id}) was deleted at ${at} by ${gone.deletedBy}`, {
-    seen: { key: gone.id, deleted: at, by: gone.deletedBy },
+    seen: { key: gone.id, ...(await meantFor(scope, gone)), deleted: at, by: gone.deletedBy },
   })
+}
+
+/** Evidence for whoever makes the next key: a name can be typed. Of one deleted by an earlier version nothing is known. */
+export async function meantFor(
+  { db }: Scope,
+  { groupId, edgeId }: Pick<Tables['provisioningKey'], 'groupId' | 'edgeId'>,
+): Promise<Record<string, string>> {
+  const id = edgeId ?? groupId
+  if (id === '') return {}
+  const found = await db.selectFrom('object').select('name').where('id', '=', id).executeTakeFirst()
+  if (edgeId !== null) return { edge: id, ...(found && { edgeName: found.name }) }
+  return { group: id, ...(found && { groupName: found.name }) }
 }

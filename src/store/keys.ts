@@ -1,7 +1,7 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { byIdOrName } from './by-id-or-name.ts'
-import { rememberDeleted, whyNoKey } from './deleted-keys.ts'
+import { meantFor, rememberDeleted, whyNoKey } from './deleted-keys.ts'
 import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
 import type { Scope } from './scope.ts'
@@ -202,18 +202,11 @@ function fromRow({ secretHash: _, ...row }: Tables['provisioningKey']): KeyRecor
   return { ...row, edgeId: row.edgeId ?? undefined, revoked: row.revoked === 1 }
 }
 
-async function seenOf({ db }: Scope, key: Tables['provisioningKey']) {
-  // For whoever makes the next key: a name can be typed.
-  const group =
-    key.edgeId === null
-      ? await db.selectFrom('object').select('name').where('id', '=', key.groupId).executeTakeFirst()
-      : undefined
+async function seenOf(scope: Scope, key: Tables['provisioningKey']) {
   return {
     seen: {
       key: key.id,
-      ...(key.edgeId === null
-        ? { group: key.groupId, ...(group && { groupName: group.name }) }
-        : { edge: key.edgeId }),
+      ...(await meantFor(scope, key)),
       uses: key.uses,
       maxUses: key.maxUses,
       expires: new Date(key.expiresMs).toISOString(),

@@ -151,6 +151,7 @@ test('a device from before sign-ins gets one for a day, unless it or its user is
   }
   const old = new DatabaseSync(file)
   undoIndexes(old)
+  old.exec('alter table deleted_key drop column group_id; alter table deleted_key drop column edge_id')
   old.exec('drop table sign_in; drop index session_client_only; alter table session drop column client_only')
   old.exec("delete from schema_migration where name >= '0008'")
   old.close()

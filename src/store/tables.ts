@@ -37,7 +37,10 @@ export interface Tables {
     updatedMs: number
   }
   /** Keys that are gone, by what remains of them. */
-  deletedKey: { secretHash: string; id: string; name: string; deletedBy: string; deletedMs: number }
+  deletedKey: Pick<Tables['provisioningKey'], 'secretHash' | 'id' | 'name' | 'groupId' | 'edgeId'> & {
+    deletedBy: string
+    deletedMs: number
+  }
   connector: {
     id: string
     name: string

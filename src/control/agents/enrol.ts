@@ -11,6 +11,7 @@ import { issueFor, replyOf } from './certify.ts'
 import type { HomeEdge } from './edges.ts'
 import { enrolEdge, requireKeyFor } from './enrol-edge.ts'
 import { groupFor } from './enrol-group.ts'
+import type { RefusedKeys } from './refused-keys.ts'
 
 export interface EnrolDeps {
   readonly store: Store
@@ -19,6 +20,7 @@ export interface EnrolDeps {
   readonly clock: Clock
   readonly home: Pick<HomeEdge, 'id' | 'secretHash'>
   readonly keyFailures: Failures
+  readonly refusedKeys: RefusedKeys
 }
 
 /**
@@ -32,8 +34,25 @@ export interface EnrolDeps {
  *   IDENTITY_REVOKED, INVALID (the CSR), RATE_LIMITED for whoever fails too often.
  */
 export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): Promise<CertificateReply> {
-  const { store, tenant, clock, home } = deps
+  const { refusedKeys, clock } = deps
   const publicKeyHash = await csrPublicKeyHash(body.csr)
+  try {
+    const reply = await exchange(deps, { body, publicKeyHash }, from)
+    refusedKeys.enrolled(publicKeyHash)
+    return reply
+  } catch (thrown) {
+    const who = { address: from, host: body.host.name, publicKeyHash }
+    refusedKeys.refused(asFault(thrown), who, clock.nowMs())
+    throw thrown
+  }
+}
+
+async function exchange(
+  deps: EnrolDeps,
+  { body, publicKeyHash }: { body: EnrolRequest; publicKeyHash: string },
+  from: string,
+): Promise<CertificateReply> {
+  const { store, tenant, clock, home } = deps
   const secretHash = hashKeySecret(body.secret)
   return store.transaction(async (tx) => {
     if (secretHash === home.secretHash && body.role === 'edge') {

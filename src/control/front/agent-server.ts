@@ -134,8 +134,10 @@ export class AgentServer {
         ),
       )
     } else {
+      // Somebody waits there for an admin to make another key.
+      const level = fault.code.startsWith('KEY_') ? 'warn' : 'info'
       this.#lines.note(`${from} ${fault.code} ${fault.detail}`, (times) =>
-        this.#o.log.info(
+        this.#o.log[level](
           { ...fields, times },
           times === 1 ? fault.detail : `${fault.detail} (${times} times)`,
         ),

@@ -15,6 +15,7 @@ import type { DiagnosisReport, DiagnosisTarget, FaultMessage } from '../../wire/
 import type { Told } from '../agents/applications.ts'
 import type { Absence } from '../agents/departures.ts'
 import type { DiagnosisListener } from '../agents/diagnoses.ts'
+import type { KeyRefusal } from '../agents/refused-keys.ts'
 import type { Passage } from '../agents/vitals.ts'
 import type { ControlShares } from '../shares.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
@@ -80,6 +81,8 @@ export interface LivePresence {
   edge(id: string): EdgeState
   /** How a connector that is not connected went away; of a device, what it was not let in for. */
   absence(id: string): Absence
+  /** Who came last with a provisioning key and was not let in, since this control plane started. */
+  keyRefusal(id: string): KeyRefusal | undefined
   readonly vitals: LiveVitals
   /** Asks a connected connector to examine itself. @throws {Fault} CONNECTOR_DISCONNECTED, CONFLICT, CONTROL_UNREACHABLE. */
   diagnose(

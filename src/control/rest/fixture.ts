@@ -46,6 +46,7 @@ export const NOBODY: RestDeps['presence'] = {
   device: () => [],
   edge: () => 'away',
   absence: () => ({}),
+  keyRefusal: () => undefined,
   vitals: NO_VITALS,
   diagnose: async (id) => {
     throw new Fault('CONNECTOR_DISCONNECTED', id)

@@ -14,8 +14,9 @@ import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
-import { keyResource, keyResources } from './present.ts'
+import { keyResource, keyResources } from './present-keys.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
+import { stillComes } from './still-knocks.ts'
 import { isOnly } from './takes-away.ts'
 import { etagOf, expectedVersion, write } from './write.ts'
 
@@ -26,7 +27,7 @@ const TAG = 'provisioning-keys'
 const PATH = '/api/v1/provisioning-keys'
 
 export function keyRoutes(app: RestApp, deps: RestDeps): void {
-  const { store, clock } = deps
+  const { store, clock, presence } = deps
   const base = { tag: TAG, path: PATH }
   const one = { tag: TAG, path: `${PATH}/{id}`, params: byId }
 
@@ -43,7 +44,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (c, { query }) => {
       const page = await store.keys.list(query)
-      return pageAnswer(c, page, await keyResources(store, page.items, clock.nowMs()))
+      return pageAnswer(c, page, await keyResources(store, page.items, { nowMs: clock.nowMs(), presence }))
     },
   )
 
@@ -76,7 +77,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
           maxUses,
           expiresMs,
         })
-        const body = { ...(await keyResource(tx, record, nowMs)), key: deps.formatKey(secret) }
+        const body = { ...(await keyResource(tx, record, { nowMs })), key: deps.formatKey(secret) }
         const headers = {
           location: `${PATH}/${record.id}`,
           etag: etagOf(record.version),
@@ -106,9 +107,9 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       gives: { status: 200, schema: provisioningKey, etag: true },
     },
     async (c, { params }) => {
-      const record = await store.keys.get(params.id)
+      const record = await store.keys.get(params.id).catch(stillComes(presence))
       c.header('etag', etagOf(record.version))
-      return c.json(await keyResource(store, record, clock.nowMs()))
+      return c.json(await keyResource(store, record, { nowMs: clock.nowMs(), presence }))
     },
   )
 
@@ -134,7 +135,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
         const record = await tx.keys.update(id, { ...change, expiresMs }, { expectVersion })
         return {
           status: 200,
-          body: await keyResource(tx, record, clock.nowMs()),
+          body: await keyResource(tx, record, { nowMs: clock.nowMs(), presence }),
           headers: { etag: etagOf(record.version) },
           concerns: [record.id],
           audit: [

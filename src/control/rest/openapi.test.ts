@@ -87,6 +87,7 @@ const ONE_THAT_ANSWERS: LivePresence = {
   device: () => [],
   edge: () => 'serving',
   absence: () => ({}),
+  keyRefusal: () => undefined,
   vitals: NO_VITALS,
   async diagnose(_id, _app, { step }) {
     step?.(STEP)

@@ -1,7 +1,7 @@
 /** Records of the store as the API gives them. */
 import type { z } from 'zod'
 import type { clientDevice } from '../../api/client-devices.ts'
-import type { auditRecord, connector, provisioningKey, SessionResource, token } from '../../api/records.ts'
+import type { auditRecord, connector, SessionResource, token } from '../../api/records.ts'
 import type { Role } from '../../api/roles.ts'
 import type { signIn } from '../../api/sign-ins.ts'
 import { rfc3339 } from '../../base/clock.ts'
@@ -9,7 +9,6 @@ import { loadOf } from '../../policy/overload.ts'
 import type { AuditRecord } from '../../store/audit.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
-import type { KeyRecord } from '../../store/keys.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { SessionRecord } from '../../store/session-record.ts'
 import { SIGN_IN_ENDS, type SignInRecord } from '../../store/sign-ins.ts'
@@ -18,7 +17,7 @@ import type { TokenRecord } from '../../store/tokens.ts'
 import { awayBriefly } from '../away.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
 
-type Reader = Pick<Repositories, 'objects' | 'passwords'>
+export type Reader = Pick<Repositories, 'objects' | 'passwords'>
 
 /** @param presence Where it is read: what is written has no state yet. */
 export async function objectResource(
@@ -48,7 +47,7 @@ export async function objectResources(
   }))
 }
 
-function envelope(record: {
+export function envelope(record: {
   id: string
   name: string
   version: number
@@ -69,7 +68,7 @@ function at(unixMs: number | undefined): string | undefined {
 }
 
 /** Names of those of them that there are, by id, to be picked from for each. */
-async function namesFor(
+export async function namesFor(
   tx: Reader,
   ids: Iterable<string>,
 ): Promise<(ids: readonly string[]) => Record<string, string>> {
@@ -79,40 +78,6 @@ async function namesFor(
     for (const id of some) if (names.has(id)) found[id] = names.get(id)!
     return found
   }
-}
-
-export async function keyResource(
-  tx: Reader,
-  key: KeyRecord,
-  nowMs: number,
-): Promise<z.infer<typeof provisioningKey>> {
-  return (await keyResources(tx, [key], nowMs))[0]!
-}
-
-export async function keyResources(
-  tx: Reader,
-  keys: readonly KeyRecord[],
-  nowMs: number,
-): Promise<z.infer<typeof provisioningKey>[]> {
-  const names = await namesFor(
-    tx,
-    keys.map(({ edgeId, groupId }) => edgeId ?? groupId),
-  )
-  return keys.map((key) => {
-    const spent = key.uses >= key.maxUses ? 'exhausted' : 'usable'
-    return {
-      kind: 'provisioning-key',
-      ...envelope(key),
-      ...(key.edgeId === undefined
-        ? { group: key.groupId, names: names([key.groupId]) }
-        : { edge: key.edgeId, names: names([key.edgeId]) }),
-      uses: key.uses,
-      maxUses: key.maxUses,
-      expiresAt: rfc3339(key.expiresMs),
-      revoked: key.revoked,
-      state: key.revoked ? 'revoked' : key.expiresMs <= nowMs ? 'expired' : spent,
-    }
-  })
 }
 
 function identity(record: ConnectorRecord | DeviceRecord) {

@@ -1,9 +1,9 @@
 import { wordsOf } from '../../base/fault-words.ts'
-import { FAULTS, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
+import { FAULTS, type FaultCode, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import type { OomKill } from '../../probe/oom-kill.ts'
 import type { UnitFacts } from '../../probe/unit.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
-import type { DaemonFacts, Facts, Patient } from '../facts.ts'
+import type { DaemonFacts, Facts, IdentityFacts, KeyFacts, Patient } from '../facts.ts'
 import { edgeText, keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
 
 /** What this doctor looks at itself, on the same way and as the same user: its own look counts, not the last try. */
@@ -44,11 +44,12 @@ export const control: Check = check({
   title: 'what the control plane says',
   hop: 'control',
   needs: ['daemon'],
-  uses: ['tls'],
+  uses: ['tls', 'identity', 'key'],
   after: WAY,
-  judge: ({ daemon, tls }, facts) => {
+  judge: ({ daemon, tls, identity, key }, facts) => {
     if (tls?.fault?.code === 'CONTROL_UNREACHABLE') return away(tls.fault.detail, facts)
     if (daemon.unasked !== undefined || turnsAway(daemon)) return unasked(daemon)
+    if (!daemon.answers && keyRefused(daemon, identity, key)) return lastRefused(daemon, facts)
     if (!daemon.answers) return unknown(`nobody to ask: no daemon answers at ${daemon.socket}`)
     const { fault, state = 'unknown' } = daemon
     if (fault === undefined) return pass(`the daemon is ${state}`)
@@ -89,8 +90,35 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
     // What is made for an edge names the edge, and not a group.
     fix: gone
       ? [patient.role === 'client' ? 'backstitch client login' : newKey(patient)]
-      : [patient.role === 'edge' ? fix.replaceAll(/--group \S+/g, keyFor(patient)) : fix],
+      : [patient.role === 'edge' ? fix.replaceAll(/--group [^\s,]+/g, keyFor(patient)) : fix],
     verify: verifyConnected(patient),
+  })
+}
+
+/** What another key is the cure for. */
+const KEY_REFUSED: ReadonlySet<string> = new Set([
+  'KEY_EXPIRED',
+  'KEY_EXHAUSTED',
+  'KEY_REVOKED',
+  'KEY_UNKNOWN',
+])
+
+/** The daemon has ended, and this was the last that it heard; the key that lies here is still the same. */
+function keyRefused(daemon: DaemonFacts, identity?: IdentityFacts, key?: KeyFacts): boolean {
+  const { lastFault } = daemon
+  if (lastFault === undefined || !KEY_REFUSED.has(lastFault.code) || identity?.stored !== false) return false
+  return key?.changedMs !== undefined && key.changedMs <= (lastFault.writtenMs ?? 0)
+}
+
+/** It need not run, so that it does not is no finding; that it would be refused again is one. */
+function lastRefused({ lastFault, lastOutage }: DaemonFacts, { patient }: Facts): Judged {
+  const code = lastFault!.code as FaultCode
+  return fail(code, {
+    expected: `a ${patient.role} that is enrolled`,
+    seen: [`no daemon runs here; the last was refused: ${lastOutage}`, lastFault!.detail],
+    cause: FAULTS[code].cause,
+    fix: lastFault!.fix ?? [newKey(patient)],
+    verify: verifyEnrolled(patient),
   })
 }
 
