@@ -38,7 +38,7 @@ export const WEB_SOCKET = {
 } as const
 
 export interface ChannelOptions {
-  /** Time between pings at the most, in milliseconds. */
+  /** Time between pings at the most, in milliseconds; at the control plane, time without a word before one. */
   readonly pingMs?: number
   /** Time the peer has to answer one, in milliseconds. */
   readonly replyMs?: number
@@ -50,12 +50,12 @@ export interface ChannelOptions {
 
 /** The agent's end of a WebSocket whose peer is proved to be an edge. */
 export function agentChannel(socket: WebSocket, o: ChannelOptions = {}): AgentChannel {
-  return new ControlChannel(socket, OF_AGENT, o)
+  return new ControlChannel(socket, OF_AGENT, o, { pingsOnlyInSilence: false })
 }
 
 /** The control plane's end of a WebSocket whose peer is proved to be an agent. */
 export function controlEnd(socket: WebSocket, o: ChannelOptions = {}): ControlEnd {
-  return new ControlChannel(socket, OF_CONTROL, o)
+  return new ControlChannel(socket, OF_CONTROL, o, { pingsOnlyInSilence: true })
 }
 
 /** Ends an agent's connection and tells it why. */
@@ -95,6 +95,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     socket: WebSocket,
     reading: Reading<In, Out>,
     { pingMs = PING_MS, replyMs = REPLY_MS, bytesRead, log = silentLog }: ChannelOptions,
+    { pingsOnlyInSilence }: { readonly pingsOnlyInSilence: boolean },
   ) {
     this.#socket = socket
     this.#reading = reading
@@ -102,6 +103,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     this.#heartbeat = new Heartbeat(socket, {
       pingMs,
       replyMs,
+      onlyInSilence: pingsOnlyInSilence,
       bytesRead,
       onSilence: () =>
         this.#abort(
@@ -146,7 +148,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     return this.#pending.isEmpty
   }
 
-  /** Last ping round trip, in microseconds; 0 before the first. */
+  /** Last ping round trip, in microseconds; 0 before the first. Of worth at an agent, which pings all the time. */
   get rttUs(): number {
     return this.#heartbeat.rttUs
   }

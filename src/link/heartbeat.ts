@@ -12,6 +12,10 @@ const SPREAD = 0.2
 /**
  * Pings a WebSocket and gives its peer a time to reply in. Both ends of a control connection run one: a TCP connection
  * through a firewall that forgot it looks healthy from the end that only waits.
+ *
+ * The end of the control plane pings only in silence. The agents ping anyway, and thousands of them that are pinged as
+ * well would cost it as much again to learn what it has just heard. Whoever is gone is noticed as soon as before: a
+ * ping leaves when nothing has come for as long as the longest pause between two.
  */
 export class Heartbeat {
   readonly #socket: WebSocket
@@ -21,6 +25,9 @@ export class Heartbeat {
   readonly #bytesRead: () => number
   #read = 0
   #pinging: NodeJS.Timeout | undefined
+  /** Begins anew with everything that comes, where pings are for silence only. */
+  #silence: NodeJS.Timeout | undefined
+  #heard = 0
   #sentAt: number | undefined
   #reply: NodeJS.Timeout | undefined
   #rttUs = 0
@@ -28,14 +35,23 @@ export class Heartbeat {
   /** `onSilence` is called at most once. */
   constructor(
     socket: WebSocket,
-    o: { pingMs: number; replyMs: number; bytesRead?: () => number; onSilence: () => void },
+    o: {
+      pingMs: number
+      replyMs: number
+      onlyInSilence?: boolean
+      bytesRead?: () => number
+      onSilence: () => void
+    },
   ) {
     this.#socket = socket
     this.#pingMs = o.pingMs
     this.#replyMs = o.replyMs
     this.#onSilence = o.onSilence
     this.#bytesRead = o.bytesRead ?? (() => 0)
-    this.#pingLater()
+    if (o.onlyInSilence) {
+      this.#silence = setTimeout(() => this.#pingUnlessHeard(), o.pingMs).unref()
+      socket.on('ping', () => this.alive())
+    } else this.#pingLater()
     socket.on('pong', () => this.#pong())
   }
 
@@ -46,7 +62,14 @@ export class Heartbeat {
 
   /** Something came: a reply can wait behind a long message, and the message shows as well that the peer is there. */
   alive(): void {
-    if (this.#sentAt !== undefined) this.#reply?.refresh()
+    if (this.#silence === undefined) {
+      if (this.#sentAt !== undefined) this.#reply?.refresh()
+      return
+    }
+    this.#heard++
+    this.#silence.refresh()
+    this.#sentAt = undefined
+    clearTimeout(this.#reply)
   }
 
   /** Pings out of turn. @returns whether the peer answered within `timeoutMs`. */
@@ -68,6 +91,8 @@ export class Heartbeat {
 
   stop(): void {
     clearTimeout(this.#pinging)
+    clearTimeout(this.#silence)
+    this.#silence = undefined // a sign of life that comes yet must not start it again
     clearTimeout(this.#reply)
   }
 
@@ -77,6 +102,14 @@ export class Heartbeat {
       this.#pingLater()
       this.#ping()
     }, pauseMs).unref()
+  }
+
+  /** A process that was busy finds its timers due before it has read what came meanwhile. */
+  #pingUnlessHeard(): void {
+    const heard = this.#heard
+    setImmediate(() => {
+      if (this.#silence !== undefined && this.#heard === heard) this.#ping()
+    })
   }
 
   #ping(): void {
@@ -103,10 +136,12 @@ export class Heartbeat {
   }
 
   #pong(): void {
-    if (this.#sentAt === undefined) return
-    this.#rttUs = Math.round((performance.now() - this.#sentAt) * 1000)
-    this.#sentAt = undefined
-    clearTimeout(this.#reply)
+    if (this.#sentAt !== undefined) {
+      this.#rttUs = Math.round((performance.now() - this.#sentAt) * 1000)
+      this.#sentAt = undefined
+      clearTimeout(this.#reply)
+    }
+    this.alive()
   }
 }
 
