@@ -10,17 +10,22 @@ export class Derivation {
     this.#before = before === undefined ? new Map() : before.#parts
   }
 
-  /** @param make Pure: of `from`, and nothing else. */
-  async part<Made>(name: string, from: readonly unknown[], make: () => Promise<Made>): Promise<Made> {
-    const before = this.#before.get(name)
+  /** @param make Pure: of `from`, and nothing else; the part of before may only save it work. */
+  async part<const From extends readonly unknown[], Made>(
+    name: string,
+    from: From,
+    make: (before: Part<From, Made> | undefined) => Promise<Made>,
+  ): Promise<Made> {
+    const before = this.#before.get(name) as Part<From, Made> | undefined
     const same = before?.from.every((one, at) => one === from[at]) ?? false
-    const part = same ? before! : { from, made: await make() }
+    const part = same ? before! : { from, made: await make(before) }
     this.#parts.set(name, part)
-    return part.made as Made
+    return part.made
   }
 }
 
-interface Part {
-  readonly from: readonly unknown[]
-  readonly made: unknown
+/** What was made, and of what. */
+export interface Part<From extends readonly unknown[] = readonly unknown[], Made = unknown> {
+  readonly from: From
+  readonly made: Made
 }

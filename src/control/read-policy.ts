@@ -1,5 +1,5 @@
 import type { ObjectKind } from '../api/kinds.ts'
-import { inSlices, nextTurn, type Steps, turnIsOver } from '../base/slices.ts'
+import { inSlices, nextTurn, turnIsOver } from '../base/slices.ts'
 import { canonicalCidr } from '../policy/destination.ts'
 import { RuleIndex } from '../policy/rule-index.ts'
 import type { PolicySegment } from '../policy/segment.ts'
@@ -18,6 +18,7 @@ import {
   type Unreadable,
   whyUnreadable,
 } from './policy-objects.ts'
+import { SegmentsBehind } from './segments-behind.ts'
 import type { PolicySnapshot, PolicyUser, WrongKind } from './snapshot.ts'
 
 /** A policy with what it was made of: the next one is made of what has changed since. */
@@ -75,13 +76,17 @@ async function policyOf(
   const connectorGroupsOf = (segment: PolicySegment) => [
     ...new Set([...groupsOf(segment, 'connectorGroups'), ...groupsOf(segment, 'failoverGroups')]),
   ]
-  const segmentsBehind = await derived.part('behind', [segments, reaches], () =>
-    inSlices(byGroup(segments.made, connectorGroupsOf)),
+  const behind: SegmentsBehind = await derived.part('behind', [segments.made, reaches], (before) =>
+    inSlices(
+      before?.from[1] === reaches
+        ? SegmentsBehind.after(before.made, segments.made, connectorGroupsOf)
+        : SegmentsBehind.of(segments.made, connectorGroupsOf),
+    ),
   )
   return {
     ...{ version, unreadable, segments: segments.made, internetRules: internet.made, users: users.byId },
-    destinations: await derived.part('destinations', [segments], () =>
-      inSlices(SegmentIndex.of(segments.made)),
+    destinations: await derived.part('destinations', [segments], (before) =>
+      inSlices(before ? SegmentIndex.after(before.made, segments.made) : SegmentIndex.of(segments.made)),
     ),
     rules: await derived.part('index of rules', [rules], () => inSlices(RuleIndex.of(rules.made))),
     connectorGroupsOf,
@@ -89,7 +94,7 @@ async function policyOf(
       const native = new Set(groupsOf(segment, 'connectorGroups'))
       return [...new Set(groupsOf(segment, 'failoverGroups'))].filter((id) => !native.has(id))
     },
-    segmentsBehind: (group) => segmentsBehind.get(group) ?? [],
+    segmentsBehind: (group) => behind.of(group),
     wrongKinds: (ids) => ids.flatMap((id) => groups.wrong.get(id) ?? []),
     members: (ids) => ids.flatMap((id) => members.get(id) ?? []),
     connector: (id) => byId.get(id),
@@ -247,20 +252,4 @@ class Notes {
   note({ kind, id, name }: StoredObject, why: string): void {
     if (!this.unreadable.has(id)) this.unreadable.set(id, { kind, id, name, why })
   }
-}
-
-function* byGroup(
-  segments: readonly PolicySegment[],
-  groupsOf: (segment: PolicySegment) => string[],
-): Steps<Map<string, PolicySegment[]>> {
-  const found = new Map<string, PolicySegment[]>()
-  for (const segment of segments) {
-    for (const group of groupsOf(segment)) {
-      const list = found.get(group)
-      if (list === undefined) found.set(group, [segment])
-      else list.push(segment)
-    }
-    yield
-  }
-  return found
 }

@@ -178,3 +178,59 @@ test('property: the segment of a destination is the closest that names it, and o
     { numRuns: 500 },
   )
 })
+
+/** Everything that an index says of the destinations and segments here. */
+function saysOf(index: SegmentIndex, all: readonly PolicySegment[]): unknown {
+  return {
+    found: DESTINATIONS.flatMap((host) =>
+      [443, 85, 22].map((port) => index.find({ host, port, protocol: 'tcp' })),
+    ),
+    ports: DESTINATIONS.flatMap((host) => all.map((segment) => index.portsAt(host, segment))),
+    decided: all.map((segment) => segment.enabled && index.decidedBy(segment)),
+    byId: ids('seg', 5).map((id) => index.byId(id)),
+  }
+}
+
+test('property: an index made of the one before says what one made as a whole says, and that one stays as it was', () => {
+  const change = fc.record({ at: fc.nat(3), segments, rename: fc.boolean(), remove: fc.boolean() })
+  fc.assert(
+    fc.property(segments, fc.array(change, { maxLength: 6 }), (first, changes) => {
+      let all = first
+      let index = atOnce(SegmentIndex.of(all))
+      for (const { at, segments: others, rename, remove } of changes) {
+        const before = { all, index, says: saysOf(index, all) }
+        const put = rename ? { ...others[at]!, name: `a${at}` } : others[at]!
+        all = [...all.filter(({ id }) => id !== put.id), ...(remove ? [] : [put])]
+        all.sort((a, b) => (a.name < b.name ? -1 : 1))
+        index = atOnce(SegmentIndex.after(index, all))
+        assert.deepEqual(saysOf(index, all), saysOf(atOnce(SegmentIndex.of(all)), all))
+        assert.deepEqual(saysOf(before.index, before.all), before.says)
+      }
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('many changes, one by one or at once, make an index anew: none grows without end', () => {
+  const segment = (n: number, port: number): PolicySegment => ({
+    ...{ id: `seg${1000 + n}`, name: `s${1000 + n}`, enabled: true, udp: [], health: 'none' },
+    ...{ hosts: [`a${n}.example`], cidrs: [], tcp: [[port, port]], serverGroups: [], addressCidrs: [] },
+  })
+  let all = Array.from({ length: 1000 }, (_, n) => segment(n, 1))
+  let index = atOnce(SegmentIndex.of(all))
+  let most = 0
+  const become = (next: PolicySegment[]): void => {
+    all = next
+    const steps = SegmentIndex.after(index, all)
+    let taken = 0
+    let step = steps.next()
+    for (; !step.done; step = steps.next()) taken++
+    index = step.value
+    most = Math.max(most, taken)
+  }
+  for (let n = 0; n < 1000; n++) become(all.with(n, segment(n, 2)))
+  assert.equal(most, 1000) // once in a while as a whole, in as many steps
+  become(all.map((_, n) => segment(n, 3)))
+  for (const n of [0, 500, 999])
+    assert.equal(index.find({ host: `a${n}.example`, port: 3, protocol: 'tcp' }).is, 'found')
+})

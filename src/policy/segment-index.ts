@@ -5,39 +5,96 @@ import { canonicalHost } from './destination.ts'
 import { Networks } from './networks.ts'
 import { merged, minus, type PortRange } from './ports.ts'
 import { type Destination, type PolicySegment, portIn, type SegmentMatch } from './segment.ts'
+import { segmentChanges } from './segment-changes.ts'
+import { SharedMap } from './shared-map.ts'
+
+/** Patterns, networks or segments of an index that were changed one by one, before it is made anew as a whole. */
+const MAX_CHANGES = 512
 
 /**
  * Segments by what they name, so that one of ten thousand is found in as many steps as a name has labels, or as there
  * are lengths of networks.
  */
 export class SegmentIndex {
+  /** All that it was made of. */
+  readonly #segments: readonly PolicySegment[]
   /** Enabled segments by pattern, each list by id. */
-  readonly #byPattern = new Map<string, PolicySegment[]>()
-  /** Enabled segments by network. */
-  readonly #networks = new Networks<PolicySegment>()
-  readonly #byId = new Map<string, PolicySegment>()
+  readonly #byPattern: SharedMap<string, PolicySegment[]>
+  /** Enabled segments by network, each list by id. */
+  readonly #networks: Networks<PolicySegment>
+  readonly #byId: SharedMap<string, PolicySegment>
   readonly #decided = new WeakMap<PolicySegment, ReturnType<SegmentIndex['decidedBy']>>()
+
+  private constructor(
+    segments: readonly PolicySegment[],
+    byId = new SharedMap<string, PolicySegment>(),
+    byPattern = new SharedMap<string, PolicySegment[]>(),
+    networks = new Networks<PolicySegment>(),
+  ) {
+    this.#segments = segments
+    this.#byId = byId
+    this.#byPattern = byPattern
+    this.#networks = networks
+  }
 
   /**
    * @param segments Hosts in their canonical form.
    * @throws {Fault} INVALID if a network is malformed.
    */
   static *of(segments: readonly PolicySegment[]): Steps<SegmentIndex> {
-    const index = new SegmentIndex()
-    for (const segment of [...segments].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    const index = new SegmentIndex(segments)
+    for (const segment of [...segments].sort(byId)) {
       index.#add(segment)
       yield
     }
     return index
   }
 
+  /** The same as `of`, made of another where few have changed since: that one stays as it is. */
+  static *after(before: SegmentIndex, segments: readonly PolicySegment[]): Steps<SegmentIndex> {
+    const { gone, come } = segmentChanges(before.#segments, segments)
+    const named = [...gone, ...come].reduce((sum, { hosts, cidrs }) => sum + hosts.length + cidrs.length, 0)
+    if (before.#changes + gone.length + come.length + named > MAX_CHANGES)
+      return yield* SegmentIndex.of(segments)
+    const ids = new Map<string, PolicySegment | undefined>()
+    const patterns = new Map<string, PolicySegment[]>()
+    const networks = new Map<string, PolicySegment[]>()
+    const listsOf = (segment: PolicySegment) => [
+      ...segment.hosts.map((one) => changing(patterns, one, before.#byPattern.get(one))),
+      ...segment.cidrs.map((one) => changing(networks, one, before.#networks.at(networkOf(one)))),
+    ]
+    for (const segment of gone) {
+      ids.set(segment.id, undefined)
+      for (const list of listsOf(segment)) if (list.includes(segment)) list.splice(list.indexOf(segment), 1)
+    }
+    for (const segment of come) {
+      ids.set(segment.id, segment)
+      if (!segment.enabled) continue
+      for (const list of listsOf(segment)) if (!list.includes(segment)) list.push(segment)
+    }
+    for (const list of [...patterns.values(), ...networks.values()]) list.sort(byId)
+    return new SegmentIndex(
+      segments,
+      before.#byId.with(ids),
+      before.#byPattern.with(patterns),
+      before.#networks.with([...networks].map(([cidr, list]) => [networkOf(cidr), list])),
+    )
+  }
+
+  /** One by one, since it was made as a whole. */
+  get #changes(): number {
+    return Math.max(this.#byId.changes, this.#byPattern.changes, this.#networks.changes)
+  }
+
   #add(segment: PolicySegment): void {
     this.#byId.set(segment.id, segment)
     if (!segment.enabled) return
-    for (const pattern of new Set(segment.hosts)) push(this.#byPattern, pattern, segment)
-    for (const cidr of new Set(segment.cidrs)) {
-      this.#networks.add(networkOf(cidr), segment)
+    for (const pattern of new Set(segment.hosts)) {
+      const list = this.#byPattern.get(pattern)
+      if (list === undefined) this.#byPattern.set(pattern, [segment])
+      else list.push(segment)
     }
+    for (const cidr of new Set(segment.cidrs)) this.#networks.add(networkOf(cidr), segment)
   }
 
   /** The disabled too. */
@@ -117,7 +174,7 @@ export class SegmentIndex {
   /** Those that name a canonical host alike, the closest first. */
   *#naming(host: string): Generator<readonly PolicySegment[]> {
     const exact = this.#byPattern.get(host)
-    if (exact !== undefined) yield exact
+    if (exact !== undefined && exact.length > 0) yield exact
     const address = addressBytes(host)
     if (address !== undefined) {
       yield* this.#networks.around(address)
@@ -125,13 +182,22 @@ export class SegmentIndex {
     }
     for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
       const wider = this.#byPattern.get(`*${host.slice(dot)}`)
-      if (wider !== undefined) yield wider
+      if (wider !== undefined && wider.length > 0) yield wider
     }
   }
 }
 
-function push<Key>(lists: Map<Key, PolicySegment[]>, key: Key, segment: PolicySegment): void {
-  const list = lists.get(key)
-  if (list === undefined) lists.set(key, [segment])
-  else list.push(segment)
+/** The list of this key that is being changed: a copy of the one of before. */
+function changing(
+  lists: Map<string, PolicySegment[]>,
+  key: string,
+  before: readonly PolicySegment[] = [],
+): PolicySegment[] {
+  const list = lists.get(key) ?? [...before]
+  lists.set(key, list)
+  return list
+}
+
+function byId(a: PolicySegment, b: PolicySegment): number {
+  return a.id < b.id ? -1 : 1
 }
