@@ -16,6 +16,7 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { Fault } from '../base/faults.ts'
 import { addressBytes, addressText, networkHas, networkOf, readNetwork } from './address.ts'
+import { remember } from './remember.ts'
 
 const MAX_NAME_CHARS = 253
 const MAX_LABEL_CHARS = 63
@@ -24,6 +25,14 @@ const MAX_TEXT_CHARS = 1024
 
 /** @throws {Fault} BAD_DESTINATION with `seen.problem`, and `seen.position` (1-based) where one character is to blame. */
 export function canonicalHost(text: string): string {
+  return text.length > MAX_NAME_CHARS ? readHost(text) : knownHost(text)
+}
+
+/** A change of policy asks again about every name that is in use. */
+const KNOWN_HOSTS = 20_000
+const knownHost = remember(readHost, KNOWN_HOSTS)
+
+function readHost(text: string): string {
   if (text === '') bad('the host is empty')
   if (text.length > MAX_TEXT_CHARS) bad('the host is too long', { characters: text.length })
   const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text

@@ -85,10 +85,14 @@ export class Probing {
     try {
       const snapshot = await this.#deps.policy()
       const nowMs = this.#deps.clock.nowMs()
+      /** Of this look: whether a plan is what it was is found out once for thousands of a group. */
+      const plans = new Map<string, Plan>()
       for (const connected of [...who]) {
         if (turnIsOver()) await nextTurn()
         const group = snapshot.connector(connected.peer.identity.id)?.groupId ?? ''
-        this.#tell(connected, this.#planOf(group, snapshot.segmentsBehind(group), nowMs))
+        const plan = plans.get(group) ?? this.#planOf(group, snapshot.segmentsBehind(group), nowMs)
+        plans.set(group, plan)
+        this.#tell(connected, plan)
       }
     } catch (error) {
       this.#sayFailed(error)
