@@ -178,6 +178,22 @@ export const connectorPatch = z
 
 const optionalId = z.string().optional()
 
+const closeReason = z.union([z.literal('done'), z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])])
+
+const sessionAttempt = z
+  .object({
+    id: z.string(),
+    connector: optionalId,
+    connectorName: z.string().optional(),
+    edge: optionalId,
+    startedAt: timestamp,
+    endedAt: timestamp.optional(),
+    closeReason: closeReason.optional(),
+    closeHop: z.enum(HOPS).optional(),
+    closeDetail: z.string().optional(),
+  })
+  .meta({ id: 'SessionAttempt', description: 'A try that failed before its user noticed' })
+
 export const session = z
   .object({
     kind: z.literal('session'),
@@ -215,11 +231,13 @@ export const session = z
     bytesDown: z.number().int().min(0),
     /** A trace, not a person's. */
     canary: z.literal(true).optional(),
-    closeReason: z
-      .union([z.literal('done'), z.enum(Object.keys(FAULTS) as [FaultCode, ...FaultCode[]])])
-      .optional(),
+    closeReason: closeReason.optional(),
     closeHop: z.enum(HOPS).optional(),
     closeDetail: z.string().optional(),
+    /** It failed before its user noticed, and this session was opened in its place. */
+    continuedAs: optionalId,
+    /** What was tried before it and failed, oldest first. */
+    attempts: z.array(sessionAttempt).optional(),
     /** Each end's own report. */
     sides: z.object({ client: sessionReport.optional(), connector: sessionReport.optional() }),
   })

@@ -97,3 +97,21 @@ test('one line for a session, with figures a person can read', () => {
   assert.deepEqual([0, 999, 1000, 1_234_567].map(bytesText), ['0 B', '999 B', '1.00 kB', '1.23 MB'])
   assert.deepEqual([420, 3100, 13_400].map(milliseconds), ['0.42 ms', '3.1 ms', '13 ms'])
 })
+
+test('a session that failed over says what was tried before, and where that went on', () => {
+  const lines = (session: SessionResource) => stripVTControlCharacters(sessionText(session)).split('\n')
+  const attempt = {
+    ...{ id: 'ses_01k7', connector: 'con_0', connectorName: 'dc1-b', startedAt: SESSION.startedAt },
+    ...({
+      closeReason: 'FD_EXHAUSTED',
+      closeHop: 'connector',
+      closeDetail: 'no descriptor is left',
+    } as const),
+  }
+  assert.ok(
+    lines({ ...SESSION, attempts: [attempt] }).includes(
+      'tried before dc1-b con_0: FD_EXHAUSTED (connector): no descriptor is left; session ses_01k7',
+    ),
+  )
+  assert.ok(lines({ ...SESSION, continuedAs: 'ses_01k8' }).includes('went on as   ses_01k8'))
+})

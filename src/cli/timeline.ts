@@ -43,6 +43,8 @@ export function sessionText(session: SessionResource): string {
     ['ended', session.endedAt],
     ['bytes', `${bytesText(session.bytesUp)} up, ${bytesText(session.bytesDown)} down`],
     ['close', closeText(session)],
+    ['went on as', session.continuedAs],
+    ...(session.attempts ?? []).map((attempt): [string, string] => ['tried before', attemptText(attempt)]),
   ]
   const facts = rows
     .filter(([, value]) => value !== undefined && value !== '')
@@ -94,6 +96,13 @@ function bar(fromUs: number, us: number, totalUs: number): string {
 
 function labelled(name: string | undefined, id: string | undefined): string | undefined {
   return name !== undefined && id !== undefined && name !== id ? `${name} ${style('dim', id)}` : (name ?? id)
+}
+
+function attemptText(attempt: NonNullable<SessionResource['attempts']>[number]): string {
+  const { id, connector, connectorName, closeReason, closeHop, closeDetail } = attempt
+  const through = labelled(connectorName, connector) ?? 'no connector'
+  const end = closeReason === undefined ? 'its end is not known' : `${closeReason} (${closeHop ?? ''})`
+  return `${through}: ${end}${closeDetail ? `: ${closeDetail}` : ''}; session ${id}`
 }
 
 function closeText({ closeReason, closeHop, closeDetail, host, port }: SessionResource): string | undefined {

@@ -8,16 +8,18 @@
  * @module
  */
 import type { Clock } from '../base/clock.ts'
-import { asFault, Fault, type FaultCode } from '../base/faults.ts'
+import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { SessionReports } from '../link/session-reports.ts'
 import type { StreamEnd } from '../mux/options.ts'
+import type { SessionReport } from '../wire/control.ts'
 import { applicationNotes } from './application-notes.ts'
 import type { Bypass } from './bypass.ts'
 import type { Decisions, Entry } from './decisions.ts'
 import type { Destination } from './destination.ts'
 import type { CachedGrant, GrantCache } from './grants.ts'
 import type { Permits } from './permits.ts'
+import { ANOTHER_WAY, ASK_ANEW, GRANT_IS_SPENT } from './retry-rules.ts'
 import { faultOf, Session, type SessionEvents, type SessionOwner } from './session.ts'
 import { SessionTotals } from './session-totals.ts'
 import type { SilentApps } from './silent-app.ts'
@@ -36,51 +38,6 @@ export interface OpenerDeps {
   readonly log: Log
 }
 
-/** Faults of a way that another way, asked for anew, may not have. */
-const ANOTHER_WAY: ReadonlySet<string> = new Set<FaultCode>([
-  'TUNNEL_LOST',
-  'CONNECTOR_DRAINING',
-  'TOO_MANY_STREAMS',
-  'GRANT_INVALID',
-  'GRANT_EXPIRED',
-  'PAIR_TIMEOUT',
-  'TICKET_INVALID',
-  'NO_HEALTHY_CONNECTOR',
-  'EDGE_DRAINING',
-  // Of the machine of that connector: another one of the group may have none of it.
-  'APP_RESOLVER_DOWN',
-  'LOOKUPS_BUSY',
-  'FD_EXHAUSTED',
-  'CONNECTOR_OVERLOADED',
-])
-/**
- * Said of what a grant lets through, and of one that was held from before this says nothing: what it lets through may
- * have been mended, or moved, since. Asked anew, the answer is that of now.
- */
-const ASK_ANEW: ReadonlySet<string> = new Set<FaultCode>([
-  'ADDRESS_FORBIDDEN',
-  'DESTINATION_OUTSIDE_GRANT',
-  'GRANT_REVOKED',
-])
-/** With these the grant is of no more use; others say nothing about it. */
-const GRANT_IS_SPENT: ReadonlySet<string> = new Set<FaultCode>([
-  'GRANT_INVALID',
-  'GRANT_EXPIRED',
-  'GRANT_REVOKED',
-  'DESTINATION_OUTSIDE_GRANT',
-  'ADDRESS_FORBIDDEN',
-  'CONNECTOR_DRAINING',
-  // That connector does not get there. Which one does is asked anew: a grant would lead to the same one for minutes,
-  // also when its control connection is down and it can tell nobody.
-  'APP_RESOLVER_DOWN',
-  'APP_NAME_NXDOMAIN',
-  'APP_REFUSED',
-  'APP_TIMEOUT',
-  'APP_UNREACHABLE',
-  'LOOKUPS_BUSY',
-  'FD_EXHAUSTED',
-  'CONNECTOR_OVERLOADED',
-])
 const MAX_ATTEMPTS = 2
 const UNANSWERED_US = 4_000_000
 
@@ -164,6 +121,7 @@ export class Opener implements SessionOwner {
     const totalUs = Math.max(0, this.#deps.clock.monotonicUs() - session.start.startedUs)
     session.times.totalUs = totalUs
     this.totals.opened(totalUs)
+    this.#tellTries(session)
     this.#deps.reports.opened(session)
     const { to, entry } = session.start
     if (to.protocol === 'tcp' && entry !== 'trace') this.#deps.silence.opened(to, session, session.stream!)
@@ -224,8 +182,9 @@ export class Opener implements SessionOwner {
     this.#way(session)
       .then(
         ({ grant, tunnel }) => {
-          if (session.over || this.#begin(session, grant, tunnel)) return
-          this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
+          if (session.over) this.#tellTries(session)
+          else if (!this.#begin(session, grant, tunnel))
+            this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
         },
         (error: unknown) => this.#refused(session, asFault(error)),
       )
@@ -276,11 +235,18 @@ export class Opener implements SessionOwner {
   }
 
   #refused(session: Session, fault: Fault, end?: StreamEnd): void {
-    if (session.over && end === undefined) return
+    if (session.over && end === undefined) {
+      this.#tellTries(session)
+      return
+    }
     const mayHelp = ANOTHER_WAY.has(fault.code) || (ASK_ANEW.has(fault.code) && !session.isOfFreshGrant)
     const again = mayHelp && !session.attached && session.attempts < MAX_ATTEMPTS
     if (again && !session.over) {
       session.attempts++
+      if (session.grant !== undefined) {
+        session.failedTries ??= []
+        session.failedTries.push(this.#failed(session, fault, end))
+      }
       if (session.grant !== undefined) this.#deps.grants.drop(session.grant)
       session.stream = undefined
       // What comes of this try is another session: an id is of one stream.
@@ -295,13 +261,22 @@ export class Opener implements SessionOwner {
     const { entry, to, events } = session.start
     if (!abandoned) this.#deps.decisions.refused(entry, to, fault, session.id)
     this.totals.fail(fault.code)
-    const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
+    this.#tellTries(session)
     // What was not granted is no session: control has kept that it was denied.
-    if (session.grant !== undefined) {
-      const report = session.report('closed', why, this.nowUs())
-      this.#deps.reports.closed(session, { ...report, closeHop: fault.hop })
-    }
+    if (session.grant !== undefined) this.#deps.reports.closed(session, this.#failed(session, fault, end))
     if (!abandoned) events.failed(fault, session)
+  }
+
+  #failed(session: Session, fault: Fault, end?: StreamEnd): SessionReport {
+    const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
+    return { ...session.report('closed', why, this.nowUs()), closeHop: fault.hop }
+  }
+
+  /** To its user it is one session: each try that failed names the one they have. */
+  #tellTries(session: Session): void {
+    const continuedAs = session.id
+    for (const report of session.failedTries?.splice(0) ?? [])
+      this.#deps.reports.closed(session, { ...report, continuedAs })
   }
 
   /** The one that is held, unless its latest session waits in vain: which connector is answered, control knows. */

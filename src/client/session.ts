@@ -68,6 +68,8 @@ export class Session implements StreamEvents {
   address: string | undefined
   attached = false
   attempts = 0
+  /** Reports of tries that failed, which nobody has been told of yet. */
+  failedTries: SessionReport[] | undefined
   /** Told to the entry as failed or closed, or given up by it. */
   over = false
   readonly #owner: SessionOwner

@@ -19,6 +19,8 @@ export interface LedList<Row> {
   /** What the order is by: unique, and the last column of each index. */
   readonly key: keyof Row & string
   readonly conditions: readonly Condition[]
+  /** Nearly every row has it, so that no index is of use. */
+  readonly always?: RawBuilder<unknown>
   /** The key is a number. */
   readonly isNumber?: boolean
 }
@@ -26,7 +28,7 @@ export interface LedList<Row> {
 /** Rows that pass every condition. A page that looked for long ends with what it has, and says where to go on. */
 export async function ledPage<Row>(scope: Scope, query: PageQuery, list: LedList<Row>): Promise<Page<Row>> {
   const { db } = scope
-  const { table, key, conditions, isNumber = false } = list
+  const { table, key, conditions, always, isNumber = false } = list
   const lead = await fewest(scope, list)
   const rest = conditions.filter((one) => one !== lead)
   const keyOf = (row: Row) => String(row[key])
@@ -34,7 +36,7 @@ export async function ledPage<Row>(scope: Scope, query: PageQuery, list: LedList
   const value = (text: string) => (isNumber ? Number(text) : text)
   /** From behind one key on, to another. */
   const range = (before: string | undefined, from?: string) => {
-    const all = lead === undefined ? [] : [lead.is]
+    const all = [lead?.is, always].filter((one) => one !== undefined)
     if (before !== undefined) all.push(sql`${order} < ${value(before)}`)
     if (from !== undefined) all.push(sql`${order} >= ${value(from)}`)
     return where(all)

@@ -14,6 +14,7 @@ import { up as openSessions } from './migrations/0007-open-sessions.ts'
 import { up as signIns } from './migrations/0008-sign-ins.ts'
 import { up as sessionsOfGrants } from './migrations/0009-sessions-of-grants.ts'
 import { up as atSize } from './migrations/0010-at-size.ts'
+import { up as failover } from './migrations/0011-failover.ts'
 import { up as deletedKeysFor } from './migrations/0012-deleted-keys-for.ts'
 import type { Tables } from './tables.ts'
 
@@ -29,6 +30,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-sign-ins': { up: signIns as Migration['up'] },
   '0009-sessions-of-grants': { up: sessionsOfGrants as Migration['up'] },
   '0010-at-size': { up: atSize as Migration['up'] },
+  '0011-failover': { up: failover as Migration['up'] },
   '0012-deleted-keys-for': { up: deletedKeysFor as Migration['up'] },
 }
 

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { type Condition, ledPage } from './led-list.ts'
 import type { Page, PageQuery } from './page.ts'
 import type { Scope } from './scope.ts'
+import { STANDS_ALONE } from './session-attempts.ts'
 import type { Tables } from './tables.ts'
 
 export interface SessionFilter {
@@ -35,7 +36,7 @@ const CONDITIONS: Conditions = {
   host: (wanted) => indexed(sql`host = ${wanted}`),
 }
 
-/** Rows of a list, newest first. */
+/** Rows of a list, newest first. Whoever asks about one connector gets what failed there, too, though it went on elsewhere. */
 export function sessionRows(
   scope: Scope,
   query: PageQuery,
@@ -45,7 +46,8 @@ export function sessionRows(
     const wanted = filter[key as keyof SessionFilter]
     return wanted === undefined ? [] : condition(wanted)
   })
-  return ledPage(scope, query, { table: 'session', key: 'id', conditions })
+  const always = filter.connector === undefined ? STANDS_ALONE : undefined
+  return ledPage(scope, query, { table: 'session', key: 'id', conditions, always })
 }
 
 function indexed(is: RawBuilder<unknown>): Condition {

@@ -50,6 +50,10 @@ export interface SessionRecord extends SessionFacts {
   readonly closeReason?: 'done' | FaultCode
   readonly closeHop?: Hop
   readonly closeDetail?: string
+  /** It failed before its user noticed, and this session was opened in its place. */
+  readonly continuedAs?: string
+  /** What was tried before it and failed, oldest first: all of it is one session to its user. */
+  readonly attempts?: readonly SessionRecord[]
   /** The two ends' own words. */
   readonly sides: { readonly client?: SessionReport; readonly connector?: SessionReport }
 }
@@ -158,8 +162,18 @@ export function recordOf({ id, facts, client, connector, vanished }: KnownSessio
     closeReason: gone ? 'AGENT_VANISHED' : closing?.closeReason,
     closeHop: gone?.hop ?? closing?.closeHop,
     closeDetail: gone?.detail ?? closing?.closeDetail,
+    continuedAs: continuedAs(client, connector),
     sides: { client: told(client), connector: told(connector) },
   }
+}
+
+/** As the client says, unless its connector knows that the application took part: that is a session of its own. */
+function continuedAs(client: SessionReport | undefined, connector: SessionReport | undefined) {
+  if (client?.state !== 'closed' || client.closeReason === 'done') return undefined
+  const tookPart =
+    connector !== undefined &&
+    (connector.bytesUp > 0 || connector.bytesDown > 0 || connector.closeHop === 'application')
+  return tookPart ? undefined : client.continuedAs
 }
 
 /** Each end has a clock of its own: how long it lasted is what it can tell. The longer one counts. */

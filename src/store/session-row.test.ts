@@ -24,6 +24,7 @@ const report = (side: SessionReport['side']) =>
       times: few({}, { totalUs: 1 }, { dnsUs: 2, connectUs: 3 }),
       closeReason: maybe('done' as const, 'APP_RESET' as const),
       ...{ closeHop: maybe('client' as const), closeDetail: maybe('why') },
+      continuedAs: maybe('ses_2'),
     })
     .map((more) => reportOf(grant, 1, { side, ...more }))
 const names: fc.Arbitrary<SessionNames> = fc
@@ -72,7 +73,7 @@ test('rows of earlier versions are read: with the whole record in them, and with
   const row = {
     ...{ id: session, state: 'open', startedMs: 10, endedMs: null, userId: 'usr_1', deviceId: 'dev_1' },
     ...{ connectorId: null, edgeId: 'edg_1', segmentId: null, ruleId: null, host: 'a.example', port: 1 },
-    ...{ closeReason: null, clientOnly: 0 as const, revision: 1 },
+    ...{ closeReason: null, clientOnly: 0 as const, continuedAs: null, revision: 1 },
   }
   const whole = { id: session, sides: { client }, protocol: 'tcp', userName: 'ada', user: 'usr_1' }
   const kept = {

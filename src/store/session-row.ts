@@ -41,6 +41,7 @@ export function rowOf(known: KnownSession, revision: number): Row {
     port: record.port,
     closeReason: record.closeReason ?? null,
     clientOnly: connector === undefined ? (1 as const) : (0 as const),
+    continuedAs: record.continuedAs ?? null,
   }
   const base = saidByRow(row, record.protocol, facts.grant)
   const kept: Kept = {
@@ -100,7 +101,7 @@ const SAID = [
     'startedMs',
     'endedMs',
   ] as const),
-  ...(['times', 'bytesUp', 'bytesDown', 'closeReason', 'closeHop', 'closeDetail'] as const),
+  ...(['times', 'bytesUp', 'bytesDown', 'closeReason', 'closeHop', 'closeDetail', 'continuedAs'] as const),
 ] as const satisfies readonly (keyof SessionReport)[]
 
 function factsOfRow({ userId, deviceId, connectorId, segmentId, ruleId, host }: Row): Fields {

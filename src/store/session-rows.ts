@@ -37,7 +37,8 @@ export async function openAmong(scope: Scope, ids: readonly string[]): Promise<n
 
 /** What a later report may change. The rest its id and its grant have fixed, and the indexes of it need no look. */
 const CHANGING = [
-  ...(['state', 'endedMs', 'edgeId', 'closeReason', 'clientOnly', 'record', 'revision'] as const),
+  ...(['state', 'endedMs', 'edgeId', 'closeReason', 'clientOnly'] as const),
+  ...(['continuedAs', 'record', 'revision'] as const),
 ] satisfies (keyof Row)[]
 
 /** As many rows to a statement: building a statement costs more than most of what it does. */

@@ -4,6 +4,7 @@ import { OpenCount } from './open-count.ts'
 import type { Page, PageQuery } from './page.ts'
 import type { Scope } from './scope.ts'
 import { SessionAllowance } from './session-allowance.ts'
+import { withAttempts } from './session-attempts.ts'
 import { type SessionFilter, sessionRows } from './session-list.ts'
 import { mergeReport, type RefusedReport } from './session-merge.ts'
 import { type Lot, SessionQueue } from './session-queue.ts'
@@ -108,13 +109,14 @@ export class Sessions {
 
   async get(id: string): Promise<SessionRecord | undefined> {
     const known = (await loadSessions(this.#scope, [id])).get(id)
-    return known && recordOf(known)
+    return known && (await withAttempts(this.#scope, [recordOf(known)]))[0]
   }
 
   /** Newest first. */
   async list(query: PageQuery, filter: SessionFilter = {}): Promise<Page<SessionRecord>> {
     const page = await sessionRows(this.#scope, query, filter)
-    return { ...page, items: page.items.map((row) => recordOf(knownOf(row))) }
+    const records = page.items.map((row) => recordOf(knownOf(row)))
+    return { ...page, items: await withAttempts(this.#scope, records) }
   }
 
   /**
@@ -138,7 +140,10 @@ export class Sessions {
       .limit(limit)
       .execute()
     return {
-      items: rows.map((row) => recordOf(knownOf(row))),
+      items: await withAttempts(
+        this.#scope,
+        rows.map((row) => recordOf(knownOf(row))),
+      ),
       revision: rows.at(-1)?.revision ?? revision,
     }
   }

@@ -112,6 +112,8 @@ export interface Tables {
     closeReason: string | null
     /** 1 until its connector has told of it: so far it is the word of a client. */
     clientOnly: Flag
+    /** Of an attempt that failed: the session that its user got in its place. */
+    continuedAs: string | null
     /** The rest of the record as JSON. */
     record: string
     /** Grows with every change of any session: where a follower stands. */

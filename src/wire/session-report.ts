@@ -50,5 +50,7 @@ export const sessionReport = z.strictObject({
   closeReason: z.union([z.literal('done'), faultCode]).optional(),
   closeHop: z.enum(HOPS).optional(),
   closeDetail: z.string().max(MAX_DETAIL_BYTES).optional(),
+  /** Of a client: the session that it was tried again as, before the local program noticed anything. */
+  continuedAs: id.optional(),
 })
 export type SessionReport = z.infer<typeof sessionReport>

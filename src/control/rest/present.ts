@@ -239,11 +239,13 @@ export function sessionResource(record: SessionRecord): SessionResource {
     edgeName,
     segmentName,
     ruleName,
+    attempts,
     ...rest
   } = record
   return {
     kind: 'session',
     ...rest,
+    attempts: attempts?.map(attemptResource),
     names: {
       user: userName,
       device: deviceName,
@@ -255,6 +257,13 @@ export function sessionResource(record: SessionRecord): SessionResource {
     startedAt: rfc3339(startedMs),
     endedAt: at(endedMs),
   }
+}
+
+function attemptResource(attempt: SessionRecord): NonNullable<SessionResource['attempts']>[number] {
+  const { id, connector, connectorName, edge, startedMs, endedMs, closeReason, closeHop, closeDetail } =
+    attempt
+  const times = { startedAt: rfc3339(startedMs), endedAt: at(endedMs) }
+  return { id, connector, connectorName, edge, ...times, closeReason, closeHop, closeDetail }
 }
 
 export function auditResource(record: AuditRecord): z.infer<typeof auditRecord> {
