@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from 'zod'
+import { deviceDisconnected } from './diagnosis.ts'
 import { name, timestamp } from './fields.ts'
 import { warnings } from './lint.ts'
 import { base, hostFacts, names, posture } from './records.ts'
@@ -25,6 +26,10 @@ export const clientDevice = z
     names,
     enabled: z.boolean(),
     state: z.enum(['connected', 'disconnected', 'disabled']),
+    /** Why it is not there, in a few words; `disconnected` says more. */
+    away: z.object({ code: z.string().optional(), because: z.string() }).optional(),
+    /** Of the connection whose clock is furthest off: ahead of that of the server when it came; negative is behind. */
+    clockSkewMs: z.number().int().optional(),
     host: hostFacts,
     /** What policy sees: reported facts, overruled by assigned ones. */
     posture,
@@ -54,6 +59,8 @@ export const clientDevice = z
         }),
       )
       .optional(),
+    /** While it is not connected: what the control plane last knew, and what explains it; not in lists. */
+    disconnected: deviceDisconnected.optional(),
     /** Who came as this device last and was not let in, since the server started; not in lists. */
     refused: refusal.optional(),
     /** Sessions that are not on record since the server was started: only one end told of them, and of too many; not in lists. */

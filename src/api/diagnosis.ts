@@ -57,6 +57,11 @@ export const disconnected = z.object({
   verify: z.object({ run: z.string(), expect: z.string() }),
 })
 
+/** The same of a person's device. A code only where control or the device itself has found one: to be switched off is none. */
+export const deviceDisconnected = disconnected
+  .omit({ lastState: true })
+  .extend({ code: faultCode.optional(), hop: z.enum(HOPS).optional() })
+
 export const outage = z
   .object({
     kind: z.literal('outage'),

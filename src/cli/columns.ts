@@ -18,13 +18,13 @@ const list = (values: unknown) => (Array.isArray(values) && values.length > 0 ? 
 const named = (row: Row, id: string | undefined) => (id === undefined ? undefined : (row.names?.[id] ?? id))
 const namedList = (row: Row, ids: string[] | undefined) => list(ids?.map((id) => named(row, id)))
 
-/** Why a connector is not simply well: that it is away, its clock, applications, and what it says of itself. */
-function whyNot({ away, live = {} }: Row): string[] {
-  const { overload, leak, notes = [], failing = [], clockSkewMs } = live
+/** Why a connector or device is not simply well: that it is away, its clock, applications, and what it says of itself. */
+function whyNot({ away, clockSkewMs: offMs, live = {} }: Row): string[] {
+  const { overload, leak, notes = [], failing = [], clockSkewMs = offMs } = live
   const own = [overload, leak, ...notes].filter((one) => one !== undefined)
   const skew = clockSkewMs === undefined ? undefined : skewText(-clockSkewMs)
   return [
-    ...(away === undefined ? [] : [`${away.code}: ${away.because}`]),
+    ...(away === undefined ? [] : [away.code === undefined ? away.because : `${away.code}: ${away.because}`]),
     ...(skew === undefined ? [] : [`CLOCK_SKEW: ${skew}`]),
     ...failing.map((one: Row) => `${one.host}:${one.port} ${one.code}`),
     ...new Set(own.map(({ code }) => code)),
@@ -89,6 +89,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   'client-device': [
     name,
     state,
+    ['BECAUSE', (row) => whyNot(row).join('; ')],
     ['USER', (row) => named(row, row.user)],
     ['VERSION', (row) => row.host?.program],
     ['SIGNED IN UNTIL', (row) => row.signIn?.endsAt],

@@ -71,13 +71,16 @@ function wayText({ name, rttUs, code }: Row): string {
 }
 
 /** As the doctor says it: hop, code and cause; then evidence, fix, and what to run where. */
-function absenceLines({ hop, code, cause, seen, fix, run, verify }: Row): string[] {
+export function absenceLines(
+  { hop, code, cause, seen, fix, run, verify }: Row,
+  where = 'on its machine',
+): string[] {
   const field = (name: string, text: string) => `  ${style('dim', name.padEnd(FIELD_CHARS))}${inLine(text)}`
   return [
-    style('red', `${hop} ${code}: ${inLine(cause)}`),
+    code === undefined ? style('yellow', inLine(cause)) : style('red', `${hop} ${code}: ${inLine(cause)}`),
     ...seen.map((line: string, at: number) => field(at === 0 ? 'seen' : '', line)),
     field('fix', fix),
-    field('run', `${run}  (on its machine)`),
+    field('run', `${run}  (${where})`),
     field('verify', `${verify.run} shows: ${verify.expect}`),
   ]
 }

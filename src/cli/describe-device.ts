@@ -1,12 +1,13 @@
 import type { Row } from './columns.ts'
-import { awayText, skewLines } from './describe-connector.ts'
+import { absenceLines, awayText, skewLines } from './describe-connector.ts'
 import { inLine, style, table } from './terminal.ts'
 
 const SIGN_INS_SHOWN = 5
 
 /** A device with who signed in on it, and where it is connected from; a suspicion of a copy first. */
 export function deviceText(device: Row): string {
-  const { signIn, signIns = [], connections = [], refused, sessionsShed, ...fields } = device
+  const { signIn, signIns = [], connections = [], refused, sessionsShed, disconnected, ...more } = device
+  const { away: _, clockSkewMs: __, ...fields } = more
   const hosts = new Set(connections.map(({ host }: Row) => host))
   const ways = connections.map(
     ({ host, address, program, connectedAt }: Row) =>
@@ -27,6 +28,7 @@ export function deviceText(device: Row): string {
       : [`${sessionsShed} of its sessions are not on record: only one end told of them, and of too many.`]
   const rows = signIns.slice(0, SIGN_INS_SHOWN).map(rowOf)
   return [
+    ...(disconnected === undefined ? [] : [...absenceLines(disconnected, 'on the device'), '']),
     ...[...suspicion, ...turnedAway, ...shed].map((line) => style('yellow', line)),
     ...skews,
     awayText({

@@ -150,7 +150,7 @@ export class Control implements Desk, AsyncDisposable {
   }
 
   async turnedAway(peer: Peer, from: string): Promise<Fault> {
-    const { store, departures, clock } = this.#parts
+    const { store, departures, deviceDepartures, clock } = this.#parts
     const { identity, serial } = peer
     const record = await agentRecord(store, identity)
     const fault =
@@ -163,7 +163,8 @@ export class Control implements Desk, AsyncDisposable {
             },
           )
         : await shutOut(store, identity, record?.name)
-    if (identity.role !== 'edge') departures.refused(identity.id, from, fault, clock.nowMs())
+    const of = identity.role === 'client' ? deviceDepartures : departures
+    if (identity.role !== 'edge') of.refused(identity.id, from, fault, clock.nowMs())
     return fault
   }
 

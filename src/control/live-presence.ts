@@ -6,7 +6,7 @@ import type { LiveDevice, LivePresence } from './rest/deps.ts'
 
 /** What the API may know of who is connected. */
 export function livePresence(parts: Parts): LivePresence {
-  const { presence, departures, refusedKeys, diagnoses, edges } = parts
+  const { presence, departures, deviceDepartures, refusedKeys, diagnoses, edges } = parts
   return {
     connector(id) {
       const connected = presence.connector(id)
@@ -22,7 +22,8 @@ export function livePresence(parts: Parts): LivePresence {
     },
     device: (id) => [...presence.clients(id)].map(liveDevice),
     edge: (id) => edges.stateOf(id),
-    absence: (id) => departures.of(id),
+    absence: (id) => ({ ...departures.of(id), ...deviceDepartures.of(id) }),
+    neighbours: (address) => countFrom(presence, address),
     keyRefusal: (id) => refusedKeys.of(id),
     vitals: liveVitals(parts),
     async diagnose(id, app, o) {
@@ -31,6 +32,13 @@ export function livePresence(parts: Parts): LivePresence {
       return diagnoses.ask(connected, app, o)
     },
   }
+}
+
+function countFrom(presence: Parts['presence'], address: string): number {
+  const ids = new Set<string>()
+  for (const all of [presence.allClients(), presence.connectors()])
+    for (const { from, peer } of all) if (from === address) ids.add(peer.identity.id)
+  return ids.size
 }
 
 function liveDevice({ sinceMs, from, skewMs, hostName, program }: Connected): LiveDevice {

@@ -139,6 +139,7 @@ export async function openParts({
       auditArchive: retention.auditArchive ?? path.join(stateDir, 'audit'),
       ...{ homeSecret, edgeMetrics, signInMs },
       departures: new Departures(),
+      deviceDepartures: new Departures(),
       refusedKeys: new RefusedKeys(),
       unreached: new CountedLines(),
       diagnoses: new Diagnoses(),

@@ -1,5 +1,6 @@
 /**
- * How connectors went away, and why some could not come back: kept in memory, for whoever asks about one that is gone.
+ * How connectors, or devices, went away, and why some could not come back: kept in memory, for whoever asks about one that
+ * is gone.
  *
  * @module
  */
@@ -35,7 +36,7 @@ export interface Refusal {
 
 export interface Absence {
   readonly left?: Departure
-  /** Since it left. */
+  /** Of a connector: since it left. */
   readonly refused?: Refusal
 }
 
@@ -49,7 +50,10 @@ export class Departures {
     const said = { state, sessions, tunnels, cpuPercent, rssBytes, rttUs }
     const departure = { atMs, address: connected.from, orderly: fault === undefined, said }
     const { parting } = connected.channel
-    this.#put(connected.peer.identity.id, {
+    const { id, role } = connected.peer.identity
+    this.#put(id, {
+      // A copy of a device is refused while the device is connected, and stays known when that leaves.
+      ...(role === 'client' && { refused: this.of(id).refused }),
       left:
         fault === undefined
           ? { ...departure, parting }
@@ -66,6 +70,13 @@ export class Departures {
   /** Nothing of one that has not left since this control plane started. */
   of(id: string): Absence {
     return this.#absent.get(id) ?? {}
+  }
+
+  /** A device is here; who was refused in its name stays known. */
+  here(id: string): void {
+    const { refused } = this.of(id)
+    this.#absent.delete(id)
+    if (refused !== undefined) this.#put(id, { refused })
   }
 
   back(id: string): void {

@@ -15,6 +15,7 @@ import { type CertifyDeps, renew } from './certify.ts'
 import { type ClientDeps, Clients } from './clients.ts'
 import { Connectors } from './connectors.ts'
 import { coversOf } from './covers.ts'
+import type { Departures } from './departures.ts'
 import type { Diagnoses } from './diagnoses.ts'
 import type { EdgeNews } from './edge-news.ts'
 import type { AgentHandlers } from './hub.ts'
@@ -28,6 +29,7 @@ import type { VitalsOfConnectors } from './vitals.ts'
 
 export interface HandlerDeps extends ClientDeps, CertifyDeps {
   readonly unreached: CountedLines
+  readonly deviceDepartures: Departures
   readonly vitals: VitalsOfConnectors
   readonly grantSets: KeySets
   readonly ticketSets: KeySets
@@ -88,7 +90,8 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
 
     refused({ identity }, from, fault) {
       if (identity.role === 'edge') return
-      deps.departures.refused(identity.id, from, fault, deps.clock.nowMs())
+      const of = identity.role === 'client' ? deps.deviceDepartures : deps.departures
+      of.refused(identity.id, from, fault, deps.clock.nowMs())
     },
 
     left(connected, fault) {
@@ -99,6 +102,9 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
       deps.log.info({ event: 'agent.left', agent: id, code, lost }, `${role} ${id} left: ${how}`)
       if (role === 'edge') deps.news.listChanged()
       if (role === 'connector') connectorLeft(deps, connected, fault && lossOf(fault))
+      // A command that comes and goes beside its daemon is nobody's departure.
+      if (role === 'client' && deps.presence.clients(id).size === 0)
+        deps.deviceDepartures.left(connected, fault, deps.clock.nowMs())
       const { connectors, devices, edges } = deps.store
       const records = role === 'connector' ? connectors : role === 'client' ? devices : edges
       records.seen(id, { address: connected.from, atMs: deps.clock.nowMs() }).catch((error: unknown) => {
@@ -126,6 +132,7 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
   const { role, id } = connected.peer.identity
   const nowMs = deps.clock.nowMs()
   if (role === 'edge') deps.news.listChanged()
+  if (role === 'client') deps.deviceDepartures.here(id)
   if (role === 'connector') {
     deps.departures.back(id)
     deps.vitals.passed(id, { is: 'connected', address: connected.from })

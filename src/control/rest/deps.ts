@@ -79,8 +79,10 @@ export interface LivePresence {
   /** Control connections of a device: its daemon, and commands that run for a moment. */
   device(id: string): readonly LiveDevice[]
   edge(id: string): EdgeState
-  /** How a connector that is not connected went away; of a device, what it was not let in for. */
+  /** How a connector or device that is not connected went away, and what it was not let in for. */
   absence(id: string): Absence
+  /** Devices and connectors that are connected from this address. */
+  neighbours(address: string): number
   /** Who came last with a provisioning key and was not let in, since this control plane started. */
   keyRefusal(id: string): KeyRefusal | undefined
   readonly vitals: LiveVitals

@@ -5,7 +5,7 @@ import { diff } from '../diff.ts'
 import { revoke } from './connectors.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
-import { deviceDetails, deviceResource, deviceResources } from './present.ts'
+import { deviceDetails, deviceResource, deviceResources } from './present-devices.ts'
 import { byId, operation, pageAnswer, pageQuery, pageSchema } from './route.ts'
 import { stillKnocks } from './still-knocks.ts'
 import { stillOpenOf } from './still-open.ts'
@@ -33,7 +33,7 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (c, { query }) => {
       const page = await store.devices.list(query)
-      return pageAnswer(c, page, await deviceResources(store, page.items, presence))
+      return pageAnswer(c, page, await deviceResources(store, page.items, deps))
     },
   )
 
@@ -51,8 +51,8 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
       const record = await store.devices.get(params.id).catch(stillKnocks(presence))
       c.header('etag', etagOf(record.version))
       const [resource, details] = await Promise.all([
-        deviceResource(store, record, presence),
-        deviceDetails(store, record, presence),
+        deviceResource(store, record, deps),
+        deviceDetails(store, record, deps),
       ])
       return c.json({ ...resource, ...details })
     },
@@ -82,7 +82,7 @@ export function deviceRoutes(app: RestApp, deps: RestDeps): void {
         return {
           status: 200,
           body: {
-            ...(await deviceResource(tx, record, presence)),
+            ...(await deviceResource(tx, record, deps)),
             stillOpen: isShutOut ? await stillOpenOf(tx, record.userId) : undefined,
           },
           headers: { etag: etagOf(record.version) },

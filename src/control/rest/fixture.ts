@@ -46,6 +46,7 @@ export const NOBODY: RestDeps['presence'] = {
   device: () => [],
   edge: () => 'away',
   absence: () => ({}),
+  neighbours: () => 0,
   keyRefusal: () => undefined,
   vitals: NO_VITALS,
   diagnose: async (id) => {

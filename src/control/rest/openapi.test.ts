@@ -87,6 +87,7 @@ const ONE_THAT_ANSWERS: LivePresence = {
   device: () => [],
   edge: () => 'serving',
   absence: () => ({}),
+  neighbours: () => 0,
   keyRefusal: () => undefined,
   vitals: NO_VITALS,
   async diagnose(_id, _app, { step }) {

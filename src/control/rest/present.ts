@@ -1,9 +1,7 @@
 /** Records of the store as the API gives them. */
 import type { z } from 'zod'
-import type { clientDevice } from '../../api/client-devices.ts'
 import type { auditRecord, connector, SessionResource, token } from '../../api/records.ts'
 import type { Role } from '../../api/roles.ts'
-import type { signIn } from '../../api/sign-ins.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { loadOf } from '../../policy/overload.ts'
 import type { AuditRecord } from '../../store/audit.ts'
@@ -11,8 +9,7 @@ import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { SessionRecord } from '../../store/session-record.ts'
-import { SIGN_IN_ENDS, type SignInRecord } from '../../store/sign-ins.ts'
-import type { Repositories, Store } from '../../store/store.ts'
+import type { Repositories } from '../../store/store.ts'
 import type { TokenRecord } from '../../store/tokens.ts'
 import { awayBriefly } from '../away.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
@@ -80,7 +77,7 @@ export async function namesFor(
   }
 }
 
-function identity(record: ConnectorRecord | DeviceRecord) {
+export function identity(record: ConnectorRecord | DeviceRecord) {
   return {
     ...envelope(record),
     enabled: record.enabled,
@@ -95,7 +92,7 @@ function identity(record: ConnectorRecord | DeviceRecord) {
   }
 }
 
-type PresentNow = Pick<RestDeps, 'presence' | 'clock'>
+export type PresentNow = Pick<RestDeps, 'presence' | 'clock'>
 
 export async function connectorResource(
   tx: Reader,
@@ -159,75 +156,6 @@ export async function connectorResources(
 
 /** In lists and views; the health of each segment names all of its own. */
 const MAX_FAILING = 5
-
-export async function deviceResource(
-  tx: Reader,
-  record: DeviceRecord,
-  presence: LivePresence,
-): Promise<z.infer<typeof clientDevice>> {
-  return (await deviceResources(tx, [record], presence))[0]!
-}
-
-export async function deviceResources(
-  tx: Reader,
-  records: readonly DeviceRecord[],
-  presence: LivePresence,
-): Promise<z.infer<typeof clientDevice>[]> {
-  const names = await namesFor(
-    tx,
-    records.map(({ userId }) => userId),
-  )
-  return records.map((record) => {
-    const connected = presence.device(record.id).length > 0 ? 'connected' : 'disconnected'
-    return {
-      kind: 'client-device',
-      ...identity(record),
-      user: record.userId,
-      names: names([record.userId]),
-      state: record.enabled ? connected : 'disabled',
-      posture: record.posture,
-      reportedPosture: record.reportedPosture,
-      assignedPosture: record.assignedPosture,
-      signIn: record.signIn && signInResource(record.signIn),
-    }
-  })
-}
-
-/** What is not in lists: who signed in on it, and where it is now. */
-export async function deviceDetails(
-  { signIns, sessions }: Pick<Store, 'signIns' | 'sessions'>,
-  { id }: DeviceRecord,
-  presence: LivePresence,
-): Promise<Pick<z.infer<typeof clientDevice>, 'signIns' | 'connections' | 'refused' | 'sessionsShed'>> {
-  const { refused } = presence.absence(id)
-  const sessionsShed = sessions.allowance.shedOf(id)
-  return {
-    signIns: (await signIns.ofDevice(id)).map(signInResource),
-    connections: presence.device(id).map(({ connectedMs, skewMs, ...one }) => ({
-      connectedAt: rfc3339(connectedMs),
-      clockSkewMs: skewMs,
-      ...one,
-    })),
-    refused: refused && {
-      ...{ at: rfc3339(refused.atMs), address: refused.address, times: refused.times },
-      ...{ code: refused.fault.code, detail: refused.fault.detail },
-    },
-    sessionsShed: sessionsShed === 0 ? undefined : sessionsShed,
-  }
-}
-
-function signInResource({
-  id,
-  atMs,
-  from,
-  endMs,
-  ended,
-}: Pick<SignInRecord, 'id' | 'atMs' | 'from' | 'endMs' | 'ended'>): z.infer<typeof signIn> {
-  return {
-    ...{ id, at: rfc3339(atMs), from, endsAt: rfc3339(endMs) },
-    ended: ended && { at: rfc3339(ended.atMs), because: SIGN_IN_ENDS[ended.because], by: ended.by },
-  }
-}
 
 export function sessionResource(record: SessionRecord): SessionResource {
   const {

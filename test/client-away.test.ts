@@ -1,0 +1,78 @@
+/** What the admin is told of a device that was connected and is gone, and of the clock of one that is there. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import https from 'node:https'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { systemClock } from '../src/base/clock.ts'
+import { withoutPaint } from '../src/base/paint.ts'
+import { HEADS, type Row, rowOf } from '../src/cli/columns.ts'
+import { deviceText } from '../src/cli/describe-device.ts'
+import { openClientSite, until } from './client-site.ts'
+import { PROGRAM } from './installation.ts'
+import type { Site } from './site.ts'
+
+const FIVE_MINUTES_MS = 300_000
+
+async function ask(site: Site, where: string): Promise<Row> {
+  const request = https.get({
+    ...{ host: '127.0.0.1', port: site.edge.port, path: `/api/v1${where}` },
+    headers: { authorization: `Bearer ${site.control.firstToken}` },
+    rejectUnauthorized: false, // the server's own certificate, on loopback
+    agent: false,
+  })
+  const [response] = await once(request, 'response')
+  const body = await text(response)
+  assert.equal(response.statusCode, 200, body)
+  return JSON.parse(body)
+}
+
+const becauseOf = (row: Row) => rowOf('client-device', row)[HEADS['client-device'].indexOf('BECAUSE')]!
+
+test('a device that was killed: how it went, who else is there, what is not known, and what to run on it', async (t) => {
+  // The control plane is ahead, so the clock of the device is behind.
+  const clock = { ...systemClock, nowMs: () => Date.now() + FIVE_MINUTES_MS }
+  const all = await openClientSite({ clock })
+  t.after(() => all[Symbol.asyncDispose]())
+  const { site, clientDir } = all
+  await all.signIn()
+  const child = spawn(
+    PROGRAM,
+    ['client', '--state', clientDir, '--config', '/dev/null', 'run', '--listen', '127.0.0.1:0'],
+    { stdio: 'ignore', env: { ...process.env, HTTPS_PROXY: undefined } },
+  )
+  t.after(() => child.kill('SIGKILL'))
+  await until(() => [...site.control.presence.allClients()].length === 1)
+  const [here] = (await ask(site, '/client-devices')).items
+  assert.equal(here.state, 'connected')
+  assert.ok(Math.abs(here.clockSkewMs + FIVE_MINUTES_MS) < 10_000, String(here.clockSkewMs))
+  assert.match(becauseOf(here), /^CLOCK_SKEW: \d{3} s slow/)
+
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+  await until(() => [...site.control.presence.allClients()].length === 0)
+  await all.connector('beside')
+  const [gone] = (await ask(site, '/client-devices')).items
+  assert.match(becauseOf(gone), /^closed without a goodbye 2/)
+  const device = await ask(site, `/client-devices/${gone.id}`)
+  assert.equal(device.disconnected.left, 'closed')
+  const shown = withoutPaint(deviceText({ ...device, outages: [] }))
+  assert.match(
+    shown,
+    /^Its connection was closed at \S+ without a goodbye: .*One other agent is from the same/,
+  )
+  assert.match(shown, /^ {2}run {5}backstitch doctor client {2}\(on the device\)$/m)
+  assert.match(shown, /port 443 do there now: unknown, only the device sees it/)
+
+  // It is back, and tells what that was: from then on it is known, should it happen again.
+  const again = await all.client()
+  await until(async () => (await site.control.store.outages.of(gone.id)).length === 1)
+  assert.equal((await ask(site, `/client-devices/${gone.id}`)).disconnected, undefined)
+  await again.stop()
+  await until(() => [...site.control.presence.allClients()].length === 0)
+  const stopped = await ask(site, `/client-devices/${gone.id}`)
+  assert.equal(stopped.disconnected.left, 'orderly')
+  assert.match(stopped.disconnected.seen.join('\n'), /away before: 2\S+ for .*DAEMON_DOWN/)
+})
