@@ -6,6 +6,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely'
+import type { Checkpoints } from './checkpoints.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import type { WriteLock } from './write-lock.ts'
 
@@ -32,20 +33,22 @@ export class NodeSqliteDriver implements Driver {
   readonly #writer: SqliteConnection
   readonly #openReader: (() => DatabaseSync) | undefined
   readonly #lock: WriteLock
+  readonly #checkpoints: Checkpoints | undefined
   /** Reads outside transactions. */
   #reader: SqliteConnection | undefined
   readonly #idle: SqliteConnection[] = []
   #closed = false
 
-  /** @param openReader Opens the file once more; absent where one connection alone can have it. */
+  /** @param openReader Opens the file once more; absent, as checkpoints, where one connection alone can have it. */
   constructor(
     raw: DatabaseSync,
     file: string,
-    { lock, openReader }: { lock: WriteLock; openReader?: () => DatabaseSync },
+    o: { lock: WriteLock; openReader?: () => DatabaseSync; checkpoints?: Checkpoints },
   ) {
     this.#file = file
-    this.#lock = lock
-    this.#openReader = openReader
+    this.#lock = o.lock
+    this.#openReader = o.openReader
+    this.#checkpoints = o.checkpoints
     this.#writer = new SqliteConnection(raw, file)
   }
 
@@ -54,7 +57,8 @@ export class NodeSqliteDriver implements Driver {
   }
 
   async acquireConnection(): Promise<Lease> {
-    return new Lease({ writer: this.#writer, reader: this.#reader, lock: this.#lock })
+    const written = () => this.#checkpoints?.committed()
+    return new Lease({ writer: this.#writer, reader: this.#reader, lock: this.#lock, written })
   }
 
   async beginTransaction(lease: Lease, { accessMode }: TransactionSettings): Promise<void> {
@@ -73,6 +77,7 @@ export class NodeSqliteDriver implements Driver {
 
   async commitTransaction({ transaction }: Lease): Promise<void> {
     await transaction!.executeQuery(COMMIT)
+    if (transaction === this.#writer) this.#checkpoints?.committed()
   }
 
   async rollbackTransaction({ transaction }: Lease): Promise<void> {
@@ -89,6 +94,7 @@ export class NodeSqliteDriver implements Driver {
 
   async destroy(): Promise<void> {
     this.#closed = true
+    await this.#checkpoints?.close()
     for (const one of this.#idle.splice(0)) one.close()
     this.#reader?.close()
     this.#writer.close()
@@ -104,19 +110,21 @@ export class NodeSqliteDriver implements Driver {
 class Lease implements DatabaseConnection {
   /** The connection that its transaction is open on. */
   transaction: SqliteConnection | undefined
-  readonly #o: { writer: SqliteConnection; reader: SqliteConnection | undefined; lock: WriteLock }
+  readonly #o: LeaseOptions
 
-  constructor(o: { writer: SqliteConnection; reader: SqliteConnection | undefined; lock: WriteLock }) {
+  constructor(o: LeaseOptions) {
     this.#o = o
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { reader, writer, lock } = this.#o
+    const { reader, writer, lock, written } = this.#o
     if (this.transaction !== undefined) return this.transaction.executeQuery(query)
     if (reader !== undefined && READS.test(query.sql)) return reader.executeQuery(query)
     await lock.take()
     try {
-      return await writer.executeQuery(query)
+      const result = await writer.executeQuery<R>(query)
+      written()
+      return result
     } finally {
       lock.give()
     }
@@ -126,4 +134,12 @@ class Lease implements DatabaseConnection {
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new TypeError('the store reads page by page')
   }
+}
+
+interface LeaseOptions {
+  readonly writer: SqliteConnection
+  readonly reader: SqliteConnection | undefined
+  readonly lock: WriteLock
+  /** What is a statement by itself is committed. */
+  readonly written: () => void
 }

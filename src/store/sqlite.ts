@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { CamelCasePlugin, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { syncFolder } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { whenFree } from './sqlite-connection.ts'
 import { NodeSqliteDriver } from './sqlite-driver.ts'
 import { IOERR_SHMSIZE, sqliteCode, storeFault } from './store-fault.ts'
@@ -47,8 +48,10 @@ export async function openSqlite(
     setting(raw, 'foreign_keys', 'on', 1)
     setting(raw, 'journal_size_limit', String(LOG_BYTES), LOG_BYTES)
     setting(raw, 'cache_size', String(CACHE_KIB), CACHE_KIB)
-    const openReader = connected.shared ? () => reader(file) : undefined
-    return { raw, db: kyselyOver(new NodeSqliteDriver(raw, file, { lock, openReader })) }
+    const others = connected.shared
+      ? { openReader: () => reader(file), checkpoints: new Checkpoints(raw, file) }
+      : {}
+    return { raw, db: kyselyOver(new NodeSqliteDriver(raw, file, { lock, ...others })) }
   } catch (thrown) {
     raw?.close()
     const fault = storeFault(thrown, file)
