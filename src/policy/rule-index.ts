@@ -52,10 +52,11 @@ export class RuleIndex {
     const index = new RuleIndex()
     for (const rule of rules) index.#byId.set(rule.id, rule)
     const shared = new SharedTests()
-    const placed = rules
-      .filter(({ enabled }) => enabled)
-      .sort(byOrder)
-      .map((rule, at): Placed => ({ at, rule, holds: testOf(rule.conditions, shared) }))
+    const placed: Placed[] = []
+    for (const rule of rules.filter(({ enabled }) => enabled).sort(byOrder)) {
+      placed.push({ at: placed.length, rule, holds: testOf(rule.conditions, shared) })
+      yield
+    }
     index.#placed = placed
     const common = yield* commonness(placed)
     for (const one of placed) {
