@@ -54,7 +54,9 @@ test('a session that failed over is one record: how it ended for its user, and e
   const [record] = items
   assert.equal(record!.closeReason, 'done')
   assert.equal(record!.connector, second.id)
-  assert.equal(record!.connectorName !== undefined, true)
+  const { tunnels } = client.status()
+  const through = tunnels.find(({ connector }) => connector === second.id)
+  assert.equal(through?.connectorName, record!.connectorName, 'people read names')
   const [attempt] = record!.attempts!
   assert.equal(record!.attempts!.length, 1)
   assert.equal(attempt!.closeReason, 'FD_EXHAUSTED')

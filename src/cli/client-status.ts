@@ -45,8 +45,8 @@ export function clientStatusText(said: ClientStatus): string {
   parts.push(...edgesText(status.edges))
   if (tunnels.length > 0) {
     const rows = tunnels.map((one) => [
-      one.connector,
-      one.edge,
+      one.connectorName ?? one.connector,
+      status.edges?.find(({ id }) => id === one.edge)?.name ?? one.edge,
       String(one.streams),
       milliseconds(one.rttUs),
       `${one.retired ? 'retired' : 'open'}${one.wrapped ? ', wrapped' : ''}`,

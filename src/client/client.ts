@@ -304,6 +304,7 @@ export class Client {
       opener: this.opener,
       reports: this.#reports,
       decisions: this.#decisions,
+      connectorName: (id) => this.#grants.connectorName(id),
       rawPhase: this.#rawPhase,
       silence: this.#silence,
       outages: this.#examination?.report(),

@@ -4,7 +4,7 @@ import { CountedLines } from '../base/counted-lines.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import { askAbout, askedText } from './ask-about.ts'
+import { type Asked, askAbout, askedText } from './ask-about.ts'
 import type { Destination } from './destination.ts'
 import { denialOf } from './fault-replies.ts'
 
@@ -64,6 +64,11 @@ export class Decisions {
     return [...this.#kept.values()].reverse().map(({ loggedUs: _, ...decision }) => decision)
   }
 
+  /** The command by which an admin sees more of what was refused here, if it shows them more. */
+  adminCommand(fault: Fault, to?: Asked): string | undefined {
+    return askAdmin(fault, { user: this.#user(), to: to && askedText(to) })
+  }
+
   sent(entry: Entry, to: Destination, because: string): void {
     this.#record(`${to.key} sent`, { entry, destination: to.key, outcome: 'sent', because })
   }
@@ -78,7 +83,7 @@ export class Decisions {
     const denial = denialOf(fault)
     const [destination, asked] = typeof to === 'string' ? [to] : [to.key, to]
     const { title, fix } = wordsOf(fault, { APP: asked?.host, PORT: asked?.port })
-    const ask = askAdmin(fault, { user: this.#user(), to: asked && askedText(asked) })
+    const ask = this.adminCommand(fault, asked)
     const why = { code, hop, because: detail, denial, fix, more: askAbout(asked), ask }
     this.#record(
       `${destination} ${code}`,
@@ -92,7 +97,7 @@ export class Decisions {
     const { code, hop, detail } = fault
     const { title } = wordsOf(fault)
     const more = askAbout(to)
-    const ask = askAdmin(fault, { user: this.#user(), to: askedText(to) })
+    const ask = this.adminCommand(fault, to)
     this.#broken.note(`${to.key} ${code}`, (times) => {
       const fields = {
         event: 'session.broke',

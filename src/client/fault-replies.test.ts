@@ -53,3 +53,30 @@ test('a detail with quotes and line breaks cannot break out of the header', () =
   assert.match(header, /^[\x20-\x7e]+$/)
   assert.ok(header.endsWith(`: a \\"b\\" \\\\ ??Set-Cookie: x=1??; more: backstitch client status"`), header)
 })
+
+test('a browser is shown a page: what broke, whom to ask, and nothing that runs or is loaded', () => {
+  const fault = new Fault('POLICY_DENIED', 'rule <script>alert(1)</script> & "friends"', {
+    seen: { denial: 'den_1' },
+  })
+  const { headers, body } = httpReplyOf(fault, {
+    ...{ to: { host: 'wiki.internal', port: 80 }, session: 'ses_x' },
+    ...{ html: true, ask: 'backstitch describe denial den_1' },
+  })
+  assert.equal(headers['Content-Type'], 'text/html; charset=utf-8')
+  assert.match(headers['Content-Security-Policy']!, /^default-src 'none'/)
+  assert.equal(Number(headers['Content-Length']), Buffer.byteLength(body))
+  assert.match(body, /<li aria-current="true">control<\/li>/)
+  assert.match(body, /Ask an admin, with this command<\/h2>\n<pre>backstitch describe denial den_1<\/pre>/)
+  assert.match(body, /<pre>backstitch doctor client --app wiki\.internal:80<\/pre>/)
+  for (const said of ['wiki.internal:80', 'POLICY_DENIED', 'ses_x', 'den_1'])
+    assert.ok(body.includes(said), said)
+  assert.ok(!/<script|javascript:|src=|href=/i.test(body))
+  assert.ok(body.includes('rule &lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;friends&quot;'))
+})
+
+test('what a user can mend alone is their fix, and no admin is sent for', () => {
+  const fault = new Fault('REAUTH_NEEDED', 'the device certificate ended')
+  const { body } = httpReplyOf(fault, { html: true })
+  assert.match(body, /<h2>Fix<\/h2>\n<p>Run: backstitch client login/)
+  assert.ok(!body.includes('admin, with this command'))
+})

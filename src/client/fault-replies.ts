@@ -8,7 +8,8 @@
 import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode } from '../base/faults.ts'
 import { visibleText } from '../base/visible-text.ts'
-import { type Asked, askAbout } from './ask-about.ts'
+import { type Asked, askAbout, askedText } from './ask-about.ts'
+import { faultPage, PAGE_HEADERS } from './fault-page.ts'
 import { SocksReply } from './socks5-wire.ts'
 
 /** So that what comes behind it in a header has room. */
@@ -89,35 +90,41 @@ export interface HttpFaultReply {
   readonly body: string
 }
 
-/** An RFC 9457 problem document with the fault's own fields, and a Proxy-Status header. */
-export function httpReplyOf(fault: Fault, o: { session?: string; to?: Asked } = {}): HttpFaultReply {
+export interface AboutReply {
+  readonly session?: string
+  readonly to?: Asked
+  /** The command by which an admin sees more. */
+  readonly ask?: string
+  /** A browser asked: a person reads it. */
+  readonly html?: boolean
+}
+
+/** An RFC 9457 problem document with the fault's own fields, or a page of the same, and a Proxy-Status header. */
+export function httpReplyOf(fault: Fault, { session, to, ask, html }: AboutReply = {}): HttpFaultReply {
   const { status, error } = rowOf(fault)
-  const { session, to } = o
   const { title, cause, fix, verify } = wordsOf(fault, { APP: to?.host, PORT: to?.port })
+  const { code, hop, detail, retry, seen } = fault
   const more = askAbout(to)
-  // Whoever sees it, sees it in a terminal or a browser; it is JSON all the same.
-  const text = JSON.stringify(
-    {
-      type: `urn:backstitch:fault:${fault.code}`,
+  const id = denialOf(fault)
+  const problem = {
+    ...{
+      type: `urn:backstitch:fault:${code}`,
       title,
       status,
-      detail: fault.detail,
-      code: fault.code,
-      hop: fault.hop,
+      detail,
+      code,
+      hop,
       cause,
       fix,
       verify,
       more,
-      retry: fault.retry,
-      session,
-      denial: denialOf(fault),
-      seen: Object.keys(fault.seen).length > 0 ? fault.seen : undefined,
+      ask,
     },
-    undefined,
-    2,
-  )
-  const body = `${visibleText(text)}\n`
-  const id = denialOf(fault)
+    ...{ retry, session, denial: id, seen: Object.keys(seen).length > 0 ? seen : undefined },
+  }
+  // Whoever sees it, sees it in a terminal or a browser; it is JSON all the same.
+  const text = html ? faultPage(problem, to && askedText(to)) : `${JSON.stringify(problem, undefined, 2)}\n`
+  const body = visibleText(text)
   const details = printable(
     `${fault.code} at ${fault.hop}${id === undefined ? '' : ` (${id})`}: ${fault.detail.slice(0, MAX_DETAIL_CHARS)}; more: ${more}`,
   )
@@ -125,7 +132,7 @@ export function httpReplyOf(fault: Fault, o: { session?: string; to?: Asked } = 
     status,
     reason: `${fault.code} at ${fault.hop}; more: ${more}`.replaceAll(/[^\x20-\x7e]/g, '?'),
     headers: {
-      'Content-Type': 'application/problem+json',
+      ...(html ? PAGE_HEADERS : { 'Content-Type': 'application/problem+json' }),
       'Content-Length': String(Buffer.byteLength(body)),
       'Cache-Control': 'no-store',
       'Proxy-Status': `backstitch; error=${error}; details="${details}"`,

@@ -52,6 +52,7 @@ const SAME_CLOCK_MS = 1000
 export class GrantCache {
   readonly #clock: Clock
   readonly #byDestination = new Map<string, CachedGrant>()
+  readonly #connectorNames = new Map<string, string>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -59,6 +60,11 @@ export class GrantCache {
 
   get size(): number {
     return this.#byDestination.size
+  }
+
+  /** What people call it, where the control plane has said so. */
+  connectorName(id: string): string | undefined {
+    return this.#connectorNames.get(id)
   }
 
   values(): Iterable<CachedGrant> {
@@ -87,6 +93,8 @@ export class GrantCache {
 
   /** @param skewMs What to add to this machine's clock to have the control plane's. */
   put(to: Destination, granted: Granted, skewMs: number): CachedGrant {
+    const { connector, connectorName } = granted
+    if (connectorName !== undefined) this.#connectorNames.set(connector, connectorName)
     const nowMs = this.#clock.nowMs()
     const nowUs = this.#clock.monotonicUs()
     const lifeMs = Math.max(0, granted.expiresMs - (nowMs + skewMs))

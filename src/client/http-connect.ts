@@ -22,6 +22,9 @@ export function serveConnect(
       socket.write(ESTABLISHED)
       way.attach(socket)
     },
-    failed: (fault, session) => endWith(socket, writeFault(fault, { session, to })),
+    failed: (fault, session) => {
+      const ask = context.opener.adminCommand(fault, to)
+      endWith(socket, writeFault(fault, { session, to, ask }))
+    },
   })
 }

@@ -471,3 +471,13 @@ test('no bytes of a program or an application harm anybody else', async () => {
   await heard(witness, '/alive')
   witness.destroy()
 })
+
+test('whoever takes HTML is answered with a page, and everybody else with the problem document', async () => {
+  const refused = (more: string, method = 'GET') => ask(get({ port: 1 }, { host: 'localhost', more, method }))
+  const page = (await refused('Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n')).text
+  assert.match(page, /^HTTP\/1\.1 502 /)
+  assert.match(page, /\r\nContent-Type: text\/html; charset=utf-8\r\n/)
+  assert.match(page, /<h1>.+<\/h1>/)
+  assert.match((await refused('Accept: */*\r\n')).text, /\r\nContent-Type: application\/problem\+json\r\n/)
+  assert.match((await refused('Accept: text/html\r\n', 'HEAD')).text, /\r\n\r\n$/)
+})

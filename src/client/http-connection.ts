@@ -13,12 +13,12 @@ import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { cutSocket } from '../mux/cut-socket.ts'
 import { parseAuthority } from './authority.ts'
-import { destination } from './destination.ts'
+import { type Destination, destination } from './destination.ts'
 import { MessageBody, NO_BODY } from './http-body.ts'
 import { serveConnect } from './http-connect.ts'
 import { HeadReader, type RequestHead, Unreadable } from './http-head.ts'
 import { cameInOn, type Pages, readPage } from './http-pages.ts'
-import { writeFault } from './http-reply.ts'
+import { type ReplyWanted, replyWanted, writeFault } from './http-reply.ts'
 import { type HttpTarget, readTarget, showTarget, writeHead } from './http-target.ts'
 import { Upstream, type UpstreamEvents } from './http-upstream.ts'
 import { endWith } from './last-word.ts'
@@ -53,8 +53,8 @@ class HttpConnection implements UpstreamEvents {
   #ended = false
   #upstream: Upstream | undefined
   #giveUp: (() => void) | undefined
-  /** Of the first request to the upstream. */
-  #method = ''
+  /** Of the first request to the upstream: what an answer of the proxy itself is to be like. */
+  #wants: ReplyWanted = {}
   /** What waits until every answer is whole. */
   #next: (() => void) | undefined
   #upstreamFull = false
@@ -171,17 +171,22 @@ class HttpConnection implements UpstreamEvents {
     upstream.once('close', () => this.#guard(() => this.#lost(upstream)))
     this.#upstream = upstream
     this.#upstreamFull = false
-    this.#method = head.method
+    this.#wants = replyWanted(head)
     this.#giveUp = openWay(this.#wayOf(), to, 'http', {
       opened: (way) => {
         upstream.session = way.session
         way.attach(upstream)
       },
-      failed: (fault, session) => this.#end(writeFault(fault, { session, to, method: head.method })),
+      failed: (fault, session) => this.#end(this.#words(fault, to, session)),
       broke: (fault) => {
         upstream.fault = fault
       },
     })
+  }
+
+  #words(fault: Fault, to: Destination, session: string | undefined): string {
+    const ask = this.#context.opener.adminCommand(fault, to)
+    return writeFault(fault, { session, to, ask, ...this.#wants })
   }
 
   readonly #wayOf = () => ({ opener: this.#context.opener, guard: this.#guard, startedUs: this.#startedUs })
@@ -219,7 +224,7 @@ class HttpConnection implements UpstreamEvents {
     const fault = new Fault('APP_HUNG_UP', `${this.#asked}: its end came before any byte`)
     // Who ended first, before an answer came, gave up or asks like that: the end that follows is no finding.
     if (!this.#ended) this.#context.opener.refuse('http', this.#asked, fault)
-    this.#lastWord(writeFault(fault, { session: upstream.session, to: upstream.to, method: this.#method }))
+    this.#lastWord(this.#words(fault, upstream.to, upstream.session))
     upstream.finish()
   }
 
@@ -231,7 +236,7 @@ class HttpConnection implements UpstreamEvents {
     const uploading = !this.#body.over || upstream.readableLength > 0
     if (inOrder) this.#leave()
     else if (!upstream.answered && fault !== undefined) {
-      this.#lastWord(writeFault(fault, { session, to: upstream.to, method: this.#method }))
+      this.#lastWord(this.#words(fault, upstream.to, session))
     } else if (this.#socket.writableEnded || (answers.whole && uploading)) {
       // It has said all; what broke is the rest of an upload that it did not take. A reset could cost the answer.
       this.#leave()

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Fault } from '../base/faults.ts'
-import type { Asked } from './ask-about.ts'
-import { httpReplyOf } from './fault-replies.ts'
+import { type AboutReply, httpReplyOf } from './fault-replies.ts'
+import { fieldsNamed, type RequestHead } from './http-head.ts'
 
 interface Reply {
   readonly status: number
@@ -18,11 +18,20 @@ export function writeReply({ status, reason, headers, body }: Reply, method?: st
   return method === 'HEAD' ? head : head + body
 }
 
-/** The problem document. @param o.status Instead of the one that the code has. */
-export function writeFault(
-  fault: Fault,
-  o: { session?: string; to?: Asked; status?: number; method?: string } = {},
-): string {
+/** What whoever asked takes for an answer of the proxy itself. */
+export interface ReplyWanted {
+  /** HEAD wants no body. */
+  readonly method?: string
+  readonly html?: boolean
+}
+
+/** A browser that is to show a page says that it takes HTML; its scripts and other programs take anything. */
+export function replyWanted({ method, fields }: RequestHead): ReplyWanted {
+  return { method, html: /\btext\/html\b/i.test(fieldsNamed(fields, 'accept').join()) }
+}
+
+/** The problem document, or its page. @param o.status Instead of the one that the code has. */
+export function writeFault(fault: Fault, o: AboutReply & ReplyWanted & { status?: number } = {}): string {
   const reply = httpReplyOf(fault, o)
   return writeReply({ ...reply, status: o.status ?? reply.status }, o.method)
 }

@@ -94,6 +94,11 @@ export class Opener implements SessionOwner {
     if (grant !== undefined) this.#deps.grants.drop(grant)
   }
 
+  /** The command by which an admin sees more of what was refused here. */
+  adminCommand(fault: Fault, to: Destination): string | undefined {
+    return this.#deps.decisions.adminCommand(fault, to)
+  }
+
   /** Notes a request that never became a session. @param asked What came, as far as it could be read. */
   refuse(entry: Entry, asked: string, fault: Fault): void {
     this.#deps.decisions.refused(entry, asked.slice(0, 300), fault)
@@ -213,7 +218,7 @@ export class Opener implements SessionOwner {
     session.isOfFreshGrant = true
     if (fresh) {
       Object.assign(session.times, { policyUs, selectionUs })
-      const because = `segment ${grant.granted.segmentName} through ${connector}: ${grant.granted.because}${this.#twoLanes(to)}`
+      const because = `segment ${grant.granted.segmentName} through ${grant.granted.connectorName ?? connector}: ${grant.granted.because}${this.#twoLanes(to)}`
       this.#deps.decisions.sent(session.start.entry, to, because)
     }
     const brought = fresh && pipe !== undefined ? tunnels.take(connector, pipe) : undefined

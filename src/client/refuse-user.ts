@@ -44,7 +44,9 @@ export function refuseUser(socket: net.Socket, refusal: Fault): void {
   }
   const http = (): string | undefined => {
     const head = bytes.toString('latin1', 0, MAX_BYTES)
-    return head.includes(HEAD_END) ? writeFault(refusal, { method: head.split(' ', 1)[0] }) : undefined
+    if (!head.includes(HEAD_END)) return undefined
+    const html = /\r\naccept:[^\r]*\btext\/html\b/i.test(head)
+    return writeFault(refusal, { method: head.split(' ', 1)[0], html })
   }
 
   socket.on('data', onData).once('end', onEnd)

@@ -53,6 +53,7 @@ export interface ClientStatus {
   }[]
   readonly tunnels: readonly {
     readonly connector: string
+    readonly connectorName?: string
     readonly edge: string
     readonly pipe: string
     readonly streams: number
@@ -100,6 +101,7 @@ export interface ClientParts {
   readonly opener: Opener
   readonly reports: SessionReports
   readonly decisions: Decisions
+  readonly connectorName: (id: string) => string | undefined
   readonly rawPhase: RawPhase
   readonly outages?: OutageReport
   readonly silence: Pick<SilentApps, 'notes'>
@@ -147,6 +149,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
     forwards: parts.forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
     tunnels: [...parts.tunnels].map(({ facts, sessions, mux, bytesPerSecond, retired }) => ({
       connector: facts.connector,
+      connectorName: parts.connectorName(facts.connector),
       edge: facts.edge,
       pipe: facts.pipe,
       streams: sessions.size,

@@ -63,6 +63,8 @@ const granted = z.strictObject({
   segmentName: z.string().max(256),
   rule: id,
   connector: id,
+  /** For people. */
+  connectorName: z.string().max(256).optional(),
   /** Hosts and ports of this grant, so that the client knows what it covers without asking again. */
   covers: z.strictObject({
     hosts: z.array(z.string().max(MAX_HOST_CHARS)).max(256),

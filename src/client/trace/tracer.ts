@@ -79,7 +79,7 @@ export class Tracer {
       const grant =
         held === undefined
           ? 'asks the control plane'
-          : `holds a grant for it, through ${held.granted.connector}, until ${new Date(held.granted.expiresMs).toISOString()}`
+          : `holds a grant for it, through ${held.granted.connectorName ?? held.granted.connector}, until ${new Date(held.granted.expiresMs).toISOString()}`
       // A canary needs none, and the programs of the user do.
       const short = shortageFault(
         await lackOfDescriptors(),

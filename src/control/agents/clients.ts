@@ -88,6 +88,7 @@ export class Clients {
         segmentName: grant.segmentName,
         rule: grant.rule,
         connector: grant.connector,
+        connectorName: selection.chosen.name,
         covers: { hosts: grant.hosts, cidrs: grant.cidrs, tcp: grant.tcp, udp: grant.udp },
         pipe: pipe?.ticket,
         policyUs,
