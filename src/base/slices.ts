@@ -62,6 +62,16 @@ export async function inSlices<Result>(steps: Steps<Result>): Promise<Result> {
   }
 }
 
+/** Work on each takes a fraction of a microsecond: so much of it is done before one looks at the clock, which takes as long. */
+const AT_A_TIME = 256
+
+/** To yield once for each of these parts, where what is done for an item is next to nothing. */
+export function partsOf<Item>(items: readonly Item[]): (readonly Item[])[] {
+  const parts: Item[][] = []
+  for (let from = 0; from < items.length; from += AT_A_TIME) parts.push(items.slice(from, from + AT_A_TIME))
+  return parts
+}
+
 /** The result of steps that are known to be few. */
 export function atOnce<Result>(steps: Steps<Result>): Result {
   let step = steps.next()

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Steps } from '../../base/slices.ts'
+import { partsOf, type Steps } from '../../base/slices.ts'
 import { networkOf } from '../../policy/address.ts'
 import { widerPatterns } from '../../policy/lanes.ts'
 import { Networks } from '../../policy/networks.ts'
@@ -34,23 +34,25 @@ export function* claimsOf(
   isWanted: (pattern: string) => boolean = () => true,
 ): Steps<Claims> {
   const all = new Map<string, { pattern: string; segments: Segment[] }>()
-  for (const segment of segments) {
-    for (const pattern of patternsOf(segment)) {
-      if (!isWanted(pattern)) continue
-      const claim = all.get(pattern)
-      if (claim === undefined) all.set(pattern, { pattern, segments: [segment] })
-      else claim.segments.push(segment)
-    }
-    yield
+  const add = (pattern: string, segment: Segment) => {
+    if (!isWanted(pattern)) return
+    const claim = all.get(pattern)
+    if (claim === undefined) all.set(pattern, { pattern, segments: [segment] })
+    else claim.segments.push(segment)
   }
-  for (const { segments: list } of all.values()) {
-    list.sort((a, b) => (a.id < b.id ? -1 : 1))
+  const addAll = (segment: Segment) => {
+    for (const pattern of segment.spec.domains) add(pattern, segment)
+    for (const pattern of segment.spec.cidrs) add(pattern, segment)
+  }
+  for (const part of partsOf(segments)) {
     yield
+    part.forEach(addAll)
   }
   const networks = new Networks<Claim>()
   for (const claim of all.values()) {
-    if (isNetwork(claim.pattern)) networks.add(networkOf(claim.pattern), claim)
     yield
+    claim.segments.sort((a, b) => (a.id < b.id ? -1 : 1))
+    if (isNetwork(claim.pattern)) networks.add(networkOf(claim.pattern), claim)
   }
   return {
     all,

@@ -34,7 +34,7 @@ export function* keysNearEnd({ keys, nowMs }: LintFacts): Findings {
 }
 
 export function* certificatesNearEnd(facts: LintFacts): Findings {
-  for (const { record } of facts.connectors) {
+  for (const record of facts.connectors) {
     yield
     if (record.enabled)
       yield* nearEnd(about('connector', record), record.notAfterMs, CONNECTOR_LIFE_MS, facts)

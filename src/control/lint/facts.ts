@@ -5,7 +5,7 @@
  * @module
  */
 import { OBJECT_KIND_NAMES, type ObjectKind } from '../../api/kinds.ts'
-import { nextTurn, turnIsOver } from '../../base/slices.ts'
+import { nextTurn, partsOf, turnIsOver } from '../../base/slices.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { KeyRecord } from '../../store/keys.ts'
@@ -31,7 +31,9 @@ export interface LintFacts {
   /** Those that can be read. */
   readonly declared: Declared
   readonly unreadable: readonly Unreadable[]
-  readonly connectors: readonly LintConnector[]
+  readonly connectors: readonly ConnectorRecord[]
+  /** Asked of connectors that are looked at: of five thousand those of a group or two. */
+  readonly whereabouts: Whereabouts
   readonly keys: readonly KeyRecord[]
   /** When the certificates of edges that are processes of their own end, by id of the edge. */
   readonly edgesEndMs: ReadonlyMap<string, number>
@@ -72,12 +74,7 @@ export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promi
     unreadable.push(...read.unreadable)
   }
   // When and from where a connector was seen last is no change that is told of.
-  const records = o.ofWrite ? objects.connectors : await tx.connectors.all()
-  const connectors = records.map((record): LintConnector => {
-    const live = o.whereabouts(record.id)
-    const isOverloaded = live?.overload !== undefined
-    return { record, address: live?.address ?? record.lastAddress, edges: live?.edges, isOverloaded }
-  })
+  const connectors = o.ofWrite ? objects.connectors : await tx.connectors.all()
   const edgesEndMs = new Map<string, number>()
   for (const { id } of declared.edge ?? []) {
     const identity = await tx.edges.byId(id)
@@ -88,14 +85,23 @@ export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promi
     declared: declared as Declared,
     unreadable,
     connectors,
+    whereabouts: o.whereabouts,
     keys: o.ofWrite?.ofKey === false ? [] : (await tx.keys.list({ limit: MAX_KEYS })).items,
     edgesEndMs,
     devices: o.ofWrite ? await tx.devices.named(devicesIn(declared as Declared)) : await tx.devices.all(),
   }
 }
 
+export function standing(record: ConnectorRecord, { whereabouts }: LintFacts): LintConnector {
+  const live = whereabouts(record.id)
+  const isOverloaded = live?.overload !== undefined
+  return { record, address: live?.address ?? record.lastAddress, edges: live?.edges, isOverloaded }
+}
+
 function devicesIn(declared: Declared): string[] {
-  return [...new Set(declared['access-rule'].flatMap(({ spec }) => spec.conditions.devices ?? []))]
+  const ids = new Set<string>()
+  for (const { spec } of declared['access-rule']) for (const id of spec.conditions.devices ?? []) ids.add(id)
+  return [...ids]
 }
 
 interface Readable {
@@ -109,10 +115,12 @@ async function readableOf(kind: KeptKind): Promise<Readable> {
   if (known !== undefined) return known
   const objects: StoredObject[] = []
   const unreadable: Unreadable[] = []
-  for (const stored of kind.objects) {
-    const why = kind.noJson.get(stored.id) ?? whyUnreadable(stored)
-    if (why === undefined) objects.push(stored)
-    else unreadable.push({ kind: stored.kind, id: stored.id, name: stored.name, why })
+  for (const part of partsOf(kind.objects)) {
+    for (const stored of part) {
+      const why = kind.noJson.get(stored.id) ?? whyUnreadable(stored)
+      if (why === undefined) objects.push(stored)
+      else unreadable.push({ kind: stored.kind, id: stored.id, name: stored.name, why })
+    }
     if (turnIsOver()) await nextTurn()
   }
   READABLE.set(kind, { objects, unreadable })

@@ -1,5 +1,6 @@
 /** Connector groups: who takes over, whether they are equals, whether they are of the right kind. */
 import type { StoredObject } from '../../store/objects.ts'
+import type { Concerned } from './concerned.ts'
 import type { LintFacts } from './facts.ts'
 import { about, count, type Findings, finding, namesOf } from './finding.ts'
 import type { Topology } from './topology.ts'
@@ -7,8 +8,8 @@ import type { Topology } from './topology.ts'
 type Group = StoredObject<'connector-group'>
 
 /** Only groups that carry something: one that no segment leads to harms nobody. */
-export function* lonelyGroups({ declared }: LintFacts, topology: Topology): Findings {
-  for (const group of declared['connector-group']) {
+export function* lonelyGroups({ connectorGroups }: Concerned, topology: Topology): Findings {
+  for (const group of connectorGroups) {
     yield
     if (!group.spec.enabled || group.spec.connectorKind !== 'app') continue
     const segments = topology.segmentsBehind(group.id)
@@ -25,32 +26,36 @@ export function* lonelyGroups({ declared }: LintFacts, topology: Topology): Find
       })
       continue
     }
-    const { record } = members[0]!
+    const only = members[0]!
     yield finding('GROUP_SINGLE_MEMBER', object, {
-      reason: `${record.name} is its only enabled connector`,
+      reason: `${only.name} is its only enabled connector`,
       consequence: `while that is upgraded, restarted or lost, nobody reaches ${served}`,
       fix: `backstitch key create --group ${group.name}, then enrol a second connector on another machine of the site`,
-      others: [about('connector', record), ...segments.map((segment) => about('segment', segment))],
+      others: [about('connector', only), ...segments.map((segment) => about('segment', segment))],
     })
   }
 }
 
 /** App Connectors in a group of another kind, and server groups that name one. */
-export function* wrongKinds({ declared }: LintFacts, topology: Topology): Findings {
-  for (const group of declared['connector-group']) {
+export function* wrongKinds(
+  { declared }: LintFacts,
+  { connectorGroups, serverGroups }: Concerned,
+  topology: Topology,
+): Findings {
+  for (const group of connectorGroups) {
     yield
     const members = topology.members(group.id)
     if (group.spec.connectorKind === 'app' || members.length === 0) continue
-    const names = namesOf(members.map(({ record }) => record.name))
+    const names = namesOf(members.map(({ name }) => name))
     yield finding('WRONG_CONNECTOR_KIND', about('connector-group', group), {
       reason: `it is for ${group.spec.connectorKind} connectors, and App Connectors are in it: ${names}`,
       consequence: 'they serve nobody, and cannot enrol in it again',
       fix: 'Move them to a group whose connectorKind is app, or set it to app here.',
-      others: members.map(({ record }) => about('connector', record)),
+      others: members.map((member) => about('connector', member)),
     })
   }
   const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
-  for (const serverGroup of declared['server-group']) {
+  for (const serverGroup of serverGroups) {
     yield
     for (const group of connectorGroupsOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {
       if (group.spec.connectorKind === 'app') continue
@@ -64,9 +69,13 @@ export function* wrongKinds({ declared }: LintFacts, topology: Topology): Findin
 }
 
 /** A tier that is there for the day the first one is lost, and could not take over on that day. */
-export function* emptyFailover({ declared }: LintFacts, topology: Topology): Findings {
+export function* emptyFailover(
+  { declared }: LintFacts,
+  { serverGroups }: Concerned,
+  topology: Topology,
+): Findings {
   const groups = new Map(declared['connector-group'].map((group) => [group.id, group]))
-  for (const serverGroup of declared['server-group']) {
+  for (const serverGroup of serverGroups) {
     yield
     for (const group of serverGroup.spec.failoverConnectorGroups.flatMap((id) => groups.get(id) ?? [])) {
       const why = whyEmpty(group, topology)

@@ -8,6 +8,7 @@ import type { LintFinding } from '../../api/lint.ts'
 import type { IdPrefix } from '../../base/ids.ts'
 import type { Steps } from '../../base/slices.ts'
 import { claimsOf, patternsOf } from './claims.ts'
+import { type Concerned, concernedBy, groupsOf } from './concerned.ts'
 import { certificatesNearEnd, keysNearEnd } from './expiry.ts'
 import type { LintFacts } from './facts.ts'
 import type { Findings } from './finding.ts'
@@ -18,12 +19,13 @@ import { watchedTooMany } from './probes.ts'
 import { rulesInVain } from './rules.ts'
 import { claimedTwice, hiddenPorts, unmapped } from './segments.ts'
 import { groupsAcrossSites } from './sites.ts'
-import { type Topology, topologyOf } from './topology.ts'
+import { type Chain, chainOf, enabledSegments, type Topology, topologyOf } from './topology.ts'
 import { touching } from './touching.ts'
 import { unreadableObjects } from './unreadable.ts'
 
 interface Look {
   readonly facts: LintFacts
+  readonly concerned: Concerned
   readonly topology: Topology
   /** Only what these objects have a part in is wanted; more may come. */
   readonly about?: ReadonlySet<string>
@@ -37,13 +39,22 @@ interface Check {
 
 const CHECKS: readonly Check[] = [
   { prefixes: 'any', find: ({ facts }) => unreadableObjects(facts) },
-  { prefixes: ['seg', 'sgr'], find: ({ topology }) => unmapped(topology) },
-  { prefixes: ['seg'], find: ({ topology, about }) => ownMachine(topology, about) },
-  { prefixes: ['grp', 'sgr', 'con'], find: ({ facts, topology }) => wrongKinds(facts, topology) },
-  { prefixes: ['grp', 'seg', 'con'], find: ({ facts, topology }) => lonelyGroups(facts, topology) },
-  { prefixes: ['grp', 'sgr'], find: ({ facts, topology }) => emptyFailover(facts, topology) },
-  { prefixes: ['grp', 'seg'], find: ({ facts, topology }) => watchedTooMany(facts, topology) },
-  { prefixes: ['grp', 'con'], find: ({ facts, topology }) => groupsAcrossSites(facts, topology) },
+  { prefixes: ['seg', 'sgr'], find: ({ concerned, topology }) => unmapped(concerned, topology) },
+  { prefixes: ['seg'], find: ({ concerned }) => ownMachine(concerned) },
+  {
+    prefixes: ['grp', 'sgr', 'con'],
+    find: ({ facts, concerned, topology }) => wrongKinds(facts, concerned, topology),
+  },
+  { prefixes: ['grp', 'seg', 'con'], find: ({ concerned, topology }) => lonelyGroups(concerned, topology) },
+  {
+    prefixes: ['grp', 'sgr'],
+    find: ({ facts, concerned, topology }) => emptyFailover(facts, concerned, topology),
+  },
+  { prefixes: ['grp', 'seg'], find: ({ concerned, topology }) => watchedTooMany(concerned, topology) },
+  {
+    prefixes: ['grp', 'con'],
+    find: ({ facts, concerned, topology }) => groupsAcrossSites(facts, concerned, topology),
+  },
   { prefixes: ['seg', 'obj'], find: claims },
   {
     prefixes: ['rul', 'usr', 'ugr', 'dev', 'seg', 'sgg'],
@@ -53,8 +64,8 @@ const CHECKS: readonly Check[] = [
   { prefixes: ['con', 'edg'], find: ({ facts }) => certificatesNearEnd(facts) },
 ]
 
-function* claims({ facts, topology, about }: Look): Findings {
-  const { segments } = topology
+function* claims({ facts, about }: Look): Findings {
+  const segments = enabledSegments(facts)
   const written = about && segments.filter(({ id }) => about.has(id)).flatMap(patternsOf)
   const laneNames = facts.declared['internet-rule'].flatMap(({ spec }) => spec.domains)
   const claims = yield* claimsOf(segments, written && touching(written, laneNames))
@@ -66,15 +77,7 @@ function* claims({ facts, topology, about }: Look): Findings {
 /** @param about Only what these objects have a part in is wanted; more may come. */
 export function* lint(facts: LintFacts, about?: ReadonlySet<string>): Steps<LintFinding[]> {
   const written = about && new Set([...about].map((id) => id.slice(0, id.indexOf('_')) as IdPrefix))
-  let topology: Topology | undefined
-  const look: Look = {
-    facts,
-    about,
-    get topology() {
-      topology ??= topologyOf(facts)
-      return topology
-    },
-  }
+  const look = lookAt(facts, about)
   const found: LintFinding[] = []
   for (const { prefixes, find } of CHECKS) {
     if (written && prefixes !== 'any' && !prefixes.some((prefix) => written.has(prefix))) continue
@@ -84,6 +87,29 @@ export function* lint(facts: LintFacts, about?: ReadonlySet<string>): Steps<Lint
     }
   }
   return found
+}
+
+/** What only some checks look at is made when the first does. */
+function lookAt(facts: LintFacts, about: ReadonlySet<string> | undefined): Look {
+  let chain: Chain | undefined
+  let concerned: Concerned | undefined
+  let topology: Topology | undefined
+  const chainNow = () => {
+    chain ??= chainOf(facts)
+    return chain
+  }
+  return {
+    facts,
+    about,
+    get concerned() {
+      concerned ??= concernedBy(facts, chainNow(), about)
+      return concerned
+    },
+    get topology() {
+      topology ??= topologyOf(facts, chainNow(), groupsOf(this.concerned))
+      return topology
+    },
+  }
 }
 
 /** Findings in which one of these objects has a part. */

@@ -1,13 +1,12 @@
+import type { Concerned } from './concerned.ts'
 import { about, type Findings, finding } from './finding.ts'
-import type { Topology } from './topology.ts'
 
 const LOOPBACK = /^(?:\*\.)?localhost$/
 
 /** Applications on the machine of the connector: no connector dials itself unless the segment says that it means that. */
-export function* ownMachine(topology: Topology, only?: ReadonlySet<string>): Findings {
-  for (const segment of topology.segments) {
+export function* ownMachine({ segments }: Concerned): Findings {
+  for (const segment of segments) {
     yield
-    if (only?.has(segment.id) === false) continue
     const named = segment.spec.domains.find((domain) => LOOPBACK.test(domain))
     if (named === undefined || segment.spec.addressCidrs.length > 0) continue
     yield finding('ADDRESS_FORBIDDEN', about('segment', segment), {

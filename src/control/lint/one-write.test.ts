@@ -106,7 +106,14 @@ const NAMES = [
   ...['a.example', '*.example', 'b.a.example', '*.a.example', 'c.b.a.example', '*.b.a.example', 'd.test'],
   ...['localhost', '*.test'],
 ]
-const NETWORKS = ['10.0.0.0/8', '10.1.0.0/16', '10.1.2.0/24', '10.1.2.3/32', '2001:db8::/32', '2001:db8:1::/48']
+const NETWORKS = [
+  '10.0.0.0/8',
+  '10.1.0.0/16',
+  '10.1.2.0/24',
+  '10.1.2.3/32',
+  '2001:db8::/32',
+  '2001:db8:1::/48',
+]
 const PORTS = ['443', '80', '8000-8100', '22', '400-500']
 
 /** Of few names, so that much is about the same; most are enabled. */
@@ -145,10 +152,18 @@ function documentsOf(random: Random): object[] {
     })),
     {
       ...{ kind: 'segment', name: 'watched', health: 'continuous', tcp: ['1001-1010'], enabled: enabled() },
-      ...{ domains: named('w', 51).map((name) => `${name}.example`), serverGroups: some(random, SERVER_GROUPS, 2) },
+      ...{
+        domains: named('w', 51).map((name) => `${name}.example`),
+        serverGroups: some(random, SERVER_GROUPS, 2),
+      },
     },
     ...USER_GROUPS.map((name) => ({ kind: 'user-group', name })),
-    ...USERS.map((name) => ({ kind: 'user', name, enabled: enabled(), groups: some(random, USER_GROUPS, 2) })),
+    ...USERS.map((name) => ({
+      kind: 'user',
+      name,
+      enabled: enabled(),
+      groups: some(random, USER_GROUPS, 2),
+    })),
     ...RULES.map((name) => ({
       ...{ kind: 'access-rule', name, enabled: enabled(), order: random(20) },
       ...{ action: random(3) === 0 ? 'deny' : 'allow', conditions: conditions() },

@@ -7,6 +7,7 @@ import type { LintObject } from '../../api/lint.ts'
 import type { AccessRuleSpec } from '../../api/specs.ts'
 import type { LintFacts } from './facts.ts'
 import { about, namesOf } from './finding.ts'
+import { Population } from './population.ts'
 import { enabledSegments } from './topology.ts'
 
 type Conditions = AccessRuleSpec['conditions']
@@ -27,54 +28,68 @@ export interface Populations {
   emptyCondition(conditions: Conditions): Empty | undefined
 }
 
-const NONE: ReadonlySet<string> = new Set()
-
 export function populationsOf(facts: LintFacts): Populations {
-  const { declared } = facts
-  const segments = enabledSegments(facts)
-  const users = declared.user.filter(({ spec }) => spec.enabled)
-  const usersBy = new Map<string, Set<string>>()
-  for (const { id, spec } of users) {
-    for (const group of spec.groups) usersBy.set(group, (usersBy.get(group) ?? new Set()).add(id))
+  const users = usersOf(facts.declared.user)
+  const segments = segmentsOf(enabledSegments(facts))
+  const devices = new Map(facts.devices.map((device) => [device.id, device]))
+  const usable: { readonly [Name in Listed]: (id: string) => boolean } = {
+    users: (id) => users.has(id),
+    userGroups: (id) => users.in(id).size > 0,
+    devices: (id) => devices.get(id)?.enabled === true,
+    segments: (id) => segments.has(id),
+    segmentGroups: (id) => segments.in(id).size > 0,
   }
-  const segmentsBy = new Map<string, Set<string>>()
-  for (const { id, spec } of segments) {
-    const group = spec.segmentGroup
-    if (group !== undefined) segmentsBy.set(group, (segmentsBy.get(group) ?? new Set()).add(id))
+  const objects: { [Name in Listed]?: ReadonlyMap<string, LintObject> } = {}
+  const objectsOf = (condition: Listed) => {
+    const kind = KINDS[condition]
+    const all = kind === 'client-device' ? facts.devices : facts.declared[kind]
+    objects[condition] ??= new Map(all.map((object) => [object.id, about(kind, object)]))
+    return objects[condition]
   }
-  const usersOf = (group: string) => usersBy.get(group) ?? NONE
-  const segmentsOf = (group: string) => segmentsBy.get(group) ?? NONE
-
-  const usable = new Set([
-    ...users.map(({ id }) => id),
-    ...segments.map(({ id }) => id),
-    ...declared['user-group'].filter(({ id }) => usersOf(id).size > 0).map(({ id }) => id),
-    ...declared['segment-group'].filter(({ id }) => segmentsOf(id).size > 0).map(({ id }) => id),
-    ...facts.devices.filter(({ enabled }) => enabled).map(({ id }) => id),
-  ])
-  const named = new Map<string, LintObject>()
-  for (const kind of ['user', 'user-group', 'segment', 'segment-group'] as const) {
-    for (const object of declared[kind]) named.set(object.id, about(kind, object))
+  const inGroups = {
+    usersOf: (group: string) => users.in(group),
+    segmentsOf: (group: string) => segments.in(group),
   }
-  for (const device of facts.devices) named.set(device.id, about('client-device', device))
 
   return {
-    usersOf,
-    segmentsOf,
+    ...inGroups,
     emptyCondition(conditions) {
-      for (const [condition, why] of Object.entries(WHY_UNUSABLE) as [Listed, string][]) {
+      for (const condition of LISTED) {
         const ids = conditions[condition]
-        if (ids === undefined || ids.some((id) => usable.has(id))) continue
-        const others = ids.flatMap((id) => named.get(id) ?? [])
+        if (ids === undefined || ids.some(usable[condition])) continue
+        const others = ids.flatMap((id) => objectsOf(condition).get(id) ?? [])
         const reason =
-          ids.length === 0 ? 'the list is empty' : `${namesOf(others.map((one) => one.name))}: ${why}`
+          ids.length === 0
+            ? 'the list is empty'
+            : `${namesOf(others.map((one) => one.name))}: ${WHY_UNUSABLE[condition]}`
         return { condition, reason, others }
       }
       if (conditions.clientKinds?.length === 0) {
         return { condition: 'clientKinds', reason: 'the list is empty', others: [] }
       }
-      return contradiction(conditions) ?? apart(conditions, { usersOf, segmentsOf })
+      return contradiction(conditions) ?? apart(conditions, inGroups)
     },
+  }
+}
+
+/** Those who may sign in. */
+const usersOf = ofSame((all: LintFacts['declared']['user']) => {
+  const users = all.filter(({ spec }) => spec.enabled)
+  return new Population(users, ({ spec }) => spec.groups)
+})
+
+const segmentsOf = ofSame(
+  (segments: ReturnType<typeof enabledSegments>) =>
+    new Population(segments, ({ spec }) => (spec.segmentGroup === undefined ? [] : [spec.segmentGroup])),
+)
+
+/** What was made of a list before, while it is the very same list. */
+function ofSame<List extends object, Made>(make: (list: List) => Made): (list: List) => Made {
+  const known = new WeakMap<List, Made>()
+  return (list) => {
+    const made = known.get(list) ?? make(list)
+    known.set(list, made)
+    return made
   }
 }
 
@@ -86,6 +101,15 @@ const WHY_UNUSABLE = {
   segmentGroups: 'no enabled segment is in it',
 } as const
 type Listed = keyof typeof WHY_UNUSABLE
+const LISTED = Object.keys(WHY_UNUSABLE) as Listed[]
+
+const KINDS = {
+  users: 'user',
+  userGroups: 'user-group',
+  devices: 'client-device',
+  segments: 'segment',
+  segmentGroups: 'segment-group',
+} as const satisfies Record<Listed, LintObject['kind']>
 
 /** One fact cannot have two values. */
 function contradiction({ posture = [] }: Conditions): Empty | undefined {

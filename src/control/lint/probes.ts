@@ -1,12 +1,12 @@
 import { declared, MAX_PLANNED } from '../../policy/probe-plan.ts'
 import { portsOf, type Segment } from './claims.ts'
-import type { LintFacts } from './facts.ts'
+import type { Concerned } from './concerned.ts'
 import { about, count, type Findings, finding } from './finding.ts'
 import type { Topology } from './topology.ts'
 
 /** Each member of a group watches every application of it: how many there are is a matter of segments, not of members. */
-export function* watchedTooMany(facts: LintFacts, topology: Topology): Findings {
-  for (const group of facts.declared['connector-group']) {
+export function* watchedTooMany({ connectorGroups }: Concerned, topology: Topology): Findings {
+  for (const group of connectorGroups) {
     yield
     const watched = topology.segmentsBehind(group.id).filter(({ spec }) => spec.health === 'continuous')
     let applications = 0

@@ -33,10 +33,14 @@ function isSame(a: PostureWanted, b: PostureWanted): boolean {
 
 type PostureWanted = NonNullable<Conditions['posture']>[number]
 
+/** Of so few it costs more to make a set than to look them through. */
+const FEW_IDS = 8
+
 /** A condition that is absent holds for all; one that is there must be narrower on the other side. */
 function within(narrow: readonly string[] | undefined, wide: readonly string[] | undefined): boolean {
   if (wide === undefined) return true
   if (narrow === undefined) return false
+  if (wide.length <= FEW_IDS) return narrow.every((id) => wide.includes(id))
   const ids = setOf(wide)
   return narrow.every((id) => ids.has(id))
 }

@@ -1,32 +1,33 @@
 /** Segments: does each lead anywhere, and is what it lists what users get? */
 import { minus } from '../../policy/ports.ts'
 import { both, type Claim, type Claims, portsOf, portsText, type Segment } from './claims.ts'
+import type { Concerned } from './concerned.ts'
 import { about, type Findings, finding, namesOf } from './finding.ts'
-import type { Topology } from './topology.ts'
+import type { Chain } from './topology.ts'
 
 const PROTOCOLS = ['tcp', 'udp'] as const
 
-export function* unmapped(topology: Topology): Findings {
-  for (const segment of topology.segments) {
+export function* unmapped({ segments }: Concerned, chain: Chain): Findings {
+  for (const segment of segments) {
     yield
-    const reason = whyUnmapped(segment, topology)
+    const reason = whyUnmapped(segment, chain)
     if (reason === undefined) continue
     yield finding('SEGMENT_UNMAPPED', about('segment', segment), {
       reason,
       consequence: 'users whom policy allows in get SEGMENT_UNMAPPED',
       others: segment.spec.serverGroups.flatMap((id) => {
-        const group = topology.serverGroup(id)
+        const group = chain.serverGroup(id)
         return group === undefined ? [] : about('server-group', group)
       }),
     })
   }
 }
 
-function whyUnmapped(segment: Segment, topology: Topology): string | undefined {
+function whyUnmapped(segment: Segment, chain: Chain): string | undefined {
   const { serverGroups } = segment.spec
   if (serverGroups.length === 0) return 'it has no server group'
-  if (serverGroups.some(topology.leadsOn)) return undefined
-  const named = serverGroups.flatMap((id) => topology.serverGroup(id) ?? [])
+  if (serverGroups.some(chain.leadsOn)) return undefined
+  const named = serverGroups.flatMap((id) => chain.serverGroup(id) ?? [])
   const reasons = named.map(({ name, spec }) => {
     if (!spec.enabled) return `server group ${name} is disabled`
     if (spec.connectorGroups.length + spec.failoverConnectorGroups.length === 0)

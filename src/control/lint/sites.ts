@@ -5,7 +5,9 @@
  * @module
  */
 import { addressBytes } from '../../policy/address.ts'
-import type { LintConnector, LintFacts } from './facts.ts'
+import type { ConnectorRecord } from '../../store/connectors.ts'
+import type { Concerned } from './concerned.ts'
+import { type LintConnector, type LintFacts, standing } from './facts.ts'
 import { about, type Findings, finding } from './finding.ts'
 import type { Topology } from './topology.ts'
 
@@ -16,32 +18,38 @@ const TOGETHER_US = 3000
 /** An edge this near is in the same city. */
 const BESIDE_US = 5000
 
-export function* groupsAcrossSites({ declared }: LintFacts, topology: Topology): Findings {
-  const edges = new Map(declared.edge.map((edge) => [edge.id, edge]))
+export function* groupsAcrossSites(
+  facts: LintFacts,
+  { connectorGroups }: Concerned,
+  topology: Topology,
+): Findings {
+  const edges = new Map(facts.declared.edge.map((edge) => [edge.id, edge]))
   const edgeName = (id: string) => edges.get(id)?.name ?? id
-  for (const group of declared['connector-group']) {
+  for (const group of connectorGroups) {
     yield
     const members = topology.members(group.id)
-    const evidence = group.spec.enabled ? firstPairApart(members, edgeName) : undefined
+    const evidence = group.spec.enabled ? firstPairApart(members, facts, edgeName) : undefined
     if (evidence === undefined) continue
     yield finding('GROUP_SPANS_SITES', about('connector-group', group), {
       reason: evidence.reason,
       fix: `First look where ${evidence.other} stands: round trips are long on a busy machine, too. If it is another site: make a connector group for that site and name it in the server group; enrol ${evidence.other} anew with a key of that group, and only then backstitch delete connector ${evidence.other}, its former self.`,
       consequence: 'users are sent to either of them by load alone, some of them across sites',
-      others: members.map(({ record }) => about('connector', record)),
+      others: members.map((member) => about('connector', member)),
     })
   }
 }
 
 /** What tells the first two members apart that are apart; each is compared with the first. */
 function firstPairApart(
-  [first, ...others]: readonly LintConnector[],
+  [first, ...others]: readonly ConnectorRecord[],
+  facts: LintFacts,
   edgeName: (id: string) => string,
 ): { readonly reason: string; readonly other: string } | undefined {
   if (first === undefined) return undefined
+  const one = standing(first, facts)
   for (const other of others) {
-    const reason = apart(first, other, edgeName)
-    if (reason !== undefined) return { reason, other: other.record.name }
+    const reason = apart(one, standing(other, facts), edgeName)
+    if (reason !== undefined) return { reason, other: other.name }
   }
   return undefined
 }

@@ -1,64 +1,97 @@
+import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { StoredObject } from '../../store/objects.ts'
-import type { LintConnector, LintFacts } from './facts.ts'
+import type { LintFacts } from './facts.ts'
 
-/** The chain from segments to connectors, as far as it is enabled: looked up once, used by several rules. */
-export interface Topology {
-  readonly segments: readonly StoredObject<'segment'>[]
-  /** By id of the connector group. */
-  members(group: string): readonly LintConnector[]
+type Segment = StoredObject<'segment'>
+
+/** From segments to connector groups, as far as it is enabled. */
+export interface Chain {
+  readonly segments: readonly Segment[]
   /** Is this an enabled server group with an enabled connector group behind it, be it a failover? */
   leadsOn(serverGroup: string): boolean
-  /** Enabled segments that a connector group serves from day to day: not those it is the failover of. */
-  segmentsBehind(group: string): readonly StoredObject<'segment'>[]
+  /** Ids of the connector groups that an enabled server group names for every day: not those it has as failover. */
+  primariesBehind(serverGroup: string): readonly string[]
   serverGroup(id: string): StoredObject<'server-group'> | undefined
 }
 
-export function topologyOf(facts: LintFacts): Topology {
+/** With what each connector group has to do: looked up once, used by several rules. */
+export interface Topology extends Chain {
+  /** Enabled connectors in order of name, by id of the connector group. */
+  members(group: string): readonly ConnectorRecord[]
+  /** Enabled segments that a connector group serves from day to day. */
+  segmentsBehind(group: string): readonly Segment[]
+}
+
+export function chainOf(facts: LintFacts): Chain {
   const { declared } = facts
   const serverGroups = new Map(declared['server-group'].map((one) => [one.id, one]))
   const enabledGroups = new Set(
     declared['connector-group'].filter(({ spec }) => spec.enabled).map(({ id }) => id),
   )
-  const members = Map.groupBy(
-    facts.connectors
-      .filter(({ record }) => record.enabled)
-      .sort((a, b) => (a.record.name < b.record.name ? -1 : 1)),
-    ({ record }) => record.groupId,
-  )
-  const segments = enabledSegments(facts)
-  const leading = new Set<string>()
-  for (const { id, spec } of declared['server-group']) {
-    const behind = [...spec.connectorGroups, ...spec.failoverConnectorGroups]
-    if (spec.enabled && behind.some((group) => enabledGroups.has(group))) leading.add(id)
-  }
-  const primariesOf = ({ spec }: StoredObject<'segment'>) => {
-    const ids = spec.serverGroups.flatMap((id) => {
-      const group = serverGroups.get(id)
-      return group?.spec.enabled === true ? group.spec.connectorGroups : []
-    })
-    return ids.length > 1 ? new Set(ids) : ids
-  }
-  const behind = new Map<string, StoredObject<'segment'>[]>()
-  for (const segment of segments) {
-    for (const id of primariesOf(segment)) {
-      const list = behind.get(id)
-      if (list === undefined) behind.set(id, [segment])
-      else list.push(segment)
-    }
-  }
   return {
-    segments,
-    leadsOn: (id) => leading.has(id),
-    members: (group) => members.get(group) ?? [],
-    segmentsBehind: (group) => behind.get(group) ?? [],
+    segments: enabledSegments(facts),
+    leadsOn(id) {
+      const spec = serverGroups.get(id)?.spec
+      if (spec?.enabled !== true) return false
+      return [...spec.connectorGroups, ...spec.failoverConnectorGroups].some((group) =>
+        enabledGroups.has(group),
+      )
+    },
+    primariesBehind(id) {
+      const spec = serverGroups.get(id)?.spec
+      return spec?.enabled === true ? spec.connectorGroups : []
+    },
     serverGroup: (id) => serverGroups.get(id),
   }
 }
 
-/** Those of a segment group that is disabled are, too. */
-export function enabledSegments({ declared }: LintFacts): StoredObject<'segment'>[] {
-  const disabled = new Set(declared['segment-group'].filter(({ spec }) => !spec.enabled).map(({ id }) => id))
-  return declared.segment.filter(
-    ({ spec }) => spec.enabled && (spec.segmentGroup === undefined || !disabled.has(spec.segmentGroup)),
-  )
+/** @param groups Ids: of other connector groups nothing is asked. */
+export function topologyOf(
+  { declared, connectors }: LintFacts,
+  chain: Chain,
+  groups: readonly string[],
+): Topology {
+  const behind = new Map<string, Segment[]>(groups.map((id) => [id, []]))
+  const members = new Map<string, ConnectorRecord[]>(groups.map((id) => [id, []]))
+  const listsBehind = new Map<string, Segment[][]>()
+  for (const { id } of declared['server-group']) {
+    const lists = [...new Set(chain.primariesBehind(id))].flatMap((group) => {
+      const list = behind.get(group)
+      return list === undefined ? [] : [list]
+    })
+    if (lists.length > 0) listsBehind.set(id, lists)
+  }
+  for (const segment of chain.segments) {
+    for (const id of segment.spec.serverGroups) {
+      const lists = listsBehind.get(id)
+      if (lists === undefined) continue
+      // By way of two server groups it comes to one connector group once.
+      for (const list of lists) if (list.at(-1) !== segment) list.push(segment)
+    }
+  }
+  for (const record of connectors) if (record.enabled) members.get(record.groupId)?.push(record)
+  for (const list of members.values()) list.sort((a, b) => (a.name < b.name ? -1 : 1))
+  return {
+    ...chain,
+    members: (group) => members.get(group) ?? [],
+    segmentsBehind: (group) => behind.get(group) ?? [],
+  }
 }
+
+/** As policy sees it, those of a segment group that is not enabled are not. The same list for as long as neither kind has changed. */
+export function enabledSegments({ declared }: Pick<LintFacts, 'declared'>): readonly Segment[] {
+  const { segment: all, 'segment-group': groups } = declared
+  const known = ENABLED.get(all)
+  if (known?.groups === groups) return known.segments
+  const enabled = new Set(groups.filter(({ spec }) => spec.enabled).map(({ id }) => id))
+  const segments = all.filter(
+    ({ spec }) => spec.enabled && (spec.segmentGroup === undefined || enabled.has(spec.segmentGroup)),
+  )
+  ENABLED.set(all, { groups, segments })
+  return segments
+}
+
+const ENABLED = new WeakMap<
+  readonly Segment[],
+  { readonly groups: readonly StoredObject<'segment-group'>[]; readonly segments: readonly Segment[] }
+>()

@@ -1,4 +1,5 @@
 import { networkHas, networkOf } from '../../policy/address.ts'
+import { widerPatterns } from '../../policy/lanes.ts'
 
 /** Of more than so many it costs more to ask than to leave nothing out. */
 const FEW_PATTERNS = 64
@@ -10,12 +11,12 @@ const FEW_PATTERNS = 64
  */
 export function touching(written: readonly string[], alike: readonly string[]): (pattern: string) => boolean {
   if (written.length > FEW_PATTERNS) return () => true
-  const same = new Set(alike)
   const names = written.filter((pattern) => !isNetwork(pattern))
+  const same = new Set([...alike, ...names, ...names.flatMap(widerPatterns)])
+  const endings = names.filter((name) => name.startsWith('*.')).map((name) => name.slice(1))
   const networks = written.filter(isNetwork).map(networkOf)
   return (pattern) => {
-    if (same.has(pattern)) return true
-    if (!isNetwork(pattern)) return names.some((name) => covers(name, pattern) || covers(pattern, name))
+    if (!isNetwork(pattern)) return same.has(pattern) || endings.some((ending) => pattern.endsWith(ending))
     if (networks.length === 0) return false
     const one = networkOf(pattern)
     return networks.some((other) =>
@@ -26,8 +27,4 @@ export function touching(written: readonly string[], alike: readonly string[]): 
 
 export function isNetwork(pattern: string): boolean {
   return pattern.includes('/')
-}
-
-function covers(wide: string, narrow: string): boolean {
-  return wide === narrow || (wide.startsWith('*.') && narrow.endsWith(wide.slice(1)))
 }
