@@ -1,12 +1,15 @@
 /**
  * Is an application silent? By the sessions that asked it: several that gave up, again and again or of several users,
- * and nobody who was answered since the first of them asked. What answers slowly, greets by itself, or is only ever
- * written to is none of that. Pure.
+ * and nobody who was answered since the first of them asked; or fewer that had no byte at all for long. What answers
+ * slowly, greets by itself, or is only ever written to is none of that. Pure.
  *
  * @module
  */
 
 import type { Answered } from './exchange.ts'
+import { LongWaits, type Waiting } from './long-waits.ts'
+import { Longest } from './longest.ts'
+import { Survived } from './survived.ts'
 
 /** A session that asked, was not answered, and was given up by whoever waited. */
 export interface GivenUp {
@@ -15,6 +18,8 @@ export interface GivenUp {
   readonly endedMs: number
   /** Sent, in all. */
   readonly upBytes: number
+  /** Not one byte had ever come in it. */
+  readonly isUnheard?: boolean
 }
 
 /** A session that loses bytes on the way, as the kernel knows it. */
@@ -29,6 +34,8 @@ export interface Lost {
   readonly sinceMs?: number
   /** Nothing had moved in it for so long before it was asked. */
   readonly idleMs: number
+  /** When the kernel last sent what is not acknowledged; as of then, if it does not say. */
+  readonly sentMs?: number
   /** Of what the kernel says. */
   readonly saw: string
 }
@@ -39,13 +46,20 @@ export interface Silence {
   readonly sessions: number
   readonly users: number
   readonly sinceMs: number
-  /** Of the last that gave up. */
+  /** Of the last that gave up, or of the last that asked, where some of them still wait. */
   readonly upBytes: number
   readonly waitedMs: number
+  /** So many of them. */
+  readonly waiting: number
   readonly answeredMs: number | undefined
   /** Of those that were lost: the shortest pause before the question. */
   readonly idleMs: number
   readonly saw: readonly string[]
+}
+
+/** Of the last of them. */
+export function howWaited({ waiting }: Pick<Silence, 'waiting'>): string {
+  return waiting > 0 ? 'waits, for' : 'gave up after'
 }
 
 const SESSIONS = 3
@@ -68,7 +82,7 @@ const LOOKS_APART_MS = 2000
 /** What is known of one application. */
 export class Tally {
   #answeredMs: number | undefined
-  #slowestMs = 0
+  readonly #slowest = new Longest()
   #greeted = 0
   #asked = 0
   #oneWay = false
@@ -76,6 +90,13 @@ export class Tally {
   /** Those that are not kept any more, too. */
   #gaveUp = 0
   #lost: Lost[] = []
+  readonly #survived = new Survived()
+  readonly #long: LongWaits
+
+  /** @param answersAsARule Whoever asks something like it is answered: known before anybody was. */
+  constructor(answersAsARule = false) {
+    this.#long = new LongWaits(answersAsARule)
+  }
 
   get answeredMs(): number | undefined {
     return this.#answeredMs
@@ -87,7 +108,7 @@ export class Tally {
 
   /** How long somebody must have waited, to have waited in vain. */
   get patienceMs(): number {
-    return Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, this.#slowestMs * PATIENCE_OVER_SLOWEST))
+    return Math.min(MOST_PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, this.#slowest.ms * PATIENCE_OVER_SLOWEST))
   }
 
   /** It is known to speak first: whoever asks nothing waits for that. */
@@ -99,9 +120,11 @@ export class Tally {
   answered(nowMs: number, { tookMs, idleMs, bytes }: Answered): void {
     this.#answeredMs = nowMs
     this.#oneWay = false
-    this.#slowestMs = Math.max(this.#slowestMs, Math.min(tookMs, MOST_PATIENCE_MS))
+    this.#slowest.note(tookMs, nowMs)
     const askedMs = nowMs - tookMs
     this.#nobodyGaveUp()
+    this.#long.answered(nowMs, tookMs)
+    this.#survived.note({ askedMs, idleMs })
     // A pause as long as theirs, and an answer: the way does not forget any more.
     // What is small comes through where full packets are lost.
     this.#lost = this.#lost.filter((one) =>
@@ -137,6 +160,8 @@ export class Tally {
   }
 
   lost(one: Lost): void {
+    // What was last sent before an answer came on this way is late, not lost: the kernel tries ever less often.
+    if (one.is === 'lost' && this.#survived.since(one.sentMs ?? one.atMs, one.idleMs - LOOKS_APART_MS)) return
     if (this.#lost.some(({ session, is }) => session === one.session && is === one.is)) return
     this.#lost.push(one)
     if (this.#lost.length > MAX_KEPT) this.#lost.shift()
@@ -148,14 +173,33 @@ export class Tally {
       this.#lost = this.#lost.filter(({ is, session }) => is !== 'gap' || session !== id)
   }
 
-  silence(nowMs: number): Silence | undefined {
+  /** @param waiting Those that asked and have had no byte yet: all of them, each time. */
+  silence(nowMs: number, waiting: readonly Waiting[] = []): Silence | undefined {
     this.#forget(nowMs)
-    return this.#onTheWay('lost') ?? this.#onTheWay('gap') ?? this.#silent()
+    return (
+      this.#onTheWay('lost') ?? this.#onTheWay('gap') ?? this.#silent() ?? this.#longSilent(nowMs, waiting)
+    )
   }
 
   /** As silence, of fewer than would prove it: for whoever asks because they have waited in vain. */
-  soFar(nowMs: number): Silence | undefined {
-    return this.silence(nowMs) ?? this.#waitedInVain()
+  soFar(nowMs: number, waiting: readonly Waiting[] = []): Silence | undefined {
+    const silence = this.silence(nowMs, waiting)
+    if (silence !== undefined) return silence
+    const still = this.#oneWay ? [] : this.#long.since(nowMs, waiting, this.patienceMs)
+    return this.#inVain(nowMs, this.#givenUp, still)
+  }
+
+  /** Of `waiting` those that have had no byte for so long that it is worth a word. */
+  waitLong(nowMs: number, waiting: readonly Waiting[]): readonly Waiting[] {
+    return this.#oneWay ? [] : this.#long.of(nowMs, waiting)
+  }
+
+  #longSilent(nowMs: number, waiting: readonly Waiting[]): Silence | undefined {
+    if (this.#oneWay) return undefined
+    const unheard = this.#givenUp.filter(({ isUnheard }) => isUnheard)
+    return this.#long.prove(nowMs, waiting, unheard)
+      ? this.#inVain(nowMs, this.#givenUp, this.#long.of(nowMs, waiting))
+      : undefined
   }
 
   #forget(nowMs: number): void {
@@ -176,17 +220,20 @@ export class Tally {
     const users = usersOf(this.#givenUp)
     const sinceMs = Math.min(...this.#givenUp.map(({ askedMs }) => askedMs))
     const again = last.askedMs - sinceMs >= AGAIN_MS
-    return this.#gaveUp < SESSIONS || (users < 2 && !again) ? undefined : this.#waitedInVain()
+    const tooFew = this.#gaveUp < SESSIONS || (users < 2 && !again)
+    return tooFew ? undefined : this.#inVain(last.endedMs, this.#givenUp, [])
   }
 
-  #waitedInVain(): Silence | undefined {
-    const last = this.#givenUp.at(-1)
+  #inVain(nowMs: number, gaveUp: readonly GivenUp[], waiting: readonly Waiting[]): Silence | undefined {
+    const ended = gaveUp.at(-1)
+    const last: Waiting | undefined = waiting.at(-1) ?? ended
     if (last === undefined) return undefined
-    const users = usersOf(this.#givenUp)
-    const sinceMs = Math.min(...this.#givenUp.map(({ askedMs }) => askedMs))
-    const { upBytes, askedMs, endedMs } = last
+    const all: readonly Waiting[] = [...gaveUp, ...waiting]
+    const sinceMs = Math.min(...all.map(({ askedMs }) => askedMs))
+    const waitedMs = (last === ended ? ended.endedMs : nowMs) - last.askedMs
     return {
-      ...{ is: 'silent', sessions: this.#gaveUp, users, sinceMs, upBytes, waitedMs: endedMs - askedMs },
+      ...{ is: 'silent', sessions: this.#gaveUp + waiting.length, users: usersOf(all), sinceMs },
+      ...{ upBytes: last.upBytes, waitedMs, waiting: waiting.length },
       ...{ answeredMs: this.#answeredMs, idleMs: 0, saw: [] },
     }
   }
@@ -197,7 +244,7 @@ export class Tally {
     if (lost.length === 0 || (lost.length < SESSIONS && users < 2)) return undefined
     const sinceMs = Math.min(...lost.map((one) => one.sinceMs ?? one.atMs))
     return {
-      ...{ is, sessions: lost.length, users, sinceMs, upBytes: 0, waitedMs: 0 },
+      ...{ is, sessions: lost.length, users, sinceMs, upBytes: 0, waitedMs: 0, waiting: 0 },
       answeredMs: this.#answeredMs,
       idleMs: Math.min(...lost.map(({ idleMs }) => idleMs)),
       saw: lost.slice(-2).map(({ saw }) => saw),

@@ -20,6 +20,8 @@ export interface Stall {
 export interface Lossy {
   readonly is: 'unacknowledged' | 'gap'
   readonly nearPort: number
+  /** `unacknowledged`: how long ago it was last sent. */
+  readonly sentAgoMs?: number
   /** Of what `ss` prints, verbatim. */
   readonly saw: string
 }
@@ -68,6 +70,7 @@ interface LostLine {
   readonly peer: string
   readonly queued: number
   readonly pmtu: string | undefined
+  readonly sentAgoMs: number | undefined
   readonly saw: string
 }
 
@@ -79,10 +82,10 @@ export function readStalls(text: string): Stall[] {
 }
 
 export function readLossy(text: string): Lossy[] {
-  return [
-    ...readLost(text).map(({ near, saw }): Lossy => ({ is: 'unacknowledged', nearPort: portOf(near), saw })),
-    ...readGaps(text),
-  ]
+  const lost = readLost(text).map(({ near, sentAgoMs, saw }): Lossy => {
+    return { is: 'unacknowledged', nearPort: portOf(near), sentAgoMs, saw }
+  })
+  return [...lost, ...readGaps(text)]
 }
 
 function portOf(end: string): number {
@@ -132,6 +135,8 @@ function readLost(text: string): LostLine[] {
     if (!lost || near === undefined || peer === undefined) return []
     const said = line.match(/(?<=\s)(?:backoff|mss|pmtu|bytes_acked|unacked|retrans|notsent):\S+/g) ?? []
     const saw = `${peer} ${queued} bytes wait, ${said.join(' ')}`
-    return [{ near, peer, queued: Number(queued), pmtu: figure('pmtu'), saw }]
+    const lastsnd = figure('lastsnd')
+    const sentAgoMs = lastsnd === undefined ? undefined : Number(lastsnd)
+    return [{ near, peer, queued: Number(queued), pmtu: figure('pmtu'), sentAgoMs, saw }]
   })
 }
