@@ -267,6 +267,14 @@ export const CONTROL_SHARES = {
     rates: [{ by: 'agent', burst: 30, perSecond: 1 / 60 }],
     test: 'test/misuse-shares.test.ts: an agent that renews without end is told to wait, and another is given its certificate',
   },
+  looks: {
+    resource: 'looks at the way of a device',
+    code: 'RATE_LIMITED',
+    hop: 'control',
+    rates: [{ by: 'device', burst: 4, perSecond: 1 / 15 }],
+    note: 'four at once of all devices',
+    test: 'test/own-look.test.ts: a device that asks for looks without end is told to wait',
+  },
   canaries: {
     resource: 'canaries',
     code: 'RATE_LIMITED',

@@ -14,6 +14,7 @@ export class ControlShares {
   readonly questions = new Rate(CONTROL_SHARES.questions)
   readonly pipes = new Rate(CONTROL_SHARES.pipes)
   readonly renewals = new Rate(CONTROL_SHARES.renewals)
+  readonly looks = new Rate(CONTROL_SHARES.looks)
   readonly canaries = new Rate(CONTROL_SHARES.canaries)
   readonly requests = new Pool(CONTROL_SHARES.requests)
   readonly strangers = new Pool(CONTROL_SHARES.strangers)

@@ -42,6 +42,8 @@ const authorize = z.strictObject({
 })
 /** Another pipe to a connector the client holds a grant for, without asking policy again. */
 const wantPipe = z.strictObject({ type: z.literal('want-pipe'), id, connector: id, session: id })
+/** A client asks what is wrong with the way from its device to an application, beyond what a session shows. */
+const look = z.strictObject({ type: z.literal('look'), id, host, port })
 const renew = z.strictObject({ type: z.literal('renew'), id, csr: pem })
 /**
  * One record per session end (and per session that lives long enough to be seen open), many to a message. Told until
@@ -107,6 +109,7 @@ export const agentMessage = z.discriminatedUnion('type', [
   hello,
   authorize,
   wantPipe,
+  look,
   renew,
   session,
   status,

@@ -82,6 +82,13 @@ const granted = z.strictObject({
 })
 const denied = z.strictObject({ type: z.literal('denied'), id, denial: id, fault: faultMessage })
 const pipeReady = z.strictObject({ type: z.literal('pipe'), id, pipe: pipeTicket })
+/** `well`: every hop was looked at. Neither a fault nor well: not everything could be. */
+const looked = z.strictObject({
+  type: z.literal('looked'),
+  id,
+  well: z.boolean(),
+  fault: faultMessage.optional(),
+})
 const renewed = z.strictObject({
   type: z.literal('renewed'),
   id,
@@ -123,6 +130,7 @@ export const controlMessage = z.discriminatedUnion('type', [
   granted,
   denied,
   pipeReady,
+  looked,
   renewed,
   ticket,
   revoke,

@@ -10,6 +10,7 @@ import {
   MAX_REVOKED,
 } from '../../wire/control.ts'
 import type { KeySets } from '../key-sets.ts'
+import { OwnLooks } from '../trace/own-look.ts'
 import type { Traces } from '../trace/traces.ts'
 import { type CertifyDeps, renew } from './certify.ts'
 import { type ClientDeps, Clients } from './clients.ts'
@@ -43,6 +44,7 @@ export interface HandlerDeps extends ClientDeps, CertifyDeps {
 export function agentHandlers(deps: HandlerDeps): AgentHandlers {
   const clients = new Clients(deps)
   const connectors = new Connectors(deps)
+  const looks = new OwnLooks(deps)
   const { shares } = deps
   return {
     welcome: (connected) => welcome(deps, connected),
@@ -73,6 +75,10 @@ export function agentHandlers(deps: HandlerDeps): AgentHandlers {
         if (message.type === 'want-pipe') {
           shares.pipes.take(id, user)
           return clients.wantPipe(connected, message)
+        }
+        if (message.type === 'look') {
+          shares.looks.take(id)
+          return void looks.ask(connected, message)
         }
         if (message.type === 'trace-step') return void deps.traces.told(connected, message)
       } else {
