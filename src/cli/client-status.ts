@@ -8,6 +8,7 @@ import { notesOf } from './notes.ts'
 import { outageText } from './outage-text.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { stateText, style, table } from './terminal.ts'
+import { waitsText } from './waits-text.ts'
 
 const DECISIONS_SHOWN = 8
 const REFUSALS_SHOWN = 2
@@ -30,6 +31,7 @@ export function clientStatusText(said: ClientStatus): string {
       ['local proxy', [status.proxy ?? [], status.proxySockets].flat().join(', ') || 'none'],
       ['local users', localUsersText(status.localUsers)],
       ...notesOf(status.notes),
+      ...waitsText(status.waiting),
       ['fault', fault && `${style('red', fault.code)} (${fault.hop}): ${fault.detail}`],
       [
         'sessions',

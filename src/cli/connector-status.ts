@@ -9,6 +9,7 @@ import { notesOf } from './notes.ts'
 import { outageText } from './outage-text.ts'
 import { milliseconds } from './session-line.ts'
 import { stateText, style } from './terminal.ts'
+import { waitsText } from './waits-text.ts'
 
 /** Sessions by application tell who brought the load. */
 function sessionsText({ sessions, tunnels, sessionsBy = [] }: ConnectorStatus): string {
@@ -50,6 +51,7 @@ export function connectorStatusText(said: ConnectorStatus): string {
     ],
     ['sessions', sessionsText(status)],
     ...stillText(status),
+    ...waitsText(status.waiting),
     ['machine', machineText(status.history?.at(-1))],
     ...(status.failing ?? []).map(({ application, fault }): [string, string] => [
       'degraded',

@@ -185,6 +185,7 @@ const VIEWS: Readonly<Record<string, (s: string) => string>> = {
     connectorStatusText({
       ...{ role: 'connector', version: s, state: 'healthy', id: s, pid: 1, sessions: 1, tunnels: 1 },
       still: [{ application: s, sessions: 1, users: 1, stillS: [30, 31] }],
+      waiting: [{ application: s, sessions: 2, users: 1, stillS: [13, 20] }],
       ...{ sessionsBy: [{ segmentName: s, sessions: 1 }], identity: { note: s }, notes: [] },
       stages: [{ stage: 1, name: s, state: 'failed', fault: { code: s, hop: s, detail: s } }],
       edges: [

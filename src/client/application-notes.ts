@@ -11,27 +11,30 @@ import type { FaultMessage } from '../wire/control.ts'
 import { askAbout } from './ask-about.ts'
 import type { Destination } from './destination.ts'
 import type { CachedGrant } from './grants.ts'
+import type { Looks } from './looks.ts'
 import type { SilentApps } from './silent-app.ts'
 
 export interface Noted {
   readonly grants: Iterable<Pick<CachedGrant, 'granted' | 'to' | 'atMs'>>
   /** By the sessions of this device. */
   readonly silence?: Pick<SilentApps, 'notes'>
+  /** What control saw when it looked from this device. */
+  readonly looks?: Pick<Looks, 'notes'>
   readonly clock: Pick<Clock, 'nowMs'>
 }
 
 /** What was said with a grant is not said anew while it lasts: later than this it may be mended. */
 const SAID_MS = 120_000
 
-export function applicationNotes({ grants, silence, clock }: Noted): Fault[] {
+export function applicationNotes({ grants, silence, looks, clock }: Noted): Fault[] {
   const fromMs = clock.nowMs() - SAID_MS
   const told = [...grants].flatMap(({ granted, to, atMs }) =>
     atMs >= fromMs ? (granted.notes ?? []).map((note) => noteOf(note, to)) : [],
   )
-  const here = (silence?.notes ?? []).filter(
-    ({ seen }) => !told.some((other) => seen.host === other.seen.host && seen.port === other.seen.port),
-  )
-  return [...told, ...here]
+  const all = told
+  for (const one of [...(looks?.notes ?? []), ...(silence?.notes ?? [])])
+    if (!all.some(({ seen }) => seen.host === one.seen.host && seen.port === one.seen.port)) all.push(one)
+  return all
 }
 
 function noteOf({ code, hop, detail, seen }: FaultMessage, to: Destination): Fault {

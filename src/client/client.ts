@@ -16,6 +16,7 @@ import { Decisions } from './decisions.ts'
 import { type Entries, NO_ENTRIES, openEntries } from './entries.ts'
 import { GrantCache } from './grants.ts'
 import { LocalUsers } from './local-users.ts'
+import { Looks } from './looks.ts'
 import { metricsOf } from './metrics.ts'
 import { Opener } from './open-session.ts'
 import type { ClientOptions } from './options.ts'
@@ -39,6 +40,7 @@ export class Client {
   readonly opener: Opener
   /** Who on this machine may go through it. */
   readonly users: LocalUsers
+  readonly looks: Looks
   readonly #o: ClientOptions
   readonly #clock: Clock
   readonly #startedMs: number
@@ -68,7 +70,8 @@ export class Client {
     this.#grants = new GrantCache(clock)
     this.#decisions = new Decisions(log, clock, () => this.#uplink?.profile?.user)
     this.#reports = new SessionReports({ log })
-    this.#silence = watchSilence({ clock, log })
+    this.looks = new Looks({ control: async () => this.#running().control(), clock, log })
+    this.#silence = watchSilence({ clock, log, looks: this.looks })
     const onOpen = () => this.#tunnels.retire(({ facts }) => facts.wrapped)
     this.#rawPhase = new RawPhase({ log, clock, onOpen })
     this.#permits = new Permits({
@@ -232,7 +235,7 @@ export class Client {
     parts.defer(() => clearInterval(tending))
     const { opener } = this
     this.#entries = await openEntries(parts, {
-      ...{ options: this.#o, state, opener, users: this.users },
+      ...{ options: this.#o, state, opener, users: this.users, looks: this.looks },
       reload: () => uplink.reload(),
       covered: () => this.#patterns(),
       metrics: () => this.metrics(),
@@ -307,6 +310,7 @@ export class Client {
       connectorName: (id) => this.#grants.connectorName(id),
       rawPhase: this.#rawPhase,
       silence: this.#silence,
+      looks: this.looks,
       outages: this.#examination?.report(),
       stoodStill: this.#examination?.stoodStill,
     }

@@ -8,6 +8,7 @@
  *     {"op":"ended","session":"ses_…"}             {"ok":true} once that session has ended in good order
  *     {"op":"forward","protocol":"tcp",…}          {"ok":true,"address":"127.0.0.1:5432"}, until the command goes; meanwhile
  *                                                  a line {"fault":{…},"times":1} of what came to nothing, and why
+ *     {"op":"look","host":"db1","port":22}         {"ok":true,"well":true}, or with `notes`: what control sees from here
  *     {"op":"reload"}                              {"ok":true}
  *     anything that fails                          {"ok":false,"fault":{…}}
  *
@@ -37,6 +38,7 @@ export const controlCall = z.discriminatedUnion('op', [
   }),
   z.strictObject({ op: z.literal('input-over'), session: z.string().max(64) }),
   z.strictObject({ op: z.literal('ended'), session: z.string().max(64) }),
+  z.strictObject({ op: z.literal('look'), host, port }),
   z.strictObject({ op: z.literal('reload') }),
 ])
 export type ControlCall = z.infer<typeof controlCall>
@@ -46,6 +48,8 @@ export const controlAnswer = z.discriminatedUnion('ok', [
     ok: z.literal(true),
     session: z.string().optional(),
     address: z.string().optional(),
+    /** Of a look: every hop was looked at, and none failed. */
+    well: z.boolean().optional(),
     /** Of the application, where a connection alone does not show it. */
     notes: z.array(faultMessage).optional(),
   }),

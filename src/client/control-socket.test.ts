@@ -14,7 +14,10 @@ test('a forward whose command is gone before it is answered does not stay', asyn
   t.after(() => rm(dir, { recursive: true }))
   const file = path.join(dir, 'control.sock')
   await using proxy = await openProxy()
-  await using _ = await ControlSocket.open({ ...proxy, file, reload: async () => {} })
+  await using _ = await ControlSocket.open({
+    ...{ ...proxy, file, reload: async () => {} },
+    looks: { look: async () => ({ well: true }) },
+  })
   const count = (kind: string) => process.getActiveResourcesInfo().filter((name) => name === kind).length
   const before = { listeners: count('TCPServerWrap'), sockets: count('PipeWrap') }
   const command = net.connect(file)

@@ -14,6 +14,7 @@ import { ForwardTroubles } from './forward-trouble.ts'
 import { endWith } from './last-word.ts'
 import { ACCEPT, closeServer, ignoreError, listenFailed } from './listen.ts'
 import type { LocalUsers } from './local-users.ts'
+import type { Looks } from './looks.ts'
 import type { Opener } from './open-session.ts'
 import { faultOf, type Session, type SessionEvents } from './session.ts'
 
@@ -27,6 +28,7 @@ export interface ControlSocketOptions {
   readonly opener: Opener
   /** Who may go through the forwards of commands. */
   readonly users: LocalUsers
+  readonly looks: Pick<Looks, 'look'>
   /** Somebody signed in: read the profile again. */
   readonly reload: () => Promise<void>
 }
@@ -80,6 +82,7 @@ export class ControlSocket implements AsyncDisposable {
     this.#silent.delete(socket)
     if (call.op === 'connect') this.#connect(socket, call, startedUs)
     else if (call.op === 'forward') await this.#forward(socket, call)
+    else if (call.op === 'look') await this.#look(socket, call)
     else if (call.op === 'input-over') {
       this.#find(call.session).inputOver = true
       endWith(socket, writeLine({ ok: true, session: call.session }))
@@ -107,6 +110,14 @@ export class ControlSocket implements AsyncDisposable {
     })
     const session = opener.open(to, 'stdio', events, startedUs)
     socket.once('close', () => session.abandon())
+  }
+
+  /** Until the command has it, or goes. */
+  async #look(socket: net.Socket, { host, port }: ControlCall & { op: 'look' }): Promise<void> {
+    const gone = new AbortController()
+    socket.once('close', () => gone.abort())
+    const { well, fault } = await this.#o.looks.look(destination(host, port, 'tcp'), gone.signal)
+    endWith(socket, writeLine({ ok: true, well, notes: fault && [faultToMessage(fault)] }))
   }
 
   #find(session: string): Connect {

@@ -3,6 +3,7 @@ import { CONTROL_SOCKET } from './control-line.ts'
 import { ControlSocket } from './control-socket.ts'
 import { type Forward, openForward } from './forward-listener.ts'
 import { LocalProxy, type LocalProxyOptions } from './local-proxy.ts'
+import type { Looks } from './looks.ts'
 import type { ClientOptions } from './options.ts'
 
 /** The local proxy as a Unix socket, for programs that can use one. */
@@ -19,6 +20,7 @@ export const NO_ENTRIES: Entries = { proxy: undefined, forwards: [] }
 interface EntriesOf extends Omit<LocalProxyOptions, 'places' | 'log'> {
   readonly options: ClientOptions
   readonly state: StateDir
+  readonly looks: Pick<Looks, 'look'>
   readonly reload: () => Promise<void>
 }
 
@@ -29,7 +31,7 @@ interface EntriesOf extends Omit<LocalProxyOptions, 'places' | 'log'> {
  */
 export async function openEntries(
   parts: AsyncDisposableStack,
-  { options, state, reload, ...of }: EntriesOf,
+  { options, state, reload, looks, ...of }: EntriesOf,
 ): Promise<Entries> {
   const { listen, listenFile, sockets, log } = options
   parts.use(of.users)
@@ -38,6 +40,6 @@ export async function openEntries(
   const files = [sockets ? state.file(PROXY_SOCKET) : [], listenFile ?? []].flat()
   const places = [listen ?? [], files.map((file) => ({ file }))].flat()
   const proxy = places.length > 0 ? parts.use(await LocalProxy.open({ ...of, places, log })) : undefined
-  if (sockets) parts.use(await ControlSocket.open({ ...of, file: state.file(CONTROL_SOCKET), reload }))
+  if (sockets) parts.use(await ControlSocket.open({ ...of, file: state.file(CONTROL_SOCKET), reload, looks }))
   return { proxy, forwards }
 }

@@ -102,6 +102,10 @@ class Accepted implements SessionEvents {
     if (trouble !== undefined) for (const note of opener.notesOf(session)) trouble(note)
   }
 
+  waits(fault: Fault): void {
+    this.#owner.trouble?.(fault)
+  }
+
   failed(fault: Fault): void {
     this.gone()
     this.#owner.trouble?.(fault)

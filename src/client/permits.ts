@@ -19,7 +19,8 @@ export interface Asking {
           wantPipe: boolean
           have: string[]
         }
-      | { type: 'want-pipe'; id: string; connector: string; session: string },
+      | { type: 'want-pipe'; id: string; connector: string; session: string }
+      | { type: 'look'; id: string; host: string; port: number },
     timeoutMs: number,
   ): Promise<ControlMessage>
 }

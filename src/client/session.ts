@@ -22,6 +22,8 @@ export interface SessionEvents {
   ready?(session: Session): void
   /** The application is connected. */
   opened?(session: Session): void
+  /** It is open, and whoever asked has waited for the first byte for long. */
+  waits?(fault: Fault, session: Session): void
   /** There is no session, for this reason; nothing else is told. A socket that was attached has been reset. */
   failed(fault: Fault, session: Session): void
   /** A session that was opened is over. */

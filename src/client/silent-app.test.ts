@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import net from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
+import { openForward } from './forward-listener.ts'
 import { openProxy, serveRaw } from './local-proxy.fixture.ts'
 
 async function until(ready: () => boolean): Promise<void> {
@@ -105,4 +107,46 @@ test('of a tunnel that does not answer itself nothing is said about the applicat
   pass(5)
   for (let turn = 0; turn < 20; turn++) await immediate()
   assert.deepEqual(proxy.silence.notes, [])
+})
+
+test('while two requests hang the status says so, one of them in words; a forward says it to whoever runs it', async (t) => {
+  let answers = true
+  const { proxy, app, pass, ask } = await stage(t, () => answers)
+  const first = await ask()
+  await until(() => first.session.bytesIn > 0)
+  pass(1)
+  answers = false
+  const heard: string[] = []
+  const forward = await openForward(
+    { protocol: 'tcp', local: { host: '127.0.0.1', port: 0 }, host: 'app.example', port: app.port },
+    { ...proxy, trouble: ({ code, detail }) => heard.push(`${code} ${detail}`) },
+  )
+  t.after(() => forward[Symbol.asyncDispose]())
+  const program = net.connect(Number(forward.local.split(':')[1]), '127.0.0.1')
+  program.on('error', () => {}).write('GET / HTTP/1.1\r\n\r\n')
+  t.after(() => program.destroy())
+  const { live } = proxy.opener
+  await until(() => live.size === 2 && [...live].at(-1)!.bytesOut > 0)
+  const session = [...proxy.opener.live].at(-1)!
+  const turns = async (s: number) => {
+    for (let second = 0; second < s; second++) {
+      pass(1)
+      await session.tunnel!.mux.ping()
+      await immediate()
+    }
+  }
+  await turns(8)
+  assert.deepEqual([proxy.silence.waiting.length, heard], [0, []])
+  assert.match(proxy.opener.notesOf(session)[0]?.detail ?? '', /1 session asked it and no byte came back$/)
+  await turns(6)
+  assert.deepEqual([proxy.silence.waiting[0]?.sessions, proxy.silence.notes.length], [1, 0])
+  assert.equal(heard.length, 1)
+  assert.match(
+    heard[0]!,
+    /^APP_SILENT app\.example:\d+: silent since \S+: 1 session asked it and no byte came back$/,
+  )
+  await ask()
+  await turns(13)
+  assert.match(proxy.silence.notes[0]?.detail ?? '', /: 2 sessions asked it and no byte came back$/)
+  assert.equal(heard.length, 1)
 })

@@ -8,18 +8,33 @@ import { type Clock, rfc3339 } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { hostPort } from '../link/egress.ts'
-import { type SilenceOf, SilenceWatch } from '../link/silence-watch.ts'
-import type { Silence } from '../policy/silence.ts'
+import type { SilenceOf } from '../link/silence-told.ts'
+import { SilenceWatch } from '../link/silence-watch.ts'
+import { howWaited, type Silence } from '../policy/silence.ts'
 import { askAbout } from './ask-about.ts'
 import type { Destination } from './destination.ts'
+import type { Looks } from './looks.ts'
 import type { Session } from './session.ts'
 
 export type SilentApps = SilenceWatch<Destination, Session>
 
 /** By the sessions of this device. */
-export function watchSilence(o: { clock: Clock; log: Log; now?: () => number }): SilentApps {
+export function watchSilence({
+  looks,
+  ...o
+}: {
+  clock: Clock
+  log: Log
+  now?: () => number
+  looks?: Pick<Looks, 'waits'>
+}): SilentApps {
   const stands = ({ tunnel }: Session) => tunnel!.mux.ping()
-  return new SilenceWatch({ ...o, side: 'client', keyOf: ({ key }: Destination) => key, faultOf, stands })
+  const onWaits = (to: Destination, session: Session, fault: Fault) => {
+    session.start.events.waits?.(fault, session)
+    void looks?.waits(to)
+  }
+  const keyOf = ({ key }: Destination) => key
+  return new SilenceWatch({ ...o, side: 'client', keyOf, faultOf, stands, onWaits })
 }
 
 function faultOf(silence: Silence, { application, address, wallMs }: SilenceOf<Destination>): Fault {
@@ -37,7 +52,7 @@ function faultOf(silence: Silence, { application, address, wallMs }: SilenceOf<D
       ...{ is, sessions, since },
       saw: [
         ...(is === 'silent'
-          ? [`the last sent ${upBytes} B and gave up after ${Math.round(waitedMs / 1000)} s`]
+          ? [`the last sent ${upBytes} B and ${howWaited(silence)} ${Math.round(waitedMs / 1000)} s`]
           : []),
         last,
         // Else these sessions would have ended as those of a lost tunnel, or never have been opened.

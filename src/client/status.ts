@@ -7,6 +7,7 @@ import { faultToMessage } from '../link/fault-message.ts'
 import type { RawPhase } from '../link/raw-phase.ts'
 import type { OutageReport } from '../link/self-examination.ts'
 import type { SessionReports } from '../link/session-reports.ts'
+import type { StillSessions } from '../link/still-sessions.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { applicationNotes } from './application-notes.ts'
 import type { Decision, Decisions } from './decisions.ts'
@@ -14,6 +15,7 @@ import type { Forward } from './forward-listener.ts'
 import type { CachedGrant } from './grants.ts'
 import type { LocalProxy } from './local-proxy.ts'
 import type { LocalUsers, LocalUsersStatus } from './local-users.ts'
+import type { Looks } from './looks.ts'
 import type { Opener } from './open-session.ts'
 import type { SilentApps } from './silent-app.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -38,6 +40,8 @@ export interface ClientStatus {
   readonly outages?: OutageReport
   /** Every edge that control has named: how far it is, which is in use. */
   readonly edges: readonly EdgeReport[]
+  /** Where sessions have waited for their first byte for long. */
+  readonly waiting?: readonly StillSessions[]
   /** What works all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR, APP_SILENT. */
   readonly notes: readonly FaultMessage[]
   /** Where the local proxy listens, HOST:PORT. */
@@ -104,7 +108,8 @@ export interface ClientParts {
   readonly connectorName: (id: string) => string | undefined
   readonly rawPhase: RawPhase
   readonly outages?: OutageReport
-  readonly silence: Pick<SilentApps, 'notes'>
+  readonly silence: Pick<SilentApps, 'notes' | 'waiting'>
+  readonly looks: Pick<Looks, 'notes'>
   readonly stoodStill?: Fault
 }
 
@@ -143,6 +148,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
     ]
       .filter((note) => note !== undefined)
       .map(faultToMessage),
+    waiting: parts.silence.waiting,
     proxy: parts.proxy?.address,
     proxySockets: parts.proxy?.files ?? [],
     localUsers: parts.users.status,

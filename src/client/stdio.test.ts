@@ -47,6 +47,7 @@ async function running(t: TestContext, notes: readonly Fault[] = []) {
     file,
     opener: opener as unknown as Opener,
     users: new LocalUsers(),
+    looks: { look: async () => ({ well: true }) },
     reload: async () => {},
   })
   t.after(async () => {

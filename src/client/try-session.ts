@@ -9,7 +9,8 @@ import { asFault, type Fault } from '../base/faults.ts'
 import { faultFromMessage } from '../link/fault-message.ts'
 import { type FirstWord, firstWord } from '../probe/first-word.ts'
 import { callDaemon, openDaemon } from './control-call.ts'
-import { destination } from './destination.ts'
+import { type Destination, destination } from './destination.ts'
+import type { Looked } from './looks.ts'
 import type { ClientOptions } from './options.ts'
 import { withOwnClient } from './own-client.ts'
 
@@ -23,7 +24,12 @@ export interface TriedSession {
   readonly said?: FirstWord
   /** What is known of the application, where a connection alone does not show it. */
   readonly notes?: readonly Fault[]
+  /** What control saw, which looked from this device; absent where it could not be asked. */
+  readonly looked?: Looked
 }
+
+/** Of the ten seconds of an examination: what is known without it must not be late. */
+const LOOK_MS = 7000
 
 /** Never rejects, but with the reason of `signal`. */
 export async function trySession(o: {
@@ -48,15 +54,15 @@ export async function trySession(o: {
       try {
         const { answer, socket } = daemon
         if (!answer.ok) return { by, tookMs, fault: faultFromMessage(answer.fault) }
-        const said = await firstWord(socket)
+        const [said, looked] = await Promise.all([firstWord(socket), lookOf(to, o)])
         const end = said.is === 'closed' ? await endOf(answer.session!, o) : undefined
-        return { by, tookMs, said, fault: end, notes: answer.notes?.map(faultFromMessage) }
+        return { by, tookMs, said, fault: end, notes: answer.notes?.map(faultFromMessage), looked }
       } finally {
         daemon.socket.destroy()
       }
     }
     by = 'doctor'
-    return await withOwnClient(o.client, o.signal, async ({ opener }) => {
+    return await withOwnClient(o.client, o.signal, async ({ opener, looks }) => {
       const [ours, theirs] = duplexPair()
       ours.on('error', () => {}) // the session says why
       const opened = Promise.withResolvers<void>()
@@ -76,7 +82,12 @@ export async function trySession(o: {
       try {
         await unlessAborted(opened.promise, o.signal)
         const tookMs = took()
-        return { by, tookMs, said: await firstWord(ours), notes: opener.notesOf(session) }
+        const limit = AbortSignal.any([o.signal, AbortSignal.timeout(LOOK_MS)])
+        const [said, looked] = await Promise.all([
+          firstWord(ours),
+          looks.look(to, limit).catch(() => undefined),
+        ])
+        return { by, tookMs, said, notes: opener.notesOf(session), looked }
       } finally {
         session.abandon()
         ours.destroy()
@@ -86,6 +97,18 @@ export async function trySession(o: {
     o.signal.throwIfAborted()
     return { by, tookMs: took(), fault: asFault(error) }
   }
+}
+
+/** By the running client; one that is older knows no looks. */
+async function lookOf(
+  { host, port }: Destination,
+  { client, signal }: { client: ClientOptions; signal: AbortSignal },
+): Promise<Looked | undefined> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)])
+  const answer = await callDaemon(client.stateDir, { op: 'look', host, port }, limit).catch(() => undefined)
+  if (answer?.ok !== true) return undefined
+  const [fault] = answer.notes ?? []
+  return { well: answer.well ?? false, fault: fault && faultFromMessage(fault) }
 }
 
 /** A Unix socket ends in one way only: how the session did is asked for. */

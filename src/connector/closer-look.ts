@@ -73,7 +73,7 @@ export class CloserLooks implements Disposable {
     this.#due(entry, why, entry.fault === undefined ? PAUSE_MS[why] : PAUSE_MS.impaired)
   }
 
-  /** It takes connections and answers nobody: large packets that are lost on the way would explain it. */
+  /** It takes connections and answers nobody, or somebody waits: large packets that are lost on the way would explain it. */
   silent(application: Application): void {
     const entry = this.#entries.get(keyOf(application))
     if (entry !== undefined) this.#due(entry, 'session', PAUSE_MS.silent)

@@ -208,6 +208,7 @@ export class Connector {
       history: this.#services.vitals.history,
       sessionsBy: this.#services.active.bySegment(),
       still: this.#services.silence.still,
+      waiting: this.#services.silence.waiting,
       notes: this.#notes(),
     })
   }

@@ -65,6 +65,7 @@ export class Services implements StreamServices, AsyncDisposable {
       reach: this.reach,
       lossy: (address, port) => lookAtLossy({ address, port }, AbortSignal.timeout(ASK_KERNEL_MS)),
       onSilent: (application) => this.looks.silent(application),
+      onWaits: (application) => this.looks.silent(application),
     })
     this.looks = new CloserLooks({ log, reach: this.reach, silence: this.silence, look, clock: this.clock })
     this.probes = new Probes(this)

@@ -1,7 +1,8 @@
 import { rfc3339 } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
-import { type SilenceOf as Of, SilenceWatch, type SilenceWatchOptions } from '../link/silence-watch.ts'
-import type { Silence } from '../policy/silence.ts'
+import type { SilenceOf as Of } from '../link/silence-told.ts'
+import { SilenceWatch, type SilenceWatchOptions } from '../link/silence-watch.ts'
+import { howWaited, type Silence } from '../policy/silence.ts'
 import { endpoint } from './dialer.ts'
 import { type Application, keyOf, type Reach } from './reach.ts'
 
@@ -11,7 +12,7 @@ type SilenceOf = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
 export function watchSilence({
   reach,
   ...o
-}: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'lossy' | 'now' | 'onSilent'> & {
+}: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'lossy' | 'now' | 'onSilent' | 'onWaits'> & {
   readonly reach: Pick<Reach, 'silent'>
 }): SilenceWatch<Application> {
   const onChange = reach.silent.bind(reach)
@@ -57,11 +58,12 @@ function unansweredFault(silence: Silence, of: SilenceOf): Fault {
   )
 }
 
-function sawText({ is, upBytes, waitedMs, answeredMs, saw }: Silence, of: SilenceOf): string[] {
+function sawText({ is, answeredMs, saw, ...silence }: Silence, of: SilenceOf): string[] {
   const last =
     answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(of.wallMs(answeredMs))}`
-  const how = of.application.protocol === 'udp' ? 'had no answer for' : 'gave up after'
-  if (is === 'silent') return [`the last sent ${upBytes} B and ${how} ${seconds(waitedMs)}`, last]
+  const how = of.application.protocol === 'udp' ? 'had no answer for' : howWaited(silence)
+  if (is === 'silent')
+    return [`the last sent ${silence.upBytes} B and ${how} ${seconds(silence.waitedMs)}`, last]
   return [...saw, last]
 }
 

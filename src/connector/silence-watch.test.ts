@@ -5,17 +5,14 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { newId } from '../base/ids.ts'
 import type { Lossy } from '../probe/stalls.ts'
-import type { AgentMessage } from '../wire/control.ts'
-import { openTunnel } from './tunnel.fixture.ts'
-
-const USERS = { ada: newId('usr'), bob: newId('usr'), eve: newId('usr') } as const
-type User = keyof typeof USERS
+import { openStage, USERS, type User, until } from './silence.fixture.ts'
 
 /** An application, a connector whose clock stands still, and users who come one after the other. */
 async function stage(
   t: TestContext,
   serve: (socket: net.Socket) => void,
   isLost = (): Lossy['is'] | false => false,
+  sentAgoMs = (): number | undefined => undefined,
 ) {
   const sockets: net.Socket[] = []
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
@@ -24,17 +21,16 @@ async function stage(
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  let nowMs = 1_000_000
   let asked = 0
   const segment = newId('seg')
-  const tunnel = await openTunnel({
-    lookup: async () => [{ address: '127.0.0.1' }],
-    now: () => nowMs,
+  const { tunnel, pass, words } = await openStage({
     lossy: async () => {
       asked++
       const is = isLost()
       const saw = 'backoff:3 unacked:1'
-      return is ? sockets.map(({ remotePort }) => ({ is, nearPort: remotePort!, saw })) : []
+      return is
+        ? sockets.map(({ remotePort }) => ({ is, nearPort: remotePort!, sentAgoMs: sentAgoMs(), saw }))
+        : []
     },
   })
   t.after(async () => {
@@ -43,16 +39,7 @@ async function stage(
     server.close()
   })
   const { port } = server.address() as net.AddressInfo
-  const { silence, told } = tunnel
-  const pass = (s: number) => {
-    for (let second = 0; second < s; second++) {
-      nowMs += 1000
-      silence.look()
-    }
-  }
-  const until = async (ready: () => boolean) => {
-    while (!ready()) await immediate()
-  }
+  const { silence } = tunnel
   const open = async (user: User) => {
     const jws = await tunnel.grant({ user: USERS[user], segment })
     const { stream, session, opened, closed } = tunnel.open(jws, { port })
@@ -91,14 +78,12 @@ async function stage(
     pass(1)
     return opened
   }
-  const words = () =>
-    told.flatMap((message: AgentMessage) => (message.type === 'reach' ? [message.fault?.code ?? 'well'] : []))
-  return { asked: () => asked, sockets, tunnel, pass, open, ask, until, words, silence }
+  return { asked: () => asked, sockets, tunnel, pass, open, ask, words, silence }
 }
 
 test('users who ask, wait and give up are a silence, told at once; the first answer ends it', async (t) => {
   let answers = false
-  const { tunnel, pass, ask, until, words, silence } = await stage(t, (socket) => {
+  const { tunnel, pass, ask, words, silence } = await stage(t, (socket) => {
     socket.on('end', () => socket.end())
     socket.on('data', () => answers && socket.write('HTTP/1.1 204 No Content\r\n\r\n'))
   })
@@ -135,7 +120,7 @@ test('an application that is stopped takes no end either: whoever ended its side
 })
 
 test('a silence whose reason is known is told as that reason only, and is counted anew once that has gone', async (t) => {
-  const { tunnel, pass, ask, until, words, silence } = await stage(t, () => {})
+  const { tunnel, pass, ask, words, silence } = await stage(t, () => {})
   const inVain = async () => {
     for (const user of ['ada', 'bob', 'eve'] as const) {
       const { end } = await ask(user)
@@ -175,7 +160,7 @@ test('an application that is only written to, and one that greets, are well', as
   const greeting = await stage(t, (socket) => void socket.write('220 mail\r\n'))
   for (const user of ['ada', 'bob', 'eve'] as const) {
     const { end, stream } = await greeting.open(user)
-    await greeting.until(() => stream.bytesIn > 0)
+    await until(() => stream.bytesIn > 0)
     greeting.pass(60)
     await end()
     greeting.pass(8)
@@ -185,7 +170,7 @@ test('an application that is only written to, and one that greets, are well', as
 
 test('what the kernel says is not acknowledged is lost on the way; an answer after such a pause ends it', async (t) => {
   let isOn = true
-  const { pass, ask, until, silence } = await stage(
+  const { pass, ask, silence } = await stage(
     t,
     (socket) => socket.on('data', () => isOn && socket.write('HTTP/1.1 204 No Content\r\n\r\n')),
     () => !isOn && 'unacknowledged',
@@ -217,7 +202,7 @@ test('what the kernel says is not acknowledged is lost on the way; an answer aft
 
 test('downloads that stand in the middle are told where the kernel knows of a gap, and of idle ones it is asked once', async (t) => {
   let isOn = false
-  const { asked, pass, ask, until, silence, sockets } = await stage(
+  const { asked, pass, ask, silence, sockets } = await stage(
     t,
     (socket) => socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n')),
     () => isOn && 'gap',
@@ -246,4 +231,85 @@ test('downloads that stand in the middle are told where the kernel knows of a ga
   await until(() => last.stream.bytesIn === before + 20_000)
   pass(1)
   assert.deepEqual(silence.notes, [])
+})
+
+test('two whose requests hang are told while they wait, one of them as words; a slow answer ends it, and is remembered', async (t) => {
+  let answers = true
+  const { tunnel, sockets, pass, ask, words, silence } = await stage(t, (socket) =>
+    socket.on('data', () => answers && socket.write('HTTP/1.1 204 No Content\r\n\r\n')),
+  )
+  await ask('ada', true)
+  answers = false
+  const first = await ask('ada')
+  pass(11)
+  assert.equal(silence.waiting.length, 0, 'nobody has waited for long')
+  pass(1)
+  const [one = assert.fail('nobody waits')] = silence.waiting
+  assert.deepEqual([one.sessions, one.stillS, silence.notes.length], [1, [12, 12], 0])
+  const second = await ask('ada')
+  pass(11)
+  assert.equal(silence.notes.length, 0)
+  pass(1)
+  assert.match(silence.notes[0]?.detail ?? '', /: 2 sessions of 1 user asked it and no byte came back$/)
+  assert.deepEqual((silence.notes[0]!.seen.saw as string[])[0], 'the last sent 18 B and waits, for 12 s')
+  await until(() => words().at(-1) === 'APP_SILENT')
+  const { host, port, segment } = tunnel.told.findLast((message) => message.type === 'reach')!
+  assert.equal(silence.soFar({ host, port, segment })?.code, 'APP_SILENT')
+  sockets.at(-1)!.write('HTTP/1.1 200 OK\r\n\r\n')
+  await until(() => second.stream.bytesIn > 0)
+  assert.equal(silence.notes.length, 0, 'at once, for whoever asks')
+  await until(() => words().at(-1) === 'well')
+  await first.end()
+  for (const user of ['ada', 'bob'] as const) await ask(user)
+  pass(46)
+  assert.equal(silence.notes.length, 0, 'one waited for 25 s here, and another was answered')
+  pass(8)
+  assert.equal(silence.notes.length, 1)
+})
+
+test('what hangs where answers are no rule is one way; what waits while others are answered is a poll', async (t) => {
+  const lines = await stage(t, (socket) => socket.resume())
+  for (const user of ['ada', 'bob', 'eve'] as const) await lines.ask(user)
+  lines.pass(300)
+  assert.deepEqual([lines.silence.notes, lines.silence.waiting], [[], []])
+  let polls = true
+  const polled = await stage(t, (socket) =>
+    socket.on('data', () => polls || socket.write('HTTP/1.1 204 No Content\r\n\r\n')),
+  )
+  for (const user of ['ada', 'bob'] as const) await polled.ask(user)
+  for (let times = 0; times < 4; times++) {
+    polled.pass(10)
+    polls = false
+    await polled.ask('eve', true)
+    polls = true
+  }
+  assert.deepEqual(polled.silence.notes, [])
+  for (const user of ['ada', 'bob'] as const) await polled.ask(user)
+  polled.pass(60)
+  assert.deepEqual([polled.silence.notes, polled.silence.waiting], [[], []])
+})
+
+test('after the cure nothing old is told: what was last sent before an answer came is late', async (t) => {
+  let isOn = false
+  let sentAgoMs = 100
+  const { pass, ask, silence, sockets } = await stage(
+    t,
+    (socket) => socket.on('data', () => isOn && socket.write('HTTP/1.1 204 No Content\r\n\r\n')),
+    () => 'unacknowledged',
+    () => sentAgoMs,
+  )
+  for (const user of ['ada', 'bob', 'eve'] as const) await ask(user)
+  pass(4)
+  await until(() => silence.notes.length > 0)
+  isOn = true
+  await ask('ada', true)
+  assert.deepEqual(silence.notes, [])
+  for (sentAgoMs = 2000; sentAgoMs < 12_000; sentAgoMs += 1000) {
+    pass(1)
+    await immediate()
+    assert.deepEqual(silence.notes, [], `${sockets.length} old sockets wait for their next try`)
+  }
+  sentAgoMs = 500
+  pass(61)
+  await until(() => silence.notes.length > 0)
 })

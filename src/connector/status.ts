@@ -49,6 +49,8 @@ interface Counts {
   }[]
   /** Where sessions stand still: something had come, and then nothing. Idle ones do, and those that stopped in the middle. */
   readonly still?: readonly StillSessions[]
+  /** Where sessions have waited for their first byte for long. */
+  readonly waiting?: readonly StillSessions[]
   /** What serves all the same and somebody should know: RAW_PHASE_BLOCKED, EDGE_FAR, CONNECTOR_OVERLOADED, FLAPPING… */
   readonly notes: readonly FaultMessage[]
 }

@@ -2,12 +2,8 @@ import assert from 'node:assert/strict'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { setImmediate as immediate } from 'node:timers/promises'
 import { newId } from '../base/ids.ts'
-import { openTunnel } from './tunnel.fixture.ts'
-
-const USERS = { ada: newId('usr'), bob: newId('usr') } as const
-type User = keyof typeof USERS
+import { openStage, USERS, type User, until } from './silence.fixture.ts'
 
 /** An application that takes datagrams, and a connector whose clock stands still. */
 async function stage(t: TestContext, answers: (text: string) => boolean) {
@@ -19,23 +15,13 @@ async function stage(t: TestContext, answers: (text: string) => boolean) {
   })
   app.bind(0, '127.0.0.1')
   await once(app, 'listening')
-  let nowMs = 1_000_000
   const segment = newId('seg')
-  const tunnel = await openTunnel({ lookup: async () => [{ address: '127.0.0.1' }], now: () => nowMs })
+  const { tunnel, pass, words } = await openStage()
   t.after(async () => {
     await tunnel[Symbol.asyncDispose]()
     await new Promise<void>((resolve) => app.close(() => resolve()))
   })
-  const { silence, told } = tunnel
-  const pass = (s: number) => {
-    for (let second = 0; second < s; second++) {
-      nowMs += 1000
-      silence.look()
-    }
-  }
-  const until = async (ready: () => boolean) => {
-    while (!ready()) await immediate()
-  }
+  const { silence } = tunnel
   /** One flow, from its first datagram to where the application has it, and the answer has come where there is one. */
   const ask = async (user: User, text = 'question') => {
     const jws = await tunnel.grant({ user: USERS[user], segment })
@@ -50,9 +36,7 @@ async function stage(t: TestContext, answers: (text: string) => boolean) {
     pass(1)
     return stream
   }
-  const words = () =>
-    told.flatMap((message) => (message.type === 'reach' ? [message.fault?.code ?? 'well'] : []))
-  return { pass, until, ask, silence, words, app, heard: () => heard }
+  return { pass, ask, silence, words, app, heard: () => heard }
 }
 
 const three = async (ask: (user: User) => Promise<unknown>, pass: (s: number) => void) => {
@@ -64,7 +48,7 @@ const three = async (ask: (user: User) => Promise<unknown>, pass: (s: number) =>
 
 test('datagrams that were answered and are no more are a silence, told at once; the first answer ends it', async (t) => {
   let isWell = true
-  const { app, ask, pass, until, silence, words } = await stage(t, () => isWell)
+  const { app, ask, pass, silence, words } = await stage(t, () => isWell)
   await three(ask, pass)
   isWell = false
   await three(ask, pass)
@@ -118,7 +102,7 @@ test('reports that need no answer, beside questions that get one, are no silence
 })
 
 test('a flow that was answered may end with what needs no answer', async (t) => {
-  const { ask, pass, silence, until, heard } = await stage(t, (text) => text === 'question')
+  const { ask, pass, silence, heard } = await stage(t, (text) => text === 'question')
   const streams = [await ask('ada'), await ask('bob'), await ask('ada'), await ask('bob')]
   for (const stream of streams) stream.sendDatagram(Buffer.from('bye'))
   await until(() => heard() === 8)

@@ -85,3 +85,18 @@ test('an application that a session reaches and that is known not to be as it sh
   const both = judged({ said: { is: 'bytes', bytes: Buffer.from('SSH-2.0') }, notes: [silent, narrow] })
   assert.equal(both.roots[0]?.verdict.fault, 'PATH_MTU')
 })
+
+test('what control saw from this device is the verdict where a session shows nothing, and what it saw well is said', () => {
+  const narrow = faultOf('PATH_MTU', 'wiki.internal:8080: Large packets are lost on the way.', {
+    hop: 'application',
+    seen: { saw: ['1280 bytes pass, 1360 are lost in silence'] },
+  })
+  const [root] = judged({ said: { is: 'silent' }, looked: { well: false, fault: narrow } }).roots
+  assert.deepEqual([root?.hop, root?.verdict.fault], ['application', 'PATH_MTU'])
+  assert.ok(root!.verdict.seen.includes('1280 bytes pass, 1360 are lost in silence'))
+  const told = judged({ said: { is: 'silent' }, notes: [narrow], looked: { well: false, fault: narrow } })
+  assert.ok(!told.roots[0]!.verdict.seen.some((line) => line.startsWith('and ')), 'once')
+  const well = judged({ said: { is: 'silent' }, looked: { well: true } })
+  const verdict = well.judgements.find(({ check }) => check === 'app-session')!.verdict
+  assert.match(JSON.stringify(verdict), /; large packets pass, all the way"/)
+})

@@ -256,6 +256,8 @@ export interface SessionFacts {
   readonly said?: FirstWord
   /** What connectors, or earlier sessions of this device, know of it that a connection alone does not show. */
   readonly notes?: readonly Fault[]
+  /** What control saw, which looked from this device, with a large transfer and by the connector; absent if it did not. */
+  readonly looked?: { readonly well: boolean; readonly fault?: Fault }
 }
 
 /** The edges that this machine has been told of, measured just now. */

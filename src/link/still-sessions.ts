@@ -1,11 +1,15 @@
 import type { Exchange } from '../policy/exchange.ts'
+import type { Waiting } from '../policy/long-waits.ts'
 import { hostPort } from './egress.ts'
 
 /** Shorter pauses are those of whoever reads a page. */
 const STILL_MS = 30_000
 const MAX_STILL = 5
 
-/** Sessions of one application in which something had come, and then nothing: idle, or in the middle; nobody here knows. */
+/**
+ * Sessions of one application in which nothing moves: something had come, and then nothing, which is idle or stands in the
+ * middle, and nobody here knows; or they wait for their first byte.
+ */
 export interface StillSessions {
   readonly application: string
   readonly sessions: number
@@ -14,31 +18,56 @@ export interface StillSessions {
   readonly stillS: readonly [number, number]
 }
 
+interface Where {
+  readonly application: { readonly host: string; readonly port: number }
+}
+
 interface Watched {
   readonly session: { readonly user: string }
   readonly exchange: Pick<Exchange, 'isQuiet' | 'movedMs'>
 }
 
-interface Entry {
-  readonly application: { readonly host: string; readonly port: number }
-  readonly sessions: Iterable<Watched>
-}
-
 /** Where most sessions stand still, first. */
-export function stillSessions(entries: Iterable<Entry>, nowMs: number): StillSessions[] {
-  return [...entries]
-    .flatMap((entry) => stillOf(entry, nowMs) ?? [])
-    .sort((a, b) => b.sessions - a.sessions)
-    .slice(0, MAX_STILL)
+export function stillSessions(
+  entries: Iterable<Where & { readonly sessions: Iterable<Watched> }>,
+  nowMs: number,
+): StillSessions[] {
+  return mostFirst(
+    [...entries].flatMap(({ application, sessions }) => {
+      const quiet = [...sessions].filter(
+        ({ exchange }) => exchange.isQuiet && nowMs - exchange.movedMs >= STILL_MS,
+      )
+      const since = quiet.map(({ session: { user }, exchange: { movedMs } }) => ({ user, sinceMs: movedMs }))
+      return stillOf(application, since, nowMs)
+    }),
+  )
 }
 
-function stillOf({ application, sessions }: Entry, nowMs: number): StillSessions | undefined {
-  const quiet = [...sessions].filter(
-    ({ exchange }) => exchange.isQuiet && nowMs - exchange.movedMs >= STILL_MS,
+/** Where most wait for their first byte, first. */
+export function waitingSessions(
+  entries: readonly (Where & { readonly waiting: readonly Waiting[] })[],
+  nowMs: number,
+): StillSessions[] {
+  return mostFirst(
+    entries.flatMap(({ application, waiting }) => {
+      const since = waiting.map(({ user, askedMs }) => ({ user, sinceMs: askedMs }))
+      return stillOf(application, since, nowMs)
+    }),
   )
-  if (quiet.length === 0) return undefined
-  const stillS = quiet.map(({ exchange }) => Math.floor((nowMs - exchange.movedMs) / 1000))
+}
+
+function mostFirst(all: StillSessions[]): StillSessions[] {
+  return all.sort((a, b) => b.sessions - a.sessions).slice(0, MAX_STILL)
+}
+
+function stillOf(
+  application: Where['application'],
+  sessions: readonly { readonly user: string; readonly sinceMs: number }[],
+  nowMs: number,
+): StillSessions[] {
+  if (sessions.length === 0) return []
+  const stillS = sessions.map(({ sinceMs }) => Math.floor((nowMs - sinceMs) / 1000))
   const [least, most] = [stillS.reduce((a, b) => Math.min(a, b)), stillS.reduce((a, b) => Math.max(a, b))]
-  const users = new Set(quiet.map(({ session }) => session.user)).size
-  return { application: hostPort(application), sessions: quiet.length, users, stillS: [least, most] }
+  const users = new Set(sessions.map(({ user }) => user)).size
+  return [{ application: hostPort(application), sessions: sessions.length, users, stillS: [least, most] }]
 }

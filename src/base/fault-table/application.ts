@@ -108,11 +108,11 @@ export const APPLICATION_FAULTS = {
     hop: 'application',
     scenario: 14,
     retry: true,
-    title: 'The application takes connections and answers nobody',
+    title: 'The application answers nobody who asks it',
     evidence:
       'sessions that asked in vain, and of how many users; since when; bytes sent, time waited; last answer; what the kernel says of what was sent',
     cause:
-      'The application hangs, or waits for something itself; or something on the way takes connections and drops what is sent in them.',
+      'The application hangs, or waits for something itself; or what is sent to it, or its answer, is lost on the way.',
     fix: 'Look at the log of the application and restart it. Where what is sent is not acknowledged, look at what stands between it and the connector.',
     verify: 'once somebody was answered, backstitch describe segment shows healthy',
     dependsOn: ['PATH_MTU'],

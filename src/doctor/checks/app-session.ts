@@ -32,7 +32,7 @@ export const appSession: Check = check({
     if (fault !== undefined) return refused(session, fault, identity?.user, facts)
     if (said?.is === 'closed') return hungUp(session, facts)
     // Whoever greets is not silent.
-    const known = session.notes?.filter(({ code }) => said?.is !== 'bytes' || code !== 'APP_SILENT') ?? []
+    const known = knownOf(session)
     if (known.length > 0) return impaired(session, known, identity?.user, facts)
     const then = said?.is === 'bytes' ? 'it greets' : 'it keeps the connection and waits for a request'
     return pass(
@@ -41,8 +41,15 @@ export const appSession: Check = check({
   },
 })
 
-/** Where large transfers stand still, the reason lies beyond the connector. */
-function unseen({ target }: SessionFacts, user: string | undefined): string {
+function knownOf({ notes = [], looked, said }: SessionFacts): readonly Fault[] {
+  const seen = looked?.fault
+  const more = seen === undefined || notes.some(({ code }) => code === seen.code) ? [] : [seen]
+  return [...notes, ...more].filter(({ code }) => said?.is !== 'bytes' || code !== 'APP_SILENT')
+}
+
+/** Where large transfers stand still, the reason may lie beyond the connector. */
+function unseen({ target, looked }: SessionFacts, user: string | undefined): string {
+  if (looked?.well) return '; large packets pass, all the way'
   const admin = askAdmin({ code: 'PATH_MTU', hop: 'application', seen: {} }, { user, to: hostPort(target) })
   return admin === undefined ? '' : `; large packets to it are not seen from here: an admin asks ${admin}`
 }
