@@ -39,9 +39,10 @@ export function selfExamineEdge(flags: HostFlags): Examine {
   }
 }
 
-function asker(stateDir: string, fault: Parameters<Examine>[0]): DaemonFacts {
+function asker(stateDir: string, { enrolling, ...fault }: Parameters<Examine>[0]): DaemonFacts {
   const socket = path.join(stateDir, 'status.sock')
-  return { socket, answers: true, pid: process.pid, state: 'trying to connect', fault }
+  const state = enrolling ? 'enrolling' : 'trying to connect'
+  return { socket, answers: true, pid: process.pid, state, fault }
 }
 
 async function verdictOf(report: Report): Promise<SelfVerdict> {

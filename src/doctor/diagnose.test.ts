@@ -72,6 +72,8 @@ const SINGLE: Record<Illness, string> = {
   appSilent: 'application APP_SILENT',
   lookupsBusy: 'connector LOOKUPS_BUSY',
   down: 'connector DAEMON_DOWN',
+  downAndDeleted: 'control IDENTITY_REVOKED',
+  downAndKeyRefused: 'control KEY_EXHAUSTED',
 }
 
 function rootsOf(change: Change): string[] {

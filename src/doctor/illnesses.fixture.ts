@@ -582,5 +582,30 @@ export const ILL = {
     },
   },
   down: { known: { daemon: { socket: '/x/status.sock', answers: false } } },
+  downAndDeleted: {
+    known: {
+      daemon: {
+        ...{
+          socket: '/x/status.sock',
+          answers: false,
+          lastOutage: 'control IDENTITY_REVOKED since yesterday',
+        },
+        lastFault: { code: 'IDENTITY_REVOKED', detail: 'connector a (con_1) was deleted at noon by ada' },
+      },
+    },
+  },
+  downAndKeyRefused: {
+    known: {
+      identity: { stored: false, drifted: [] },
+      key: { file: '/x/key', changedMs: NOW_MS - 2 * HOUR_MS },
+      daemon: {
+        ...{ socket: '/x/status.sock', answers: false, lastOutage: 'control KEY_EXHAUSTED since yesterday' },
+        lastFault: {
+          ...{ code: 'KEY_EXHAUSTED', detail: 'key k (key_1): 1 of 1 uses taken' },
+          writtenMs: NOW_MS - HOUR_MS,
+        },
+      },
+    },
+  },
 } as const satisfies Record<string, Change>
 export type Illness = keyof typeof ILL

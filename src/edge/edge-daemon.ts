@@ -52,6 +52,8 @@ export class EdgeDaemon {
   readonly #clock = new ServerClock()
   #skewMs: number | undefined
   #renewing = false
+  /** For the first time, or anew. */
+  #enrolling = false
   #drained: Promise<void> | undefined
 
   constructor(options: EdgeDaemonOptions) {
@@ -215,12 +217,14 @@ export class EdgeDaemon {
     const { keyFile, home, log } = this.#o
     const onFailed = (fault: Fault) => {
       this.#fault = fault
-      this.#examination?.failed(fault)
+      this.#examination?.failed(fault, true)
     }
+    this.#enrolling = true
     return enrolUntilDone(state, { keyFile, home, ended, egress, log, signal, onFailed })
   }
 
   #adopt(identity: EdgeIdentity): void {
+    this.#enrolling = false
     this.#identity = identity
     this.#credentials = credentialsOf(identity)
     this.#fault = undefined
@@ -288,6 +292,7 @@ export class EdgeDaemon {
       options: this.#o,
       startedMs: this.#startedMs,
       identity: this.#identity,
+      enrolling: this.#enrolling,
       link: this.#link?.state,
       edge: this.#edge,
       egress: this.#egress,

@@ -38,6 +38,7 @@ export interface EdgeParts {
   readonly options: Pick<EdgeDaemonOptions, 'home' | 'listen'>
   readonly startedMs: number
   readonly identity: EdgeIdentity | undefined
+  readonly enrolling: boolean
   readonly link: LinkState | undefined
   readonly edge: Edge | undefined
   readonly egress: Egress | undefined
@@ -56,12 +57,12 @@ export function describeEdge(parts: EdgeParts): EdgeDaemonStatus {
     role: 'edge',
     version: VERSION,
     pid: process.pid,
-    state: identity === undefined ? 'enrolling' : stats?.draining ? 'draining' : reach,
+    state: identity === undefined || parts.enrolling ? 'enrolling' : stats?.draining ? 'draining' : reach,
     startedAt: rfc3339(parts.startedMs),
     id: identity?.id,
     tenant: identity?.tenant,
     certificate: identity && { notAfter: rfc3339(identity.notAfterMs), generation: identity.generation },
-    listen: edge && { host: options.listen.host, port: edge.port },
+    listen: edge && !parts.enrolling ? { host: options.listen.host, port: edge.port } : undefined,
     edge: home && { ...home, rttUs: link?.is === 'up' ? link.channel.rttUs : undefined },
     egress: home && egress && explainEgress(egress, home).trimEnd(),
     clockSkewMs: parts.skewMs,

@@ -16,7 +16,7 @@ import { type Outage, Outages, type SelfVerdict } from './outages.ts'
 
 /** The doctor, as a daemon knows it: given from outside, because nothing of a daemon depends on it. */
 export type Examine = (
-  asking: Pick<Fault, 'code' | 'hop' | 'detail' | 'seen'>,
+  asking: Pick<Fault, 'code' | 'hop' | 'detail' | 'seen'> & { readonly enrolling?: boolean },
   signal: AbortSignal,
 ) => Promise<SelfVerdict>
 
@@ -112,13 +112,13 @@ export class SelfExamination implements AsyncDisposable {
     return true
   }
 
-  /** An attempt to get up failed. */
-  failed(fault: Fault): void {
+  /** An attempt to get up failed. @param enrolling It was one to get an identity: until then nothing of it is up. */
+  failed(fault: Fault, enrolling = false): void {
     this.#attempts++
     if (fault.code === 'STOOD_STILL') this.#still = { fault, atMs: this.#monotonicMs() }
     this.#outages.failed(fault)
     if (this.#attempts >= EXAMINED_AT_ATTEMPT && this.#running === undefined && this.#isDue(fault)) {
-      this.#running = this.#ask(fault).finally(() => {
+      this.#running = this.#ask(fault, enrolling).finally(() => {
         this.#running = undefined
       })
     }
@@ -161,13 +161,13 @@ export class SelfExamination implements AsyncDisposable {
     return sinceMs >= AGAIN_MS || (this.#asked.code !== code && sinceMs >= CHANGED_MS)
   }
 
-  async #ask({ code, hop, detail, seen }: Fault): Promise<void> {
+  async #ask({ code, hop, detail, seen }: Fault, enrolling: boolean): Promise<void> {
     const { examine, log } = this.#o
     const { signal } = this.#stop
     this.#asked = { code, atMs: this.#monotonicMs() }
     const id = this.#outages.current?.id
     try {
-      const verdict = await examine!({ code, hop, detail, seen }, signal)
+      const verdict = await examine!({ code, hop, detail, seen, enrolling }, signal)
       // It came back meanwhile; if it is away again, that is another outage, which this says nothing of.
       if (id === undefined || this.#outages.current?.id !== id) return
       this.#outages.explained(id, verdict)

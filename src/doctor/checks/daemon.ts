@@ -1,9 +1,8 @@
-import { wordsOf } from '../../base/fault-words.ts'
+import { shellWord, wordsOf } from '../../base/fault-words.ts'
 import { FAULTS, type FaultCode, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
-import type { OomKill } from '../../probe/oom-kill.ts'
-import type { UnitFacts } from '../../probe/unit.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DaemonFacts, Facts, IdentityFacts, KeyFacts, Patient } from '../facts.ts'
+import { down } from './daemon-down.ts'
 import { edgeText, keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
 
 /** What this doctor looks at itself, on the same way and as the same user: its own look counts, not the last try. */
@@ -77,22 +76,44 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
   const code = isFaultCode(fault.code) ? fault.code : 'INTERNAL'
   const { group: GROUP, keyFile: KEYFILE, stateDir: STATE } = patient
   const { cause, fix } = wordsOf({ code, seen: fault.seen ?? {} }, { GROUP, KEYFILE, STATE })
-  const gone = code === 'IDENTITY_REVOKED' && fault.detail.includes('was deleted')
+  const gone = isDeleted(fault)
   return fail(code, {
     hop: isHop(fault.hop) ? fault.hop : undefined,
-    expected: `a ${patient.role} that is connected`,
+    expected: `${aRole(patient)} that is connected`,
     seen: [
       `the daemon (process ${daemon.pid}) is ${daemon.state}`,
       fault.detail,
       code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeText(patient)}` : '',
     ],
-    cause: gone ? 'An admin deleted it; this identity is not let in again.' : cause,
+    cause: gone ? DELETED : cause,
     // What is made for an edge names the edge, and not a group.
     fix: gone
-      ? [patient.role === 'client' ? 'backstitch client login' : newKey(patient)]
+      ? comeBack(fault.detail, patient)
       : [patient.role === 'edge' ? fix.replaceAll(/--group [^\s,]+/g, keyFor(patient)) : fix],
     verify: verifyConnected(patient),
   })
+}
+
+const DELETED = 'An admin deleted it; this identity is not let in again.'
+
+function isDeleted({ code, detail }: { readonly code: string; readonly detail: string }): boolean {
+  return code === 'IDENTITY_REVOKED' && detail.includes('was deleted')
+}
+
+/** Of an edge the object went, too, and a key is made for one that there is. */
+function comeBack(detail: string, patient: Patient): string[] {
+  if (patient.role === 'client') return ['backstitch client login']
+  if (patient.role !== 'edge') return [newKey(patient)]
+  const name = /^edge (\S+) \(edg_/.exec(detail)?.[1]
+  const key = newKey(patient)
+  return [
+    'if it is to carry again: declare it again (kind: edge), backstitch apply -f FILE',
+    name === undefined ? key : key.replace('--edge NAME', `--edge ${shellWord(name)}`),
+  ]
+}
+
+function aRole({ role }: Patient): string {
+  return role === 'edge' ? 'an edge' : `a ${role}`
 }
 
 /** What another key is the cure for. */
@@ -114,7 +135,7 @@ function keyRefused(daemon: DaemonFacts, identity?: IdentityFacts, key?: KeyFact
 function lastRefused({ lastFault, lastOutage }: DaemonFacts, { patient }: Facts): Judged {
   const code = lastFault!.code as FaultCode
   return fail(code, {
-    expected: `a ${patient.role} that is enrolled`,
+    expected: `${aRole(patient)} that is enrolled`,
     seen: [`no daemon runs here; the last was refused: ${lastOutage}`, lastFault!.detail],
     cause: FAULTS[code].cause,
     fix: lastFault!.fix ?? [newKey(patient)],
@@ -132,9 +153,9 @@ export const running: Check = check({
   title: 'the daemon',
   hop: 'self',
   needs: ['daemon'],
-  uses: ['identity'],
+  uses: ['identity', 'key'],
   after: ['state-directory', 'proxy-setting', 'seal'],
-  judge: ({ daemon, identity }, { patient }) => {
+  judge: ({ daemon, identity, key }, { patient }) => {
     if (daemon.unasked !== undefined || turnsAway(daemon)) return unasked(daemon)
     if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}${drift(daemon)}`)
     // A client may well run only while a command does.
@@ -143,9 +164,29 @@ export const running: Check = check({
     if (identity?.stored && daemon.pid === undefined && daemon.lastFault?.code === 'IDENTITY_CLONED') {
       return endedAsCopy(daemon, daemon.lastFault.detail, patient)
     }
+    if (identity?.stored && daemon.pid === undefined && endedDeleted(daemon, key)) {
+      return downAndDeleted(daemon, patient)
+    }
     return down(daemon, patient)
   },
 })
+
+/** To start it helps nobody, unless a key of later lies there. */
+function endedDeleted({ lastFault }: DaemonFacts, key?: KeyFacts): boolean {
+  if (lastFault === undefined || !isDeleted(lastFault)) return false
+  return key === undefined || key.fault !== undefined || (key.changedMs ?? 0) <= (lastFault.writtenMs ?? 0)
+}
+
+function downAndDeleted({ lastFault, lastOutage }: DaemonFacts, patient: Patient): Failure {
+  return fail('IDENTITY_REVOKED', {
+    hop: 'control',
+    expected: `${aRole(patient)} that is let in`,
+    seen: [lastFault!.detail, `the daemon has ended: ${lastOutage}`],
+    cause: DELETED,
+    fix: [...comeBack(lastFault!.detail, patient), `systemctl restart ${unitOf(patient.role)}`],
+    verify: verifyConnected(patient),
+  })
+}
 
 /** Whoever could not ask does not know that it is down. */
 function unasked({ socket, pid, silence, unasked: errno }: DaemonFacts): Judged {
@@ -186,96 +227,4 @@ function enrolAnew(patient: Patient): string[] {
     newKey(patient),
     `systemctl restart ${unitOf(role)}`,
   ]
-}
-
-function down(
-  { socket, silence, pid, unit, unitUnseen, lastOutage, oomKill }: DaemonFacts,
-  { role, stateDir }: Patient,
-): Failure {
-  const name = unitOf(role)
-  const looping =
-    unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
-  const disabled = unit !== undefined && unit.enabled !== 'enabled' && unit.enabled !== 'static'
-  const forMemory = oomKill !== undefined || unit?.result === 'oom-kill'
-  const startable = startableAgain(unit)
-  const start = unit === undefined ? 'start the daemon as it was installed' : `systemctl enable --now ${name}`
-  return fail('DAEMON_DOWN', {
-    expected: `a daemon that answers at ${socket}`,
-    seen: [
-      pid === undefined
-        ? `nobody answers at ${socket}`
-        : `process ${pid} is there and says nothing at ${socket}${silence === undefined ? '' : `: ${silence}`}`,
-      unit === undefined
-        ? (unitUnseen ?? 'there is no systemd unit')
-        : `${unit.name}: ${loadText(unit)}${unit.active}, ${unit.enabled || 'not enabled'}, ${unit.restarts} restarts, last exit ${unit.exitStatus} (${unit.result ?? 'no result'})`,
-      ...killedFor(oomKill),
-      lastOutage ? `when it was last heard of: ${lastOutage}` : '',
-      unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
-    ],
-    cause: forMemory
-      ? whyKilled(oomKill)
-      : (pid === undefined && whyNotLoaded(unit)) || whyDown({ hangs: pid !== undefined, looping, disabled }),
-    fix: forMemory
-      ? [...moreMemory(oomKill, unit && name), ...startable, start]
-      : looping || pid !== undefined
-        ? [...startable, `journalctl -u ${name} -n 50`, `systemctl restart ${name}`]
-        : [...startable, start],
-    // A process that hangs is "active" to systemd, and "inactive" says it, too: only its own word counts.
-    verify: { run: `backstitch status --state ${stateDir}`, expect: 'version' },
-  })
-}
-
-function loadText({ load }: UnitFacts): string {
-  return load === 'loaded' ? '' : `${load}, `
-}
-
-/** Nobody can start such a unit, so it is no use to say so first. */
-function startableAgain(unit: UnitFacts | undefined): string[] {
-  if (unit === undefined || unit.load === 'loaded') return []
-  if (unit.load !== 'masked') return [`systemd-analyze verify ${unit.name}.service`]
-  return [`systemctl unmask ${unit.enabled === 'masked-runtime' ? '--runtime ' : ''}${unit.name}`]
-}
-
-function whyNotLoaded(unit: UnitFacts | undefined): string | undefined {
-  if (unit === undefined || unit.load === 'loaded') return undefined
-  if (unit.load === 'masked')
-    return 'Somebody has masked it, so it can be started neither at boot nor by hand.'
-  return 'systemd cannot read its unit, so nobody starts it.'
-}
-
-function killedFor(oomKill: OomKill | undefined): string[] {
-  if (oomKill === undefined) return []
-  const { at, line, group } = oomKill
-  const said = `the kernel at ${at}: ${line}`
-  return group
-    ? [said, `control group ${group.path}: ${mb(group.usedKB)} of ${mb(group.limitKB)} used`]
-    : [said]
-}
-
-function whyKilled(oomKill: OomKill | undefined): string {
-  return oomKill !== undefined && oomKill.group === undefined
-    ? 'The kernel killed it: this machine was out of memory.'
-    : 'The kernel killed it: its control group, with all that shares it, was at its limit of memory.'
-}
-
-/** Started as it was, it would be killed again. */
-function moreMemory(oomKill: OomKill | undefined, unit: string | undefined): string[] {
-  const look = 'ps -eo rss,pid,args --sort=-rss | head -8'
-  if (oomKill !== undefined && oomKill.group === undefined) {
-    return [look, 'give this machine more memory, or take from it what needs too much']
-  }
-  const limit = oomKill?.group === undefined ? '' : `, over ${mb(oomKill.group.limitKB)}`
-  const where = unit === undefined ? `control group ${oomKill?.group?.path}` : unit
-  return [look, `raise the limit of memory of ${where}${limit}, or move out what shares it`]
-}
-
-function mb(kilobytes: number): string {
-  return `${Math.round(kilobytes / 1024)} MB`
-}
-
-function whyDown(it: { hangs: boolean; looping: boolean; disabled: boolean }): string {
-  if (it.hangs) return 'It runs, and does nothing: it hangs, or was stopped by a signal.'
-  if (it.looping) return 'It ends again and again; its last line says why.'
-  if (it.disabled) return 'It is not enabled, so nobody starts it.'
-  return 'It was stopped, or has ended, and nobody starts it again.'
 }

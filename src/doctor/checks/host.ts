@@ -19,12 +19,13 @@ export const listening: Check = check({
   hop: 'self',
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['host'],
-  uses: ['identity'],
+  uses: ['identity', 'daemon'],
   // Out of descriptors it takes connections and ends them, as something else on its port would.
   after: ['security-policy', 'disk', 'state-directory', 'provisioning-key', 'daemon', 'descriptors'],
-  judge: ({ host: { attempt, heldBy, certificates }, identity }, { patient }) => {
+  judge: ({ host: { attempt, heldBy, certificates }, identity, daemon }, { patient }) => {
     const { listen } = hostOf(patient)
-    if (identity?.stored === false) return unknown('it listens once it is enrolled')
+    const isEnrolling = daemon?.answers && daemon.state === 'enrolling' // perhaps anew: it was deleted, or its certificate ended
+    if (identity?.stored === false || isEnrolling) return unknown('it listens once it is enrolled')
     const tenant = certificates.find(({ whose }) => whose === 'tenant')
     if (attempt.is === 'open' && tenant !== undefined) return pass(`${attemptText(attempt)}, ${heldBy ?? ''}`)
     const unit = unitOf(patient.role)

@@ -1,0 +1,102 @@
+/**
+ * A daemon that should run and does not: whether the kernel killed it for memory, systemd cannot start it, or nobody does.
+ *
+ * @module
+ */
+import type { OomKill } from '../../probe/oom-kill.ts'
+import type { UnitFacts } from '../../probe/unit.ts'
+import { type Failure, fail } from '../check.ts'
+import type { DaemonFacts, Patient } from '../facts.ts'
+import { unitOf } from './words.ts'
+
+export function down(
+  { socket, silence, pid, unit, unitUnseen, lastOutage, oomKill }: DaemonFacts,
+  { role, stateDir }: Patient,
+): Failure {
+  const name = unitOf(role)
+  const looping =
+    unit !== undefined && (unit.restarts > 2 || unit.active === 'failed' || unit.exitStatus !== 0)
+  const disabled = unit !== undefined && unit.enabled !== 'enabled' && unit.enabled !== 'static'
+  const forMemory = oomKill !== undefined || unit?.result === 'oom-kill'
+  const startable = startableAgain(unit)
+  const start = unit === undefined ? 'start the daemon as it was installed' : `systemctl enable --now ${name}`
+  return fail('DAEMON_DOWN', {
+    expected: `a daemon that answers at ${socket}`,
+    seen: [
+      pid === undefined
+        ? `nobody answers at ${socket}`
+        : `process ${pid} is there and says nothing at ${socket}${silence === undefined ? '' : `: ${silence}`}`,
+      unit === undefined
+        ? (unitUnseen ?? 'there is no systemd unit')
+        : `${unit.name}: ${loadText(unit)}${unit.active}, ${unit.enabled || 'not enabled'}, ${unit.restarts} restarts, last exit ${unit.exitStatus} (${unit.result ?? 'no result'})`,
+      ...killedFor(oomKill),
+      lastOutage ? `when it was last heard of: ${lastOutage}` : '',
+      unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
+    ],
+    cause: forMemory
+      ? whyKilled(oomKill)
+      : (pid === undefined && whyNotLoaded(unit)) || whyDown({ hangs: pid !== undefined, looping, disabled }),
+    fix: forMemory
+      ? [...moreMemory(oomKill, unit && name), ...startable, start]
+      : looping || pid !== undefined
+        ? [...startable, `journalctl -u ${name} -n 50`, `systemctl restart ${name}`]
+        : [...startable, start],
+    // A process that hangs is "active" to systemd, and "inactive" says it, too: only its own word counts.
+    verify: { run: `backstitch status --state ${stateDir}`, expect: 'version' },
+  })
+}
+
+function loadText({ load }: UnitFacts): string {
+  return load === 'loaded' ? '' : `${load}, `
+}
+
+/** Nobody can start such a unit, so it is no use to say so first. */
+function startableAgain(unit: UnitFacts | undefined): string[] {
+  if (unit === undefined || unit.load === 'loaded') return []
+  if (unit.load !== 'masked') return [`systemd-analyze verify ${unit.name}.service`]
+  return [`systemctl unmask ${unit.enabled === 'masked-runtime' ? '--runtime ' : ''}${unit.name}`]
+}
+
+function whyNotLoaded(unit: UnitFacts | undefined): string | undefined {
+  if (unit === undefined || unit.load === 'loaded') return undefined
+  if (unit.load === 'masked')
+    return 'Somebody has masked it, so it can be started neither at boot nor by hand.'
+  return 'systemd cannot read its unit, so nobody starts it.'
+}
+
+function killedFor(oomKill: OomKill | undefined): string[] {
+  if (oomKill === undefined) return []
+  const { at, line, group } = oomKill
+  const said = `the kernel at ${at}: ${line}`
+  return group
+    ? [said, `control group ${group.path}: ${mb(group.usedKB)} of ${mb(group.limitKB)} used`]
+    : [said]
+}
+
+function whyKilled(oomKill: OomKill | undefined): string {
+  return oomKill !== undefined && oomKill.group === undefined
+    ? 'The kernel killed it: this machine was out of memory.'
+    : 'The kernel killed it: its control group, with all that shares it, was at its limit of memory.'
+}
+
+/** Started as it was, it would be killed again. */
+function moreMemory(oomKill: OomKill | undefined, unit: string | undefined): string[] {
+  const look = 'ps -eo rss,pid,args --sort=-rss | head -8'
+  if (oomKill !== undefined && oomKill.group === undefined) {
+    return [look, 'give this machine more memory, or take from it what needs too much']
+  }
+  const limit = oomKill?.group === undefined ? '' : `, over ${mb(oomKill.group.limitKB)}`
+  const where = unit === undefined ? `control group ${oomKill?.group?.path}` : unit
+  return [look, `raise the limit of memory of ${where}${limit}, or move out what shares it`]
+}
+
+function mb(kilobytes: number): string {
+  return `${Math.round(kilobytes / 1024)} MB`
+}
+
+function whyDown(it: { hangs: boolean; looping: boolean; disabled: boolean }): string {
+  if (it.hangs) return 'It runs, and does nothing: it hangs, or was stopped by a signal.'
+  if (it.looping) return 'It ends again and again; its last line says why.'
+  if (it.disabled) return 'It is not enabled, so nobody starts it.'
+  return 'It was stopped, or has ended, and nobody starts it again.'
+}
