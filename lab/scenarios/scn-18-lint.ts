@@ -10,6 +10,8 @@ const WATCHED = [1, 2].map((half) =>
   Array.from({ length: 251 }, (_, at) => `w${at}.half${half}.dc1.example.com`),
 )
 
+const SECOND_NAME = 'app2.dc1.example.com'
+
 /** What was declared does not do what its author thought; whoever looks at the object is told. */
 function doubtful(
   [kind, name]: readonly [string, string],
@@ -34,6 +36,41 @@ const segment = (name: string, more: object) => ({
 const watched = (lab: Lab, health: string) =>
   lab.declare(...WATCHED.map((domains, at) => segment(`watched${at + 1}`, { domains, health })))
 
+/** The rule of the lab lets everybody to everything: here to the first application only. */
+function unreached(): Variant {
+  const variant = doubtful(['segment', 'app2'], {
+    name: 'unreached',
+    does: 'a second application is declared, and no rule for it is written',
+    hints: [
+      'the segment is there, and leads to its connectors',
+      'nobody gets in',
+      'whom does a rule let in?',
+    ],
+    code: 'POLICY_DENIED',
+    seen: [/^no access rule allows it to anybody$/],
+    gone: [
+      ['access-rule', 'app2'],
+      ['segment', 'app2'],
+    ],
+    async inject(lab) {
+      await lab.apply({}, { conditions: { segments: ['app'] } })
+      await lab.declare(segment('app2', { domains: [SECOND_NAME] }))
+    },
+    async cure(lab, finding) {
+      printed(finding, /^Write an access rule with action: allow and app2 in conditions\.segments/)
+      const conditions = { segments: ['app2'] }
+      await lab.declare({ kind: 'access-rule', name: 'app2', order: 2, action: 'allow', conditions })
+    },
+  })
+  return {
+    ...variant,
+    async restore(lab) {
+      await lab.apply({}, { conditions: {} })
+      await variant.restore?.(lab)
+    },
+  }
+}
+
 export const declaredInVain: readonly Variant[] = [
   doubtful(['segment', 'app2'], {
     name: 'two-segments',
@@ -47,6 +84,7 @@ export const declaredInVain: readonly Variant[] = [
       await lab.declare(segment('app2', { domains: [APP_NAME], tcp: ['8443'] }))
     },
   }),
+  unreached(),
   doubtful(['access-rule', 'not-ada'], {
     name: 'shadowed',
     does: 'a rule that shuts out one user is written after the rule that lets everybody in',

@@ -61,6 +61,18 @@ export interface LintCase {
   says?: RegExp
 }
 
+/** A rule for these segments, so that somebody reaches them. */
+function allowed(...segments: string[]): string {
+  return `
+---
+kind: access-rule
+name: staff-${segments[0]}
+order: 30
+action: allow
+conditions: { userGroups: [staff], segments: [${segments.join(', ')}] }
+`
+}
+
 export const TWO: Member[] = [{ name: 'a' }, { name: 'b' }]
 
 export const CASES: LintCase[] = [
@@ -206,12 +218,13 @@ segmentGroup: office
   },
   {
     name: 'more applications to watch than a connector watches',
-    more: Array.from({ length: 51 }, (_, at) =>
-      [
-        `kind: segment\nname: w${at}\ndomains: [w${at}.watched.example]\nhealth: continuous`,
-        'tcp: ["1001-1010"]\nserverGroups: [web]',
-      ].join('\n'),
-    ).join('\n---\n'),
+    more:
+      Array.from({ length: 51 }, (_, at) =>
+        [
+          `kind: segment\nname: w${at}\ndomains: [w${at}.watched.example]\nhealth: continuous`,
+          'tcp: ["1001-1010"]\nserverGroups: [web]',
+        ].join('\n'),
+      ).join('\n---\n') + allowed(...Array.from({ length: 51 }, (_, at) => `w${at}`)),
     finds: ['LINT_PROBES_TOO_MANY connector-group dc1'],
     says: /510 applications.*500/,
   },
@@ -228,27 +241,28 @@ segmentGroup: office
   },
   {
     name: 'a name claimed by two segments for one port',
-    more: 'kind: segment\nname: wiki2\ndomains: [wiki.example]\ntcp: ["80", "400-500"]\nserverGroups: [web]',
+    more: `kind: segment\nname: wiki2\ndomains: [wiki.example]\ntcp: ["80", "400-500"]\nserverGroups: [web]${allowed('wiki2')}`,
     finds: ['LINT_NAME_IN_TWO_SEGMENTS segment wiki2'],
     says: /segment wiki claims wiki\.example tcp 443, too.*wiki2 is never asked/,
   },
   {
     name: 'a name shared by port',
-    more: 'kind: segment\nname: wiki-admin\ndomains: [wiki.example]\ntcp: ["8443"]\nserverGroups: [web]',
+    more: `kind: segment\nname: wiki-admin\ndomains: [wiki.example]\ntcp: ["8443"]\nserverGroups: [web]${allowed('wiki-admin')}`,
     finds: [],
   },
   {
     name: 'a wildcard whose port a more specific name hides',
-    more: 'kind: segment\nname: all\ndomains: ["*.example"]\ntcp: ["443", "8000-8100"]\nserverGroups: [web]',
+    more: `kind: segment\nname: all\ndomains: ["*.example"]\ntcp: ["443", "8000-8100"]\nserverGroups: [web]${allowed('all')}`,
     finds: ['LINT_PORT_HIDDEN segment wiki'],
     says: /claims wiki\.example without ports that segment all lists for \*\.example: tcp 8000-8100/,
   },
   {
     name: 'a network whose port a smaller one hides',
-    more: [
-      'kind: segment\nname: net\ncidrs: [10.0.0.0/8]\ntcp: ["22", "443"]\nserverGroups: [web]',
-      'kind: segment\nname: rack\ncidrs: [10.1.2.0/24]\ntcp: ["443"]\nserverGroups: [web]',
-    ].join('\n---\n'),
+    more:
+      [
+        'kind: segment\nname: net\ncidrs: [10.0.0.0/8]\ntcp: ["22", "443"]\nserverGroups: [web]',
+        'kind: segment\nname: rack\ncidrs: [10.1.2.0/24]\ntcp: ["443"]\nserverGroups: [web]',
+      ].join('\n---\n') + allowed('net', 'rack'),
     finds: ['LINT_PORT_HIDDEN segment rack'],
     says: /tcp 22/,
   },
@@ -274,8 +288,31 @@ segmentGroup: office
   {
     name: 'a rule for people who may not sign in',
     more: 'kind: user\nname: ada\ngroups: [staff]\nenabled: false',
-    finds: ['LINT_RULE_NEVER_MATCHES access-rule staff-wiki'],
-    says: /userGroups: staff: no enabled user is in it/,
+    finds: ['LINT_RULE_NEVER_MATCHES access-rule staff-wiki', 'POLICY_DENIED segment wiki'],
+    says: /userGroups: staff: no enabled user is in it(.|\n)*disabled, or matches nobody: rule staff-wiki/,
+  },
+  {
+    name: 'a segment that only a rule that denies is about',
+    more: [
+      'kind: segment\nname: crm\ndomains: [crm.example]\ntcp: ["443"]\nserverGroups: [web]\nsegmentGroup: office',
+      'kind: access-rule\nname: no-crm\norder: 20\naction: deny\nconditions: { segments: [crm] }',
+    ].join('\n---\n'),
+    finds: ['POLICY_DENIED segment crm'],
+    says: /no access rule allows it to anybody; nobody reaches it/,
+  },
+  {
+    name: 'a segment whose only rule is disabled',
+    more: 'kind: access-rule\nname: staff-wiki\norder: 10\naction: allow\nenabled: false\nconditions: { segments: [wiki] }',
+    finds: ['POLICY_DENIED segment wiki'],
+    says: /disabled, or matches nobody: rule staff-wiki.*Enable the rule/,
+  },
+  {
+    name: 'a segment that a rule allows with its group',
+    more: [
+      'kind: segment\nname: crm\ndomains: [crm.example]\ntcp: ["443"]\nserverGroups: [web]\nsegmentGroup: office',
+      'kind: access-rule\nname: office\norder: 20\naction: allow\nconditions: { userGroups: [staff], segmentGroups: [office] }',
+    ].join('\n---\n'),
+    finds: [],
   },
   {
     name: 'a rule that wants two values of one fact',

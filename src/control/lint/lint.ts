@@ -21,10 +21,12 @@ import { claimedTwice, hiddenPorts, unmapped } from './segments.ts'
 import { groupsAcrossSites } from './sites.ts'
 import { type Chain, chainOf, enabledSegments, type Topology, topologyOf } from './topology.ts'
 import { touching } from './touching.ts'
+import { unreached } from './unreached.ts'
 import { unreadableObjects } from './unreadable.ts'
 
 interface Look {
   readonly facts: LintFacts
+  readonly chain: Chain
   readonly concerned: Concerned
   readonly topology: Topology
   /** Only what these objects have a part in is wanted; more may come. */
@@ -39,7 +41,7 @@ interface Check {
 
 const CHECKS: readonly Check[] = [
   { prefixes: 'any', find: ({ facts }) => unreadableObjects(facts) },
-  { prefixes: ['seg', 'sgr'], find: ({ concerned, topology }) => unmapped(concerned, topology) },
+  { prefixes: ['seg', 'sgr'], find: ({ concerned, chain }) => unmapped(concerned, chain) },
   { prefixes: ['seg'], find: ({ concerned }) => ownMachine(concerned) },
   {
     prefixes: ['grp', 'sgr', 'con'],
@@ -60,6 +62,7 @@ const CHECKS: readonly Check[] = [
     prefixes: ['rul', 'usr', 'ugr', 'dev', 'seg', 'sgg'],
     find: ({ facts, about }) => rulesInVain(facts, about),
   },
+  { prefixes: ['seg', 'rul'], find: ({ facts, chain, about }) => unreached(facts, chain, about) },
   { prefixes: ['key'], find: ({ facts }) => keysNearEnd(facts) },
   { prefixes: ['con', 'edg'], find: ({ facts }) => certificatesNearEnd(facts) },
 ]
@@ -94,19 +97,19 @@ function lookAt(facts: LintFacts, about: ReadonlySet<string> | undefined): Look 
   let chain: Chain | undefined
   let concerned: Concerned | undefined
   let topology: Topology | undefined
-  const chainNow = () => {
-    chain ??= chainOf(facts)
-    return chain
-  }
   return {
     facts,
     about,
+    get chain() {
+      chain ??= chainOf(facts)
+      return chain
+    },
     get concerned() {
-      concerned ??= concernedBy(facts, chainNow(), about)
+      concerned ??= concernedBy(facts, this.chain, about)
       return concerned
     },
     get topology() {
-      topology ??= topologyOf(facts, chainNow(), groupsOf(this.concerned))
+      topology ??= topologyOf(facts, this.chain, groupsOf(this.concerned))
       return topology
     },
   }

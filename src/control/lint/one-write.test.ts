@@ -34,7 +34,13 @@ test('the random policies have findings of each code that is about objects', () 
   const codes = [
     ...['ADDRESS_FORBIDDEN', 'GROUP_SINGLE_MEMBER', 'LINT_FAILOVER_EMPTY', 'LINT_NAME_IN_TWO_SEGMENTS'],
     ...['LINT_PORT_HIDDEN', 'LINT_PROBES_TOO_MANY', 'LINT_RULE_NEVER_MATCHES', 'LINT_RULE_SHADOWED'],
-    ...['NAME_IN_TWO_LANES', 'NO_HEALTHY_CONNECTOR', 'SEGMENT_UNMAPPED', 'WRONG_CONNECTOR_KIND'],
+    ...[
+      'NAME_IN_TWO_LANES',
+      'NO_HEALTHY_CONNECTOR',
+      'POLICY_DENIED',
+      'SEGMENT_UNMAPPED',
+      'WRONG_CONNECTOR_KIND',
+    ],
   ]
   assert.deepEqual(
     codes.filter((code) => !found.has(code)),

@@ -12,6 +12,7 @@ async function chain(rest: RestFixture): Promise<void> {
   await post('connector-groups', { name: 'shop', connectorKind: 'branch' })
   await post('server-groups', { name: 'web', connectorGroups: ['dc1'] })
   await post('segments', { name: 'wiki', domains: ['wiki.example'], tcp: ['443'], serverGroups: ['web'] })
+  await post('access-rules', { name: 'all', order: 1, action: 'allow', conditions: {} })
 }
 
 /** Enrolled members of dc1, by name. */
