@@ -5,6 +5,7 @@
  * @module
  */
 import { z } from 'zod'
+import { faultMessage } from '../wire/values.ts'
 import { moment, name, timestamp } from './fields.ts'
 import { OBJECT_KINDS, type ObjectKind } from './kinds.ts'
 import { warnings } from './lint.ts'
@@ -33,8 +34,8 @@ const readAgain = {
   updatedAt: moment,
 }
 
-/** `away`: it is not connected to the control plane, or was never enrolled. */
-export const EDGE_STATES = ['serving', 'draining', 'away', 'disabled'] as const
+/** `degraded`: it takes tunnels, and says what it does so in spite of. `away`: it is not connected to the control plane, or was never enrolled. */
+export const EDGE_STATES = ['serving', 'degraded', 'draining', 'away', 'disabled'] as const
 export type EdgeState = (typeof EDGE_STATES)[number]
 
 /** `ConnectorGroup` of `connector-group`: how schemas are called in the OpenAPI document. */
@@ -46,7 +47,7 @@ export function schemaName(kind: string): string {
 const SHOWN: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
   user: { hasPassword: z.boolean() },
   /** When it is read: does the edge take tunnels now? */
-  edge: { state: z.enum(EDGE_STATES).optional() },
+  edge: { state: z.enum(EDGE_STATES).optional(), notes: z.array(faultMessage).optional() },
 }
 
 /** What only the answer to a write has. */

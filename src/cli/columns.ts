@@ -31,6 +31,11 @@ function whyNot({ away, clockSkewMs: offMs, live = {} }: Row): string[] {
   ]
 }
 
+/** `FD_EXHAUSTED: 960 are taken: …` */
+function noteText({ notes = [] }: Row): string {
+  return notes.map(({ code, detail }: Row) => `${code}: ${detail}`).join('; ')
+}
+
 const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   'connector-group': [
     name,
@@ -67,7 +72,13 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
     ['CONDITIONS', (row) => list(Object.keys(row.conditions ?? {}))],
   ],
   'internet-rule': [name, enabled, ['ACTION', (row) => row.action], ['DOMAINS', (row) => list(row.domains)]],
-  edge: [name, state, ['ADDRESS', (row) => `${row.host}:${row.port}`], ['REGION', (row) => row.region]],
+  edge: [
+    name,
+    state,
+    ['BECAUSE', noteText],
+    ['ADDRESS', (row) => `${row.host}:${row.port}`],
+    ['REGION', (row) => row.region],
+  ],
   'provisioning-key': [
     name,
     state,

@@ -30,6 +30,11 @@ export function connectorText(connector: Row): string {
   ].join('\n')
 }
 
+/** An edge with what it serves in spite of first. */
+export function edgeText({ notes, ...edge }: Row): string {
+  return [...concernLines({ notes }), awayText(edge)].join('\n')
+}
+
 /** Anything with the times when it was away, if it ever was. */
 export function awayText({ outages: items = [], ...fields }: Row): string {
   return [resourceText(fields), ...outageLines(items)].join('\n')

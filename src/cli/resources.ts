@@ -7,7 +7,7 @@ import { asFault } from '../base/faults.ts'
 import { nearest } from '../base/nearest.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { denialText } from './denial-text.ts'
-import { awayText, connectorText, withOutages } from './describe-connector.ts'
+import { awayText, connectorText, edgeText, withOutages } from './describe-connector.ts'
 import { deviceText } from './describe-device.ts'
 import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
@@ -28,6 +28,7 @@ const TEXTS: Partial<Record<Kind, (one: Row) => string>> = {
   connector: connectorText,
   'client-device': deviceText,
   'provisioning-key': keyText,
+  edge: edgeText,
 }
 
 /** Lines of a list that nobody gave a limit for. */

@@ -67,19 +67,30 @@ async function look(state: string | undefined, { context, json: raw }: Globals):
   try {
     const found = await findContext(context)
     const rest = new Rest(found, { raw })
-    const [connectors, keys] = await Promise.all([
+    const [connectors, keys, edges] = await Promise.all([
       rest.list<Row>('/connectors', SHOWN),
       rest.list<Row>('/provisioning-keys', SHOWN),
+      rest.list<Row>('/edges', SHOWN),
     ])
     return {
       daemons,
-      server: { url: found.server, connectors, degraded: recentRefusals(keys, Date.now()) },
+      server: {
+        url: found.server,
+        connectors,
+        degraded: [...shortOf(edges), ...recentRefusals(keys, Date.now())],
+      },
     }
   } catch (error) {
     const fault = asFault(error)
     if (daemons.length > 0) return { daemons, serverFault: fault }
     throw fault.code === 'CONTEXT_MISSING' && context === undefined ? await silentDaemon(folders) : fault
   }
+}
+
+function shortOf(edges: readonly Row[]): string[] {
+  return edges.flatMap(({ name, notes = [] }) =>
+    notes.map(({ code, detail }: Row) => `degraded: edge ${name}: ${code}: ${detail}`),
+  )
 }
 
 function foldersOf(state: string | undefined): string[] {

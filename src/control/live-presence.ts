@@ -22,6 +22,7 @@ export function livePresence(parts: Parts): LivePresence {
     },
     device: (id) => [...presence.clients(id)].map(liveDevice),
     edge: (id) => edges.stateOf(id),
+    edgeNotes: (id) => edges.notesOf(id),
     absence: (id) => ({ ...departures.of(id), ...deviceDepartures.of(id) }),
     neighbours: (address) => countFrom(presence, address),
     keyRefusal: (id) => refusedKeys.of(id),

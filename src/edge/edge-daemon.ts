@@ -20,6 +20,7 @@ import { credentialsOf, type EdgeIdentity, loadIdentity, renewAtMs } from './edg
 import type { EdgeDaemonOptions } from './edge-options.ts'
 import { renewIdentity } from './edge-renewal.ts'
 import { describeEdge, type EdgeDaemonStatus } from './edge-status.ts'
+import { OwnNotes } from './own-notes.ts'
 import { ToldAuthority } from './told-authority.ts'
 
 const STATUS_SOCKET = 'status.sock'
@@ -52,6 +53,10 @@ export class EdgeDaemon {
   readonly #clock = new ServerClock()
   #skewMs: number | undefined
   #renewing = false
+  readonly #notes = new OwnNotes({
+    known: () => [this.#edge?.shortage, this.#examination?.stoodStill],
+    changed: () => this.#tell(),
+  })
   /** For the first time, or anew. */
   #enrolling = false
   #drained: Promise<void> | undefined
@@ -82,6 +87,7 @@ export class EdgeDaemon {
     try {
       const state = await StateDir.open(stateDir, 'edge')
       await using _socket = await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document())
+      using _notes = this.#notes
       await using examination = await SelfExamination.open(state, { log, examine })
       this.#examination = examination
       this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
@@ -273,7 +279,8 @@ export class EdgeDaemon {
     const { pipes, connections, relayed, draining } = stats
     const state = draining ? 'draining' : 'serving'
     const controlPort = this.#edge?.controlPort
-    this.#link?.send({ type: 'edge-status', state, pipes, connections, relayed, controlPort })
+    const { told: notes } = this.#notes
+    this.#link?.send({ type: 'edge-status', state, pipes, connections, relayed, controlPort, notes })
   }
 
   #time(skewMs: number): void {
@@ -299,7 +306,7 @@ export class EdgeDaemon {
       skewMs: this.#skewMs,
       fault: this.#fault,
       outages: this.#examination?.report(),
-      stoodStill: this.#examination?.stoodStill,
+      notes: this.#notes.now,
     })
   }
 

@@ -45,7 +45,7 @@ export interface EdgeParts {
   readonly skewMs: number | undefined
   readonly fault: Fault | undefined
   readonly outages: OutageReport | undefined
-  readonly stoodStill: Fault | undefined
+  readonly notes: readonly Fault[]
 }
 
 export function describeEdge(parts: EdgeParts): EdgeDaemonStatus {
@@ -69,6 +69,6 @@ export function describeEdge(parts: EdgeParts): EdgeDaemonStatus {
     stats,
     fault: fault && faultToMessage(fault),
     outages: parts.outages,
-    notes: [edge?.shortage, parts.stoodStill].filter((note) => note !== undefined).map(faultToMessage),
+    notes: parts.notes.map(faultToMessage),
   }
 }

@@ -1,5 +1,6 @@
 /** Edges as they travel: who there is, who reaches which, and what a remote edge has to know. */
 import { z } from 'zod'
+import { MAX_OWN_NOTES, note } from './notes.ts'
 import { faultMessage, host, id, microseconds, port } from './values.ts'
 
 export const MAX_EDGES = 64
@@ -47,6 +48,8 @@ export const edgeStatus = z.strictObject({
   relayed: z.number().int().min(0),
   /** A second port where it listens for control connections only. */
   controlPort: port.optional(),
+  /** What it serves in spite of; none where it says none. */
+  notes: z.array(note).max(MAX_OWN_NOTES).optional(),
 })
 
 /** To agents, when the list of the welcome has changed. */

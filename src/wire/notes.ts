@@ -1,4 +1,4 @@
-/** What a connector serves in spite of, by its own account; what it knows of an application comes with `reach`. */
+/** What a connector or edge serves in spite of, by its own account; what it knows of an application comes with `reach`. */
 import { z } from 'zod'
 import { type FaultCode, HOPS } from '../base/faults.ts'
 

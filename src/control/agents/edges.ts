@@ -9,7 +9,13 @@ import { Fault } from '../../base/faults.ts'
 import type { Peer } from '../../pki/verify.ts'
 import { chooseEdge, type EdgeCandidate } from '../../policy/edge-choice.ts'
 import type { Store } from '../../store/store.ts'
-import { type AgentMessage, type KnownEdge, MAX_EDGES, type PipeTicket } from '../../wire/control.ts'
+import {
+  type AgentMessage,
+  type FaultMessage,
+  type KnownEdge,
+  MAX_EDGES,
+  type PipeTicket,
+} from '../../wire/control.ts'
 import { whyUnreadable } from '../policy-objects.ts'
 import type { Connected, Presence } from './presence.ts'
 
@@ -92,9 +98,15 @@ export class Edges {
     return this.#keys.get(id) === publicKeyHash
   }
 
-  stateOf(id: string): 'serving' | 'draining' | 'away' | 'disabled' {
-    if (!this.#disabled.has(id)) return this.#out(id) ?? 'serving'
-    return 'disabled'
+  /** `degraded`: it carries pipes, and says what it does so in spite of. */
+  stateOf(id: string): 'serving' | 'degraded' | 'draining' | 'away' | 'disabled' {
+    if (this.#disabled.has(id)) return 'disabled'
+    return this.#out(id) ?? (this.notesOf(id).length > 0 ? 'degraded' : 'serving')
+  }
+
+  /** By its own account, while it is connected. */
+  notesOf(id: string): readonly FaultMessage[] {
+    return this.#deps.presence.edge(id)?.notes ?? []
   }
 
   nameOf(id: string): string {
@@ -128,12 +140,13 @@ export class Edges {
   }
 
   /** @returns whether agents should hear of it. */
-  status(edge: Connected, { state, pipes, controlPort }: EdgeStatus): boolean {
+  status(edge: Connected, { state, pipes, controlPort, notes }: EdgeStatus): boolean {
     const before = edge.state
     const moved = edge.controlPort !== controlPort
     edge.controlPort = controlPort
     edge.state = state === 'draining' ? 'draining' : 'healthy'
     edge.tunnels = pipes
+    edge.notes = notes
     return moved || (before === 'draining') !== (edge.state === 'draining')
   }
 

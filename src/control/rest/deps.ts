@@ -79,6 +79,8 @@ export interface LivePresence {
   /** Control connections of a device: its daemon, and commands that run for a moment. */
   device(id: string): readonly LiveDevice[]
   edge(id: string): EdgeState
+  /** What an edge says that it serves in spite of. */
+  edgeNotes(id: string): readonly FaultMessage[]
   /** How a connector or device that is not connected went away, and what it was not let in for. */
   absence(id: string): Absence
   /** Devices and connectors that are connected from this address. */

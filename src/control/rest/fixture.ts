@@ -45,6 +45,7 @@ export const NOBODY: RestDeps['presence'] = {
   connector: () => undefined,
   device: () => [],
   edge: () => 'away',
+  edgeNotes: () => [],
   absence: () => ({}),
   neighbours: () => 0,
   keyRefusal: () => undefined,

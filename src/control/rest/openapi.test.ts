@@ -86,6 +86,7 @@ const ONE_THAT_ANSWERS: LivePresence = {
   connector: () => undefined,
   device: () => [],
   edge: () => 'serving',
+  edgeNotes: () => [],
   absence: () => ({}),
   neighbours: () => 0,
   keyRefusal: () => undefined,

@@ -20,7 +20,7 @@ export type Reader = Pick<Repositories, 'objects' | 'passwords'>
 export async function objectResource(
   tx: Reader,
   stored: StoredObject,
-  presence?: Pick<LivePresence, 'edge'>,
+  presence?: Pick<LivePresence, 'edge' | 'edgeNotes'>,
 ): Promise<object> {
   return (await objectResources(tx, [stored], presence))[0]!
 }
@@ -29,7 +29,7 @@ export async function objectResource(
 export async function objectResources(
   tx: Reader,
   some: readonly StoredObject[],
-  presence?: Pick<LivePresence, 'edge'>,
+  presence?: Pick<LivePresence, 'edge' | 'edgeNotes'>,
 ): Promise<object[]> {
   const names = await tx.objects.namesOf(some)
   const users = some.flatMap(({ kind, id }) => (kind === 'user' ? id : []))
@@ -39,9 +39,14 @@ export async function objectResources(
     ...envelope(stored),
     ...stored.spec,
     names: names[at],
-    ...(stored.kind === 'edge' && presence ? { state: presence.edge(stored.id) } : {}),
+    ...(stored.kind === 'edge' && presence ? edgeNow(stored.id, presence) : {}),
     ...(stored.kind === 'user' ? { hasPassword: withPassword.has(stored.id) } : {}),
   }))
+}
+
+function edgeNow(id: string, presence: Pick<LivePresence, 'edge' | 'edgeNotes'>) {
+  const notes = presence.edgeNotes(id)
+  return { state: presence.edge(id), ...(notes.length > 0 && { notes: [...notes] }) }
 }
 
 export function envelope(record: {
