@@ -14,7 +14,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 
 import { Fault } from '../base/faults.ts'
-import { findContext, writeContext, writeToken, writeTokenServer } from './context.ts'
+import { CONTEXT_FILE, findContext, writeContext, writeToken, writeTokenServer } from './context.ts'
 
 function folder(): { path: string } & Disposable {
   const made = mkdtempSync(path.join(tmpdir(), 'bs-context-'))
@@ -70,6 +70,23 @@ test('without a name it is looked for in XDG, and the fault says where', async (
   const fault = await findContext(undefined, env, at.path).catch((error: Fault) => error)
   assert.ok(fault instanceof Fault && fault.code === 'CONTEXT_MISSING')
   assert.ok((fault.seen.looked as string[]).includes(path.join(at.path, 'backstitch', 'context.json')))
+})
+
+test('on the machine of the server its own context is found, after those of whoever asks', async () => {
+  using at = folder()
+  const server = path.join(at.path, 'server')
+  const own = path.join(at.path, 'own')
+  const put = async (dir: string, host: string) => {
+    mkdirSync(dir)
+    await writeToken(path.join(dir, 'admin.token'), 'bst_secret')
+    await writeContext(path.join(dir, CONTEXT_FILE), { server: `https://${host}`, tokenFile: 'admin.token' })
+  }
+  await put(server, 'server.example')
+  const find = () => findContext(undefined, { XDG_CONFIG_HOME: at.path }, own, server)
+  assert.equal((await find()).server, 'https://server.example')
+  mkdirSync(own)
+  await put(path.join(own, '.backstitch'), 'own.example')
+  assert.equal((await find()).server, 'https://own.example')
 })
 
 for (const [name, text, wanted] of [

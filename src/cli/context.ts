@@ -60,12 +60,16 @@ type TokenServer = z.infer<typeof tokenServer>
 /** What lets more certificates pass than the fingerprint alone. */
 const LOOSER = ['publicKey', 'authority'] as const satisfies (keyof PublicPin)[]
 
+/** Where the server of this machine keeps its own, unless it was told otherwise. */
+export const SERVER_FOLDER = '/var/lib/backstitch/server'
+export const CONTEXT_FILE = 'context.json'
+
 /** Where a context is looked for when none is named, in this order. */
-function candidates(env: NodeJS.ProcessEnv, folder: string): string[] {
+function candidates(env: NodeJS.ProcessEnv, folder: string, serverFolder: string): string[] {
   const home = homeFolder(env)
   const config = env.XDG_CONFIG_HOME || (home && path.join(home, '.config'))
-  const here = path.join(folder, '.backstitch/context.json')
-  return config ? [here, path.join(config, 'backstitch', 'context.json')] : [here]
+  const folders = [path.join(folder, '.backstitch'), config && path.join(config, 'backstitch'), serverFolder]
+  return folders.flatMap((one) => (one ? [path.join(one, CONTEXT_FILE)] : []))
 }
 
 /**
@@ -78,8 +82,9 @@ export async function findContext(
   named: string | undefined,
   env = process.env,
   folder = process.cwd(),
+  serverFolder = SERVER_FOLDER,
 ): Promise<Context> {
-  const files = named === undefined ? candidates(env, folder) : [path.resolve(named)]
+  const files = named === undefined ? candidates(env, folder, serverFolder) : [path.resolve(named)]
   for (const file of files) {
     const text = await read(file)
     if (text === undefined) continue

@@ -35,7 +35,7 @@ export function buildProgram(): Command {
     .addOption(
       new Option(
         '--context <file>',
-        'control plane to talk to (default: ./.backstitch/context.json, then XDG)',
+        'control plane to talk to (default: ./.backstitch/context.json, XDG, then the server of this machine)',
       )
         .env('BACKSTITCH_CONTEXT')
         .argParser(String),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
 import { asFault, type Fault } from '../base/faults.ts'
@@ -9,7 +10,7 @@ import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { clientStatusText } from './client-status.ts'
 import { HEADS, type Row, rowOf } from './columns.ts'
 import { connectorStatusText } from './connector-status.ts'
-import { findContext } from './context.ts'
+import { CONTEXT_FILE, findContext, SERVER_FOLDER } from './context.ts'
 import { edgeStatusText } from './edge-status.ts'
 import { factsText } from './facts.ts'
 import { examples, type Globals, globals } from './globals.ts'
@@ -60,12 +61,13 @@ export function addStatus(program: Command): void {
 async function look(state: string | undefined, { context, json: raw }: Globals): Promise<Found> {
   const folders = foldersOf(state)
   const daemons = await ask(folders)
-  if (state !== undefined) {
+  const own = state === undefined ? undefined : serverContext(state)
+  if (state !== undefined && own === undefined) {
     if (daemons.length === 0) throw await silentDaemon(folders)
     return { daemons }
   }
   try {
-    const found = await findContext(context)
+    const found = await findContext(own ?? context)
     const rest = new Rest(found, { raw })
     const [connectors, keys, edges] = await Promise.all([
       rest.list<Row>('/connectors', SHOWN),
@@ -94,16 +96,25 @@ function shortOf(edges: readonly Row[]): string[] {
 }
 
 function foldersOf(state: string | undefined): string[] {
-  if (state !== undefined) return [path.resolve(state)]
+  if (state !== undefined) {
+    const folder = path.resolve(state)
+    return serverContext(state) === undefined ? [folder] : [path.join(folder, 'edge')]
+  }
   const own = clientDirs().state
   return [
     path.resolve('.backstitch/connector'),
     path.resolve('.backstitch/client'),
     '/var/lib/backstitch/connector',
     '/var/lib/backstitch/edge',
-    '/var/lib/backstitch/server/edge',
+    path.join(SERVER_FOLDER, 'edge'),
     ...(own === undefined ? [] : [own]),
   ]
+}
+
+/** The context in a state directory of a server, whose control plane answers in the place of a status socket. */
+function serverContext(state: string): string | undefined {
+  const file = path.resolve(state, CONTEXT_FILE)
+  return existsSync(file) ? file : undefined
 }
 
 async function ask(folders: readonly string[]): Promise<Answer[]> {

@@ -73,7 +73,7 @@ export const CLIENT_FAULTS = {
     title: 'No server to talk to is known',
     evidence: 'files that were looked for',
     cause: 'Commands that ask the control plane need a context: server, token and certificate fingerprint.',
-    fix: 'Run npm start, or name a context file with --context FILE or BACKSTITCH_CONTEXT.',
+    fix: 'Name a context file with --context FILE or BACKSTITCH_CONTEXT; on the machine of the server run it as root, with sudo.',
     verify: 'backstitch status shows the server',
     dependsOn: [],
   },
