@@ -58,7 +58,7 @@ test('the demo shows the path, ends within two seconds, and goes on at the secon
   assert.equal(connectors[0].state, 'healthy')
   assert.match(await backstitch(folder.path, ['status']), /connector +healthy/)
   const ofServer = await backstitch(folder.path, ['status', '--state', '.backstitch/control'])
-  assert.match(ofServer, /^edge +connected[^]*\ncontrol plane +https:/)
+  assert.match(ofServer, /^edge +connected[\s\S]*\ncontrol plane +https:/)
   assert.match(await backstitch(folder.path, ['audit', 'verify']), /^chain intact/)
   const tookMs = await first.interrupt()
   assert.ok(tookMs < 2000, `${tookMs} ms`)
