@@ -3,11 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../src/base/clock.ts'
+import { login } from '../src/client/login.ts'
 import type { Profile } from '../src/client/profile.ts'
+import { hashPassword } from '../src/control/password.ts'
 import { openTenant } from '../src/control/tenant.ts'
 import { loadMasterKey } from '../src/pki/master-key.ts'
 import { Vault } from '../src/pki/vault.ts'
-import { type ClientSite, openClientSite, until } from './client-site.ts'
+import { type ClientSite, openClientSite, PASSWORD, until } from './client-site.ts'
 
 const DAY_MS = 86_400_000
 
@@ -45,4 +47,31 @@ test('whoever never signed in must say who signs in', async (t) => {
   const site = await openClientSite()
   t.after(() => site[Symbol.asyncDispose]())
   await assert.rejects(site.signIn({ user: undefined }), { code: 'INVALID', seen: { missing: 'user' } })
+})
+
+test('whoever signs in where somebody else was is told whose sign-in that ends', async (t) => {
+  const site = await openClientSite()
+  t.after(() => site[Symbol.asyncDispose]())
+  const { objects, passwords, devices } = site.site.control.store
+  const spec = { description: '', enabled: true, displayName: '', email: '', groups: [] }
+  const ben = await objects.put({ kind: 'user', name: 'ben', spec })
+  await passwords.put(ben.id, await hashPassword(PASSWORD))
+  const as = (user: string) =>
+    login({
+      ...{ stateDir: site.clientDir, edge: { host: '127.0.0.1', port: site.site.edge.port } },
+      ...{ pin: site.site.control.pin, user, password: PASSWORD, env: {}, deviceName: 'laptop' },
+      ...{ proxyFile: path.join(site.site.dir, 'none'), signal: AbortSignal.timeout(20_000) },
+    })
+  const first = await as('ada')
+  assert.equal(first.replaced, undefined)
+  assert.equal((await as('ada')).replaced, undefined, 'the same person again')
+  const second = await as('ben')
+  assert.deepEqual(second.replaced, { user: 'ada', deviceId: first.deviceId })
+  // Both devices are called alike: whose each is stands beside its id.
+  await assert.rejects(devices.get('laptop'), {
+    code: 'INVALID',
+    detail: new RegExp(
+      `${first.deviceId} of ada or ${second.deviceId} of ben|${second.deviceId} of ben or ${first.deviceId} of ada`,
+    ),
+  })
 })

@@ -104,11 +104,16 @@ function addLogin(client: Command): void {
           say(`The server is busy (${detail}): trying again in ${Math.ceil(waitMs / 1000)} s.`),
         signal: stop.signal,
       })
-      const { user, deviceId, tenant, notAfterMs, signInEndsMs, skewMs } = profile
+      const { user, deviceId, tenant, notAfterMs, signInEndsMs, skewMs, replaced } = profile
       const until = rfc3339(notAfterMs)
       const ends = signInEndsMs === undefined ? undefined : rfc3339(signInEndsMs)
       if (globals(command).json)
         return printJson({ user, deviceId, tenant, certificateEndsAt: until, signInEndsAt: ends, skewMs })
+      if (replaced !== undefined)
+        say(
+          `This device was signed in as ${replaced.user} (${replaced.deviceId}), and is not any more. Two people who share it have an ` +
+            `account of the system each; or one signs in with --state DIR of their own.`,
+        )
       say(`Signed in as ${user} until ${ends ?? until}; device ${deviceId}; certificate until ${until}.`)
     })
 }

@@ -34,8 +34,12 @@ export interface LoginOptions {
   readonly signal: AbortSignal
 }
 
-/** The profile, and how far this machine's clock is from the server's: positive when this one is slow. */
-export type SignedIn = Profile & { readonly skewMs: number }
+export type SignedIn = Profile & {
+  /** How far this machine's clock is from the server's: positive when this one is slow. */
+  readonly skewMs: number
+  /** Somebody else was signed in here, and is not any more. */
+  readonly replaced?: Pick<Profile, 'user' | 'deviceId'>
+}
 
 /**
  * Signs in: makes the device key here, where it stays, sends a request for it with user and password, and keeps the
@@ -93,7 +97,8 @@ export async function login(options: LoginOptions): Promise<SignedIn> {
   }
   await saveProfile(state, profile)
   await callDaemon(state.path, { op: 'reload' })
-  return { ...profile, skewMs }
+  const replaced = before !== undefined && before.user !== user ? before : undefined
+  return { ...profile, skewMs, replaced: replaced && { user: replaced.user, deviceId: replaced.deviceId } }
 }
 
 /**

@@ -3,6 +3,7 @@ import { newId } from '../base/ids.ts'
 import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
 import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { allRows, cursorKey, idsAtOnce, inList, type Page, type PageQuery, pageOf } from './page.ts'
+import { namesByIds } from './references.ts'
 import type { Scope } from './scope.ts'
 import { type By, endSignIns, forgetSignIns, type SignInRecord } from './sign-ins.ts'
 import type { Tables } from './tables.ts'
@@ -69,7 +70,7 @@ export class Devices {
     return one(this.#scope, 'publicKeyHash', publicKeyHash)
   }
 
-  /** @param idOrName An id before any name. A name only finds a device when one user alone has it. @throws {Fault} NOT_FOUND. */
+  /** @param idOrName An id before any name. A name only finds a device when one user alone has it. @throws {Fault} NOT_FOUND; INVALID where several have. */
   async get(idOrName: string): Promise<DeviceRecord> {
     const byId = await one(this.#scope, 'id', idOrName)
     if (byId !== undefined) return byId
@@ -77,8 +78,13 @@ export class Devices {
     if (rows.length === 1) return fromRow(rows[0]!)
     if (rows.length === 0) throw await goneOrNever(this.#scope, 'client-device', idOrName)
     const ids = rows.map((row) => row.id)
-    const detail = `"${idOrName}" can be any of ${ids.join(', ')}: give the id`
-    throw new Fault('NOT_FOUND', detail, { seen: { ids } })
+    const owners = await namesByIds(
+      this.#scope,
+      rows.map((row) => row.userId),
+    )
+    const each = rows.map(({ id, userId }) => `${id} of ${owners.get(userId) ?? userId}`)
+    const detail = `"${idOrName}" is a device of more than one user: give the id, ${each.join(' or ')}`
+    throw new Fault('INVALID', detail, { hop: 'control', seen: { ids } })
   }
 
   /** Those of these that there are, by id. @param ids At most some hundred. */

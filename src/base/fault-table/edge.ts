@@ -141,7 +141,7 @@ export const EDGE_FAULTS = {
     title: 'Another Backstitch server answers than the pin, key or context names',
     evidence: 'tenant, issuer and fingerprint of what answers; what was pinned',
     cause:
-      'The server was installed anew, or shows a certificate of another authority; the pin was copied wrong or is of another server; or somebody answers in its place. Nothing was sent.',
+      'The server was installed anew, or shows a certificate of another authority; the pin was copied wrong, is the fingerprint that stands beside it, or is of another server; or somebody answers in its place. Nothing was sent.',
     fix: 'Where it is the server you mean: take pin, key or context anew from it; it prints pin and fingerprint when it starts. Where it is not: correct the address.',
     verify: 'backstitch status shows the server',
     dependsOn: ['EDGE_NAME_HIJACKED'],
