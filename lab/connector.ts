@@ -16,6 +16,7 @@ interface Status {
   readonly id?: string
   readonly clockSkewMs?: number
   readonly notes: readonly { readonly code: string }[]
+  readonly waiting?: readonly object[]
   readonly stages: readonly { stage: number; state: string; fault?: { code: string; hop: string } }[]
 }
 

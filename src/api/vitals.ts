@@ -57,6 +57,8 @@ const applicationHealth = z.object({
   at: timestamp,
   /** The connector tried by itself: no session asked. */
   probe: z.boolean(),
+  /** Sessions that have waited for their first byte for long. */
+  waits: z.number().int().optional(),
   code: z.string().optional(),
   hop: z.string().optional(),
   detail: z.string().optional(),

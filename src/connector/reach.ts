@@ -44,6 +44,8 @@ interface Entry {
   impaired: Fault | undefined
   /** It can be connected to, and answers nobody. */
   silent: Fault | undefined
+  /** Sessions that have waited for their first byte for long. */
+  waits: number
   askedMs: number
   /** Somebody asked for it; else it was only watched. */
   used: boolean
@@ -96,7 +98,7 @@ export class Reach implements Disposable {
       if (this.#known.size >= MAX_APPLICATIONS) this.#forgetOldest()
       const nowMs = performance.now()
       const turn = { nextMs: 0, waitMs: 0, trying: false }
-      const closer = { impaired: undefined, silent: undefined }
+      const closer = { impaired: undefined, silent: undefined, waits: 0 }
       entry = { application, attempt, fault, ...closer, askedMs: nowMs, used, ...turn }
       this.#known.set(key, entry)
     }
@@ -125,6 +127,14 @@ export class Reach implements Disposable {
     const isNews = entry.silent?.code !== found?.code || entry.silent?.seen.is !== found?.seen.is
     entry.silent = found
     if (isNews) this.#report(entry)
+  }
+
+  /** So many of its sessions wait for their first byte, or none any more: one here and one elsewhere tell more than each alone. */
+  waiting(application: Application, waits: number): void {
+    const entry = this.#known.get(keyOf(application))
+    if (entry === undefined || entry.waits === waits) return
+    entry.waits = waits
+    this.#report(entry)
   }
 
   /** Control watches it no more, and nobody has used it: it is no part of this connector's health. */
@@ -173,7 +183,7 @@ export class Reach implements Disposable {
     if (first === undefined) return undefined
     const [entry, probe] = first
     this.#untold.delete(entry)
-    const { application, fault, impaired, silent } = entry
+    const { application, fault, impaired, silent, waits } = entry
     const said = fault ?? impaired ?? silent
     return {
       type: 'reach',
@@ -181,6 +191,7 @@ export class Reach implements Disposable {
       ok: fault === undefined,
       ...(said === undefined ? {} : { fault: listedFault(said) }),
       ...(probe ? { probe } : {}),
+      ...(waits > 0 ? { waits } : {}),
     }
   }
 

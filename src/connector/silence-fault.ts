@@ -13,10 +13,11 @@ export function watchSilence({
   reach,
   ...o
 }: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'lossy' | 'now' | 'onSilent' | 'onWaits'> & {
-  readonly reach: Pick<Reach, 'silent'>
+  readonly reach: Pick<Reach, 'silent' | 'waiting'>
 }): SilenceWatch<Application> {
   const onChange = reach.silent.bind(reach)
-  return new SilenceWatch({ ...o, side: 'connector', keyOf, faultOf: silenceFault, onChange })
+  const onWaiting = reach.waiting.bind(reach)
+  return new SilenceWatch({ ...o, side: 'connector', keyOf, faultOf: silenceFault, onChange, onWaiting })
 }
 
 /** What is said of an application that takes what it is sent and answers nobody: since when, and by whom it is known. */

@@ -246,6 +246,7 @@ test('two whose requests hang are told while they wait, one of them as words; a 
   pass(1)
   const [one = assert.fail('nobody waits')] = silence.waiting
   assert.deepEqual([one.sessions, one.stillS, silence.notes.length], [1, [12, 12], 0])
+  await until(() => tunnel.told.some((message) => message.type === 'reach' && message.waits === 1))
   const second = await ask('ada')
   pass(11)
   assert.equal(silence.notes.length, 0)

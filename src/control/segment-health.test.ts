@@ -65,3 +65,17 @@ test('a silent application is said to be silent, since when and for how many; UD
     ['unhealthy', 'no connector reaches x:443/udp (a: APP_REFUSED)'],
   )
 })
+
+test('one session that waits at each of two connectors is degraded; one alone is words', () => {
+  const waits = (n: number) => ({ ...told('x', true), waits: n })
+  const two = segmentHealth('onAccess', [member('a', waits(1)), member('b', waits(1))], '')
+  assert.deepEqual(
+    [two.state, two.because],
+    ['degraded', '2 sessions wait for the first byte of x:443 (a, b)'],
+  )
+  const one = segmentHealth('onAccess', [member('a', waits(1)), member('b', told('x', true))], '')
+  assert.deepEqual(
+    [one.state, one.because],
+    ['healthy', 'its application is reached; one session waits for the first byte of x:443 (a)'],
+  )
+})

@@ -26,6 +26,8 @@ export interface ApplicationHealth {
   readonly code?: FaultCode
   readonly hop?: Hop
   readonly detail?: string
+  /** Sessions that have waited for their first byte for long. */
+  readonly waits?: number
 }
 
 export interface MemberHealth {
@@ -41,12 +43,14 @@ export interface SegmentHealth {
 }
 
 export function memberHealth(told: readonly Told[]): MemberHealth {
-  const applications = told.map(({ host, port, protocol, ok, atMs, probe, fault }): ApplicationHealth => {
-    const { code, hop, detail } = fault ?? {}
-    const reached = code === undefined ? 'healthy' : 'degraded'
-    const where = { host, port, ...(protocol === 'udp' ? { protocol } : {}) }
-    return { ...where, state: ok ? reached : 'unhealthy', atMs, probe, code, hop, detail }
-  })
+  const applications = told.map(
+    ({ host, port, protocol, ok, atMs, probe, fault, waits }): ApplicationHealth => {
+      const { code, hop, detail } = fault ?? {}
+      const reached = code === undefined ? 'healthy' : 'degraded'
+      const where = { host, port, ...(protocol === 'udp' ? { protocol } : {}) }
+      return { ...where, state: ok ? reached : 'unhealthy', atMs, probe, code, hop, detail, waits }
+    },
+  )
   const worst = (['unhealthy', 'degraded', 'healthy'] as const).find((state) =>
     applications.some((one) => one.state === state),
   )
@@ -83,9 +87,25 @@ export function segmentHealth(
     )
     return { state: 'degraded', because: some(reasons) }
   }
+  const waiting = [...byApplication].flatMap(([where, looks]) => waitsOf(where, looks) ?? [])
+  if (waiting.some(({ sessions }) => sessions > 1))
+    return { state: 'degraded', because: some(waiting.map(({ text }) => text)) }
+  const reached = `${byApplication.size === 1 ? 'its application is' : `all ${byApplication.size} applications are`} reached`
+  return { state: 'healthy', because: some([reached, ...waiting.map(({ text }) => text)]) }
+}
+
+/** One alone may have asked for something that takes long; each of several may wait at another connector. */
+function waitsOf(
+  where: string,
+  looks: readonly (ApplicationHealth & { readonly name: string })[],
+): { sessions: number; text: string } | undefined {
+  const those = looks.filter(({ waits = 0 }) => waits > 0)
+  const sessions = those.reduce((sum, { waits = 0 }) => sum + waits, 0)
+  if (sessions === 0) return undefined
+  const who = sessions === 1 ? 'one session waits' : `${sessions} sessions wait`
   return {
-    state: 'healthy',
-    because: `${byApplication.size === 1 ? 'its application is' : `all ${byApplication.size} applications are`} reached`,
+    sessions,
+    text: `${who} for the first byte of ${where} (${those.map(({ name }) => name).join(', ')})`,
   }
 }
 

@@ -9,6 +9,9 @@ import type { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Silence } from '../policy/silence.ts'
 
+/** So many that wait are told, and no more. */
+const MANY = 3
+
 export interface At {
   readonly host: string
   readonly port: number
@@ -30,6 +33,8 @@ export interface ToldSilenceOptions<A> {
   readonly faultOf: (silence: Silence, of: SilenceOf<A>) => Fault
   /** It is silent, or is not any more. */
   readonly onChange?: (application: A, fault: Fault | undefined) => void
+  /** So many of its sessions have waited for their first byte for long, three standing for more; none any more. */
+  readonly onWaiting?: (application: A, sessions: number) => void
   /** It fell silent: somebody may look why. */
   readonly onSilent?: (application: A) => void
 }
@@ -39,8 +44,8 @@ export class ToldSilence<A extends At> {
   /** While it is silent. */
   fault: Fault | undefined
   #sinceMs = 0
-  /** A line has said that somebody waits, and nobody was answered since. */
-  #waitsAreSaid = false
+  /** Of those that wait: what was told last. */
+  #waits = 0
   readonly #application: A
   readonly #o: ToldSilenceOptions<A>
 
@@ -86,9 +91,11 @@ export class ToldSilence<A extends At> {
 
   /** The first that has waited for long is worth a line, and no more than that. */
   tellWaits(sessions: number, waitedMs: number): void {
-    if (sessions === 0) this.#waitsAreSaid = false
-    if (sessions === 0 || this.#waitsAreSaid) return
-    this.#waitsAreSaid = true
+    const before = this.#waits
+    this.#waits = Math.min(sessions, MANY)
+    if (this.#waits === before) return
+    this.#o.onWaiting?.(this.#application, this.#waits)
+    if (before > 0 || sessions === 0) return
     const { host, port } = this.#application
     const who = sessions === 1 ? 'one session waits' : `${sessions} sessions wait`
     this.#o.log.info(

@@ -90,6 +90,8 @@ const reach = z.strictObject({
   fault: faultMessage.optional(),
   /** It tried by itself: no session asked. */
   probe: z.boolean().optional(),
+  /** Sessions that have waited for their first byte for long, and nobody was answered since. */
+  waits: z.number().int().min(1).optional(),
 })
 /**
  * Sessions of a connector go on when their grant has ended; policy is asked about them as before, so that taking a

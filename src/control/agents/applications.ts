@@ -23,6 +23,8 @@ export interface Told extends Application {
   readonly atMs: number
   /** It tried by itself: no session asked. */
   readonly probe: boolean
+  /** Sessions that have waited for their first byte for long. */
+  readonly waits?: number
 }
 
 /** How long a connector that could not reach an application is passed over; it tells again more often than this. */

@@ -36,13 +36,23 @@ export function othersOut(members: readonly MemberWord[], met: string | undefine
   )
 }
 
-function wordOf({ ok, fault, atMs, probe, protocol }: Told, nowMs: number): Pick<Known, 'code' | 'text'> {
-  const how = `${probe ? 'its own check' : 'a session'} ${ageText(nowMs - atMs)}`
+function wordOf(
+  { ok, fault, atMs, probe, protocol, waits }: Told,
+  nowMs: number,
+): Pick<Known, 'code' | 'text'> {
+  const how = `${probe ? 'its own check' : 'a session'} ${ageText(nowMs - atMs)}${waitsText(waits)}`
   if (fault === undefined) {
     return { text: protocol === 'udp' ? `had datagrams back from it: ${how}` : `connects to it: ${how}` }
   }
   const what = `${fault.code}: ${fault.detail.replace(/\.$/, '')}`
   return { code: fault.code, text: ok ? `connects, but ${what}; ${how}` : `${what}; ${how}` }
+}
+
+function waitsText(waits = 0): string {
+  if (waits === 0) return ''
+  return waits === 1
+    ? '; one session waits for its first byte'
+    : `; ${waits} sessions wait for their first byte`
 }
 
 /** Where a trace looks for what a connector may know: what the canary met itself counts for more. */
