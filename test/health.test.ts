@@ -12,6 +12,7 @@ import tls from 'node:tls'
 import type { SegmentSpec } from '../src/api/specs.ts'
 import { Fault } from '../src/base/faults.ts'
 import { readStatus } from '../src/base/status-socket.ts'
+import { HEADS, type Row, rowOf } from '../src/cli/columns.ts'
 import { parseForward } from '../src/client/forward-spec.ts'
 import type { ConnectorStatus } from '../src/connector/status.ts'
 import { candidatesOf } from '../src/control/agents/candidates.ts'
@@ -159,9 +160,25 @@ test('health: continuous is known without a session, onAccess is unknown until s
   assert.equal(quiet.code, 'HEALTH_UNKNOWN')
   assert.equal(quiet.because, 'health is onAccess, and nobody has asked lately')
 
+  // A list knows what the view of one knows.
+  const listed = async () => {
+    const { items } = await ask<{ items: { name: string; state: string; because: string }[] }>(
+      site,
+      '/segments',
+    )
+    return Object.fromEntries(items.map(({ name, state, because }) => [name, { state, because }]))
+  }
+  for (const [name, said] of Object.entries(await listed())) {
+    const { state, because } = await health(name)
+    assert.deepEqual(said, { state, because }, name)
+  }
+  const one = await ask<Row>(site, '/segments/watched')
+  assert.equal(rowOf('segment', one)[HEADS.segment.indexOf('HEALTH')], 'unhealthy')
+
   await once(app.listen(port, '127.0.0.1'), 'listening')
   t.after(() => app.close())
   await until(async () => (await health('watched')).state === 'healthy')
+  assert.equal((await listed()).watched!.state, 'healthy')
   assert.equal(connector.lines.filter(({ event }) => event === 'connector.stopped').length, 0)
 })
 

@@ -36,6 +36,8 @@ const readAgain = {
 
 /** `degraded`: it takes tunnels, and says what it does so in spite of. `away`: it is not connected to the control plane, or was never enrolled. */
 export const EDGE_STATES = ['serving', 'degraded', 'draining', 'away', 'disabled'] as const
+/** `unknown`: nobody has tried lately, which is no fault. */
+export const SEGMENT_STATES = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const
 export type EdgeState = (typeof EDGE_STATES)[number]
 
 /** `ConnectorGroup` of `connector-group`: how schemas are called in the OpenAPI document. */
@@ -46,6 +48,8 @@ export function schemaName(kind: string): string {
 /** What the API adds to what was written. */
 const SHOWN: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
   user: { hasPassword: z.boolean() },
+  /** When it is read: are its applications reached, by what connectors have lately told? */
+  segment: { state: z.enum(SEGMENT_STATES).optional(), because: z.string().optional() },
   /** When it is read: does the edge take tunnels now? */
   edge: { state: z.enum(EDGE_STATES).optional(), notes: z.array(faultMessage).optional() },
 }

@@ -12,6 +12,18 @@ const QUIET = {
   ...{ sessionReportsWaiting: 0, sessionReportsShed: 0, user: 'ada' },
 } as unknown as ClientStatus
 
+test('a refusal that names no destination leads to what its code means, and not to where it stands', () => {
+  const refused = {
+    ...{ at: '2026-11-30T05:00:00.000Z', destination: '?', outcome: 'refused', code: 'BAD_DESTINATION' },
+    ...{ hop: 'client', because: 'no port', times: 1, fix: 'name one', more: 'backstitch client status' },
+  }
+  const said = { ...QUIET, decisions: [refused] } as unknown as ClientStatus
+  assert.match(
+    stripVTControlCharacters(clientStatusText(said)),
+    /^ {2}more {2}backstitch explain BAD_DESTINATION$/m,
+  )
+})
+
 test('of an application that is silent it says what was seen, whom to tell, and what an admin asks', () => {
   const note: FaultMessage = {
     code: 'APP_SILENT',

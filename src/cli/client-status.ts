@@ -1,4 +1,5 @@
 import { shown } from '../base/visible-text.ts'
+import { askAbout } from '../client/ask-about.ts'
 import type { LocalUsersStatus } from '../client/local-users.ts'
 import type { ClientStatus } from '../client/status.ts'
 import { clockText } from './clock-text.ts'
@@ -110,7 +111,8 @@ function refusalsText(decisions: ClientStatus['decisions']): string[] {
         `${destination} ${style('red', `${hop} ${code}`)}: ${because}`,
         `  fix   ${fix}`,
         ...(ask === undefined ? [] : [`  ask   an admin: ${ask}`]),
-        `  more  ${more}`,
+        // What names no destination leads here, and here nothing more is known of it.
+        `  more  ${more === askAbout(undefined) ? `backstitch explain ${code}` : more}`,
       ].join('\n'),
     )
 }

@@ -56,6 +56,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   segment: [
     name,
     enabled,
+    ['HEALTH', (row) => stateText(row.state)],
     ['DESTINATIONS', (row) => list([...(row.domains ?? []), ...(row.cidrs ?? [])])],
     ['TCP', (row) => list(row.tcp)],
     ['UDP', (row) => list(row.udp)],

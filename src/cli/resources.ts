@@ -29,6 +29,8 @@ const TEXTS: Partial<Record<Kind, (one: Row) => string>> = {
   'client-device': deviceText,
   'provisioning-key': keyText,
   edge: edgeText,
+  // Its health follows, with all that is known of it.
+  segment: ({ state: _, because: __, ...segment }) => awayText(segment),
 }
 
 /** Lines of a list that nobody gave a limit for. */

@@ -52,6 +52,7 @@ function liveVitals({ presence, vitals, probing, clock }: Parts): LivePresence['
     passages: (id) => vitals.passages(id),
     flapping: (id) => vitals.flapping(id),
     told: (segment, id) => presence.applications.of(segment, id, clock.nowMs()),
+    toldBy: (id) => presence.applications.toldBy(id, clock.nowMs()),
     usedMs: (segment) => probing.usedMs(segment),
     candidates: (policy, groups) => candidatesOf(policy, presence, groups, { nowMs: clock.nowMs() }),
   }

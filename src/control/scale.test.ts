@@ -23,7 +23,9 @@ import { reevaluate } from './agents/reevaluate.ts'
 import { execute, prepare } from './apply/execute.ts'
 import { planNow } from './apply/planned.ts'
 import { lintEverything, warningsAbout } from './lint/warnings.ts'
+import { livePresence } from './live-presence.ts'
 import { objectPage } from './rest/object-page.ts'
+import { SegmentStates } from './segment-states.ts'
 import { loadPolicy } from './snapshot.ts'
 
 const MANY = Number(process.env.BACKSTITCH_SCALE ?? 1000)
@@ -146,6 +148,32 @@ test('all live grants are looked at, and all are ended by one rule', async () =>
   await store.objects.delete('access-rule', id)
 })
 
+test('the health of a page of segments, each of them told of by a connector', async () => {
+  const { parts, store } = control
+  const nowMs = parts.clock.nowMs()
+  for (const [n, id] of made.connectors.entries()) {
+    const segment = made.segments[n]!
+    const at = { segment, host: `app${n}.corp.example`, port: 443, connector: id, atMs: nowMs }
+    parts.presence.applications.tell({ ...at, ok: true, probe: true })
+  }
+  const policy = await parts.policy()
+  const { vitals } = livePresence(parts)
+  const states = await withinLoopBudget(() => new SegmentStates(policy, vitals))
+  const before = process.cpuUsage()
+  const page = made.segments.slice(0, 200).map((id) => states.of(id)?.state)
+  const { user } = process.cpuUsage(before)
+  assert.deepEqual(new Set(page), new Set(['healthy']))
+  assert.ok(user < 50_000, `${user} µs of processor`)
+  assert.equal(
+    (
+      await objectPage({ store, presence: livePresence(parts), policy: parts.policy }, 'segment', {
+        limit: 200,
+      })
+    ).texts.length,
+    200,
+  )
+})
+
 test('a list of rules that each name a thousand people', async () => {
   const users = made.users.slice(0, 1000)
   await control.store.transaction(async (tx) => {
@@ -158,7 +186,7 @@ test('a list of rules that each name a thousand people', async () => {
     }
   })
   const presence = { edge: () => 'away' } as never
-  const deps = { store: control.store, presence }
+  const deps = { store: control.store, presence, policy: () => loadPolicy(control.store) }
   const page = await withinLoopBudget(() => objectPage(deps, 'access-rule', { limit: 1000 }))
   assert.ok(page.texts.length > 1 && page.texts.join().length < 1_200_000)
   const seen = [...page.texts]

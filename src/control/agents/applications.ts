@@ -104,6 +104,11 @@ export class Applications {
     )
   }
 
+  /** All that a connector has told, of whichever segment. */
+  toldBy(connector: string, nowMs: number): Told[] {
+    return [...(this.#told.get(connector)?.values() ?? [])].filter((told) => isCurrent(told, nowMs))
+  }
+
   /** Its last word on one of them. */
   about(connector: string, to: Omit<Application, 'segment'>, nowMs: number): Told | undefined {
     const told = this.#told.get(connector)?.get(keyOf(to))

@@ -68,6 +68,8 @@ export interface LiveVitals {
   passages(connector: string): readonly Passage[]
   flapping(connector: string): Flapping | undefined
   told(segment: string, connector: string): Told[]
+  /** The same, of all segments. */
+  toldBy(connector: string): Told[]
   /** When policy last let somebody through to the segment. */
   usedMs(segment: string): number | undefined
   candidates(policy: PolicySnapshot, groups: readonly string[]): Candidate[]

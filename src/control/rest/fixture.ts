@@ -36,6 +36,7 @@ export const NO_VITALS: RestDeps['presence']['vitals'] = {
   passages: () => [],
   flapping: () => undefined,
   told: () => [],
+  toldBy: () => [],
   usedMs: () => undefined,
   candidates: () => [],
 }

@@ -7,6 +7,7 @@ import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { type Declared, declare, retract } from '../declare.ts'
 import { hashPassword } from '../password.ts'
+import { SegmentStates } from '../segment-states.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
 import { objectPage } from './object-page.ts'
@@ -79,7 +80,10 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
     async (c, { params }) => {
       const stored: StoredObject = await store.objects.get(kind, params.id)
       c.header('etag', etagOf(stored.version))
-      return c.json(await objectResource(store, stored, deps.presence))
+      const resource = await objectResource(store, stored, deps.presence)
+      if (kind !== 'segment') return c.json(resource)
+      const states = new SegmentStates(await deps.policy(), deps.presence.vitals)
+      return c.json({ ...resource, ...states.of(stored.id) })
     },
   )
 
