@@ -86,6 +86,22 @@ test('Dialer: no answer at all is APP_TIMEOUT in time', async (t) => {
   })
 })
 
+test('Dialer: a connector that did nothing itself while it waited says so beside APP_TIMEOUT', async (t) => {
+  const port = await blackHole(t)
+  using dialer = new Dialer({ timeoutMs: 200 })
+  const keepAlive = setInterval(() => {}, 1000)
+  t.after(() => clearInterval(keepAlive))
+  const dialled = dial(dialer, ['127.0.0.5'], port)
+  const untilMs = performance.now() + 5500
+  while (performance.now() < untilMs); // one step, as of a process that gets no turn
+  await assert.rejects(dialled, (fault: Fault) => {
+    assert.equal(fault.code, 'APP_TIMEOUT')
+    assert.match(fault.detail, /no answer in 200 ms; meanwhile the connector itself .* for \d\.\d s/)
+    assert.ok(Number(fault.seen.stoodStillMs) > 4000)
+    return true
+  })
+})
+
 test('Dialer: given up, it calls nobody', async (t) => {
   const { port } = await listener(t, '127.0.0.1')
   using dialer = new Dialer()

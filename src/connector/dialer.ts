@@ -11,6 +11,7 @@ import { Fault, type FaultCode } from '../base/faults.ts'
 import { KEEP_ALIVE } from '../base/keep-alive.ts'
 import { PATIENCE_MS } from '../base/patience.ts'
 import { shortageOf, shortageText } from '../base/shortage.ts'
+import { StandstillWatch, standstillText } from '../base/standstill.ts'
 
 export interface DialerOptions {
   /** From the first attempt to the last. */
@@ -27,10 +28,11 @@ const MAX_ATTEMPTS = 8
 export class Dialer implements Disposable {
   readonly #headStartMs: number
   readonly #deadlines: Deadlines<Attempts>
+  readonly #watch = new StandstillWatch()
 
   constructor({ timeoutMs = PATIENCE_MS.application, headStartMs = 250 }: DialerOptions = {}) {
     this.#headStartMs = headStartMs
-    this.#deadlines = new Deadlines(timeoutMs, (attempts) => attempts.expire(timeoutMs))
+    this.#deadlines = new Deadlines(timeoutMs, (attempts) => attempts.expire(timeoutMs, this.#watch))
   }
 
   /**
@@ -56,6 +58,7 @@ export class Dialer implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]()
     this.#deadlines[Symbol.dispose]()
   }
 }
@@ -67,6 +70,7 @@ class Attempts {
   readonly #done: Dialled
   readonly #sockets = new Set<net.Socket>()
   readonly #failures: { address: string; errno: string }[] = []
+  readonly #beganAtMs = performance.now()
   #tried = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -108,12 +112,17 @@ class Attempts {
     }
   }
 
-  expire(timeoutMs: number): void {
+  /** Whoever did nothing meanwhile may have missed an answer, and says so. */
+  expire(timeoutMs: number, watch: StandstillWatch): void {
     const open = this.#addresses.slice(0, this.#tried)
     const where = `${open.map((address) => endpoint(address, this.#port)).join(', ')}`
+    const still = watch.recent(this.#beganAtMs)
+    const own = still === undefined ? '' : `; meanwhile ${standstillText(still, 'the connector itself')}`
+    const stoodStill = still && { stoodStillMs: still.lostMs, kind: still.kind }
+    const failed = this.#failures.map((f) => f.errno)
     this.#finish(
-      new Fault('APP_TIMEOUT', `${where}: no answer in ${timeoutMs} ms`, {
-        seen: { addresses: open, port: this.#port, timeoutMs, failed: this.#failures.map((f) => f.errno) },
+      new Fault('APP_TIMEOUT', `${where}: no answer in ${timeoutMs} ms${own}`, {
+        seen: { addresses: open, port: this.#port, timeoutMs, failed, ...stoodStill },
       }),
     )
   }
