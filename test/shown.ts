@@ -75,7 +75,7 @@ export const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'identity code': ['SCN-03:clone'],
   'identity fault.code': ['SCN-02:quotes', 'SCN-02:bom', 'SCN-02:spaces'],
   'link LINK_DOWN': ['SCN-05:link'],
-  'load CONNECTOR_OVERLOADED': ['SCN-10:processor', 'SCN-10:memory'],
+  'load CONNECTOR_OVERLOADED': ['SCN-10:processor', 'SCN-10:memory', 'src/doctor/host.test.ts'],
   'load FD_EXHAUSTED': ['SCN-17:descriptors'],
   'load LOOKUPS_BUSY': ['SCN-13:lookups-busy'],
   'load MEMORY_LEAK_SUSPECTED': ['SCN-10:leak'],

@@ -29,7 +29,7 @@ import {
 } from './checks/host.ts'
 import { certificate, provisioningKey, seal } from './checks/identity.ts'
 import { link } from './checks/link.ts'
-import { descriptors } from './checks/load.ts'
+import { descriptors, hostMemory } from './checks/load.ts'
 import { disk, resolverFile, securityPolicy, stateDirectory } from './checks/machine.ts'
 import { edgeName, resolver } from './checks/names.ts'
 import { proxy, proxySetting } from './checks/proxy.ts'
@@ -47,6 +47,7 @@ import { lookAtWay, WAY_FACTS } from './way.ts'
 const MACHINE: readonly Check[] = [securityPolicy, disk, stateDirectory]
 const SERVING: readonly Check[] = [
   descriptors,
+  hostMemory,
   listening,
   controlPlane,
   hostCertificates,

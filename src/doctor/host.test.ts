@@ -45,6 +45,12 @@ const ended = HEALTHY.certificates.map((one) => ({ ...one, notAfterMs: NOW_MS - 
 const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; roots: string[] }[] = [
   { name: 'all is well, behind a NAT', host: {}, roots: [] },
   {
+    name: 'its control group has no memory left',
+    host: {},
+    known: { load: { ...factsOf().known.load!, memoryTotalBytes: 256e6, memoryAvailableBytes: 3e6 } },
+    roots: ['edge CONNECTOR_OVERLOADED'],
+  },
+  {
     name: 'nothing listens',
     host: { attempt: tcp('refused'), heldBy: undefined, certificates: [] },
     roots: ['edge DAEMON_DOWN'],

@@ -130,6 +130,32 @@ export const lookups: Check = check({
   },
 })
 
+/** Of the machine, or of the control group of the edge where that is tighter: at its end the kernel kills it. */
+export const hostMemory: Check = check({
+  name: 'memory',
+  title: 'memory left to the edge',
+  hop: 'edge',
+  applies: ({ patient }) => patient.host !== undefined,
+  needs: ['load'],
+  after: [],
+  judge: ({ load }, { patient }) => {
+    const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`
+    const saw = `${mib(load.memoryAvailableBytes)} of ${mib(load.memoryTotalBytes)} left`
+    if (memoryFree(load) >= MIN_MEMORY_SHARE) return pass(saw)
+    return fail('CONNECTOR_OVERLOADED', {
+      hop: 'edge',
+      expected: `${percent(MIN_MEMORY_SHARE)} of memory left at least`,
+      seen: [saw],
+      cause: 'Memory is used up to the limit that holds here, by the edge or by what shares that limit.',
+      fix: [
+        'ps -eo rss,pid,args --sort=-rss | head -8',
+        `raise the limit of memory of ${unitOf(patient.role)}, or of this machine, or move out what shares it`,
+      ],
+      verify: verifyHealthy(patient),
+    })
+  },
+})
+
 /** What only the daemon knows, of one that could not be asked. Where none runs there is nothing to know. */
 export function notAsked({ unasked }: FactTable['daemon']): Judged {
   return unasked === undefined ? undefined : unknown(`the daemon could not be asked: ${unasked}`)
