@@ -5,7 +5,8 @@ import path from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
-import { parseConfig, readConfig, readConfigOr } from './config.ts'
+import { readConfig, readConfigOr } from './config.ts'
+import { parseConfig } from './config-text.ts'
 import { Fault } from './faults.ts'
 
 const schema = z.strictObject({

@@ -12,9 +12,9 @@
 import { lstat, readFile, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
-import { parseConfig } from '../base/config.ts'
 import { replaceFile, writeFault } from '../base/durable-file.ts'
 import { Fault } from '../base/faults.ts'
+import { repeatedMember } from '../base/json-members.ts'
 import { homeFolder } from '../base/own-user.ts'
 import { refuseStrangers } from '../base/strangers.ts'
 import { writtenText } from '../base/written-text.ts'
@@ -88,9 +88,11 @@ export async function findContext(
   for (const file of files) {
     const text = await read(file)
     if (text === undefined) continue
-    const { server, fingerprint, publicKey, authority, tokenFile, socket } = parseConfig(text, {
-      ...({ schema: contextFile, hop: 'client', file } as const),
-    })
+    const { server, fingerprint, publicKey, authority, tokenFile, socket } = await parse(
+      text,
+      contextFile,
+      file,
+    )
     const token = await readToken(file, tokenFile, { server, fingerprint, publicKey, authority })
     return {
       ...{ file, server: server.replace(/\/$/, ''), token: token.trim() },
@@ -100,6 +102,17 @@ export async function findContext(
     }
   }
   throw new Fault('CONTEXT_MISSING', 'there is no context file', { seen: { looked: files } })
+}
+
+/** JSON as we write it is read at once; anything else by what says line and column, loaded only then. @throws {Fault} INVALID. */
+async function parse<S extends z.ZodType>(text: string, schema: S, file: string): Promise<z.output<S>> {
+  try {
+    const value: unknown = JSON.parse(text)
+    const read = schema.safeParse(value)
+    if (read.success && repeatedMember(text, value) === undefined) return read.data
+  } catch {} // said below, with its place
+  const { parseConfig } = await import('../base/config-text.ts')
+  return parseConfig(text, { schema, hop: 'client', file })
 }
 
 /** @throws {Fault} CONTEXT_MISSING, CONTEXT_REFUSED, INVALID. */
@@ -120,7 +133,7 @@ async function readToken(file: string, tokenFile: string, to: TokenServer): Prom
   }
   const made = await read(`${real}${FOR}`)
   if (made === undefined) return token
-  const meant = parseConfig(made, { schema: tokenServer, hop: 'client', file: `${real}${FOR}` })
+  const meant = await parse(made, tokenServer, `${real}${FOR}`)
   const isSame =
     meant.fingerprint === to.fingerprint &&
     LOOSER.every((name) => to[name] === undefined || to[name] === meant[name])

@@ -25,7 +25,7 @@ guardLastWords()
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith('BACKSTITCH_') && value === '') delete process.env[name]
 }
-const program = buildProgram()
+const program = await buildProgram(process.argv.slice(2))
 try {
   await program.parseAsync()
 } catch (error) {

@@ -29,7 +29,7 @@ function helpOf(command: Command): string {
   return text
 }
 
-for (const [name, command] of tree(buildProgram())) {
+for (const [name, command] of tree(await buildProgram())) {
   test(`backstitch ${name} --help: says what it does, with examples, and --json`, () => {
     const help = helpOf(command)
     assert.ok(command.description().length > 10)
@@ -46,8 +46,8 @@ for (const [name, command] of tree(buildProgram())) {
   })
 }
 
-test('no option takes a secret: argv can be read by every user of the machine', () => {
-  for (const [name, command] of tree(buildProgram())) {
+test('no option takes a secret: argv can be read by every user of the machine', async () => {
+  for (const [name, command] of tree(await buildProgram())) {
     for (const { long = '' } of command.options) {
       assert.doesNotMatch(long, /^--(password|secret|token|key)$/, `${name} ${long}`)
     }
@@ -63,7 +63,7 @@ for (const [words, wanted] of [
 ] as const) {
   test(`backstitch ${words.join(' ')}: refused as usage, with a hint`, async () => {
     let said = ''
-    const program = buildProgram()
+    const program = await buildProgram()
     for (const command of [program, ...tree(program).map(([, one]) => one)]) {
       command.configureOutput({
         writeErr: (part) => {

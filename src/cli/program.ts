@@ -3,31 +3,15 @@ import type { Hop } from '../base/faults.ts'
 import { actAs } from '../base/own-hop.ts'
 import { VERSION } from '../base/version.ts'
 import { visibleText } from '../base/visible-text.ts'
-import { addApply } from './apply.ts'
-import { addAudit } from './audit.ts'
-import { addClient } from './client.ts'
-import { addCompletion } from './completion.ts'
-import { addConnector } from './connector.ts'
-import { addDemo } from './demo.ts'
-import { addDoctor } from './doctor.ts'
-import { addEdge } from './edge.ts'
-import { addExplain } from './explain.ts'
+import { COMMANDS, commandsFor } from './commands.ts'
 import { examples } from './globals.ts'
-import { addKey } from './key.ts'
-import { addLab } from './lab.ts'
-import { addLint } from './lint.ts'
-import { addLogs } from './logs.ts'
-import { addResources } from './resources.ts'
-import { addServer } from './server/command.ts'
-import { addPassword, addSignOut } from './sign-out.ts'
-import { addStatus } from './status.ts'
-import { addStore } from './store.ts'
-import { addSupportBundle } from './support-bundle.ts'
-import { addToken } from './token.ts'
-import { addTrace } from './trace.ts'
 
-/** The whole command tree. Commands throw; main.ts turns what they throw into text and an exit code. */
-export function buildProgram(): Command {
+/**
+ * The tree of commands. Commands throw; main.ts turns what they throw into text and an exit code.
+ *
+ * @param args With which it is called: only what they need is in the tree. Absent: all of it.
+ */
+export async function buildProgram(args?: readonly string[]): Promise<Command> {
   const program = new Command('backstitch')
     .description('Access to private applications through parts that only dial out; names the hop that broke.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -46,31 +30,11 @@ export function buildProgram(): Command {
     .showHelpAfterError('Run it with --help to see what it takes.')
     .exitOverride()
   program.hook('preAction', (_, command) => actAs(hopOfCommand(command)))
-  program.commandsGroup('Roles:')
-  addServer(program)
-  addEdge(program)
-  addConnector(program)
-  addClient(program)
-  addDemo(program)
-  program.commandsGroup('Configuration:')
-  addApply(program)
-  addResources(program)
-  addLint(program)
-  addKey(program)
-  addToken(program)
-  addPassword(program)
-  addSignOut(program)
-  program.commandsGroup('Looking:')
-  addStatus(program)
-  addDoctor(program)
-  addExplain(program)
-  addTrace(program)
-  addSupportBundle(program)
-  addLogs(program)
-  addAudit(program)
-  addStore(program)
-  addLab(program)
-  addCompletion(program)
+  for (const { group, load } of args === undefined ? COMMANDS : commandsFor(args)) {
+    const add = await load()
+    program.commandsGroup(group)
+    add(program)
+  }
   program.addHelpText(
     'after',
     examples(

@@ -17,7 +17,7 @@
 import type net from 'node:net'
 import { z } from 'zod'
 import { Fault } from '../base/faults.ts'
-import { faultMessage } from '../wire/control.ts'
+import { faultMessage } from '../wire/values.ts'
 
 export const CONTROL_SOCKET = 'control.sock'
 const MAX_LINE_BYTES = 8192

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseConfig } from '../base/config.ts'
+import { parseConfig } from '../base/config-text.ts'
 import { Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { parseForward } from './forward-spec.ts'

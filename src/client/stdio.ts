@@ -15,7 +15,6 @@ import { type Destination, destination } from './destination.ts'
 import { denialOf } from './fault-replies.ts'
 import { ignoreError } from './listen.ts'
 import type { ClientOptions } from './options.ts'
-import { withOwnClient } from './own-client.ts'
 import { faultOf, type Session } from './session.ts'
 import { signedIn } from './signed-in.ts'
 import { StdioStream } from './stdio-stream.ts'
@@ -45,8 +44,11 @@ export async function runStdio(options: StdioOptions): Promise<number> {
     const to = destination(host, port, 'tcp')
     const named = to.absolute ? `${to.host}.` : to.host
     const daemon = await openDaemon(client.stateDir, { op: 'connect', host: named, port }, signal)
-    if (daemon === undefined) await withOwnClient(client, signal, (own) => connect(own, to, options))
-    else if (!daemon.answer.ok) {
+    if (daemon === undefined) {
+      // Whoever has a daemon does not wait for what it is made of.
+      const { withOwnClient } = await import('./own-client.ts')
+      await withOwnClient(client, signal, (own) => connect(own, to, options))
+    } else if (!daemon.answer.ok) {
       daemon.socket.destroy()
       throw faultFromMessage(daemon.answer.fault)
     } else {

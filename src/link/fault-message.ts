@@ -1,5 +1,6 @@
 import { Fault, type FaultOptions } from '../base/faults.ts'
-import { cutText, encodedBytes, type FaultMessage } from '../wire/control.ts'
+import { cutText, encodedBytes } from '../wire/encoded.ts'
+import type { FaultMessage } from '../wire/values.ts'
 
 const MAX_DETAIL_CHARS = 2048
 const MAX_BYTES = 16_384
