@@ -48,7 +48,10 @@ export class SegmentStates {
     const candidates = this.#vitals
       .candidates(this.#policy, groups)
       .map((one) => ({ ...one, failover: failover.includes(one.group) }))
-    const out = new Map(selectConnector(candidates).excluded.map(({ id, because }) => [id, because]))
+    // Who is out counts only where all are: in a large group the first few show that they are not.
+    const serves = candidates.some((one) => selectConnector([one]).chosen !== undefined)
+    const excluded = serves ? [] : selectConnector(candidates).excluded
+    const out = new Map(excluded.map(({ id, because }) => [id, because]))
     const told = new Map<string, Member[]>()
     for (const { id, name, state } of candidates) {
       if (state === 'disconnected') continue
@@ -58,7 +61,7 @@ export class SegmentStates {
         members.push({ name, out: out.get(id), ...memberHealth(some) })
       }
     }
-    const all = candidates.map(({ id, name }) => ({ name, out: out.get(id), ...memberHealth([]) }))
-    return { told, out: all.every((one) => one.out !== undefined) ? all : [] }
+    if (serves) return { told, out: [] }
+    return { told, out: candidates.map(({ id, name }) => ({ name, out: out.get(id), ...memberHealth([]) })) }
   }
 }
