@@ -1,7 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { LOCAL_PROXY } from '../client.ts'
 import { oneSays } from '../closer-look.ts'
 import { printed } from '../cures.ts'
-import type { Daemon } from '../daemon.ts'
+import { type Daemon, until } from '../daemon.ts'
+import { consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
 import type { Since, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
@@ -21,6 +23,12 @@ async function together(lab: Lab): Promise<void> {
 async function triesAgain(lab: Lab, since: Since): Promise<boolean> {
   await Promise.all([lab.ask('/', 6), lab.ask('/', 6)])
   return oneSays(lab, since, 'APP_SILENT')
+}
+
+/** Each session may go through another connector: one alone is no verdict there, and words. */
+async function someoneWaits({ connectors: { a, b } }: Lab): Promise<boolean> {
+  const [ofA, ofB] = await Promise.all([a.status(), b.status()])
+  return [...(ofA?.waiting ?? []), ...(ofB?.waiting ?? [])].length > 0
 }
 
 const common = {
@@ -65,6 +73,14 @@ async function forgetOpen(lab: Lab): Promise<void> {
   )
 }
 
+async function listens({ machines: { app } }: Lab): Promise<void> {
+  await until(
+    async () => (await app.shell(`ss -tlnH sport = ${APP_PORT}`)).stdout !== '',
+    () => 'the application does not listen',
+    20_000,
+  )
+}
+
 async function restart(lab: Lab): Promise<void> {
   await lab.stopApp()
   lab.startApp()
@@ -95,6 +111,42 @@ export const silent: readonly Variant[] = [
       await restart(lab)
       await together(lab)
     },
+  },
+  {
+    ...common,
+    name: 'hanging',
+    does: 'the application hangs, and two requests of one user hang with it: nobody has given up yet',
+    hints: ['the browser spins', 'and the user goes on waiting', 'backstitch client status'],
+    seen: [
+      /2 sessions( of 1 user)? asked it and no byte came back/,
+      /the last sent \d+ B and waits, for \d+ s/,
+    ],
+    examine: ({ machines: { user } }) => consultAt(user, ['doctor', 'client', '--app', common.app]),
+    examinedOn: 'user',
+    noticed: async (lab) => (await lab.clientStatus()).includes('APP_SILENT') && (await someoneWaits(lab)),
+    noticeMs: 45_000,
+    async inject(lab) {
+      await lab.stopApp()
+      lab.startApp(APP_PORT, 'silent-main.ts')
+      await listens(lab)
+      const url = `http://${APP_NAME}:${APP_PORT}/`
+      const flags = ['-sS', '--max-time', '90', '--socks5-hostname', LOCAL_PROXY]
+      lab.machines.user.start('first', ['curl', ...flags, url])
+      // Not at once: two that begin together are what one page asks for.
+      await until(
+        async () => (await lab.clientStatus()).includes('1 open'),
+        () => 'no session is open',
+        20_000,
+      )
+      await wait(3500)
+      lab.machines.user.start('second', ['curl', ...flags, url])
+    },
+    async cure(lab, finding) {
+      printed(finding, /^Look at the log of the application and restart it\./)
+      await restart(lab)
+      await lab.serves()
+    },
+    restore: restart,
   },
   {
     ...common,

@@ -1,5 +1,7 @@
+import { LOCAL_PROXY } from '../client.ts'
 import { noteGone, oneSays } from '../closer-look.ts'
 import { blink, printed, runPrinted } from '../cures.ts'
+import { consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
 import { lint } from '../lint.ts'
 import type { Scenario } from '../scenario.ts'
@@ -31,6 +33,27 @@ async function wideRoute({ machines: { fw, 'connector-a': a } }: Lab): Promise<v
   await fw.run('ip', 'rule', 'del', 'to', EDGES, 'lookup', TABLE)
   await fw.run('ip', 'route', 'flush', 'table', TABLE)
   await a.run('ip', 'route', 'flush', 'cache') // it was told, and remembers for ten minutes
+}
+
+const APP = `${APP_NAME}:${APP_PORT}`
+
+/** The laptop and the edges are in one network, so it is the laptop itself that drops. */
+async function narrowUser({ machines: { user } }: Lab): Promise<void> {
+  await user.succeed('ip', 'link', 'set', 'dev', 'eth0', 'gso_max_segs', '1')
+  await user.succeed('nft', 'add table ip narrow')
+  for (const [hook, which] of [
+    ['postrouting', 'daddr'],
+    ['prerouting', 'saddr'],
+  ] as const) {
+    await user.succeed('nft', `add chain ip narrow ${hook} { type filter hook ${hook} priority 0; }`)
+    await user.succeed('nft', `add rule ip narrow ${hook} ip ${which} ${EDGES} meta length > 1300 drop`)
+  }
+}
+
+async function wideUser({ machines: { user } }: Lab): Promise<void> {
+  await user.run('nft', 'delete table ip narrow')
+  await user.run('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
+  await user.run('ip', 'link', 'set', 'dev', 'eth0', 'gso_max_segs', '65535')
 }
 
 export const mtu: Scenario = {
@@ -148,6 +171,67 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         await lab.firewall.clear()
         await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
       },
+    },
+    {
+      name: 'app-user',
+      does: 'the same, and it is the user at the device who asks why an upload stands still',
+      hints: ['the page opens', 'the report cannot be sent', 'backstitch doctor client --app'],
+      hop: 'application',
+      code: 'PATH_MTU',
+      seen: [/1280 bytes pass, 1360 are lost in silence/],
+      examine: ({ machines: { user } }) => consultAt(user, ['doctor', 'client', '--app', APP]),
+      examinedOn: 'user',
+      async inject(lab) {
+        await lab.firewall.block(
+          `ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} meta length > 1300 drop`,
+          `ip daddr 10.1.1.0/24 ip saddr ${ADDRESS.app} meta length > 1300 drop`,
+        )
+        const { user } = lab.machines
+        const file = user.file('report', 'x'.repeat(100_000), { uid: 0 })
+        const flags = [
+          '-sS',
+          '--max-time',
+          '60',
+          '--socks5-hostname',
+          LOCAL_PROXY,
+          '--data-binary',
+          `@${file}`,
+        ]
+        user.start('upload', ['curl', ...flags, `http://${APP}/`])
+      },
+      noticeMs: 45_000,
+      // One upload stands still, nobody gives up and nobody asks: the client of the user knows why.
+      noticed: async (lab) => (await lab.clientStatus()).includes('PATH_MTU'),
+      async cure(lab, finding) {
+        printed(finding, /^Let ICMP "fragmentation needed" pass/)
+        await lab.firewall.clear()
+        await noteGone(lab.connectors.a, 'PATH_MTU')
+        await noteGone(lab.connectors.b, 'PATH_MTU')
+      },
+      restore: (lab) => lab.firewall.clear(),
+    },
+    {
+      name: 'device',
+      does: 'packets over 1300 bytes between the laptop of the user and the edges vanish without a word',
+      hints: ['other users get in', 'sign-in works', 'backstitch doctor client on the laptop'],
+      hop: 'edge',
+      code: 'PATH_MTU',
+      seen: [/largest that passes \d+ bytes, \d+ is lost/],
+      examine: ({ machines: { user } }) => consultAt(user, ['doctor', 'client', '--app', APP]),
+      examinedOn: 'user',
+      inject: narrowUser,
+      noticeMs: 90_000,
+      noticed: async (lab) => {
+        await lab.ask('/bytes/100000', 10)
+        return (await lab.clientStatus()).includes('PATH_MTU')
+      },
+      cutsAll: true,
+      async cure(lab, finding) {
+        printed(finding, /mtu 1280/)
+        await lab.machines.user.succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1280')
+        await lab.serves(60_000)
+      },
+      restore: wideUser,
     },
     {
       name: 'two-lanes',
