@@ -71,10 +71,16 @@ async function policyOf(
     members: Map.groupBy(connectors, (connector) => connector.groupId),
     byId: new Map(connectors.map((connector) => [connector.id, connector])),
   }))
-  const groupsOf = (segment: PolicySegment, tier: 'connectorGroups' | 'failoverGroups') =>
-    segment.serverGroups.flatMap((id) => reaches.behind.get(id)?.[tier] ?? [])
+  const groupsOf = (segment: PolicySegment, ...tiers: readonly ('connectorGroups' | 'failoverGroups')[]) => {
+    // A thousand server groups with a thousand connector groups each are never one list.
+    const found = new Set<string>()
+    for (const tier of tiers)
+      for (const id of segment.serverGroups)
+        for (const group of reaches.behind.get(id)?.[tier] ?? []) found.add(group)
+    return found
+  }
   const connectorGroupsOf = (segment: PolicySegment) => [
-    ...new Set([...groupsOf(segment, 'connectorGroups'), ...groupsOf(segment, 'failoverGroups')]),
+    ...groupsOf(segment, 'connectorGroups', 'failoverGroups'),
   ]
   const behind: SegmentsBehind = await derived.part('behind', [segments.made, reaches], (before) =>
     inSlices(
@@ -91,8 +97,7 @@ async function policyOf(
     rules: await derived.part('index of rules', [rules], () => inSlices(RuleIndex.of(rules.made))),
     connectorGroupsOf,
     failoverGroupsOf(segment) {
-      const native = new Set(groupsOf(segment, 'connectorGroups'))
-      return [...new Set(groupsOf(segment, 'failoverGroups'))].filter((id) => !native.has(id))
+      return [...groupsOf(segment, 'failoverGroups').difference(groupsOf(segment, 'connectorGroups'))]
     },
     segmentsBehind: (group) => behind.of(group),
     wrongKinds: (ids) => ids.flatMap((id) => groups.wrong.get(id) ?? []),

@@ -23,16 +23,7 @@ export class SegmentsBehind {
 
   /** @param segments In order of name. */
   static *of(segments: readonly PolicySegment[], groupsOf: GroupsOf): Steps<SegmentsBehind> {
-    const behind = new SegmentsBehind(segments)
-    for (const segment of segments) {
-      for (const group of groupsOf(segment)) {
-        const list = behind.#byGroup.get(group)
-        if (list === undefined) behind.#byGroup.set(group, [segment])
-        else list.push(segment)
-      }
-      yield
-    }
-    return behind
+    return new SegmentsBehind(segments, new SharedMap(yield* byGroups(segments, groupsOf)))
   }
 
   /**
@@ -47,14 +38,17 @@ export class SegmentsBehind {
   ): Steps<SegmentsBehind> {
     const { gone, come } = segmentChanges(before.#segments, segments)
     if (gone.length + come.length > MAX_CHANGES) return yield* SegmentsBehind.of(segments, groupsOf)
+    const left = yield* byGroups(gone, groupsOf)
+    const added = yield* byGroups(come, groupsOf)
     const lists = new Map<string, PolicySegment[]>()
-    for (const group of new Set([...gone, ...come].flatMap(groupsOf))) {
-      const stay = before.of(group).filter((one) => !gone.includes(one))
-      const added = come.filter((one) => groupsOf(one).includes(group))
+    for (const group of new Set([...left.keys(), ...added.keys()])) {
+      const without = new Set(left.get(group))
+      const stay = before.of(group).filter((one) => !without.has(one))
       lists.set(
         group,
-        [...stay, ...added].sort((a, b) => (a.name < b.name ? -1 : 1)),
+        [...stay, ...(added.get(group) ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1)),
       )
+      yield
     }
     return new SegmentsBehind(segments, before.#byGroup.with(lists))
   }
@@ -62,4 +56,18 @@ export class SegmentsBehind {
   of(group: string): readonly PolicySegment[] {
     return this.#byGroup.get(group) ?? []
   }
+}
+
+/** One segment may be behind as many groups as there are. */
+function* byGroups(some: readonly PolicySegment[], groupsOf: GroupsOf): Steps<Map<string, PolicySegment[]>> {
+  const lists = new Map<string, PolicySegment[]>()
+  for (const segment of some) {
+    for (const group of groupsOf(segment)) {
+      const list = lists.get(group)
+      if (list === undefined) lists.set(group, [segment])
+      else list.push(segment)
+    }
+    yield
+  }
+  return lists
 }
