@@ -84,6 +84,18 @@ test('lint looks at everything, and at what was written', async () => {
   await withinLoopBudget(() => control.store.transaction((tx) => warningsAbout(tx, lintDeps(), about)))
 })
 
+test('lint reads all devices that rules name', async () => {
+  const devices = made.devices.slice(0, 1000)
+  await control.store.transaction(async (tx) => {
+    const rule = { order: MANY + 1, action: 'allow', conditions: { devices } }
+    await put(tx, 'access-rule', 'on-devices', rule)
+  })
+  await withinLoopBudget(() =>
+    control.store.transaction((tx) => warningsAbout(tx, lintDeps(), [made.users[0]!])),
+  )
+  await control.store.transaction((tx) => tx.objects.delete('access-rule', 'on-devices'))
+})
+
 test('lint of rules that are all about everything compares none with all', async () => {
   const rule = (n: number) => ({
     id: `rul_${String(n).padStart(6, '0')}`,

@@ -4,8 +4,11 @@ import type { ToCheckpoints } from './checkpoint-thread.ts'
 
 /** Of the write-ahead log, before it is brought into the file: as SQLite has it by itself. */
 const PAGES = 1000
-/** A log that has become so long is brought over by whoever commits: the thread does not keep up, or is gone. */
-const PAGES_AT_MOST = 8000
+/**
+ * A log that has become so long is brought over by whoever commits: the thread does not keep up, or is gone. The largest
+ * `apply` alone writes 15 000 pages, and its commit is long enough without that.
+ */
+const PAGES_AT_MOST = 32_000
 /** A thread takes twenty megabytes: one that has had nothing to do for so long is ended. */
 const IDLE_MS = 60_000
 

@@ -1,5 +1,6 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
 import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { allRows, cursorKey, idsAtOnce, inList, type Page, type PageQuery, pageOf } from './page.ts'
@@ -107,7 +108,10 @@ export class Devices {
   /** Those of any number of ids, in order of id. */
   async named(ids: readonly string[]): Promise<DeviceRecord[]> {
     const found: DeviceRecord[] = []
-    for (const some of idsAtOnce(ids)) found.push(...(await this.byIds(some)).values())
+    for (const some of idsAtOnce(ids)) {
+      found.push(...(await this.byIds(some)).values())
+      if (turnIsOver()) await nextTurn()
+    }
     return found.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
