@@ -54,6 +54,12 @@ const SHOWN: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
   edge: { state: z.enum(EDGE_STATES).optional(), notes: z.array(faultMessage).optional() },
 }
 
+/** Of that, what has no length of its own, as it comes back. */
+const SHOWN_AGAIN: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
+  segment: { because: z.string().max(16_384) },
+  edge: { notes: z.array(z.looseObject({})).max(64) },
+}
+
 /** What only the answer to a write has. */
 const ANSWERED: Partial<Record<ObjectKind, z.core.$ZodLooseShape>> = {
   /** Another password, or none, or a user who is disabled: these devices have to sign in again. */
@@ -64,6 +70,7 @@ function build(kind: ObjectKind) {
   const { spec, title } = OBJECT_KINDS[kind]
   const own: z.core.$ZodLooseShape = kind === 'user' ? { name, password: newPassword.optional() } : { name }
   const shown = SHOWN[kind] ?? {}
+  const again = { ...envelopeOnly, ...readAgain, ...shown, ...SHOWN_AGAIN[kind] }
   const resource = z
     .object({ kind: z.literal(kind), ...envelope, ...mapShape(spec.shape, present), ...shown })
     .meta({ id: schemaName(kind), description: `A ${title}` })
@@ -74,7 +81,7 @@ function build(kind: ObjectKind) {
     replacement: spec
       .safeExtend({
         ...own,
-        ...mapShape({ kind: z.literal(kind), ...envelopeOnly, ...readAgain, ...shown }, ignored),
+        ...mapShape({ kind: z.literal(kind), ...again }, ignored),
       })
       .meta({
         id: `${schemaName(kind)}Replacement`,
