@@ -2,9 +2,10 @@
 import { z } from 'zod'
 import { readDocuments } from '../src/api/documents.ts'
 import { invalidFrom } from '../src/api/invalid.ts'
-import { checkShape } from '../src/api/shape.ts'
+import { checkText } from '../src/api/text-shape.ts'
 import { nearest } from '../src/base/nearest.ts'
 import { redact } from '../src/base/redact.ts'
+import { atOnce } from '../src/base/slices.ts'
 import { visibleLine, visibleText } from '../src/base/visible-text.ts'
 import { answerFraming } from '../src/client/http-answers.ts'
 import { parseHead } from '../src/client/http-head.ts'
@@ -119,15 +120,15 @@ export const TEXT_READERS: readonly Reader[] = [
   raw('free name', 65_536, (text) => void freeName(text, async () => false)),
 ]
 
-/** As `route.ts` and the control channel read: JSON, its shape, its schema, and what to say of it. */
+/** As `route.ts` reads: the shape of a text, JSON, its schema, and what to say of it. */
 export function jsonReader(name: string, schema: z.ZodType, maxChars = REST_BYTES): Reader {
   const form = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Form
   return {
     name,
     maxChars,
     read(text) {
+      atOnce(checkText(text))
       const value: unknown = JSON.parse(text)
-      checkShape(value)
       const { error } = schema.safeParse(value)
       if (error !== undefined) throw invalidFrom(error, schema)
     },

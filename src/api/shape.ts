@@ -8,8 +8,8 @@ import { InvalidFault, pointerOf } from './invalid.ts'
 
 /** Of one list: as many references as one condition may name. */
 export const MAX_ITEMS = 1000
-const MAX_KEYS = 256
-const MAX_DEPTH = 12
+export const MAX_KEYS = 256
+export const MAX_DEPTH = 12
 
 /** @throws {InvalidFault} naming the first place that is too large. */
 export function checkShape(value: unknown, path: readonly PropertyKey[] = []): void {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { repeatedMember } from './json-members.ts'
+import { atOnce } from './slices.ts'
 
-const placeIn = (text: string) => repeatedMember(text, JSON.parse(text))
+const placeIn = (text: string) => atOnce(repeatedMember(text, JSON.parse(text)))
 
 test('a name that comes twice is found where it is, whatever stands between', () => {
   assert.deepEqual(placeIn('{"a":1,"a":2}'), ['a'])

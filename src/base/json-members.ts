@@ -4,23 +4,32 @@
  *
  * @module
  */
+import type { Steps } from './slices.ts'
 
 /**
  * @param text JSON, and `value` what JSON.parse made of it.
  * @returns Where the first one is that comes a second time.
  */
-export function repeatedMember(text: string, value: unknown): (string | number)[] | undefined {
+export function* repeatedMember(text: string, value: unknown): Steps<(string | number)[] | undefined> {
   // Each member has one colon, and what was dropped has left its own behind: to count is much cheaper than to compare.
-  return colonsOf(text) === membersOf(value) ? undefined : firstRepeated(text)
+  return (yield* colonsOf(text)) === membersOf(value) ? undefined : yield* firstRepeated(text)
 }
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
+/** So many characters are counted, and so many compared, in one step. */
+const COUNTED = 65_536
+const COMPARED = 4096
 
-function colonsOf(text: string): number {
+function* colonsOf(text: string): Steps<number> {
   let colons = 0
+  let next = COUNTED
   for (let at = 0; at < text.length; at++) {
+    if (at >= next) {
+      next = at + COUNTED
+      yield
+    }
     const code = text.charCodeAt(at)
     if (code === COLON) colons++
     else if (code === QUOTE) at = endOfString(text, at)
@@ -29,7 +38,7 @@ function colonsOf(text: string): number {
 }
 
 /** Of the string that begins at `start`: where its second quote is. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   let at = start + 1
   for (; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -57,9 +66,14 @@ function isName(text: string, after: number): boolean {
   return text.charCodeAt(at) === COLON
 }
 
-function firstRepeated(text: string): (string | number)[] | undefined {
+function* firstRepeated(text: string): Steps<(string | number)[] | undefined> {
   const open: Open[] = []
+  let next = COMPARED
   for (let at = 0; at < text.length; at++) {
+    if (at >= next) {
+      next = at + COMPARED
+      yield
+    }
     const inner = open.at(-1)
     const character = text[at]
     if (character === '{') open.push({ names: new Set(), at: '' })

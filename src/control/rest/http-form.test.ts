@@ -58,6 +58,20 @@ test('a name that comes twice in an object is refused, and so is what is not UTF
   assert.equal(applied.body.errors[0].pointer, '/documents/0/name')
 })
 
+test('what is nested without end, or has items without end, is refused with its place before it is parsed', async () => {
+  await using rest = await RestFixture.open()
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+  for (const [path, body, pointer, detail] of [
+    ['segments', `{"domains":${deep}}`, `/domains${'/0'.repeat(12)}`, 'this is nested too deeply'],
+    ['apply', `{"documents":${deep}}`, `/documents${'/0'.repeat(14)}`, 'this is nested too deeply'],
+    ['apply', `{"documents":[${'{},'.repeat(20_000)}{}]}`, '/documents', 'at most 10000 items'],
+    ['segments', `[${'0,'.repeat(100_000)}0]`, '', 'at most 1000 items'],
+  ] as const) {
+    const { status, body: problem } = await rest.ask('POST', `/api/v1/${path}`, { body })
+    assert.deepEqual([status, problem.errors], [400, [{ pointer, detail }]])
+  }
+})
+
 test('If-Match takes a list of versions; one that is weak is none', async () => {
   await using rest = await RestFixture.open()
   await rest.ask('POST', '/api/v1/segments', { body: { name: 'wiki', ...SEGMENT } })

@@ -1,17 +1,24 @@
 import type { Context } from 'hono'
 import { InvalidFault, pointerOf } from '../../api/invalid.ts'
+import { checkText } from '../../api/text-shape.ts'
 import { Fault } from '../../base/faults.ts'
 import { repeatedMember } from '../../base/json-members.ts'
+import { inSlices } from '../../base/slices.ts'
 import { FormFault } from './problem.ts'
 import type { RestEnv } from './write.ts'
 
 /**
- * The JSON that a request brings, whatever its schema: one text that every reader reads alike.
+ * The JSON that a request brings, whatever its schema: one text that every reader reads alike, and not too large in any
+ * place of it.
  *
- * @param media What its Content-Type may be.
+ * @param o.media What its Content-Type may be.
+ * @param o.manyDocuments As checkText has it.
  * @throws {Fault} INVALID, with status 415 where it is said to be something else than JSON in UTF-8.
  */
-export async function jsonBody(c: Context<RestEnv>, media: readonly string[]): Promise<unknown> {
+export async function jsonBody(
+  c: Context<RestEnv>,
+  { media, manyDocuments }: { readonly media: readonly string[]; readonly manyDocuments?: boolean },
+): Promise<unknown> {
   const bytes = await c.req.arrayBuffer()
   if (bytes.byteLength === 0) throw new Fault('INVALID', 'the body is empty, and JSON is expected')
   checkMedia(c.req.header('content-type'), media)
@@ -23,8 +30,9 @@ export async function jsonBody(c: Context<RestEnv>, media: readonly string[]): P
     )
   }
   const text = textOf(bytes)
+  await inSlices(checkText(text, { manyDocuments }))
   const value = parsed(text)
-  const repeated = repeatedMember(text, value)
+  const repeated = await inSlices(repeatedMember(text, value))
   if (repeated !== undefined)
     throw new InvalidFault([{ pointer: pointerOf(repeated), detail: 'this name comes twice' }])
   return value

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { InvalidFault, invalidFrom } from '../../api/invalid.ts'
-import { checkShape } from '../../api/shape.ts'
 import { Fault } from '../../base/faults.ts'
+import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import type { Page } from '../../store/page.ts'
 import { demand } from './auth.ts'
 import { describeOperation, isTold, mediaOf, type Operation, type RestApp } from './describe-operation.ts'
@@ -111,8 +111,8 @@ async function bodyOf(
   schema: z.ZodType,
   o: { readonly media: readonly string[]; readonly manyDocuments?: boolean },
 ): Promise<unknown> {
-  const given = await jsonBody(c, o.media)
-  if (!o.manyDocuments) checkShape(given)
+  const given = await jsonBody(c, o)
+  if (turnIsOver()) await nextTurn()
   const read = schema.safeParse(given)
   if (!read.success) throw invalidFrom(read.error, schema)
   return read.data
