@@ -2,31 +2,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import https from 'node:https'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { systemClock } from '../src/base/clock.ts'
 import { withoutPaint } from '../src/base/paint.ts'
 import { HEADS, type Row, rowOf } from '../src/cli/columns.ts'
 import { deviceText } from '../src/cli/describe-device.ts'
+import { askApi } from './ask-api.ts'
 import { openClientSite, until } from './client-site.ts'
 import { PROGRAM } from './installation.ts'
-import type { Site } from './site.ts'
 
 const FIVE_MINUTES_MS = 300_000
-
-async function ask(site: Site, where: string): Promise<Row> {
-  const request = https.get({
-    ...{ host: '127.0.0.1', port: site.edge.port, path: `/api/v1${where}` },
-    headers: { authorization: `Bearer ${site.control.firstToken}` },
-    rejectUnauthorized: false, // the server's own certificate, on loopback
-    agent: false,
-  })
-  const [response] = await once(request, 'response')
-  const body = await text(response)
-  assert.equal(response.statusCode, 200, body)
-  return JSON.parse(body)
-}
 
 const becauseOf = (row: Row) => rowOf('client-device', row)[HEADS['client-device'].indexOf('BECAUSE')]!
 
@@ -44,7 +29,7 @@ test('a device that was killed: how it went, who else is there, what is not know
   )
   t.after(() => child.kill('SIGKILL'))
   await until(() => [...site.control.presence.allClients()].length === 1)
-  const [here] = (await ask(site, '/client-devices')).items
+  const [here] = (await askApi<Row>(site, '/client-devices')).items
   assert.equal(here.state, 'connected')
   assert.ok(Math.abs(here.clockSkewMs + FIVE_MINUTES_MS) < 10_000, String(here.clockSkewMs))
   assert.match(becauseOf(here), /^CLOCK_SKEW: \d{3} s slow/)
@@ -54,9 +39,9 @@ test('a device that was killed: how it went, who else is there, what is not know
   await ended
   await until(() => [...site.control.presence.allClients()].length === 0)
   await all.connector('beside')
-  const [gone] = (await ask(site, '/client-devices')).items
+  const [gone] = (await askApi<Row>(site, '/client-devices')).items
   assert.match(becauseOf(gone), /^closed without a goodbye 2/)
-  const device = await ask(site, `/client-devices/${gone.id}`)
+  const device = await askApi<Row>(site, `/client-devices/${gone.id}`)
   assert.equal(device.disconnected.left, 'closed')
   const shown = withoutPaint(deviceText({ ...device, outages: [] }))
   assert.match(
@@ -69,10 +54,10 @@ test('a device that was killed: how it went, who else is there, what is not know
   // It is back, and tells what that was: from then on it is known, should it happen again.
   const again = await all.client()
   await until(async () => (await site.control.store.outages.of(gone.id)).length === 1)
-  assert.equal((await ask(site, `/client-devices/${gone.id}`)).disconnected, undefined)
+  assert.equal((await askApi<Row>(site, `/client-devices/${gone.id}`)).disconnected, undefined)
   await again.stop()
   await until(() => [...site.control.presence.allClients()].length === 0)
-  const stopped = await ask(site, `/client-devices/${gone.id}`)
+  const stopped = await askApi<Row>(site, `/client-devices/${gone.id}`)
   assert.equal(stopped.disconnected.left, 'orderly')
   assert.match(stopped.disconnected.seen.join('\n'), /away before: 2\S+ for .*DAEMON_DOWN/)
 })

@@ -3,10 +3,8 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import https from 'node:https'
 import net from 'node:net'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import tls from 'node:tls'
 import type { SegmentSpec } from '../src/api/specs.ts'
@@ -20,6 +18,7 @@ import { loadPolicy } from '../src/control/snapshot.ts'
 import { anEdge, hold, tenant } from '../src/pki/handshake.fixture.ts'
 import { selectConnector } from '../src/policy/select.ts'
 import { isTlsPort } from '../src/policy/tls-ports.ts'
+import { askApi } from './ask-api.ts'
 import { openClientSite, until } from './client-site.ts'
 import { serveEcho } from './client-traffic.ts'
 import { ConnectorProcess } from './connector-process.ts'
@@ -54,20 +53,6 @@ async function listenWhereTlsIsUsual(app: net.Server): Promise<number> {
 
 function limitDescriptors({ pid }: ConnectorProcess, limit: number): void {
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`])
-}
-
-/** What the API answers. */
-async function ask<T>(site: Site, where: string): Promise<T> {
-  const request = https.get({
-    ...{ host: '127.0.0.1', port: site.edge.port, path: `/api/v1${where}` },
-    headers: { authorization: `Bearer ${site.control.firstToken}` },
-    rejectUnauthorized: false, // the server's own certificate, on loopback
-    agent: false,
-  })
-  const [response] = await once(request, 'response')
-  const body = await text(response)
-  assert.equal(response.statusCode, 200, body)
-  return JSON.parse(body)
 }
 
 async function declareSegment(site: Site, name: string, over: Partial<SegmentSpec>): Promise<string> {
@@ -115,13 +100,13 @@ test('a connector that runs out of descriptors says so, is passed over, and is b
   assert.equal(status.state, 'healthy', 'what it has it serves')
   assert.ok(status.notes.some(({ code }) => code === 'CONNECTOR_OVERLOADED'))
   assert.ok(status.history.length >= 1)
-  const told = await ask<{ live: { overload: { code: string } }; vitals: { spare: { text: string } } }>(
+  const told = await askApi<{ live: { overload: { code: string } }; vitals: { spare: { text: string } } }>(
     site,
     `/connectors/${id}`,
   )
   assert.equal(told.live.overload.code, 'CONNECTOR_OVERLOADED')
   assert.match(told.vitals.spare.text, /^N\+1: no: two members at \d+ %: one cannot carry \d+ %$/)
-  const history = await ask<{ samples: { fds: number; at: string }[] }>(site, `/connectors/${id}/history`)
+  const history = await askApi<{ samples: { fds: number; at: string }[] }>(site, `/connectors/${id}/history`)
   assert.ok(history.samples.length >= 1 && history.samples[0]!.fds > 5)
 
   limitDescriptors(full, 1024)
@@ -146,7 +131,7 @@ test('health: continuous is known without a session, onAccess is unknown until s
     because: string
     connectors: { applications: { code?: string; probe: boolean }[] }[]
   }
-  const health = (name: string) => ask<Health>(site, `/segments/${name}/health`)
+  const health = (name: string) => askApi<Health>(site, `/segments/${name}/health`)
 
   await until(async () => (await health('watched')).state === 'unhealthy')
   const refused = await health('watched')
@@ -162,7 +147,7 @@ test('health: continuous is known without a session, onAccess is unknown until s
 
   // A list knows what the view of one knows.
   const listed = async () => {
-    const { items } = await ask<{ items: { name: string; state: string; because: string }[] }>(
+    const { items } = await askApi<{ items: { name: string; state: string; because: string }[] }>(
       site,
       '/segments',
     )
@@ -172,7 +157,7 @@ test('health: continuous is known without a session, onAccess is unknown until s
     const { state, because } = await health(name)
     assert.deepEqual(said, { state, because }, name)
   }
-  const one = await ask<Row>(site, '/segments/watched')
+  const one = await askApi<Row>(site, '/segments/watched')
   assert.equal(rowOf('segment', one)[HEADS.segment.indexOf('HEALTH')], 'unhealthy')
 
   await once(app.listen(port, '127.0.0.1'), 'listening')
@@ -199,7 +184,7 @@ test('an application that answers with the certificate of another name is degrad
     because: string
     connectors: { applications: { state: string; code?: string }[] }[]
   }
-  const health = () => ask<Health>(site, '/segments/watched/health')
+  const health = () => askApi<Health>(site, '/segments/watched/health')
   await until(async () => (await health()).state === 'degraded')
   const { because, connectors } = await health()
   assert.match(because, / connects, but APP_TLS_NAME: localhost:\d+: The certificate that answers /)
@@ -224,7 +209,7 @@ test('an application that somebody used is tried by every connector, the idle on
     code?: string
     connectors: { state: string }[]
   }
-  const health = () => ask<Health>(place.site, '/segments/app/health')
+  const health = () => askApi<Health>(place.site, '/segments/app/health')
   assert.equal((await health()).code, 'HEALTH_UNKNOWN')
   const local = Number(client.status().forwards[0]!.local.split(':')[1])
   await using session = new AsyncDisposableStack()
@@ -251,7 +236,7 @@ test('a connection that comes and goes is one verdict with its causes, here and 
   assert.match(said.msg, /4 drops in 10 min, .*: control CONTROL_UNREACHABLE 4 times$/)
   const status = (await readStatus(path.join(site.dir, 'flapper', 'status.sock'))) as ConnectorStatus
   assert.ok(status.notes.some(({ code }) => code === 'FLAPPING'))
-  const { vitals } = await ask<{ vitals: { timeline: { is: string }[]; flapping: { code: string } } }>(
+  const { vitals } = await askApi<{ vitals: { timeline: { is: string }[]; flapping: { code: string } } }>(
     site,
     `/connectors/${id}`,
   )
