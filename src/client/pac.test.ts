@@ -20,8 +20,9 @@ const script = writePac('127.0.0.1:9180', {
   cidrs: ['10.1.0.0/16', '192.0.2.7/32'],
 })
 
+const through = 'PROXY 127.0.0.1:9180; SOCKS5 127.0.0.1:9180'
+
 test('covered names and addresses go to the proxy, all else directly', () => {
-  const through = 'PROXY 127.0.0.1:9180; SOCKS5 127.0.0.1:9180'
   for (const host of [
     'wiki.example.com',
     'WIKI.example.com',
@@ -36,15 +37,30 @@ test('covered names and addresses go to the proxy, all else directly', () => {
   }
   for (const host of [
     'example.com',
-    'corp.example.com',
-    'evil-corp.example.com',
     'wiki.example.com.evil.org',
+    'notexample.com',
     '10.2.0.1',
     '192.0.2.8',
+    '[2001:db8::2]',
+    'localhost',
+    'printer.local',
+  ]) {
+    assert.equal(ask(script, host), 'DIRECT', host)
+  }
+})
+
+test('what looks private and is not covered is tried directly, and then where a person is told why', () => {
+  for (const host of [
+    'wikki.example.com',
+    'corp.example.com',
+    'evil-corp.example.com',
+    'db1.internal',
+    'Intranet',
+    'nas.home.arpa.',
     'hasOwnProperty',
     'constructor',
   ]) {
-    assert.equal(ask(script, host), 'DIRECT', host)
+    assert.equal(ask(script, host), `DIRECT; ${through}`, host)
   }
 })
 

@@ -1,10 +1,13 @@
 /**
- * The proxy auto-configuration file: destinations that are covered go to the local proxy, the rest directly.
+ * The proxy auto-configuration file: destinations that are covered go to the local proxy, the rest directly. What looks
+ * private and is not covered goes directly first, as it may be near, and then to the proxy: a browser that found no such
+ * name is shown why, and not an error of DNS.
+ *
  * Pure; the script it writes resolves no name, so that looking at it never leaks one to a resolver.
  *
  * @module
  */
-import { isIPv4 } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { visibleText } from '../base/visible-text.ts'
 import type { LaneRules } from '../policy/lanes.ts'
 
@@ -17,6 +20,9 @@ export interface Covered {
   /** Names of the internet lane within those; absent: none. */
   readonly lanes?: LaneRules
 }
+
+/** A single label, or what is never in the public DNS: RFC 6762 appendix G, RFC 8375, and what ICANN keeps for it. */
+const PRIVATE = String.raw`/^[^.]+$|\.(internal|intranet|private|corp|home|lan|home\.arpa)$/`
 
 /**
  * @param proxy HOST:PORT of the local proxy.
@@ -41,11 +47,19 @@ export function writePac(proxy: string, covered: Covered): string {
     if (isIPv4(base)) networks.push([base, maskOf(Number(bits ?? 32))])
     else if (bits === undefined || bits === '128') exact[base] = 1 // browsers have no common IPv6 net test
   }
+  const near: Record<string, 1> = {}
+  for (const host of covered.hosts) {
+    const parent = host.toLowerCase().replace(/^\*\./, '').split('.').slice(1)
+    if (parent.length >= 2 && !isIP(host)) near[`.${parent.join('.')}`] = 1
+  }
   return `// Which destinations Backstitch carries. Written from what this user may reach; fetched again, it is current.
 var PROXY = ${literal(`PROXY ${proxy}; SOCKS5 ${proxy}`)};
 var EXACT = ${literal(exact)};
 var SUFFIXES = ${literal(ordered)};
 var NETWORKS = ${literal(networks)};
+// A neighbour of these, or a name that no public resolver knows: where it is nowhere, Backstitch says why.
+var NEAR = ${literal(Object.keys(near))};
+var PRIVATE = ${PRIVATE};
 
 function FindProxyForURL(url, host) {
   host = host.toLowerCase().replace(/^\\[|\\]$/g, "").replace(/\\.$/, "");
@@ -59,6 +73,12 @@ function FindProxyForURL(url, host) {
     for (var n = 0; n < NETWORKS.length; n++) {
       if (isInNet(host, NETWORKS[n][0], NETWORKS[n][1])) return PROXY;
     }
+  }
+  if (host === "localhost" || host.indexOf(":") >= 0 || /^[\\d.]+$/.test(host)) return "DIRECT";
+  if (PRIVATE.test(host)) return "DIRECT; " + PROXY;
+  for (var m = 0; m < NEAR.length; m++) {
+    var from = host.length - NEAR[m].length;
+    if (from > 0 && host.indexOf(NEAR[m], from) === from) return "DIRECT; " + PROXY;
   }
   return "DIRECT";
 }
