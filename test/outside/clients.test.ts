@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
@@ -14,10 +15,12 @@ import { pathToFileURL } from 'node:url'
 import { schemaName } from '../../src/api/resources.ts'
 import { RestFixture } from '../../src/control/rest/fixture.ts'
 import { findProgram } from '../needs.ts'
+import { goLife } from './go-life.ts'
+import { type LivedKind, typescriptLife } from './typescript-life.ts'
 
 const TSC = path.join(import.meta.dirname, '../../node_modules/.bin/tsc')
 /** In an order in which each can be made. */
-const KINDS = [
+const KINDS: readonly LivedKind[] = [
   ['connector-group', 'connector-groups', { name: 'dc1' }],
   ['server', 'servers', { name: 'srv', address: '10.1.2.3' }],
   [
@@ -68,27 +71,34 @@ const absent = (...programs: string[]) => {
 async function run(
   program: string,
   args: readonly string[],
-  o: { cwd?: string; stdin?: string } = {},
+  { cwd = dir, stdin, env }: { cwd?: string; stdin?: string; env?: Record<string, string> } = {},
 ): Promise<string> {
-  const child = spawn(program, args, { cwd: o.cwd ?? dir, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk))
-  child.stdin.end(o.stdin)
+  child.stdin.end(stdin)
   const [code] = (await once(child, 'close')) as [number | null]
   assert.equal(code, 0, `${program} ${args.join(' ')}\n${said.slice(-4000)}`)
   return said
 }
 
+/** Where a client that was made finds the API. */
+const there = () => ({ BASE: `http://127.0.0.1:${rest.port}`, TOKEN: rest.owner })
+
 for (const [program, args] of [
   ['openapi-spec-validator', []],
   ['redocly', ['lint']],
+  ['spectral', ['lint', '--ruleset', 'spectral.yaml', '--fail-severity', 'error']],
   ['swagger-cli', ['validate']],
 ] as const) {
-  test(
-    `${program} has no objection`,
-    { skip: absent(program) },
-    async () => void (await run(program, [...args, document])),
-  )
+  test(`${program} has no objection`, { skip: absent(program) }, async () => {
+    writeFileSync(path.join(dir, 'spectral.yaml'), 'extends: ["spectral:oas"]\n')
+    await run(program, [...args, document])
+  })
 }
 
 test('openapi-python-client: the life of each kind', {
@@ -131,24 +141,46 @@ test('openapi-ts of Hey API: it compiles, and the life of each kind', {
     await call(`delete${schema}`, 204, { path: { id: body.name }, headers: { 'if-match': '*' } })
 })
 
-test('openapi-typescript: its types compile', { skip: absent('openapi-typescript') }, async () => {
-  const types = path.join(dir, 'types.ts')
-  await run('openapi-typescript', [document, '-o', types])
-  await run(TSC, ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', types])
+/** The folder of packages that the program lies in, where it has this one. */
+function packagesWith(name: string, program: string): string | undefined {
+  const found = findProgram(program)
+  if (found === undefined) return undefined
+  try {
+    const at = createRequire(realpathSync(found)).resolve(name)
+    return at.slice(0, at.lastIndexOf(`/${name}/`))
+  } catch {
+    return undefined
+  }
+}
+
+const fetchIn = packagesWith('openapi-fetch', 'openapi-typescript')
+test('openapi-typescript with openapi-fetch: it compiles, and the life of each kind', {
+  skip:
+    absent('openapi-typescript') ||
+    (fetchIn === undefined && 'openapi-fetch is not installed beside openapi-typescript'),
+}, async () => {
+  const cwd = path.join(dir, 'typescript')
+  mkdirSync(cwd)
+  symlinkSync(fetchIn!, path.join(cwd, 'node_modules'))
+  // Otherwise it takes a field with a default for one that must be sent, too.
+  const types = path.join(cwd, 'types.ts')
+  await run('openapi-typescript', [document, '--default-non-nullable=false', '-o', types])
+  writeFileSync(path.join(cwd, 'life.ts'), typescriptLife(KINDS))
+  const strict = ['--strict', '--skipLibCheck', '--target', 'es2022', '--lib', 'es2022,dom,dom.iterable']
+  await run(TSC, [...strict, '--module', 'preserve', '--outDir', 'built', 'life.ts', 'types.ts'], { cwd })
+  await run(process.execPath, [path.join(cwd, 'built/life.js')], { env: there() })
 })
 
-test('oapi-codegen: its client compiles', { skip: absent('oapi-codegen', 'go') }, async () => {
-  const cwd = mkdtempSync(path.join(dir, 'go-'))
+test('oapi-codegen: it compiles, and the life of each kind', {
+  skip: absent('oapi-codegen', 'go'),
+}, async () => {
+  const cwd = path.join(dir, 'go')
+  mkdirSync(path.join(cwd, 'api'), { recursive: true })
   writeFileSync(path.join(cwd, 'go.mod'), 'module clients\n\ngo 1.24\n')
-  await run('oapi-codegen', [
-    '-generate',
-    'types,client',
-    '-package',
-    'api',
-    '-o',
-    path.join(cwd, 'api.go'),
-    document,
-  ])
+  writeFileSync(path.join(cwd, 'main.go'), goLife(KINDS))
+  const client = ['-generate', 'types,client', '-package', 'api', '-o', 'api/api.go', document]
+  await run('oapi-codegen', client, { cwd })
   await run('go', ['mod', 'tidy'], { cwd })
   await run('go', ['vet', './...'], { cwd })
+  await run('go', ['run', '.'], { cwd, env: there() })
 })
