@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { admit } from './doctor-patient.ts'
+import { admit, lookAtKey } from './doctor-patient.ts'
 
 /** A connector's state directory with what the control plane said last, and its configuration. */
 async function stateOf(t: TestContext, { edges, config = '' }: { edges?: string; config?: string }) {
@@ -29,4 +29,13 @@ test('the group of a connector is the one that the control plane named last; a c
 test('a connector that was never told its group, or whose book is damaged, has none', async (t) => {
   assert.equal(await stateOf(t, {}), undefined)
   assert.equal(await stateOf(t, { edges: '{"group":' }), undefined)
+})
+
+test('a key that is not there is missing, also where its folder is not: never unreadable', async (t) => {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-patient-'))
+  t.after(() => rm(dir, { recursive: true }))
+  for (const name of ['provision_key', 'backstitch/provision_key']) {
+    const { facts } = await lookAtKey(path.join(dir, name))
+    assert.equal(facts.fault?.code, 'KEY_MISSING', name)
+  }
 })

@@ -188,7 +188,8 @@ async function lookAtIdentity(locker: Locker) {
 
 export async function lookAtKey(file: string): Promise<{ key?: ProvisioningKey; facts: KeyFacts }> {
   try {
-    const [key, { ctimeMs }] = await Promise.all([readKeyFile(file, silentLog), stat(file)])
+    const key = await readKeyFile(file, silentLog) // first: it says why a file cannot be read
+    const { ctimeMs } = await stat(file)
     return { key, facts: { file, changedMs: ctimeMs } }
   } catch (error) {
     return { facts: { file, fault: asFault(error, 'KEY_UNREADABLE') } }

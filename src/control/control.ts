@@ -149,10 +149,11 @@ export class Control implements Desk, AsyncDisposable {
     return this.#parts.revokedSerials.has(serial)
   }
 
-  async turnedAway(peer: Peer, from: string): Promise<Fault> {
+  async turnedAway(peer: Peer, from: string, why?: Fault): Promise<Fault> {
     const { store, departures, deviceDepartures, clock } = this.#parts
     const { identity, serial } = peer
     const record = await agentRecord(store, identity)
+    if (record !== undefined && why?.code === 'PEER_REFUSED') return why // an edge that is disabled or enrolled anew
     const fault =
       record?.enabled === true
         ? new Fault(

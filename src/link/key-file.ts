@@ -72,9 +72,11 @@ export async function keyAfterDeletion(
   file: string,
   skewMs: number,
 ): Promise<boolean> {
-  if (code !== 'IDENTITY_REVOKED' || typeof seen.deleted !== 'string') return false
+  // Nobody deleted what a restored copy does not know, and any key that is there is meant.
+  const sinceMs = Date.parse(String(seen.deleted ?? seen.enrolled))
+  if (code !== 'IDENTITY_REVOKED' || Number.isNaN(sinceMs)) return false
   const found = await stat(file).catch(() => undefined)
-  return found !== undefined && found.ctimeMs + skewMs > Date.parse(seen.deleted)
+  return found !== undefined && found.ctimeMs + skewMs > sinceMs
 }
 
 async function unreadable(file: string, error: Pick<NodeJS.ErrnoException, 'code'>): Promise<Fault> {

@@ -48,6 +48,35 @@ export async function deletionOf(
   return (await deletionsOf(scope, kind)).find(({ id, name }) => id === idOrName || name === idOrName)
 }
 
+/** The newest time that the database was put back to an older copy. */
+export interface Restoration {
+  readonly atMs: number
+  /** Of the newest record in the copy: what came after it is forgotten. */
+  readonly copyMs: number
+}
+
+/** Within the same window; undefined if there was none. */
+export async function lastRestoration({ db }: Pick<Scope, 'db'>): Promise<Restoration | undefined> {
+  const newest = await db.selectFrom('audit').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+  const restore = await db
+    .selectFrom('audit')
+    .select(['seq', 'timeMs'])
+    .where('seq', '>', (newest?.seq ?? 0) - WINDOW)
+    .where('action', '=', 'store.restore')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (restore === undefined) return undefined
+  const before = await db
+    .selectFrom('audit')
+    .select('timeMs')
+    .where('seq', '<', restore.seq)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return { atMs: restore.timeMs, copyMs: before?.timeMs ?? 0 }
+}
+
 /** `deleted at 2026-… by token ann (tok_…)` */
 export function deletedText({ atMs, by }: Deletion): string {
   return `deleted at ${rfc3339(atMs)} by ${by}`

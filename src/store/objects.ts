@@ -12,7 +12,14 @@ import { newId } from '../base/ids.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { deleteRows, referredTo, writeRows } from './bulk-write.ts'
 import { byIdOrName } from './by-id-or-name.ts'
-import { type Deletion, deletedText, deletionOf, deletionsOf } from './deletions.ts'
+import {
+  type Deletion,
+  deletedText,
+  deletionOf,
+  deletionsOf,
+  lastRestoration,
+  type Restoration,
+} from './deletions.ts'
 import { endEdgeIdentity } from './edge-identities.ts'
 import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
 import { allNames, keepReferences, namesByIds, namesOfAll, resolveReferences } from './references.ts'
@@ -67,6 +74,10 @@ export class Objects {
   }
 
   /** Those of this kind that were deleted not long ago, newest first. */
+  restoration(): Promise<Restoration | undefined> {
+    return lastRestoration(this.#scope)
+  }
+
   deletions(kind: Kind): Promise<Deletion[]> {
     return deletionsOf(this.#scope, kind)
   }

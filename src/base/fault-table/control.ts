@@ -158,7 +158,8 @@ export const CONTROL_FAULTS = {
     retry: false,
     title: 'The identity was revoked or disabled',
     evidence: 'identity; when and by whom',
-    cause: 'An admin disabled or deleted this connector, device or user.',
+    cause:
+      'An admin disabled or deleted this connector, device or user; or the server went back to an older copy of its store, which does not know it.',
     fix: 'Enable it; or enrol anew: a connector with a new key, a device by backstitch client login.',
     verify: 'backstitch get connectors',
     dependsOn: [],

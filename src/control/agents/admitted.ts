@@ -5,8 +5,9 @@
  */
 import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
+import { idTimeMs } from '../../base/ids.ts'
 import type { Identity } from '../../pki/identity.ts'
-import { deletedText } from '../../store/deletions.ts'
+import { deletedText, type Restoration } from '../../store/deletions.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import { SIGN_IN_ENDS } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
@@ -34,10 +35,26 @@ export async function shutOut(
     { client: 'client-device', connector: 'connector', edge: 'edge', control: undefined } as const
   )[role]
   const deleted = kind && (await objects.deletions(kind)).find((one) => one.id === id)
-  if (deleted === undefined) return new Fault('IDENTITY_REVOKED', `${role} ${id} was deleted`)
+  if (deleted === undefined) return unknownHere(role, id, await objects.restoration())
   const { name: was, by, atMs } = deleted
   return new Fault('IDENTITY_REVOKED', `${role} ${was} (${id}) was ${deletedText(deleted)}`, {
     seen: { by, deleted: rfc3339(atMs) },
+  })
+}
+
+/**
+ * No deletion is on record. What enrolled after the copy that the server went back to was deleted by nobody: that it was
+ * would have its people look for who did it. The number in its id says when it enrolled.
+ */
+function unknownHere(role: Identity['role'], id: string, restored: Restoration | undefined): Fault {
+  const was = `${role} ${id}`
+  if (restored === undefined || idTimeMs(id) <= restored.copyMs) {
+    return new Fault('IDENTITY_REVOKED', `${was} is not known here; who deleted it is not on record any more`)
+  }
+  const [enrolled, at] = [rfc3339(idTimeMs(id)), rfc3339(restored.atMs)]
+  const why = `the server went back at ${at} to a copy from before it enrolled (${enrolled})`
+  return new Fault('IDENTITY_REVOKED', `${was} is not known here: ${why}`, {
+    seen: { enrolled, restored: at },
   })
 }
 

@@ -9,8 +9,13 @@ export interface Desk {
   readonly tenant: string
   readonly rootPem: string
   isRevoked(serial: string): boolean
-  /** Why this agent, whose certificate is revoked, is: who deleted it, or what took its place. Its knock is on record. */
-  turnedAway?(peer: Peer, from: string): Promise<Fault>
+  /**
+   * Why this agent is not let in: who deleted it, what took its place, or that a restored copy does not know it. Its knock
+   * is on record.
+   *
+   * @param why What the front alone can say of it.
+   */
+  turnedAway?(peer: Peer, from: string, why?: Fault): Promise<Fault>
   /** @throws {Fault} which the front sends as it is. */
   enrol(body: EnrolRequest, from: string): Promise<CertificateReply>
   /** @throws {Fault} which the front sends as it is. */

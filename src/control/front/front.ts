@@ -262,7 +262,8 @@ export class Front implements AsyncDisposable {
     showOrigin(secure, passed)
     const caller = this.#identify(secure)
     const { turned } = caller
-    const fault = turned && (await this.#o.desk.turnedAway?.(turned, secure.remoteAddress ?? ''))
+    const { desk } = this.#o
+    const fault = turned && (await desk.turnedAway?.(turned, secure.remoteAddress ?? '', caller.fault))
     this.#callers.set(secure, { ...caller, ...(fault && { fault }), via: passed.via })
     secure.once('close', () => this.#callers.delete(secure))
     this.#agents.take(secure)
@@ -284,9 +285,8 @@ export class Front implements AsyncDisposable {
         return { fault, turned: peer }
       }
       if (role === 'edge' && !desk.admitsEdge(peer)) {
-        throw new Fault('PEER_REFUSED', `edge ${id} is not registered here, disabled, or enrolled anew`, {
-          hop: 'edge',
-        })
+        const why = `edge ${id} is not registered here, disabled, or enrolled anew`
+        return { fault: new Fault('PEER_REFUSED', why, { hop: 'edge' }), turned: peer }
       }
       return { peer }
     } catch (thrown) {

@@ -85,7 +85,7 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
       fault.detail,
       code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeText(patient)}` : '',
     ],
-    cause: gone ? DELETED : cause,
+    cause: gone ? whyGone(fault.detail) : cause,
     // What is made for an edge names the edge, and not a group.
     fix: gone
       ? comeBack(fault.detail, patient)
@@ -96,8 +96,18 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
 
 const DELETED = 'An admin deleted it; this identity is not let in again.'
 
+/** In the words of the control plane: for one that it does not know any more, or not yet again. */
+const NOT_KNOWN = ' is not known here'
+
 function isDeleted({ code, detail }: { readonly code: string; readonly detail: string }): boolean {
-  return code === 'IDENTITY_REVOKED' && detail.includes('was deleted')
+  return code === 'IDENTITY_REVOKED' && (detail.includes('was deleted') || detail.includes(NOT_KNOWN))
+}
+
+function whyGone(detail: string): string {
+  if (!detail.includes(NOT_KNOWN)) return DELETED
+  return detail.includes('went back')
+    ? 'The server runs on an older copy of its store, which does not know this identity: nobody deleted it.'
+    : 'The control plane does not know this identity.'
 }
 
 /** Of an edge the object went, too, and a key is made for one that there is. */
@@ -182,7 +192,7 @@ function downAndDeleted({ lastFault, lastOutage }: DaemonFacts, patient: Patient
     hop: 'control',
     expected: `${aRole(patient)} that is let in`,
     seen: [lastFault!.detail, `the daemon has ended: ${lastOutage}`],
-    cause: DELETED,
+    cause: whyGone(lastFault!.detail),
     fix: [...comeBack(lastFault!.detail, patient), `systemctl restart ${unitOf(patient.role)}`],
     verify: verifyConnected(patient),
   })

@@ -32,6 +32,7 @@ function keyFailure({ file }: KeyFacts, fault: Fault, patient: Patient): Judged 
     verify: verifyEnrolled(patient),
   }
   const replace = newKey(patient)
+  const place = typeof fault.seen.path === 'string' ? fault.seen.path : file
   switch (fault.code) {
     case 'KEY_MISSING':
       return fail('KEY_MISSING', {
@@ -42,9 +43,13 @@ function keyFailure({ file }: KeyFacts, fault: Fault, patient: Patient): Judged 
     case 'KEY_UNREADABLE':
       return fail('KEY_UNREADABLE', {
         ...common,
-        seen: [`${file}: ${errno} for uid ${uid}; owner uid ${owner}, mode ${mode}`],
-        cause: `The key file is there, but the service user (uid ${uid}) may not read it.`,
-        fix: [`chown ${uid} ${file}`, `chmod 600 ${file}`],
+        ...(errno === undefined
+          ? { seen: [fault.detail], cause: 'Others could put another key in its place.' }
+          : {
+              seen: [`${file}: ${errno} for uid ${uid}; owner uid ${owner}, mode ${mode}`],
+              cause: `The key file is there, but the service user (uid ${uid}) may not read it.`,
+            }),
+        fix: [`chown ${uid} ${place}`, `chmod ${place === file ? '600' : 'go-w'} ${place}`],
       })
     default:
       return fail(fault.code, {
