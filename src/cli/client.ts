@@ -12,7 +12,7 @@ import { examples, globals, parseEdge, parsePort } from './globals.ts'
 import { readSecret } from './secret-input.ts'
 import { selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
-import { silentDaemon } from './silent-daemon.ts'
+import { silentClient } from './silent-daemon.ts'
 import { announce, announceJson, inLine, print, printJson, say } from './terminal.ts'
 import { whoStops } from './who-stops.ts'
 
@@ -244,7 +244,7 @@ function addClientStatus(client: Command): void {
       const { options } = await settings(command.optsWithGlobals<ClientFlags>())
       const file = path.join(options.stateDir, 'status.sock')
       const status = await readStatus(file)
-      if (status === undefined) throw await silentDaemon([options.stateDir], 'client')
+      if (status === undefined) throw await silentClient(options.stateDir)
       if (globals(command).json) printJson(status)
       else print(clientStatusText(status as Parameters<typeof clientStatusText>[0]))
     })

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { asFault } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
+import { readStatus } from '../base/status-socket.ts'
 import type { ExamineHostOptions } from '../doctor/examine-host.ts'
 import type { IdentityFacts } from '../doctor/facts.ts'
 import type { EdgeIdentity } from '../edge/edge-identity.ts'
+import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { from, lookAtKey, pinOf } from './doctor-patient.ts'
 import { parseHostPort, readHostPort } from './globals.ts'
 import { filesOf } from './server/files.ts'
@@ -50,7 +52,7 @@ export async function furtherEdge(flags: HostFlags): Promise<Admitted> {
   const config = await readEdgeConfig(flags.config ?? process.env.BACKSTITCH_EDGE_CONFIG)
   const stateDir = path.resolve(flags.state ?? config.stateDir)
   const keyFile = flags.keyFile ?? config.keyFile
-  const host = { listen: flags.edge ?? parseHostPort(config.listen) }
+  const host = { listen: flags.edge ?? (await listenOfDaemon(stateDir)) ?? parseHostPort(config.listen) }
   const { proxyFile } = config
   const [{ found, facts: identity }, { key, facts }] = await Promise.all([
     ownIdentity(stateDir),
@@ -69,6 +71,12 @@ export async function furtherEdge(flags: HostFlags): Promise<Admitted> {
     given: { identity, key: facts },
     egress: { flag: flags.proxy ?? config.proxy, env: process.env, file: proxyFile },
   }
+}
+
+/** A flag of the daemon is in no file: the one that runs knows. */
+async function listenOfDaemon(stateDir: string): Promise<EdgeDaemonStatus['listen']> {
+  const status = await readStatus(path.join(stateDir, 'status.sock'))
+  return (status as Partial<EdgeDaemonStatus> | undefined)?.listen
 }
 
 async function ownIdentity(stateDir: string): Promise<{ found?: EdgeIdentity; facts: IdentityFacts }> {

@@ -82,9 +82,19 @@ export async function findPlaces(
   const installed = wanted.find(({ stateDir }) => !stateDir.startsWith(process.cwd()))
   const isMeant = role !== undefined || (await exists('/etc/backstitch/provision_key'))
   if (isMeant && installed !== undefined) return installed
-  throw new Fault('DAEMON_DOWN', 'neither a connector nor a client has ever run here', {
+  const host = role === undefined && state === undefined ? await hostHere() : undefined
+  const others =
+    host === undefined ? '' : `, but ${host === 'edge' ? 'an' : 'a'} ${host} has: backstitch doctor ${host}`
+  throw new Fault('DAEMON_DOWN', `neither a connector nor a client has ever run here${others}`, {
     seen: { looked: wanted.map(({ stateDir }) => stateDir) },
   })
+}
+
+async function hostHere(): Promise<'server' | 'edge' | undefined> {
+  for (const host of ['server', 'edge'] as const) {
+    if (await exists(`/var/lib/backstitch/${host}`)) return host
+  }
+  return undefined
 }
 
 /** A configuration that somebody named is whose state is meant. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { readStatus } from '../base/status-socket.ts'
-import { silentDaemon } from './silent-daemon.ts'
+import { silentClient, silentDaemon } from './silent-daemon.ts'
 
 const SRC = path.resolve(import.meta.dirname, '..')
 /** A daemon that opens all that it may, and lets go of it when it is told to. */
@@ -59,4 +59,16 @@ test('a daemon that is stopped is not called gone', async (t) => {
   const fault = await silentDaemon([dir])
   assert.equal(fault.code, 'DAEMON_DOWN')
   assert.match(fault.detail, new RegExp(`process ${child.pid} listens`))
+})
+
+test('whose client does not run is told the next command: to sign in first, where nobody has', async (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'bs-silent-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const words = async () => (await silentClient(dir)).detail
+  assert.match(
+    await words(),
+    /nobody has signed in here: backstitch client login, then backstitch client run$/,
+  )
+  writeFileSync(path.join(dir, 'profile.json'), '{}')
+  assert.equal(await words(), 'no client runs: backstitch client run')
 })

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../base/faults.ts'
 import { userName } from '../base/own-user.ts'
@@ -9,6 +10,17 @@ import { unixSocketHolder } from '../probe/port-holder.ts'
 /** As the kernel lets go of the last ones now and then, what is nearly all counts as all. */
 const FULL = 0.95
 const AGAIN_MS = 1000
+
+/** The same of a client, with the command that helps. */
+export async function silentClient(stateDir: string): Promise<Fault> {
+  const fault = await silentDaemon([stateDir], 'client')
+  if (fault.code !== 'DAEMON_DOWN' || fault.seen.pid !== undefined) return fault
+  const isSignedIn = existsSync(path.join(stateDir, 'profile.json'))
+  const detail = isSignedIn
+    ? 'no client runs: backstitch client run'
+    : 'no client runs, and nobody has signed in here: backstitch client login, then backstitch client run'
+  return new Fault('DAEMON_DOWN', detail, { seen: fault.seen })
+}
 
 /**
  * Why no daemon answers on the status socket of one of `folders`: one that listens there and has no descriptor left

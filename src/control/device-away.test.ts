@@ -134,10 +134,10 @@ const CASES: {
     brief: /^silent since/,
   },
   {
-    name: 'not back since the server started',
+    name: 'not connected since the server started',
     facts: facts({ absence: {} }),
     cause: /^It has not come since the server started, and was last seen at 2026/,
-    brief: /^not back since the server started, last seen 2026/,
+    brief: /^not connected since the server started, last seen 2026/,
   },
 ]
 

@@ -67,7 +67,7 @@ export function deviceAwayBriefly(facts: DeviceAbsence): DeviceAway {
   const atMs = goneAtMs(facts)
   if (atMs === undefined) return { because: 'never connected' }
   const at = rfc3339(atMs)
-  if (left === undefined) return { because: `not back since the server started, last seen ${at}` }
+  if (left === undefined) return { because: `not connected since the server started, last seen ${at}` }
   if (left.orderly) return { because: `${leftText(left.parting?.why)} ${at}` }
   if (left.lost === undefined) return { code: left.fault?.code, because: `its connection was ended ${at}` }
   return { because: left.lost === 'closed' ? `closed without a goodbye ${at}` : `silent since ${at}` }

@@ -8,15 +8,27 @@ const ACCEPTS = '00010000'
 export function portHolder(port: number): string | undefined {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   const inodes = new Set<string>()
+  let uid = ''
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     for (const line of read(table).split('\n').slice(1)) {
-      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/)
-      if (state === LISTENING && local?.endsWith(`:${hex}`) && inode !== undefined)
-        inodes.add(`socket:[${inode}]`)
+      const [, local, , state, , , , owner, , inode] = line.trim().split(/\s+/)
+      if (state !== LISTENING || !local?.endsWith(`:${hex}`) || inode === undefined) continue
+      inodes.add(`socket:[${inode}]`)
+      uid = owner ?? ''
     }
   }
   const pid = holderOf(inodes)
-  return pid === undefined ? undefined : `${read(`/proc/${pid}/comm`).trim()} (process ${pid})`
+  if (pid !== undefined) return `${read(`/proc/${pid}/comm`).trim()} (process ${pid})`
+  return uid === '' ? undefined : `a process of ${named(uid)}`
+}
+
+/** Which process it is, another user cannot see; whose it is, everybody can. */
+function named(uid: string): string {
+  const name = read('/etc/passwd')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([, , number]) => number === uid)?.[0]
+  return name === undefined ? `user ${uid}` : `user ${name} (uid ${uid})`
 }
 
 /** The process that listens on a Unix socket, whether it answers or not; undefined if it cannot be seen from here. */

@@ -124,7 +124,7 @@ export const CLIENT_FAULTS = {
     title: 'A local port could not be opened',
     evidence: 'errno; address and port; process that holds it',
     cause: 'Another process holds the port, or the address is not of this machine.',
-    fix: 'Stop the process that is named, or choose another port.',
+    fix: 'Stop the process that is named, or choose another port: a second user of a machine needs one of their own (--listen 127.0.0.1:9181).',
     verify: 'the command starts and prints the address it listens on',
     dependsOn: [],
   },

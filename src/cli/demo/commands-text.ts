@@ -29,7 +29,10 @@ export function commandsText(o: {
     ['how long each hop took', `${ask} describe session ${o.session}`],
     ['who reached what', `${ask} get sessions`],
     ['everything that runs', `${ask} status`],
-    ['change who may reach what', `$EDITOR ${state}/access.yaml && ${ask} apply -f ${state}/access.yaml`],
+    [
+      'change who may reach what',
+      `\${EDITOR:-vi} ${state}/access.yaml && ${ask} apply -f ${state}/access.yaml`,
+    ],
   ]
   const shown = commands.map(([what, command]) => `  ${style('dim', `# ${what}`)}\n  ${command}`)
   return [
@@ -37,6 +40,7 @@ export function commandsText(o: {
     ...shown,
     '',
     `The API is at ${o.api}, its token in ${state}/control/admin.token; logs are *.log below ${state}.`,
+    'On real machines: docs/getting-started.md.',
     `${style('bold', 'Ctrl-C')} stops everything.`,
   ].join('\n')
 }

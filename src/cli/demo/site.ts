@@ -40,10 +40,18 @@ export async function openSite(
     try {
       return await NamespaceSite.open(kind, state)
     } catch (error) {
-      said(`no ${kind} here: ${(error as Error).message.split('\n')[0]}`)
+      said(`no ${kind} here: ${whyNot(error as Error)}`)
     }
   }
   return LoopbackSite.open(state)
+}
+
+/** A minimal system has not even `ip`. */
+export function whyNot({ message }: Error): string {
+  const missing = /^spawn(?:Sync)? (\S+) ENOENT/.exec(message)?.[1]
+  if (missing === undefined) return message.split('\n')[0]!
+  const from = { ip: 'iproute2', unshare: 'util-linux' }[missing]
+  return `the program ${missing} is not installed${from === undefined ? '' : ` (apt-get install ${from})`}`
 }
 
 /** Application and connector each in a network namespace of their own. */
