@@ -7,6 +7,7 @@ import path from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { Fault } from '../base/faults.ts'
+import { StopReason } from '../link/stop-reason.ts'
 import { OPENED, pattern, socketPair, TunnelPair } from '../mux/pair.fixture.ts'
 import { openDaemon } from './control-call.ts'
 import { ControlSocket } from './control-socket.ts'
@@ -64,7 +65,12 @@ async function running(t: TestContext, notes: readonly Fault[] = []) {
 }
 
 /** `client connect` with this on stdin. */
-function connect(directory: string, stdin: Readable, silentMs?: number) {
+function connect(
+  directory: string,
+  stdin: Readable,
+  silentMs?: number,
+  signal = new AbortController().signal,
+) {
   const out: Buffer[] = []
   let said = ''
   const stdout = new Writable({
@@ -84,7 +90,7 @@ function connect(directory: string, stdin: Readable, silentMs?: number) {
     port: 9000,
     client: { stateDir: directory } as ClientOptions,
     ...{ stdin, stdout, stderr },
-    signal: new AbortController().signal,
+    signal,
     silentMs,
   })
   const ended = new Promise((resolve) => stdout.once('finish', resolve))
@@ -138,6 +144,27 @@ test('each direction ends by itself, and an end in good order is 0 with every by
   assert.equal(await command.code, 0, command.said())
   assert.ok(command.out().equals(pattern(SIZE)))
   assert.ok(Buffer.concat(up).equals(pattern(SIZE, 2)))
+})
+
+test('ssh that closes its pipe and hangs up at once has ended in good order; one that is stopped with its input open has not', async (t) => {
+  for (const [input, isDone] of [
+    [(stdin: PassThrough) => stdin.end('bye'), true],
+    [(stdin: PassThrough) => stdin.write('half'), false],
+  ] as const) {
+    const { directory, app } = await running(t)
+    const [stdin, stop] = [new PassThrough(), new AbortController()]
+    const command = connect(directory, stdin, undefined, stop.signal)
+    const application = await app()
+    application.write('hello')
+    while (command.out().length < 5) await new Promise(setImmediate)
+    input(stdin)
+    stop.abort(new StopReason({ why: 'signal', detail: 'SIGHUP' }))
+    const broke = once(application, 'error').then(() => false)
+    const over = once(application.resume(), 'end').then(() => true)
+    assert.equal(await Promise.race([broke.catch(() => false), over.catch(() => false)]), isDone)
+    application.destroy()
+    assert.equal((await command.code) === 0, isDone)
+  }
 })
 
 test('a command that is killed in the middle of its input is a break for the application', async (t) => {

@@ -13,6 +13,7 @@ import type { Client } from './client.ts'
 import { callDaemon, openDaemon } from './control-call.ts'
 import { type Destination, destination } from './destination.ts'
 import { denialOf } from './fault-replies.ts'
+import { afterLastInput } from './last-input.ts'
 import { ignoreError } from './listen.ts'
 import type { ClientOptions } from './options.ts'
 import { faultOf, type Session } from './session.ts'
@@ -38,8 +39,10 @@ export interface StdioOptions {
  * @returns The exit code: 0 for a session that ended in good order, with every byte; 1 after code and hop on stderr, with
  *   cause, fix and where more is said; without a word when `signal` ended it.
  */
-export async function runStdio(options: StdioOptions): Promise<number> {
-  const { host, port, client, stderr, signal } = options
+export async function runStdio(given: StdioOptions): Promise<number> {
+  const signal = afterLastInput(given.stdin, given.signal)
+  const options = { ...given, signal }
+  const { host, port, client, stderr } = options
   try {
     const to = destination(host, port, 'tcp')
     const named = to.absolute ? `${to.host}.` : to.host
