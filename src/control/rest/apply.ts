@@ -1,10 +1,12 @@
 import { applyReply, applyRequest } from '../../api/apply.ts'
+import { jsonText } from '../../base/json-text.ts'
 import type { Repositories } from '../../store/store.ts'
 import { execute, prepare, rehearse } from '../apply/execute.ts'
 import { planNow } from '../apply/planned.ts'
 import { gatherWarnings } from '../lint/warnings.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
+import { longBody } from './long-body.ts'
 import { operation } from './route.ts'
 import { write } from './write.ts'
 
@@ -28,13 +30,12 @@ export function applyRoutes(app: RestApp, deps: RestDeps): void {
         deps.shares.heavy.run(c.get('caller').tokenId, work)
       const prepared = await prepare(deps.store, documents)
       if (dryRun) {
-        return c.json(
-          await inTurn(async () => {
-            const look = (tx: Repositories) => gatherWarnings(tx, deps)
-            const { reply, ids, seen } = await rehearse(deps.store, prepared, { prune }, look)
-            return { ...reply, warnings: await seen(ids) }
-          }),
-        )
+        const told = await inTurn(async () => {
+          const look = (tx: Repositories) => gatherWarnings(tx, deps)
+          const { reply, ids, seen } = await rehearse(deps.store, prepared, { prune }, look)
+          return jsonText({ ...reply, warnings: await seen(ids) })
+        })
+        return new Response(longBody(told), { headers: { 'content-type': 'application/json' } })
       }
       return inTurn(async () => {
         const planned = await deps.store.reading((tx) => planNow(tx, prepared, prune))

@@ -4,10 +4,12 @@ import type { Context } from 'hono'
 import type { Permission } from '../../api/roles.ts'
 import { Fault } from '../../base/faults.ts'
 import { jsonText } from '../../base/json-text.ts'
+import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories } from '../../store/store.ts'
 import { warningsAbout } from '../lint/warnings.ts'
 import { actorOf, type Caller, type RestDeps } from './deps.ts'
+import { longBody } from './long-body.ts'
 import { demandStanding } from './token-stands.ts'
 
 export interface RestEnv {
@@ -61,14 +63,14 @@ export async function write(
         'idempotency-replayed': 'true',
       }
       const body = vault.open(PURPOSE, before.body).toString()
-      return new Response(before.status === 204 ? null : body, { status: before.status, headers })
+      return new Response(before.status === 204 ? null : longBody(body), { status: before.status, headers })
     }
     const done = await work(tx)
     await tx.audit.appendAll(done.audit.map((entry) => ({ ...entry, actor: actorOf(caller) })))
     // Lint takes long at size, and everybody who writes would wait for it. An answer that is remembered is so as a whole.
     if (key === undefined && done.concerns !== undefined) unsaid = done
     const whole = unsaid === undefined ? await withWarnings(tx, deps, done) : undefined
-    const body = whole === undefined ? '' : JSON.stringify(whole)
+    const body = whole === undefined ? '' : await jsonText(whole)
     const headers = { ...done.headers, ...(body === '' ? {} : { 'content-type': 'application/json' }) }
     if (key !== undefined) {
       // Sealed: the answer may hold a secret that is shown once, the request a password.
@@ -80,13 +82,14 @@ export async function write(
         headers: JSON.stringify(headers),
         body: vault.seal(PURPOSE, body),
       })
+      if (turnIsOver()) await nextTurn()
     }
-    return new Response(done.status === 204 ? null : body, { status: done.status, headers })
+    return new Response(done.status === 204 ? null : longBody(body), { status: done.status, headers })
   })
   if (unsaid === undefined) return answer
   const { status, headers } = unsaid
   const body = await jsonText(await warnedAfter(deps, unsaid))
-  return new Response(body, { status, headers: { ...headers, 'content-type': 'application/json' } })
+  return new Response(longBody(body), { status, headers: { ...headers, 'content-type': 'application/json' } })
 }
 
 /** It is durable by now: that lint cannot be asked is not said of the write. */
