@@ -4,7 +4,7 @@ import { repeatedMember } from '../base/json-members.ts'
 import { atOnce, type Steps } from '../base/slices.ts'
 import { MAX_DOCUMENTS } from './apply.ts'
 import { MAX_ITEMS, MAX_KEYS } from './shape.ts'
-import { checkText, MAX_VALUES } from './text-shape.ts'
+import { checkText, MAX_MEMBERS, MAX_VALUES } from './text-shape.ts'
 
 const list = (many: number, item = '1') => `[${Array(many).fill(item).join(',')}]`
 const object = (many: number) => `{${Array.from({ length: many }, (_, n) => `"k${n}":1`).join(',')}}`
@@ -32,6 +32,11 @@ const TOO_LARGE: [what: string, text: string, says: RegExp, manyDocuments?: bool
   ['documents', documents(...Array<string>(10_001).fill('{}')), /^\/documents: at most 10000 items$/, true],
   ['a list of a document', documents(`{"a":${list(1001)}}`), /^\/documents\/0\/a: at most 1000 items$/, true],
   ['values', list(900, list(300)), new RegExp(`^/: at most ${MAX_VALUES} values in one body: send fewer`)],
+  [
+    'members',
+    list(900, object(200)),
+    new RegExp(`^/: at most ${MAX_MEMBERS} members of objects in one body`),
+  ],
 ]
 for (const [what, text, detail, manyDocuments] of TOO_LARGE) {
   test(`too large: ${what}`, () => {

@@ -11,10 +11,12 @@ import { MAX_DOCUMENTS } from './apply.ts'
 import { InvalidFault, pointerOf } from './invalid.ts'
 import { MAX_DEPTH, MAX_ITEMS, MAX_KEYS } from './shape.ts'
 
-/** In all of a text: ten thousand documents of fifteen fields are as many. Names that are all different cost most. */
-export const MAX_VALUES = 150_000
+/** In all of a text: ten thousand documents of twenty values, twelve of them with a name. Names that all differ cost most. */
+export const MAX_VALUES = 200_000
+export const MAX_MEMBERS = 125_000
 /** `/documents/7`: a document is as deep as the body of another operation. */
 const DEPTH_OF_DOCUMENT = 2
+const FEWER = 'in one body: send fewer objects at a time'
 /** So many characters are looked at in one step. */
 const AT_A_TIME = 65_536
 
@@ -36,6 +38,7 @@ export function* checkText(text: string, { manyDocuments = false } = {}): Steps<
   const maxDepth = MAX_DEPTH + (manyDocuments ? DEPTH_OF_DOCUMENT : 0)
   const open: Open[] = []
   let values = 0
+  let members = 0
   let next = AT_A_TIME
   for (let at = 0; at < text.length; at++) {
     if (at >= next) {
@@ -56,14 +59,16 @@ export function* checkText(text: string, { manyDocuments = false } = {}): Steps<
       if (inner.commas >= most)
         refuse(text, open.slice(0, -1), `at most ${most} ${inner.isList ? 'items' : 'keys'}`)
       values++
+      if (!inner.isList) members++
     } else if (character === '{' || character === '[') {
       if (open.length > maxDepth) refuse(text, open, 'this is nested too deeply')
       const isList = character === '['
       open.push({ isList, commas: 0, nameComes: !isList, name: [at, at] })
       values++
+      if (!isList) members++
     } else if (character === '}' || character === ']') open.pop()
-    if (values > MAX_VALUES)
-      refuse(text, [], `at most ${MAX_VALUES} values in one body: send fewer objects at a time`)
+    if (values > MAX_VALUES) refuse(text, [], `at most ${MAX_VALUES} values ${FEWER}`)
+    if (members > MAX_MEMBERS) refuse(text, [], `at most ${MAX_MEMBERS} members of objects ${FEWER}`)
   }
 }
 

@@ -74,13 +74,15 @@ export async function write(
     const headers = { ...done.headers, ...(body === '' ? {} : { 'content-type': 'application/json' }) }
     if (key !== undefined) {
       // Sealed: the answer may hold a secret that is shown once, the request a password.
+      const sealed = vault.seal(PURPOSE, body)
+      if (turnIsOver()) await nextTurn()
       await tx.idempotency.remember({
         tokenId: caller.tokenId,
         key,
         requestHash: vault.seal(PURPOSE, requestHash),
         status: done.status,
         headers: JSON.stringify(headers),
-        body: vault.seal(PURPOSE, body),
+        body: sealed,
       })
       if (turnIsOver()) await nextTurn()
     }
