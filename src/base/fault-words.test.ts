@@ -81,3 +81,10 @@ test('an admin is named where one sees more than the user', () => {
   assert.equal(askAdmin({ code: 'CONTROL_UNREACHABLE', hop: 'edge', seen: {} }, by), undefined)
   assert.equal(askAdmin({ code: 'REAUTH_NEEDED', hop: 'client', seen: {} }, by), undefined)
 })
+
+test('an edge that was dialled is named in the command that tries it again', () => {
+  const verify = (attempt: string) =>
+    wordsOf({ code: 'EGRESS_REJECTED', seen: { attempts: [attempt] } }).verify
+  assert.equal(verify('10.0.0.5:444 ECONNREFUSED'), 'nc -zv 10.0.0.5 444 succeeds')
+  assert.equal(verify('[2001:db8::5]:443 ECONNREFUSED'), 'nc -zv 2001:db8::5 443 succeeds')
+})

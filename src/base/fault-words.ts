@@ -59,8 +59,15 @@ export interface Words {
 /** What the table says of a fault, with what its evidence names, and what whoever prints it knows besides. */
 export function wordsOf(fault: Pick<Fault, 'code' | 'seen'>, known: Known = {}): Words {
   const { title, cause, fix, verify } = { ...FAULTS[fault.code], ...caseOf(fault) }
-  const all = { ...namedIn(fault.seen), ...defined(known) }
+  const all = { ...edgeTried(fault), ...namedIn(fault.seen), ...defined(known) }
   return { title, cause: fillIn(cause, all), fix: fillIn(fix, all), verify: fillIn(verify, all) }
+}
+
+/** Of an edge that was dialled the first attempt: `10.0.0.5:443 ECONNREFUSED`. */
+function edgeTried({ code, seen: { attempts } }: Pick<Fault, 'code' | 'seen'>): Known {
+  if (!code.startsWith('EGRESS_') || !Array.isArray(attempts)) return {}
+  const [, host, port] = /^\[?([^\]\s]+?)\]?:(\d+) /.exec(String(attempts[0])) ?? []
+  return defined({ EDGE: host, PORT: port })
 }
 
 /** `destination` is `HOST PROTOCOL PORT`. */

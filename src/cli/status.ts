@@ -129,6 +129,9 @@ async function metricsOf(state: string | undefined): Promise<string> {
   return daemons.map(({ metrics = '' }) => metrics).join('')
 }
 
+const NO_CONNECTOR =
+  'No connector has enrolled yet: declare a connector group, then backstitch key create --group GROUP'
+
 function foundText({ daemons, server }: Found): string {
   const parts = daemons.map((daemon) => {
     if (daemon.role === 'connector') return connectorStatusText(daemon)
@@ -144,7 +147,7 @@ function foundText({ daemons, server }: Found): string {
           connectors.map((row) => rowOf('connector', row)),
         ),
       )
-    }
+    } else parts.push(NO_CONNECTOR)
   }
   return parts.join('\n\n')
 }
