@@ -16,8 +16,8 @@ const MINUTES = 5
 const MINUTE_MS = 60_000
 /** The window is full but for a sample that came late. */
 const FULL_MS = MINUTES * MINUTE_MS - 20_000
-/** A runtime that warms up grows, too. */
-const MIN_GROWTH_BYTES = 16 * 1_048_576
+/** A runtime that warms up grows, too: an idle process was seen to take 28 MiB in as many minutes before it first collected. */
+const MIN_GROWTH_BYTES = 40 * 1_048_576
 const MIN_GROWTH_SHARE = 0.1
 
 /**
