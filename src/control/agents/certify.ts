@@ -35,15 +35,25 @@ export interface CertifyDeps {
 
 export type Issued = Awaited<ReturnType<Authority['issue']>>
 
-/** @param o.untilMs It does not outlive that. */
+/** What certificates count in. */
+const SECOND_MS = 1000
+
+interface IssueOptions {
+  readonly names?: string[]
+  /** It does not outlive this. */
+  readonly untilMs?: number
+  /** It takes the place of one that ends then, and is known for the newer one by ending later. */
+  readonly afterMs?: number
+}
+
 export function issueFor(
   deps: Pick<CertifyDeps, 'authority' | 'clock'>,
   identity: Identity,
   csrPem: string,
-  { names = [], untilMs = Number.POSITIVE_INFINITY }: { names?: string[]; untilMs?: number } = {},
+  { names = [], untilMs = Number.POSITIVE_INFINITY, afterMs = 0 }: IssueOptions = {},
 ): Promise<Issued> {
   const nowMs = deps.clock.nowMs()
-  const lifeMs = Math.min(LIFE_MS[identity.role], untilMs - nowMs)
+  const lifeMs = Math.min(Math.max(LIFE_MS[identity.role], afterMs + SECOND_MS - nowMs), untilMs - nowMs)
   return deps.authority.issue({ csrPem, identity, lifeMs, nowMs, names })
 }
 
@@ -90,6 +100,7 @@ export async function renew(
     const issued = await issueFor(deps, identity, message.csr, {
       names: record.names,
       untilMs: signIn?.endMs,
+      afterMs: peer.notAfterMs,
     })
     await tx.audit.append({
       actor: `${identity.role} ${identity.id}`,
