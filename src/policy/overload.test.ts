@@ -66,6 +66,16 @@ test('an overload begins once: it keeps its time until it is over, and is not le
   assert.equal(said[12], undefined)
 })
 
+test('a machine that is idle again is free at its next sample, not when three are forgotten', () => {
+  const busy = row(3, () => ({ cpuPercent: 99, cpuWaitPercent: 60 }))
+  const before = judgeOverload(busy, undefined)
+  assert.deepEqual(before?.figures, ['cpu', 'cpu-wait'])
+  const after = (more: Partial<FiguresSample>) =>
+    judgeOverload([...busy, ...row(1, () => ({ atMs: 1_015_000, ...more }))], before)?.figures
+  assert.deepEqual(after({ cpuPercent: 60, cpuWaitPercent: 15 }), ['cpu', 'cpu-wait'], 'less is not idle')
+  assert.equal(after({ cpuPercent: 5, cpuWaitPercent: 2 }), undefined)
+})
+
 test('for any figures: between the two thresholds the judgement never changes', () => {
   const next = random(7)
   for (let run = 0; run < 500; run++) {

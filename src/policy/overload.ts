@@ -68,8 +68,10 @@ export function judgeOverload(
     if (samples.length < count) return []
     const recent = samples.slice(-count)
     const share = recent.reduce((sum, sample) => sum + shareOf(name, sample), 0) / count
-    const bound = before?.figures.includes(name) ? leave : enter
-    return share >= bound ? [{ name, share }] : []
+    const wasOver = before?.figures.includes(name) === true
+    // What is idle now is not kept out for what was a moment ago.
+    if (wasOver && shareOf(name, last) < leave / 2) return []
+    return share >= (wasOver ? leave : enter) ? [{ name, share }] : []
   })
   if (over.length === 0) return undefined
   const figures = over.sort((a, b) => b.share - a.share).map(({ name }) => name)
