@@ -480,4 +480,6 @@ test('whoever takes HTML is answered with a page, and everybody else with the pr
   assert.match(page, /<h1>.+<\/h1>/)
   assert.match((await refused('Accept: */*\r\n')).text, /\r\nContent-Type: application\/problem\+json\r\n/)
   assert.match((await refused('Accept: text/html\r\n', 'HEAD')).text, /\r\n\r\n$/)
+  const own = await ask('GET /nothing HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n')
+  assert.match(own.text, /Content-Type: text\/html[\s\S]*<h1>/)
 })

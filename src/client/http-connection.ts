@@ -64,6 +64,8 @@ class HttpConnection implements UpstreamEvents {
   #said = false
   /** What was asked for last, for the record of a refusal. */
   #asked = 'unreadable request'
+  /** A person reads the refusal. */
+  #html: boolean | undefined
 
   constructor(socket: net.Socket, context: HttpContext) {
     this.#socket = socket
@@ -137,6 +139,7 @@ class HttpConnection implements UpstreamEvents {
   #request(head: RequestHead): void {
     this.#context.settled(this.#socket)
     this.#asked = showTarget(head.target)
+    this.#html = replyWanted(head).html
     if (head.method === 'CONNECT') {
       this.#whenWhole(() => this.#connect(head))
       return
@@ -261,7 +264,7 @@ class HttpConnection implements UpstreamEvents {
   #refuse(fault: Fault): void {
     this.#context.opener.refuse('http', this.#asked, fault)
     const status = fault instanceof Unreadable ? fault.status : undefined
-    const say = () => this.#end(writeFault(fault, { status }))
+    const say = () => this.#end(writeFault(fault, { status, html: this.#html }))
     if (this.#over) this.#cut()
     else if (this.#body.over && fault.code !== 'INTERNAL') this.#whenWhole(say)
     else if (this.#upstream === undefined || !this.#upstream.answered) say()
