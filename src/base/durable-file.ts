@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault, type Hop } from './faults.ts'
+import { ownHop } from './own-hop.ts'
 import { shortageFault } from './shortage.ts'
 
 export interface FileLook {
@@ -79,7 +80,7 @@ export async function syncFolder(folder: string): Promise<void> {
 const NO_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 /** What a person is told of a file that could not be written: DISK_FULL, STATE_UNWRITABLE, or a shortage of this process, with the errno. */
-export function writeFault(error: unknown, at: string, hop?: Hop): Fault {
+export function writeFault(error: unknown, at: string, hop: Hop = ownHop()): Fault {
   const errno = (error as NodeJS.ErrnoException).code ?? 'unknown'
   const short = shortageFault(errno, at, { cause: error, hop, seen: { path: at, errno } })
   if (short !== undefined) return short

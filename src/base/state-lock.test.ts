@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promi
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { actAs } from './own-hop.ts'
 import { lockState } from './state-lock.ts'
 
 async function scratch(t: TestContext): Promise<string> {
@@ -22,6 +23,9 @@ test('a directory has one holder, named to whoever comes second, until it lets g
     seen: { dir, pid: process.pid },
   })
   await assert.rejects(lockState(dir), { code: 'STATE_IN_USE' }, 'to have been refused ends no lock')
+  actAs('client')
+  await assert.rejects(lockState(dir), { hop: 'client' }, 'who comes second says so of itself')
+  actAs('connector')
   held[Symbol.dispose]()
   using _again = await lockState(dir)
   assert.deepEqual(await readdir(dir), ['.lock'])

@@ -12,12 +12,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { removeLeftReplacements, writeFault } from './durable-file.ts'
 import { Fault, type Hop } from './faults.ts'
 import { lockHolder } from './lock-holder.ts'
+import { ownHop } from './own-hop.ts'
 
 const LOCK_FILE = '.lock'
 const SQLITE_BUSY = 5
 
 /** @throws {Fault} STATE_IN_USE naming the process that holds it; STATE_UNWRITABLE, DISK_FULL. */
-export async function lockState(dir: string, hop?: Hop): Promise<Disposable> {
+export async function lockState(dir: string, hop: Hop = ownHop()): Promise<Disposable> {
   const file = path.join(dir, LOCK_FILE)
   await makeIfAbsent(file, hop)
   let held: DatabaseSync | undefined
@@ -38,7 +39,7 @@ export async function lockState(dir: string, hop?: Hop): Promise<Disposable> {
 }
 
 /** Never opened where it is there: closing it again would give up the lock of this process. */
-async function makeIfAbsent(file: string, hop?: Hop): Promise<void> {
+async function makeIfAbsent(file: string, hop: Hop): Promise<void> {
   try {
     await using made = await open(file, 'wx', 0o600)
     const { uid, gid } = statSync(path.dirname(file))
