@@ -23,7 +23,7 @@ export interface Looked {
 
 export interface LooksOptions {
   readonly control: () => Promise<Asking>
-  readonly clock: Pick<Clock, 'nowMs'>
+  readonly clock: Pick<Clock, 'monotonicUs'>
   readonly log: Log
 }
 
@@ -37,8 +37,8 @@ const MAX_KEPT = 16
 
 export class Looks {
   readonly #o: LooksOptions
-  readonly #seen = new Map<string, { readonly fault: Fault; readonly atMs: number }>()
-  #lookedMs = Number.NEGATIVE_INFINITY
+  readonly #seen = new Map<string, { readonly fault: Fault; readonly atUs: number }>()
+  #lookedUs = Number.NEGATIVE_INFINITY
 
   constructor(o: LooksOptions) {
     this.#o = o
@@ -46,8 +46,8 @@ export class Looks {
 
   /** What the last looks saw. */
   get notes(): Fault[] {
-    const fromMs = this.#o.clock.nowMs() - SAID_MS
-    return [...this.#seen.values()].flatMap(({ fault, atMs }) => (atMs >= fromMs ? [fault] : []))
+    const fromUs = this.#o.clock.monotonicUs() - SAID_MS * 1000
+    return [...this.#seen.values()].flatMap(({ fault, atUs }) => (atUs >= fromUs ? [fault] : []))
   }
 
   /** @throws {Fault} RATE_LIMITED, CONTROL_UNREACHABLE, and what an older control plane says, which knows no looks. */
@@ -62,16 +62,16 @@ export class Looks {
     if (answer.fault === undefined) return { well: answer.well }
     const { code, hop, detail, seen } = faultFromMessage(answer.fault)
     const fault = new Fault(code, detail, { hop, seen: { ...seen, host, port, more: askAbout(to) } })
-    this.#seen.set(key, { fault, atMs: this.#o.clock.nowMs() })
+    this.#seen.set(key, { fault, atUs: this.#o.clock.monotonicUs() })
     if (this.#seen.size > MAX_KEPT) this.#seen.delete(this.#seen.keys().next().value!)
     return { well: false, fault }
   }
 
   /** Somebody waits for its first byte, and asks nobody. Never rejects. */
   async waits(to: Destination): Promise<void> {
-    const nowMs = performance.now()
-    if (nowMs - this.#lookedMs < PAUSE_MS) return
-    this.#lookedMs = nowMs
+    const nowUs = this.#o.clock.monotonicUs()
+    if (nowUs - this.#lookedUs < PAUSE_MS * 1000) return
+    this.#lookedUs = nowUs
     const { log } = this.#o
     try {
       const { fault } = await this.look(to, AbortSignal.timeout(ASK_MS))
