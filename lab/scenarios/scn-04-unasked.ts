@@ -46,9 +46,10 @@ export const appUnreadable: Variant = {
   app: `${APP_NAME}:${APP_PORT}`,
   seen: [/\/etc\/resolv\.conf: EACCES for uid 65534/],
   inject: async (lab) => lab.machines[a].etc('resolv.conf', RESOLV_CONF, 0o600),
-  async noticed(lab, since) {
+  // Users go on by connector-b where it is asked first: then connector-a finds it by its own probes.
+  async noticed(lab) {
     await lab.ask('/', 4)
-    return since.faults(lab.connectors.a).some(({ code }) => /RESOLVER/.test(`${code}`))
+    return (await lab.connectors.a.status())?.state === 'degraded'
   },
   cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^chmod 644 \/etc\/resolv\.conf$/),
   restore: async (lab) => lab.machines[a].etc('resolv.conf', RESOLV_CONF),

@@ -12,7 +12,7 @@ const RANGE = 'net.ipv4.ip_local_port_range'
 const holders = new WeakMap<Lab, Daemon>()
 
 const LISTEN = `const net = require('node:net')
-for (let at = 0; at < ${COUNT}; at++) net.createServer().listen(${FIRST} + at)
+for (let at = 0; at < ${COUNT}; at++) net.createServer().on('error', () => {}).listen(${FIRST} + at) // one that is taken is taken
 setTimeout(() => console.log('{}'), 200)`
 const CONNECT = `const net = require('node:net')
 const open = (localPort) => net.connect({ host: '${ADDRESS.app}', port: ${APP_PORT}, localPort })
