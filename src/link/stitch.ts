@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { cutBehindWrites, cutSocket } from '../mux/cut-socket.ts'
-import { Landing, type LandingOwner, SHARED } from '../mux/landing.ts'
+import { DirectReader, type DirectReaderOwner, SHARED } from '../mux/direct-reader.ts'
 import { outliveWrites } from '../mux/outlive-writes.ts'
 
 /** How a pipe ended, and what went through. */
@@ -34,9 +34,9 @@ export function stitch(a: Duplex, b: Duplex): Promise<StitchEnd> {
     cutSocket(a)
     cutSocket(b)
   }
-  const ab = new Half(a, b, failed)
-  const ba = new Half(b, a, failed)
-  const watch = (half: Half, socket: Duplex, other: Duplex, by: 'a' | 'b') => {
+  const ab = new Direction(a, b, failed)
+  const ba = new Direction(b, a, failed)
+  const watch = (direction: Direction, socket: Duplex, other: Duplex, by: 'a' | 'b') => {
     let errno: string | undefined
     socket.allowHalfOpen = true
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -44,7 +44,7 @@ export function stitch(a: Duplex, b: Duplex): Promise<StitchEnd> {
     })
     outliveWrites(socket, (error) => {
       errno ??= error.code
-      half.writesFail()
+      direction.writesFail()
     })
     socket.once('close', () => {
       const inOrder = errno === undefined && socket.readableEnded && socket.writableFinished
@@ -71,15 +71,15 @@ export function stitch(a: Duplex, b: Duplex): Promise<StitchEnd> {
 const BUFFER_BYTES = 131_072
 
 /**
- * One direction. While little comes it lands in the buffer that all pipes share and is copied out of it. A read that
+ * One direction. While little comes it is read into the buffer that all pipes share and is copied out of it. A read that
  * fills that buffer gives the direction two buffers of its own: one is read into while the other is being written.
  * With two writes waiting for `to`, reading stops: that is the bound on memory. An idle direction gives its buffers back.
  */
-class Half implements LandingOwner {
+class Direction implements DirectReaderOwner {
   readonly #from: Duplex
   readonly #to: Duplex
   readonly #failed: (thrown: unknown) => void
-  readonly #landing: Landing
+  readonly #reader: DirectReader
   #pair: [Buffer, Buffer] | undefined
   /** Writes that `to` has not taken yet, of at most two. */
   #waiting = 0
@@ -95,12 +95,12 @@ class Half implements LandingOwner {
     this.#from = from
     this.#to = to
     this.#failed = failed
-    this.#landing = new Landing(from, SHARED, this)
+    this.#reader = new DirectReader(from, SHARED, this)
     from.once('close', () => this.#giveBack())
   }
 
   start(): void {
-    this.#landing.start()
+    this.#reader.start()
   }
 
   ended(): void {
@@ -114,7 +114,7 @@ class Half implements LandingOwner {
     if (this.#from.readableEnded) cutSocket(this.#from)
   }
 
-  landed(buffer: Buffer, bytes: number): boolean {
+  received(buffer: Buffer, bytes: number): boolean {
     try {
       return this.#pass(buffer, bytes)
     } catch (thrown) {
@@ -142,9 +142,9 @@ class Half implements LandingOwner {
     if (!this.#pair && bytes === SHARED.length && withBuffers.size < MAX_PAIRS) {
       this.#pair = free.pop() ?? [Buffer.allocUnsafeSlow(BUFFER_BYTES), Buffer.allocUnsafeSlow(BUFFER_BYTES)]
       sweep(this)
-      this.#landing.buffer = this.#pair[0]
+      this.#reader.buffer = this.#pair[0]
     } else if (this.#pair && this.#waiting > 0) {
-      this.#landing.buffer = last === this.#pair[0] ? this.#pair[1] : this.#pair[0]
+      this.#reader.buffer = last === this.#pair[0] ? this.#pair[1] : this.#pair[0]
     }
   }
 
@@ -162,14 +162,14 @@ class Half implements LandingOwner {
     else if (this.#waiting > 0) this.#mark()
     if (!this.#stopped) return
     this.#stopped = false
-    this.#landing.start()
+    this.#reader.start()
   }
 
   /** Once a second while it has buffers. */
   giveBackIfIdle(): void {
     const idle = this.bytes === this.#seen && this.#waiting === 0
     this.#seen = this.bytes
-    if (idle && this.#landing.swap(SHARED)) this.#giveBack()
+    if (idle && this.#reader.swap(SHARED)) this.#giveBack()
   }
 
   #giveBack(): void {
@@ -186,11 +186,11 @@ const MAX_PAIRS = 256
 /** Pairs kept for reuse: 4 MiB. */
 const MAX_FREE = 16
 const free: [Buffer, Buffer][] = []
-const withBuffers = new Set<Half>()
+const withBuffers = new Set<Direction>()
 let sweeper: NodeJS.Timeout | undefined
 
-function sweep(half: Half): void {
-  withBuffers.add(half)
+function sweep(direction: Direction): void {
+  withBuffers.add(direction)
   sweeper ??= setInterval(() => {
     for (const each of withBuffers) each.giveBackIfIdle()
     if (withBuffers.size > 0) return

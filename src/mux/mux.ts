@@ -3,15 +3,16 @@ import { asFault, Fault, type FaultCode } from '../base/faults.ts'
 import { checkHeader, FrameType } from '../wire/frame.ts'
 import { encodeOpen, encodeReset, type Open } from '../wire/open.ts'
 import { Budget, PROCESS_HELD, PROCESS_WINDOWS, TUNNEL_HELD_BYTES, TUNNEL_WINDOWS_BYTES } from './budget.ts'
+import { FrameDispatch } from './frame-dispatch.ts'
 import { HalfClosedWatch } from './half-closed-watch.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { Incoming } from './incoming.ts'
-import { Inlet } from './inlet.ts'
-import type { MuxOptions, StreamEvents } from './options.ts'
-import { Outbox } from './outbox.ts'
+import type { MuxOptions } from './mux-options.ts'
+import type { StreamEvents } from './options.ts'
+import { SendScheduler } from './send-scheduler.ts'
 import { MuxStream } from './stream.ts'
+import type { StreamContext } from './stream-context.ts'
 import { StreamTable } from './stream-table.ts'
-import type { Tunnel } from './tunnel.ts'
+import { TunnelReader } from './tunnel-reader.ts'
 
 const DEFAULT_MAX_STREAMS = 4_096
 const MAX_STREAM_ID = 0xffff_ffff
@@ -26,11 +27,11 @@ const LINGER_MS = 1_000
 export class Mux implements AsyncDisposable {
   readonly #socket: tls.TLSSocket
   readonly #options: MuxOptions
-  readonly #outbox: Outbox
-  readonly #inlet: Inlet
+  readonly #scheduler: SendScheduler
+  readonly #reader: TunnelReader
   readonly #heartbeat: Heartbeat
   readonly #halfClosed: HalfClosedWatch | undefined
-  readonly #tunnel: Tunnel
+  readonly #context: StreamContext
   readonly #streams: StreamTable
   #closed = false
 
@@ -39,23 +40,23 @@ export class Mux implements AsyncDisposable {
     this.#socket = socket
     this.#options = options
     this.#streams = new StreamTable(options.maxStreams ?? DEFAULT_MAX_STREAMS)
-    this.#outbox = new Outbox(socket, (why) => this.#broken(why))
-    this.#inlet = new Inlet(socket, {
+    this.#scheduler = new SendScheduler(socket, (why) => this.#broken(why))
+    this.#reader = new TunnelReader(socket, {
       // A tunnel may be closed in the middle of a record: what is left of that means nothing.
-      receiver: (stream, length, fin) => (this.#closed ? undefined : incoming.receiver(stream, length, fin)),
+      receiver: (stream, length, fin) => (this.#closed ? undefined : dispatch.receiver(stream, length, fin)),
       frame: (type, stream, payload) => {
-        if (!this.#closed) incoming.frame(type, stream, payload)
+        if (!this.#closed) dispatch.frame(type, stream, payload)
       },
       ended: () => this.#ended(),
       broken: (thrown) => this.#broken(asFault(thrown)),
     })
-    const inlet = this.#inlet
+    const reader = this.#reader
     this.#heartbeat = new Heartbeat(
       {
-        ping: (payload) => this.#outbox.control(FrameType.PING, 0, payload),
+        ping: (payload) => this.#scheduler.control(FrameType.PING, 0, payload),
         lost: (why) => this.#lost(why),
         get heard() {
-          return inlet.reads
+          return reader.reads
         },
       },
       options.pingIntervalMs ?? PING_INTERVAL_MS,
@@ -67,10 +68,10 @@ export class Mux implements AsyncDisposable {
         options.halfClosedMs ?? HALF_CLOSED_MS,
       )
     }
-    this.#tunnel = this.#asTunnel()
-    const incoming = new Incoming({
+    this.#context = this.#streamContext()
+    const dispatch = new FrameDispatch({
       options,
-      tunnel: this.#tunnel,
+      context: this.#context,
       heartbeat: this.#heartbeat,
       streams: this.#streams,
       tell: (told) => this.#tell(told),
@@ -82,25 +83,21 @@ export class Mux implements AsyncDisposable {
     // A TLSSocket made without tls.Server tells of a record that was tampered with only here.
     socket.on('_tlsError', broke)
     socket.once('close', () => this.#lost(new Fault('TUNNEL_LOST', 'the connection closed')))
-    this.#inlet.start()
+    this.#reader.start()
   }
 
-  #asTunnel(): Tunnel {
+  #streamContext(): StreamContext {
     const heartbeat = this.#heartbeat
     return {
       role: this.#options.role,
-      outbox: this.#outbox,
+      scheduler: this.#scheduler,
       windows: new Budget(TUNNEL_WINDOWS_BYTES, PROCESS_WINDOWS),
       held: new Budget(this.#options.maxHeldBytes ?? TUNNEL_HELD_BYTES, PROCESS_HELD),
       get shortestRttUs() {
         return heartbeat.shortestUs
       },
       defect: (stream, thrown) => {
-        this.#options.log?.error(
-          { event: 'session.defect', stream: stream.id, err: thrown },
-          'cutting a session',
-        )
-        stream.reset('INTERNAL', asFault(thrown).detail)
+        this.#options.log?.error({ event: 'session.defect', stream, err: thrown }, 'cutting a session')
       },
       forget: (stream) => this.#streams.forget(stream),
     }
@@ -121,7 +118,7 @@ export class Mux implements AsyncDisposable {
 
   /** Bytes waiting here for the tunnel. */
   get queuedBytes(): number {
-    return this.#outbox.queuedBytes
+    return this.#scheduler.queuedBytes
   }
 
   /** Client: opens a stream; the OPEN leaves now. @throws {Fault} TOO_MANY_STREAMS, TUNNEL_LOST, CONNECTOR_DRAINING. */
@@ -131,23 +128,23 @@ export class Mux implements AsyncDisposable {
     if (this.#streams.last === MAX_STREAM_ID)
       throw new Fault('CONNECTOR_DRAINING', 'all stream numbers are used')
     const payload = encodeOpen(open)
-    const stream = new MuxStream(++this.#streams.last, this.#tunnel, (end) => events.closed(end))
+    const stream = new MuxStream(++this.#streams.last, this.#context, (end) => events.closed(end))
     this.#streams.open.set(stream.id, stream)
     this.#streams.unanswered.set(stream.id, events)
-    this.#outbox.control(FrameType.OPEN, stream.id, payload)
+    this.#scheduler.control(FrameType.OPEN, stream.id, payload)
     return stream
   }
 
   /** Client: must be sent before the first OPEN that names it. @throws {Fault} PROTOCOL_ERROR if it is too long for a frame. */
   sendGrant(jws: string): void {
     checkHeader(FrameType.GRANT, 0, jws.length, 0)
-    this.#outbox.control(FrameType.GRANT, 0, Buffer.from(jws, 'ascii'))
+    this.#scheduler.control(FrameType.GRANT, 0, Buffer.from(jws, 'ascii'))
   }
 
   /** No new streams from here on; those open go on. */
   goaway(code: FaultCode, detail: string): void {
     this.#streams.draining ??= new Fault(code, detail)
-    this.#outbox.control(FrameType.GOAWAY, 0, encodeReset({ code, detail }))
+    this.#scheduler.control(FrameType.GOAWAY, 0, encodeReset({ code, detail }))
   }
 
   /** Round-trip time in microseconds. Rejects with TUNNEL_LOST if the tunnel ends first. */
@@ -184,7 +181,7 @@ export class Mux implements AsyncDisposable {
       { event: 'tunnel.broken', code: why.code, detail: why.detail },
       'closing a tunnel',
     )
-    this.#outbox.control(FrameType.GOAWAY, 0, encodeReset({ code: why.code, detail: why.detail }))
+    this.#scheduler.control(FrameType.GOAWAY, 0, encodeReset({ code: why.code, detail: why.detail }))
     this.#shut(why, why, 'local')
   }
 
@@ -200,8 +197,8 @@ export class Mux implements AsyncDisposable {
     this.#heartbeat.stop(cause)
     this.#halfClosed?.[Symbol.dispose]()
     for (const stream of [...this.#streams.open.values()]) stream.tunnelClosed(cause, by)
-    this.#inlet.close()
-    this.#outbox.flushAndClose()
+    this.#reader.close()
+    this.#scheduler.flushAndClose()
     const socket = this.#socket
     if (!socket.destroyed) {
       socket.end()

@@ -10,7 +10,8 @@ import { Authority, createAuthority } from '../pki/authority.ts'
 import { createKeyAndCsr } from '../pki/csr.ts'
 import type { Open, Opened } from '../wire/open.ts'
 import { Mux } from './mux.ts'
-import type { MuxOptions, StreamEnd } from './options.ts'
+import type { MuxOptions } from './mux-options.ts'
+import type { StreamEnd } from './options.ts'
 import type { MuxStream } from './stream.ts'
 
 export const OPENED: Opened = { dnsUs: 1, connectUs: 2, address: '127.0.0.1' }

@@ -7,7 +7,7 @@ import { encodeFrame, FrameType, INITIAL_WINDOW, MAX_PAYLOAD } from '../wire/fra
 import { decodeReset, encodeOpen, encodeReset, type Reset } from '../wire/open.ts'
 import { FrameReader } from './frame-reader.ts'
 import { Mux } from './mux.ts'
-import type { MuxOptions } from './options.ts'
+import type { MuxOptions } from './mux-options.ts'
 import { OPEN, tlsPair } from './pair.fixture.ts'
 import type { MuxStream } from './stream.ts'
 

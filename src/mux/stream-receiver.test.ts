@@ -3,17 +3,20 @@ import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
 import { Budget } from './budget.ts'
-import { Outbox } from './outbox.ts'
 import { socketPair } from './pair.fixture.ts'
+import { SendScheduler } from './send-scheduler.ts'
 import { type Slab, takeSlab } from './slab.ts'
 import { StreamReceiver } from './stream-receiver.ts'
 
 async function receiving() {
   const [reader, socket] = await socketPair()
-  const outbox = new Outbox(new Writable({ write: (_chunk, _encoding, done) => done() }), assert.fail)
+  const scheduler = new SendScheduler(
+    new Writable({ write: (_chunk, _encoding, done) => done() }),
+    assert.fail,
+  )
   const tunnel = {
     role: 'client',
-    outbox,
+    scheduler,
     windows: new Budget(0),
     held: new Budget(Infinity),
     shortestRttUs: 0,

@@ -4,7 +4,7 @@ import { Fault } from '../base/faults.ts'
 import { INITIAL_WINDOW } from '../wire/frame.ts'
 import { cutBehindWrites } from './cut-socket.ts'
 import type { Slab } from './slab.ts'
-import type { Tunnel } from './tunnel.ts'
+import type { StreamContext } from './stream-context.ts'
 import { nextWindow } from './window.ts'
 
 /** Payloads below this are copied: cheaper than keeping track of the slab they came in. */
@@ -20,7 +20,7 @@ const MANY_PIECES = 4
 /** Tunnel to local socket, and the credit that the peer gets for what the socket has taken. */
 export class StreamReceiver {
   readonly #stream: number
-  readonly #tunnel: Tunnel
+  readonly #context: StreamContext
   #socket: Duplex | undefined
   /** Bytes the peer may still send. */
   #available = INITIAL_WINDOW
@@ -31,7 +31,7 @@ export class StreamReceiver {
   /** Taken, and not yet told to the peer. */
   #owed = 0
   #owedSinceUs = 0
-  /** Counted in `tunnel.held`. */
+  /** Counted in `context.held`. */
   #held = 0
   #early: Buffer[] | undefined
   /** Slabs that the socket still reads from, oldest first; the first `#marked` of them are before the marker. */
@@ -47,9 +47,9 @@ export class StreamReceiver {
   #tailBytes = 0
   #over = false
 
-  constructor(stream: number, tunnel: Tunnel) {
+  constructor(stream: number, context: StreamContext) {
     this.#stream = stream
-    this.#tunnel = tunnel
+    this.#context = context
   }
 
   get bytes(): number {
@@ -103,7 +103,7 @@ export class StreamReceiver {
       this.#pass(socket, buffer, start, end, slab)
       this.#settle()
     }
-    return this.#held < SLOW_BYTES || !this.#tunnel.held.exceeded
+    return this.#held < SLOW_BYTES || !this.#context.held.exceeded
   }
 
   #pass(socket: Duplex, buffer: Buffer, start: number, end: number, slab: Slab | undefined): void {
@@ -201,8 +201,8 @@ export class StreamReceiver {
 
   #giveCredit(): void {
     const nowUs = performance.now() * 1000
-    const { windows, outbox } = this.#tunnel
-    const wanted = nextWindow(this.#window, nowUs - this.#owedSinceUs, this.#tunnel.shortestRttUs)
+    const { windows, scheduler } = this.#context
+    const wanted = nextWindow(this.#window, nowUs - this.#owedSinceUs, this.#context.shortestRttUs)
     const grow = wanted - this.#window
     if (grow < 0) windows.give(-grow)
     if (grow < 0 || (grow > 0 && windows.tryTake(grow))) {
@@ -212,12 +212,12 @@ export class StreamReceiver {
     this.#owedSinceUs = nowUs
     if (this.#owed <= 0) return
     this.#available += this.#owed
-    outbox.window(this.#stream, this.#owed)
+    scheduler.window(this.#stream, this.#owed)
     this.#owed = 0
   }
 
   #hold(bytes: number): void {
-    this.#tunnel.held.add(bytes - this.#held)
+    this.#context.held.add(bytes - this.#held)
     this.#held = bytes
   }
 
@@ -226,7 +226,7 @@ export class StreamReceiver {
     if (this.#over) return
     this.#over = true
     this.#early = undefined
-    this.#tunnel.windows.give(this.#window - INITIAL_WINDOW)
+    this.#context.windows.give(this.#window - INITIAL_WINDOW)
     const socket = this.#socket
     if (socket && !socket.destroyed && socket.writableLength > 0) socket.once('close', () => this.#letGo())
     else this.#letGo()

@@ -35,7 +35,7 @@ export class StreamTable {
     return stream
   }
 
-  forget({ id }: MuxStream): void {
+  forget(id: number): void {
     this.open.delete(id)
     this.unanswered.delete(id)
   }

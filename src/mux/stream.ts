@@ -1,14 +1,27 @@
 import type { Duplex } from 'node:stream'
-import { Fault, type FaultCode } from '../base/faults.ts'
+import { asFault, Fault, type FaultCode } from '../base/faults.ts'
 import { FrameType, MAX_PAYLOAD } from '../wire/frame.ts'
 import { encodeOpened, encodeReset, type Opened, type Reset } from '../wire/open.ts'
 import { cutSocket } from './cut-socket.ts'
 import type { StreamEnd } from './options.ts'
 import { outliveWrites } from './outlive-writes.ts'
 import type { Slab } from './slab.ts'
+import type { StreamContext } from './stream-context.ts'
 import { StreamReceiver } from './stream-receiver.ts'
 import { StreamSender } from './stream-sender.ts'
-import type { Tunnel } from './tunnel.ts'
+import {
+  FIN_RECEIVED,
+  FIN_SENT,
+  isBroken,
+  keptOpenBy,
+  localEnded,
+  peerEnded,
+  type StreamState,
+  TAKEN_RECEIVED,
+  TAKEN_SENT,
+  type Transitions,
+  WRITE_FAILED,
+} from './stream-state.ts'
 
 /**
  * One user connection inside a tunnel.
@@ -23,18 +36,13 @@ export class MuxStream {
   accepted = false
   /** UDP: called with each datagram of the peer, as a buffer that the callee may keep. */
   onDatagram: ((datagram: Buffer) => void) | undefined
-  readonly #tunnel: Tunnel
+  readonly #context: StreamContext
   readonly #sender: StreamSender
   readonly #receiver: StreamReceiver
   #socket: Duplex | undefined
-  #finSent = false
-  /** The peer's socket has taken everything that was sent, and FIN. */
-  #finTaken = false
-  #finReceived = false
-  /** The local socket has taken everything that the peer sent, and FIN. */
-  #delivered = false
-  /** errno of a write that failed: the local socket is read to its end, which is no orderly one. */
-  #broken: string | undefined
+  #state: StreamState = 'open/open'
+  /** errno of the write that failed, in the states broken/… */
+  #errno = ''
   /** What had left when the last bytes of the peer came: if that is all, it was the peer who spoke last. */
   #outAtLastIn = -1
   #peerHeardFirst = false
@@ -44,17 +52,18 @@ export class MuxStream {
   #credits = 0
   /** Which side ended its direction first. */
   #first: 'local' | 'remote' | undefined
+  /** In the state `over`. */
   #end: StreamEnd | undefined
   #ended: PromiseWithResolvers<StreamEnd> | undefined
   readonly #onEnd: ((end: StreamEnd) => void) | undefined
 
   /** Streams are made by Mux.open and Mux's onOpen. */
-  constructor(id: number, tunnel: Tunnel, onEnd?: (end: StreamEnd) => void) {
+  constructor(id: number, context: StreamContext, onEnd?: (end: StreamEnd) => void) {
     this.id = id
-    this.#tunnel = tunnel
+    this.#context = context
     this.#onEnd = onEnd
-    this.#sender = new StreamSender(id, tunnel.outbox)
-    this.#receiver = new StreamReceiver(id, tunnel)
+    this.#sender = new StreamSender(id, context.scheduler)
+    this.#receiver = new StreamReceiver(id, context)
   }
 
   /** Resolves once, when nothing of the stream is left. Never rejects. */
@@ -86,19 +95,19 @@ export class MuxStream {
 
   /** The peer says no more. */
   get peerEnded(): boolean {
-    return this.#finReceived
+    return peerEnded(this.#state)
   }
 
   /** The local program says no more. */
   get localEnded(): boolean {
-    return this.#finSent
+    return localEnded(this.#state)
   }
 
   /** Connector: the destination is connected. */
   accept(opened: Opened): void {
-    if (this.#end) return
+    if (this.#state === 'over') return
     this.accepted = true
-    this.#tunnel.outbox.control(FrameType.OPENED, this.id, encodeOpened(opened))
+    this.#context.scheduler.control(FrameType.OPENED, this.id, encodeOpened(opened))
   }
 
   /**
@@ -112,25 +121,25 @@ export class MuxStream {
     socket.allowHalfOpen = true
     socket.on('error', this.#onSocketError)
     outliveWrites(socket, (error) => {
-      this.#broken = error.code ?? error.message
-      if (this.#finSent) this.#lostSocket(this.#broken)
+      this.#errno = error.code ?? error.message
+      if (!this.#go(WRITE_FAILED)) this.#lostSocket(this.#errno)
     })
     socket.once('close', () => {
       // Closed with both directions at their end is no loss, even if some of what was read is still here.
       if (!socket.readableEnded || !socket.writableFinished) this.#lostSocket('closed')
     })
-    if (this.#end || socket.destroyed) {
+    if (this.#state === 'over' || socket.destroyed) {
       this.#lostSocket('closed')
       cutSocket(socket)
       return
     }
     this.#sender.attach(socket, {
       ended: () => (inOrder?.() === false ? this.#lostSocket('closed') : this.#onSocketEnd()),
-      failed: (thrown) => this.#tunnel.defect(this, thrown),
+      failed: (thrown) => this.#defect(thrown),
     })
     this.guard(() => {
       this.#receiver.attach(socket)
-      if (this.#finReceived) this.#endSocket()
+      if (peerEnded(this.#state)) this.#endSocket()
     })
   }
 
@@ -139,14 +148,19 @@ export class MuxStream {
     try {
       work()
     } catch (thrown) {
-      this.#tunnel.defect(this, thrown)
+      this.#defect(thrown)
     }
+  }
+
+  #defect(thrown: unknown): void {
+    this.#context.defect(this.id, thrown)
+    this.reset('INTERNAL', asFault(thrown).detail)
   }
 
   /** Ends both directions now; the peer learns the code, the local socket is reset. */
   reset(code: FaultCode, detail: string): void {
-    if (this.#end) return
-    this.#tunnel.outbox.control(FrameType.RESET, this.id, encodeReset({ code, detail }))
+    if (this.#state === 'over') return
+    this.#context.scheduler.control(FrameType.RESET, this.id, encodeReset({ code, detail }))
     this.#cut(code, 'local', detail)
   }
 
@@ -157,40 +171,42 @@ export class MuxStream {
         `Cannot send datagram as it must be <= ${MAX_PAYLOAD} bytes: got ${datagram.length}`,
       )
     }
-    const { outbox } = this.#tunnel
-    if (this.#end || this.#finSent || outbox.full) return
+    const { scheduler } = this.#context
+    if (localEnded(this.#state) || scheduler.full) return
     this.#sender.bytes += datagram.length
-    outbox.small(this.#sender.lane, FrameType.DATAGRAM, datagram, datagram.length, false)
+    scheduler.small(this.#sender.queue, FrameType.DATAGRAM, datagram, datagram.length, false)
   }
 
   /** UDP: the flow is over, in good order. */
   end(): void {
-    this.#finTaken = true
-    this.#delivered = true
-    this.#onSocketEnd()
+    if (this.#state === 'over') return
+    this.#first ??= 'local'
+    this.#sender.end()
+    this.#finish('done', this.#first, '')
   }
 
   // From here on: for the mux.
 
   /** @throws {Fault} PROTOCOL_ERROR for DATA after FIN or beyond the window. */
   expect(bytes: number): void {
-    if (this.#finReceived) throw new Fault('PROTOCOL_ERROR', `stream ${this.id} carried DATA after its FIN`)
+    if (peerEnded(this.#state))
+      throw new Fault('PROTOCOL_ERROR', `stream ${this.id} carried DATA after its FIN`)
     this.#receiver.expect(bytes)
   }
 
   deliver(buffer: Buffer, start: number, end: number, slab: Slab | undefined): void {
-    if (this.#end) return
+    if (this.#state === 'over') return
     if (end > start) this.#noteOrder()
     try {
       if (this.#receiver.deliver(buffer, start, end, slab)) return
       this.reset('SLOW_READER', `${this.#receiver.held} bytes wait and are not read`)
     } catch (thrown) {
-      this.#tunnel.defect(this, thrown)
+      this.#defect(thrown)
     }
   }
 
   deliverDatagram(payload: Buffer): void {
-    if (this.#end || !this.onDatagram) return
+    if (this.#state === 'over' || !this.onDatagram) return
     this.#noteOrder()
     this.#receiver.countDatagram(payload.length)
     this.guard(() => this.onDatagram?.(Buffer.from(payload)))
@@ -203,8 +219,8 @@ export class MuxStream {
   }
 
   fin(): void {
-    if (this.#end) return
-    this.#finReceived = true
+    if (this.#state === 'over') return
+    this.#go(FIN_RECEIVED)
     this.#first ??= 'remote'
     this.guard(() => {
       if (this.#socket) this.#endSocket()
@@ -214,20 +230,17 @@ export class MuxStream {
 
   /** @returns false if there is no FIN that the peer could have taken, or it has said so before. */
   taken(): boolean {
-    if (!this.#finSent || this.#finTaken) return false
-    this.#finTaken = true
-    this.#finishIfDone()
-    return true
+    return this.#go(TAKEN_RECEIVED)
   }
 
   /** @returns false if the peer promises more than a window can be. */
   credit(bytes: number): boolean {
     this.#credits++
-    return this.#end !== undefined || this.#sender.credit(bytes)
+    return this.#state === 'over' || this.#sender.credit(bytes)
   }
 
   resetByPeer(why: Reset): void {
-    if (this.#end) return
+    if (this.#state === 'over') return
     // The socket at the other end broke: what it had said before came before this frame, and goes on before the reset.
     const broke = why.code === 'APP_RESET' || why.code === 'CLIENT_RESET'
     if (broke && this.#socket) {
@@ -238,7 +251,7 @@ export class MuxStream {
   }
 
   tunnelClosed(why: Fault, by: 'local' | 'remote'): void {
-    if (!this.#end) this.#cut(why.code, by, why.detail)
+    if (this.#state !== 'over') this.#cut(why.code, by, why.detail)
   }
 
   /**
@@ -248,24 +261,18 @@ export class MuxStream {
    */
   look(): { stillLooks: number; side: 'local' | 'remote' } {
     const moved = this.bytesIn + this.bytesOut + this.#credits - (this.#socket?.writableLength ?? 0)
-    const broken = this.#broken !== undefined
-    const still = moved === this.#moved && (this.#finSent || this.#finReceived || broken)
+    const still = moved === this.#moved && this.#state !== 'open/open'
     this.#stillLooks = still ? this.#stillLooks + 1 : 0
     this.#moved = moved
-    const local = !broken && (!this.#finSent || (this.#finReceived && !this.#delivered))
-    return { stillLooks: this.#stillLooks, side: local ? 'local' : 'remote' }
+    return { stillLooks: this.#stillLooks, side: keptOpenBy(this.#state) }
   }
 
   #onSocketEnd(): void {
-    if (this.#finSent || this.#end) return
-    if (this.#broken !== undefined) {
-      this.#lostSocket(this.#broken)
-      return
+    if (isBroken(this.#state)) this.#lostSocket(this.#errno)
+    else if (this.#go(FIN_SENT)) {
+      this.#first ??= 'local'
+      this.#sender.end()
     }
-    this.#finSent = true
-    this.#first ??= 'local'
-    this.#sender.end()
-    this.#finishIfDone()
   }
 
   #endSocket(): void {
@@ -273,14 +280,18 @@ export class MuxStream {
   }
 
   #deliveredAll(): void {
-    if (this.#end || this.#broken !== undefined) return
-    this.#delivered = true
-    this.#tunnel.outbox.control(FrameType.TAKEN, this.id, NOTHING, false)
-    this.#finishIfDone()
+    if (this.#state === 'over' || isBroken(this.#state)) return
+    this.#context.scheduler.control(FrameType.TAKEN, this.id, NOTHING, false)
+    this.#go(TAKEN_SENT)
   }
 
-  #finishIfDone(): void {
-    if (this.#finSent && this.#finTaken && this.#delivered) this.#finish('done', this.#first ?? 'local', '')
+  /** @returns whether this may happen in the state that the stream is in. */
+  #go(by: Transitions): boolean {
+    const next = by[this.#state]
+    if (next === undefined) return false
+    if (next === 'over') this.#finish('done', this.#first ?? 'local', '')
+    else this.#state = next
+    return true
   }
 
   readonly #onSocketError = (error: NodeJS.ErrnoException): void => {
@@ -289,8 +300,8 @@ export class MuxStream {
 
   /** The local socket broke: the peer learns it behind what it had said before. */
   #lostSocket(errno: string): void {
-    if (this.#end) return
-    const code = this.#tunnel.role === 'connector' ? 'APP_RESET' : 'CLIENT_RESET'
+    if (this.#state === 'over') return
+    const code = this.#context.role === 'connector' ? 'APP_RESET' : 'CLIENT_RESET'
     this.#sender.reset(encodeReset({ code, detail: errno }))
     if (this.#socket) cutSocket(this.#socket)
     this.#finish(code, 'local', errno)
@@ -304,11 +315,12 @@ export class MuxStream {
   }
 
   #finish(reason: StreamEnd['reason'], by: StreamEnd['by'], detail: string): void {
-    if (this.#end) return
+    if (this.#state === 'over') return
+    this.#state = 'over'
     const end = { reason, by, detail, bytesOut: this.bytesOut, bytesIn: this.bytesIn }
     this.#end = end
     this.#receiver.close()
-    this.#tunnel.forget(this)
+    this.#context.forget(this.id)
     this.guard(() => this.#onEnd?.(end))
     this.#ended?.resolve(end)
   }

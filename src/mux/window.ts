@@ -10,7 +10,7 @@ const RTT_FLOOR_US = 1_000
  *
  * The half was taken in `elapsedUs`, so the stream runs at window / 2 / elapsed. A window of that rate times the
  * round trip keeps the path full. It is kept at 8 to 16 times that: how much is on its way is the business of the
- * sender's `Pace`, which is fair among streams; windows are there for the reader that stops.
+ * sender's rate limiter, which is fair among streams; windows are there for the reader that stops.
  *
  * @param rttUs Shortest round trip of the tunnel: the queues that windows make must not make windows. 0: not known yet.
  * @returns Bytes: the same, twice, or half, within INITIAL_WINDOW..MAX_WINDOW.

@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream'
 import { Fault } from '../base/faults.ts'
 import { FrameType, HEADER_BYTES, MAX_PAYLOAD, writeHeader } from '../wire/frame.ts'
 import { ControlQueue } from './control-queue.ts'
-import { type Lane, RoundRobin } from './lane.ts'
-import { Pace } from './pace.ts'
+import { RoundRobin, type SendQueue } from './send-queue.ts'
+import { SendRateLimiter } from './send-rate-limiter.ts'
 import { HEADROOM_BYTES, type Slab, takeSlab } from './slab.ts'
 
 /** Local sockets stop being read while this much waits for the tunnel, and go on below the low mark. */
@@ -13,9 +13,9 @@ const MAX_WAITING_WITH_SLAB = 16
 const LAZY_MS = 5
 const BATCH_BYTES = HEADER_BYTES + MAX_PAYLOAD
 
-/** Someone who stopped reading a local socket because the outbox was full. */
-export interface Sender {
-  /** @returns whether it reads again, and will say so with `landed`. */
+/** Stopped reading a local socket because too much waits for the tunnel. */
+export interface PausedSender {
+  /** @returns whether it reads again, and will say so with `arrived`. */
   goOn(): boolean
 }
 
@@ -28,15 +28,15 @@ export interface Sender {
  *   3. one slab of the bulk streams, in deficit round robin
  *
  * Control and batch travel in the headroom in front of the slab, so that all three leave in one write. Where the
- * batch is too long for that, batches and slabs alternate. Slabs wait here, and not in the kernel, while `Pace`
+ * batch is too long for that, batches and slabs alternate. Slabs wait here, and not in the kernel, while the rate limiter
  * says that enough is on its way.
  */
-export class Outbox {
+export class SendScheduler {
   readonly #socket: Writable
   readonly #broken: (why: Fault) => void
   readonly #bulk = new RoundRobin()
-  readonly #pace = new Pace()
-  readonly #waiting: Sender[] = []
+  readonly #limiter = new SendRateLimiter()
+  readonly #waiting: PausedSender[] = []
   /** Senders that were told to go on and have read nothing yet. */
   #expected = 0
   readonly #control = new ControlQueue()
@@ -52,7 +52,7 @@ export class Outbox {
   #closed = false
   queuedBytes = 0
 
-  /** @param broken The peer makes us queue what it does not read; the outbox is closed by then. */
+  /** @param broken The peer makes us queue what it does not read; the scheduler is closed by then. */
   constructor(socket: Writable, broken: (why: Fault) => void) {
     this.#socket = socket
     this.#broken = broken
@@ -68,9 +68,9 @@ export class Outbox {
    *
    * @param bulk The stream has just filled a slab.
    */
-  hasRoom(lane: Lane, bulk: boolean): boolean {
+  hasRoom(queue: SendQueue, bulk: boolean): boolean {
     if (bulk) return this.queuedBytes < LOW_BYTES && this.#waiting.length + this.#expected === 0
-    return this.queuedBytes < (lane.slabs.length > 0 ? HIGH_BYTES : 2 * HIGH_BYTES)
+    return this.queuedBytes < (queue.slabs.length > 0 ? HIGH_BYTES : 2 * HIGH_BYTES)
   }
 
   /** A sender that was told to go on has read something, or never will. */
@@ -104,8 +104,8 @@ export class Outbox {
     this.#broken(new Fault('PROTOCOL_ERROR', `${bytes} bytes of control frames wait, and nobody reads`))
   }
 
-  /** A frame copied from `payload`, now: DATA, with `lane`, or DATAGRAM, which is dropped when the tunnel is slow. */
-  small(lane: Lane, type: FrameType, payload: Buffer, bytes: number, fin: boolean): void {
+  /** A frame copied from `payload`, now: DATA or DATAGRAM, which is dropped when the tunnel is slow. */
+  small(queue: SendQueue, type: FrameType, payload: Buffer, bytes: number, fin: boolean): void {
     if (this.#closed) return
     const end = HEADER_BYTES + bytes
     let batch = this.#batches.at(-1)
@@ -114,56 +114,56 @@ export class Outbox {
       this.#batches.push(batch)
     }
     const at = HEADROOM_BYTES + batch.used
-    writeHeader(batch.bytes, at, type, fin, bytes, lane.stream)
+    writeHeader(batch.bytes, at, type, fin, bytes, queue.stream)
     payload.copy(batch.bytes, at + HEADER_BYTES, 0, bytes)
     batch.used += end
-    lane.batch = this.#batchNumber + this.#batches.length - 1
+    queue.batch = this.#batchNumber + this.#batches.length - 1
     this.queuedBytes += end
     this.#schedule()
   }
 
-  /** A DATA frame that a local socket read into `slab`; the outbox has the hold on it from here. */
-  slab(lane: Lane, slab: Slab): void {
+  /** A DATA frame that a local socket read into `slab`; the scheduler has the hold on it from here. */
+  slab(queue: SendQueue, slab: Slab): void {
     if (this.#closed) {
       slab.letGo()
       return
     }
-    lane.slabs.push(slab)
-    lane.bytes += slab.used
+    queue.slabs.push(slab)
+    queue.bytes += slab.used
     this.queuedBytes += slab.used
-    if (lane.slabs.length === 1) this.#bulk.add(lane)
+    if (queue.slabs.length === 1) this.#bulk.add(queue)
     if (!this.#writing) this.#flush()
   }
 
   /** @returns whether this PONG answers a marker of ours. @throws {Fault} PROTOCOL_ERROR if it answers nothing. */
   answered(payload: Buffer): boolean {
     if (!payload.equals(MARKER)) return false
-    if (!this.#pace.marked)
+    if (!this.#limiter.marked)
       throw new Fault('PROTOCOL_ERROR', 'the tunnel carried a PONG that answers no PING')
-    this.#pace.answer(performance.now() * 1000)
+    this.#limiter.answer(performance.now() * 1000)
     if (!this.#writing && !this.#closed) this.#flush()
     this.#letSendersGoOn()
     return true
   }
 
   /** RESET of a stream behind everything of it that waits. */
-  reset(lane: Lane, payload: Buffer): void {
-    if (lane.slabs.length > 0) lane.reset = payload
-    else this.small(lane, FrameType.RESET, payload, payload.length, false)
+  reset(queue: SendQueue, payload: Buffer): void {
+    if (queue.slabs.length > 0) queue.reset = payload
+    else this.small(queue, FrameType.RESET, payload, payload.length, false)
   }
 
-  /** Forgets what waits in the lane of a stream that was reset. */
-  drop(lane: Lane): void {
-    if (lane.slabs.length === 0) return
-    this.#bulk.remove(lane)
-    this.queuedBytes -= lane.bytes
-    for (const slab of lane.slabs.splice(0)) slab.letGo()
-    lane.bytes = 0
+  /** Forgets what waits in the queue of a stream that was reset. */
+  drop(queue: SendQueue): void {
+    if (queue.slabs.length === 0) return
+    this.#bulk.remove(queue)
+    this.queuedBytes -= queue.bytes
+    for (const slab of queue.slabs.splice(0)) slab.letGo()
+    queue.bytes = 0
     this.#schedule() // others may have waited for this room
   }
 
   /** Calls `sender.goOn` once there is room, first come first served. */
-  wait(sender: Sender): void {
+  wait(sender: PausedSender): void {
     this.#waiting.push(sender)
   }
 
@@ -226,17 +226,17 @@ export class Outbox {
   }
 
   #flush(): void {
-    const something = this.#bulk.lanes > 0 || this.#batches.length > 0 || this.#control.bytes > 0
-    if (something && this.#pace.wantsMarker) {
-      this.#pace.marker(performance.now() * 1000)
+    const something = this.#bulk.queues > 0 || this.#batches.length > 0 || this.#control.bytes > 0
+    if (something && this.#limiter.wantsMarker) {
+      this.#limiter.marker(performance.now() * 1000)
       this.control(FrameType.PING, 0, MARKER)
     }
-    const slabsMayLeave = this.#bulk.lanes > 0 && this.#pace.open
+    const slabsMayLeave = this.#bulk.queues > 0 && this.#limiter.open
     const batch = this.#batches[0]
     const inFront = this.#control.bytes + (batch?.used ?? 0)
     if (slabsMayLeave && this.#batches.length <= 1 && inFront <= HEADROOM_BYTES) {
-      const { lane, slab } = this.#bulk.take(Infinity)!
-      this.#sendSlab(lane, slab, batch)
+      const { queue, slab } = this.#bulk.take(Infinity)!
+      this.#sendSlab(queue, slab, batch)
     } else if (batch === undefined) {
       if (this.#control.bytes > 0) this.#sendControl()
     } else if (this.#control.bytes > HEADROOM_BYTES) {
@@ -244,16 +244,16 @@ export class Outbox {
     } else {
       const taken = slabsMayLeave && this.#slabsTurn ? this.#bulk.take(this.#batchNumber) : undefined
       this.#slabsTurn = !taken
-      if (taken) this.#sendSlab(taken.lane, taken.slab, undefined)
+      if (taken) this.#sendSlab(taken.queue, taken.slab, undefined)
       else this.#sendBatch(batch)
     }
   }
 
-  #sendSlab(lane: Lane, slab: Slab, batch: Slab | undefined): void {
-    const fin = lane.fin && lane.slabs.length === 0
+  #sendSlab(queue: SendQueue, slab: Slab, batch: Slab | undefined): void {
+    const fin = queue.fin && queue.slabs.length === 0
     let start = HEADROOM_BYTES
     const end = HEADROOM_BYTES + HEADER_BYTES + slab.used
-    writeHeader(slab.bytes, start, FrameType.DATA, fin, slab.used, lane.stream)
+    writeHeader(slab.bytes, start, FrameType.DATA, fin, slab.used, queue.stream)
     this.queuedBytes += HEADER_BYTES
     if (batch) {
       start -= batch.used
@@ -263,7 +263,7 @@ export class Outbox {
       batch.letGo()
     }
     this.#write(slab, this.#control.moveBefore(slab.bytes, start), end)
-    if (lane.reset && lane.slabs.length === 0) this.control(FrameType.RESET, lane.stream, lane.reset)
+    if (queue.reset && queue.slabs.length === 0) this.control(FrameType.RESET, queue.stream, queue.reset)
   }
 
   #sendBatch(batch: Slab): void {
@@ -290,10 +290,10 @@ export class Outbox {
   #send(bytes: Buffer): void {
     this.#writing = true
     this.#writingBytes = bytes.length
-    this.#pace.sent(bytes.length)
+    this.#limiter.sent(bytes.length)
     this.#socket.write(bytes, this.#written)
   }
 }
 
-/** Payload of the PINGs that `Pace` sends; those of the heartbeat are numbers. */
+/** Payload of the PINGs between the data; those of the heartbeat are numbers. */
 const MARKER = Buffer.alloc(8, 0xff)

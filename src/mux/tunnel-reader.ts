@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream'
 import type { FrameType } from '../wire/frame.ts'
+import { DirectReader, type DirectReaderOwner, SHARED } from './direct-reader.ts'
 import { FrameReader } from './frame-reader.ts'
-import { Landing, type LandingOwner, SHARED } from './landing.ts'
 import { RECORD_BYTES, type Slab, takeSlab } from './slab.ts'
 import type { MuxStream } from './stream.ts'
 
-/** What an Inlet tells its tunnel. Each may throw a Fault, which ends the tunnel. */
-export interface InletOwner {
+/** What a TunnelReader tells its tunnel. Each may throw a Fault, which ends the tunnel. */
+export interface TunnelReaderOwner {
   /** DATA of `length` bytes comes for `stream`. @returns whom it is for; undefined: nobody (any more). */
   receiver(stream: number, length: number, fin: boolean): MuxStream | undefined
   frame(type: FrameType, stream: number, payload: Buffer): void
@@ -17,14 +17,14 @@ export interface InletOwner {
 }
 
 /**
- * TLS session to streams. The TLS layer hands on one record at a time. While traffic is light it lands in the
- * shared buffer. Full records follow each other into a slab, so that a DATA frame, which is four of them, leaves
+ * TLS session to streams. The TLS layer hands on one record at a time. While traffic is light it is read into
+ * the shared buffer. Full records follow each other into a slab, so that a DATA frame, which is four of them, leaves
  * for the local socket in one write, from where it lies.
  */
-export class Inlet implements LandingOwner {
-  readonly #owner: InletOwner
-  readonly #landing: Landing
-  readonly #reader: FrameReader
+export class TunnelReader implements DirectReaderOwner {
+  readonly #owner: TunnelReaderOwner
+  readonly #reader: DirectReader
+  readonly #frames: FrameReader
   #slab: Slab | undefined
   /** Bytes of the slab that hold records. */
   #filled = 0
@@ -37,14 +37,14 @@ export class Inlet implements LandingOwner {
   /** How often something has come: a tunnel that hears anything is alive. */
   reads = 0
 
-  constructor(socket: Duplex, owner: InletOwner) {
+  constructor(socket: Duplex, owner: TunnelReaderOwner) {
     this.#owner = owner
-    this.#reader = new FrameReader(this)
-    this.#landing = new Landing(socket, SHARED, this)
+    this.#frames = new FrameReader(this)
+    this.#reader = new DirectReader(socket, SHARED, this)
   }
 
   start(): void {
-    this.#landing.start()
+    this.#reader.start()
   }
 
   close(): void {
@@ -52,16 +52,16 @@ export class Inlet implements LandingOwner {
     this.#slab = undefined // not given back: the socket may still read into it
   }
 
-  landed(buffer: Buffer, bytes: number): boolean {
+  received(buffer: Buffer, bytes: number): boolean {
     this.reads++
     if (this.#closed) return true // read on, to learn that the peer closes too
     try {
       if (this.#slab) {
         const start = this.#filled
         this.#filled += bytes
-        this.#reader.feed(this.#slab.bytes, start, this.#filled)
-      } else this.#reader.feed(buffer, 0, bytes)
-      if (!this.#closed) this.#landNext(bytes === RECORD_BYTES)
+        this.#frames.feed(this.#slab.bytes, start, this.#filled)
+      } else this.#frames.feed(buffer, 0, bytes)
+      if (!this.#closed) this.#chooseBuffer(bytes === RECORD_BYTES)
     } catch (thrown) {
       this.#owner.broken(thrown)
     }
@@ -73,9 +73,9 @@ export class Inlet implements LandingOwner {
   }
 
   /** A full record is followed by more of them; a frame best starts at the start of a slab. */
-  #landNext(full: boolean): void {
+  #chooseBuffer(full: boolean): void {
     const slab = this.#slab
-    if (!full || !slab || this.#filled === 4 * RECORD_BYTES || this.#reader.betweenFrames) {
+    if (!full || !slab || this.#filled === 4 * RECORD_BYTES || this.#frames.betweenFrames) {
       this.#handOn()
       slab?.letGo()
       this.#slab = full ? takeSlab() : undefined
@@ -84,7 +84,7 @@ export class Inlet implements LandingOwner {
       this.#scheduled = true
       setImmediate(this.#turn)
     }
-    this.#landing.buffer = this.#slab ? this.#slab.records[this.#filled / RECORD_BYTES]! : SHARED
+    this.#reader.buffer = this.#slab ? this.#slab.records[this.#filled / RECORD_BYTES]! : SHARED
   }
 
   /** The rest of the frame did not come in this turn of the event loop: what is here goes on alone. */

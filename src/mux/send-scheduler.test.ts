@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import type { Fault } from '../base/faults.ts'
 import { FrameType, MAX_PAYLOAD } from '../wire/frame.ts'
 import { FrameReader } from './frame-reader.ts'
-import { Lane } from './lane.ts'
-import { Outbox } from './outbox.ts'
+import { SendQueue } from './send-queue.ts'
+import { SendScheduler } from './send-scheduler.ts'
 import { takeSlab } from './slab.ts'
 
 const MARKER = Buffer.alloc(8, 0xff)
@@ -14,7 +14,7 @@ const MARKER = Buffer.alloc(8, 0xff)
 class Wire extends Writable {
   readonly writes: Buffer[] = []
   /** Told of markers that the peer has; none: the peer answers nothing. */
-  outbox: Outbox | undefined
+  scheduler: SendScheduler | undefined
   #done: (() => void) | undefined
 
   constructor() {
@@ -31,10 +31,10 @@ class Wire extends Writable {
     this.#done = undefined
     const marked = this.#seen.at(-1)?.includes('marker')
     done?.()
-    if (done && marked) this.outbox?.answered(MARKER)
+    if (done && marked) this.scheduler?.answered(MARKER)
   }
 
-  /** Each write as the frames in it, but for the markers of Pace. */
+  /** Each write as the frames in it, but for the markers of the rate limiter. */
   get frames(): string[][] {
     return this.#seen.map((frames) => frames.filter((frame) => frame !== 'marker'))
   }
@@ -59,59 +59,59 @@ class Wire extends Writable {
     })
   }
 }
-function wired(): { wire: Wire; outbox: Outbox } {
+function wired(): { wire: Wire; scheduler: SendScheduler } {
   const wire = new Wire()
-  const outbox = new Outbox(wire, assert.ifError)
-  wire.outbox = outbox
-  return { wire, outbox }
+  const scheduler = new SendScheduler(wire, assert.ifError)
+  wire.scheduler = scheduler
+  return { wire, scheduler }
 }
 
 const NAMES: Record<number, string> = { [FrameType.WINDOW]: 'window', [FrameType.RESET]: 'reset' }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-function bulk(outbox: Outbox, lane: Lane, bytes = MAX_PAYLOAD): void {
+function bulk(scheduler: SendScheduler, queue: SendQueue, bytes = MAX_PAYLOAD): void {
   const slab = takeSlab()
   slab.used = bytes
-  outbox.slab(lane, slab)
+  scheduler.slab(queue, slab)
 }
 
-const small = (outbox: Outbox, lane: Lane, bytes = 100) =>
-  outbox.small(lane, FrameType.DATA, Buffer.alloc(bytes), bytes, false)
+const small = (scheduler: SendScheduler, queue: SendQueue, bytes = 100) =>
+  scheduler.small(queue, FrameType.DATA, Buffer.alloc(bytes), bytes, false)
 
 test('control, small and bulk leave in that order, in one write', async () => {
-  const { wire, outbox } = wired()
-  bulk(outbox, new Lane(1)) // leaves at once: nothing else was there
-  bulk(outbox, new Lane(1))
-  small(outbox, new Lane(2))
-  small(outbox, new Lane(3))
-  outbox.window(9, 4)
+  const { wire, scheduler } = wired()
+  bulk(scheduler, new SendQueue(1)) // leaves at once: nothing else was there
+  bulk(scheduler, new SendQueue(1))
+  small(scheduler, new SendQueue(2))
+  small(scheduler, new SendQueue(3))
+  scheduler.window(9, 4)
   wire.finish()
   await turn()
   assert.deepEqual(wire.frames, [['data 1 65528'], ['window 9', 'data 2 100', 'data 3 100', 'data 1 65528']])
   wire.finish()
   await turn()
-  assert.equal(outbox.queuedBytes, 0)
+  assert.equal(scheduler.queuedBytes, 0)
 })
 
 test('bulk waits until the peer has what was sent; small frames do not', async () => {
-  const { wire, outbox } = wired()
-  wire.outbox = undefined
-  const lane = new Lane(1)
+  const { wire, scheduler } = wired()
+  wire.scheduler = undefined
+  const queue = new SendQueue(1)
   const bulkWrites = () =>
     wire.frames.filter((write) => write.some((frame) => frame.includes('65528'))).length
-  for (let i = 0; i < 40; i++) bulk(outbox, lane)
+  for (let i = 0; i < 40; i++) bulk(scheduler, queue)
   for (let i = 0; i < 40; i++) {
     wire.finish()
     await turn()
   }
   const before = bulkWrites()
   assert.ok(before < 20, `${before} slabs left with no answer`)
-  small(outbox, new Lane(2))
+  small(scheduler, new SendQueue(2))
   await turn()
   assert.deepEqual(wire.frames.at(-1), ['data 2 100'])
   wire.finish()
-  assert.equal(outbox.answered(MARKER), true)
+  assert.equal(scheduler.answered(MARKER), true)
   for (let i = 0; i < 40; i++) {
     wire.finish()
     await turn()
@@ -120,18 +120,18 @@ test('bulk waits until the peer has what was sent; small frames do not', async (
 })
 
 test('small frames of one turn leave in one write', async () => {
-  const { wire, outbox } = wired()
-  for (let id = 1; id <= 50; id++) small(outbox, new Lane(id))
+  const { wire, scheduler } = wired()
+  for (let id = 1; id <= 50; id++) small(scheduler, new SendQueue(id))
   await turn()
   assert.equal(wire.writes.length, 1)
   assert.equal(wire.frames[0]!.length, 50)
 })
 
-test('lanes take turns, by bytes and not by frames', async () => {
-  const { wire, outbox } = wired()
-  const [large, half] = [new Lane(1), new Lane(2)]
-  for (let i = 0; i < 4; i++) bulk(outbox, large)
-  for (let i = 0; i < 8; i++) bulk(outbox, half, MAX_PAYLOAD / 2)
+test('queues take turns, by bytes and not by frames', async () => {
+  const { wire, scheduler } = wired()
+  const [large, half] = [new SendQueue(1), new SendQueue(2)]
+  for (let i = 0; i < 4; i++) bulk(scheduler, large)
+  for (let i = 0; i < 8; i++) bulk(scheduler, half, MAX_PAYLOAD / 2)
   for (let i = 0; i < 12; i++) {
     wire.finish()
     await turn()
@@ -140,17 +140,17 @@ test('lanes take turns, by bytes and not by frames', async () => {
   assert.deepEqual(order.slice(1, 10), ['1', '2', '2', '1', '2', '2', '1', '2', '2'])
 })
 
-test('many small frames do not starve the bulk lanes, and bulk does not overtake its own small frames', async () => {
-  const { wire, outbox } = wired()
-  const [one, two] = [new Lane(1), new Lane(2)]
-  bulk(outbox, one)
-  for (let i = 0; i < 3; i++) small(outbox, two, 10_000)
-  bulk(outbox, two)
-  bulk(outbox, one)
+test('many small frames do not starve the bulk queues, and bulk does not overtake its own small frames', async () => {
+  const { wire, scheduler } = wired()
+  const [one, two] = [new SendQueue(1), new SendQueue(2)]
+  bulk(scheduler, one)
+  for (let i = 0; i < 3; i++) small(scheduler, two, 10_000)
+  bulk(scheduler, two)
+  bulk(scheduler, one)
   for (let i = 0; i < 5; i++) {
     wire.finish()
     await turn()
-    small(outbox, new Lane(3), 10_000)
+    small(scheduler, new SendQueue(3), 10_000)
   }
   const streams = wire.frames.map((write) => write.map((frame) => frame.split(' ').slice(1).join(':')))
   assert.deepEqual(streams.slice(0, 3), [['1:65528'], ['2:10000', '2:10000', '2:10000'], ['2:65528']])
@@ -161,12 +161,12 @@ test('many small frames do not starve the bulk lanes, and bulk does not overtake
 })
 
 test('FIN rides on the last slab of its stream', async () => {
-  const { wire, outbox } = wired()
-  const lane = new Lane(1)
-  bulk(outbox, new Lane(7))
-  bulk(outbox, lane)
-  bulk(outbox, lane)
-  lane.fin = true
+  const { wire, scheduler } = wired()
+  const queue = new SendQueue(1)
+  bulk(scheduler, new SendQueue(7))
+  bulk(scheduler, queue)
+  bulk(scheduler, queue)
+  queue.fin = true
   for (let i = 0; i < 3; i++) {
     wire.finish()
     await turn()
@@ -175,27 +175,27 @@ test('FIN rides on the last slab of its stream', async () => {
 })
 
 test('what a reset stream had waiting is forgotten', async () => {
-  const { wire, outbox } = wired()
-  const [gone, stays] = [new Lane(1), new Lane(2)]
-  bulk(outbox, stays)
-  bulk(outbox, gone)
-  bulk(outbox, stays)
-  outbox.drop(gone)
+  const { wire, scheduler } = wired()
+  const [gone, stays] = [new SendQueue(1), new SendQueue(2)]
+  bulk(scheduler, stays)
+  bulk(scheduler, gone)
+  bulk(scheduler, stays)
+  scheduler.drop(gone)
   for (let i = 0; i < 3; i++) {
     wire.finish()
     await turn()
   }
   assert.deepEqual(wire.frames.flat(), ['data 2 65528', 'data 2 65528'])
-  assert.equal(outbox.queuedBytes, 0)
+  assert.equal(scheduler.queuedBytes, 0)
 })
 
 test('senders that wait go on one after the other, also those behind senders with nothing to read', async () => {
-  const { wire, outbox } = wired()
-  const lane = new Lane(1)
-  while (!outbox.full) bulk(outbox, lane)
+  const { wire, scheduler } = wired()
+  const queue = new SendQueue(1)
+  while (!scheduler.full) bulk(scheduler, queue)
   const order: number[] = []
-  for (let i = 0; i < 40; i++) outbox.wait({ goOn: () => order.push(i) > 0 })
-  while (outbox.queuedBytes > 0) {
+  for (let i = 0; i < 40; i++) scheduler.wait({ goOn: () => order.push(i) > 0 })
+  while (scheduler.queuedBytes > 0) {
     wire.finish()
     await turn()
   }
@@ -208,19 +208,19 @@ test('senders that wait go on one after the other, also those behind senders wit
 
 test('a peer that makes us queue control frames without end is cut off', () => {
   let why: Fault | undefined
-  const outbox = new Outbox(new Wire(), (fault) => {
+  const scheduler = new SendScheduler(new Wire(), (fault) => {
     why = fault
   })
-  for (let i = 0; i < 300_000; i++) outbox.control(FrameType.PONG, 0, Buffer.alloc(8))
+  for (let i = 0; i < 300_000; i++) scheduler.control(FrameType.PONG, 0, Buffer.alloc(8))
   assert.equal(why?.code, 'PROTOCOL_ERROR')
-  assert.equal(outbox.queuedBytes, 0)
+  assert.equal(scheduler.queuedBytes, 0)
 })
 
 test('control frames longer than the headroom leave before the data, whole', async () => {
-  const { wire, outbox } = wired()
-  bulk(outbox, new Lane(1))
-  bulk(outbox, new Lane(1))
-  for (let i = 0; i < 20_000; i++) outbox.window(5, 1)
+  const { wire, scheduler } = wired()
+  bulk(scheduler, new SendQueue(1))
+  bulk(scheduler, new SendQueue(1))
+  for (let i = 0; i < 20_000; i++) scheduler.window(5, 1)
   for (let i = 0; i < 3; i++) {
     wire.finish()
     await turn()
@@ -231,31 +231,31 @@ test('control frames longer than the headroom leave before the data, whole', asy
 
 test('a sender that waits for room is told when the room comes from a stream that was reset', async () => {
   const wire = new Wire()
-  const outbox = new Outbox(wire, assert.fail)
-  const lane = new Lane(1)
+  const scheduler = new SendScheduler(wire, assert.fail)
+  const queue = new SendQueue(1)
   for (let i = 0; i < 12; i++) {
-    bulk(outbox, lane)
-    wire.finish() // no marker is answered: the pace closes
+    bulk(scheduler, queue)
+    wire.finish() // no marker is answered: the limit is reached
   }
-  assert.ok(lane.slabs.length > 0)
+  assert.ok(queue.slabs.length > 0)
   const told = Promise.withResolvers<void>()
-  outbox.wait({
+  scheduler.wait({
     goOn() {
       told.resolve()
       return false
     },
   })
-  outbox.drop(lane)
+  scheduler.drop(queue)
   await told.promise
 })
 
 test('RESET of a stream that waits leaves behind its last frame', async () => {
   const wire = new Wire()
-  const outbox = new Outbox(wire, assert.fail)
-  wire.outbox = outbox
-  const lane = new Lane(1)
-  for (let i = 0; i < 3; i++) bulk(outbox, lane)
-  outbox.reset(lane, Buffer.from('\x04CODE', 'latin1'))
+  const scheduler = new SendScheduler(wire, assert.fail)
+  wire.scheduler = scheduler
+  const queue = new SendQueue(1)
+  for (let i = 0; i < 3; i++) bulk(scheduler, queue)
+  scheduler.reset(queue, Buffer.from('\x04CODE', 'latin1'))
   for (let i = 0; i < 6; i++) {
     wire.finish()
     await turn()

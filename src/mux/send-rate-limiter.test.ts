@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Pace } from './pace.ts'
+import { SendRateLimiter } from './send-rate-limiter.ts'
 
 /** A path with bulk data on it, that takes `bytesPerUs` and answers `rttUs` after the last byte. */
 class Path {
   bytesPerUs: number
   rttUs: number
-  readonly pace = new Pace()
+  readonly limiter = new SendRateLimiter()
   #nowUs = 0
   #busyUntilUs = 0
   #answerUs = Number.POSITIVE_INFINITY
@@ -22,15 +22,15 @@ class Path {
     let sent = 0
     while (this.#nowUs < from + seconds * 1e6) {
       if (this.#nowUs >= this.#answerUs) {
-        this.pace.answer(this.#nowUs)
+        this.limiter.answer(this.#nowUs)
         this.#answerUs = Number.POSITIVE_INFINITY
       }
-      if (this.pace.wantsMarker) {
-        this.pace.marker(this.#nowUs)
+      if (this.limiter.wantsMarker) {
+        this.limiter.marker(this.#nowUs)
         this.#answerUs = Math.max(this.#busyUntilUs, this.#nowUs) + this.rttUs
       }
-      if (this.pace.open) {
-        this.pace.sent(65_536)
+      if (this.limiter.open) {
+        this.limiter.sent(65_536)
         sent += 65_536
         this.#busyUntilUs = Math.max(this.#busyUntilUs, this.#nowUs) + 65_536 / this.bytesPerUs
         this.#nowUs += 10 // the writer is much faster than the path
@@ -46,17 +46,17 @@ const PATHS = [
   { name: 'a long path', bytesPerUs: 100, rttUs: 60_000 },
 ]
 for (const { name, bytesPerUs, rttUs } of PATHS) {
-  test(`pace: ${name} is filled, and its queues stay short`, () => {
+  test(`limiter: ${name} is filled, and its queues stay short`, () => {
     const path = new Path(bytesPerUs, rttUs)
     path.run(3)
     const rate = path.run(3)
     assert.ok(rate > bytesPerUs * 0.8, `${rate} of ${bytesPerUs} bytes per microsecond`)
-    const limitUs = path.pace.limitBytes / bytesPerUs
+    const limitUs = path.limiter.limitBytes / bytesPerUs
     assert.ok(limitUs <= Math.max(2.6 * rttUs, 12_000), `${limitUs} us are on their way`)
   })
 }
 
-test('pace: a path that becomes longer is filled again', () => {
+test('limiter: a path that becomes longer is filled again', () => {
   const path = new Path(100, 5_000)
   path.run(5)
   path.rttUs = 50_000

@@ -1,18 +1,17 @@
 import type { Budget } from './budget.ts'
-import type { Outbox } from './outbox.ts'
-import type { MuxStream } from './stream.ts'
+import type { SendScheduler } from './send-scheduler.ts'
 
 /** What a stream needs of the tunnel it is in. */
-export interface Tunnel {
+export interface StreamContext {
   readonly role: 'client' | 'connector'
-  readonly outbox: Outbox
+  readonly scheduler: SendScheduler
   /** Windows promised beyond INITIAL_WINDOW. */
   readonly windows: Budget
   /** Bytes that local sockets have not taken yet. */
   readonly held: Budget
   readonly shortestRttUs: number
-  /** Something threw that never should: that costs this stream, and nothing else. */
-  defect(stream: MuxStream, thrown: unknown): void
+  /** Something threw that never should: the log is told, and the stream ends itself. */
+  defect(stream: number, thrown: unknown): void
   /** The stream is over; frames that still come for it mean nothing. */
-  forget(stream: MuxStream): void
+  forget(stream: number): void
 }

@@ -3,14 +3,14 @@ import { FrameType } from '../wire/frame.ts'
 import { decodeOpen, decodeOpened, decodeReset } from '../wire/open.ts'
 import { type FloodGates, floodGates } from './flood-gate.ts'
 import type { Heartbeat } from './heartbeat.ts'
-import type { MuxOptions } from './options.ts'
+import type { MuxOptions } from './mux-options.ts'
 import { MuxStream } from './stream.ts'
+import type { StreamContext } from './stream-context.ts'
 import type { StreamTable } from './stream-table.ts'
-import type { Tunnel } from './tunnel.ts'
 
-export interface IncomingParts {
+export interface FrameDispatchParts {
   readonly options: MuxOptions
-  readonly tunnel: Tunnel
+  readonly context: StreamContext
   readonly heartbeat: Heartbeat
   readonly streams: StreamTable
   /** Calls whoever is told something of the tunnel. */
@@ -21,11 +21,11 @@ export interface IncomingParts {
  * What each frame of the peer does. What the protocol does not allow is thrown and ends the tunnel; what goes wrong in
  * the code that a frame leads to ends its stream.
  */
-export class Incoming {
-  readonly #o: IncomingParts
+export class FrameDispatch {
+  readonly #o: FrameDispatchParts
   readonly #gates: FloodGates = floodGates()
 
-  constructor(parts: IncomingParts) {
+  constructor(parts: FrameDispatchParts) {
     this.#o = parts
   }
 
@@ -55,21 +55,21 @@ export class Incoming {
   }
 
   #tunnelFrame(type: FrameType, payload: Buffer): void {
-    const { heartbeat, tunnel } = this.#o
+    const { heartbeat, context } = this.#o
     if (type === FrameType.PING) this.#onPing(payload)
-    else if (type === FrameType.PONG) tunnel.outbox.answered(payload) || heartbeat.pong(payload)
+    else if (type === FrameType.PONG) context.scheduler.answered(payload) || heartbeat.pong(payload)
     else if (type === FrameType.GRANT) this.#onGrant(payload)
     else this.#onGoaway(payload)
   }
 
   #onOpen(id: number, payload: Buffer): void {
-    const { options, streams, tunnel } = this.#o
+    const { context, options, streams } = this.#o
     this.#gates.opens.count()
     if (options.role !== 'connector') throw new Fault('PROTOCOL_ERROR', 'a connector sent OPEN')
     if (id <= streams.last) throw new Fault('PROTOCOL_ERROR', `OPEN of stream ${id} came out of order`)
     streams.last = id
     const open = decodeOpen(payload)
-    const stream = new MuxStream(id, tunnel)
+    const stream = new MuxStream(id, context)
     try {
       streams.requireRoom()
     } catch (thrown) {
@@ -114,7 +114,7 @@ export class Incoming {
   #onPing(payload: Buffer): void {
     this.#gates.pings.count()
     if (payload.length !== 8) throw new Fault('PROTOCOL_ERROR', `a PING of ${payload.length} bytes came`)
-    this.#o.tunnel.outbox.control(FrameType.PONG, 0, payload)
+    this.#o.context.scheduler.control(FrameType.PONG, 0, payload)
   }
 
   #onGrant(payload: Buffer): void {

@@ -15,13 +15,13 @@ import type { Duplex } from 'node:stream'
 /** Where an idle socket reads: one buffer for the whole process, because between two reads nothing is in it. */
 export const SHARED: Buffer = Buffer.allocUnsafeSlow(16_384)
 
-export interface LandingOwner {
+export interface DirectReaderOwner {
   /**
-   * `bytes` > 0 came into `buffer`. Unless that is the owner's own, it is gone when `landed` returns.
-   * Set `landing.buffer` to say where the next read goes; false stops reading.
+   * `bytes` > 0 came into `buffer`. Unless that is the owner's own, it is gone when `received` returns.
+   * Set `buffer` of the reader to say where the next read goes; false stops reading.
    */
-  landed(buffer: Buffer, bytes: number): boolean
-  /** The socket has reached its end, and everything before it has landed. */
+  received(buffer: Buffer, bytes: number): boolean
+  /** The socket has reached its end, and everything before it was handed over. */
   ended(): void
 }
 
@@ -47,19 +47,19 @@ function fieldsOf(socket: net.Socket) {
 /** `useUserBuffer` leaves a few bytes behind on the socket each time, so it is not for every day. */
 const MAX_SWAPS = 1_000
 
-export class Landing {
+export class DirectReader {
   /** Where the next read goes. */
   buffer: Buffer
   readonly #socket: Duplex
-  readonly #owner: LandingOwner
+  readonly #owner: DirectReaderOwner
   readonly #handle: Handle | undefined
   #swaps = 0
-  /** What was read before it could land. */
+  /** What was read and not handed over yet. */
   #rest: Buffer | undefined
   #atEnd = false
 
   /** Takes the reading side of `socket` over; `start` begins, with what the socket has already read. */
-  constructor(socket: Duplex, buffer: Buffer, owner: LandingOwner, direct = true) {
+  constructor(socket: Duplex, buffer: Buffer, owner: DirectReaderOwner, direct = true) {
     this.buffer = buffer
     this.#socket = socket
     this.#owner = owner
@@ -84,13 +84,13 @@ export class Landing {
     if (fields[FIELDS.buffer] !== null || typeof handle?.useUserBuffer !== 'function') return undefined
     fields[FIELDS.buffer] = this.buffer
     fields[FIELDS.generator] = () => this.buffer
-    fields[FIELDS.callback] = (bytes: number, buffer: Buffer) => this.#owner.landed(buffer, bytes)
+    fields[FIELDS.callback] = (bytes: number, buffer: Buffer) => this.#owner.received(buffer, bytes)
     handle.useUserBuffer(this.buffer)
-    if (handle.reading) socket.pause() // nothing may land before start()
+    if (handle.reading) socket.pause() // nothing may be read before start()
     return handle as Handle
   }
 
-  /** Starts reading, or goes on after `landed` returned false. */
+  /** Starts reading, or goes on after `received` returned false. */
   start(): void {
     if (!this.#drain()) return
     const socket = this.#socket
@@ -101,7 +101,7 @@ export class Landing {
     } else socket.read(0) // starts the handle; a socket that flows has more to do for each start
   }
 
-  /** Reads no more. Nothing lands in `buffer` after this. */
+  /** Reads no more. Nothing is written to `buffer` after this. */
   stop(): void {
     this.#socket.pause()
   }
@@ -136,7 +136,7 @@ export class Landing {
       if (own) chunk.copy(this.buffer, 0, at, at + bytes)
       const buffer = own ? this.buffer : chunk.subarray(at, at + bytes)
       at += bytes
-      if (!this.#owner.landed(buffer, bytes)) {
+      if (!this.#owner.received(buffer, bytes)) {
         if (at < chunk.length) this.#rest = chunk.subarray(at)
         this.#socket.pause() // read() may have started it: what comes now must not overtake the rest
         return false

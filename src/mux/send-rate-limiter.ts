@@ -17,7 +17,7 @@ const DRAIN_ROUNDS = 2
  * half a round trip later, and the next one leaves only then. After BBR (Cardwell et al., 2016), without the
  * phases that TCP below goes through anyway.
  */
-export class Pace {
+export class SendRateLimiter {
   #sent = 0
   #answered = 0
   #answeredUs = 0
