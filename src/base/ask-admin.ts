@@ -13,8 +13,14 @@ export function askAdmin(
   { code, hop, seen }: Pick<Fault, 'code' | 'hop' | 'seen'>,
   { user, to }: AskedBy,
 ): string | undefined {
-  if (typeof seen.denial === 'string') return `backstitch describe denial ${shellWord(seen.denial)}`
+  const denial = denialOf({ seen })
+  if (denial !== undefined) return `backstitch describe denial ${shellWord(denial)}`
   if (hop === 'client' || code === 'CONTROL_UNREACHABLE' || user === undefined || to === undefined)
     return undefined
   return `backstitch trace ${shellWord(user)} ${shellWord(to)}`
+}
+
+/** What an admin can be asked about: `backstitch describe denial ID`. */
+export function denialOf({ seen }: Pick<Fault, 'seen'>): string | undefined {
+  return typeof seen.denial === 'string' ? seen.denial : undefined
 }

@@ -1,6 +1,7 @@
 import net from 'node:net'
 import path from 'node:path'
 import { Fault } from '../base/faults.ts'
+import { ignoreError } from '../base/ignore-error.ts'
 import {
   CONTROL_SOCKET,
   type ControlAnswer,
@@ -9,7 +10,6 @@ import {
   readLine,
   writeLine,
 } from './control-line.ts'
-import { ignoreError } from './listen.ts'
 
 /** A daemon that answered; the socket is paused after its line and belongs to the caller. */
 export interface Called {

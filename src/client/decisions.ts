@@ -1,4 +1,4 @@
-import { askAdmin } from '../base/ask-admin.ts'
+import { askAdmin, denialOf } from '../base/ask-admin.ts'
 import { type Clock, rfc3339, systemClock } from '../base/clock.ts'
 import { CountedLines } from '../base/counted-lines.ts'
 import { wordsOf } from '../base/fault-words.ts'
@@ -6,7 +6,6 @@ import type { Fault, FaultCode, Hop } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { type Asked, askAbout, askedText } from './ask-about.ts'
 import type { Destination } from './destination.ts'
-import { denialOf } from './fault-replies.ts'
 
 /** How a destination came in. */
 export type Entry =

@@ -8,6 +8,7 @@ import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { asFault, Fault, type FaultCode } from '../base/faults.ts'
+import { ignoreError } from '../base/ignore-error.ts'
 import { nameEnd } from '../base/name-errno.ts'
 import { PATIENCE_MS } from '../base/patience.ts'
 import { shortageFault, shortageOf } from '../base/shortage.ts'
@@ -17,7 +18,6 @@ import { RaceLost, raceConnect, resolveAddresses } from '../link/race-connect.ts
 import { stitch } from '../link/stitch.ts'
 import { NAME_THREADS, NamesBusy, NameTimeout, SystemNames } from '../probe/system-names.ts'
 import { type Destination, showDestination } from './destination.ts'
-import { ignoreError } from './listen.ts'
 
 /** One for the process: what it bounds, threads, belongs to the process. */
 const internetNames = new SystemNames({ threads: NAME_THREADS.others })

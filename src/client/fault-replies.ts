@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { denialOf } from '../base/ask-admin.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import type { Fault, FaultCode } from '../base/faults.ts'
 import { visibleText } from '../base/visible-text.ts'
@@ -139,11 +140,6 @@ export function httpReplyOf(fault: Fault, { session, to, ask, html }: AboutReply
     },
     body,
   }
-}
-
-/** What an admin can be asked about: `backstitch describe denial ID`. */
-export function denialOf({ seen }: Fault): string | undefined {
-  return typeof seen.denial === 'string' ? seen.denial : undefined
 }
 
 /** As a Structured Field string allows (RFC 8941, 3.3.3): printable ASCII, quote and backslash escaped. */

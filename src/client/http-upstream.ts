@@ -1,9 +1,9 @@
 import type net from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Fault } from '../base/faults.ts'
+import { ignoreError } from '../base/ignore-error.ts'
 import type { Destination } from './destination.ts'
 import { Answers } from './http-answers.ts'
-import { ignoreError } from './listen.ts'
 import type { Guard } from './local-guard.ts'
 
 /** What the connection of the local program is told. */

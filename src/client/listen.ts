@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises'
 import net from 'node:net'
 import { BACKLOG } from '../base/backlog.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { ignoreError } from '../base/ignore-error.ts'
 import { KEEP_ALIVE } from '../base/keep-alive.ts'
 import { listenUnix, socketPath } from '../base/listen-unix.ts'
 import { refuseStrangers } from '../base/strangers.ts'
@@ -19,9 +20,6 @@ export const ACCEPT: net.ServerOpts = {
   noDelay: true,
   ...KEEP_ALIVE,
 }
-
-/** A local socket that breaks is dealt with where its close is seen; its error needs only to be heard. */
-export function ignoreError(): void {}
 
 /** @returns The place bound. @throws {Fault} LISTEN_FAILED naming address and errno. */
 export async function listenAt(server: net.Server, place: ListenPlace): Promise<ListenPlace> {

@@ -4,8 +4,8 @@ import type { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { DialStep } from '../link/dial.ts'
 import { faultToMessage } from '../link/fault-message.ts'
+import type { FaultMessage } from '../wire/control.ts'
 import { type BringUp, COLD, next, STAGE_NUMBERS, STAGES, type StageNumber } from './bring-up.ts'
-import type { StageReport } from './status.ts'
 
 /** A fault that repeats is said in full the first time, then once in this many. */
 const SAY_EVERY = 20
@@ -19,6 +19,16 @@ export interface ProgressObserver {
 }
 
 const NOTHING = { code: '', stage: 0, times: 0 }
+
+/** One stage, as the status document has it. */
+export interface StageReport {
+  readonly stage: StageNumber
+  readonly name: string
+  readonly state: 'waiting' | 'running' | 'passed' | 'failed'
+  /** Set once passed or failed. */
+  readonly durationMs?: number
+  readonly fault?: FaultMessage
+}
 
 /** The bring-up as it happens: keeps the stages and says each in the log, with its duration. */
 export class Progress {

@@ -7,18 +7,10 @@ import { type Egress, explainEgress } from '../link/egress.ts'
 import type { OutageReport } from '../link/self-examination.ts'
 import type { StillSessions } from '../link/still-sessions.ts'
 import type { FaultMessage } from '../wire/control.ts'
-import type { ConnectorState, StageNumber } from './bring-up.ts'
+import type { ConnectorState } from './bring-up.ts'
 import type { ConnectorIdentity } from './identity.ts'
 import type { Protection } from './locker.ts'
-
-export interface StageReport {
-  readonly stage: StageNumber
-  readonly name: string
-  readonly state: 'waiting' | 'running' | 'passed' | 'failed'
-  /** Set once passed or failed. */
-  readonly durationMs?: number
-  readonly fault?: FaultMessage
-}
+import type { StageReport } from './progress.ts'
 
 /** What goes into the document as it is. */
 interface Counts {

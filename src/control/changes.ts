@@ -5,8 +5,20 @@ import type { BusMessages } from '../store/bus.ts'
 import type { ConnectorRecord } from '../store/connectors.ts'
 import type { DeviceRecord } from '../store/devices.ts'
 import { isSignedIn, shutOut, signedOut } from './agents/admitted.ts'
-import { reevaluate } from './agents/reevaluate.ts'
-import type { Parts } from './parts.ts'
+import type { EdgeNews } from './agents/edge-news.ts'
+import type { Edges } from './agents/edges.ts'
+import type { LaneNews } from './agents/lanes.ts'
+import type { Probing } from './agents/probing.ts'
+import { type ReevaluateDeps, reevaluate } from './agents/reevaluate.ts'
+
+export interface ChangesDeps extends ReevaluateDeps {
+  readonly tenant: string
+  readonly home: { readonly id: string }
+  readonly edges: Edges
+  readonly news: EdgeNews
+  readonly lanes: LaneNews
+  readonly probing: Probing
+}
 
 export interface ChangesHear {
   /** A connector, device or edge was disabled or deleted. */
@@ -17,7 +29,7 @@ export interface ChangesHear {
 
 /** What follows from each change: live grants are asked about again, and whoever was shut out loses its connections. */
 export class Changes implements Disposable {
-  readonly #parts: Parts
+  readonly #deps: ChangesDeps
   readonly #on: ChangesHear
   readonly #look: Rerun
   readonly #probes: Rerun
@@ -25,21 +37,21 @@ export class Changes implements Disposable {
   readonly #following = new Set<Promise<void>>()
   readonly #owned = new DisposableStack()
 
-  constructor(parts: Parts, on: ChangesHear) {
-    this.#parts = parts
+  constructor(deps: ChangesDeps, on: ChangesHear) {
+    this.#deps = deps
     this.#on = on
     this.#look = this.#background(
       'policy.reevaluate-failed',
       'live grants could not be checked',
       async () => {
-        await reevaluate(parts)
-        await parts.lanes.policyChanged()
+        await reevaluate(deps)
+        await deps.lanes.policyChanged()
       },
     )
     this.#probes = this.#background('probes.refresh-failed', 'connectors were not told what to watch', () =>
-      parts.probing.refresh(),
+      deps.probing.refresh(),
     )
-    const { bus } = parts.store
+    const { bus } = deps.store
     this.#owned.use(bus.subscribe('policy', () => this.#look.ask()))
     this.#owned.use(bus.subscribe('policy', () => this.#probes.ask()))
     this.#owned.use(
@@ -66,12 +78,12 @@ export class Changes implements Disposable {
 
   /** What goes wrong in it is logged, and ends nothing. */
   #background(event: string, what: string, work: () => Promise<void>): Rerun {
-    return new Rerun(work, (error) => this.#parts.log.error({ event, err: error }, what))
+    return new Rerun(work, (error) => this.#deps.log.error({ event, err: error }, what))
   }
 
   /** Whoever was disabled, deleted or signed out loses its connections now; its grants end with the policy check. */
   async #identityChanged({ kind, id }: BusMessages['identity']): Promise<void> {
-    const { store, presence, news, log } = this.#parts
+    const { store, presence, news, log } = this.#deps
     try {
       if (kind === 'user') return
       if (kind === 'edge') return await this.edgesChanged()
@@ -98,7 +110,7 @@ export class Changes implements Disposable {
     id: string,
     record: ConnectorRecord | DeviceRecord | undefined,
   ): Promise<Fault | undefined> {
-    const { store, clock, tenant } = this.#parts
+    const { store, clock, tenant } = this.#deps
     if (record?.enabled !== true) {
       const role = kind === 'connector' ? 'connector' : 'client'
       return shutOut(store, { tenant, role, id }, record?.name)
@@ -108,7 +120,7 @@ export class Changes implements Disposable {
 
   /** An edge was enrolled, changed or deleted: one that is no more loses its connection. */
   async edgesChanged(): Promise<void> {
-    const { edges, presence, news, home } = this.#parts
+    const { edges, presence, news, home } = this.#deps
     const before = edges.via(home.id)
     await edges.refresh()
     const now = edges.via(home.id)

@@ -1,12 +1,30 @@
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import { candidatesOf } from './agents/candidates.ts'
-import type { Connected } from './agents/presence.ts'
-import type { Parts } from './parts.ts'
+import type { Departures } from './agents/departures.ts'
+import type { Diagnoses } from './agents/diagnoses.ts'
+import type { Edges } from './agents/edges.ts'
+import type { Connected, Presence } from './agents/presence.ts'
+import type { Probing } from './agents/probing.ts'
+import type { RefusedKeys } from './agents/refused-keys.ts'
+import type { VitalsOfConnectors } from './agents/vitals.ts'
 import type { LiveDevice, LivePresence } from './rest/deps.ts'
 
+export interface LivePresenceDeps {
+  readonly presence: Presence
+  readonly departures: Departures
+  readonly deviceDepartures: Departures
+  readonly refusedKeys: RefusedKeys
+  readonly diagnoses: Diagnoses
+  readonly edges: Edges
+  readonly vitals: VitalsOfConnectors
+  readonly probing: Probing
+  readonly clock: Clock
+}
+
 /** What the API may know of who is connected. */
-export function livePresence(parts: Parts): LivePresence {
-  const { presence, departures, deviceDepartures, refusedKeys, diagnoses, edges } = parts
+export function livePresence(deps: LivePresenceDeps): LivePresence {
+  const { presence, departures, deviceDepartures, refusedKeys, diagnoses, edges } = deps
   return {
     connector(id) {
       const connected = presence.connector(id)
@@ -26,7 +44,7 @@ export function livePresence(parts: Parts): LivePresence {
     absence: (id) => ({ ...departures.of(id), ...deviceDepartures.of(id) }),
     neighbours: (address) => countFrom(presence, address),
     keyRefusal: (id) => refusedKeys.of(id),
-    vitals: liveVitals(parts),
+    vitals: liveVitals(deps),
     async diagnose(id, app, o) {
       const connected = presence.connector(id)
       if (connected === undefined) throw new Fault('CONNECTOR_DISCONNECTED', `${id} is not connected`)
@@ -35,7 +53,7 @@ export function livePresence(parts: Parts): LivePresence {
   }
 }
 
-function countFrom(presence: Parts['presence'], address: string): number {
+function countFrom(presence: Presence, address: string): number {
   const ids = new Set<string>()
   for (const all of [presence.allClients(), presence.connectors()])
     for (const { from, peer } of all) if (from === address) ids.add(peer.identity.id)
@@ -46,7 +64,7 @@ function liveDevice({ sinceMs, from, skewMs, hostName, program }: Connected): Li
   return { connectedMs: sinceMs, address: from, skewMs, host: hostName, program }
 }
 
-function liveVitals({ presence, vitals, probing, clock }: Parts): LivePresence['vitals'] {
+function liveVitals({ presence, vitals, probing, clock }: LivePresenceDeps): LivePresence['vitals'] {
   return {
     history: (id) => vitals.history(id),
     passages: (id) => vitals.passages(id),

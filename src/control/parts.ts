@@ -76,7 +76,6 @@ export interface Parts extends HandlerDeps {
   readonly refusedKeys: RefusedKeys
   readonly revokedSerials: Set<string>
   readonly retention: Retention
-  /** Folder that audit records go to when they are kept no longer. */
   readonly auditArchive: string
 }
 

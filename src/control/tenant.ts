@@ -5,7 +5,7 @@ import { Authority, type AuthorityMaterial, createAuthority } from '../pki/autho
 import { createKeyAndCsr } from '../pki/csr.ts'
 import type { Vault } from '../pki/vault.ts'
 import type { Store } from '../store/store.ts'
-import { issueFor } from './agents/certify.ts'
+import { issueFor } from './issue.ts'
 import type { KeyringVault } from './keyring.ts'
 
 /** The tenant's own: its name, its CA, and the place its secrets are sealed in. */

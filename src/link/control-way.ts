@@ -13,7 +13,7 @@ import type tls from 'node:tls'
 import { eitherAborted } from '../base/deadline.ts'
 import { asFault, type Fault } from '../base/faults.ts'
 import type { EdgeAddress } from './credentials.ts'
-import { blocked } from './second-port.ts'
+import { blocked } from './port-blocked.ts'
 
 /** A port that answers does so by then on nearly every way; one that is silent costs no more than this. */
 const HEAD_START_MS = 400

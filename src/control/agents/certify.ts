@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Authority } from '../../pki/authority.ts'
@@ -10,51 +11,16 @@ import { csrPublicKeyHash } from '../../pki/csr.ts'
 import type { Identity, Role } from '../../pki/identity.ts'
 import type { Store } from '../../store/store.ts'
 import type { CertificateReply, ControlMessage } from '../../wire/control.ts'
+import { type Issued, issueFor } from '../issue.ts'
 import { admitted } from './admitted.ts'
 import { requireNewest } from './adopt.ts'
 import type { Connected } from './presence.ts'
-
-const DAY_MS = 86_400_000
-/**
- * A connector may be off for a weekend; a person signs in every day. Agents renew at 2/3. Under the 24 days that a
- * timer can wait: the end of a certificate is one.
- */
-const LIFE_MS: Record<Role, number> = {
-  connector: 7 * DAY_MS,
-  client: DAY_MS,
-  edge: 21 * DAY_MS,
-  control: 21 * DAY_MS,
-}
 
 export interface CertifyDeps {
   readonly store: Store
   readonly authority: Authority
   readonly tenant: string
   readonly clock: Clock
-}
-
-export type Issued = Awaited<ReturnType<Authority['issue']>>
-
-/** What certificates count in. */
-const SECOND_MS = 1000
-
-interface IssueOptions {
-  readonly names?: string[]
-  /** It does not outlive this. */
-  readonly untilMs?: number
-  /** It takes the place of one that ends then, and is known for the newer one by ending later. */
-  readonly afterMs?: number
-}
-
-export function issueFor(
-  deps: Pick<CertifyDeps, 'authority' | 'clock'>,
-  identity: Identity,
-  csrPem: string,
-  { names = [], untilMs = Number.POSITIVE_INFINITY, afterMs = 0 }: IssueOptions = {},
-): Promise<Issued> {
-  const nowMs = deps.clock.nowMs()
-  const lifeMs = Math.min(Math.max(LIFE_MS[identity.role], afterMs + SECOND_MS - nowMs), untilMs - nowMs)
-  return deps.authority.issue({ csrPem, identity, lifeMs, nowMs, names })
 }
 
 export function replyOf(

@@ -3,7 +3,8 @@ import { Fault } from '../../base/faults.ts'
 import type { KeyUse } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
-import { type CertifyDeps, issueFor, replyOf } from './certify.ts'
+import { issueFor } from '../issue.ts'
+import { type CertifyDeps, replyOf } from './certify.ts'
 import { namesOf } from './records.ts'
 
 /**

@@ -3,7 +3,8 @@ import { newId } from '../../base/ids.ts'
 import { csrPublicKeyHash } from '../../pki/csr.ts'
 import type { CertificateReply, LoginRequest } from '../../wire/control.ts'
 import type { Authenticator } from '../authenticator.ts'
-import { type CertifyDeps, issueFor, replyOf } from './certify.ts'
+import { issueFor } from '../issue.ts'
+import { type CertifyDeps, replyOf } from './certify.ts'
 
 /** How long a sign-in lasts where the server is not told: whoever works every day signs in once a week. */
 export const SIGN_IN_MS = 7 * 86_400_000

@@ -1,4 +1,5 @@
 import type { TraceInput } from '../../api/trace.ts'
+import type { Clock } from '../../base/clock.ts'
 import { asFault } from '../../base/faults.ts'
 import { faultToMessage } from '../../link/fault-message.ts'
 import type { Candidate } from '../../policy/select.ts'
@@ -6,7 +7,8 @@ import type { TraceStep } from '../../wire/control.ts'
 import { traceHopOf } from '../../wire/trace-hop.ts'
 import { CLIENT_KIND, choose, type Permitted, permit } from '../agents/authorize.ts'
 import { candidatesOf } from '../agents/candidates.ts'
-import type { ClientDeps } from '../agents/clients.ts'
+import type { Departures } from '../agents/departures.ts'
+import type { Presence } from '../agents/presence.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
 import type { Subject } from './subject.ts'
 
@@ -25,7 +27,11 @@ export interface Decided {
 
 /** The same decision as `authorize` makes for the device, without giving anything out. */
 export function decideHere(
-  { presence, departures, clock }: Pick<ClientDeps, 'presence' | 'departures' | 'clock'>,
+  {
+    presence,
+    departures,
+    clock,
+  }: { readonly presence: Presence; readonly departures: Departures; readonly clock: Clock },
   policy: PolicySnapshot,
   { user, device, online }: Subject,
   { host, port, protocol }: TraceInput,

@@ -18,8 +18,9 @@ import {
   type TraceWay,
 } from '../../wire/control.ts'
 import type { Permitted } from '../agents/authorize.ts'
-import type { ClientDeps } from '../agents/clients.ts'
 import type { Diagnoses } from '../agents/diagnoses.ts'
+import type { Edges } from '../agents/edges.ts'
+import type { GiveGrantDeps } from '../agents/give-grant.ts'
 import { lookFromConnector, refine } from './connector-look.ts'
 import { type Decided, decideHere } from './decide-here.ts'
 import { echoGrants } from './echo-grants.ts'
@@ -35,7 +36,8 @@ import { withWhoServed } from './who-served.ts'
 /** Of a large group the first: whoever traces reads them. */
 const MAX_WORDS = 32
 
-export interface RunTraceDeps extends ClientDeps {
+export interface RunTraceDeps extends GiveGrantDeps {
+  readonly edges: Edges
   readonly diagnoses: Diagnoses
   readonly traces: Traces
 }

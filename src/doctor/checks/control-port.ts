@@ -1,7 +1,7 @@
 import type { Fault, FaultCode } from '../../base/faults.ts'
 import type { EdgeAddress } from '../../link/credentials.ts'
 import { hostPort, type OutboundProxy } from '../../link/egress.ts'
-import { howStopped } from '../../link/second-port.ts'
+import { howStopped } from '../../link/port-blocked.ts'
 import { ms } from '../../policy/edge-choice.ts'
 import { type Check, check, type Failure, fail, pass } from '../check.ts'
 import type { Patient } from '../facts.ts'
