@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
-import type { Profile } from '../src/client/profile.ts'
+import type { Profile } from '../src/client/uplink/profile.ts'
 import type { Daemon } from './daemon.ts'
 import type { Machine } from './machine.ts'
 import { PROGRAM } from './paths.ts'

@@ -7,8 +7,8 @@
  */
 import { silentLog } from '../src/base/log.ts'
 import { StateDir } from '../src/base/state-dir.ts'
-import { peekIdentity } from '../src/connector/identity.ts'
-import { Locker } from '../src/connector/locker.ts'
+import { peekIdentity } from '../src/connector/enrol/identity.ts'
+import { Locker } from '../src/connector/enrol/locker.ts'
 import { readMachine } from '../src/probe/machine.ts'
 
 const [stateDir, gathered] = process.argv.slice(2) as [string, string]

@@ -16,15 +16,17 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'cli/demo/ports.ts Error': 'as bring-up.ts',
   'cli/demo/proof.ts Error': 'as bring-up.ts',
   'cli/demo/until.ts Error': 'as bring-up.ts',
-  'client/http-answers.ts RangeError': 'caught in the same class: the answer is unclear',
-  'client/http-body.ts RangeError':
+  'client/entry/http-answers.ts RangeError': 'caught in the same class: the answer is unclear',
+  'client/entry/http-body.ts RangeError':
     'caught by whoever reads: of a request it is Unreadable, of an answer unclear',
-  'client/http-connection.ts Unreadable': 'told to the program as LOCAL_REQUEST_REFUSED, in the same file',
-  'client/http-head-text.ts RangeError': 'as http-body.ts',
-  'client/http-head.ts Unreadable': 'told to the program as LOCAL_REQUEST_REFUSED by http-connection.ts',
-  'connector/locker.ts Error': 'caught two lines on and told as INVALID',
+  'client/entry/http-connection.ts Unreadable':
+    'told to the program as LOCAL_REQUEST_REFUSED, in the same file',
+  'client/entry/http-head-text.ts RangeError': 'as http-body.ts',
+  'client/entry/http-head.ts Unreadable':
+    'told to the program as LOCAL_REQUEST_REFUSED by http-connection.ts',
+  'connector/enrol/locker.ts Error': 'caught two lines on and told as INVALID',
   'control/apply/execute.ts DryRun': 'rolls back a dry run; caught where it is begun',
-  'link/socket-loan.ts Error': 'asserts what callers do',
+  'link/pipe/socket-loan.ts Error': 'asserts what callers do',
   'mux/stream.ts RangeError': 'asserts what callers pass',
   'pki/csr.ts Error': 'caught in the same function and told as INVALID',
   'pki/identity.ts RangeError': 'asserts what callers pass',

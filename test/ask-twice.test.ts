@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
-import { Diagnoses } from '../src/control/agents/diagnoses.ts'
+import { Diagnoses } from '../src/control/presence/diagnoses.ts'
 import { ConnectorProcess } from './connector-process.ts'
 import { openSite } from './site.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
-import { parseForward } from '../src/client/forward-spec.ts'
+import { parseForward } from '../src/client/address/forward-spec.ts'
 import { openClientSite, until } from './client-site.ts'
 import { read, readAll, serveEcho } from './client-traffic.ts'
 

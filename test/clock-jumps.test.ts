@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
-import { parseForward } from '../src/client/forward-spec.ts'
+import { parseForward } from '../src/client/address/forward-spec.ts'
 import { openClientSite, until } from './client-site.ts'
 import { read, serveEcho } from './client-traffic.ts'
 

@@ -9,9 +9,9 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { asFault } from '../src/base/faults.ts'
 import { leave } from '../src/cli/leave.ts'
-import { Resolver } from '../src/connector/resolver.ts'
-import { dialEdge } from '../src/link/dial.ts'
-import { DIRECT } from '../src/link/egress.ts'
+import { Resolver } from '../src/connector/dial/resolver.ts'
+import { dialEdge } from '../src/link/dial/dial.ts'
+import { DIRECT } from '../src/link/dial/egress.ts'
 import { openDnsServer } from './dns-server.ts'
 
 await openDnsServer({ host: '127.0.0.2', port: 53 }, () => 'silence')

@@ -5,7 +5,7 @@
  * @module
  */
 import { Fault } from '../src/base/faults.ts'
-import { Resolver } from '../src/connector/resolver.ts'
+import { Resolver } from '../src/connector/dial/resolver.ts'
 import { type DnsReply, openDnsServer } from './dns-server.ts'
 
 /** By the first label of the name. */

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { after, before, test } from 'node:test'
 import type { Client } from '../src/client/client.ts'
-import { type Seen, seen } from '../src/client/local-proxy.fixture.ts'
+import { type Seen, seen } from '../src/client/entry/local-proxy.fixture.ts'
 import { type ClientSite, openClientSite, until } from './client-site.ts'
 import { read, serveTcp } from './client-traffic.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { hashPassword } from '../src/control/password.ts'
+import { hashPassword } from '../src/control/base/password.ts'
 import { createToken } from '../src/control/rest/auth.ts'
 import { createKeyAndCsr } from '../src/pki/csr.ts'
 import { parseProvisioningKey } from '../src/pki/provisioning-key.ts'

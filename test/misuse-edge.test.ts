@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import type { Credentials } from '../src/link/credentials.ts'
-import { DIRECT } from '../src/link/egress.ts'
-import { postEnrol } from '../src/link/requests.ts'
+import { postEnrol } from '../src/link/control/requests.ts'
+import type { Credentials } from '../src/link/dial/credentials.ts'
+import { DIRECT } from '../src/link/dial/egress.ts'
 import { createKeyAndCsr } from '../src/pki/csr.ts'
 import { hashKeySecret, parseProvisioningKey } from '../src/pki/provisioning-key.ts'
 import {

@@ -23,9 +23,9 @@ async function look(): Promise<Seen> {
   const { openClientSite, PASSWORD, USER } = await import('./client-site.ts')
   const { placeOf, RogueAgent, signInDevice } = await import('./misuse-agent.ts')
   const { newId } = await import('../src/base/ids.ts')
-  const { DIRECT } = await import('../src/link/egress.ts')
-  const { bringHalf } = await import('../src/link/handover.ts')
-  const { tunnelAsClient } = await import('../src/link/tunnel.ts')
+  const { DIRECT } = await import('../src/link/dial/egress.ts')
+  const { bringHalf } = await import('../src/link/pipe/handover.ts')
+  const { tunnelAsClient } = await import('../src/link/pipe/tunnel.ts')
   const { Mux } = await import('../src/mux/mux.ts')
   const signal = new AbortController().signal
   await using opened = await openClientSite()

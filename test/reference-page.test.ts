@@ -86,7 +86,7 @@ function* rowsOf(schema: Json, comments: ReadonlyMap<string, string>, within = '
 
 /** What several schemas share has its words where it is declared. */
 const FIELDS = new Map(
-  ['src/api/fields.ts', 'src/api/specs.ts', 'src/edge/edge-options.ts', 'src/link/egress.ts'].flatMap(
+  ['src/api/fields.ts', 'src/api/specs.ts', 'src/edge/edge-options.ts', 'src/link/dial/egress.ts'].flatMap(
     (file) => {
       const source = readFileSync(path.resolve(import.meta.dirname, '..', file), 'utf8')
       const found = source.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:export )?const (\w+) =/g)

@@ -1,9 +1,9 @@
 /** A stream of a device that speaks for itself: authorize, pipe, tunnel, grant, OPEN. */
 import { newId } from '../src/base/ids.ts'
-import type { Credentials } from '../src/link/credentials.ts'
-import { DIRECT } from '../src/link/egress.ts'
-import { bringHalf } from '../src/link/handover.ts'
-import { tunnelAsClient } from '../src/link/tunnel.ts'
+import type { Credentials } from '../src/link/dial/credentials.ts'
+import { DIRECT } from '../src/link/dial/egress.ts'
+import { bringHalf } from '../src/link/pipe/handover.ts'
+import { tunnelAsClient } from '../src/link/pipe/tunnel.ts'
 import { Mux } from '../src/mux/mux.ts'
 import type { ControlMessage, PipeTicket } from '../src/wire/control.ts'
 import { grantReference } from '../src/wire/open.ts'

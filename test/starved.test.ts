@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { Cgroup } from '../lab/cgroup.ts'
 import { Fault } from '../src/base/faults.ts'
 import type { Standstill } from '../src/base/standstill.ts'
-import { ownDoing } from '../src/link/own-doing.ts'
+import { ownDoing } from '../src/link/control/own-doing.ts'
 import { needs } from './needs.ts'
 
 /** Computes for 4 ms at a time, so that no single step of it takes long, and says when it is asked. */

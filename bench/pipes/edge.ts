@@ -12,7 +12,7 @@ import { createLog } from '../../src/base/log.ts'
 import { EDGE_SHARES } from '../../src/base/share-table.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import { EdgeShares } from '../../src/edge/shares.ts'
-import { DIRECT } from '../../src/link/egress.ts'
+import { DIRECT } from '../../src/link/dial/egress.ts'
 import { importSigningKey, verifyKeys } from '../../src/pki/signing-keys.ts'
 import type { Tenant } from './tenant.ts'
 

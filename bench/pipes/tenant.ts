@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Credentials } from '../../src/link/credentials.ts'
+import type { Credentials } from '../../src/link/dial/credentials.ts'
 import { Authority, createAuthority } from '../../src/pki/authority.ts'
 import { createKeyAndCsr } from '../../src/pki/csr.ts'
 import type { Identity, Role } from '../../src/pki/identity.ts'

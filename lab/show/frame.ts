@@ -5,7 +5,7 @@
  */
 import { styleText } from 'node:util'
 import { visibleLine } from '../../src/base/visible-text.ts'
-import { STAGES } from '../../src/connector/bring-up.ts'
+import { STAGES } from '../../src/connector/bring-up/bring-up.ts'
 
 export interface ShownStage {
   readonly stage: number

@@ -62,7 +62,7 @@ export const CONNECTOR_SHARES = {
       { by: 'user', weight: 4, most: 32_768 },
     ],
     note: 'or as many as the process has descriptors, less 128; tunnels count as well',
-    test: 'connector/shares.test.ts: one device with all the sessions it can get leaves room for another, and for its own user',
+    test: 'connector/tunnels/shares.test.ts: one device with all the sessions it can get leaves room for another, and for its own user',
   },
   dials: {
     resource: 'connections to applications under way',
@@ -73,7 +73,7 @@ export const CONNECTOR_SHARES = {
       { by: 'device', weight: 1 },
       { by: 'user', weight: 2 },
     ],
-    test: 'connector/shares.test.ts: dials into the void of one device are bounded, and another one is connected',
+    test: 'connector/tunnels/shares.test.ts: dials into the void of one device are bounded, and another one is connected',
   },
   udpPorts: {
     resource: 'local UDP ports of a connector',
@@ -85,7 +85,7 @@ export const CONNECTOR_SHARES = {
       { by: 'user', weight: 2 },
     ],
     note: 'seven eighths of the local ports that the machine has; the rest is for the resolver and for other programs',
-    test: 'connector/shares.test.ts: UDP flows of one device leave ports to another, and to the process itself',
+    test: 'connector/tunnels/shares.test.ts: UDP flows of one device leave ports to another, and to the process itself',
   },
   lookups: {
     resource: 'names being looked up',
@@ -120,7 +120,7 @@ export const CONNECTOR_SHARES = {
     code: 'none',
     hop: 'connector',
     note: 'whoever has more than an even share loses records first, counted',
-    test: 'link/session-spool.test.ts: a device that makes records without end loses its own: those of others are kept',
+    test: 'agent/sessions/session-spool.test.ts: a device that makes records without end loses its own: those of others are kept',
   },
 } as const satisfies Record<string, ShareRow>
 
@@ -154,7 +154,7 @@ export const EDGE_SHARES = {
     limit: '8192, and never more than four times what is free of 65 536, or of its descriptors',
     code: 'EDGE_BUSY',
     hop: 'edge',
-    test: 'link/admission.test.ts: one address takes four parts of five at most: the rest is for others',
+    test: 'link/accept/admission.test.ts: one address takes four parts of five at most: the rest is for others',
   },
   relayed: {
     resource: 'connections that a remote edge passes on to the control plane',
@@ -162,7 +162,7 @@ export const EDGE_SHARES = {
     limit: 'a quarter of the room; three quarters for all edges together',
     code: 'EDGE_BUSY',
     hop: 'edge',
-    test: 'link/admission.test.ts: an edge takes a quarter of the room, all edges three, all who come directly three',
+    test: 'link/accept/admission.test.ts: an edge takes a quarter of the room, all edges three, all who come directly three',
   },
   handshakes: {
     resource: 'handshakes that are not finished',
@@ -241,7 +241,7 @@ export const CONTROL_SHARES = {
     limit: '8192',
     code: 'RATE_LIMITED',
     hop: 'control',
-    test: 'control/agents/live-grants.test.ts: a device holds so many grants and no more; another is given its first',
+    test: 'control/access/live-grants.test.ts: a device holds so many grants and no more; another is given its first',
   },
   sessions: {
     resource: 'sessions on record that nobody else confirms',
@@ -288,7 +288,7 @@ export const CONTROL_SHARES = {
     limit: 'two at once, the addresses in turn; a device that signed in before has a turn of its own',
     code: 'RATE_LIMITED',
     hop: 'control',
-    test: 'control/authenticator.test.ts: a flood from one place keeps nobody of another one out, and hears when to come again',
+    test: 'control/base/authenticator.test.ts: a flood from one place keeps nobody of another one out, and hears when to come again',
   },
   requests: {
     resource: 'API requests at once',

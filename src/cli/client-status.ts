@@ -1,6 +1,6 @@
 import { shown } from '../base/visible-text.ts'
-import { askAbout } from '../client/ask-about.ts'
-import type { LocalUsersStatus } from '../client/local-users.ts'
+import { askAbout } from '../client/address/ask-about.ts'
+import type { LocalUsersStatus } from '../client/entry/local-users.ts'
 import type { ClientStatus } from '../client/status.ts'
 import { clockText } from './clock-text.ts'
 import { edgesText } from './edges-text.ts'

@@ -87,7 +87,7 @@ function addLogin(client: Command): void {
     .action(async (_flags: object, command: Command) => {
       const flags = command.optsWithGlobals<LoginFlags>()
       using stop = untilStopped()
-      const { login, parsePin } = await import('../client/login.ts')
+      const { login, parsePin } = await import('../client/commands/login.ts')
       const { options, config } = await settings(flags)
       const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
       const profile = await login({
@@ -180,12 +180,12 @@ function addForward(client: Command): void {
     )
     .action(async (local: string, destination: string, _flags: object, command: Command) => {
       using stop = untilStopped()
-      const { forwardSpec } = await import('../client/forward-spec.ts')
-      const { runForward } = await import('../client/forward.ts')
+      const { forwardSpec } = await import('../client/address/forward-spec.ts')
+      const { runForward } = await import('../client/commands/forward.ts')
       const forward = forwardSpec(local, destination)
       const { options } = await settings(command.optsWithGlobals<ClientFlags>())
-      const { saidTrouble, troubleText } = await import('../client/forward-trouble.ts')
-      const user = await (await import('../client/signed-in.ts')).signedIn(options.stateDir)
+      const { saidTrouble, troubleText } = await import('../client/entry/forward-trouble.ts')
+      const user = await (await import('../client/commands/signed-in.ts')).signedIn(options.stateDir)
       await runForward({
         forward,
         client: options,
@@ -220,7 +220,7 @@ function addConnect(client: Command): void {
     )
     .action(async (host: string, port: number, _flags: object, command: Command) => {
       using stop = untilStopped()
-      const { runStdio } = await import('../client/stdio.ts')
+      const { runStdio } = await import('../client/commands/stdio.ts')
       const { options } = await settings(command.optsWithGlobals<ClientFlags>())
       const { stdin, stdout, stderr } = process
       process.exitCode = await runStdio({

@@ -110,7 +110,7 @@ async function explain(
   },
   command: Command,
 ): Promise<void> {
-  const { egressFor, explainEgress, readEgress } = await import('../link/egress.ts')
+  const { egressFor, explainEgress, readEgress } = await import('../link/dial/egress.ts')
   const egress = await readEgress({ flag: options.proxy, file: options.proxyFile })
   const edge = options.edge ?? (await knownEdge(options))
   if (globals(command).json) {

@@ -250,7 +250,7 @@ async function watch(
 function trier(stateDir: string, { config, proxy }: DoctorFlags): ExamineOptions['trySession'] {
   return async ({ host, port }, signal) => {
     const { clientOptions, readClientConfig } = await import('../client/options.ts')
-    const { trySession } = await import('../client/try-session.ts')
+    const { trySession } = await import('../client/commands/try-session.ts')
     const file = await readClientConfig(config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
     const client = clientOptions({ ...file, stateDir, proxy: proxy ?? file.proxy }, silentLog)
     return trySession({ host, port, client, signal })
@@ -259,7 +259,7 @@ function trier(stateDir: string, { config, proxy }: DoctorFlags): ExamineOptions
 
 async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, signal: AbortSignal) {
   const { admit, findPlaces } = await import('./doctor-patient.ts')
-  const { parsePin } = await import('../client/login.ts')
+  const { parsePin } = await import('../client/commands/login.ts')
   const app: AppTarget | undefined = flags.app && {
     ...flags.app,
     networks: flags.network,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { SessionLine, SessionResource } from '../api/records.ts'
-import { faultFromMessage } from '../link/fault-message.ts'
+import { faultFromMessage } from '../link/control/fault-message.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { sessionLine } from './session-line.ts'
 import { untilStopped } from './signals.ts'

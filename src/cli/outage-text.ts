@@ -1,6 +1,6 @@
+import type { Outage } from '../agent/examination/outages.ts'
+import type { OutageReport } from '../agent/examination/self-examination.ts'
 import { rfc3339 } from '../base/clock.ts'
-import type { Outage } from '../link/outages.ts'
-import type { OutageReport } from '../link/self-examination.ts'
 import { style } from './terminal.ts'
 
 const PAST_SHOWN = 3

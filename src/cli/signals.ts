@@ -1,5 +1,5 @@
+import { StopReason } from '../agent/stop-reason.ts'
 import type { Parting } from '../base/parting.ts'
-import { StopReason } from '../link/stop-reason.ts'
 import { EXIT } from './exit-codes.ts'
 import { leave } from './leave.ts'
 

@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander'
 import { type TraceReport, traceLine } from '../api/trace.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { faultFromMessage } from '../link/fault-message.ts'
+import { faultFromMessage } from '../link/control/fault-message.ts'
 import { faultJson, faultText } from './fault-report.ts'
 import { examples, globals, parseHostPort, restFor } from './globals.ts'
 import { untilStopped } from './signals.ts'

@@ -1,4 +1,4 @@
-import type { StillSessions } from '../link/still-sessions.ts'
+import type { StillSessions } from '../agent/sessions/still-sessions.ts'
 
 /** No fault yet: one session that waits may have asked for something that takes long. */
 export function waitsText(waiting: readonly StillSessions[] = []): [string, string][] {

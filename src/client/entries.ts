@@ -1,10 +1,10 @@
 import type { StateDir } from '../base/state-dir.ts'
-import { CONTROL_SOCKET } from './control-line.ts'
-import { ControlSocket } from './control-socket.ts'
-import { type Forward, openForward } from './forward-listener.ts'
-import { LocalProxy, type LocalProxyOptions } from './local-proxy.ts'
-import type { Looks } from './looks.ts'
+import { CONTROL_SOCKET } from './entry/control-line.ts'
+import { ControlSocket } from './entry/control-socket.ts'
+import { type Forward, openForward } from './entry/forward-listener.ts'
+import { LocalProxy, type LocalProxyOptions } from './entry/local-proxy.ts'
 import type { ClientOptions } from './options.ts'
+import type { Looks } from './session/looks.ts'
 
 /** The local proxy as a Unix socket, for programs that can use one. */
 const PROXY_SOCKET = 'proxy.sock'

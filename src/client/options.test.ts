@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import { parseConfig } from '../base/config-text.ts'
 import { Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
-import { parseForward } from './forward-spec.ts'
-import { parseListen } from './listen-address.ts'
-import { parsePin } from './login.ts'
+import { parseForward } from './address/forward-spec.ts'
+import { parseListen } from './address/listen-address.ts'
+import { parsePin } from './commands/login.ts'
 import { clientConfig, clientDirs, clientOptions } from './options.ts'
 
 const codeOf = (run: () => unknown) => {

@@ -5,17 +5,17 @@
  */
 import path from 'node:path'
 import { z } from 'zod'
+import type { Examine } from '../agent/examination/self-examination.ts'
 import type { Clock } from '../base/clock.ts'
 import { readConfigOr } from '../base/config.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { homeFolder, userName } from '../base/own-user.ts'
-import type { Examine } from '../link/self-examination.ts'
 import { UserNames } from '../probe/user-names.ts'
 import { reportedPosture } from '../wire/posture.ts'
-import { type ForwardSpec, parseForward } from './forward-spec.ts'
-import { type ListenAddress, parsePlace } from './listen-address.ts'
-import type { LocalUsersOptions } from './local-users.ts'
+import { type ForwardSpec, parseForward } from './address/forward-spec.ts'
+import { type ListenAddress, parsePlace } from './address/listen-address.ts'
+import type { LocalUsersOptions } from './entry/local-users.ts'
 
 const text = z.string().min(1).max(512)
 

@@ -6,8 +6,8 @@
  */
 import type { Figures } from '../base/figures.ts'
 import { MetricsText } from '../base/metrics-text.ts'
-import { type BringUp, CONNECTOR_STATES, type ConnectorState, STAGE_NUMBERS } from './bring-up.ts'
-import type { GrantTotals, SessionTotals, TunnelTotals } from './totals.ts'
+import { type BringUp, CONNECTOR_STATES, type ConnectorState, STAGE_NUMBERS } from './bring-up/bring-up.ts'
+import type { GrantTotals, SessionTotals, TunnelTotals } from './sessions/totals.ts'
 
 export interface ConnectorFigures {
   readonly state: ConnectorState

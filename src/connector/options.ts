@@ -1,10 +1,10 @@
 import { z } from 'zod'
+import type { Diagnose } from '../agent/examination/diagnosis.ts'
+import type { Examine } from '../agent/examination/self-examination.ts'
 import { name } from '../api/fields.ts'
 import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
-import type { Diagnose } from '../link/diagnosis.ts'
-import type { Examine } from '../link/self-examination.ts'
-import type { LookCloser } from './closer-look.ts'
+import type { LookCloser } from './health/closer-look.ts'
 
 const path = z.string().min(1).max(4096)
 

@@ -9,6 +9,7 @@ import { withinLoopBudget } from '../base/loop-watch.fixture.ts'
 import { atOnce, inSlices } from '../base/slices.ts'
 import { RuleIndex } from '../policy/rule-index.ts'
 import type { IssuedGrant } from '../store/revocations.ts'
+import { reevaluate } from './access/reevaluate.ts'
 import {
   connected,
   enrolConnector,
@@ -19,14 +20,13 @@ import {
 } from './agents/control.fixture.ts'
 import { agentHandlers } from './agents/handlers.ts'
 import { lanesOf } from './agents/lanes.ts'
-import { reevaluate } from './agents/reevaluate.ts'
 import { execute, prepare } from './apply/execute.ts'
 import { planNow } from './apply/planned.ts'
+import { loadPolicy } from './base/snapshot.ts'
 import { lintEverything, warningsAbout } from './lint/warnings.ts'
-import { livePresence } from './live-presence.ts'
+import { livePresence } from './rest/live-presence.ts'
 import { objectPage } from './rest/object-page.ts'
-import { SegmentStates } from './segment-states.ts'
-import { loadPolicy } from './snapshot.ts'
+import { SegmentStates } from './rest/segment-states.ts'
 
 const MANY = Number(process.env.BACKSTITCH_SCALE ?? 1000)
 const GROUPS = 20

@@ -5,7 +5,7 @@
  * @module
  */
 import { newId } from '../base/ids.ts'
-import type { EgressInput } from '../link/egress.ts'
+import type { EgressInput } from '../link/dial/egress.ts'
 import { lookAtClockSync } from '../probe/clock-sync.ts'
 import { lookAtDenials } from '../probe/denials.ts'
 import { lookAtDisk } from '../probe/disk.ts'

@@ -6,7 +6,7 @@
 import path from 'node:path'
 import { asFault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
-import { type EgressInput, readEgress } from '../link/egress.ts'
+import { type EgressInput, readEgress } from '../link/dial/egress.ts'
 import { lookAtClockSync } from '../probe/clock-sync.ts'
 import { lookAtDenials } from '../probe/denials.ts'
 import { lookAtDisk } from '../probe/disk.ts'

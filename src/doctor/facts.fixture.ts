@@ -4,7 +4,7 @@
  * @module
  */
 import { Fault } from '../base/faults.ts'
-import { DIRECT } from '../link/egress.ts'
+import { DIRECT } from '../link/dial/egress.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import type { FactName, Facts, FactTable, Patient } from './facts.ts'
 

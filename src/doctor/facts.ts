@@ -3,11 +3,12 @@
  *
  * @module
  */
+
+import type { EdgeReport } from '../agent/edges/edge-sight.ts'
+import type { Distance } from '../agent/edges/edge-survey.ts'
 import type { Fault } from '../base/faults.ts'
-import type { EdgeAddress } from '../link/credentials.ts'
-import type { EdgeReport } from '../link/edge-sight.ts'
-import type { Distance } from '../link/edge-survey.ts'
-import type { Egress } from '../link/egress.ts'
+import type { EdgeAddress } from '../link/dial/credentials.ts'
+import type { Egress } from '../link/dial/egress.ts'
 import type { JudgedEdge } from '../policy/edge-choice.ts'
 import type { ClockSync } from '../probe/clock-sync.ts'
 import type { DenialFacts } from '../probe/denials.ts'

@@ -1,7 +1,7 @@
+import { EdgeBook } from '../agent/edges/edge-book.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
-import { EdgeBook } from '../link/edge-book.ts'
 import type { NameFacts } from '../probe/names.ts'
 import type { DaemonFacts, Patient } from './facts.ts'
 

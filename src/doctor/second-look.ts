@@ -8,12 +8,12 @@ import type net from 'node:net'
 import tls from 'node:tls'
 import { deadline, unlessAborted } from '../base/deadline.ts'
 import { asFault } from '../base/faults.ts'
-import type { EdgeAddress } from '../link/credentials.ts'
-import { readable, StreamEnded } from '../link/read-exactly.ts'
-import { alertFromPeer } from '../link/tls-alert.ts'
-import { anonymousContext, KEY_EXCHANGE } from '../link/tls-context.ts'
-import { startTls } from '../link/tls-session.ts'
-import { FOR_CONTROL } from '../link/verify-server.ts'
+import type { EdgeAddress } from '../link/dial/credentials.ts'
+import { readable, StreamEnded } from '../link/dial/read-exactly.ts'
+import { alertFromPeer } from '../link/dial/tls-alert.ts'
+import { anonymousContext, KEY_EXCHANGE } from '../link/dial/tls-context.ts'
+import { startTls } from '../link/dial/tls-session.ts'
+import { FOR_CONTROL } from '../link/dial/verify-server.ts'
 import {
   nameFits,
   type PresentedCertificate,

@@ -7,9 +7,15 @@ import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asFault, type Fault } from '../base/faults.ts'
 import { PATIENCE_MS } from '../base/patience.ts'
-import type { EdgeAddress } from '../link/credentials.ts'
-import { type DialStep, dialEdge } from '../link/dial.ts'
-import { type Egress, type EgressInput, egressFor, hostPort, type OutboundProxy } from '../link/egress.ts'
+import type { EdgeAddress } from '../link/dial/credentials.ts'
+import { type DialStep, dialEdge } from '../link/dial/dial.ts'
+import {
+  type Egress,
+  type EgressInput,
+  egressFor,
+  hostPort,
+  type OutboundProxy,
+} from '../link/dial/egress.ts'
 import { lookUp, type NameFacts } from '../probe/names.ts'
 import { readNeighbour } from '../probe/next-hop.ts'
 import { pingSizes } from '../probe/ping.ts'

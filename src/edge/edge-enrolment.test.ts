@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
-import { readEgress } from '../link/egress.ts'
+import { readEgress } from '../link/dial/egress.ts'
 import { enrolUntilDone } from './edge-enrolment.ts'
 
 // Both parts of a server were killed: the edge has read the key of the control plane before, and the next one lies there

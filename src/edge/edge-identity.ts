@@ -7,7 +7,7 @@
 import { z } from 'zod'
 import { Fault } from '../base/faults.ts'
 import type { StateDir } from '../base/state-dir.ts'
-import type { Credentials } from '../link/credentials.ts'
+import type { Credentials } from '../link/dial/credentials.ts'
 
 const FILE = 'identity.json'
 const PENDING_FILE = 'enrolment.json'

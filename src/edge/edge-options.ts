@@ -1,10 +1,10 @@
 import { z } from 'zod'
+import type { Examine } from '../agent/examination/self-examination.ts'
 import { cidr } from '../api/fields.ts'
 import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
-import type { EdgeAddress } from '../link/credentials.ts'
-import type { EdgeLimits } from '../link/limits.ts'
-import type { Examine } from '../link/self-examination.ts'
+import type { EdgeLimits } from '../link/accept/limits.ts'
+import type { EdgeAddress } from '../link/dial/credentials.ts'
 
 const path = z.string().min(1).max(4096)
 /** Networks of balancers that send the PROXY protocol: from them, and from nobody else, it is expected. */

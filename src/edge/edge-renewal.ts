@@ -1,8 +1,8 @@
+import type { ControlLink } from '../agent/control-link.ts'
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import type { StateDir } from '../base/state-dir.ts'
-import { requireOwnCertificate } from '../link/accept-certificate.ts'
-import type { ControlLink } from '../link/control-link.ts'
+import { requireOwnCertificate } from '../link/dial/accept-certificate.ts'
 import { type EdgeIdentity, saveIdentity } from './edge-identity.ts'
 
 const RENEW_MS = 20_000

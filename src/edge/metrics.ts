@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { FaultCode } from '../base/faults.ts'
-import type { Kind } from '../link/arrival.ts'
-import type { StitchEnd } from '../link/stitch.ts'
+import type { Kind } from '../link/accept/arrival.ts'
+import type { StitchEnd } from '../link/pipe/stitch.ts'
 import type { HalfMode } from '../wire/handover.ts'
 
 export interface EdgeGauges {

@@ -11,7 +11,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import { stitch } from '../link/stitch.ts'
+import { stitch } from '../link/pipe/stitch.ts'
 import type { Ticket } from '../pki/ticket.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { EdgeMetrics } from './metrics.ts'

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type tls from 'node:tls'
-import type { StitchEnd } from '../link/stitch.ts'
+import type { StitchEnd } from '../link/pipe/stitch.ts'
 import { cutBehindWrites, cutSocket } from '../mux/cut-socket.ts'
 
 /** A half as it was handed over: the TCP connection, and the outer TLS over it if the half is wrapped. */

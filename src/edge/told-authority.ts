@@ -1,4 +1,4 @@
-import type { KnownKeys } from '../link/known-keys.ts'
+import type { KnownKeys } from '../agent/identity/known-keys.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { ControlMessage } from '../wire/control.ts'

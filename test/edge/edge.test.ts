@@ -11,7 +11,7 @@ import { Registry } from 'prom-client'
 import type { Fault } from '../../src/base/faults.ts'
 import { createLog } from '../../src/base/log.ts'
 import { createPublicCertificate } from '../../src/control/front/public-certificate.ts'
-import { MAX_HELLO_BYTES } from '../../src/link/hello-reader.ts'
+import { MAX_HELLO_BYTES } from '../../src/link/accept/hello-reader.ts'
 import { ALPN_CONTROL, ALPN_PIPE } from '../../src/wire/handover.ts'
 import { openTestEdge, openTunnel, type TestEdge } from './fixture.ts'
 

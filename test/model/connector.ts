@@ -1,14 +1,14 @@
 import type net from 'node:net'
+import type { KnownKeys } from '../../src/agent/identity/known-keys.ts'
 import { CountedLines } from '../../src/base/counted-lines.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { ActiveSessions } from '../../src/connector/active-sessions.ts'
-import { GrantAuthority } from '../../src/connector/grants.ts'
-import { MovedNames } from '../../src/connector/moved-names.ts'
-import { ConnectorShares } from '../../src/connector/shares.ts'
-import { type StreamServices, TunnelStreams } from '../../src/connector/streams.ts'
-import { tellEnded } from '../../src/connector/tell-ended.ts'
+import { tellEnded } from '../../src/connector/control/tell-ended.ts'
+import { MovedNames } from '../../src/connector/dial/moved-names.ts'
+import { ActiveSessions } from '../../src/connector/sessions/active-sessions.ts'
+import { GrantAuthority } from '../../src/connector/sessions/grants.ts'
+import { ConnectorShares } from '../../src/connector/tunnels/shares.ts'
+import { type StreamServices, TunnelStreams } from '../../src/connector/tunnels/streams.ts'
 import type { Parts } from '../../src/control/parts.ts'
-import type { KnownKeys } from '../../src/link/known-keys.ts'
 import { verifyKeys } from '../../src/pki/signing-keys.ts'
 import type { Peer } from '../../src/pki/verify.ts'
 import { type ControlMessage, PROTOCOL_VERSION } from '../../src/wire/control.ts'
@@ -183,7 +183,7 @@ export class ModelConnector {
     return made
   }
 
-  /** As connector/control.ts. */
+  /** As connector/control/control.ts. */
   #hear(message: ControlMessage): void {
     const { authority, active, clock } = this.#services
     if (message.type === 'welcome') {

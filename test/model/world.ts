@@ -5,14 +5,14 @@
  * @module
  */
 import { OBJECT_KINDS } from '../../src/api/kinds.ts'
-import type { CachedGrant } from '../../src/client/grants.ts'
+import type { CachedGrant } from '../../src/client/session/grants.ts'
+import { Changes } from '../../src/control/agents/changes.ts'
 import { enrolConnector, enrolDevice, openControl } from '../../src/control/agents/control.fixture.ts'
 import { agentHandlers } from '../../src/control/agents/handlers.ts'
 import { Hub } from '../../src/control/agents/hub.ts'
-import { Changes } from '../../src/control/changes.ts'
-import { livePresence } from '../../src/control/live-presence.ts'
 import type { Parts } from '../../src/control/parts.ts'
 import { type Answer, handClock, RestFixture } from '../../src/control/rest/fixture.ts'
+import { livePresence } from '../../src/control/rest/live-presence.ts'
 import type { Peer } from '../../src/pki/verify.ts'
 import type { ControlMessage } from '../../src/wire/control.ts'
 import { CONNECTORS, DEVICES, ground } from './any-change.ts'
@@ -259,7 +259,7 @@ export class World implements AsyncDisposable {
     this.parts.presence.returning.arrived(connector.id) // Two seconds later nobody waits for it any more.
   }
 
-  /** As client/open-session.ts: with a grant that it has, or by asking, twice at most. */
+  /** As client/session/open-session.ts: with a grant that it has, or by asking, twice at most. */
   async #begin({ device, process, to }: Extract<Change, { do: 'ask' }>): Promise<Outcome | undefined> {
     const client = this.clients.get(`${device} ${process}`)
     if (client === undefined) return undefined

@@ -1,5 +1,5 @@
 /** What the bench and its process of agents say to each other. */
-import type { Credentials } from '../../../src/link/credentials.ts'
+import type { Credentials } from '../../../src/link/dial/credentials.ts'
 import type { ControlMessage } from '../../../src/wire/control.ts'
 
 export type Heard = ControlMessage['type']

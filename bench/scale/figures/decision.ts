@@ -1,5 +1,5 @@
-import { CLIENT_KIND } from '../../../src/control/agents/authorize.ts'
-import { permitOrTell } from '../../../src/control/agents/told.ts'
+import { CLIENT_KIND } from '../../../src/control/access/authorize.ts'
+import { permitOrTell } from '../../../src/control/access/told.ts'
 import type { At, Figure, Shape } from '../figure.ts'
 import { measureSteps } from '../measure.ts'
 

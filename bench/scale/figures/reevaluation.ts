@@ -1,5 +1,5 @@
 import { newId } from '../../../src/base/ids.ts'
-import { reevaluate } from '../../../src/control/agents/reevaluate.ts'
+import { reevaluate } from '../../../src/control/access/reevaluate.ts'
 import type { Figure } from '../figure.ts'
 import { measure } from '../measure.ts'
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
+import { partingOf } from '../../agent/stop-reason.ts'
 import { createLog } from '../../base/log.ts'
-import { partingOf } from '../../link/stop-reason.ts'
 import { partingText } from '../../policy/parting-text.ts'
 import { examples, globals, parsePort, parseSeconds } from '../globals.ts'
 import { untilStopped } from '../signals.ts'

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { StopReason } from '../../agent/stop-reason.ts'
 import { DescriptorWatch } from '../../base/descriptor-watch.ts'
 import { createLog } from '../../base/log.ts'
 import { actAs } from '../../base/own-hop.ts'
 import { EdgeDaemon } from '../../edge/edge-daemon.ts'
-import { StopReason } from '../../link/stop-reason.ts'
 import { edgeBeside } from './edge-beside.ts'
 import type { Order } from './messages.ts'
 import { underSupervisor } from './under-supervisor.ts'

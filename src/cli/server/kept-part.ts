@@ -3,7 +3,7 @@ import { backoffMs } from '../../base/backoff.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { Parting } from '../../base/parting.ts'
-import { faultFromMessage } from '../../link/fault-message.ts'
+import { faultFromMessage } from '../../link/control/fault-message.ts'
 import type { News, Order } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 

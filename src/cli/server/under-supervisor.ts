@@ -1,6 +1,6 @@
 import { asFault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
-import { faultToMessage } from '../../link/fault-message.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
 import { EXIT } from '../exit-codes.ts'
 import { guardLastWords } from '../last-words.ts'
 import type { News, Order } from './messages.ts'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
-import { TestTenant } from '../../link/tenant.fixture.ts'
+import { TestTenant } from '../../link/dial/tenant.fixture.ts'
 import { lookAtApp } from './app-look.ts'
 
 async function connected(t: TestContext, server: net.Server): Promise<net.Socket> {

@@ -1,8 +1,8 @@
 import { type Duplex, duplexPair } from 'node:stream'
 import { asFault, type Fault } from '../../base/faults.ts'
-import type { Destination } from '../destination.ts'
-import type { Opener } from '../open-session.ts'
-import type { Session } from '../session.ts'
+import type { Destination } from '../address/destination.ts'
+import type { Opener } from '../session/open-session.ts'
+import type { Session } from '../session/session.ts'
 
 export interface Canary {
   readonly session: Session

@@ -11,7 +11,7 @@ import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { shortageFault } from '../../base/shortage.ts'
-import { faultToMessage } from '../../link/fault-message.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
 import {
   type AgentMessage,
   type ControlMessage,
@@ -21,11 +21,11 @@ import {
   type TraceTold,
 } from '../../wire/control.ts'
 import { traceHopOf } from '../../wire/trace-hop.ts'
-import { type Destination, destination, showDestination } from '../destination.ts'
-import type { GrantCache } from '../grants.ts'
-import type { Opener } from '../open-session.ts'
-import type { Session } from '../session.ts'
-import type { Tunnel } from '../tunnel.ts'
+import { type Destination, destination, showDestination } from '../address/destination.ts'
+import type { GrantCache } from '../session/grants.ts'
+import type { Opener } from '../session/open-session.ts'
+import type { Session } from '../session/session.ts'
+import type { Tunnel } from '../session/tunnel.ts'
 import { lookAtApp } from './app-look.ts'
 import { openCanary } from './canary-session.ts'
 import { largeTransfer } from './transfer.ts'

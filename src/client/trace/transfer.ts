@@ -4,7 +4,7 @@ import { Fault } from '../../base/faults.ts'
 import type { StreamEnd } from '../../mux/options.ts'
 import { ECHO_BYTES, ECHO_HOST, ECHO_PORT } from '../../wire/control.ts'
 import { grantReference } from '../../wire/open.ts'
-import type { Tunnel } from '../tunnel.ts'
+import type { Tunnel } from '../session/tunnel.ts'
 
 /** Silence in the middle of a transfer for this long is a stall: no link is that slow and alive. */
 const STALL_MS = 4000

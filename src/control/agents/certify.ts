@@ -8,13 +8,12 @@ import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Authority } from '../../pki/authority.ts'
 import { csrPublicKeyHash } from '../../pki/csr.ts'
-import type { Identity, Role } from '../../pki/identity.ts'
 import type { Store } from '../../store/store.ts'
 import type { CertificateReply, ControlMessage } from '../../wire/control.ts'
-import { type Issued, issueFor } from '../issue.ts'
-import { admitted } from './admitted.ts'
+import { type Issued, issueFor } from '../base/issue.ts'
+import { admitted } from '../presence/admitted.ts'
+import type { Connected } from '../presence/presence.ts'
 import { requireNewest } from './adopt.ts'
-import type { Connected } from './presence.ts'
 
 export interface CertifyDeps {
   readonly store: Store

@@ -3,7 +3,7 @@ import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { sessionId } from '../../base/session-id.ts'
-import { faultToMessage } from '../../link/fault-message.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
 import { leftText } from '../../policy/parting-text.ts'
 import { lostText } from '../../policy/select.ts'
 import {
@@ -13,18 +13,18 @@ import {
   MAX_NOTES,
   type PipeTicket,
 } from '../../wire/control.ts'
-import type { ControlShares } from '../shares.ts'
+import type { Permitted } from '../access/authorize.ts'
+import { type Authorize, type GiveGrantDeps, giveGrant } from '../access/give-grant.ts'
+import { objection } from '../access/objection.ts'
+import { type PipeDeps, pipeBetween } from '../access/pipes.ts'
+import { Refused } from '../access/told.ts'
+import type { ControlShares } from '../base/shares.ts'
+import type { Connected } from '../presence/presence.ts'
+import type { Probing } from '../presence/probing.ts'
 import { keepDenial } from '../trace/keep-denial.ts'
 import type { Refusals } from '../trace/refusals.ts'
 import { withWhatWas } from '../trace/what-was.ts'
 import { withWhoServed } from '../trace/who-served.ts'
-import type { Permitted } from './authorize.ts'
-import { type Authorize, type GiveGrantDeps, giveGrant } from './give-grant.ts'
-import { objection } from './objection.ts'
-import { type PipeDeps, pipeBetween } from './pipes.ts'
-import type { Connected } from './presence.ts'
-import type { Probing } from './probing.ts'
-import { Refused } from './told.ts'
 
 type WantPipe = Extract<AgentMessage, { type: 'want-pipe' }>
 

@@ -1,12 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
-import { shutOut } from './admitted.ts'
-import type { LiveGrants } from './live-grants.ts'
-import { type PipeDeps, pipeBetween } from './pipes.ts'
-import type { Connected, Presence } from './presence.ts'
-import type { Probing } from './probing.ts'
-import type { VitalsOfConnectors } from './vitals.ts'
+import type { LiveGrants } from '../access/live-grants.ts'
+import { type PipeDeps, pipeBetween } from '../access/pipes.ts'
+import { shutOut } from '../presence/admitted.ts'
+import type { Connected, Presence } from '../presence/presence.ts'
+import type { Probing } from '../presence/probing.ts'
+import type { VitalsOfConnectors } from '../presence/vitals.ts'
 
 type Status = Extract<AgentMessage, { type: 'status' }>
 type Reach = Extract<AgentMessage, { type: 'reach' }>

@@ -9,7 +9,7 @@ import { type Log, silentLog } from '../../base/log.ts'
 import type { Store } from '../../store/store.ts'
 import type { ControlMessage } from '../../wire/control.ts'
 import { openParts, type Parts } from '../parts.ts'
-import type { Connected } from './presence.ts'
+import type { Connected } from '../presence/presence.ts'
 
 export interface OpenedControl extends AsyncDisposable {
   readonly parts: Parts

@@ -1,9 +1,9 @@
 import { inSlices, nextTurn, turnIsOver } from '../../base/slices.ts'
 import { allowedSegments } from '../../policy/allowed-segments.ts'
 import { batches } from '../../wire/control.ts'
-import { CLIENT_KIND } from './authorize.ts'
+import { CLIENT_KIND } from '../access/authorize.ts'
+import type { Connected } from '../presence/presence.ts'
 import type { ClientDeps } from './clients.ts'
-import type { Connected } from './presence.ts'
 
 /** What a client may reach is a hint: it must not make the welcome too long to be taken. */
 const COVERED_HOSTS = { maxItems: 2000, maxBytes: 48_000 }

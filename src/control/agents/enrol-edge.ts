@@ -3,9 +3,9 @@ import { Fault } from '../../base/faults.ts'
 import type { KeyUse } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
-import { issueFor } from '../issue.ts'
+import { issueFor } from '../base/issue.ts'
+import { namesOf } from '../presence/records.ts'
 import { type CertifyDeps, replyOf } from './certify.ts'
-import { namesOf } from './records.ts'
 
 /**
  * The certificate of an edge that was registered and comes with the key for it. Another public key than before takes

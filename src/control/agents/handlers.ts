@@ -9,24 +9,24 @@ import {
   MAX_MESSAGE_BYTES,
   MAX_REVOKED,
 } from '../../wire/control.ts'
-import type { KeySets } from '../key-sets.ts'
+import { revocation } from '../access/reevaluate.ts'
+import type { KeySets } from '../base/key-sets.ts'
+import type { Departures } from '../presence/departures.ts'
+import type { Diagnoses } from '../presence/diagnoses.ts'
+import type { EdgeNews } from '../presence/edge-news.ts'
+import { lossOf, lossText, lostBy } from '../presence/loss.ts'
+import type { Connected } from '../presence/presence.ts'
+import type { VitalsOfConnectors } from '../presence/vitals.ts'
 import { OwnLooks } from '../trace/own-look.ts'
 import type { Traces } from '../trace/traces.ts'
 import { type CertifyDeps, renew } from './certify.ts'
 import { type ClientDeps, Clients } from './clients.ts'
 import { Connectors } from './connectors.ts'
 import { coversOf } from './covers.ts'
-import type { Departures } from './departures.ts'
-import type { Diagnoses } from './diagnoses.ts'
-import type { EdgeNews } from './edge-news.ts'
 import type { AgentHandlers } from './hub.ts'
 import type { LaneNews } from './lanes.ts'
-import { lossOf, lossText, lostBy } from './loss.ts'
 import { keepOutages } from './outages.ts'
-import type { Connected } from './presence.ts'
-import { revocation } from './reevaluate.ts'
 import { takeReports } from './take-reports.ts'
-import type { VitalsOfConnectors } from './vitals.ts'
 
 export interface HandlerDeps extends ClientDeps, CertifyDeps {
   readonly unreached: CountedLines

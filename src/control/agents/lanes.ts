@@ -8,8 +8,8 @@ import { inSlices, nextTurn, type Steps, turnIsOver } from '../../base/slices.ts
 import { widerPatterns } from '../../policy/lanes.ts'
 import { encodedBytes } from '../../wire/control.ts'
 import { type Lanes, MAX_LANE_PATTERNS } from '../../wire/lanes.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
-import type { Presence } from './presence.ts'
+import type { PolicySnapshot } from '../base/snapshot.ts'
+import type { Presence } from '../presence/presence.ts'
 
 const NONE: Lanes = { bypass: [], claimed: [] }
 /** Of the welcome, in which much else has to fit. */

@@ -1,6 +1,6 @@
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
-import type { Connected } from './presence.ts'
+import type { Connected } from '../presence/presence.ts'
 
 type Outages = Extract<AgentMessage, { type: 'outages' }>
 

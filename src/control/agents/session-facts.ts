@@ -1,7 +1,7 @@
 import type { IssuedGrant } from '../../store/revocations.ts'
 import type { SessionFixed, SessionNames } from '../../store/session-record.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
-import type { Presence } from './presence.ts'
+import type { PolicySnapshot } from '../base/snapshot.ts'
+import type { Presence } from '../presence/presence.ts'
 
 /** What a grant fixes of its sessions, with the names of today: records are read long after objects are gone. */
 export interface GrantFacts {

@@ -2,8 +2,8 @@ import { Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import { csrPublicKeyHash } from '../../pki/csr.ts'
 import type { CertificateReply, LoginRequest } from '../../wire/control.ts'
-import type { Authenticator } from '../authenticator.ts'
-import { issueFor } from '../issue.ts'
+import type { Authenticator } from '../base/authenticator.ts'
+import { issueFor } from '../base/issue.ts'
 import { type CertifyDeps, replyOf } from './certify.ts'
 
 /** How long a sign-in lasts where the server is not told: whoever works every day signs in once a week. */

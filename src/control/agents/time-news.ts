@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
-import { ServerClock } from '../../link/server-clock.ts'
-import type { Presence } from './presence.ts'
+import { ServerClock } from '../../link/control/server-clock.ts'
+import type { Presence } from '../presence/presence.ts'
 
 /**
  * Agents judge grants and tickets by the time of their last welcome. A server that starts with a wrong clock, which

@@ -8,7 +8,7 @@ import type { Declared } from '../../api/documents.ts'
 import { HOME_EDGE, OBJECT_KIND_NAMES, type ObjectKind } from '../../api/kinds.ts'
 import { mapReferences } from '../../api/references.ts'
 import type { Steps } from '../../base/slices.ts'
-import { diff } from '../diff.ts'
+import { diff } from '../base/diff.ts'
 
 /** A stored object, as much of it as a plan needs. References in `spec` are ids. */
 export interface Present {

@@ -3,7 +3,7 @@ import type http from 'node:http'
 import net from 'node:net'
 import { listenUnix } from '../../base/listen-unix.ts'
 import type { Log } from '../../base/log.ts'
-import { ON_THIS_MACHINE } from '../origin.ts'
+import { ON_THIS_MACHINE } from '../base/origin.ts'
 import type { Desk } from './desk.ts'
 import { httpServer } from './http-server.ts'
 

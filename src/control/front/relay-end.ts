@@ -1,11 +1,11 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
 import { asFault, Fault } from '../../base/faults.ts'
-import { isClaimable, isLoopback } from '../../link/claimed-address.ts'
-import type { Credentials } from '../../link/credentials.ts'
-import { readExactly } from '../../link/read-exactly.ts'
-import { contextOf } from '../../link/tls-context.ts'
-import { acceptTls } from '../../link/tls-session.ts'
+import { isClaimable, isLoopback } from '../../link/accept/claimed-address.ts'
+import type { Credentials } from '../../link/dial/credentials.ts'
+import { readExactly } from '../../link/dial/read-exactly.ts'
+import { contextOf } from '../../link/dial/tls-context.ts'
+import { acceptTls } from '../../link/dial/tls-session.ts'
 import { type Peer, peerOf } from '../../pki/verify.ts'
 import {
   ALPN_RELAY,

@@ -11,8 +11,8 @@ import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { KeyRecord } from '../../store/keys.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
-import { type KeptKind, latestObjects, readObjects } from '../kept-objects.ts'
-import { type Unreadable, whyUnreadable } from '../policy-objects.ts'
+import { type KeptKind, latestObjects, readObjects } from '../base/kept-objects.ts'
+import { type Unreadable, whyUnreadable } from '../base/policy-objects.ts'
 
 export interface LintConnector {
   readonly record: ConnectorRecord

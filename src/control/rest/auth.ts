@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Repositories, Store } from '../../store/store.ts'
 import type { TokenRecord } from '../../store/tokens.ts'
-import { Failures } from '../failures.ts'
+import { Failures } from '../base/failures.ts'
 import type { Caller } from './deps.ts'
 import { hashToken, isTokenText, newTokenText } from './token-text.ts'
 

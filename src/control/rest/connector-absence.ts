@@ -5,8 +5,8 @@ import { asFault } from '../../base/faults.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { KeyRecord } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
-import { explainDisconnected, leftAtMs, type Peer } from '../disconnected.ts'
 import type { LivePresence } from './deps.ts'
+import { explainDisconnected, leftAtMs, type Peer } from './disconnected.ts'
 
 type Reader = Pick<Repositories, 'connectors' | 'keys' | 'objects'>
 

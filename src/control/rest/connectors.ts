@@ -3,7 +3,7 @@ import { connector, connectorPatch, connectorWritten } from '../../api/records.t
 import type { HeldCertificate } from '../../store/identity.ts'
 import type { Repositories } from '../../store/store.ts'
 import { requireAppGroup } from '../agents/enrol-group.ts'
-import { diff } from '../diff.ts'
+import { diff } from '../base/diff.ts'
 import { absenceOf } from './connector-absence.ts'
 import type { RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'

@@ -1,7 +1,7 @@
 import { clientDevice, clientDevicePatch, clientDeviceWritten } from '../../api/client-devices.ts'
 import { clientDeviceDeleted } from '../../api/sign-ins.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
-import { diff } from '../diff.ts'
+import { diff } from '../base/diff.ts'
 import { revoke } from './connectors.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'

@@ -1,6 +1,6 @@
 import type { DiagnoseLine } from '../../api/diagnosis.ts'
 import type { DiagnosisReport } from '../../wire/control.ts'
-import type { DiagnosisListener } from '../agents/diagnoses.ts'
+import type { DiagnosisListener } from '../presence/diagnoses.ts'
 import { jsonLines } from './json-lines.ts'
 
 type Ask = (o: DiagnosisListener & { readonly signal: AbortSignal }) => Promise<DiagnosisReport>

@@ -1,6 +1,6 @@
 import { asFault } from '../../base/faults.ts'
 import type { Pool } from '../../base/shares.ts'
-import { faultToMessage } from '../../link/fault-message.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 
 /**

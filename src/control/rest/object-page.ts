@@ -1,9 +1,9 @@
 import type { ObjectKind } from '../../api/kinds.ts'
 import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import { cursorAfter, type PageQuery } from '../../store/page.ts'
-import { SegmentStates } from '../segment-states.ts'
 import type { RestDeps } from './deps.ts'
 import { objectResources } from './present.ts'
+import { SegmentStates } from './segment-states.ts'
 
 /** A page ends here though its `limit` is not reached: a thousand rules of a thousand people are 70 MB. */
 const MAX_PAGE_BYTES = 1024 * 1024

@@ -5,14 +5,14 @@ import { OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind, type ObjectSpecs } fr
 import { mergePatch, schemaName, schemasOf, writable } from '../../api/resources.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
-import { type Declared, declare, retract } from '../declare.ts'
-import { hashPassword } from '../password.ts'
-import { SegmentStates } from '../segment-states.ts'
+import { type Declared, declare, retract } from '../base/declare.ts'
+import { hashPassword } from '../base/password.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
 import { objectPage } from './object-page.ts'
 import { objectResource } from './present.ts'
 import { byId, operation, pageOfTexts, pageQuery, pageSchema } from './route.ts'
+import { SegmentStates } from './segment-states.ts'
 import { type Done, etagOf, expectedVersion, type RestEnv, write } from './write.ts'
 
 /** A password of null, in a patch, takes it away. */

@@ -10,8 +10,8 @@ import type { EdgeCandidate } from '../../policy/edge-choice.ts'
 import type { AccessRequest, Conditions } from '../../policy/rule.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { KeyRecord } from '../../store/keys.ts'
-import type { Asked } from '../agents/authorize.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
+import type { Asked } from '../access/authorize.ts'
+import type { PolicySnapshot } from '../base/snapshot.ts'
 
 type Input =
   /** Written by operations that need `configure`, and by no others. */

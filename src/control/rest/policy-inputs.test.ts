@@ -7,12 +7,12 @@ import { test } from 'node:test'
 import { OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
 import { may, ROLES } from '../../api/roles.ts'
 import type { Repositories, Store } from '../../store/store.ts'
-import { choose, permit } from '../agents/authorize.ts'
-import { candidatesOf } from '../agents/candidates.ts'
+import { choose, permit } from '../access/authorize.ts'
+import { candidatesOf } from '../access/candidates.ts'
+import { objection } from '../access/objection.ts'
 import { connected, enrolConnector, enrolDevice, openControl, put } from '../agents/control.fixture.ts'
-import { Edges } from '../agents/edges.ts'
-import { objection } from '../agents/objection.ts'
-import { readPolicy } from '../read-policy.ts'
+import { readPolicy } from '../base/read-policy.ts'
+import { Edges } from '../presence/edges.ts'
 import {
   ASKED,
   CANDIDATE,

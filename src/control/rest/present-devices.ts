@@ -6,8 +6,8 @@ import { rfc3339 } from '../../base/clock.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import { SIGN_IN_ENDS, type SignInRecord } from '../../store/sign-ins.ts'
 import type { Store } from '../../store/store.ts'
-import { deviceAwayBriefly, explainDeviceAway } from '../device-away.ts'
 import type { LiveDevice } from './deps.ts'
+import { deviceAwayBriefly, explainDeviceAway } from './device-away.ts'
 import { identity, namesFor, type PresentNow, type Reader } from './present.ts'
 
 export async function deviceResource(

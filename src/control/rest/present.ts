@@ -11,7 +11,7 @@ import type { StoredObject } from '../../store/objects.ts'
 import type { SessionRecord } from '../../store/session-record.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { TokenRecord } from '../../store/tokens.ts'
-import { awayBriefly } from '../away.ts'
+import { awayBriefly } from './away.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
 
 export type Reader = Pick<Repositories, 'objects' | 'passwords'>

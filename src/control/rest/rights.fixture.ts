@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import { Clients } from '../agents/clients.ts'
 import { connected, enrolConnector, enrolDevice, openControl, put } from '../agents/control.fixture.ts'
-import type { Connected } from '../agents/presence.ts'
-import { hashPassword } from '../password.ts'
+import { hashPassword } from '../base/password.ts'
+import type { Connected } from '../presence/presence.ts'
 import { NOBODY, RestFixture } from './fixture.ts'
 
 const HOUR_MS = 3_600_000

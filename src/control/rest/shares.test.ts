@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { ControlShares } from '../shares.ts'
+import { ControlShares } from '../base/shares.ts'
 import { RestFixture } from './fixture.ts'
 
 /** Begins a request, and leaves the answer unread. */

@@ -1,7 +1,7 @@
 import { type Permission, ROLES } from '../../api/roles.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
-import { faultToMessage } from '../../link/fault-message.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
 import type { Repositories } from '../../store/store.ts'
 import { demand } from './auth.ts'
 import type { Caller, RestDeps } from './deps.ts'

@@ -3,16 +3,16 @@ import type { z } from 'zod'
 import { connectorHistory, type connectorVitals, segmentHealth as healthSchema } from '../../api/vitals.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
-import { faultToMessage } from '../../link/fault-message.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
 import { flappingText } from '../../policy/flapping.ts'
 import { loadOf } from '../../policy/overload.ts'
 import { selectConnector } from '../../policy/select.ts'
 import { type Spare, spareOf } from '../../policy/spare.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
-import { memberHealth, segmentHealth } from '../segment-health.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
 import { byId, operation } from './route.ts'
+import { memberHealth, segmentHealth } from './segment-health.ts'
 
 export function vitalsRoutes(app: RestApp, deps: RestDeps): void {
   const { store, presence } = deps

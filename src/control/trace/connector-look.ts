@@ -7,9 +7,9 @@
 import type { TraceInput } from '../../api/trace.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import type { DiagnosisFinding, DiagnosisReport, TraceHop, TraceStep } from '../../wire/control.ts'
-import type { Diagnoses } from '../agents/diagnoses.ts'
-import type { Presence } from '../agents/presence.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
+import type { PolicySnapshot } from '../base/snapshot.ts'
+import type { Diagnoses } from '../presence/diagnoses.ts'
+import type { Presence } from '../presence/presence.ts'
 import type { Trail } from './trail.ts'
 
 interface LookDeps {

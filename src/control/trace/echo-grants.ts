@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/ids.ts'
 import { signGrant } from '../../pki/grant.ts'
-import type { Permitted } from '../agents/authorize.ts'
-import type { Connected } from '../agents/presence.ts'
-import type { Keyring } from '../keyring.ts'
+import type { Permitted } from '../access/authorize.ts'
+import type { Keyring } from '../base/keyring.ts'
+import type { Connected } from '../presence/presence.ts'
 
 /** Long enough for a trace, and no longer. */
 const LIFE_MS = 60_000

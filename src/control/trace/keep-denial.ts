@@ -1,8 +1,8 @@
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, FaultMessage } from '../../wire/control.ts'
-import type { Connected } from '../agents/presence.ts'
-import type { PolicyNow } from '../snapshot.ts'
+import type { PolicyNow } from '../base/snapshot.ts'
+import type { Connected } from '../presence/presence.ts'
 import type { Refusal } from './refusals.ts'
 
 export interface KeepDeps {

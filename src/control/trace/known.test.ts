@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FaultCode } from '../../base/faults.ts'
 import type { TraceStep } from '../../wire/control.ts'
-import type { Told } from '../agents/applications.ts'
+import type { Told } from '../presence/applications.ts'
 import { knownOf, stepFrom } from './known.ts'
 
 const NOW = 100_000

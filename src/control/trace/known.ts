@@ -8,7 +8,7 @@ import type { TraceReport } from '../../api/trace.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import type { FaultCode } from '../../base/faults.ts'
 import type { FaultMessage, TraceHop, TraceStep } from '../../wire/control.ts'
-import type { Told } from '../agents/applications.ts'
+import type { Told } from '../presence/applications.ts'
 
 /** One connector behind the segment, with its last word on the application. */
 export interface MemberWord {

@@ -5,10 +5,10 @@
  * @module
  */
 import { asFault, Fault, type Hop } from '../../base/faults.ts'
-import { hostPort } from '../../link/egress.ts'
-import { faultToMessage } from '../../link/fault-message.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
+import { hostPort } from '../../link/dial/egress.ts'
 import type { AgentMessage, ControlMessage, TraceHop } from '../../wire/control.ts'
-import type { Connected } from '../agents/presence.ts'
+import type { Connected } from '../presence/presence.ts'
 import { type RunTraceDeps, runTrace } from './run-trace.ts'
 
 type Look = Extract<AgentMessage, { type: 'look' }>

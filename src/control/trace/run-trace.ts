@@ -10,17 +10,17 @@ import { rfc3339 } from '../../base/clock.ts'
 import { skewText } from '../../base/clock-skew.ts'
 import { asFault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
-import { hostPort } from '../../link/egress.ts'
+import { hostPort } from '../../link/dial/egress.ts'
 import {
   type DiagnosisFinding,
   MAX_TRACE_TEXT_CHARS,
   type TraceStep,
   type TraceWay,
 } from '../../wire/control.ts'
-import type { Permitted } from '../agents/authorize.ts'
-import type { Diagnoses } from '../agents/diagnoses.ts'
-import type { Edges } from '../agents/edges.ts'
-import type { GiveGrantDeps } from '../agents/give-grant.ts'
+import type { Permitted } from '../access/authorize.ts'
+import type { GiveGrantDeps } from '../access/give-grant.ts'
+import type { Diagnoses } from '../presence/diagnoses.ts'
+import type { Edges } from '../presence/edges.ts'
 import { lookFromConnector, refine } from './connector-look.ts'
 import { type Decided, decideHere } from './decide-here.ts'
 import { echoGrants } from './echo-grants.ts'

@@ -3,7 +3,7 @@ import { Fault } from '../../base/faults.ts'
 import { amongByIdOrName } from '../../store/by-id-or-name.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import type { Store } from '../../store/store.ts'
-import type { Connected, Presence } from '../agents/presence.ts'
+import type { Connected, Presence } from '../presence/presence.ts'
 
 /** Who a trace is about, and the control connection of the device where it has one. */
 export interface Subject {

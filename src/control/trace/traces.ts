@@ -8,7 +8,7 @@ import { idTimeMs, isId } from '../../base/ids.ts'
 import { canonicalHost } from '../../policy/destination.ts'
 import type { IssuedGrant } from '../../store/revocations.ts'
 import type { ControlMessage, TraceStep, TraceTold, TraceWay } from '../../wire/control.ts'
-import type { Connected } from '../agents/presence.ts'
+import type { Connected } from '../presence/presence.ts'
 
 /** Told as it goes. */
 export interface TraceListener {

@@ -8,8 +8,8 @@ import { rfc3339 } from '../../base/clock.ts'
 import { type Deletion, deletedText } from '../../store/deletions.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { FaultMessage } from '../../wire/control.ts'
-import type { Departures } from '../agents/departures.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
+import type { PolicySnapshot } from '../base/snapshot.ts'
+import type { Departures } from '../presence/departures.ts'
 
 /** The newest; whoever wants more reads the audit log. */
 const MAX_TOLD = 3

@@ -1,5 +1,5 @@
 /** TCP connects, and our handshake does not come to its end: what a second look says of who stops it. */
-import { alertFromPeer } from '../../link/tls-alert.ts'
+import { alertFromPeer } from '../../link/dial/tls-alert.ts'
 import type { PingFacts } from '../../probe/ping.ts'
 import type { Failure } from '../check.ts'
 import type { TlsFacts } from '../facts.ts'

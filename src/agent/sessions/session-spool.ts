@@ -1,0 +1,233 @@
+/**
+ * Session records that control does not have yet, in the order they were made: bounded in bytes, in memory and, where a
+ * file is given, on disk, so that neither a killed process nor a restart loses them.
+ *
+ * @module
+ */
+import { asFault, type Fault, type Hop } from '../../base/faults.ts'
+import type { Log } from '../../base/log.ts'
+import { type SessionReport, sessionReport } from '../../wire/control.ts'
+import { RecordFile } from './record-file.ts'
+
+/** Some 70 000 records: twenty seconds of the most that one agent can do. */
+export const MAX_SPOOL_BYTES = 33_554_432
+/** Over the limit room is made for this part of it at once: not for each record that comes. */
+const ROOM = 0.1
+/** The loss is said this often while it lasts. */
+const SAY_MS = 10_000
+
+interface Entry {
+  readonly text: string
+  readonly session: string
+  /** Whose session it was. */
+  readonly device: string
+  readonly isOpen: boolean
+  /** Control was told that it is open, or will be: without this record it stays open in the books. */
+  readonly told: boolean
+  state: 'waiting' | 'out' | 'done'
+}
+
+/** Records that go together. */
+export interface Batch {
+  readonly entries: readonly Entry[]
+  readonly reports: readonly SessionReport[]
+}
+
+export interface SpoolLimits {
+  readonly maxItems: number
+  readonly maxBytes: number
+}
+
+export class SessionSpool {
+  readonly #log: Log
+  readonly #maxBytes: number
+  #entries: Entry[] = []
+  /** Before this place none waits. */
+  #next = 0
+  #waiting = 0
+  #bytes = 0
+  #shed = 0
+  #said = 0
+  #saidMs = Number.NEGATIVE_INFINITY
+  #file: RecordFile | undefined
+  #fault: Fault | undefined
+
+  constructor(log: Log, maxBytes = MAX_SPOOL_BYTES) {
+    this.#log = log
+    this.#maxBytes = maxBytes
+  }
+
+  /** From here on in this file, too; with what a process before has left there. Never rejects: it serves without. */
+  async keepIn(path: string, hop: Hop): Promise<void> {
+    const onFault = (fault: Fault | undefined) => this.#wrote(fault)
+    const made = this.#entries
+    this.#entries = []
+    try {
+      for (const line of await RecordFile.read(path)) {
+        const report = readLine(line)
+        if (report !== undefined) this.#add(line, report, true)
+      }
+    } catch (error) {
+      this.#log.warn({ event: 'sessions.unread', file: path }, asFault(error).message)
+    }
+    this.#entries.push(...made)
+    const lines = () => this.#lines()
+    const isEmpty = () => this.#bytes === 0
+    this.#file = new RecordFile({ path, hop, maxBytes: this.#maxBytes, lines, isEmpty, onFault })
+    if (this.#waiting > 0) {
+      this.#log.info({ event: 'sessions.found', count: this.#waiting }, `${this.#waiting} records wait here`)
+    }
+    this.#bound()
+    this.#file.rewrite()
+  }
+
+  /** Records that control does not have. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Records that were given up since the start, for want of room or because control cannot take them. */
+  get shed(): number {
+    return this.#shed
+  }
+
+  /** Why records are in memory only. */
+  get unwritten(): Fault | undefined {
+    return this.#fault
+  }
+
+  /** @param told Of a record of the end: the session was told open before. */
+  push(report: SessionReport, told: boolean): void {
+    const text = JSON.stringify(report)
+    this.#add(text, report, told)
+    this.#file?.add(text)
+    if (this.#bytes > this.#maxBytes) this.#bound()
+  }
+
+  /** The oldest that wait, or nothing. They are out until they are `kept` or put `back`. */
+  take({ maxItems, maxBytes }: SpoolLimits): Batch | undefined {
+    const entries: Entry[] = []
+    let bytes = 0
+    for (; this.#next < this.#entries.length && entries.length < maxItems; this.#next++) {
+      const entry = this.#entries[this.#next]!
+      if (entry.state !== 'waiting') continue
+      bytes += Buffer.byteLength(entry.text) + 1
+      if (entries.length > 0 && bytes > maxBytes) break
+      entry.state = 'out'
+      entries.push(entry)
+    }
+    if (entries.length === 0) return undefined
+    return { entries, reports: entries.map(({ text }) => JSON.parse(text) as SessionReport) }
+  }
+
+  /** Control has them. */
+  kept({ entries }: Batch): void {
+    for (const entry of entries) {
+      entry.state = 'done'
+      this.#bytes -= entry.text.length
+    }
+    this.#waiting -= entries.length
+    let done = 0
+    while (this.#entries[done]?.state === 'done') done++
+    if (done === 0) return
+    this.#entries.splice(0, done)
+    this.#next -= done
+    this.#file?.done(done)
+  }
+
+  /** Control has not taken them. */
+  back({ entries }: Batch): void {
+    for (const entry of entries) entry.state = 'waiting'
+    this.#next = Math.min(this.#next, this.#entries.indexOf(entries[0]!))
+  }
+
+  /** Control cannot take them, now or ever. */
+  giveUp(batch: Batch): void {
+    this.#shed += batch.entries.length
+    this.kept(batch)
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close()
+  }
+
+  #add(text: string, { session, device = '', state }: SessionReport, told: boolean): void {
+    this.#entries.push({ text, session, device, told, isOpen: state === 'open', state: 'waiting' })
+    this.#waiting++
+    this.#bytes += text.length
+  }
+
+  /**
+   * What is missed least goes first: that a session began when its end is here, then sessions that came and went, then
+   * the oldest. A device that has more than an even share of the room loses its own before anybody else does.
+   */
+  #bound(): void {
+    if (this.#bytes <= this.#maxBytes) return
+    const target = this.#maxBytes * (1 - ROOM)
+    const ended = new Set(this.#entries.filter((entry) => !entry.isOpen).map((entry) => entry.session))
+    const before = this.#waiting
+    const bytesOf = new Map<string, number>()
+    for (const { device, text } of this.#entries) {
+      bytesOf.set(device, (bytesOf.get(device) ?? 0) + text.length)
+    }
+    const evenBytes = target / bytesOf.size
+    const isOver = ({ device }: Entry) => bytesOf.get(device)! > evenBytes
+    for (const spare of [
+      (entry: Entry) => entry.isOpen && ended.has(entry.session),
+      (entry: Entry) => isOver(entry) && !entry.isOpen && !entry.told,
+      isOver,
+      () => true,
+    ]) {
+      if (this.#bytes <= target) break
+      this.#entries = this.#entries.filter((entry) => {
+        if (this.#bytes <= target || entry.state !== 'waiting' || !spare(entry)) return true
+        this.#bytes -= entry.text.length
+        bytesOf.set(entry.device, bytesOf.get(entry.device)! - entry.text.length)
+        this.#waiting--
+        return false
+      })
+    }
+    this.#next = 0
+    this.#shed += before - this.#waiting
+    this.#file?.rewrite()
+    this.#say()
+  }
+
+  #say(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#saidMs < SAY_MS) return
+    this.#saidMs = nowMs
+    const count = this.#shed - this.#said
+    this.#said = this.#shed
+    const about = { event: 'sessions.shed', count, waiting: this.#waiting }
+    this.#log.warn(about, `${count} session records were given up: control does not take them fast enough`)
+  }
+
+  /** With those that are done with and stand behind one that is not: `done` counts them. */
+  #lines(): string[] {
+    return this.#entries.map(({ text }) => text)
+  }
+
+  #wrote(fault: Fault | undefined): void {
+    const before = this.#fault
+    this.#fault = fault
+    if (fault !== undefined && before?.code !== fault.code) {
+      const { code, hop, seen } = fault
+      this.#log.error(
+        { event: 'sessions.unwritten', code, hop, seen },
+        `Records are in memory only: ${fault.message}`,
+      )
+    } else if (fault === undefined && before !== undefined) {
+      this.#log.info({ event: 'sessions.written' }, 'Records that wait are on disk again')
+    }
+  }
+}
+
+/** What cannot be read is the half line of a process that was killed, or the record of another version. */
+function readLine(line: string): SessionReport | undefined {
+  try {
+    return sessionReport.safeParse(JSON.parse(line)).data
+  } catch {
+    return undefined
+  }
+}

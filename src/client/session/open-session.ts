@@ -1,0 +1,334 @@
+/**
+ * The one way to an application, whatever entry asks: canonical destination → grant → tunnel → OPEN → attach.
+ *
+ * With a live grant and a live tunnel all of it happens within `open`, synchronously, at the price of one frame.
+ * Else the control plane is asked, or a tunnel is waited for, and the same last steps follow. What can be tried
+ * again without the local program noticing is tried once more.
+ *
+ * @module
+ */
+
+import type { SessionReports } from '../../agent/sessions/session-reports.ts'
+import type { Clock } from '../../base/clock.ts'
+import { asFault, Fault } from '../../base/faults.ts'
+import type { Log } from '../../base/log.ts'
+import type { StreamEnd } from '../../mux/options.ts'
+import type { SessionReport } from '../../wire/control.ts'
+import type { Destination } from '../address/destination.ts'
+import { applicationNotes } from './application-notes.ts'
+import type { Bypass } from './bypass.ts'
+import type { Decisions, Entry } from './decisions.ts'
+import type { CachedGrant, GrantCache } from './grants.ts'
+import type { Permits } from './permits.ts'
+import { ANOTHER_WAY, ASK_ANEW, GRANT_IS_SPENT } from './retry-rules.ts'
+import { faultOf, Session, type SessionEvents, type SessionOwner } from './session.ts'
+import { SessionTotals } from './session-totals.ts'
+import type { SilentApps } from './silent-app.ts'
+import type { Tunnel } from './tunnel.ts'
+import type { Tunnels } from './tunnels.ts'
+
+export interface OpenerDeps {
+  readonly grants: GrantCache
+  readonly permits: Permits
+  readonly tunnels: Tunnels
+  readonly decisions: Decisions
+  readonly bypass: Bypass
+  readonly reports: SessionReports
+  readonly silence: Pick<SilentApps, 'opened' | 'ended' | 'soFar'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const MAX_ATTEMPTS = 2
+const UNANSWERED_US = 4_000_000
+
+export class Opener implements SessionOwner {
+  readonly live = new Set<Session>()
+  readonly totals = new SessionTotals()
+  /** The other way: destinations that need no tunnel. */
+  readonly bypass: Bypass
+  readonly #deps: OpenerDeps
+  #stopped = false
+
+  constructor(deps: OpenerDeps) {
+    this.#deps = deps
+    this.bypass = deps.bypass
+  }
+
+  /**
+   * Opens a session. Never throws for what happens on the way: `events.failed` is told.
+   *
+   * @param startedUs Monotonic time at which the local program asked, for what the user waited.
+   */
+  open(to: Destination, entry: Entry, events: SessionEvents, startedUs: number): Session {
+    const began = { startedMs: this.#deps.clock.nowMs(), openedUs: this.nowUs() }
+    const session = new Session(this, { to, entry, events, ...began, startedUs })
+    this.totals.total++
+    const grant = this.#grantFor(to)
+    const tunnel = grant && this.#deps.tunnels.pick(grant.granted.connector)
+    if (
+      grant === undefined ||
+      tunnel === undefined ||
+      this.#stopped ||
+      !this.#begin(session, grant, tunnel)
+    ) {
+      this.#ask(session)
+    }
+    return session
+  }
+
+  /** Monotonic now, for `startedUs`. */
+  nowUs(): number {
+    return this.#deps.clock.monotonicUs()
+  }
+
+  /** What is known of the application of this session, where a connection alone does not show it. */
+  notesOf({ grant, start }: Session): Fault[] {
+    const { silence, clock } = this.#deps
+    const told = applicationNotes({ grants: grant === undefined ? [] : [grant], clock })
+    return told.length > 0 ? told : [silence.soFar(start.to) ?? []].flat()
+  }
+
+  /** The next session asks the control plane, and hears what it knows now. */
+  askAnew(to: Destination): void {
+    const grant = this.#deps.grants.find(to.key)
+    if (grant !== undefined) this.#deps.grants.drop(grant)
+  }
+
+  /** The command by which an admin sees more of what was refused here. */
+  adminCommand(fault: Fault, to: Destination): string | undefined {
+    return this.#deps.decisions.adminCommand(fault, to)
+  }
+
+  /** Notes a request that never became a session. @param asked What came, as far as it could be read. */
+  refuse(entry: Entry, asked: string, fault: Fault): void {
+    this.#deps.decisions.refused(entry, asked.slice(0, 300), fault)
+  }
+
+  /** Notes a program of a user who may not go through here. One line for each user, whatever they ask for. */
+  refuseUser(entry: Entry, refusal: Fault): void {
+    this.#deps.decisions.refused(entry, String(refusal.seen.user), refusal)
+  }
+
+  /** Cuts every session that a grant of `ids` carries. */
+  cut(ids: ReadonlySet<string>, detail: string): void {
+    for (const session of this.live) {
+      if (ids.has(session.grant!.granted.grantId)) session.stream?.reset('GRANT_REVOKED', detail)
+    }
+  }
+
+  /** Cuts every session and begins no other. */
+  stop(): void {
+    this.#stopped = true
+    for (const session of this.live) session.stream?.reset('CLIENT_STOPPED', 'the client is stopping')
+  }
+
+  sessionOpened(session: Session): void {
+    const totalUs = Math.max(0, this.#deps.clock.monotonicUs() - session.start.startedUs)
+    session.times.totalUs = totalUs
+    this.totals.opened(totalUs)
+    this.#tellTries(session)
+    this.#deps.reports.opened(session)
+    const { to, entry } = session.start
+    if (to.protocol === 'tcp' && entry !== 'trace') this.#deps.silence.opened(to, session, session.stream!)
+    if (!session.over) session.start.events.opened?.(session)
+  }
+
+  sessionClosed(session: Session, end: StreamEnd): void {
+    session.tunnel!.leave(session)
+    this.live.delete(session)
+    this.#deps.silence.ended(session, end)
+    if (session.grant!.latest === session) session.grant!.latest = undefined
+    if (GRANT_IS_SPENT.has(end.reason)) this.#deps.grants.drop(session.grant!)
+    if (session.isOpen || end.reason === 'done') this.#ended(session, end)
+    else this.#refused(session, new Fault(end.reason, end.detail), end)
+  }
+
+  /** From here on it is a session of this grant. @param id That of the answer to it; else one more of the grant. */
+  #under(session: Session, grant: CachedGrant, id?: string): string {
+    if (session.grant === grant) return session.id!
+    session.grant = grant
+    session.id = id ?? this.#deps.grants.nextSession(grant)
+    return session.id
+  }
+
+  /** The last steps. @returns false if the tunnel takes no session after all. */
+  #begin(session: Session, grant: CachedGrant, tunnel: Tunnel): boolean {
+    const { to } = session.start
+    try {
+      const id = this.#under(session, grant)
+      tunnel.show(grant)
+      session.stream = tunnel.mux.open(
+        {
+          ...{ session: id, grant: grant.reference, protocol: to.protocol },
+          ...{ host: to.host, absolute: to.absolute, port: to.port },
+        },
+        session,
+      )
+    } catch (error) {
+      // A tunnel that is about to go, or is full: another one will do.
+      this.#deps.log.debug(
+        { event: 'session.moved', session: session.id, err: error },
+        'tunnel takes no session',
+      )
+      if (asFault(error).code === 'CONNECTOR_DRAINING') tunnel.retired = true
+      return false
+    }
+    session.attempts++
+    grant.used = true
+    grant.latest = session
+    session.tunnel = tunnel
+    tunnel.enter(session)
+    this.live.add(session)
+    session.stream.guard(() => session.start.events.ready?.(session))
+    return true
+  }
+
+  #ask(session: Session): void {
+    this.#way(session)
+      .then(
+        ({ grant, tunnel }) => {
+          if (session.over) this.#tellTries(session)
+          else if (!this.#begin(session, grant, tunnel))
+            this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
+        },
+        (error: unknown) => this.#refused(session, asFault(error)),
+      )
+      .catch((error: unknown) => {
+        this.#deps.log.error(
+          { event: 'session.defect', session: session.id, err: error },
+          'giving a session up',
+        )
+        session.over = true
+        session.stream?.reset('INTERNAL', asFault(error).detail)
+      })
+  }
+
+  /** Asks for the parts that are missing, and notes what each took. */
+  async #way(session: Session): Promise<{ grant: CachedGrant; tunnel: Tunnel }> {
+    if (this.#stopped) throw new Fault('CLIENT_STOPPED', 'the client is stopping')
+    const { grants, permits, tunnels } = this.#deps
+    const { to } = session.start
+    const held = grants.find(to.key)
+    const open = held && tunnels.pick(held.granted.connector)
+    if (held !== undefined && open !== undefined && session.attempts === 0)
+      return { grant: held, tunnel: open }
+    const { grant, fresh } = await permits.ask(to)
+    const { connector, pipe, policyUs, selectionUs } = grant.granted
+    const id = this.#under(session, grant, fresh ? grant.granted.session : undefined)
+    session.isOfFreshGrant = true
+    if (fresh) {
+      Object.assign(session.times, { policyUs, selectionUs })
+      const because = `segment ${grant.granted.segmentName} through ${grant.granted.connectorName ?? connector}: ${grant.granted.because}${this.#twoLanes(to)}`
+      this.#deps.decisions.sent(session.start.entry, to, because)
+    }
+    const brought = fresh && pipe !== undefined ? tunnels.take(connector, pipe) : undefined
+    const warm = tunnels.pick(connector)
+    if (warm !== undefined) {
+      brought?.catch(() => {}) // one more tunnel, or not: the pool has logged it
+      return { grant, tunnel: warm }
+    }
+    const tunnel = await (brought ?? tunnels.ready(connector, id))
+    const { ticketUs, handoverUs, innerTlsUs } = tunnel.facts
+    Object.assign(session.times, { ticketUs, handoverUs, innerTlsUs })
+    return { grant, tunnel }
+  }
+
+  /** Said where it matters: the destination is named by an internet rule, too, and was kept private. */
+  #twoLanes(to: Destination): string {
+    const lane = this.bypass.laneOf(to.host)
+    return lane.is === 'both' ? `; NAME_IN_TWO_LANES: internet rule ${lane.rule} names it, too` : ''
+  }
+
+  #refused(session: Session, fault: Fault, end?: StreamEnd): void {
+    if (session.over && end === undefined) {
+      this.#tellTries(session)
+      return
+    }
+    const mayHelp = ANOTHER_WAY.has(fault.code) || (ASK_ANEW.has(fault.code) && !session.isOfFreshGrant)
+    const again = mayHelp && !session.attached && session.attempts < MAX_ATTEMPTS
+    if (again && !session.over) {
+      session.attempts++
+      if (session.grant !== undefined) {
+        session.failedTries ??= []
+        session.failedTries.push(this.#failed(session, fault, end))
+      }
+      if (session.grant !== undefined) this.#deps.grants.drop(session.grant)
+      session.stream = undefined
+      // What comes of this try is another session: an id is of one stream.
+      session.grant = undefined
+      session.tunnel = undefined
+      session.id = undefined
+      this.#ask(session)
+      return
+    }
+    const abandoned = session.over
+    session.over = true
+    const { entry, to, events } = session.start
+    if (!abandoned) this.#deps.decisions.refused(entry, to, fault, session.id)
+    this.totals.fail(fault.code)
+    this.#tellTries(session)
+    // What was not granted is no session: control has kept that it was denied.
+    if (session.grant !== undefined) this.#deps.reports.closed(session, this.#failed(session, fault, end))
+    if (!abandoned) events.failed(fault, session)
+  }
+
+  #failed(session: Session, fault: Fault, end?: StreamEnd): SessionReport {
+    const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
+    return { ...session.report('closed', why, this.nowUs()), closeHop: fault.hop }
+  }
+
+  /** To its user it is one session: each try that failed names the one they have. */
+  #tellTries(session: Session): void {
+    const continuedAs = session.id
+    for (const report of session.failedTries?.splice(0) ?? [])
+      this.#deps.reports.closed(session, { ...report, continuedAs })
+  }
+
+  /** The one that is held, unless its latest session waits in vain: which connector is answered, control knows. */
+  #grantFor(to: Destination): CachedGrant | undefined {
+    const grant = this.#deps.grants.find(to.key)
+    if (grant?.latest === undefined || !this.#isUnanswered(grant.latest)) return grant
+    this.#deps.grants.drop(grant)
+    return undefined
+  }
+
+  /** It asked, and nothing has come for as long as people wait. */
+  #isUnanswered({ start, bytesIn, bytesOut }: Session): boolean {
+    const { to, startedUs } = start
+    if (to.protocol === 'udp' || bytesOut === 0 || bytesIn > 0) return false
+    return this.nowUs() - startedUs >= UNANSWERED_US
+  }
+
+  #ended(session: Session, end: StreamEnd): void {
+    if (this.#isUnanswered(session)) this.#deps.grants.drop(session.grant!)
+    this.totals.bytesUp += end.bytesOut
+    this.totals.bytesDown += end.bytesIn
+    this.#deps.reports.closed(session, session.report('closed', end, this.nowUs()))
+    const fault = faultOf(end)
+    const { entry, to } = session.start
+    // What the program itself did, it knows.
+    if (fault !== undefined && fault.hop !== 'client') {
+      // A flow of UDP is open before anybody has seen whether its datagrams are taken: this is the answer to the first.
+      if (to.protocol === 'udp' && fault.hop === 'application' && end.bytesIn === 0) {
+        this.#deps.decisions.refused(entry, to, fault, session.id)
+        this.totals.fail(fault.code)
+      } else this.#deps.decisions.broke(entry, to, fault, session.id)
+    }
+    if (this.#deps.log.isLevelEnabled('debug')) {
+      const { reason, bytesOut, bytesIn } = end
+      const fields = {
+        event: 'session.closed',
+        session: session.id,
+        to: session.start.to.key,
+        reason,
+        bytesOut,
+        bytesIn,
+      }
+      this.#deps.log.debug(fields, `session ended: ${reason}`)
+    }
+    if (session.over) return
+    session.over = true
+    session.start.events.closed?.(session, end)
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * What the person at this device is told of an application that takes their connections and answers none: the client
+ * sees its own sessions only, and that is enough to say that it is not the device, the way or the connector.
+ *
+ * @module
+ */
+
+import type { SilenceOf } from '../../agent/sessions/silence-told.ts'
+import { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
+import { type Clock, rfc3339 } from '../../base/clock.ts'
+import { Fault } from '../../base/faults.ts'
+import type { Log } from '../../base/log.ts'
+import { hostPort } from '../../link/dial/egress.ts'
+import { howWaited, type Silence } from '../../policy/silence.ts'
+import { askAbout } from '../address/ask-about.ts'
+import type { Destination } from '../address/destination.ts'
+import type { Looks } from './looks.ts'
+import type { Session } from './session.ts'
+
+export type SilentApps = SilenceWatch<Destination, Session>
+
+/** By the sessions of this device. */
+export function watchSilence({
+  looks,
+  ...o
+}: {
+  clock: Clock
+  log: Log
+  now?: () => number
+  looks?: Pick<Looks, 'waits'>
+}): SilentApps {
+  const stands = ({ tunnel }: Session) => tunnel!.mux.ping()
+  const onWaits = (to: Destination, session: Session, fault: Fault) => {
+    session.start.events.waits?.(fault, session)
+    void looks?.waits(to)
+  }
+  const keyOf = ({ key }: Destination) => key
+  return new SilenceWatch({ ...o, side: 'client', keyOf, faultOf, stands, onWaits })
+}
+
+function faultOf(silence: Silence, { application, address, wallMs }: SilenceOf<Destination>): Fault {
+  const { is, sessions, upBytes, waitedMs, answeredMs, sinceMs } = silence
+  const where = hostPort(application)
+  const since = rfc3339(wallMs(sinceMs))
+  const what =
+    is === 'silent'
+      ? `${sessions} ${sessions === 1 ? 'session' : 'sessions'} asked it and no byte came back`
+      : `in ${sessions} sessions what was sent was never acknowledged, says the connector`
+  const last =
+    answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(wallMs(answeredMs))}`
+  return new Fault('APP_SILENT', `${where}: silent since ${since}: ${what}`, {
+    seen: {
+      ...{ is, sessions, since },
+      saw: [
+        ...(is === 'silent'
+          ? [`the last sent ${upBytes} B and ${howWaited(silence)} ${Math.round(waitedMs / 1000)} s`]
+          : []),
+        last,
+        // Else these sessions would have ended as those of a lost tunnel, or never have been opened.
+        `the connector connected to ${address || where} each time, and the tunnel to it stands`,
+      ],
+      fix: [`tell whoever runs ${where} that it takes connections and does not answer`],
+      more: askAbout(application),
+      ...{ host: application.host, port: application.port },
+    },
+  })
+}

@@ -1,0 +1,17 @@
+import { type AgentMessage, batches, MAX_CARRIED, MAX_LIST_BYTES } from '../../wire/control.ts'
+import type { ActiveSessions } from '../sessions/active-sessions.ts'
+
+type Carries = Extract<AgentMessage, { type: 'carries' }>
+
+/**
+ * Control forgets a grant when it ends; of those that sessions rest on it is reminded, of all of them: what is not told it
+ * takes for over, and nothing would ever cut it.
+ */
+export function* tellEnded(
+  active: Pick<ActiveSessions, 'ended'>,
+  nowMs: number,
+): Generator<Carries, undefined> {
+  for (const ended of batches(active.ended(nowMs), { maxBytes: MAX_LIST_BYTES, maxItems: MAX_CARRIED })) {
+    yield { type: 'carries', ended }
+  }
+}

@@ -1,0 +1,69 @@
+import { faultToMessage } from '../../link/control/fault-message.ts'
+import {
+  type AgentMessage,
+  cutText,
+  type FaultMessage,
+  MAX_NOTE_CHARS,
+  MAX_OWN_NOTES,
+  MAX_SESSIONS_BY,
+  NOTE_CODES,
+  type Note,
+} from '../../wire/control.ts'
+import type { Vitals } from '../health/vitals.ts'
+import type { ActiveSessions } from '../sessions/active-sessions.ts'
+
+type Status = Extract<AgentMessage, { type: 'status' }>
+
+export interface StatusFacts extends Pick<Status, 'state' | 'tunnels'> {
+  readonly rttUs: number | undefined
+  readonly active: ActiveSessions
+  readonly vitals: Vitals
+  /** What it serves in spite of, as its own status has it. */
+  readonly notes: readonly FaultMessage[]
+  /** Control has the samples up to this mark of the vitals. */
+  readonly toldMark: number
+}
+
+/** How this connector is, for control; with the figures since it was last told. */
+export function statusMessage(facts: StatusFacts): Status {
+  const { state, tunnels, rttUs, active, vitals, toldMark } = facts
+  const notes = notesFor(facts.notes)
+  const { last } = vitals
+  const samples = vitals.since(toldMark)
+  const { overload, leak } = vitals
+  const figures = last === undefined ? undefined : withoutMoment(last)
+  return {
+    type: 'status',
+    state,
+    sessions: active.count,
+    tunnels,
+    cpuPercent: last?.cpuPercent ?? 0,
+    rssBytes: last?.rssBytes ?? process.memoryUsage.rss(),
+    ...(rttUs === undefined ? {} : { rttUs }),
+    ...(figures === undefined ? {} : { figures, samples }),
+    sessionsBy: active
+      .bySegment()
+      .slice(0, MAX_SESSIONS_BY)
+      .map(({ segment, sessions }) => ({ segment, sessions })),
+    ...(overload === undefined ? {} : { overload: faultToMessage(overload) }),
+    ...(leak === undefined ? {} : { leak: faultToMessage(leak) }),
+    ...(notes.length === 0 ? {} : { notes }),
+  }
+}
+
+/** Those that control takes, the first few, cut to what it takes. */
+export function notesFor(notes: readonly FaultMessage[]): Note[] {
+  return notes
+    .flatMap(({ code, hop, detail }): Note[] => {
+      const listed = NOTE_CODES.find((one) => one === code)
+      return listed === undefined
+        ? []
+        : [{ code: listed, hop, detail: cutText(detail, MAX_NOTE_CHARS, MAX_NOTE_CHARS) }]
+    })
+    .slice(0, MAX_OWN_NOTES)
+}
+
+function withoutMoment<Sample extends { atMs: number; sessions: number }>(sample: Sample) {
+  const { atMs: _at, sessions: _sessions, ...figures } = sample
+  return figures
+}

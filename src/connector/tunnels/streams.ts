@@ -1,0 +1,245 @@
+/**
+ * The path of every session through a connector: OPEN → grant → destination → addresses → dial → OPENED.
+ *
+ * What is known already (a verified grant, a resolved name, a checked address) costs no turn of the event loop,
+ * so that a new session is one system call and one frame.
+ *
+ * @module
+ */
+import { isIP } from 'node:net'
+import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { CountedLines } from '../../base/counted-lines.ts'
+import { asFault, type Fault } from '../../base/faults.ts'
+import type { Log } from '../../base/log.ts'
+import { isOverShare } from '../../base/shares.ts'
+import type { MuxStream } from '../../mux/stream.ts'
+import { ownAddresses } from '../../probe/own-addresses.ts'
+import type { Open } from '../../wire/open.ts'
+import type { Dialer } from '../dial/dialer.ts'
+import type { MovedNames } from '../dial/moved-names.ts'
+import type { Resolver } from '../dial/resolver.ts'
+import { attemptWithin } from '../health/attempt.ts'
+import type { Probes } from '../health/probes.ts'
+import type { Application, Reach } from '../health/reach.ts'
+import type { ActiveSessions } from '../sessions/active-sessions.ts'
+import type { GrantAuthority, HeldGrant } from '../sessions/grants.ts'
+import { TunnelGrants } from '../sessions/grants.ts'
+import { Session, type TunnelFacts } from '../sessions/session.ts'
+import type { UdpFlows } from '../sessions/udp.ts'
+import { openEcho } from './echo.ts'
+import type { ConnectorShares } from './shares.ts'
+
+/** What all tunnels of a connector share. */
+export interface StreamServices {
+  readonly clock: Clock
+  readonly log: Log
+  readonly authority: GrantAuthority
+  readonly resolver: Resolver
+  readonly dialer: Dialer
+  readonly moved: MovedNames
+  readonly udp: UdpFlows
+  readonly reach: Reach
+  readonly probes: Pick<Probes, 'used'>
+  readonly active: ActiveSessions
+  readonly silence: Pick<SilenceWatch<Application>, 'opened' | 'answered'>
+  readonly shares: ConnectorShares
+  /** Dials that failed, by application and fault. */
+  readonly unreached: CountedLines
+}
+
+/** Serves the streams of one tunnel. */
+export class TunnelStreams {
+  readonly #services: StreamServices
+  readonly #facts: TunnelFacts
+  readonly #grants: TunnelGrants
+
+  /** @param thumbprint Of the certificate that the client proved in this tunnel. */
+  constructor(services: StreamServices, facts: TunnelFacts, tenant: string, thumbprint: string) {
+    this.#services = services
+    this.#facts = facts
+    this.#grants = new TunnelGrants(services.authority, { tenant, connector: facts.connector, thumbprint })
+  }
+
+  readonly onGrant = (jws: string): void => {
+    this.#grants.receive(jws, this.#services.clock.nowMs())
+  }
+
+  readonly onOpen = (stream: MuxStream, open: Open): void => {
+    const session = new Session(stream, open, this.#facts, this.#services.clock)
+    this.#services.active.add(session)
+    try {
+      const held = this.#grants.find(open.grant)
+      if (held instanceof Promise) {
+        held.then(
+          (known) => this.#begin(session, known),
+          (error: unknown) => this.#refuse(session, asFault(error)),
+        )
+      } else this.#begin(session, held)
+    } catch (error) {
+      this.#refuse(session, asFault(error))
+    }
+  }
+
+  #begin(session: Session, held: HeldGrant): void {
+    if (session.over) return
+    const { open } = session
+    try {
+      if (held.grant.echo === true) {
+        this.#grants.checkNow(held, session.startedMs)
+        session.held = held
+        this.#services.active.granted(session)
+        session.hold(this.#services.shares.sessions)
+        openEcho(session)
+        return
+      }
+      held.scope.check(open)
+      session.id = held.numbers.idFor(open.session, session.startedMs)
+      // From here on it is a session of that grant, and on record whatever comes of it.
+      session.held = held
+      this.#services.active.granted(session)
+      this.#grants.checkNow(held, session.startedMs)
+      session.hold(this.#services.shares.sessions)
+      if (isIP(open.host) !== 0) {
+        session.dnsUs = 0
+        this.#dial(session, held, [open.host])
+        return
+      }
+      const askedUs = this.#services.clock.monotonicUs()
+      const name = open.absolute ? `${open.host}.` : open.host
+      const answer = this.#services.resolver.addresses(name, held.grant.user)
+      if (answer instanceof Promise) {
+        answer.then(
+          (addresses) => this.#resolved(session, held, addresses, askedUs),
+          (error: unknown) => session.stream.guard(() => this.#unreached(session, asFault(error))),
+        )
+      } else {
+        session.dnsUs = 0
+        this.#dial(session, held, answer)
+      }
+    } catch (error) {
+      this.#refuse(session, asFault(error))
+    }
+  }
+
+  #resolved(session: Session, held: HeldGrant, addresses: readonly string[], askedUs: number): void {
+    session.dnsUs = this.#services.clock.monotonicUs() - askedUs
+    try {
+      if (!session.over) this.#dial(session, held, addresses)
+    } catch (error) {
+      this.#refuse(session, asFault(error))
+    }
+  }
+
+  #dial(session: Session, held: HeldGrant, resolved: readonly string[]): void {
+    const { stream, open } = session
+    const { clock, dialer, udp, shares, moved } = this.#services
+    const addresses = this.#allowed(session, held, resolved)
+    if (addresses === undefined) return
+    const fromUs = clock.monotonicUs()
+    if (open.protocol === 'udp') {
+      session.hold(shares.udpPorts)
+      session.cancel = udp.open(
+        stream,
+        session.early,
+        { addresses, port: open.port },
+        {
+          ready: (address) => {
+            this.#accept(session, address, 0)
+            this.#services.silence.opened(applicationOf(held, open), session, stream)
+          },
+          failed: (fault) => this.#unreached(session, fault),
+          answered: () => {
+            this.#note(held, open, undefined)
+            this.#services.silence.answered(session)
+          },
+        },
+      )
+      return
+    }
+    session.hold(shares.dials)
+    session.cancel = dialer.dial(addresses, open.port, (fault, socket, address) => {
+      stream.guard(() => {
+        session.letGo(shares.dials)
+        session.cancel = undefined
+        if (fault !== undefined) {
+          moved.failed(open.host, addresses)
+          this.#unreached(session, fault)
+          return
+        }
+        moved.worked(open.host, address!)
+        this.#accept(session, address!, clock.monotonicUs() - fromUs)
+        session.nearPort = socket!.localPort
+        stream.attach(socket!)
+        this.#note(held, open, undefined)
+        this.#services.silence.opened(applicationOf(held, open), session, stream)
+      })
+    })
+  }
+
+  /** Where none is left, the name leads outside its segment: that is how things are with this application. */
+  #allowed(
+    session: Session,
+    { scope }: HeldGrant,
+    resolved: readonly string[],
+  ): readonly string[] | undefined {
+    try {
+      return scope.allowed(session.open.host, resolved, ownAddresses())
+    } catch (error) {
+      this.#unreached(session, asFault(error))
+      return undefined
+    }
+  }
+
+  #accept(session: Session, address: string, connectUs: number): void {
+    session.address = address
+    session.connectUs = connectUs
+    session.stream.accept({ dnsUs: session.dnsUs ?? 0, connectUs, address })
+  }
+
+  /** The application could not be reached: that is news for control, too. */
+  #unreached(session: Session, fault: Fault): void {
+    const { held, open } = session
+    if (held !== undefined) this.#note(held, open, fault)
+    this.#sayUnreached(session, fault)
+    this.#refuse(session, fault)
+  }
+
+  /** The record of each session is with control; on this machine one line for each application and minute has to do. */
+  #sayUnreached({ id, open, held }: Session, { code, hop, detail, seen }: Fault): void {
+    const { unreached, log } = this.#services
+    const where = `${open.host}:${open.port}`
+    unreached.note(`${where} ${code}`, (times) => {
+      const about = { event: 'session.unreached', code, hop, host: open.host, port: open.port, times, seen }
+      const many = times === 1 ? '' : ` ${times} times within a minute`
+      log.warn(
+        { ...about, session: id, user: held?.grant.user },
+        `${where} was not reached${many}: ${code}: ${detail}`,
+      )
+    })
+  }
+
+  #note(held: HeldGrant, open: Open, fault: Fault | undefined): void {
+    const application = applicationOf(held, open)
+    const { reach, probes } = this.#services
+    // Nothing tells whether a datagram of ours would be answered: only sessions can.
+    const attempt = open.protocol === 'udp' ? undefined : attemptWithin(held.scope, this.#services)
+    reach.note(application, attempt, fault)
+    if (fault === undefined) probes.used(application)
+  }
+
+  #refuse(session: Session, fault: Fault): void {
+    if (session.over) return
+    const fields = { event: 'session.refused', session: session.id, code: fault.code }
+    if (fault.code === 'INTERNAL') this.#services.log.error({ ...fields, err: fault }, fault.detail)
+    else if (isOverShare(fault)) {
+      const about = { ...fields, event: 'share.full', device: this.#facts.device, seen: fault.seen }
+      this.#services.log.warn(about, fault.message)
+    } else this.#services.log.debug({ ...fields, seen: fault.seen }, fault.detail)
+    session.stream.reset(fault.code, fault.detail)
+  }
+}
+
+function applicationOf({ grant }: HeldGrant, { host, port, protocol }: Open): Application {
+  return { segment: grant.segment, host, port, ...(protocol === 'udp' ? { protocol } : {}) }
+}

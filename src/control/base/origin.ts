@@ -1,0 +1,33 @@
+/**
+ * Where somebody came from, as one text for logs, records and counters: `ADDRESS`, or `ADDRESS via EDGE` where the address
+ * is the word of a remote edge. What an edge says of an address is so never taken for somebody who came directly, or by
+ * another edge.
+ *
+ * @module
+ */
+import { addressKey } from '../../link/accept/admission.ts'
+
+const VIA = ' via '
+/** Of whoever came by the admin socket: no address of the network. */
+export const ON_THIS_MACHINE = 'this machine'
+
+/** @param via The remote edge that says so. */
+export function originText(address: string, via?: string): string {
+  return via === undefined ? address : `${address}${VIA}${via}`
+}
+
+export interface Place {
+  /** An IPv4 address, or the /64 that one IPv6 customer holds, of one edge. */
+  readonly place: string
+  /** Of IPv6 the /48, which one customer can have as well. */
+  readonly network: string
+  readonly via?: string
+}
+
+/** What counts as one place. */
+export function placeOf(origin: string): Place {
+  const [address = '', via] = origin.split(VIA)
+  const key = addressKey(address)
+  const wide = key.replace(/:[0-9a-f]+::\/64$/, '::/48')
+  return { place: originText(key, via), network: originText(wide, via), via }
+}
