@@ -18,11 +18,11 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'cli/demo/until.ts Error': 'as bring-up.ts',
   'client/entry/http-answers.ts RangeError': 'caught in the same class: the answer is unclear',
   'client/entry/http-body.ts RangeError':
-    'caught by whoever reads: of a request it is Unreadable, of an answer unclear',
-  'client/entry/http-connection.ts Unreadable':
+    'caught by whoever reads: of a request it is UnreadableRequest, of an answer unclear',
+  'client/entry/http-connection.ts UnreadableRequest':
     'told to the program as LOCAL_REQUEST_REFUSED, in the same file',
   'client/entry/http-head-text.ts RangeError': 'as http-body.ts',
-  'client/entry/http-head.ts Unreadable':
+  'client/entry/http-head.ts UnreadableRequest':
     'told to the program as LOCAL_REQUEST_REFUSED by http-connection.ts',
   'connector/enrol/locker.ts Error': 'caught two lines on and told as INVALID',
   'control/apply/execute.ts DryRun': 'rolls back a dry run; caught where it is begun',

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { systemClock } from '../src/base/clock.ts'
 import { withoutPaint } from '../src/base/paint.ts'
-import { HEADS, type Row, rowOf } from '../src/cli/columns.ts'
+import { HEADS, type ResourceRow, rowOf } from '../src/cli/columns.ts'
 import { deviceText } from '../src/cli/describe-device.ts'
 import { askApi } from './ask-api.ts'
 import { openClientSite, until } from './client-site.ts'
@@ -13,7 +13,8 @@ import { PROGRAM } from './installation.ts'
 
 const FIVE_MINUTES_MS = 300_000
 
-const becauseOf = (row: Row) => rowOf('client-device', row)[HEADS['client-device'].indexOf('BECAUSE')]!
+const becauseOf = (row: ResourceRow) =>
+  rowOf('client-device', row)[HEADS['client-device'].indexOf('BECAUSE')]!
 
 test('a device that was killed: how it went, who else is there, what is not known, and what to run on it', async (t) => {
   // The control plane is ahead, so the clock of the device is behind.
@@ -29,7 +30,7 @@ test('a device that was killed: how it went, who else is there, what is not know
   )
   t.after(() => child.kill('SIGKILL'))
   await until(() => [...site.control.presence.allClients()].length === 1)
-  const [here] = (await askApi<Row>(site, '/client-devices')).items
+  const [here] = (await askApi<ResourceRow>(site, '/client-devices')).items
   assert.equal(here.state, 'connected')
   assert.ok(Math.abs(here.clockSkewMs + FIVE_MINUTES_MS) < 10_000, String(here.clockSkewMs))
   assert.match(becauseOf(here), /^CLOCK_SKEW: \d{3} s slow/)
@@ -39,9 +40,9 @@ test('a device that was killed: how it went, who else is there, what is not know
   await ended
   await until(() => [...site.control.presence.allClients()].length === 0)
   await all.connector('beside')
-  const [gone] = (await askApi<Row>(site, '/client-devices')).items
+  const [gone] = (await askApi<ResourceRow>(site, '/client-devices')).items
   assert.match(becauseOf(gone), /^closed without a goodbye 2/)
-  const device = await askApi<Row>(site, `/client-devices/${gone.id}`)
+  const device = await askApi<ResourceRow>(site, `/client-devices/${gone.id}`)
   assert.equal(device.disconnected.left, 'closed')
   const shown = withoutPaint(deviceText({ ...device, outages: [] }))
   assert.match(
@@ -54,10 +55,10 @@ test('a device that was killed: how it went, who else is there, what is not know
   // It is back, and tells what that was: from then on it is known, should it happen again.
   const again = await all.client()
   await until(async () => (await site.control.store.outages.of(gone.id)).length === 1)
-  assert.equal((await askApi<Row>(site, `/client-devices/${gone.id}`)).disconnected, undefined)
+  assert.equal((await askApi<ResourceRow>(site, `/client-devices/${gone.id}`)).disconnected, undefined)
   await again.stop()
   await until(() => [...site.control.presence.allClients()].length === 0)
-  const stopped = await askApi<Row>(site, `/client-devices/${gone.id}`)
+  const stopped = await askApi<ResourceRow>(site, `/client-devices/${gone.id}`)
   assert.equal(stopped.disconnected.left, 'orderly')
   assert.match(stopped.disconnected.seen.join('\n'), /away before: 2\S+ for .*DAEMON_DOWN/)
 })

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { systemClock } from '../src/base/clock.ts'
 import { Fault } from '../src/base/faults.ts'
-import { Scope } from '../src/connector/dial/scope.ts'
+import { GrantScope } from '../src/connector/dial/scope.ts'
 import { CLIENT_KIND, permit } from '../src/control/access/authorize.ts'
 import { makeGrant } from '../src/control/access/grants.ts'
 import { objection } from '../src/control/access/objection.ts'
@@ -177,7 +177,7 @@ async function everyGrant(policy: PolicySnapshot, w: World): Promise<{ grant: Gr
   return [...made.values()]
 }
 
-function lets(scope: Scope, host: string, port: number, protocol: 'tcp' | 'udp'): boolean {
+function lets(scope: GrantScope, host: string, port: number, protocol: 'tcp' | 'udp'): boolean {
   try {
     scope.check({ session: '', grant: '', host: canonicalHost(host), port, protocol })
     return true
@@ -194,7 +194,7 @@ test('some grant of a user lets a destination through exactly if policy says yes
   await fc.assert(
     fc.asyncProperty(fc.record({ segments, rules }), async (declared) => {
       const policy = await w.declare(declared)
-      const scopes = (await everyGrant(policy, w)).map(({ grant }) => new Scope(grant))
+      const scopes = (await everyGrant(policy, w)).map(({ grant }) => new GrantScope(grant))
       for (const host of HOSTS) {
         for (const protocol of PROTOCOLS) {
           for (const port of PORTS) {

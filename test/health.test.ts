@@ -10,7 +10,7 @@ import tls from 'node:tls'
 import type { SegmentSpec } from '../src/api/specs.ts'
 import { Fault } from '../src/base/faults.ts'
 import { readStatus } from '../src/base/status-socket.ts'
-import { HEADS, type Row, rowOf } from '../src/cli/columns.ts'
+import { HEADS, type ResourceRow, rowOf } from '../src/cli/columns.ts'
 import { parseForward } from '../src/client/address/forward-spec.ts'
 import type { ConnectorStatus } from '../src/connector/status.ts'
 import { candidatesOf } from '../src/control/access/candidates.ts'
@@ -157,7 +157,7 @@ test('health: continuous is known without a session, onAccess is unknown until s
     const { state, because } = await health(name)
     assert.deepEqual(said, { state, because }, name)
   }
-  const one = await askApi<Row>(site, '/segments/watched')
+  const one = await askApi<ResourceRow>(site, '/segments/watched')
   assert.equal(rowOf('segment', one)[HEADS.segment.indexOf('HEALTH')], 'unhealthy')
 
   await once(app.listen(port, '127.0.0.1'), 'listening')

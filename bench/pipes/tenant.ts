@@ -7,7 +7,7 @@
 import type { Credentials } from '../../src/link/dial/credentials.ts'
 import { Authority, createAuthority } from '../../src/pki/authority.ts'
 import { createKeyAndCsr } from '../../src/pki/csr.ts'
-import type { Identity, Role } from '../../src/pki/identity.ts'
+import type { Identity, IdentityRole } from '../../src/pki/identity.ts'
 import { exportSigningKey, newSigningKey } from '../../src/pki/signing-keys.ts'
 
 export interface Tenant {
@@ -25,7 +25,7 @@ const LIFE_MS = 86_400_000
 export async function makeTenant(port: number): Promise<Tenant> {
   const nowMs = Date.now()
   const authority = await Authority.load(TENANT, await createAuthority(TENANT, nowMs))
-  const credentials = async (role: Role): Promise<Credentials> => {
+  const credentials = async (role: IdentityRole): Promise<Credentials> => {
     const identity: Identity = { tenant: TENANT, role, id: `${role}-1` }
     const { keyPem, csrPem } = await createKeyAndCsr(identity.id)
     const issued = await authority.issue({ csrPem, identity, lifeMs: LIFE_MS, nowMs, names: ['127.0.0.1'] })

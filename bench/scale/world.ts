@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path'
 import { silentLog } from '../../src/base/log.ts'
 import { connected, type FakeAgent } from '../../src/control/agents/control.fixture.ts'
-import { openParts, type Parts } from '../../src/control/parts.ts'
+import { type ControlParts, openParts } from '../../src/control/parts.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Shape } from './figure.ts'
 import { type Made, makeUsual } from './usual-world.ts'
@@ -16,7 +16,7 @@ import { makeWorst } from './worst-world.ts'
 
 export interface World extends AsyncDisposable {
   readonly size: number
-  readonly parts: Parts
+  readonly parts: ControlParts
   readonly store: Store
   readonly stateDir: string
   readonly made: Made

@@ -9,7 +9,7 @@ import type { Source } from '../link/control/bulk-lane.ts'
 import type { AgentChannel, ChannelOptions } from '../link/control/control-channel.ts'
 import { dialControl, type Hello, type Welcome } from '../link/control/control-dial.ts'
 import { ownDoing } from '../link/control/own-doing.ts'
-import type { RequestOptions } from '../link/control/pending-requests.ts'
+import type { PendingRequestOptions } from '../link/control/pending-requests.ts'
 import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
 import type { DialStep } from '../link/dial/dial.ts'
 import { type Egress, hostPort } from '../link/dial/egress.ts'
@@ -115,7 +115,7 @@ export class ControlLink {
   async request(
     message: AgentMessage & { id: string },
     timeoutMs: number,
-    o?: RequestOptions,
+    o?: PendingRequestOptions,
   ): Promise<ControlMessage> {
     const state = this.#state
     if (state.is === 'up') return state.channel.request(message, timeoutMs, o)

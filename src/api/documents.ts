@@ -28,7 +28,7 @@ import { checkShape } from './shape.ts'
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 /** One declared object, checked against the schema of its kind; references are still names. */
-export interface Declared {
+export interface DeclaredDocument {
   readonly kind: ObjectKind
   readonly name: string
   readonly spec: Record<string, unknown>
@@ -134,9 +134,9 @@ function offsetOf(documents: readonly Document.Parsed[], pointer: string): numbe
  *
  * @throws {InvalidFault} with every place that is wrong; pointers start with the number of the document.
  */
-export function* checkDocuments(documents: readonly Record<string, unknown>[]): Steps<Declared[]> {
+export function* checkDocuments(documents: readonly Record<string, unknown>[]): Steps<DeclaredDocument[]> {
   const errors: InvalidAt[] = []
-  const declared: Declared[] = []
+  const declared: DeclaredDocument[] = []
   const seen = new Set<string>()
   for (const [index, document] of documents.entries()) {
     yield

@@ -1,6 +1,6 @@
 /** What a token may do. */
 export const ROLES = ['owner', 'admin', 'operator', 'auditor', 'read-only'] as const
-export type Role = (typeof ROLES)[number]
+export type TokenRole = (typeof ROLES)[number]
 
 /** What an operation needs. */
 export type Permission =
@@ -15,7 +15,7 @@ export type Permission =
   /** Make and revoke tokens. */
   | 'own'
 
-const ALLOWED: Readonly<Record<Role, readonly Permission[]>> = {
+const ALLOWED: Readonly<Record<TokenRole, readonly Permission[]>> = {
   owner: ['read', 'audit', 'operate', 'configure', 'own'],
   admin: ['read', 'audit', 'operate', 'configure'],
   operator: ['read', 'operate'],
@@ -23,11 +23,11 @@ const ALLOWED: Readonly<Record<Role, readonly Permission[]>> = {
   'read-only': ['read'],
 }
 
-export function may(role: Role, permission: Permission): boolean {
+export function may(role: TokenRole, permission: Permission): boolean {
   return ALLOWED[role].includes(permission)
 }
 
 /** Roles that may, least first: for the answer to somebody who may not. */
-export function rolesWith(permission: Permission): Role[] {
+export function rolesWith(permission: Permission): TokenRole[] {
   return ROLES.filter((role) => may(role, permission)).reverse()
 }

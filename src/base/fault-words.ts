@@ -24,12 +24,12 @@ export const PLACEHOLDERS = [
   'INTERFACE',
 ] as const
 export type Placeholder = (typeof PLACEHOLDERS)[number]
-export type Known = { readonly [name in Placeholder]?: string | number | undefined }
+export type PlaceholderValues = { readonly [name in Placeholder]?: string | number | undefined }
 
 const OPEN = new RegExp(`(?<![\\w-])(?:(?:APP|EDGE):PORT|${PLACEHOLDERS.join('|')})(?![\\w-])`, 'g')
 
 /** Values come from names that people chose: whatever a shell would take apart is quoted. */
-export function fillIn(text: string, known: Known): string {
+export function fillIn(text: string, known: PlaceholderValues): string {
   return text.replaceAll(OPEN, (open) => {
     const [first, second] = open.split(':') as [Placeholder, Placeholder?]
     const value = known[first]
@@ -57,21 +57,21 @@ export interface Words {
 }
 
 /** What the table says of a fault, with what its evidence names, and what whoever prints it knows besides. */
-export function wordsOf(fault: Pick<Fault, 'code' | 'seen'>, known: Known = {}): Words {
+export function wordsOf(fault: Pick<Fault, 'code' | 'seen'>, known: PlaceholderValues = {}): Words {
   const { title, cause, fix, verify } = { ...FAULTS[fault.code], ...caseOf(fault) }
   const all = { ...edgeTried(fault), ...namedIn(fault.seen), ...defined(known) }
   return { title, cause: fillIn(cause, all), fix: fillIn(fix, all), verify: fillIn(verify, all) }
 }
 
 /** Of an edge that was dialled the first attempt: `10.0.0.5:443 ECONNREFUSED`. */
-function edgeTried({ code, seen: { attempts } }: Pick<Fault, 'code' | 'seen'>): Known {
+function edgeTried({ code, seen: { attempts } }: Pick<Fault, 'code' | 'seen'>): PlaceholderValues {
   if (!code.startsWith('EGRESS_') || !Array.isArray(attempts)) return {}
   const [, host, port] = /^\[?([^\]\s]+?)\]?:(\d+) /.exec(String(attempts[0])) ?? []
   return defined({ EDGE: host, PORT: port })
 }
 
 /** `destination` is `HOST PROTOCOL PORT`. */
-function namedIn(seen: Fault['seen']): Known {
+function namedIn(seen: Fault['seen']): PlaceholderValues {
   const text = (name: string) => (typeof seen[name] === 'string' ? (seen[name] as string) : undefined)
   const [, host, port] = /^(\S+) (?:tcp|udp) (\d+)$/.exec(text('destination') ?? '') ?? []
   return defined({
@@ -81,6 +81,6 @@ function namedIn(seen: Fault['seen']): Known {
   })
 }
 
-function defined(known: Known): Known {
+function defined(known: PlaceholderValues): PlaceholderValues {
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined && value !== ''))
 }

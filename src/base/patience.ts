@@ -25,7 +25,7 @@ export const PATIENCE_MS = {
 } as const
 /** What ends well and takes longer is worth a word. */
 export const SLOW_MS = 2000
-export type Step = keyof typeof PATIENCE_MS
+export type WaitStep = keyof typeof PATIENCE_MS
 
 /** With another edge to go to, one that is silent is not waited for longer than this. */
 export const ELSEWHERE_MS = 3000

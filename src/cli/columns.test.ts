@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withoutPaint } from '../base/paint.ts'
-import { HEADS, type Row, rowOf } from './columns.ts'
+import { HEADS, type ResourceRow, rowOf } from './columns.ts'
 import { connectorText } from './describe-connector.ts'
 import { deviceText } from './describe-device.ts'
 
-const because = (row: Row) => rowOf('connector', row)[HEADS.connector.indexOf('BECAUSE')]
+const because = (row: ResourceRow) => rowOf('connector', row)[HEADS.connector.indexOf('BECAUSE')]
 const NO_EDGES = { edges: [] }
 
 test('a list of connectors says why one is away, and how far a clock is off', () => {

@@ -6,34 +6,35 @@ import { inLine, stateText } from './terminal.ts'
 
 /** A resource as the API gives it; what a column does not find is shown as `-`. */
 // biome-ignore lint/suspicious/noExplicitAny: rows of fifteen kinds, read by name and shown as text
-export type Row = Record<string, any>
+export type ResourceRow = Record<string, any>
 
-type Column = readonly [head: string, cell: (row: Row) => unknown]
+type Column = readonly [head: string, cell: (row: ResourceRow) => unknown]
 
 const name: Column = ['NAME', (row) => row.name]
 const enabled: Column = ['ENABLED', (row) => (row.enabled === false ? 'no' : 'yes')]
 const description: Column = ['DESCRIPTION', (row) => row.description]
 const state: Column = ['STATE', (row) => stateText(row.state)]
 const list = (values: unknown) => (Array.isArray(values) && values.length > 0 ? values.join(',') : undefined)
-const named = (row: Row, id: string | undefined) => (id === undefined ? undefined : (row.names?.[id] ?? id))
-const namedList = (row: Row, ids: string[] | undefined) => list(ids?.map((id) => named(row, id)))
+const named = (row: ResourceRow, id: string | undefined) =>
+  id === undefined ? undefined : (row.names?.[id] ?? id)
+const namedList = (row: ResourceRow, ids: string[] | undefined) => list(ids?.map((id) => named(row, id)))
 
 /** Why a connector or device is not simply well: that it is away, its clock, applications, and what it says of itself. */
-function whyNot({ away, clockSkewMs: offMs, live = {} }: Row): string[] {
+function whyNot({ away, clockSkewMs: offMs, live = {} }: ResourceRow): string[] {
   const { overload, leak, notes = [], failing = [], clockSkewMs = offMs } = live
   const own = [overload, leak, ...notes].filter((one) => one !== undefined)
   const skew = clockSkewMs === undefined ? undefined : skewText(-clockSkewMs)
   return [
     ...(away === undefined ? [] : [away.code === undefined ? away.because : `${away.code}: ${away.because}`]),
     ...(skew === undefined ? [] : [`CLOCK_SKEW: ${skew}`]),
-    ...failing.map((one: Row) => `${one.host}:${one.port} ${one.code}`),
+    ...failing.map((one: ResourceRow) => `${one.host}:${one.port} ${one.code}`),
     ...new Set(own.map(({ code }) => code)),
   ]
 }
 
 /** `FD_EXHAUSTED: 960 are taken: …` */
-function noteText({ notes = [] }: Row): string {
-  return notes.map(({ code, detail }: Row) => `${code}: ${detail}`).join('; ')
+function noteText({ notes = [] }: ResourceRow): string {
+  return notes.map(({ code, detail }: ResourceRow) => `${code}: ${detail}`).join('; ')
 }
 
 const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
@@ -146,7 +147,7 @@ export const HEADS = Object.fromEntries(
   Object.entries(COLUMNS).map(([kind, columns]) => [kind, columns.map(([head]) => head)]),
 ) as Record<Kind, string[]>
 
-export function rowOf(kind: Kind, row: Row): string[] {
+export function rowOf(kind: Kind, row: ResourceRow): string[] {
   return COLUMNS[kind].map(([, cell]) => {
     const value = cell(row)
     return value === undefined || value === null || value === '' ? '-' : cut(inLine(String(value)))

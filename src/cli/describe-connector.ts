@@ -1,6 +1,6 @@
 import type { OutageResource } from '../api/diagnosis.ts'
 import { skewText } from '../base/clock-skew.ts'
-import type { Row } from './columns.ts'
+import type { ResourceRow } from './columns.ts'
 import { resourceText } from './describe.ts'
 import { vitalsText } from './describe-health.ts'
 import type { Rest } from './rest.ts'
@@ -10,16 +10,16 @@ const OUTAGES_SHOWN = 5
 const FIELD_CHARS = 8
 
 /** An agent, and the times when it was away. @param path Of the agent, in the API. */
-export async function withOutages(rest: Rest, path: string): Promise<Row> {
+export async function withOutages(rest: Rest, path: string): Promise<ResourceRow> {
   const [agent, { items }] = await Promise.all([
-    rest.get<Row>(path),
+    rest.get<ResourceRow>(path),
     rest.get<{ items: OutageResource[] }>(`${path}/outages`),
   ])
   return { ...agent, outages: items }
 }
 
 /** A connector with what explains its absence first, and when it was away before last. */
-export function connectorText(connector: Row): string {
+export function connectorText(connector: ResourceRow): string {
   const { disconnected, away: _, outages: items, vitals, ...fields } = connector
   return [
     ...(disconnected === undefined ? [] : [...absenceLines(disconnected), '']),
@@ -31,12 +31,12 @@ export function connectorText(connector: Row): string {
 }
 
 /** An edge with what it serves in spite of first. */
-export function edgeText({ notes, ...edge }: Row): string {
+export function edgeText({ notes, ...edge }: ResourceRow): string {
   return [...concernLines({ notes }), awayText(edge)].join('\n')
 }
 
 /** Anything with the times when it was away, if it ever was. */
-export function awayText({ outages: items = [], ...fields }: Row): string {
+export function awayText({ outages: items = [], ...fields }: ResourceRow): string {
   return [resourceText(fields), ...outageLines(items)].join('\n')
 }
 
@@ -45,7 +45,7 @@ function outageLines(items: readonly OutageResource[]): string[] {
 }
 
 /** What it says is wrong with it while it serves. */
-function concernLines({ overload, leak, notes = [], failing = [], clockSkewMs }: Row = {}): string[] {
+function concernLines({ overload, leak, notes = [], failing = [], clockSkewMs }: ResourceRow = {}): string[] {
   const faults = [overload, leak, ...notes, ...failing].filter((fault) => fault !== undefined)
   return [
     ...faults.map(({ hop, code, detail, host, port }) =>
@@ -56,10 +56,12 @@ function concernLines({ overload, leak, notes = [], failing = [], clockSkewMs }:
 }
 
 /** Sessions by application and ways to edges in words; what is wrong stands above. */
-function liveFields({ live, names = {} }: Row): Row | undefined {
+function liveFields({ live, names = {} }: ResourceRow): ResourceRow | undefined {
   if (live === undefined) return undefined
   const { sessionsBy = [], edges = [], overload: _, leak: __, failing: ___, notes: ____, ...fields } = live
-  const by = sessionsBy.map(({ segment, sessions }: Row) => `${names[segment] ?? segment} ${sessions}`)
+  const by = sessionsBy.map(
+    ({ segment, sessions }: ResourceRow) => `${names[segment] ?? segment} ${sessions}`,
+  )
   // Nought is what is there before the first PING.
   const rttUs = fields.rttUs || undefined
   return { ...fields, rttUs, edges: edges.map(wayText), sessionsBy: by.length === 0 ? undefined : by }
@@ -71,13 +73,13 @@ export function skewLines(fastMs: number | undefined, hop: string): string[] {
   return skew === undefined ? [] : [style('yellow', `${hop} CLOCK_SKEW: its clock is ${skew}`)]
 }
 
-function wayText({ name, rttUs, code }: Row): string {
+function wayText({ name, rttUs, code }: ResourceRow): string {
   return `${name} ${rttUs === undefined ? (code ?? 'not measured') : `${(rttUs / 1000).toFixed(1)} ms`}`
 }
 
 /** As the doctor says it: hop, code and cause; then evidence, fix, and what to run where. */
 export function absenceLines(
-  { hop, code, cause, seen, fix, run, verify }: Row,
+  { hop, code, cause, seen, fix, run, verify }: ResourceRow,
   where = 'on its machine',
 ): string[] {
   const field = (name: string, text: string) => `  ${style('dim', name.padEnd(FIELD_CHARS))}${inLine(text)}`

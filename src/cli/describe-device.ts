@@ -1,19 +1,21 @@
-import type { Row } from './columns.ts'
+import type { ResourceRow } from './columns.ts'
 import { absenceLines, awayText, skewLines } from './describe-connector.ts'
 import { inLine, style, table } from './terminal.ts'
 
 const SIGN_INS_SHOWN = 5
 
 /** A device with who signed in on it, and where it is connected from; a suspicion of a copy first. */
-export function deviceText(device: Row): string {
+export function deviceText(device: ResourceRow): string {
   const { signIn, signIns = [], connections = [], refused, sessionsShed, disconnected, ...more } = device
   const { away: _, clockSkewMs: __, ...fields } = more
-  const hosts = new Set(connections.map(({ host }: Row) => host))
+  const hosts = new Set(connections.map(({ host }: ResourceRow) => host))
   const ways = connections.map(
-    ({ host, address, program, connectedAt }: Row) =>
+    ({ host, address, program, connectedAt }: ResourceRow) =>
       `${inLine(host)} from ${address}, ${inLine(program)}, since ${connectedAt}`,
   )
-  const skews = new Set(connections.flatMap(({ clockSkewMs }: Row) => skewLines(clockSkewMs, 'client')))
+  const skews = new Set(
+    connections.flatMap(({ clockSkewMs }: ResourceRow) => skewLines(clockSkewMs, 'client')),
+  )
   const suspicion =
     hosts.size < 2
       ? []
@@ -40,7 +42,7 @@ export function deviceText(device: Row): string {
   ].join('\n')
 }
 
-function rowOf({ at, from = '-', endsAt, ended }: Row): string[] {
+function rowOf({ at, from = '-', endsAt, ended }: ResourceRow): string[] {
   if (ended === undefined) return [at, from, endsAt, '-', '-']
   return [at, from, ended.at, inLine(ended.because), inLine(ended.by)]
 }

@@ -1,13 +1,13 @@
-import type { Row } from './columns.ts'
+import type { ResourceRow } from './columns.ts'
 import { style } from './terminal.ts'
 
 /** Every field of a resource, nested ones indented, ids with what they are called. */
-export function resourceText(row: Row): string {
+export function resourceText(row: ResourceRow): string {
   const { names = {}, ...fields } = row
   return lines(fields, names, 0).join('\n')
 }
 
-function lines(value: Row, names: Record<string, string>, depth: number): string[] {
+function lines(value: ResourceRow, names: Record<string, string>, depth: number): string[] {
   const pad = '  '.repeat(depth)
   const shown = Object.entries(value).filter(([, field]) => field !== undefined && field !== '')
   const width = Math.max(0, ...shown.map(([key]) => key.length))
@@ -28,6 +28,6 @@ function text(value: unknown, names: Record<string, string>): string {
   return name === undefined ? String(value) : `${name} ${style('dim', String(value))}`
 }
 
-function isMap(value: unknown): value is Row {
+function isMap(value: unknown): value is ResourceRow {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -19,7 +19,7 @@ import { peekIdentity } from '../connector/enrol/identity.ts'
 import { Locker } from '../connector/enrol/locker.ts'
 import { readConnectorConfig } from '../connector/options.ts'
 import { lookForKiller } from '../doctor/daemon-look.ts'
-import { type Given, OUR_NAMES } from '../doctor/examine.ts'
+import { type GivenFacts, OUR_NAMES } from '../doctor/examine.ts'
 import type { AppTarget, IdentityFacts, KeyFacts, Patient, PatientRole } from '../doctor/facts.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 import type { EgressInput } from '../link/dial/egress.ts'
@@ -43,7 +43,7 @@ export interface PatientFlags {
 
 export interface Admitted {
   readonly patient: Patient
-  readonly given: Given
+  readonly given: GivenFacts
   readonly egress: EgressInput
 }
 
@@ -121,7 +121,7 @@ export async function admit(
 }
 
 /** The logs of the kernel are not for everybody. */
-async function lookAsRoot(stateDir: string, signal: AbortSignal): Promise<Given> {
+async function lookAsRoot(stateDir: string, signal: AbortSignal): Promise<GivenFacts> {
   const [denials, oomKill] = await Promise.all([
     lookAtDenials(OUR_NAMES, signal),
     lookForKiller(stateDir, signal),
@@ -129,7 +129,7 @@ async function lookAsRoot(stateDir: string, signal: AbortSignal): Promise<Given>
   return { denials, oomKill }
 }
 
-async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: Given): Promise<Admitted> {
+async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: GivenFacts): Promise<Admitted> {
   const config = await readConnectorConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const machine = await readMachine({ gathered: config.gatheredFile })
   if (!flags.asThisUser) await becomeOwnerOf(stateDir)
@@ -160,7 +160,7 @@ async function groupIn(stateDir: string): Promise<string | undefined> {
   return (await EdgeBook.open(StateDir.at(stateDir), silentLog)).group
 }
 
-async function admitClient(stateDir: string, flags: PatientFlags, byRoot: Given): Promise<Admitted> {
+async function admitClient(stateDir: string, flags: PatientFlags, byRoot: GivenFacts): Promise<Admitted> {
   const config = await readClientConfig(flags.config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
   if (!flags.asThisUser) await becomeOwnerOf(stateDir)
   let identity: IdentityFacts = { stored: false, drifted: [] }

@@ -7,17 +7,17 @@
 import { once } from 'node:events'
 import { called, type Kind } from '../api/kinds.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { HEADS, type Row, rowOf } from './columns.ts'
+import { HEADS, type ResourceRow, rowOf } from './columns.ts'
 import { jsonItem, print, say, TableWriter } from './terminal.ts'
 
-export type Pages = AsyncIterable<{ readonly items: readonly Row[]; readonly more: boolean }>
+export type ListPages = AsyncIterable<{ readonly items: readonly ResourceRow[]; readonly more: boolean }>
 
 /**
  * One JSON array. Cut off by a fault it has no end, so that nobody takes it for whole.
  *
  * @returns whether there is more than was asked for. @throws {Fault} why the rest is missing.
  */
-export function printListJson(kind: Kind, pages: Pages): Promise<boolean> {
+export function printListJson(kind: Kind, pages: ListPages): Promise<boolean> {
   let count = 0
   return eachPage(kind, pages, {
     page(items) {
@@ -31,7 +31,7 @@ export function printListJson(kind: Kind, pages: Pages): Promise<boolean> {
 }
 
 /** As a table. @returns and throws as above. */
-export function printListTable(kind: Kind, pages: Pages): Promise<boolean> {
+export function printListTable(kind: Kind, pages: ListPages): Promise<boolean> {
   const table = new TableWriter(HEADS[kind])
   let isEmpty = true
   return eachPage(kind, pages, {
@@ -46,13 +46,13 @@ export function printListTable(kind: Kind, pages: Pages): Promise<boolean> {
 
 interface Printer {
   /** Of one item at least. */
-  page(items: readonly Row[]): void
+  page(items: readonly ResourceRow[]): void
   end(): void
   /** What was printed is not all. */
   cut(): void
 }
 
-async function eachPage(kind: Kind, pages: Pages, { page, end, cut }: Printer): Promise<boolean> {
+async function eachPage(kind: Kind, pages: ListPages, { page, end, cut }: Printer): Promise<boolean> {
   let printed = 0
   let isMore = false
   try {

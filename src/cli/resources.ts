@@ -5,7 +5,7 @@ import type { StillOpen } from '../api/sign-ins.ts'
 import type { DenialResource } from '../api/trace.ts'
 import { asFault } from '../base/faults.ts'
 import { nearest } from '../base/nearest.ts'
-import { HEADS, type Row, rowOf } from './columns.ts'
+import { HEADS, type ResourceRow, rowOf } from './columns.ts'
 import { denialText } from './denial-text.ts'
 import { awayText, connectorText, edgeText, withOutages } from './describe-connector.ts'
 import { deviceText } from './describe-device.ts'
@@ -24,7 +24,7 @@ import { sessionText } from './timeline.ts'
 const LEAVE: ReadonlySet<Kind> = new Set(['connector', 'client-device', 'edge'])
 
 /** Kinds that need more than their fields. */
-const TEXTS: Partial<Record<Kind, (one: Row) => string>> = {
+const TEXTS: Partial<Record<Kind, (one: ResourceRow) => string>> = {
   connector: connectorText,
   'client-device': deviceText,
   'provisioning-key': keyText,
@@ -60,13 +60,13 @@ export function addResources(program: Command): void {
     .action(async (kind: Kind, name: string | undefined, options: { limit?: number }, command: Command) => {
       const rest = await restFor(command)
       if (name !== undefined) {
-        const one = await rest.get<Row>(pathOf(kind, name))
+        const one = await rest.get<ResourceRow>(pathOf(kind, name))
         return globals(command).json ? printJson(one) : print(table(HEADS[kind], [rowOf(kind, one)]))
       }
       const everything = globals(command).json && !RECORDS.has(kind)
       const limit = options.limit ?? (everything ? Number.POSITIVE_INFINITY : SHOWN)
       const printed = globals(command).json ? printListJson : printListTable
-      const more = await printed(kind, rest.pages<Row>(`/${called(kind).plural}`, limit))
+      const more = await printed(kind, rest.pages<ResourceRow>(`/${called(kind).plural}`, limit))
       // Whoever chose the limit knows.
       if (more && options.limit === undefined)
         say(`There are more: these are ${limit}. --limit shows others, too.`)
@@ -94,7 +94,7 @@ export function addResources(program: Command): void {
       const rest = await restFor(command)
       const one = await (LEAVE.has(kind)
         ? withOutages(rest, pathOf(kind, name))
-        : rest.get<Row>(pathOf(kind, name)))
+        : rest.get<ResourceRow>(pathOf(kind, name)))
       if (globals(command).json) return printJson(one)
       if (kind === 'denial') return print(denialText(one as unknown as DenialResource))
       if (kind === 'session') return print(sessionText(one as unknown as SessionResource))
@@ -125,7 +125,7 @@ export function addResources(program: Command): void {
       if (options.withDevices && kind !== 'user') command.error('error: --with-devices is for a user')
       const rest = await restFor(command)
       const devices = options.withDevices ? await deleteWithDevices(rest, name) : []
-      const gone = kind === 'connector' ? await rest.get<Row>(pathOf(kind, name)) : undefined
+      const gone = kind === 'connector' ? await rest.get<ResourceRow>(pathOf(kind, name)) : undefined
       const { body } = options.withDevices
         ? { body: undefined }
         : await rest.call(pathOf(kind, name), { method: 'DELETE', headers: { 'if-match': '*' } })

@@ -21,7 +21,7 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /** A page may end before its limit; as many as this one after another with nothing in them come of no server of ours. */
 const MAX_EMPTY_PAGES = 100
 
-export interface Answer {
+export interface RestAnswer {
   readonly status: number
   readonly body: unknown
   readonly headers: http.IncomingHttpHeaders
@@ -51,7 +51,7 @@ export class Rest {
   }
 
   /** @throws {Fault} what the server answered, or CONTROL_UNREACHABLE, PIN_MISMATCH. */
-  async call(path: string, call: Call = {}): Promise<Answer> {
+  async call(path: string, call: Call = {}): Promise<RestAnswer> {
     const { timeoutMs = REQUEST_MS, signal } = call
     using limit = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer to ${path}`, signal)
     const response = await this.#send(path, call, limit)
@@ -114,7 +114,7 @@ export class Rest {
     }
   }
 
-  #finish(path: string, { statusCode: status = 0, headers }: http.IncomingMessage, text: string): Answer {
+  #finish(path: string, { statusCode: status = 0, headers }: http.IncomingMessage, text: string): RestAnswer {
     // The token is for this server, and goes nowhere else.
     if (status >= 300 && status < 400) throw unreadable(path, status, 'it sends us elsewhere')
     const body = text === '' ? undefined : this.#entered(path, status, text)

@@ -1,13 +1,13 @@
-import type { Row } from './columns.ts'
+import type { ResourceRow } from './columns.ts'
 import type { Rest } from './rest.ts'
 import { stateText, style } from './terminal.ts'
 
 /** From a segment to the machines that reach it: server groups, connector groups, connectors with their state. */
-export async function chainText(rest: Rest, segment: Row): Promise<string> {
+export async function chainText(rest: Rest, segment: ResourceRow): Promise<string> {
   const [serverGroups, connectorGroups, connectors] = await Promise.all([
-    rest.list<Row>('/server-groups', 10_000),
-    rest.list<Row>('/connector-groups', 10_000),
-    rest.list<Row>('/connectors', 10_000),
+    rest.list<ResourceRow>('/server-groups', 10_000),
+    rest.list<ResourceRow>('/connector-groups', 10_000),
+    rest.list<ResourceRow>('/connectors', 10_000),
   ])
   const lines = [style('dim', 'reached through')]
   const attached = serverGroups.filter((group) => segment.serverGroups?.includes(group.id))

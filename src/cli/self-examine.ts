@@ -74,8 +74,8 @@ export function selfDiagnose(role: PatientRole, stateDir: string, flags: Patient
   return async (app, progress, signal) => {
     const { admit } = await import('./doctor-patient.ts')
     const { examine } = await import('../doctor/examine.ts')
-    const { Steps } = await import('../doctor/steps.ts')
-    const steps = new Steps()
+    const { CertainSteps } = await import('../doctor/steps.ts')
+    const steps = new CertainSteps()
     const admitted = await admit(
       { role, stateDir: path.resolve(stateDir) },
       { ...flags, app, asThisUser: true },

@@ -8,7 +8,7 @@ import type { ClientStatus } from '../client/status.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { clientStatusText } from './client-status.ts'
-import { HEADS, type Row, rowOf } from './columns.ts'
+import { HEADS, type ResourceRow, rowOf } from './columns.ts'
 import { connectorStatusText } from './connector-status.ts'
 import { CONTEXT_FILE, findContext, SERVER_FOLDER } from './context.ts'
 import { edgeStatusText } from './edge-status.ts'
@@ -27,7 +27,7 @@ const SHOWN = 1000
 
 interface Found {
   readonly daemons: Answer[]
-  readonly server?: { readonly url: string; readonly connectors: Row[]; readonly degraded: string[] }
+  readonly server?: { readonly url: string; readonly connectors: ResourceRow[]; readonly degraded: string[] }
   readonly serverFault?: Fault
 }
 
@@ -70,9 +70,9 @@ async function look(state: string | undefined, { context, json: raw }: Globals):
     const found = await findContext(own ?? context)
     const rest = new Rest(found, { raw })
     const [connectors, keys, edges] = await Promise.all([
-      rest.list<Row>('/connectors', SHOWN),
-      rest.list<Row>('/provisioning-keys', SHOWN),
-      rest.list<Row>('/edges', SHOWN),
+      rest.list<ResourceRow>('/connectors', SHOWN),
+      rest.list<ResourceRow>('/provisioning-keys', SHOWN),
+      rest.list<ResourceRow>('/edges', SHOWN),
     ])
     return {
       daemons,
@@ -89,9 +89,9 @@ async function look(state: string | undefined, { context, json: raw }: Globals):
   }
 }
 
-function shortOf(edges: readonly Row[]): string[] {
+function shortOf(edges: readonly ResourceRow[]): string[] {
   return edges.flatMap(({ name, notes = [] }) =>
-    notes.map(({ code, detail }: Row) => `degraded: edge ${name}: ${code}: ${detail}`),
+    notes.map(({ code, detail }: ResourceRow) => `degraded: edge ${name}: ${code}: ${detail}`),
   )
 }
 

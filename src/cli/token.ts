@@ -1,14 +1,14 @@
 import { type Command, Option } from 'commander'
 import type { z } from 'zod'
 import type { tokenCreated } from '../api/records.ts'
-import { ROLES, type Role } from '../api/roles.ts'
+import { ROLES, type TokenRole } from '../api/roles.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { examples, globals, parseDuration, parseName, restFor } from './globals.ts'
 import { handOver } from './hand-over.ts'
 import { say } from './terminal.ts'
 
 interface TokenOptions {
-  readonly role: Role
+  readonly role: TokenRole
   readonly expires?: number
 }
 

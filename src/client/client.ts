@@ -24,7 +24,7 @@ import { Opener } from './session/open-session.ts'
 import { Permits } from './session/permits.ts'
 import { Rewarm } from './session/rewarm.ts'
 import { type SilentApps, watchSilence } from './session/silent-app.ts'
-import { Tunnels } from './session/tunnels.ts'
+import { TunnelPools } from './session/tunnels.ts'
 import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
 import { Tracer } from './trace/tracer.ts'
 import { untilAborted } from './uplink/until-aborted.ts'
@@ -46,7 +46,7 @@ export class Client {
   readonly #startedMs: number
   readonly #grants: GrantCache
   readonly #permits: Permits
-  readonly #tunnels: Tunnels
+  readonly #tunnels: TunnelPools
   readonly #decisions: Decisions
   readonly #reports: SessionReports
   readonly #rawPhase: RawPhase
@@ -83,7 +83,7 @@ export class Client {
       onPipe: (connector, pipe) => void this.#tunnels.take(connector, pipe).catch(() => {}),
     })
     this.#rewarm = new Rewarm({ ask: (to) => this.#permits.warm(to), log })
-    this.#tunnels = new Tunnels({
+    this.#tunnels = new TunnelPools({
       log,
       clock,
       target: options.tunnelsPerConnector,

@@ -13,12 +13,12 @@ import type { Forward } from './entry/forward-listener.ts'
 import type { LocalProxy } from './entry/local-proxy.ts'
 import type { LocalUsers, LocalUsersStatus } from './entry/local-users.ts'
 import { applicationNotes } from './session/application-notes.ts'
-import type { Decision, Decisions } from './session/decisions.ts'
+import type { ClientDecision, Decisions } from './session/decisions.ts'
 import type { CachedGrant } from './session/grants.ts'
 import type { Looks } from './session/looks.ts'
 import type { Opener } from './session/open-session.ts'
 import type { SilentApps } from './session/silent-app.ts'
-import type { Tunnel } from './session/tunnel.ts'
+import type { ClientTunnel } from './session/tunnel.ts'
 import type { Uplink } from './uplink/uplink.ts'
 
 /** The document that the status socket gives to whoever connects. */
@@ -86,7 +86,7 @@ export interface ClientStatus {
   /** Given up since the start. */
   readonly sessionReportsShed: number
   /** What the client decided last, newest first, also when it sent nothing. */
-  readonly decisions: readonly Decision[]
+  readonly decisions: readonly ClientDecision[]
   readonly startedAt: string
   readonly pid: number
 }
@@ -100,7 +100,7 @@ export interface ClientParts {
   readonly proxy: LocalProxy | undefined
   readonly users: LocalUsers
   readonly forwards: readonly Forward[]
-  readonly tunnels: Iterable<Tunnel>
+  readonly tunnels: Iterable<ClientTunnel>
   readonly grants: Iterable<CachedGrant>
   readonly opener: Opener
   readonly reports: SessionReports

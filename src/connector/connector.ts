@@ -12,7 +12,7 @@ import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { type ConnectorState, stateOf } from './bring-up/bring-up.ts'
 import { Progress } from './bring-up/progress.ts'
-import { Control } from './control/control.ts'
+import { ConnectorControl } from './control/control.ts'
 import { notesFor } from './control/tell-status.ts'
 import { finishEnrolment } from './enrol/enrol.ts'
 import { enrolUntilDone } from './enrol/enrolment.ts'
@@ -25,7 +25,7 @@ import { writeMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
 import { type ConnectorStatus, statusOf } from './status.ts'
 import { Services } from './tunnels/services.ts'
-import { Tunnels } from './tunnels/tunnels.ts'
+import { ServedTunnels } from './tunnels/tunnels.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const DRAIN_LOOK_MS = 50
@@ -40,12 +40,12 @@ export class Connector {
   readonly #startedUs = systemClock.monotonicUs()
   readonly #progress: Progress
   readonly #services: Services
-  readonly #tunnels: Tunnels
+  readonly #tunnels: ServedTunnels
   #examination: SelfExamination | undefined
   #locker: Locker | undefined
   #identity: ConnectorIdentity | undefined
   #egress: Egress | undefined
-  #control: Control | undefined
+  #control: ConnectorControl | undefined
   #draining = false
   #notesTold = ''
   #healthyMs: number | undefined
@@ -58,7 +58,7 @@ export class Connector {
     this.#progress = new Progress(log, systemClock)
     this.#services = new Services(log, lookCloser)
     const { rawPhase } = this.#services
-    this.#tunnels = new Tunnels({ services: this.#services, rawPhase, log })
+    this.#tunnels = new ServedTunnels({ services: this.#services, rawPhase, log })
   }
 
   /**
@@ -147,7 +147,7 @@ export class Connector {
   ): Promise<ComesBack | undefined> {
     const { log } = this.#o
     const egress = await this.#settledEgress(ending)
-    const control = new Control({
+    const control = new ConnectorControl({
       identity,
       egress,
       edges: {

@@ -6,13 +6,13 @@
  */
 import type { Figures } from '../base/figures.ts'
 import { MetricsText } from '../base/metrics-text.ts'
-import { type BringUp, CONNECTOR_STATES, type ConnectorState, STAGE_NUMBERS } from './bring-up/bring-up.ts'
-import type { GrantTotals, SessionTotals, TunnelTotals } from './sessions/totals.ts'
+import { type BringUp, type ConnectorState, OWN_STATES, STAGE_NUMBERS } from './bring-up/bring-up.ts'
+import type { ConnectorSessionTotals, GrantTotals, TunnelTotals } from './sessions/totals.ts'
 
 export interface ConnectorFigures {
   readonly state: ConnectorState
   readonly stages: BringUp
-  readonly sessions: SessionTotals
+  readonly sessions: ConnectorSessionTotals
   readonly grants: GrantTotals
   readonly tunnels: TunnelTotals
   readonly sessionsOpen: number
@@ -33,7 +33,7 @@ export interface ConnectorFigures {
 export function writeMetrics(figures: ConnectorFigures): string {
   const { sessions, grants, tunnels, stages, notAfterMs } = figures
   const text = new MetricsText('backstitch_connector')
-  text.oneOf('state', 'State of the connector', 'state', CONNECTOR_STATES, figures.state)
+  text.oneOf('state', 'State of the connector', 'state', OWN_STATES, figures.state)
   const passed = STAGE_NUMBERS.filter((stage) => stages[stage].is === 'passed').length
   text.gauge('bring_up_stages_passed', 'Stages of the bring-up that are passed, of 6', passed)
   text.gauge('sessions', 'Sessions open now', figures.sessionsOpen)

@@ -68,7 +68,7 @@ export interface ConnectorStatus extends Counts {
   readonly fault?: FaultMessage
 }
 
-export interface StatusFacts extends Counts {
+export interface ConnectorStatusFacts extends Counts {
   readonly state: ConnectorState
   readonly stages: readonly StageReport[]
   readonly identity?: ConnectorIdentity
@@ -81,7 +81,7 @@ export interface StatusFacts extends Counts {
 }
 
 /** What is not known is left out. */
-export function statusOf(facts: StatusFacts): ConnectorStatus {
+export function statusOf(facts: ConnectorStatusFacts): ConnectorStatus {
   const { identity, protection, egress, rttUs, startedMs, healthyMs, ...rest } = facts
   const edge = facts.edge && { host: facts.edge.host, port: facts.edge.port }
   const { id, tenant, notAfterMs, generation } = identity ?? {}

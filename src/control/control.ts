@@ -13,7 +13,7 @@ import { formatProvisioningKey } from '../pki/provisioning-key.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { Store } from '../store/store.ts'
 import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/control.ts'
-import { Changes } from './agents/changes.ts'
+import { ChangeEffects } from './agents/changes.ts'
 import { enrol } from './agents/enrol.ts'
 import { agentHandlers } from './agents/handlers.ts'
 import { Hub } from './agents/hub.ts'
@@ -22,7 +22,7 @@ import { signIn } from './agents/sign-in.ts'
 import { tellTime } from './agents/time-news.ts'
 import { controlCredentials } from './base/tenant.ts'
 import type { Desk } from './front/desk.ts'
-import { type ControlOptions, openParts, type Parts } from './parts.ts'
+import { type ControlOptions, type ControlParts, openParts } from './parts.ts'
 import { shutOut } from './presence/admitted.ts'
 import type { Presence } from './presence/presence.ts'
 import { agentRecord } from './presence/records.ts'
@@ -46,9 +46,9 @@ export class Control implements Desk, AsyncDisposable {
   onIdentityEnded: ((id: string) => void) | undefined
   /** Called when the edge beside it is reached at another address than before. */
   onHomeMoved: (() => void) | undefined
-  readonly #parts: Parts
+  readonly #parts: ControlParts
   readonly #hub: Hub
-  readonly #changes: Changes
+  readonly #changes: ChangeEffects
   readonly #rest: (request: http.IncomingMessage, response: http.ServerResponse) => void
   readonly #owned: AsyncDisposableStack
 
@@ -63,7 +63,7 @@ export class Control implements Desk, AsyncDisposable {
     return new Control(parts, opening.move())
   }
 
-  private constructor(parts: Parts, owned: AsyncDisposableStack) {
+  private constructor(parts: ControlParts, owned: AsyncDisposableStack) {
     this.#parts = parts
     this.#owned = owned
     const { store, presence, clock, log, revokedSerials, edges, home, news, registry, vault, policy } = parts
@@ -88,7 +88,7 @@ export class Control implements Desk, AsyncDisposable {
       notReady,
     })
     this.#changes = this.#owned.use(
-      new Changes(parts, {
+      new ChangeEffects(parts, {
         ended: (id) => this.onIdentityEnded?.(id),
         homeMoved: () => this.onHomeMoved?.(),
       }),

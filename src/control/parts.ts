@@ -59,7 +59,7 @@ export interface ControlOptions {
 }
 
 /** Everything the control plane consists of, opened. Whoever has it owns `store`. */
-export interface Parts extends HandlerDeps {
+export interface ControlParts extends HandlerDeps {
   readonly tenantParts: Tenant
   readonly home: HomeEdge
   /** What that edge enrols with. */
@@ -90,7 +90,7 @@ export async function openParts({
   authenticator,
   retention = {},
   signInMs = SIGN_IN_MS,
-}: ControlOptions): Promise<Parts> {
+}: ControlOptions): Promise<ControlParts> {
   const file = path.join(stateDir, DATABASE)
   const master = await loadMasterKey({
     file: path.join(stateDir, MASTER_KEY),

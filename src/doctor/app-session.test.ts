@@ -3,12 +3,12 @@ import { test } from 'node:test'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { changed, factsOf, faultOf } from './facts.fixture.ts'
-import type { SessionFacts } from './facts.ts'
+import type { AppSessionFacts } from './facts.ts'
 
 const TARGET = { host: 'wiki.internal', port: 8080 }
 const CLIENT = { role: 'client', stateDir: '/home/ada/.local/state/backstitch/client' } as const
 
-function judged(session: Omit<SessionFacts, 'target' | 'by' | 'tookMs'> & Partial<SessionFacts>) {
+function judged(session: Omit<AppSessionFacts, 'target' | 'by' | 'tookMs'> & Partial<AppSessionFacts>) {
   const facts = factsOf({
     patient: { ...CLIENT, app: { ...TARGET, networks: [] } },
     known: {

@@ -20,23 +20,25 @@ import { CHECKS } from './checks/all.ts'
 import { askDaemon } from './daemon-look.ts'
 import { type Diagnosis, diagnose } from './diagnose.ts'
 import { lookAtEdges } from './edges-look.ts'
-import type { AppTarget, DaemonFacts, FactName, FactTable, Patient, SessionFacts } from './facts.ts'
+import type { AppSessionFacts, AppTarget, DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { appAddressesBefore } from './other-addresses.ts'
 import { daemonMet, Patience } from './patience.ts'
 import { type Report, reportOf } from './report.ts'
 import { lookAtWay, WAY_FACTS } from './way.ts'
 
-export type Given = Partial<Pick<FactTable, 'key' | 'identity' | 'denials'> & Pick<DaemonFacts, 'oomKill'>>
+export type GivenFacts = Partial<
+  Pick<FactTable, 'key' | 'identity' | 'denials'> & Pick<DaemonFacts, 'oomKill'>
+>
 
 export interface ExamineOptions {
   readonly patient: Patient
   /** Looked at before, where that takes other rights or another part of the program than this one has. */
-  readonly given: Given
+  readonly given: GivenFacts
   readonly egress: EgressInput
   readonly signal: AbortSignal
   /** How a client reaches an application: only a session tells. A connector looks from where it stands. */
-  readonly trySession?: (app: AppTarget, signal: AbortSignal) => Promise<Omit<SessionFacts, 'target'>>
+  readonly trySession?: (app: AppTarget, signal: AbortSignal) => Promise<Omit<AppSessionFacts, 'target'>>
   /** The daemon itself asks: its own socket has nothing to say that it does not know. */
   readonly daemon?: DaemonFacts
   /** Each time something more is known: the first certain verdict need not wait for the rest. */

@@ -31,7 +31,7 @@ import type { TcpFacts } from '../probe/tcp.ts'
 import type { UdpFacts } from '../probe/udp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
 import type { KnownEdge } from '../wire/control.ts'
-import type { EdgeHost, HostFacts } from './host-look.ts'
+import type { EdgeHost, EdgeHostFacts } from './host-look.ts'
 import type { SecondLook } from './second-look.ts'
 
 /** Whose connection to the world is looked at. */
@@ -246,7 +246,7 @@ export interface AppFacts {
 }
 
 /** A session of this device to the application, as a program here would have it. */
-export interface SessionFacts {
+export interface AppSessionFacts {
   readonly target: Pick<AppTarget, 'host' | 'port'>
   /** `doctor`: no client runs here, so it was one for this look alone. */
   readonly by: 'daemon' | 'doctor'
@@ -295,10 +295,10 @@ export interface FactTable {
   readonly daemon: DaemonFacts
   readonly load: LoadFacts
   readonly app: AppFacts
-  readonly session: SessionFacts
+  readonly session: AppSessionFacts
   readonly package: PackageFacts
   readonly edges: EdgesFacts
-  readonly host: HostFacts
+  readonly host: EdgeHostFacts
 }
 export type FactName = keyof FactTable
 

@@ -3,20 +3,20 @@ import { test } from 'node:test'
 import { diagnose } from './diagnose.ts'
 import { EDGE_CHECKS } from './examine-host.ts'
 import { type Change, changed, factsOf, faultOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
-import type { HostFacts } from './host-look.ts'
+import type { EdgeHostFacts } from './host-look.ts'
 
 const STATE = '/var/lib/backstitch/edge'
 const PATIENT: Change['patient'] = {
   ...{ role: 'edge', stateDir: STATE, host: { listen: { host: '0.0.0.0', port: 443 } } },
   edge: { host: 'home.example.com', port: 443, source: 'the provisioning key' },
 }
-const SERVES: HostFacts = {
+const SERVES: EdgeHostFacts = {
   attempt: tcp('open', { address: '127.0.0.1' }),
   heldBy: 'node (process 2041)',
   certificates: [{ whose: 'tenant', subject: 'CN=edg_2', notAfterMs: NOW_MS + 5 * 86_400_000 }],
   ownAddresses: [],
 }
-const DARK: HostFacts = { ...SERVES, attempt: tcp('refused'), heldBy: undefined, certificates: [] }
+const DARK: EdgeHostFacts = { ...SERVES, attempt: tcp('refused'), heldBy: undefined, certificates: [] }
 const NEW = changed('identity', { stored: false, id: undefined, notAfterMs: undefined })
 const GONE = changed('tcp', { attempts: [tcp('silent')] })
 const saying = (code: 'KEY_EXPIRED' | 'KEY_UNKNOWN', detail: string) =>

@@ -22,7 +22,7 @@ export interface EdgeHost {
 }
 
 /** What can be seen of an edge on its own machine. */
-export interface HostFacts {
+export interface EdgeHostFacts {
   readonly attempt: TcpFacts
   /** `NAME (process PID)`, where it may be seen. */
   readonly heldBy?: string
@@ -60,7 +60,7 @@ export async function lookAtHost(
   { listen, publicHost, controlSocket }: EdgeHost,
   resolvers: ResolverFile,
   signal: AbortSignal,
-): Promise<HostFacts> {
+): Promise<EdgeHostFacts> {
   const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[listen.host] ?? listen.host
   const named = publicHost !== undefined && net.isIP(publicHost) === 0
   const control = controlSocket === undefined ? undefined : unixSocketHolder(controlSocket)
@@ -85,7 +85,7 @@ export async function lookAtHost(
   }
 }
 
-export async function readTracked(folder = '/proc/sys/net/netfilter'): Promise<HostFacts['tracked']> {
+export async function readTracked(folder = '/proc/sys/net/netfilter'): Promise<EdgeHostFacts['tracked']> {
   const figure = async (name: string) => Number(await readFile(`${folder}/nf_conntrack_${name}`, 'utf8'))
   return Promise.all([figure('count'), figure('max'), stat(`${folder}/nf_conntrack_max`)]).then(
     ([count, max, { mode }]) => ({ count, max, fixed: (mode & 0o222) === 0 }),

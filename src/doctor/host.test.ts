@@ -7,10 +7,10 @@ import { test } from 'node:test'
 import { diagnose } from './diagnose.ts'
 import { SERVER_CHECKS } from './examine-host.ts'
 import { type Change, factsOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
-import { type HostFacts, lookAtHost, readTracked } from './host-look.ts'
+import { type EdgeHostFacts, lookAtHost, readTracked } from './host-look.ts'
 
 const DAY_MS = 86_400_000
-const HEALTHY: HostFacts = {
+const HEALTHY: EdgeHostFacts = {
   attempt: tcp('open', { address: '127.0.0.1' }),
   heldBy: 'node (process 812)',
   certificates: [
@@ -32,7 +32,7 @@ const PATIENT: Change['patient'] = {
   host: { listen: { host: '0.0.0.0', port: 443 }, publicHost: 'edge.example.com' },
 }
 
-function rootsOf(host: Partial<HostFacts>, known: Change['known'] = {}): string[] {
+function rootsOf(host: Partial<EdgeHostFacts>, known: Change['known'] = {}): string[] {
   const facts = factsOf({
     known: { ...known, host: { ...HEALTHY, ...host } },
     without: NO_WAY,
@@ -42,7 +42,7 @@ function rootsOf(host: Partial<HostFacts>, known: Change['known'] = {}): string[
 }
 
 const ended = HEALTHY.certificates.map((one) => ({ ...one, notAfterMs: NOW_MS - DAY_MS }))
-const CASES: { name: string; host: Partial<HostFacts>; known?: Change['known']; roots: string[] }[] = [
+const CASES: { name: string; host: Partial<EdgeHostFacts>; known?: Change['known']; roots: string[] }[] = [
   { name: 'all is well, behind a NAT', host: {}, roots: [] },
   {
     name: 'its control group has no memory left',

@@ -5,7 +5,7 @@
  * @module
  */
 import { Fault, type FaultCode } from '../base/faults.ts'
-import { PATIENCE_MS, type Step } from '../base/patience.ts'
+import { PATIENCE_MS, type WaitStep } from '../base/patience.ts'
 import type { DaemonFacts } from './facts.ts'
 
 export interface PatienceOptions {
@@ -22,7 +22,7 @@ const SEE_AGAIN_MS = 4000
 const LEAST_MS = 1500
 
 /** What the silence of each step is called. */
-const SILENCE: Readonly<Record<Step, FaultCode>> = {
+const SILENCE: Readonly<Record<WaitStep, FaultCode>> = {
   name: 'RESOLVER_UNREACHABLE',
   dial: 'EGRESS_BLOCKED',
   proxy: 'PROXY_UNREACHABLE',
@@ -42,13 +42,13 @@ export class Patience {
   }
 
   /** For this step, if it begins now. */
-  msFor(step: Step): number {
+  msFor(step: WaitStep): number {
     const leftMs = ALL_MS - (performance.now() - this.#startedAt)
     return Math.round(Math.max(LEAST_MS, Math.min(PATIENCE_MS[step], leftMs)))
   }
 
   /** Aborts when this step is not to be waited for any longer, with the fault that its silence is. */
-  signalFor(step: Step, where: string): AbortSignal & Disposable {
+  signalFor(step: WaitStep, where: string): AbortSignal & Disposable {
     const { signal, daemonMet } = this.#o
     const over = new AbortController()
     const startedAt = performance.now()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Diagnosis, Judgement } from './diagnose.ts'
-import { Steps } from './steps.ts'
+import { CertainSteps } from './steps.ts'
 
 const passed: Judgement = { check: 'a', title: 'a', hop: 'edge', verdict: { is: 'pass', saw: 'ok' } }
 const failed = {
@@ -17,7 +17,7 @@ function diagnosis(o: Partial<Diagnosis>): Diagnosis {
 }
 
 test('what is certain is told once; a failure only when nothing can come before it', () => {
-  const steps = new Steps()
+  const steps = new CertainSteps()
   const early = steps.take(diagnosis({ judgements: [passed, failed], roots: [failed] }))
   assert.deepEqual([early.steps.map(({ check }) => check), early.first], [['a'], undefined])
   const sure = steps.take(diagnosis({ judgements: [passed, failed], roots: [failed], certain: true }))

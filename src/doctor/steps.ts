@@ -5,7 +5,7 @@ import { type CheckLine, type Finding, findingOf, lineOf } from './report.ts'
  * What of an examination under way is certain: each judgement once, when nothing that is still being looked for can
  * change it.
  */
-export class Steps {
+export class CertainSteps {
   readonly #told = new Set<string>()
   #first = false
 

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
-import { type Kind, kindOf } from '../link/accept/arrival.ts'
+import { type ArrivalKind, kindOf } from '../link/accept/arrival.ts'
 import { peekClientHello } from '../link/accept/client-hello.ts'
 import type { Credentials } from '../link/dial/credentials.ts'
 import { type ReceivedHalf, receiveHalf } from '../link/pipe/receive-half.ts'
@@ -34,7 +34,7 @@ export class Dispatch {
    *
    * @throws {Fault} what the peer was refused with; the reason of the signal, which is the deadline.
    */
-  async take(socket: net.Socket, signal: AbortSignal, only?: Kind): Promise<Kind> {
+  async take(socket: net.Socket, signal: AbortSignal, only?: ArrivalKind): Promise<ArrivalKind> {
     const { alpn } = await peekClientHello(socket, signal)
     const kind = kindOf(alpn)
     if (only !== undefined && kind !== only) {

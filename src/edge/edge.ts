@@ -7,7 +7,7 @@ import { deadline } from '../base/deadline.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { Admission, type Visit } from '../link/accept/admission.ts'
-import type { Kind } from '../link/accept/arrival.ts'
+import type { ArrivalKind } from '../link/accept/arrival.ts'
 import { DescriptorReserve } from '../link/accept/descriptor-reserve.ts'
 import { DEFAULT_LIMITS, type EdgeLimits } from '../link/accept/limits.ts'
 import { takeProxyHeader } from '../link/accept/proxy-protocol.ts'
@@ -208,7 +208,7 @@ export class Edge implements AsyncDisposable {
   }
 
   /** Never waits: each connection goes its own way, so that one that stalls delays nobody. */
-  #accept(socket: net.Socket, only?: Kind): void {
+  #accept(socket: net.Socket, only?: ArrivalKind): void {
     socket.on('error', ignore)
     const visit = this.#enter(socket)
     if (visit instanceof Fault) {
@@ -251,7 +251,7 @@ export class Edge implements AsyncDisposable {
     return bytes !== undefined && this.#balancers.some((network) => networkHas(network, bytes))
   }
 
-  async #serve(socket: net.Socket, visit: Visit, only?: Kind): Promise<void> {
+  async #serve(socket: net.Socket, visit: Visit, only?: ArrivalKind): Promise<void> {
     const started = performance.now()
     const { handshakeMs } = this.#limits
     using limit = deadline(handshakeMs, 'HANDSHAKE_TIMEOUT', 'a peer did not finish its handshake')

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { FaultCode } from '../base/faults.ts'
-import type { Kind } from '../link/accept/arrival.ts'
+import type { ArrivalKind } from '../link/accept/arrival.ts'
 import type { StitchEnd } from '../link/pipe/stitch.ts'
 import type { HalfMode } from '../wire/handover.ts'
 
@@ -85,7 +85,7 @@ export class EdgeMetrics {
     this.#refusedTotal.inc({ code })
   }
 
-  handshakeDone(kind: Kind, tookMs: number): void {
+  handshakeDone(kind: ArrivalKind, tookMs: number): void {
     this.#handshakes.observe({ kind }, tookMs / 1000)
   }
 

@@ -7,7 +7,7 @@
 import type net from 'node:net'
 import { deadline } from '../base/deadline.ts'
 import { asFault, Fault, type FaultCode, isFaultCode } from '../base/faults.ts'
-import type { Kind } from '../link/accept/arrival.ts'
+import type { ArrivalKind } from '../link/accept/arrival.ts'
 import { addressToClaim } from '../link/accept/claimed-address.ts'
 import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
 import { dialEdge } from '../link/dial/dial.ts'
@@ -57,7 +57,7 @@ export class Relays {
    * @throws {Fault} EDGE_DRAINING; PROTOCOL_ERROR for a relay inside a relay; why the control plane is not reached; the
    *   reason of `signal`.
    */
-  async take(kind: Exclude<Kind, 'pipe'>, socket: net.Socket, signal: AbortSignal): Promise<void> {
+  async take(kind: Exclude<ArrivalKind, 'pipe'>, socket: net.Socket, signal: AbortSignal): Promise<void> {
     const { home } = this.#o
     if (kind === 'relay' && home.socket === undefined) {
       throw new Fault('PROTOCOL_ERROR', 'only the edge beside the control plane takes relays', {
@@ -93,7 +93,7 @@ export class Relays {
   }
 
   /** @throws {Fault} CONTROL_UNREACHABLE; as dialEdge; the reason of `signal`. */
-  async #reach(kind: Kind, socket: net.Socket, signal: AbortSignal): Promise<HalfStream> {
+  async #reach(kind: ArrivalKind, socket: net.Socket, signal: AbortSignal): Promise<HalfStream> {
     const { home } = this.#o
     const peer = { address: socket.remoteAddress ?? '0.0.0.0', port: socket.remotePort ?? 0 }
     const limitMs = home.socket === undefined ? REMOTE_MS : BESIDE_MS

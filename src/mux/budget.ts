@@ -2,12 +2,12 @@
  * Bytes that may be in use for one purpose, in one tunnel and in the whole process. A tunnel never takes more than is
  * left in the process: what it leaves is for the next one.
  */
-export class Budget {
+export class ByteBudget {
   readonly #limitBytes: number
-  readonly #parent: Budget | undefined
+  readonly #parent: ByteBudget | undefined
   usedBytes = 0
 
-  constructor(limitBytes: number, parent?: Budget) {
+  constructor(limitBytes: number, parent?: ByteBudget) {
     this.#limitBytes = limitBytes
     this.#parent = parent
   }
@@ -42,9 +42,9 @@ export class Budget {
 const MIB = 1_048_576
 
 /** Windows beyond INITIAL_WINDOW that all tunnels together have promised to peers. */
-export const PROCESS_WINDOWS = new Budget(256 * MIB)
+export const PROCESS_WINDOWS = new ByteBudget(256 * MIB)
 export const TUNNEL_WINDOWS_BYTES = 64 * MIB
 
 /** User bytes that came out of tunnels and that local sockets have not taken yet. */
-export const PROCESS_HELD = new Budget(256 * MIB)
+export const PROCESS_HELD = new ByteBudget(256 * MIB)
 export const TUNNEL_HELD_BYTES = 128 * MIB

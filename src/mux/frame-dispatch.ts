@@ -2,7 +2,7 @@ import { asFault, Fault } from '../base/faults.ts'
 import { FrameType } from '../wire/frame.ts'
 import { decodeOpen, decodeOpened, decodeReset } from '../wire/open.ts'
 import { type FloodGates, floodGates } from './flood-gate.ts'
-import type { Heartbeat } from './heartbeat.ts'
+import type { TunnelHeartbeat } from './heartbeat.ts'
 import type { MuxOptions } from './mux-options.ts'
 import { MuxStream } from './stream.ts'
 import type { StreamContext } from './stream-context.ts'
@@ -11,7 +11,7 @@ import type { StreamTable } from './stream-table.ts'
 export interface FrameDispatchParts {
   readonly options: MuxOptions
   readonly context: StreamContext
-  readonly heartbeat: Heartbeat
+  readonly heartbeat: TunnelHeartbeat
   readonly streams: StreamTable
   /** Calls whoever is told something of the tunnel. */
   readonly tell: (told: () => void) => void

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Fault } from '../base/faults.ts'
-import { Heartbeat } from './heartbeat.ts'
+import { TunnelHeartbeat } from './heartbeat.ts'
 
 test('whatever comes from the peer is life, though no PONG does; silence is none', async () => {
   let looks = 0
   const lost = Promise.withResolvers<Fault>()
-  using _ = new Heartbeat(
+  using _ = new TunnelHeartbeat(
     {
       ping: () => {},
       // Something comes between any two looks, far beyond the time-out; then nothing does.

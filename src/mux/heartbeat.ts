@@ -21,7 +21,7 @@ const LOOKS = 4
  * Measures the round trip of a tunnel and notices when the peer is gone: a PING waits, and nothing at all has come for
  * the whole time-out. On a slow line a PONG may stand behind a long queue; while that moves, the peer is there.
  */
-export class Heartbeat implements Disposable {
+export class TunnelHeartbeat implements Disposable {
   readonly #pulse: Pulse
   readonly #timeoutMs: number
   readonly #interval: NodeJS.Timeout

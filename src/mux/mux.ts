@@ -2,10 +2,16 @@ import type tls from 'node:tls'
 import { asFault, Fault, type FaultCode } from '../base/faults.ts'
 import { checkHeader, FrameType } from '../wire/frame.ts'
 import { encodeOpen, encodeReset, type Open } from '../wire/open.ts'
-import { Budget, PROCESS_HELD, PROCESS_WINDOWS, TUNNEL_HELD_BYTES, TUNNEL_WINDOWS_BYTES } from './budget.ts'
+import {
+  ByteBudget,
+  PROCESS_HELD,
+  PROCESS_WINDOWS,
+  TUNNEL_HELD_BYTES,
+  TUNNEL_WINDOWS_BYTES,
+} from './budget.ts'
 import { FrameDispatch } from './frame-dispatch.ts'
 import { HalfClosedWatch } from './half-closed-watch.ts'
-import { Heartbeat } from './heartbeat.ts'
+import { TunnelHeartbeat } from './heartbeat.ts'
 import type { MuxOptions } from './mux-options.ts'
 import type { StreamEvents } from './options.ts'
 import { SendScheduler } from './send-scheduler.ts'
@@ -29,7 +35,7 @@ export class Mux implements AsyncDisposable {
   readonly #options: MuxOptions
   readonly #scheduler: SendScheduler
   readonly #reader: TunnelReader
-  readonly #heartbeat: Heartbeat
+  readonly #heartbeat: TunnelHeartbeat
   readonly #halfClosed: HalfClosedWatch | undefined
   readonly #context: StreamContext
   readonly #streams: StreamTable
@@ -51,7 +57,7 @@ export class Mux implements AsyncDisposable {
       broken: (thrown) => this.#broken(asFault(thrown)),
     })
     const reader = this.#reader
-    this.#heartbeat = new Heartbeat(
+    this.#heartbeat = new TunnelHeartbeat(
       {
         ping: (payload) => this.#scheduler.control(FrameType.PING, 0, payload),
         lost: (why) => this.#lost(why),
@@ -91,8 +97,8 @@ export class Mux implements AsyncDisposable {
     return {
       role: this.#options.role,
       scheduler: this.#scheduler,
-      windows: new Budget(TUNNEL_WINDOWS_BYTES, PROCESS_WINDOWS),
-      held: new Budget(this.#options.maxHeldBytes ?? TUNNEL_HELD_BYTES, PROCESS_HELD),
+      windows: new ByteBudget(TUNNEL_WINDOWS_BYTES, PROCESS_WINDOWS),
+      held: new ByteBudget(this.#options.maxHeldBytes ?? TUNNEL_HELD_BYTES, PROCESS_HELD),
       get shortestRttUs() {
         return heartbeat.shortestUs
       },

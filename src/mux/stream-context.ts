@@ -1,4 +1,4 @@
-import type { Budget } from './budget.ts'
+import type { ByteBudget } from './budget.ts'
 import type { SendScheduler } from './send-scheduler.ts'
 
 /** What a stream needs of the tunnel it is in. */
@@ -6,9 +6,9 @@ export interface StreamContext {
   readonly role: 'client' | 'connector'
   readonly scheduler: SendScheduler
   /** Windows promised beyond INITIAL_WINDOW. */
-  readonly windows: Budget
+  readonly windows: ByteBudget
   /** Bytes that local sockets have not taken yet. */
-  readonly held: Budget
+  readonly held: ByteBudget
   readonly shortestRttUs: number
   /** Something threw that never should: the log is told, and the stream ends itself. */
   defect(stream: number, thrown: unknown): void

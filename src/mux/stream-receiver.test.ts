@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
-import { Budget } from './budget.ts'
+import { ByteBudget } from './budget.ts'
 import { socketPair } from './pair.fixture.ts'
 import { SendScheduler } from './send-scheduler.ts'
 import { type Slab, takeSlab } from './slab.ts'
@@ -17,8 +17,8 @@ async function receiving() {
   const tunnel = {
     role: 'client',
     scheduler,
-    windows: new Budget(0),
-    held: new Budget(Infinity),
+    windows: new ByteBudget(0),
+    held: new ByteBudget(Infinity),
     shortestRttUs: 0,
     defect: (_: unknown, thrown: unknown) => assert.fail(String(thrown)),
     forget() {},

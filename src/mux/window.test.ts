@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { INITIAL_WINDOW } from '../wire/frame.ts'
-import { Budget } from './budget.ts'
+import { ByteBudget } from './budget.ts'
 import { FloodGate } from './flood-gate.ts'
 import { MAX_WINDOW, nextWindow } from './window.ts'
 
@@ -51,8 +51,8 @@ test('window: a reader that slows down gets less, never below the first', () => 
 })
 
 test('budget: what does not fit in the process does not fit in the tunnel', () => {
-  const process = new Budget(100)
-  const [one, two] = [new Budget(80, process), new Budget(80, process)]
+  const process = new ByteBudget(100)
+  const [one, two] = [new ByteBudget(80, process), new ByteBudget(80, process)]
   assert.ok(one.tryTake(80))
   assert.equal(one.tryTake(1), false)
   assert.equal(two.tryTake(40), false)
@@ -63,17 +63,17 @@ test('budget: what does not fit in the process does not fit in the tunnel', () =
 })
 
 test('budget: a tunnel that takes all it can get leaves some for the next', () => {
-  const process = new Budget(100)
-  const all = (budget: Budget) => {
+  const process = new ByteBudget(100)
+  const all = (budget: ByteBudget) => {
     while (budget.tryTake(1));
     return budget.usedBytes
   }
-  assert.equal(all(new Budget(80, process)), 50)
-  assert.equal(all(new Budget(80, process)), 25)
-  const standing = new Budget(80, process)
+  assert.equal(all(new ByteBudget(80, process)), 50)
+  assert.equal(all(new ByteBudget(80, process)), 25)
+  const standing = new ByteBudget(80, process)
   standing.add(13)
   assert.equal(standing.exceeded, true, 'the one that holds more than is left gives way')
-  const next = new Budget(80, process)
+  const next = new ByteBudget(80, process)
   assert.ok(next.tryTake(1))
   assert.equal(next.exceeded, false)
 })

@@ -50,7 +50,7 @@ export interface IssueOptions {
   readonly names?: readonly string[]
 }
 
-export interface Issued {
+export interface SignedCertificate {
   /** Leaf, then intermediate, PEM. */
   readonly certificate: string
   /** Upper-case hex, as `X509Certificate.serialNumber`. */
@@ -134,7 +134,7 @@ export class Authority {
    *
    * @throws {Fault} INVALID if the request is not acceptable, names another tenant or no life is left.
    */
-  async issue({ csrPem, identity, lifeMs, nowMs, names = [] }: IssueOptions): Promise<Issued> {
+  async issue({ csrPem, identity, lifeMs, nowMs, names = [] }: IssueOptions): Promise<SignedCertificate> {
     if (identity.tenant !== this.#tenant) {
       throw new Fault('INVALID', `tenant ${this.#tenant} cannot issue for ${identityUri(identity)}`)
     }

@@ -18,17 +18,17 @@ export interface Held {
   readonly cert: string
   readonly leaf: string
 }
-export interface Tenant {
+export interface HandshakeTenant {
   readonly authority: Authority
   readonly material: AuthorityMaterial
 }
 
-export async function tenant(name: string, atMs = nowMs): Promise<Tenant> {
+export async function tenant(name: string, atMs = nowMs): Promise<HandshakeTenant> {
   const material = await createAuthority(name, atMs)
   return { material, authority: await Authority.load(name, material) }
 }
 
-export async function hold(of: Tenant, identity: Identity, atMs = nowMs): Promise<Held> {
+export async function hold(of: HandshakeTenant, identity: Identity, atMs = nowMs): Promise<Held> {
   const { keyPem, csrPem } = await createKeyAndCsr(identity.id)
   const { certificate } = await of.authority.issue({ csrPem, identity, lifeMs: 24 * HOUR_MS, nowMs: atMs })
   return { key: keyPem, cert: certificate, leaf: certificate.split(/(?<=-----END CERTIFICATE-----\n)/)[0]! }

@@ -3,12 +3,12 @@ import { Fault } from '../base/faults.ts'
 import type { KeyPurpose } from './signing-keys.ts'
 
 /** `control` is what ends control connections, enrolment and sign-in; the others are agents of it. */
-export type Role = AgentRole | 'control'
+export type IdentityRole = AgentRole | 'control'
 export type AgentRole = 'connector' | 'client' | 'edge'
 
 export interface Identity {
   readonly tenant: string
-  readonly role: Role
+  readonly role: IdentityRole
   readonly id: string
 }
 
@@ -39,5 +39,5 @@ export function parseIdentityUri(uri: string): Identity {
       seen: { identity: uri.slice(0, 256) },
     })
   }
-  return { tenant: parts[1]!, role: parts[2] as Role, id: parts[3]! }
+  return { tenant: parts[1]!, role: parts[2] as IdentityRole, id: parts[3]! }
 }

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { before, test } from 'node:test'
 import { SignJWT } from 'jose'
-import { type Held, HOUR_MS, hold, nowMs, type Tenant, tenant, write } from './handshake.fixture.ts'
-import { type Identity, keySetUri, type Role } from './identity.ts'
+import { type HandshakeTenant, type Held, HOUR_MS, hold, nowMs, tenant, write } from './handshake.fixture.ts'
+import { type Identity, type IdentityRole, keySetUri } from './identity.ts'
 import { type KeySetExpectation, MAX_KEY_SET_CHARS, signKeySet, verifyKeySet } from './key-set.ts'
 import { type KeyPurpose, newSigningKey } from './signing-keys.ts'
 import { KEY_SET_USAGE } from './usages.ts'
 
-let ours: Tenant
-let foreign: Tenant
+let ours: HandshakeTenant
+let foreign: HandshakeTenant
 const key = newSigningKey(nowMs)
 const mine = newSigningKey(nowMs)
 
@@ -23,7 +23,7 @@ const set = (o: { purpose?: KeyPurpose; issuedMs?: number; lifeMs?: number; nowM
   ...{ issuedMs: nowMs, lifeMs: 24 * HOUR_MS, nowMs },
   ...o,
 })
-const signed = async (of: Tenant, o?: Parameters<typeof set>[0]) =>
+const signed = async (of: HandshakeTenant, o?: Parameters<typeof set>[0]) =>
   (await signKeySet(of.authority, set(o))).jws
 const verify = (jws: string, o: Partial<KeySetExpectation> = {}) =>
   verifyKeySet(jws, {
@@ -67,7 +67,7 @@ test('the keys of a set that the tenant has signed for this are taken, and say w
   assert.ok(expiresMs > nowMs + 23 * HOUR_MS)
 })
 
-for (const role of ['edge', 'control', 'connector', 'client'] as Role[]) {
+for (const role of ['edge', 'control', 'connector', 'client'] as IdentityRole[]) {
   test(`the certificate of role ${role} signs no keys`, async () => {
     const identity: Identity = { tenant: 'tnt_a', role, id: 'x_1' }
     await assert.rejects(verify(await forged(await hold(ours, identity))), refused)

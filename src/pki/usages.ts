@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Role } from './identity.ts'
+import type { IdentityRole } from './identity.ts'
 
 const SERVER = '1.3.6.1.5.5.7.3.1'
 const CLIENT = '1.3.6.1.5.5.7.3.2'
@@ -13,7 +13,7 @@ const CLIENT = '1.3.6.1.5.5.7.3.2'
  * Connectors dial edge and control plane, and are the server of the tunnels inside pipes; edges take halves of pipes, and
  * dial the control plane.
  */
-export const TLS_USAGES: Readonly<Record<Role, readonly string[]>> = {
+export const TLS_USAGES: Readonly<Record<IdentityRole, readonly string[]>> = {
   client: [CLIENT],
   connector: [CLIENT, SERVER],
   edge: [CLIENT, SERVER],

@@ -5,12 +5,12 @@ import {
   aClient,
   aControl,
   anEdge,
+  type HandshakeTenant,
   type Held,
   HOUR_MS,
   handshake,
   hold,
   nowMs,
-  type Tenant,
   tenant,
   write,
 } from './handshake.fixture.ts'
@@ -20,8 +20,8 @@ import { verifyPinnedServer } from './verify.ts'
 
 // Before enrolment: the pin of the provisioning key is all that is known.
 
-let ours: Tenant
-let foreign: Tenant
+let ours: HandshakeTenant
+let foreign: HandshakeTenant
 let control: Held
 let edge: Held
 let mallory: Held

@@ -5,21 +5,21 @@ import {
   aClient,
   aControl,
   anEdge,
+  type HandshakeTenant,
   type Held,
   HOUR_MS,
   handshake,
   hold,
   nowMs,
-  type Tenant,
   tenant,
   write,
 } from './handshake.fixture.ts'
-import { keySetUri, type Role } from './identity.ts'
+import { type IdentityRole, keySetUri } from './identity.ts'
 import { KEY_SET_USAGE, TLS_USAGES } from './usages.ts'
 import { peerOf } from './verify.ts'
 
-let ours: Tenant
-let foreign: Tenant
+let ours: HandshakeTenant
+let foreign: HandshakeTenant
 let edge: Held
 let mallory: Held
 let victim: Held
@@ -32,9 +32,9 @@ before(async () => {
   victim = await hold(ours, aClient('dev_victim'))
 })
 
-const expectClient = (o: { roles?: Role[]; nowMs?: number; tenant?: string } = {}) => ({
+const expectClient = (o: { roles?: IdentityRole[]; nowMs?: number; tenant?: string } = {}) => ({
   tenant: 'tnt_a',
-  roles: ['client'] as Role[],
+  roles: ['client'] as IdentityRole[],
   rootPem: ours.material.rootCert,
   nowMs,
   ...o,
@@ -209,7 +209,7 @@ test('a certificate serves in TLS for what its role does there: a client is no s
   await handshake(rootCert, as(mallory), { cert: edge.cert, key: edge.key }, ({ client: end }) => {
     assert.throws(() => peerOf(end, expectClient()), { code: 'PEER_REFUSED' })
   })
-  const roles: Role[] = ['control']
+  const roles: IdentityRole[] = ['control']
   await assert.rejects(seenByServer(control.cert, control.key, expectClient({ roles })), (thrown: Fault) => {
     assert.match(thrown.detail, /INVALID_PURPOSE/)
     return true

@@ -11,7 +11,13 @@ import type tls from 'node:tls'
 import { Fault, type FaultCode, type Hop } from '../base/faults.ts'
 import { chainOf, MAX_CHAIN, oneLine, requireTime, urisOf } from './chain.ts'
 import { publicKeyHash } from './csr.ts'
-import { IDENTITY_SCHEME, type Identity, identityUri, parseIdentityUri, type Role } from './identity.ts'
+import {
+  IDENTITY_SCHEME,
+  type Identity,
+  type IdentityRole,
+  identityUri,
+  parseIdentityUri,
+} from './identity.ts'
 import { KEY_SET_USAGE, TLS_USAGES } from './usages.ts'
 
 export interface Peer {
@@ -27,7 +33,7 @@ export interface Peer {
 
 export interface PeerExpectation {
   readonly tenant: string
-  readonly roles: readonly Role[]
+  readonly roles: readonly IdentityRole[]
   readonly rootPem: string
   readonly nowMs: number
 }
@@ -178,7 +184,7 @@ function identityOf(leaf: X509Certificate): Identity {
   return identity
 }
 
-function aRole(role: Role): string {
+function aRole(role: IdentityRole): string {
   return role === 'control' ? 'the control plane' : role === 'edge' ? 'an edge' : `a ${role}`
 }
 

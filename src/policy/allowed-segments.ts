@@ -4,7 +4,7 @@
  * @module
  */
 import type { Steps } from '../base/slices.ts'
-import type { Asking } from './conditions.ts'
+import type { PartialAccessRequest } from './conditions.ts'
 import type { Conditions } from './rule.ts'
 import type { Placed, RuleIndex } from './rule-index.ts'
 import type { PolicySegment } from './segment.ts'
@@ -12,7 +12,7 @@ import type { PolicySegment } from './segment.ts'
 /** @returns What `allows` says of a segment. */
 export function* allowedSegments(
   rules: RuleIndex,
-  who: Omit<Asking, 'segment'>,
+  who: Omit<PartialAccessRequest, 'segment'>,
 ): Steps<(segment: PolicySegment) => boolean> {
   /** Those that hold for them, whatever they are about; of those about everything only the first is ever asked. */
   let everything: Placed | undefined

@@ -10,7 +10,10 @@ type Test<Name extends keyof Conditions> = (
 
 /** Whether a condition holds, where no reason is wanted: ten thousand are asked for one answer. */
 const HOLDS: {
-  readonly [Name in keyof Conditions]-?: (want: NonNullable<Conditions[Name]>, request: Asking) => boolean
+  readonly [Name in keyof Conditions]-?: (
+    want: NonNullable<Conditions[Name]>,
+    request: PartialAccessRequest,
+  ) => boolean
 } = {
   segments: (want, { segment }) => segment === undefined || want.includes(segment.id),
   segmentGroups: (want, { segment }) => segment === undefined || isIn(want, segment.segmentGroup),
@@ -25,16 +28,16 @@ const HOLDS: {
 const HOLDS_NAMES = Object.keys(HOLDS) as (keyof Conditions)[]
 
 /** Without a segment the question is whether all else holds. */
-export type Asking = Omit<AccessRequest, 'segment'> & Partial<Pick<AccessRequest, 'segment'>>
+export type PartialAccessRequest = Omit<AccessRequest, 'segment'> & Partial<Pick<AccessRequest, 'segment'>>
 
-export type RequestTest = (request: Asking) => boolean
+export type RequestTest = (request: PartialAccessRequest) => boolean
 
 /** Conditions that are alike in many rules: whether one holds is found out once for each request. */
 export class SharedTests {
   readonly #known = new Map<string, RequestTest>()
 
   of<Name extends keyof Conditions>(name: Name, want: NonNullable<Conditions[Name]>): RequestTest {
-    const holds = HOLDS[name] as (want: unknown, request: Asking) => boolean
+    const holds = HOLDS[name] as (want: unknown, request: PartialAccessRequest) => boolean
     if (!SHARED.has(name)) return (request) => holds(want, request)
     const key = `${name} ${JSON.stringify(want)}`
     const known = this.#known.get(key) ?? rememberingLast((request) => holds(want, request))
@@ -47,7 +50,7 @@ export class SharedTests {
 const SHARED: ReadonlySet<keyof Conditions> = new Set(['clientKinds', 'posture', 'time'])
 
 function rememberingLast(holds: RequestTest): RequestTest {
-  let last: Asking | undefined
+  let last: PartialAccessRequest | undefined
   let held = false
   return (request) => {
     if (request !== last) {

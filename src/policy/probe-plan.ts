@@ -14,7 +14,7 @@ export interface Use {
   readonly atMs: number
 }
 
-export interface Planned {
+export interface PlannedProbe {
   readonly segment: PolicySegment
   readonly host: string
   readonly port: number
@@ -34,8 +34,8 @@ export function planProbes(
   segments: readonly PolicySegment[],
   uses: readonly Use[],
   nowMs: number,
-): Planned[] {
-  const found = new Map<string, Omit<Planned, 'everyMs'>>()
+): PlannedProbe[] {
+  const found = new Map<string, Omit<PlannedProbe, 'everyMs'>>()
   for (const segment of segments) {
     if (!segment.enabled || segment.health === 'none') continue
     for (const { host, port } of segment.health === 'continuous' ? declared(segment) : []) {

@@ -4,7 +4,7 @@ import { addressBytes, networkOf } from './address.ts'
 import { canonicalHost } from './destination.ts'
 import { Networks } from './networks.ts'
 import { merged, minus, type PortRange } from './ports.ts'
-import { type Destination, type PolicySegment, portIn, type SegmentMatch } from './segment.ts'
+import { type PolicyDestination, type PolicySegment, portIn, type SegmentMatch } from './segment.ts'
 import { segmentChanges } from './segment-changes.ts'
 import { SharedMap } from './shared-map.ts'
 
@@ -106,7 +106,7 @@ export class SegmentIndex {
    * @param among Others are as if they were not there.
    * @throws {Fault} BAD_DESTINATION if host or port is not valid.
    */
-  find(to: Destination, among?: (segment: PolicySegment) => boolean): SegmentMatch {
+  find(to: PolicyDestination, among?: (segment: PolicySegment) => boolean): SegmentMatch {
     const host = canonicalHost(to.host)
     if (!Number.isInteger(to.port) || to.port < 1 || to.port > 65_535) {
       throw new Fault('BAD_DESTINATION', `${to.port} is not a port`, { seen: { port: to.port } })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Fault } from '../base/faults.ts'
 import { atOnce } from '../base/slices.ts'
-import { type Destination, hostMatches, type PolicySegment, portIn } from './segment.ts'
+import { hostMatches, type PolicyDestination, type PolicySegment, portIn } from './segment.ts'
 import { SegmentIndex } from './segment-index.ts'
 
 function segment(id: string, o: Partial<PolicySegment>): PolicySegment {
@@ -21,7 +21,7 @@ function segment(id: string, o: Partial<PolicySegment>): PolicySegment {
     ...o,
   }
 }
-const findSegment = (segments: readonly PolicySegment[], to: Destination) =>
+const findSegment = (segments: readonly PolicySegment[], to: PolicyDestination) =>
   atOnce(SegmentIndex.of(segments)).find(to)
 const tcp = (host: string, port = 443) => ({ host, port, protocol: 'tcp' as const })
 const answer = (segments: PolicySegment[], host: string, port = 443) => {

@@ -31,7 +31,7 @@ export interface PolicySegment {
   readonly unreadable?: string
 }
 
-export interface Destination {
+export interface PolicyDestination {
   readonly host: string
   readonly port: number
   readonly protocol: 'tcp' | 'udp'

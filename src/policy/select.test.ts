@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Candidate, type ConnectorState, selectConnector } from './select.ts'
+import { type Candidate, type CandidateState, selectConnector } from './select.ts'
 
 function candidate(id: string, o: Partial<Candidate> = {}): Candidate {
   return { id, name: id, group: 'grp_1', state: 'healthy', sessions: 0, ...o }
@@ -44,7 +44,7 @@ test('no connector at all is not the same as none that is well', () => {
   assert.deepEqual(selectConnector([]), { because: 'there is no connector', excluded: [] })
 })
 
-const states: ConnectorState[] = ['connected', 'healthy', 'degraded', 'draining', 'disconnected', 'disabled']
+const states: CandidateState[] = ['connected', 'healthy', 'degraded', 'draining', 'disconnected', 'disabled']
 test('property: the order of candidates decides nothing, and everyone is chosen, eligible or excluded with a reason', () => {
   const pool = fc.uniqueArray(
     fc.record({

@@ -8,7 +8,7 @@ import { rfc3339 } from '../base/clock.ts'
 import type { PartingWhy } from '../base/parting.ts'
 import { leftText } from './parting-text.ts'
 
-export type ConnectorState = 'connected' | 'healthy' | 'degraded' | 'draining' | 'disconnected' | 'disabled'
+export type CandidateState = 'connected' | 'healthy' | 'degraded' | 'draining' | 'disconnected' | 'disabled'
 
 export interface Candidate {
   readonly id: string
@@ -17,7 +17,7 @@ export interface Candidate {
   readonly group: string
   /** Its group takes over only while no member of the others can. */
   readonly failover?: boolean
-  readonly state: ConnectorState
+  readonly state: CandidateState
   /**
    * Of one that is disconnected: since when, whether it said goodbye and why, and how it was lost if it did not; nothing
    * where that is not known.
@@ -52,7 +52,7 @@ export interface Selection {
 }
 
 /** Why a state takes no new session; undefined: it does. */
-const OUT: Readonly<Record<ConnectorState, string | undefined>> = {
+const OUT: Readonly<Record<CandidateState, string | undefined>> = {
   connected: undefined,
   healthy: undefined,
   degraded: undefined, // some applications do not answer it: which ones is said by `unreachable`

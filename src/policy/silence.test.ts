@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Exchange } from './exchange.ts'
-import { type Lost, Tally } from './silence.ts'
+import { type SessionLoss, Tally } from './silence.ts'
 
 /** What one session does, second by second: `>` the program speaks, `<` the application does, `x` both, `.` nobody. */
 function live(
@@ -139,7 +139,7 @@ test('a pause is known though question and answer came between two looks', () =>
   })
 })
 
-const lost = (session: string, o: Partial<Lost> = {}): Lost => ({
+const lost = (session: string, o: Partial<SessionLoss> = {}): SessionLoss => ({
   ...{ is: 'lost', session, user: 'ada', atMs: 1000, idleMs: 5000, saw: 'backoff:3 unacked:1' },
   ...o,
 })

@@ -23,7 +23,7 @@ export interface GivenUp {
 }
 
 /** A session that loses bytes on the way, as the kernel knows it. */
-export interface Lost {
+export interface SessionLoss {
   /** `lost`: the other end does not even acknowledge what is sent. `gap`: of what it sends some never comes. */
   readonly is: 'lost' | 'gap'
   readonly session: string
@@ -89,7 +89,7 @@ export class Tally {
   #givenUp: GivenUp[] = []
   /** Those that are not kept any more, too. */
   #gaveUp = 0
-  #lost: Lost[] = []
+  #lost: SessionLoss[] = []
   readonly #survived = new Survived()
   readonly #long: LongWaits
 
@@ -159,7 +159,7 @@ export class Tally {
     if (this.#givenUp.length > MAX_KEPT) this.#givenUp.splice(1, 1) // the first says since when
   }
 
-  lost(one: Lost): void {
+  lost(one: SessionLoss): void {
     // What was last sent before an answer came on this way is late, not lost: the kernel tries ever less often.
     if (one.is === 'lost' && this.#survived.since(one.sentMs ?? one.atMs, one.idleMs - LOOKS_APART_MS)) return
     if (this.#lost.some(({ session, is }) => session === one.session && is === one.is)) return
@@ -238,7 +238,7 @@ export class Tally {
     }
   }
 
-  #onTheWay(is: Lost['is']): Silence | undefined {
+  #onTheWay(is: SessionLoss['is']): Silence | undefined {
     const lost = this.#lost.filter((one) => one.is === is)
     const users = usersOf(lost)
     if (lost.length === 0 || (lost.length < SESSIONS && users < 2)) return undefined

@@ -4,7 +4,7 @@ import { replaceFile } from '../base/durable-file.ts'
 import type { FactorName } from '../pki/seal.ts'
 import { readMachine } from './machine.ts'
 
-export interface GatherOptions {
+export interface GatherFactorsOptions {
   /** Where `readMachine` of the service is told to look: its option `gathered`. */
   readonly file: string
   /** The user that the service runs as. */
@@ -19,7 +19,7 @@ export interface GatherOptions {
  * @returns What was found, and why the rest was not.
  * @throws the error of the file system.
  */
-export async function gatherMachine({ file, owner, root }: GatherOptions): Promise<{
+export async function gatherMachine({ file, owner, root }: GatherFactorsOptions): Promise<{
   found: FactorName[]
   missing: Partial<Record<FactorName, string>>
 }> {

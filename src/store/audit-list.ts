@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type Condition, ledPage } from './led-list.ts'
 import type { Page, PageQuery } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
 export interface AuditFilter {
@@ -14,7 +14,7 @@ export interface AuditFilter {
 const USUAL = 'grant.issue'
 
 /** Records, newest first. */
-export function auditRows(scope: Scope, query: PageQuery & AuditFilter): Promise<Page<Tables['audit']>> {
+export function auditRows(scope: StoreScope, query: PageQuery & AuditFilter): Promise<Page<Tables['audit']>> {
   return ledPage(scope, query, {
     table: 'audit',
     key: 'seq',

@@ -5,7 +5,7 @@ import { type AuditFilter, auditRows } from './audit-list.ts'
 import { insertRows } from './insert-rows.ts'
 import { setMeta } from './meta.ts'
 import type { Page, PageQuery } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 /** Who did it: a token, an agent by its identity, or the program itself. */
 export type Actor = string
@@ -74,9 +74,9 @@ const ANCHOR = 'audit_anchor'
  * hash of the last stand apart, so that a change, a gap or a cut end shows.
  */
 export class Audit {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -202,14 +202,14 @@ export class Audit {
   }
 }
 
-async function readEnd(db: Scope['db'], key: string): Promise<ChainEnd | undefined> {
+async function readEnd(db: StoreScope['db'], key: string): Promise<ChainEnd | undefined> {
   const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst()
   if (row === undefined) return undefined
   const at = row.value.indexOf(':')
   return { seq: Number(row.value.slice(0, at)), hash: row.value.slice(at + 1) }
 }
 
-async function writeEnd(db: Scope['db'], key: string, { seq, hash }: ChainEnd): Promise<void> {
+async function writeEnd(db: StoreScope['db'], key: string, { seq, hash }: ChainEnd): Promise<void> {
   await setMeta(db, key, `${seq}:${hash}`)
 }
 

@@ -6,7 +6,7 @@
  */
 import { OBJECT_KINDS, type ObjectKind } from '../api/kinds.ts'
 import { forIds, insertRows } from './insert-rows.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -15,7 +15,7 @@ import type { Tables } from './tables.ts'
  * @param changed Those that are there. @param uses What they all refer to.
  */
 export async function writeRows(
-  scope: Scope,
+  scope: StoreScope,
   rows: readonly (Tables['object'] & { readonly kind: ObjectKind })[],
   changed: readonly string[],
   uses: readonly Tables['reference'][],
@@ -42,7 +42,7 @@ export async function writeRows(
 }
 
 /** Which of these something else refers to. */
-export async function referredTo({ db }: Scope, ids: readonly string[]): Promise<Set<string>> {
+export async function referredTo({ db }: StoreScope, ids: readonly string[]): Promise<Set<string>> {
   const found = new Set<string>()
   const select = (some: readonly string[]) =>
     db.selectFrom('reference').select('toId').where('toId', 'in', some)
@@ -51,7 +51,7 @@ export async function referredTo({ db }: Scope, ids: readonly string[]): Promise
 }
 
 /** Those that nothing refers to. */
-export async function deleteRows(scope: Scope, kind: ObjectKind, ids: readonly string[]): Promise<void> {
+export async function deleteRows(scope: StoreScope, kind: ObjectKind, ids: readonly string[]): Promise<void> {
   const { db } = scope
   await Array.fromAsync(forIds(db, ids, (some) => db.deleteFrom('reference').where('fromId', 'in', some)))
   await Array.fromAsync(forIds(db, ids, (some) => db.deleteFrom('object').where('id', 'in', some)))

@@ -17,7 +17,7 @@ export interface ChangesSince {
 }
 
 /** The log as of one moment. */
-export interface Changes {
+export interface ChangeLogView {
   /** The same for all views of one log: marks of one mean the same in another. */
   readonly log: object
   /** Where the log stands: what is added later comes behind. */
@@ -33,7 +33,7 @@ const MAX_IDS = 20_000
  * Which objects the last transactions changed, so that whoever holds all of them reads those again and no others. In
  * memory: what another process wrote is not in it, which shows in the version of policy.
  */
-export class ChangeLog implements Changes {
+export class ChangeLog implements ChangeLogView {
   #entries: Entry[] = []
   #ids = 0
   #dropped = 0
@@ -49,7 +49,7 @@ export class ChangeLog implements Changes {
   }
 
   /** For whoever reads what is durable now, while others write on. To be taken before the reading begins. */
-  asOf(): Changes {
+  asOf(): ChangeLogView {
     const end = this.mark - (this.#isPending ? 1 : 0)
     return { log: this, mark: end, since: (mark) => this.#between(mark, end) }
   }

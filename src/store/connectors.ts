@@ -2,10 +2,10 @@ import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { byIdOrName } from './by-id-or-name.ts'
-import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
+import { defined, freeName, type HeldCertificate, type ReportedHost } from './identity.ts'
 import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 import { setUses, usersOf } from './uses.ts'
 
@@ -19,7 +19,7 @@ export interface ConnectorRecord extends HeldCertificate {
   readonly publicKeyHash: string
   /** Salted hash of each machine factor, by factor. */
   readonly fingerprint: Readonly<Record<string, string>>
-  readonly host: HostFacts
+  readonly host: ReportedHost
   readonly enabled: boolean
   readonly enrolledMs: number
   readonly lastAddress?: string
@@ -43,9 +43,9 @@ export type ConnectorChange = Partial<
 >
 
 export class Connectors {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -216,7 +216,7 @@ export class Connectors {
 }
 
 async function one(
-  scope: Scope,
+  scope: StoreScope,
   column: 'id' | 'name' | 'publicKeyHash',
   value: string,
 ): Promise<ConnectorRecord | undefined> {

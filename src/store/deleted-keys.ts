@@ -6,14 +6,14 @@
  */
 import { rfc3339 } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
 /** A key that turns up after this long is as good as unknown. */
 const KEEP_MS = 400 * 86_400_000
 
 export async function rememberDeleted(
-  scope: Scope,
+  scope: StoreScope,
   { secretHash, id, name, groupId, edgeId }: Tables['provisioningKey'],
   deletedBy: string,
 ): Promise<void> {
@@ -27,7 +27,7 @@ export async function rememberDeleted(
 }
 
 /** Why no key has this secret: KEY_REVOKED if there was one, else KEY_UNKNOWN. */
-export async function whyNoKey(scope: Scope, secretHash: string): Promise<Fault> {
+export async function whyNoKey(scope: StoreScope, secretHash: string): Promise<Fault> {
   const gone = await scope.db
     .selectFrom('deletedKey')
     .selectAll()
@@ -42,7 +42,7 @@ export async function whyNoKey(scope: Scope, secretHash: string): Promise<Fault>
 
 /** Evidence for whoever makes the next key: a name can be typed. Of one deleted by an earlier version nothing is known. */
 export async function meantFor(
-  { db }: Scope,
+  { db }: StoreScope,
   { groupId, edgeId }: Pick<Tables['provisioningKey'], 'groupId' | 'edgeId'>,
 ): Promise<Record<string, string>> {
   const id = edgeId ?? groupId

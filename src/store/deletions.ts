@@ -6,7 +6,7 @@
  */
 import type { Kind } from '../api/kinds.ts'
 import { rfc3339 } from '../base/clock.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 export interface Deletion {
   readonly id: string
@@ -24,7 +24,7 @@ const WINDOW = 20_000
 const MAX_LOOKED = 500
 
 /** Deletions of this kind, newest first. */
-export async function deletionsOf({ db }: Pick<Scope, 'db'>, kind: Kind): Promise<Deletion[]> {
+export async function deletionsOf({ db }: Pick<StoreScope, 'db'>, kind: Kind): Promise<Deletion[]> {
   const newest = await db.selectFrom('audit').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
   const rows = await db
     .selectFrom('audit')
@@ -41,7 +41,7 @@ export async function deletionsOf({ db }: Pick<Scope, 'db'>, kind: Kind): Promis
 }
 
 export async function deletionOf(
-  scope: Pick<Scope, 'db'>,
+  scope: Pick<StoreScope, 'db'>,
   kind: Kind,
   idOrName: string,
 ): Promise<Deletion | undefined> {
@@ -56,7 +56,7 @@ export interface Restoration {
 }
 
 /** Within the same window; undefined if there was none. */
-export async function lastRestoration({ db }: Pick<Scope, 'db'>): Promise<Restoration | undefined> {
+export async function lastRestoration({ db }: Pick<StoreScope, 'db'>): Promise<Restoration | undefined> {
   const newest = await db.selectFrom('audit').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
   const restore = await db
     .selectFrom('audit')

@@ -1,6 +1,6 @@
 import type { FaultMessage } from '../wire/control.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { sweepTable } from './sweep-table.ts'
 
 /** One refusal of control to let a device reach something. */
@@ -27,9 +27,9 @@ export interface DenialRecord {
 const MAX_OF_DEVICE = 500
 
 export class Denials {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 

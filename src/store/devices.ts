@@ -1,11 +1,11 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
-import { defined, freeName, type HeldCertificate, type HostFacts } from './identity.ts'
+import { defined, freeName, type HeldCertificate, type ReportedHost } from './identity.ts'
 import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { allRows, cursorKey, idsAtOnce, inList, type Page, type PageQuery, pageOf } from './page.ts'
 import { namesByIds } from './references.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { type By, endSignIns, forgetSignIns, type SignInRecord } from './sign-ins.ts'
 import type { Tables } from './tables.ts'
 import { setUses, usersOf } from './uses.ts'
@@ -19,7 +19,7 @@ export interface DeviceRecord extends HeldCertificate {
   readonly name: string
   readonly userId: string
   readonly publicKeyHash: string
-  readonly host: HostFacts
+  readonly host: ReportedHost
   /** Facts that a client on it said last, which stand until it says others: also while it is away. */
   readonly reportedPosture: Posture
   /** Facts an admin has set; they win over what is reported. */
@@ -57,9 +57,9 @@ export type DeviceChange = Partial<
 >
 
 export class Devices {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -267,11 +267,11 @@ export class Devices {
 }
 
 /** Devices, each with the sign-in that stands. */
-function devices(scope: Scope) {
+function devices(scope: StoreScope) {
   return withSignIn(scope).selectAll('device')
 }
 
-function withSignIn({ db }: Scope) {
+function withSignIn({ db }: StoreScope) {
   return db
     .selectFrom('device')
     .leftJoin('signIn', (join) =>
@@ -283,7 +283,7 @@ function withSignIn({ db }: Scope) {
 type DeviceRow = Awaited<ReturnType<ReturnType<typeof devices>['execute']>>[number]
 
 async function one(
-  scope: Scope,
+  scope: StoreScope,
   column: 'id' | 'publicKeyHash',
   value: string,
 ): Promise<DeviceRecord | undefined> {
@@ -291,7 +291,7 @@ async function one(
   return row && fromRow(row)
 }
 
-async function nameTaken(scope: Scope, userId: string, name: string): Promise<boolean> {
+async function nameTaken(scope: StoreScope, userId: string, name: string): Promise<boolean> {
   const row = await scope.db
     .selectFrom('device')
     .select('id')

@@ -1,30 +1,30 @@
 import { Fault } from '../base/faults.ts'
-import type { HeldCertificate, HostFacts } from './identity.ts'
+import type { HeldCertificate, ReportedHost } from './identity.ts'
 import { setMeta } from './meta.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
 /** What an edge that runs as a process of its own proves itself with. The edge itself is an object. */
-export interface EdgeIdentity extends HeldCertificate {
+export interface EdgeIdentityRecord extends HeldCertificate {
   /** Of the edge object. */
   readonly id: string
   readonly keyId?: string
   /** SHA-256 of the public key, hex. */
   readonly publicKeyHash: string
-  readonly host: HostFacts
+  readonly host: ReportedHost
   readonly enrolledMs: number
   readonly lastAddress?: string
   readonly lastSeenMs?: number
 }
 
-export type NewEdgeIdentity = Omit<EdgeIdentity, 'enrolledMs' | 'lastSeenMs'>
+export type NewEdgeIdentity = Omit<EdgeIdentityRecord, 'enrolledMs' | 'lastSeenMs'>
 
 const HOME_SAID = 'home_edge_said'
 
 export class EdgeIdentities {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -39,7 +39,7 @@ export class EdgeIdentities {
     await setMeta(this.#scope.db, HOME_SAID, address)
   }
 
-  async byId(id: string): Promise<EdgeIdentity | undefined> {
+  async byId(id: string): Promise<EdgeIdentityRecord | undefined> {
     const row = await this.#scope.db
       .selectFrom('edgeIdentity')
       .selectAll()
@@ -97,7 +97,7 @@ export class EdgeIdentities {
 
 /** The edge is no more, or holds another key now: its certificate is revoked. Does nothing if it has none. */
 export async function endEdgeIdentity(
-  { db, clock, publish }: Scope,
+  { db, clock, publish }: StoreScope,
   id: string,
   reason: string,
 ): Promise<void> {
@@ -112,7 +112,7 @@ export async function endEdgeIdentity(
   publish('revoked', { serials: [row.serial], grants: [] })
 }
 
-function fromRow(row: Tables['edgeIdentity']): EdgeIdentity {
+function fromRow(row: Tables['edgeIdentity']): EdgeIdentityRecord {
   return {
     ...row,
     keyId: row.keyId ?? undefined,

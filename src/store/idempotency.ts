@@ -1,4 +1,4 @@
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
 /** An answer given once, to be given again for the same key. */
@@ -8,9 +8,9 @@ export type RememberedAnswer = Tables['idempotency']
 export const IDEMPOTENCY_LIFE_MS = 24 * 60 * 60 * 1000
 
 export class Idempotency {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 

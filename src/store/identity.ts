@@ -8,7 +8,7 @@
 import { looksLikeId } from '../base/ids.ts'
 
 /** What a machine says of itself: evidence, never authority. */
-export interface HostFacts {
+export interface ReportedHost {
   readonly name: string
   readonly platform: string
   readonly program: string

@@ -6,7 +6,7 @@
 import type { CompiledQuery, QueryResult } from 'kysely'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { inList } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 /** Rows to a statement. */
 const ROWS = 64
@@ -23,7 +23,7 @@ interface Part<Item, Row> {
  * @returns each part when it is written, with a turn for others between.
  */
 export function insertRows<Row extends object>(
-  db: Scope['db'],
+  db: StoreScope['db'],
   rows: readonly Row[],
   insert: (some: readonly Row[]) => { compile(): CompiledQuery },
 ): AsyncGenerator<Part<Row, unknown>> {
@@ -32,7 +32,7 @@ export function insertRows<Row extends object>(
 
 /** The same of a statement that takes a list of ids, and of nothing else. @returns what it selects for each part. */
 export function forIds<Row>(
-  db: Scope['db'],
+  db: StoreScope['db'],
   ids: readonly string[],
   make: (some: readonly string[]) => { compile(): CompiledQuery<Row> },
 ): AsyncGenerator<Part<string, Row>> {
@@ -40,7 +40,7 @@ export function forIds<Row>(
 }
 
 async function* inParts<Item, Row>(
-  db: Scope['db'],
+  db: StoreScope['db'],
   all: readonly Item[],
   make: (some: readonly Item[]) => { compile(): CompiledQuery<Row> },
   parametersOf: (some: readonly Item[]) => unknown[],

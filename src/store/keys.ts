@@ -4,7 +4,7 @@ import { byIdOrName } from './by-id-or-name.ts'
 import { meantFor, rememberDeleted, whyNoKey } from './deleted-keys.ts'
 import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 import { setUses } from './uses.ts'
 
@@ -35,9 +35,9 @@ export interface KeyUse {
 }
 
 export class ProvisioningKeys {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -190,11 +190,11 @@ export class ProvisioningKeys {
   }
 }
 
-function findRow(scope: Scope, idOrName: string) {
+function findRow(scope: StoreScope, idOrName: string) {
   return byIdOrName(idOrName, (column, word) => rowBy(scope, column, word))
 }
 
-function rowBy({ db }: Scope, column: 'id' | 'name', word: string) {
+function rowBy({ db }: StoreScope, column: 'id' | 'name', word: string) {
   return db.selectFrom('provisioningKey').selectAll().where(column, '=', word).executeTakeFirst()
 }
 
@@ -202,7 +202,7 @@ function fromRow({ secretHash: _, ...row }: Tables['provisioningKey']): KeyRecor
   return { ...row, edgeId: row.edgeId ?? undefined, revoked: row.revoked === 1 }
 }
 
-async function seenOf(scope: Scope, key: Tables['provisioningKey']) {
+async function seenOf(scope: StoreScope, key: Tables['provisioningKey']) {
   return {
     seen: {
       key: key.id,

@@ -6,7 +6,7 @@
  */
 import { type RawBuilder, sql } from 'kysely'
 import { cursorKey, type Page, type PageQuery, pageOf, pageThrough, WINDOW_ROWS } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 export interface Condition {
   readonly is: RawBuilder<unknown>
@@ -26,7 +26,11 @@ export interface LedList<Row> {
 }
 
 /** Rows that pass every condition. A page that looked for long ends with what it has, and says where to go on. */
-export async function ledPage<Row>(scope: Scope, query: PageQuery, list: LedList<Row>): Promise<Page<Row>> {
+export async function ledPage<Row>(
+  scope: StoreScope,
+  query: PageQuery,
+  list: LedList<Row>,
+): Promise<Page<Row>> {
   const { db } = scope
   const { table, key, conditions, always, isNumber = false } = list
   const lead = await fewest(scope, list)
@@ -66,7 +70,7 @@ export async function ledPage<Row>(scope: Scope, query: PageQuery, list: LedList
 
 /** Of the indexes that could lead there the one with the fewest rows, as far as a window goes. */
 async function fewest<Row>(
-  { db }: Scope,
+  { db }: StoreScope,
   { table, conditions }: LedList<Row>,
 ): Promise<Condition | undefined> {
   const ways = conditions.filter(({ found }) => found)

@@ -23,7 +23,7 @@ import {
 import { endEdgeIdentity } from './edge-identities.ts'
 import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
 import { allNames, keepReferences, namesByIds, namesOfAll, resolveReferences } from './references.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { endSignIns } from './sign-ins.ts'
 import type { Tables } from './tables.ts'
 import { usersOf } from './uses.ts'
@@ -55,9 +55,9 @@ export interface PutObject<K extends ObjectKind> {
 
 /** Declared objects of all kinds, and the references between them. */
 export class Objects {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -305,7 +305,11 @@ export function checkVersion(
 }
 
 /** As notFound; of what was there not long ago, with who deleted it and when. */
-export async function goneOrNever(scope: Pick<Scope, 'db'>, kind: Kind, idOrName: string): Promise<Fault> {
+export async function goneOrNever(
+  scope: Pick<StoreScope, 'db'>,
+  kind: Kind,
+  idOrName: string,
+): Promise<Fault> {
   const deleted = await deletionOf(scope, kind, idOrName)
   if (deleted === undefined) return notFound(kind, idOrName)
   const { id, name, by } = deleted
@@ -337,11 +341,11 @@ function fromRow<K extends ObjectKind>(
   }
 }
 
-function findRow(scope: Scope, kind: ObjectKind, idOrName: string) {
+function findRow(scope: StoreScope, kind: ObjectKind, idOrName: string) {
   return byIdOrName(idOrName, (column, word) => rowBy(scope, kind, column, word))
 }
 
-function rowBy({ db }: Scope, kind: ObjectKind, column: 'id' | 'name', word: string) {
+function rowBy({ db }: StoreScope, kind: ObjectKind, column: 'id' | 'name', word: string) {
   return db
     .selectFrom('object')
     .selectAll()

@@ -1,14 +1,14 @@
 import type { OutageRecord } from '../wire/control.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 /** Of one agent; over it the oldest go. */
 const MAX_OF_AGENT = 200
 
 /** What connectors, client devices and edges have told of the times when they were away. */
 export class OutageRecords {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 

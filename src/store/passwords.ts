@@ -1,12 +1,12 @@
 import { inList } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { type By, endSignIns } from './sign-ins.ts'
 
 /** Password hashes of users, apart from the user object so that no reader of users ever holds one. */
 export class Passwords {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 

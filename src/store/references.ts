@@ -10,7 +10,7 @@ import { mapReferences, type Reference, referencesOf } from '../api/references.t
 import { nearest } from '../base/nearest.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
 import { inList } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 /** What one id or name can mean: devices of two users may share a name; everything else is unique. */
 type Meanings = ReadonlyMap<string, readonly { readonly id: string; readonly name: string }[]>
@@ -23,7 +23,7 @@ const MAX_KNOWN = 1000
 
 /** The spec with every reference as an id. @throws {InvalidFault} naming each that leads nowhere, of many the first. */
 export async function resolveReferences<S extends object>(
-  scope: Scope,
+  scope: StoreScope,
   kind: ObjectKind,
   spec: S,
 ): Promise<S> {
@@ -36,7 +36,7 @@ export async function resolveReferences<S extends object>(
 
 /** Names of what each spec refers to, by id, so that people need not read ids. */
 export async function namesOfAll(
-  scope: Scope,
+  scope: StoreScope,
   specs: readonly { readonly kind: ObjectKind; readonly spec: object }[],
 ): Promise<Record<string, string>[]> {
   const references = specs.map(({ kind, spec }) => referencesOf(kind, spec))
@@ -52,7 +52,7 @@ export async function namesOfAll(
 }
 
 /** Names of these things, by id; what is gone has none. */
-export async function namesByIds(scope: Scope, ids: Iterable<string>): Promise<Map<string, string>> {
+export async function namesByIds(scope: StoreScope, ids: Iterable<string>): Promise<Map<string, string>> {
   const names = new Map<string, string>()
   const tables = Map.groupBy(new Set(ids), (id) => TABLES[id.slice(0, 4)] ?? 'object')
   for (const [table, of] of tables) {
@@ -71,7 +71,7 @@ export async function namesByIds(scope: Scope, ids: Iterable<string>): Promise<M
 
 /** All devices, or connectors, with nothing but their names. */
 export async function* allNames(
-  { db }: Scope,
+  { db }: StoreScope,
   table: 'device' | 'connector',
 ): AsyncGenerator<{ readonly id: string; readonly name: string }> {
   for (let last = ''; ; ) {
@@ -95,7 +95,7 @@ const TABLES: Readonly<Record<string, 'device' | 'connector'>> = { dev_: 'device
 
 /** Writes what `from` refers to, each once. */
 export async function keepReferences(
-  scope: Scope,
+  scope: StoreScope,
   from: { readonly kind: ObjectKind; readonly id: string },
   spec: object,
 ): Promise<void> {
@@ -110,7 +110,7 @@ export async function keepReferences(
   }
 }
 
-async function lookUp(scope: Scope, references: readonly Reference[]): Promise<Meanings> {
+async function lookUp(scope: StoreScope, references: readonly Reference[]): Promise<Meanings> {
   const found = new Map<string, { id: string; name: string }[]>()
   for (const [kind, some] of Map.groupBy(references, (reference) => reference.kind)) {
     const values = [...new Set(some.map(({ value }) => value))]
@@ -128,7 +128,7 @@ async function lookUp(scope: Scope, references: readonly Reference[]): Promise<M
   return found
 }
 
-function rowsOf(scope: Scope, kind: Kind, by: 'id' | 'name', values: readonly string[]) {
+function rowsOf(scope: StoreScope, kind: Kind, by: 'id' | 'name', values: readonly string[]) {
   const table = kind === 'client-device' ? 'device' : kind === 'connector' ? 'connector' : 'object'
   let query = scope.db.selectFrom(table).select(['id', 'name']).where(by, 'in', inList(values))
   if (table === 'object') query = query.where('kind', '=', kind)
@@ -146,7 +146,7 @@ function push<Row>(lists: Map<string, Row[]>, key: string, row: Row): void {
 }
 
 async function leadNowhere(
-  scope: Scope,
+  scope: StoreScope,
   wrong: readonly Reference[],
   meant: Meanings,
 ): Promise<InvalidFault> {
@@ -172,7 +172,7 @@ async function leadNowhere(
   return new InvalidFault(errors)
 }
 
-async function someNames(scope: Scope, kind: Kind): Promise<string[]> {
+async function someNames(scope: StoreScope, kind: Kind): Promise<string[]> {
   const rows = await scope.db
     .selectFrom('object')
     .select('name')

@@ -1,5 +1,5 @@
 import { inList } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { sweepTable } from './sweep-table.ts'
 import type { Tables } from './tables.ts'
 
@@ -36,9 +36,9 @@ const GRANT_KEEP_MS = 7 * 86_400_000
 
 /** Certificates and grants that no longer count, and the grants that still do. */
 export class Revocations {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 

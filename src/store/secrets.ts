@@ -1,10 +1,10 @@
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 /** Secrets by name, as sealed by the vault: this table never sees what is in them. */
 export class Secrets {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 

@@ -6,7 +6,7 @@
  */
 import { sql } from 'kysely'
 import { inList } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { recordOf, type SessionRecord } from './session-record.ts'
 import { knownOf } from './session-row.ts'
 
@@ -16,7 +16,7 @@ export const STANDS_ALONE = sql`(session.continued_as is null or not exists (
 
 /** Each with what was tried before it. */
 export async function withAttempts(
-  { db }: Scope,
+  { db }: StoreScope,
   records: readonly SessionRecord[],
 ): Promise<SessionRecord[]> {
   const ids = records.map(({ id }) => id)

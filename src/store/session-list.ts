@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { type Condition, ledPage } from './led-list.ts'
 import type { Page, PageQuery } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { STANDS_ALONE } from './session-attempts.ts'
 import type { Tables } from './tables.ts'
 
@@ -38,7 +38,7 @@ const CONDITIONS: Conditions = {
 
 /** Rows of a list, newest first. Whoever asks about one connector gets what failed there, too, though it went on elsewhere. */
 export function sessionRows(
-  scope: Scope,
+  scope: StoreScope,
   query: PageQuery,
   filter: SessionFilter,
 ): Promise<Page<Tables['session']>> {

@@ -28,10 +28,10 @@ export interface SessionNames {
 }
 
 /** Some of it is missing of sessions from before. */
-export type SessionFacts = Partial<SessionFixed> & SessionNames
+export type RecordedSessionFacts = Partial<SessionFixed> & SessionNames
 
 /** One session as everyone together saw it. */
-export interface SessionRecord extends SessionFacts {
+export interface SessionRecord extends RecordedSessionFacts {
   readonly id: string
   readonly state: 'open' | 'closed'
   readonly protocol: 'tcp' | 'udp'
@@ -61,7 +61,7 @@ export interface SessionRecord extends SessionFacts {
 /** What a record is made of. */
 export interface KnownSession {
   readonly id: string
-  readonly facts: SessionFacts
+  readonly facts: RecordedSessionFacts
   readonly client?: SessionReport
   readonly connector?: SessionReport
   /** No end has told how it ended, and none will: by the control plane, which says when that was. */
@@ -116,11 +116,11 @@ export function joinSession(before: KnownSession | undefined, reported: Reported
 
 /** The first word stands; of the edge that of the connector, which nobody else's device runs. */
 function factsOf(
-  before: SessionFacts | undefined,
+  before: RecordedSessionFacts | undefined,
   fixed: SessionFixed | undefined,
   names: SessionNames,
   side: SessionReport['side'],
-): SessionFacts {
+): RecordedSessionFacts {
   const facts = { ...fixed, ...names, ...before }
   const { edgeName, edgeBecause } = names
   return side === 'connector' && edgeName !== undefined ? { ...facts, edgeName, edgeBecause } : facts

@@ -1,14 +1,17 @@
 /** Reading and writing many rows of sessions with few statements. */
 
 import { inList } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { KnownSession } from './session-record.ts'
 import { knownOf } from './session-row.ts'
 import type { Tables } from './tables.ts'
 
-export type Row = Tables['session']
+export type SessionRow = Tables['session']
 
-export async function loadSessions(scope: Scope, ids: readonly string[]): Promise<Map<string, KnownSession>> {
+export async function loadSessions(
+  scope: StoreScope,
+  ids: readonly string[],
+): Promise<Map<string, KnownSession>> {
   const found = new Map<string, KnownSession>()
   for (let at = 0; at < ids.length; at += 500) {
     const rows = await scope.db
@@ -22,7 +25,7 @@ export async function loadSessions(scope: Scope, ids: readonly string[]): Promis
 }
 
 /** How many of them the books have as open. */
-export async function openAmong(scope: Scope, ids: readonly string[]): Promise<number> {
+export async function openAmong(scope: StoreScope, ids: readonly string[]): Promise<number> {
   let count = 0
   for (let at = 0; at < ids.length; at += 500) {
     const rows = await scope.db
@@ -39,12 +42,12 @@ export async function openAmong(scope: Scope, ids: readonly string[]): Promise<n
 const CHANGING = [
   ...(['state', 'endedMs', 'edgeId', 'closeReason', 'clientOnly'] as const),
   ...(['continuedAs', 'record', 'revision'] as const),
-] satisfies (keyof Row)[]
+] satisfies (keyof SessionRow)[]
 
 /** As many rows to a statement: building a statement costs more than most of what it does. */
 const SAVE_ROWS = 20
 
-export async function saveSessions(scope: Scope, rows: readonly Row[]): Promise<void> {
+export async function saveSessions(scope: StoreScope, rows: readonly SessionRow[]): Promise<void> {
   for (let at = 0; at < rows.length; at += SAVE_ROWS) {
     await scope.db
       .insertInto('session')

@@ -2,13 +2,13 @@ import { sql } from 'kysely'
 import { nextTurn } from '../base/slices.ts'
 import type { OpenCount } from './open-count.ts'
 import { DELETED_AT_ONCE, deleteAll, inList } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 /** Sessions that only their client has told of are kept, of one device; over it the oldest go. */
 const MAX_CLIENT_ONLY = 50_000
 
 /** Forgets sessions that nothing was told of after `beforeMs`, by our clock, open ones too: agents tell of those again. */
-export async function sweepSessions(scope: Scope, beforeMs: number, open: OpenCount): Promise<void> {
+export async function sweepSessions(scope: StoreScope, beforeMs: number, open: OpenCount): Promise<void> {
   await deleteAll(() =>
     scope.atomically(async (tx) => {
       const rows = await tx.db
@@ -23,7 +23,11 @@ export async function sweepSessions(scope: Scope, beforeMs: number, open: OpenCo
   )
 }
 
-export async function sweepClientOnly(scope: Scope, open: OpenCount, most = MAX_CLIENT_ONLY): Promise<void> {
+export async function sweepClientOnly(
+  scope: StoreScope,
+  open: OpenCount,
+  most = MAX_CLIENT_ONLY,
+): Promise<void> {
   for (const [device, count] of await clientOnly(scope)) {
     let left = count - most
     if (left <= 0) continue
@@ -45,7 +49,7 @@ export async function sweepClientOnly(scope: Scope, open: OpenCount, most = MAX_
 }
 
 async function forget(
-  { db, committed }: Scope,
+  { db, committed }: StoreScope,
   rows: readonly { readonly id: string; readonly state: string }[],
   open: OpenCount,
 ): Promise<bigint> {
@@ -60,7 +64,7 @@ async function forget(
 const COUNTED_AT_ONCE = 4096
 
 /** How many there are of each device. */
-async function clientOnly({ db }: Scope): Promise<Map<string, number>> {
+async function clientOnly({ db }: StoreScope): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
   for (let last = { deviceId: '', id: '' }; ; ) {
     const rows = await db

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { asFault, Fault } from '../base/faults.ts'
 import { OpenCount } from './open-count.ts'
 import type { Page, PageQuery } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { SessionAllowance } from './session-allowance.ts'
 import { withAttempts } from './session-attempts.ts'
 import { type SessionFilter, sessionRows } from './session-list.ts'
@@ -10,7 +10,7 @@ import { mergeReport, type RefusedReport } from './session-merge.ts'
 import { type Lot, SessionQueue } from './session-queue.ts'
 import { type KnownSession, type ReportedSession, recordOf, type SessionRecord } from './session-record.ts'
 import { knownOf, rowOf } from './session-row.ts'
-import { loadSessions, openAmong, type Row, saveSessions } from './session-rows.ts'
+import { loadSessions, openAmong, type SessionRow, saveSessions } from './session-rows.ts'
 import { sweepClientOnly, sweepSessions } from './session-sweep.ts'
 
 /** More than this wait: whoever comes now comes again later. */
@@ -20,12 +20,12 @@ const MAX_WAITING = 20_000
 export class Sessions {
   /** What one end alone may put on record. */
   readonly allowance = new SessionAllowance()
-  readonly #scope: Scope
+  readonly #scope: StoreScope
   readonly #queue = new SessionQueue((lots) => this.#write(lots))
   readonly #open = new OpenCount()
   #revision: number | undefined
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -83,9 +83,9 @@ export class Sessions {
     for (const lot of lots) lot.done.resolve(refused.get(lot) ?? [])
   }
 
-  async #save(scope: Scope, changed: readonly KnownSession[]): Promise<void> {
+  async #save(scope: StoreScope, changed: readonly KnownSession[]): Promise<void> {
     if (changed.length === 0) return
-    const rows: Row[] = []
+    const rows: SessionRow[] = []
     for (const known of changed) rows.push(rowOf(known, await this.#nextRevision(scope)))
     const ids = rows.map(({ id }) => id)
     const before = await openAmong(scope, ids)
@@ -95,7 +95,7 @@ export class Sessions {
     scope.publish('session', { ids })
   }
 
-  async #nextRevision({ db, clock }: Scope): Promise<number> {
+  async #nextRevision({ db, clock }: StoreScope): Promise<number> {
     if (this.#revision === undefined) {
       const row = await db
         .selectFrom('session')

@@ -1,5 +1,5 @@
 import { newId } from '../base/ids.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
 /** Why a sign-in ended before its time, and in which words a person reads it. */
@@ -26,7 +26,7 @@ export interface SignInRecord {
 }
 
 /** A device that has a sign-in, or had one until now. */
-export interface SignedIn {
+export interface SignedInDevice {
   readonly id: string
   readonly name: string
 }
@@ -41,9 +41,9 @@ const KEPT = 20
 
 /** Who has signed in where, until when, and how that ended. */
 export class SignIns {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -96,14 +96,14 @@ export class SignIns {
   }
 
   /** Devices that are signed in now. */
-  async standing(whose: Whose): Promise<SignedIn[]> {
+  async standing(whose: Whose): Promise<SignedInDevice[]> {
     const nowMs = this.#scope.clock.nowMs()
     const all = await standingRows(this.#scope, whose)
     return all.filter(({ endMs }) => endMs > nowMs).map(({ id, name }) => ({ id, name }))
   }
 
   /** Signs out a device, or every device of a user. @returns those that were signed in until now. */
-  async end(whose: Whose, o: By = {}): Promise<SignedIn[]> {
+  async end(whose: Whose, o: By = {}): Promise<SignedInDevice[]> {
     return this.#scope.atomically((scope) => endSignIns(scope, whose, { ...o, because: 'signed-out' }))
   }
 }
@@ -115,10 +115,10 @@ export type Whose = { readonly userId: string } | { readonly deviceId: string }
  * durable, and then everybody is told to cut.
  */
 export async function endSignIns(
-  scope: Scope,
+  scope: StoreScope,
   whose: Whose,
   { because, by = 'system' }: By & { because: SignInEnd },
-): Promise<SignedIn[]> {
+): Promise<SignedInDevice[]> {
   const nowMs = scope.clock.nowMs()
   const standing = await standingRows(scope, whose)
   for (const { signIn, id } of standing) {
@@ -133,7 +133,7 @@ export async function endSignIns(
   return standing.filter(({ endMs }) => endMs > nowMs).map(({ id, name }) => ({ id, name }))
 }
 
-function standingRows({ db }: Scope, whose: Whose) {
+function standingRows({ db }: StoreScope, whose: Whose) {
   const all = db
     .selectFrom('signIn')
     .innerJoin('device', 'device.id', 'signIn.deviceId')
@@ -148,7 +148,7 @@ function standingRows({ db }: Scope, whose: Whose) {
 }
 
 /** With the device itself goes what is known of who signed in on it: the audit log has it. */
-export async function forgetSignIns(scope: Scope, deviceId: string): Promise<void> {
+export async function forgetSignIns(scope: StoreScope, deviceId: string): Promise<void> {
   await scope.db.deleteFrom('signIn').where('deviceId', '=', deviceId).execute()
 }
 

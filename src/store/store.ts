@@ -15,7 +15,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { asFault } from '../base/faults.ts'
 import { Audit } from './audit.ts'
 import { type Bus, type BusMessages, localBus, type Topic } from './bus.ts'
-import { type Changed, ChangeLog, type Changes } from './change-log.ts'
+import { type Changed, ChangeLog, type ChangeLogView } from './change-log.ts'
 import { Connectors } from './connectors.ts'
 import { Denials } from './denials.ts'
 import { Devices } from './devices.ts'
@@ -28,7 +28,7 @@ import { Objects } from './objects.ts'
 import { OutageRecords } from './outages.ts'
 import { Passwords } from './passwords.ts'
 import { Revocations } from './revocations.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import { Secrets } from './secrets.ts'
 import { Sessions } from './sessions.ts'
 import { SignIns } from './sign-ins.ts'
@@ -56,7 +56,7 @@ export interface Repositories {
   /** Grows with every write that may change a decision. Receivers of hints compare it. */
   policyVersion(): Promise<number>
   /** What transactions of this process changed lately. */
-  readonly changes: Changes
+  readonly changes: ChangeLogView
   /** What the transaction that is open has changed so far: not durable yet. */
   readonly changed: Changed
 }
@@ -112,7 +112,7 @@ export async function openStore({
   const changes = new ChangeLog()
   const takingUp: (() => Promise<void>)[] = []
 
-  async function atomically<T>(work: (scope: Scope) => Promise<T>, urgency?: Urgency): Promise<T> {
+  async function atomically<T>(work: (scope: StoreScope) => Promise<T>, urgency?: Urgency): Promise<T> {
     await lock.take(urgency)
     let done: { readonly result: T; readonly takenUp: Promise<unknown> | undefined }
     try {
@@ -125,7 +125,7 @@ export async function openStore({
   }
 
   async function locked<T>(
-    work: (scope: Scope) => Promise<T>,
+    work: (scope: StoreScope) => Promise<T>,
   ): Promise<{ readonly result: T; readonly takenUp: Promise<unknown> | undefined }> {
     const mark = { open: true }
     const after: (() => void)[] = []
@@ -136,7 +136,7 @@ export async function openStore({
       db
         .transaction()
         .execute(async (trx) => {
-          const scope: Scope = {
+          const scope: StoreScope = {
             db: trx,
             clock,
             changes,
@@ -173,7 +173,7 @@ export async function openStore({
     return { result, takenUp }
   }
 
-  const root: Scope = {
+  const root: StoreScope = {
     get db() {
       if (inside.getStore()?.open === true) throw new TypeError(OUTSIDE)
       return db
@@ -236,15 +236,15 @@ export async function checkStore(file: string): Promise<SchemaState | undefined>
 }
 
 /** Of a transaction that reads: what is in it needs none of its own. */
-function readingScope(root: Scope, db: Kysely<Tables>, changes: Changes): Scope {
-  const scope: Scope = { ...root, db, changes, atomically: (nested) => nested(scope) }
+function readingScope(root: StoreScope, db: Kysely<Tables>, changes: ChangeLogView): StoreScope {
+  const scope: StoreScope = { ...root, db, changes, atomically: (nested) => nested(scope) }
   return scope
 }
 
 const OUTSIDE =
   'Cannot use the store inside its own transaction: use the repositories the transaction was given'
 
-function repositories(scope: Scope): Repositories {
+function repositories(scope: StoreScope): Repositories {
   return {
     objects: new Objects(scope),
     keys: new ProvisioningKeys(scope),

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { DELETED_AT_ONCE, deleteAll } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 export interface Sweep {
   readonly table: 'revokedSerial' | 'revokedGrant' | 'grantIssued' | 'denial'
@@ -12,7 +12,7 @@ export interface Sweep {
 }
 
 /** Forgets rows of which the time has come, some after some: whoever writes meanwhile comes between. */
-export async function sweepTable(scope: Scope, { table, key, time, beforeMs }: Sweep): Promise<void> {
+export async function sweepTable(scope: StoreScope, { table, key, time, beforeMs }: Sweep): Promise<void> {
   const [from, id, at] = [sql.table(table), sql.ref(key), sql.ref(time)]
   const some = sql`select ${id} from ${from} where ${at} <= ${beforeMs} order by ${at} limit ${DELETED_AT_ONCE}`
   await deleteAll(() =>

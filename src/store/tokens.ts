@@ -3,7 +3,7 @@ import { newId } from '../base/ids.ts'
 import { byIdOrName } from './by-id-or-name.ts'
 import { checkVersion, type ExpectedVersion, notFound } from './objects.ts'
 import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
 /** An API token as stored: only the hash of it. */
@@ -21,9 +21,9 @@ export interface TokenRecord {
 }
 
 export class Tokens {
-  readonly #scope: Scope
+  readonly #scope: StoreScope
 
-  constructor(scope: Scope) {
+  constructor(scope: StoreScope) {
     this.#scope = scope
   }
 
@@ -111,11 +111,11 @@ export class Tokens {
   }
 }
 
-function one(scope: Scope, idOrName: string) {
+function one(scope: StoreScope, idOrName: string) {
   return byIdOrName(idOrName, (column, word) => rowBy(scope, column, word))
 }
 
-function rowBy({ db }: Scope, column: 'id' | 'name', word: string) {
+function rowBy({ db }: StoreScope, column: 'id' | 'name', word: string) {
   return db.selectFrom('token').selectAll().where(column, '=', word).executeTakeFirst()
 }
 

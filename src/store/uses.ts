@@ -1,10 +1,10 @@
 import { called, type Kind } from '../api/kinds.ts'
-import type { Scope } from './scope.ts'
+import type { StoreScope } from './scope.ts'
 
 const LIMIT = 20
 
 /** What refers to an object, as words for a person: "access rule staff-wiki (rul_…)". At most 20. */
-export async function usersOf(scope: Scope, id: string): Promise<string[]> {
+export async function usersOf(scope: StoreScope, id: string): Promise<string[]> {
   const rows = await scope.db
     .selectFrom('reference')
     .select(['fromKind', 'fromId'])
@@ -29,7 +29,7 @@ const TABLE = {
   'client-device': 'device',
 } as const
 
-async function nameOf(scope: Scope, kind: Kind, id: string): Promise<string | undefined> {
+async function nameOf(scope: StoreScope, kind: Kind, id: string): Promise<string | undefined> {
   const table = Object.hasOwn(TABLE, kind) ? TABLE[kind as keyof typeof TABLE] : 'object'
   const row = await scope.db.selectFrom(table).select('name').where('id', '=', id).executeTakeFirst()
   return row?.name
@@ -37,7 +37,7 @@ async function nameOf(scope: Scope, kind: Kind, id: string): Promise<string | un
 
 /** Typed records refer to objects too: replaces what `from` refers to. */
 export async function setUses(
-  scope: Scope,
+  scope: StoreScope,
   from: { kind: Kind; id: string },
   to: readonly { kind: Kind; id: string }[],
 ): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { batches, cutText, encodedBytes } from './encoded.ts'
-import { inParts, Parts } from './parts.ts'
+import { inParts, ListParts } from './parts.ts'
 
 /** Quotes, control characters, halves of surrogates and emoji: what weighs more than it looks. */
 const text = fc.string({
@@ -49,7 +49,7 @@ test('parts: a list comes whole, however long; one that begins anew takes the pl
   const list = Array.from({ length: 5000 }, (_, n) => `${n}`.repeat(40))
   const parts = inParts(list, 1000)
   assert.ok(parts.length >= 5)
-  const collected = new Parts<string>()
+  const collected = new ListParts<string>()
   for (const { part, items } of parts.slice(0, 3)) assert.equal(collected.take(part, items), undefined)
   const taken = parts.map(({ part, items }) => collected.take(part, items))
   assert.deepEqual(taken.pop(), list)

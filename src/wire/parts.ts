@@ -17,7 +17,7 @@ export function inParts<Item>(items: Iterable<Item>, maxItems: number): { part: 
 }
 
 /** Puts parts together again. They come in order; a list that begins anew takes the place of one that was not whole. */
-export class Parts<Item> {
+export class ListParts<Item> {
   #items: Item[] = []
   #next = 0
 

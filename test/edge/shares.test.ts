@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { silentLog } from '../../src/base/log.ts'
 import { EDGE_SHARES } from '../../src/base/share-table.ts'
 import { Services } from '../../src/connector/tunnels/services.ts'
-import { Tunnels, type TunnelWay } from '../../src/connector/tunnels/tunnels.ts'
+import { ServedTunnels, type TunnelWay } from '../../src/connector/tunnels/tunnels.ts'
 import { type EdgeShareRows, EdgeShares } from '../../src/edge/shares.ts'
 import type { Credentials } from '../../src/link/dial/credentials.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
@@ -81,7 +81,7 @@ test('a device that comes again and again is sent away before its ticket is read
 async function openTunnels(t: TestContext, edge: TestEdge) {
   const services = new Services(silentLog)
   const { rawPhase } = services
-  const tunnels = new Tunnels({ services, rawPhase, log: silentLog })
+  const tunnels = new ServedTunnels({ services, rawPhase, log: silentLog })
   t.after(async () => {
     await tunnels.close('CONNECTOR_DRAINING', 'the test is over')
     await services[Symbol.asyncDispose]()

@@ -8,7 +8,7 @@ import { ActiveSessions } from '../../src/connector/sessions/active-sessions.ts'
 import { GrantAuthority } from '../../src/connector/sessions/grants.ts'
 import { ConnectorShares } from '../../src/connector/tunnels/shares.ts'
 import { type StreamServices, TunnelStreams } from '../../src/connector/tunnels/streams.ts'
-import type { Parts } from '../../src/control/parts.ts'
+import type { ControlParts } from '../../src/control/parts.ts'
 import { verifyKeys } from '../../src/pki/signing-keys.ts'
 import type { Peer } from '../../src/pki/verify.ts'
 import { type ControlMessage, PROTOCOL_VERSION } from '../../src/wire/control.ts'
@@ -88,12 +88,12 @@ const UNHEARD: Pick<StreamServices['reach'], 'note'> = { note() {} }
 export class ModelConnector {
   readonly id: string
   readonly sessions = new Set<ModelSession>()
-  readonly #parts: Parts
+  readonly #parts: ControlParts
   readonly #services: StreamServices
   readonly #tunnels = new Map<string, TunnelStreams>()
   #channel: ModelChannel | undefined
 
-  constructor(id: string, parts: Parts) {
+  constructor(id: string, parts: ControlParts) {
     this.id = id
     this.#parts = parts
     const known = {

@@ -6,12 +6,12 @@
  */
 import { OBJECT_KINDS } from '../../src/api/kinds.ts'
 import type { CachedGrant } from '../../src/client/session/grants.ts'
-import { Changes } from '../../src/control/agents/changes.ts'
+import { ChangeEffects } from '../../src/control/agents/changes.ts'
 import { enrolConnector, enrolDevice, openControl } from '../../src/control/agents/control.fixture.ts'
 import { agentHandlers } from '../../src/control/agents/handlers.ts'
 import { Hub } from '../../src/control/agents/hub.ts'
-import type { Parts } from '../../src/control/parts.ts'
-import { type Answer, handClock, RestFixture } from '../../src/control/rest/fixture.ts'
+import type { ControlParts } from '../../src/control/parts.ts'
+import { handClock, RestFixture, type RestReply } from '../../src/control/rest/fixture.ts'
 import { livePresence } from '../../src/control/rest/live-presence.ts'
 import type { Peer } from '../../src/pki/verify.ts'
 import type { ControlMessage } from '../../src/wire/control.ts'
@@ -33,7 +33,7 @@ export type Outcome =
   | { readonly is: 'lost'; readonly why: string }
 
 export class World implements AsyncDisposable {
-  readonly parts: Parts
+  readonly parts: ControlParts
   readonly connectors = new Map<string, ModelConnector>()
   /** By device and process. */
   readonly clients = new Map<string, ModelClient>()
@@ -41,7 +41,7 @@ export class World implements AsyncDisposable {
   /** Of whoever asked last. */
   outcome: Outcome | undefined
   readonly #rest: RestFixture
-  readonly #changes: Changes
+  readonly #changes: ChangeEffects
   readonly #hub: Hub
   readonly #peers = new Map<string, Peer>()
   readonly #owned: AsyncDisposableStack
@@ -59,13 +59,18 @@ export class World implements AsyncDisposable {
     return world
   }
 
-  private constructor(parts: Parts, clock: World['clock'], rest: RestFixture, owned: AsyncDisposableStack) {
+  private constructor(
+    parts: ControlParts,
+    clock: World['clock'],
+    rest: RestFixture,
+    owned: AsyncDisposableStack,
+  ) {
     this.parts = parts
     this.clock = clock
     this.#rest = rest
     this.#owned = owned
     this.#hub = new Hub({ ...parts, handlers: agentHandlers(parts) })
-    this.#changes = owned.use(new Changes(parts, { ended: (id) => this.#cutPipes(id), homeMoved() {} }))
+    this.#changes = owned.use(new ChangeEffects(parts, { ended: (id) => this.#cutPipes(id), homeMoved() {} }))
   }
 
   get sessions(): ModelSession[] {
@@ -207,7 +212,7 @@ export class World implements AsyncDisposable {
   async #ask(method: string, path: string, body?: object): Promise<void> {
     const merge = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {}
     const headers = { 'if-match': '*', ...merge } as Record<string, string>
-    const { status, body: said }: Answer = await this.#rest.ask(method, path, { body, headers })
+    const { status, body: said }: RestReply = await this.#rest.ask(method, path, { body, headers })
     if (status >= 500) throw new Error(`${method} ${path} ${JSON.stringify(body)}: ${JSON.stringify(said)}`)
   }
 

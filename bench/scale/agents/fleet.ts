@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import type { Parts } from '../../../src/control/parts.ts'
+import type { ControlParts } from '../../../src/control/parts.ts'
 import { createKeyAndCsr } from '../../../src/pki/csr.ts'
 import type { AgentSpec, FromAgents, Heard, ToAgents } from './talk.ts'
 
@@ -60,7 +60,7 @@ export class Fleet implements AsyncDisposable {
 
 /** Certificates for agents that are enrolled, all for one key: making keys is not what is measured. */
 export async function credentialsFor(
-  { tenantParts: { id: tenant, authority } }: Parts,
+  { tenantParts: { id: tenant, authority } }: ControlParts,
   role: 'client' | 'connector',
   ids: readonly string[],
 ) {

@@ -4,7 +4,7 @@ import net from 'node:net'
 import type tls from 'node:tls'
 import { silentLog } from '../../../src/base/log.ts'
 import type { Control } from '../../../src/control/control.ts'
-import { AgentServer, type Caller } from '../../../src/control/front/agent-server.ts'
+import { type AgentCaller, AgentServer } from '../../../src/control/front/agent-server.ts'
 import { contextOf } from '../../../src/link/dial/tls-context.ts'
 import { acceptTls } from '../../../src/link/dial/tls-session.ts'
 import { peerOf } from '../../../src/pki/verify.ts'
@@ -20,7 +20,7 @@ export interface ControlPort extends AsyncDisposable {
 export async function openControlPort(control: Control): Promise<ControlPort> {
   const context = contextOf(await control.credentials([HOST]))
   const { tenant, rootPem } = control
-  const callers = new WeakMap<tls.TLSSocket, Caller>()
+  const callers = new WeakMap<tls.TLSSocket, AgentCaller>()
   const sockets = new Set<net.Socket>()
   const agents = new AgentServer({
     ...{ desk: control, log: silentLog, headersMs: HEADERS_MS },

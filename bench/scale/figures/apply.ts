@@ -11,7 +11,7 @@ import { silentLog } from '../../../src/base/log.ts'
 import { LoopWatch } from '../../../src/base/loop-watch.ts'
 import { connected } from '../../../src/control/agents/control.fixture.ts'
 import { agentHandlers } from '../../../src/control/agents/handlers.ts'
-import { openParts, type Parts } from '../../../src/control/parts.ts'
+import { type ControlParts, openParts } from '../../../src/control/parts.ts'
 import { createToken } from '../../../src/control/rest/auth.ts'
 import { RestFixture } from '../../../src/control/rest/fixture.ts'
 import { issuedGrant, reportOf } from '../../../src/store/sessions.fixture.ts'
@@ -99,7 +99,12 @@ async function run(size: number, world: World): Promise<Times> {
 }
 
 /** Asks each of the others again and again until it is disposed. */
-function askMeanwhile(parts: Parts, { made }: World, rest: RestFixture, times: Times): AsyncDisposable {
+function askMeanwhile(
+  parts: ControlParts,
+  { made }: World,
+  rest: RestFixture,
+  times: Times,
+): AsyncDisposable {
   const stop = new AbortController()
   const handlers = agentHandlers(parts)
   const clients = made.devices.slice(0, 50).map((id, n) => ({

@@ -4,7 +4,7 @@ export const USER = 'demo'
 export const GROUP = 'demo-site'
 
 /** Where the demo application is, as people ask for it and as the connector finds it. */
-export interface Application {
+export interface DemoApplication {
   /** Name or address in a URL. */
   readonly host: string
   readonly address: string
@@ -13,7 +13,7 @@ export interface Application {
 }
 
 /** Everything that makes the demo application reachable for one user: a file to read, change and apply again. */
-export function accessFile(app: Application, password: string): string {
+export function accessFile(app: DemoApplication, password: string): string {
   const segment = {
     kind: 'segment',
     name: 'demo-wiki',

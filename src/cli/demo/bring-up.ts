@@ -15,9 +15,9 @@ import type { ConnectorStatus } from '../../connector/status.ts'
 import { applyDocuments } from '../apply.ts'
 import { findContext, writeContext } from '../context.ts'
 import { Rest } from '../rest.ts'
-import { type Application, accessFile, GROUP, USER } from './access.ts'
+import { accessFile, type DemoApplication, GROUP, USER } from './access.ts'
 import type { Kept } from './kept.ts'
-import { Part } from './part.ts'
+import { DemoPart } from './part.ts'
 import { backstitch, settingsIn } from './programs.ts'
 import type { Site } from './site.ts'
 import { until } from './until.ts'
@@ -39,11 +39,11 @@ export async function bringUpServer(o: {
   host: string
   port: number
   kept: Kept
-  app: Application
-}): Promise<{ part: Part; facts: ServerFacts; rest: Rest }> {
+  app: DemoApplication
+}): Promise<{ part: DemoPart; facts: ServerFacts; rest: Rest }> {
   const { state, host, port, kept, app } = o
   const control = path.join(state, 'control')
-  const part = new Part({
+  const part = new DemoPart({
     name: 'server',
     command: backstitch(
       ...['server', '--json', '--state', control, '--listen', `${host}:${port}`, '--public-host', host],
@@ -133,7 +133,7 @@ export async function bringUpClient(o: {
   edge: { host: string; port: number }
   pin: string
   kept: Kept
-}): Promise<Part> {
+}): Promise<DemoPart> {
   const { state, edge, pin, kept } = o
   const folder = path.join(state, 'client')
   const common = ['client', '--state', folder, '--config', settingsIn(folder, 'client')]
@@ -154,7 +154,7 @@ export async function bringUpClient(o: {
     ),
     kept.password,
   )
-  const part = new Part({
+  const part = new DemoPart({
     name: 'client',
     command: backstitch(...common, 'run', '--listen', `127.0.0.1:${kept.proxyPort}`),
     log: path.join(state, 'client.log'),

@@ -1,12 +1,12 @@
 import path from 'node:path'
 import { style } from '../terminal.ts'
-import type { Application } from './access.ts'
+import type { DemoApplication } from './access.ts'
 import type { Kept } from './kept.ts'
 import { CHECKOUT } from './programs.ts'
 
 /** What a person can paste into another terminal, in the directory they started the demo in. */
 export function commandsText(o: {
-  app: Application
+  app: DemoApplication
   state: string
   kept: Kept
   session: string

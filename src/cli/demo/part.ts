@@ -31,7 +31,7 @@ const CLEAN = Object.fromEntries(
  * A child process whose standard input is its lifeline: it ends when that pipe closes, so also when this process
  * is killed. It leads a session of its own, so that Ctrl-C reaches this process alone.
  */
-export class Part implements AsyncDisposable {
+export class DemoPart implements AsyncDisposable {
   readonly name: string
   readonly child: ChildProcess
   /** How it ended: exit code or signal. */

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { SessionResource } from '../../api/records.ts'
 import type { Rest } from '../rest.ts'
-import type { Application } from './access.ts'
+import type { DemoApplication } from './access.ts'
 import { until } from './until.ts'
 
 const REQUEST_MS = 10_000
@@ -16,7 +16,7 @@ export interface Proof {
 }
 
 /** One GET through the local proxy, and the record that every hop together made of it. */
-export async function prove(rest: Rest, app: Application, proxyPort: number): Promise<Proof> {
+export async function prove(rest: Rest, app: DemoApplication, proxyPort: number): Promise<Proof> {
   const [before] = await rest.list<SessionResource>('/sessions', 1)
   const request = http.get({
     host: '127.0.0.1',

@@ -12,7 +12,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { Part } from './part.ts'
+import { DemoPart } from './part.ts'
 import { CHECKOUT, connectorCommand, demoProgram } from './programs.ts'
 import type { SiteAnswer, SiteOrder } from './site-messages.ts'
 import { handOver, unprivileged } from './unprivileged.ts'
@@ -75,8 +75,8 @@ async function startConnector({ edge, wire, state }: SiteOrder & { order: 'conne
   answer({ answer: 'connector', user: as.user, wired })
 }
 
-function start(name: string, command: string[], log: string): Part {
-  const part = owned.use(new Part({ name, command, log, cwd: '/' }))
+function start(name: string, command: string[], log: string): DemoPart {
+  const part = owned.use(new DemoPart({ name, command, log, cwd: '/' }))
   void part.ended.then((how) => answer({ answer: 'ended', part: name, how: String(how) }))
   return part
 }

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import type { Application } from './access.ts'
-import { Part } from './part.ts'
+import type { DemoApplication } from './access.ts'
+import { DemoPart } from './part.ts'
 import { freePort } from './ports.ts'
 import { CHECKOUT, connectorCommand, demoProgram } from './programs.ts'
 import type { SiteAnswer, SiteOrder } from './site-messages.ts'
@@ -13,7 +13,7 @@ import { openWire } from './wire.ts'
 /** The private site: the application, and the only place from which it can be dialled. */
 export interface Site extends AsyncDisposable {
   readonly kind: 'namespaces' | 'user namespaces' | 'loopback'
-  readonly application: Application
+  readonly application: DemoApplication
   /** Where the edge has to listen for the connector to reach it. */
   readonly edgeHost: string
   /** For people: where the application is. */
@@ -61,13 +61,13 @@ class NamespaceSite implements Site {
   readonly edgeHost: string
   readonly broken: Promise<never>
   readonly #state: string
-  readonly #leader: Part
+  readonly #leader: DemoPart
   readonly #owned = new AsyncDisposableStack()
 
   static async open(kind: NamespaceSite['kind'], state: string): Promise<NamespaceSite> {
     const flags =
       kind === 'namespaces' ? ['--net', '--mount'] : ['--user', '--map-root-user', '--net', '--mount']
-    const leader = new Part({
+    const leader = new DemoPart({
       name: 'site',
       command: ['unshare', ...flags, ...demoProgram('site-main.ts')],
       log: path.join(state, 'site', 'site.log'),
@@ -89,7 +89,7 @@ class NamespaceSite implements Site {
     }
   }
 
-  private constructor(kind: NamespaceSite['kind'], state: string, leader: Part, edgeHost: string) {
+  private constructor(kind: NamespaceSite['kind'], state: string, leader: DemoPart, edgeHost: string) {
     this.kind = kind
     this.#state = state
     this.#leader = leader
@@ -169,7 +169,7 @@ function ip(...args: string[]): void {
 
 /** The next answer of that kind. Rejects with what went wrong instead. */
 function answerOf<K extends SiteAnswer['answer']>(
-  leader: Part,
+  leader: DemoPart,
   kind: K,
 ): Promise<Extract<SiteAnswer, { answer: K }>> {
   return new Promise((resolve, reject) => {
@@ -196,7 +196,7 @@ function answerOf<K extends SiteAnswer['answer']>(
 /** Where no namespace can be made: everything on this machine could dial the application, and the output says so. */
 class LoopbackSite implements Site {
   readonly kind = 'loopback'
-  readonly application: Application
+  readonly application: DemoApplication
   readonly edgeHost = '127.0.0.1'
   readonly note =
     `on the loopback address ${LOOPBACK}, not in a network namespace: local programs can dial it, too`
@@ -218,7 +218,7 @@ class LoopbackSite implements Site {
     return site
   }
 
-  private constructor(state: string, application: Application) {
+  private constructor(state: string, application: DemoApplication) {
     this.#state = state
     this.application = application
     const { promise, reject } = Promise.withResolvers<never>()
@@ -234,8 +234,8 @@ class LoopbackSite implements Site {
     return as.user
   }
 
-  #start(name: string, command: string[], log: string): Part {
-    const part = this.#owned.use(new Part({ name, command, log }))
+  #start(name: string, command: string[], log: string): DemoPart {
+    const part = this.#owned.use(new DemoPart({ name, command, log }))
     void part.ended.then((how) => this.#broke(new Error(`the ${name} ended (${how})\n${part.lastLines()}`)))
     return part
   }

@@ -6,7 +6,7 @@ import { guardLastWords } from '../last-words.ts'
 import type { News, Order } from './messages.ts'
 
 /** The child's side of the channel between a server and one of its parts. */
-export interface Supervisor {
+export interface SupervisorChannel {
   tell(news: News): void
   /** Tells why, and ends this process. */
   fail(thrown: unknown, log: Log): void
@@ -18,7 +18,7 @@ export interface Supervisor {
  * Makes this process a part of a server: it is asked to end by the server alone, and ends at once when that is gone,
  * whatever ended it. A signal to all processes of a terminal or of a unit must not end the parts in the wrong order.
  */
-export function underSupervisor(title: string, take: (order: Order) => void): Supervisor {
+export function underSupervisor(title: string, take: (order: Order) => void): SupervisorChannel {
   process.title = title
   guardLastWords()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})

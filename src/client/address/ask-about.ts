@@ -2,18 +2,18 @@ import { isIPv6 } from 'node:net'
 import { shellWord } from '../../base/fault-words.ts'
 
 /** What a program wanted to reach. */
-export interface Asked {
+export interface AskedDestination {
   readonly host: string
   readonly port: number
 }
 
 /** The command of the person at this device that says in words what a code or a number says to a program. */
-export function askAbout(to: Asked | undefined): string {
+export function askAbout(to: AskedDestination | undefined): string {
   if (to === undefined) return 'backstitch client status'
   return `backstitch doctor client --app ${shellWord(askedText(to))}`
 }
 
 /** `HOST:PORT`. */
-export function askedText({ host, port }: Asked): string {
+export function askedText({ host, port }: AskedDestination): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -34,7 +34,7 @@ export interface LoginOptions {
   readonly signal: AbortSignal
 }
 
-export type SignedIn = Profile & {
+export type SignInResult = Profile & {
   /** How far this machine's clock is from the server's: positive when this one is slow. */
   readonly skewMs: number
   /** Somebody else was signed in here, and is not any more. */
@@ -49,7 +49,7 @@ export type SignedIn = Profile & {
  * @throws {Fault} LOGIN_FAILED, RATE_LIMITED…, as the server names it; INVALID if edge or pin are not known yet;
  *   what the way to the edge fails with.
  */
-export async function login(options: LoginOptions): Promise<SignedIn> {
+export async function login(options: LoginOptions): Promise<SignInResult> {
   const { password, signal } = options
   const state = await StateDir.open(options.stateDir, 'client')
   const before = await loadProfile(state)

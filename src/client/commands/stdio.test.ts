@@ -13,7 +13,7 @@ import { ControlSocket } from '../entry/control-socket.ts'
 import { LocalUsers } from '../entry/local-users.ts'
 import type { ClientOptions } from '../options.ts'
 import type { Opener } from '../session/open-session.ts'
-import type { Session, SessionEvents } from '../session/session.ts'
+import type { ClientSession, SessionEvents } from '../session/session.ts'
 import { openDaemon } from './control-call.ts'
 import { runStdio } from './stdio.ts'
 import { StdioStream } from './stdio-stream.ts'
@@ -28,8 +28,8 @@ async function running(t: TestContext, notes: readonly Fault[] = []) {
   const opener = {
     nowUs: () => 0,
     notesOf: () => notes,
-    open(_to: unknown, _entry: unknown, events: SessionEvents): Session {
-      const session = { id: 'ses_test', abandon() {} } as Session
+    open(_to: unknown, _entry: unknown, events: SessionEvents): ClientSession {
+      const session = { id: 'ses_test', abandon() {} } as ClientSession
       void (async () => {
         const { near, far } = await tunnel.stream()
         const [app, remote] = await socketPair()

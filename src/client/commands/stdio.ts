@@ -9,11 +9,11 @@ import { ignoreError } from '../../base/ignore-error.ts'
 import { visibleLine } from '../../base/visible-text.ts'
 import { faultFromMessage } from '../../link/control/fault-message.ts'
 import { outliveWrites } from '../../mux/outlive-writes.ts'
-import { type Asked, askAbout, askedText } from '../address/ask-about.ts'
+import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
 import { type Destination, destination } from '../address/destination.ts'
 import type { Client } from '../client.ts'
 import type { ClientOptions } from '../options.ts'
-import { faultOf, type Session } from '../session/session.ts'
+import { type ClientSession, faultOf } from '../session/session.ts'
 import { callDaemon, openDaemon } from './control-call.ts'
 import { afterLastInput } from './last-input.ts'
 import { signedIn } from './signed-in.ts'
@@ -74,7 +74,7 @@ async function connect(client: Client, to: Destination, options: StdioOptions): 
   const over = Promise.withResolvers<void>()
   over.promise.catch(() => {}) // awaited below, if the session comes about
   const opened = Promise.withResolvers<StdioStream>()
-  const session: Session = client.opener.open(
+  const session: ClientSession = client.opener.open(
     to,
     'stdio',
     {
@@ -145,13 +145,13 @@ function joined({ stdin, stdout, stderr, host, port, silentMs = SILENT_MS }: Std
   return stdio
 }
 
-function unanswered(to: Asked, ms: number): Fault {
+function unanswered(to: AskedDestination, ms: number): Fault {
   const detail = `${askedText(to)}: it connected, and has answered nothing in ${Math.round(ms / 1000)} s`
   return new Fault('APP_SILENT', detail)
 }
 
 /** While the session goes on: one line, and where more is said. */
-function inBrief({ code, hop, detail }: Fault, to: Asked): string {
+function inBrief({ code, hop, detail }: Fault, to: AskedDestination): string {
   return `${visibleLine(`backstitch: ${code} (${hop}): ${detail}; more: ${askAbout(to)}`)}\n`
 }
 
@@ -160,7 +160,7 @@ function stopped(cause?: unknown): never {
 }
 
 /** The first line is for whoever searches logs for it; behind ssh nobody sees more of us than this. */
-function inWords(fault: Fault, to: Asked, user: string | undefined): string {
+function inWords(fault: Fault, to: AskedDestination, user: string | undefined): string {
   const id = denialOf(fault)
   const denied = id === undefined ? '' : ` [ask an admin about ${id}]`
   const ask = askAdmin(fault, { user, to: askedText(to) })

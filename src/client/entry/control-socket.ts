@@ -11,7 +11,7 @@ import type { FaultMessage } from '../../wire/control.ts'
 import { destination } from '../address/destination.ts'
 import type { Looks } from '../session/looks.ts'
 import type { Opener } from '../session/open-session.ts'
-import { faultOf, type Session, type SessionEvents } from '../session/session.ts'
+import { type ClientSession, faultOf, type SessionEvents } from '../session/session.ts'
 import { type ControlAnswer, type ControlCall, controlCall, readLine, writeLine } from './control-line.ts'
 import { openForward } from './forward-listener.ts'
 import { ForwardTroubles } from './forward-trouble.ts'
@@ -151,7 +151,7 @@ export class ControlSocket implements AsyncDisposable {
 }
 
 interface ConnectOwner {
-  notes(session: Session): FaultMessage[]
+  notes(session: ClientSession): FaultMessage[]
   opened(session: string): void
   closed(session: string): void
 }
@@ -168,7 +168,7 @@ class Connect implements SessionEvents {
     this.#owner = owner
   }
 
-  opened(session: Session): void {
+  opened(session: ClientSession): void {
     this.#owner.opened(session.id!)
     const notes = this.#owner.notes(session)
     const told = notes.length === 0 ? {} : { notes }
@@ -176,11 +176,11 @@ class Connect implements SessionEvents {
     session.attach(this.#socket, () => this.inputOver)
   }
 
-  failed(fault: Fault, session: Session): void {
+  failed(fault: Fault, session: ClientSession): void {
     endWith(this.#socket, refusal(fault, session.id))
   }
 
-  closed(session: Session, end: StreamEnd): void {
+  closed(session: ClientSession, end: StreamEnd): void {
     this.ended.resolve(faultOf(end))
     this.#owner.closed(session.id!)
   }

@@ -7,7 +7,7 @@
 import { HOPS, type Hop } from '../../base/faults.ts'
 
 /** What the problem document says, as far as a person reads it. */
-export interface Problem {
+export interface ShownProblem {
   readonly title: string
   readonly detail: string
   readonly code: string
@@ -43,7 +43,7 @@ pre{background:#8882;border-radius:.4rem;padding:.6rem .8rem;white-space:pre-wra
 small{display:block;margin-top:2rem;opacity:.75;overflow-wrap:anywhere}`
 
 /** A whole page. @param to HOST:PORT of what was asked for. */
-export function faultPage(problem: Problem, to?: string): string {
+export function faultPage(problem: ShownProblem, to?: string): string {
   const { title, detail, hop, cause, fix, more, ask, retry } = problem
   const way = HOPS.map((one) => `<li${one === hop ? ' aria-current="true"' : ''}>${one}</li>`)
   const about = [problem.code, problem.session, problem.denial].filter((one) => one !== undefined)

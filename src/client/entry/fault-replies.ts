@@ -9,7 +9,7 @@ import { denialOf } from '../../base/ask-admin.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault, FaultCode } from '../../base/faults.ts'
 import { visibleText } from '../../base/visible-text.ts'
-import { type Asked, askAbout, askedText } from '../address/ask-about.ts'
+import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
 import { faultPage, PAGE_HEADERS } from './fault-page.ts'
 import { SocksReply } from './socks5-wire.ts'
 
@@ -93,7 +93,7 @@ export interface HttpFaultReply {
 
 export interface AboutReply {
   readonly session?: string
-  readonly to?: Asked
+  readonly to?: AskedDestination
   /** The command by which an admin sees more. */
   readonly ask?: string
   /** A browser asked: a person reads it. */

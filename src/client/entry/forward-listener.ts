@@ -9,8 +9,8 @@ import { type Destination, destination, showDestination } from '../address/desti
 import type { ForwardSpec } from '../address/forward-spec.ts'
 import { type ListenAddress, showAddress, showPlace } from '../address/listen-address.ts'
 import type { Opener } from '../session/open-session.ts'
-import { faultOf, type Session, type SessionEvents } from '../session/session.ts'
-import { UdpFlows } from '../session/udp-flows.ts'
+import { type ClientSession, faultOf, type SessionEvents } from '../session/session.ts'
+import { ClientUdpFlows } from '../session/udp-flows.ts'
 import { ACCEPT, closeServer, listenAt, listenFailed } from './listen.ts'
 import type { LocalUsers } from './local-users.ts'
 import { UdpSenders } from './udp-senders.ts'
@@ -94,11 +94,11 @@ class Accepted implements SessionEvents {
     this.#owner = owner
   }
 
-  ready(session: Session): void {
+  ready(session: ClientSession): void {
     session.attach(this.socket)
   }
 
-  opened(session: Session): void {
+  opened(session: ClientSession): void {
     const { opener, trouble } = this.#owner
     if (trouble !== undefined) for (const note of opener.notesOf(session)) trouble(note)
   }
@@ -118,7 +118,7 @@ class Accepted implements SessionEvents {
     cutSocket(this.socket)
   }
 
-  closed(_: Session, end: StreamEnd): void {
+  closed(_: ClientSession, end: StreamEnd): void {
     this.#owner.live.delete(this)
     const fault = faultOf(end)
     // What the program itself did, it knows.
@@ -132,7 +132,7 @@ async function forwardUdp(
   { opener, users, trouble }: ForwardServices,
 ): Promise<Forward> {
   const socket = dgram.createSocket(local.host.includes(':') ? 'udp6' : 'udp4')
-  const flows = new UdpFlows({ opener, entry: 'forward-udp', trouble })
+  const flows = new ClientUdpFlows({ opener, entry: 'forward-udp', trouble })
   const senders = new UdpSenders(socket, users, (refusal) => {
     opener.refuseUser('forward-udp', refusal)
     trouble?.(refusal)

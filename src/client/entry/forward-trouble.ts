@@ -9,7 +9,7 @@ import { rfc3339 } from '../../base/clock.ts'
 import { CountedLines } from '../../base/counted-lines.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault } from '../../base/faults.ts'
-import { type Asked, askAbout, askedText } from '../address/ask-about.ts'
+import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
 
 export interface ForwardTrouble {
   readonly fault: Fault
@@ -52,7 +52,7 @@ export interface SaidTrouble {
 /** @param o.user Who is signed in. */
 export function saidTrouble(
   { fault, times }: ForwardTrouble,
-  { to, nowMs, user }: { to: Asked; nowMs: number; user?: string },
+  { to, nowMs, user }: { to: AskedDestination; nowMs: number; user?: string },
 ): SaidTrouble {
   const { code, hop, detail } = fault
   const { title } = wordsOf(fault, { APP: to.host, PORT: to.port })

@@ -17,8 +17,8 @@ import { type Destination, destination } from '../address/destination.ts'
 import type { Opener } from '../session/open-session.ts'
 import { MessageBody, NO_BODY } from './http-body.ts'
 import { serveConnect } from './http-connect.ts'
-import { HeadReader, type RequestHead, Unreadable } from './http-head.ts'
-import { cameInOn, type Pages, readPage } from './http-pages.ts'
+import { HeadReader, type RequestHead, UnreadableRequest } from './http-head.ts'
+import { cameInOn, type LocalPages, readPage } from './http-pages.ts'
 import { type ReplyWanted, replyWanted, writeFault } from './http-reply.ts'
 import { type HttpTarget, readTarget, showTarget, writeHead } from './http-target.ts'
 import { Upstream, type UpstreamEvents } from './http-upstream.ts'
@@ -30,7 +30,7 @@ const NOTHING = Buffer.alloc(0)
 
 export interface HttpContext {
   readonly opener: Opener
-  readonly pages: Pages
+  readonly pages: LocalPages
   readonly log: Log
   /** A request head is whole: the time limit of the handshake no longer applies. */
   readonly settled: (socket: net.Socket) => void
@@ -128,7 +128,7 @@ class HttpConnection implements UpstreamEvents {
     try {
       return this.#body.take(bytes, 0)
     } catch (error) {
-      throw new Unreadable(`body of the request: ${(error as Error).message}`)
+      throw new UnreadableRequest(`body of the request: ${(error as Error).message}`)
     }
   }
 
@@ -263,7 +263,7 @@ class HttpConnection implements UpstreamEvents {
   /** The request that is being read cannot be: it is told so where its answer would stand, or the connection breaks. */
   #refuse(fault: Fault): void {
     this.#context.opener.refuse('http', this.#asked, fault)
-    const status = fault instanceof Unreadable ? fault.status : undefined
+    const status = fault instanceof UnreadableRequest ? fault.status : undefined
     const say = () => this.#end(writeFault(fault, { status, html: this.#html }))
     if (this.#over) this.#cut()
     else if (this.#body.over && fault.code !== 'INTERNAL') this.#whenWhole(say)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { HeadReader, MAX_HEAD_BYTES, type RequestHead, Unreadable } from './http-head.ts'
+import { HeadReader, MAX_HEAD_BYTES, type RequestHead, UnreadableRequest } from './http-head.ts'
 
-type Seen = RequestHead | Unreadable | undefined
+type Seen = RequestHead | UnreadableRequest | undefined
 
 /** What a reader makes of `text` in pieces of `step` bytes, and how many bytes it took. */
 function read(text: string, step = text.length): { seen: Seen; used: number } {
@@ -14,7 +14,7 @@ function read(text: string, step = text.length): { seen: Seen; used: number } {
       const end = reader.take(bytes.subarray(0, at + step), at)
       if (reader.head !== undefined) return { seen: reader.head, used: end }
     } catch (error) {
-      assert.ok(error instanceof Unreadable, String(error))
+      assert.ok(error instanceof UnreadableRequest, String(error))
       return { seen: error, used: at }
     }
   }
@@ -42,7 +42,7 @@ test('a head reads the same however its bytes are split, and takes nothing of wh
       const fields = it.fields.map(([name, value]) => `${name}:${value}\r\n`).join('')
       const text = `${'\r\n'.repeat(empty)}${it.method} ${it.target} HTTP/1.1\r\nHost: a\r\n${it.body}${fields}\r\n`
       const { seen, used } = read(`${text}hello`, step)
-      assert.ok(seen !== undefined && !(seen instanceof Unreadable), String(seen))
+      assert.ok(seen !== undefined && !(seen instanceof UnreadableRequest), String(seen))
       assert.equal(used, text.length)
       assert.deepEqual([seen.method, seen.target], [it.method, it.target])
       const values = it.fields.flatMap(([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')])
@@ -63,14 +63,14 @@ test('no bytes make the reader throw anything but a refusal, or keep more than i
       (noise, cut, step) => {
         const whole = read(start.slice(0, cut) + noise)
         const split = read(start.slice(0, cut) + noise, step)
-        assert.equal(split.seen instanceof Unreadable, whole.seen instanceof Unreadable)
+        assert.equal(split.seen instanceof UnreadableRequest, whole.seen instanceof UnreadableRequest)
       },
     ),
     { numRuns: 1000 },
   )
   const long = read(`${start}X: ${'a'.repeat(MAX_HEAD_BYTES)}`, 1000).seen
-  assert.ok(long instanceof Unreadable && long.status === 431)
-  assert.ok(!(read(`${start}X: ${'a'.repeat(60_000)}\r\n\r\n`, 1000).seen instanceof Unreadable))
+  assert.ok(long instanceof UnreadableRequest && long.status === 431)
+  assert.ok(!(read(`${start}X: ${'a'.repeat(60_000)}\r\n\r\n`, 1000).seen instanceof UnreadableRequest))
 })
 
 test('whatever could be two requests, or one for two hosts, is refused', () => {
@@ -110,7 +110,7 @@ test('whatever could be two requests, or one for two hosts, is refused', () => {
   ] as const) {
     for (const step of [text.length, 1]) {
       const { seen } = read(text, step)
-      assert.ok(seen instanceof Unreadable, JSON.stringify(text))
+      assert.ok(seen instanceof UnreadableRequest, JSON.stringify(text))
       assert.match(seen.detail, why)
       assert.deepEqual([seen.code, seen.hop, seen.status], ['LOCAL_REQUEST_REFUSED', 'client', 400])
     }

@@ -22,7 +22,7 @@ export interface RequestHead {
 }
 
 /** A request that cannot be read, and the status code that says so. */
-export class Unreadable extends Fault {
+export class UnreadableRequest extends Fault {
   readonly status: 400 | 431
 
   constructor(what: string, status: 400 | 431 = 400) {
@@ -40,7 +40,7 @@ export class HeadReader {
    * Takes bytes up to the end of a head, which is then `head`.
    *
    * @returns Where in `chunk` it has ended; -1 if it has not: then all was taken, and `head` is undefined.
-   * @throws {Unreadable}
+   * @throws {UnreadableRequest}
    */
   take(chunk: Buffer, from: number): number {
     this.head = undefined
@@ -49,12 +49,14 @@ export class HeadReader {
       end = this.#text.take(chunk, from)
     } catch (error) {
       const what = (error as Error).message
-      throw new Unreadable(`request: ${what}`, what.startsWith('a head of more') ? 431 : 400)
+      throw new UnreadableRequest(`request: ${what}`, what.startsWith('a head of more') ? 431 : 400)
     }
     const first = this.#text.firstByte
     // Two bytes may be half of an empty line; no request begins with anything but the name of a method.
     if (first !== undefined && first !== 0x0d && !isTokenByte(first))
-      throw new Unreadable(`the first byte, 0x${first.toString(16).padStart(2, '0')}, is of no HTTP request`)
+      throw new UnreadableRequest(
+        `the first byte, 0x${first.toString(16).padStart(2, '0')}, is of no HTTP request`,
+      )
     if (end !== -1) this.head = parseHead(this.#text.text())
     return end
   }
@@ -63,24 +65,24 @@ export class HeadReader {
 const REQUEST_LINE = /^([^ ]{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** @param text With the empty line at its end. @throws {Unreadable} */
+/** @param text With the empty line at its end. @throws {UnreadableRequest} */
 export function parseHead(text: string): RequestHead {
   const [first = '', ...lines] = text.slice(0, -4).split('\r\n')
   const line = REQUEST_LINE.exec(first)
   if (line === null || !TOKEN.test(line[1]!))
-    throw new Unreadable('the first line is not METHOD TARGET HTTP/1.1')
+    throw new UnreadableRequest('the first line is not METHOD TARGET HTTP/1.1')
   const fields: string[] = []
   for (const field of lines) {
     const colon = field.indexOf(':')
     const name = field.slice(0, Math.max(0, colon))
-    if (!TOKEN.test(name)) throw new Unreadable(`a header line that has no name before a colon`)
+    if (!TOKEN.test(name)) throw new UnreadableRequest(`a header line that has no name before a colon`)
     const value = trimmed(field.slice(colon + 1))
-    if (!VALUE.test(value)) throw new Unreadable(`header ${name} holds a control character`)
+    if (!VALUE.test(value)) throw new UnreadableRequest(`header ${name} holds a control character`)
     fields.push(name, value)
   }
   const minor = line[3] === '1' ? 1 : 0
   const hosts = fieldsNamed(fields, 'host').length
-  if (hosts > 1 || (hosts === 0 && minor === 1)) throw new Unreadable(`${hosts} Host headers`)
+  if (hosts > 1 || (hosts === 0 && minor === 1)) throw new UnreadableRequest(`${hosts} Host headers`)
   return { method: line[1]!, target: line[2]!, minor, fields, framing: framingOf(fields, minor) }
 }
 
@@ -97,15 +99,15 @@ function framingOf(fields: readonly string[], minor: 0 | 1): Framing {
   const lengths = fieldsNamed(fields, 'content-length')
   const codings = fieldsNamed(fields, 'transfer-encoding')
   if (codings.length > 0) {
-    if (lengths.length > 0) throw new Unreadable('both Content-Length and Transfer-Encoding')
-    if (minor === 0) throw new Unreadable('Transfer-Encoding in HTTP/1.0')
+    if (lengths.length > 0) throw new UnreadableRequest('both Content-Length and Transfer-Encoding')
+    if (minor === 0) throw new UnreadableRequest('Transfer-Encoding in HTTP/1.0')
     if (codings.length > 1 || codings[0]!.toLowerCase() !== 'chunked')
-      throw new Unreadable(`Transfer-Encoding ${JSON.stringify(codings.join(', ').slice(0, 100))}`)
+      throw new UnreadableRequest(`Transfer-Encoding ${JSON.stringify(codings.join(', ').slice(0, 100))}`)
     return { is: 'chunked' }
   }
   if (lengths.length === 0) return NO_BODY
   if (lengths.length > 1 || !/^[0-9]{1,15}$/.test(lengths[0]!))
-    throw new Unreadable(`Content-Length ${JSON.stringify(lengths.join(', ').slice(0, 100))}`)
+    throw new UnreadableRequest(`Content-Length ${JSON.stringify(lengths.join(', ').slice(0, 100))}`)
   return { is: 'length', bytes: Number(lengths[0]) }
 }
 

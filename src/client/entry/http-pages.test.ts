@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RequestHead } from './http-head.ts'
-import { type Pages, readPage } from './http-pages.ts'
+import { type LocalPages, readPage } from './http-pages.ts'
 
-const pages: Pages = {
+const pages: LocalPages = {
   '/proxy.pac': { type: 'text/plain', text: (at) => `PROXY ${at}`, forOthers: true },
   '/metrics': { type: 'text/plain', text: () => 'up 1' },
 }

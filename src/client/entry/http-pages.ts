@@ -6,7 +6,7 @@ import { writeReply } from './http-reply.ts'
 import { checkLocalRequest } from './local-request.ts'
 
 /** Pages of the proxy itself, by path. */
-export type Pages = Readonly<Record<string, Page>>
+export type LocalPages = Readonly<Record<string, Page>>
 
 interface Page {
   readonly type: string
@@ -21,7 +21,7 @@ interface Page {
 
 /** @returns The whole answer to a request in origin form that came in on `at`, or on a Unix socket. @throws {Fault} LOCAL_REQUEST_REFUSED, NOT_FOUND. */
 export function readPage(
-  pages: Pages,
+  pages: LocalPages,
   { method, fields }: RequestHead,
   target: string,
   at: ListenAddress | undefined,

@@ -18,7 +18,7 @@ import { Decisions } from '../session/decisions.ts'
 import { GrantCache } from '../session/grants.ts'
 import { Opener, type OpenerDeps } from '../session/open-session.ts'
 import { type SilentApps, watchSilence } from '../session/silent-app.ts'
-import { Tunnel } from '../session/tunnel.ts'
+import { ClientTunnel } from '../session/tunnel.ts'
 import { LocalProxy } from './local-proxy.ts'
 import { LocalUsers } from './local-users.ts'
 
@@ -61,7 +61,7 @@ export async function openProxy(
     },
   })
   const facts = { connector: 'con_1', edge: 'e', pipe: 'p', ticketUs: 0, handoverUs: 0, innerTlsUs: 0 }
-  const tunnel = new Tunnel(pair.client, { ...facts, wrapped: false }, clock)
+  const tunnel = new ClientTunnel(pair.client, { ...facts, wrapped: false }, clock)
   const grants = new GrantCache(clock)
   const decisions = new Decisions(log, clock)
   const silence = watchSilence({ clock, log, now: options.now })

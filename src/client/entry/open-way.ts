@@ -2,13 +2,13 @@ import type { Duplex } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
 import { cutSocket } from '../../mux/cut-socket.ts'
 import type { Destination } from '../address/destination.ts'
-import type { Entry } from '../session/decisions.ts'
+import type { EntryKind } from '../session/decisions.ts'
 import { directFaultCode, join } from '../session/direct.ts'
 import type { Opener } from '../session/open-session.ts'
 import type { Guard } from './local-guard.ts'
 
 /** A connection to an application, in whichever lane. */
-export interface Way {
+export interface OpenedWay {
   /** Id of the session, if there is one. */
   readonly session?: string
   /** Joins it to the local side, which it owns from here. */
@@ -16,7 +16,7 @@ export interface Way {
 }
 
 export interface WayEvents {
-  opened(way: Way): void
+  opened(way: OpenedWay): void
   /** There is no connection; nothing else is told. */
   failed(fault: Fault, session?: string): void
   /** It was open and has broken; the local side is cut, or about to be. */
@@ -32,7 +32,7 @@ export interface WayEvents {
 export function openWay(
   { opener, guard, startedUs }: { opener: Opener; guard: Guard; startedUs: number },
   to: Destination,
-  entry: Entry,
+  entry: EntryKind,
   events: WayEvents,
 ): () => void {
   const lane = opener.bypass.laneOf(to.host)

@@ -3,7 +3,7 @@ import type net from 'node:net'
 import { asFault, type Fault } from '../../base/faults.ts'
 import { destination } from '../address/destination.ts'
 import type { Opener } from '../session/open-session.ts'
-import { UdpFlows } from '../session/udp-flows.ts'
+import { ClientUdpFlows } from '../session/udp-flows.ts'
 import { endWith } from './last-word.ts'
 import { listenFailed } from './listen.ts'
 import type { Guard } from './local-guard.ts'
@@ -37,7 +37,7 @@ export function associateUdp(
   // One that came by a Unix socket is on this machine, too; datagrams need an address.
   const { localAddress: local = LOOPBACK, remoteAddress: program = LOOPBACK } = control
   const socket = dgram.createSocket(local.includes(':') ? 'udp6' : 'udp4')
-  const flows = new UdpFlows({ opener, entry: 'socks5-udp', maxFlows: MAX_FLOWS })
+  const flows = new ClientUdpFlows({ opener, entry: 'socks5-udp', maxFlows: MAX_FLOWS })
   let port = announced.port
   const senders = new UdpSenders(socket, users, (refusal) => opener.refuseUser('socks5-udp', refusal))
 

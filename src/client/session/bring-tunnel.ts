@@ -8,7 +8,7 @@ import type { RawPhase } from '../../link/pipe/raw-phase.ts'
 import { bringTunnelEnd } from '../../link/pipe/tunnel-end.ts'
 import { Mux } from '../../mux/mux.ts'
 import type { PipeTicket } from '../../wire/control.ts'
-import { Tunnel } from './tunnel.ts'
+import { ClientTunnel } from './tunnel.ts'
 import type { TunnelEvents } from './tunnels.ts'
 
 export interface BringTunnelOptions {
@@ -28,7 +28,7 @@ export interface BringTunnelOptions {
 }
 
 /** Brings this client's half of a pipe, and does the end-to-end handshake with the connector in it. */
-export async function bringTunnel(o: BringTunnelOptions): Promise<Tunnel> {
+export async function bringTunnel(o: BringTunnelOptions): Promise<ClientTunnel> {
   const { connector, credentials, egress, rawPhase, events, signal, clock, log } = o
   const way = { egress, credentials, rawPhase, signal }
   let { pipe } = o
@@ -60,5 +60,5 @@ export async function bringTunnel(o: BringTunnelOptions): Promise<Tunnel> {
     innerTlsUs: end.innerTlsUs,
     wrapped: end.wrapped,
   }
-  return new Tunnel(mux, facts, clock)
+  return new ClientTunnel(mux, facts, clock)
 }

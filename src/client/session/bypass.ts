@@ -5,7 +5,7 @@ import { DIRECT, type Egress } from '../../link/dial/egress.ts'
 import { cutSocket } from '../../mux/cut-socket.ts'
 import { type Lane, type LaneRules, laneOf, NO_LANES } from '../../policy/lanes.ts'
 import type { Destination } from '../address/destination.ts'
-import type { Decisions, Entry } from './decisions.ts'
+import type { Decisions, EntryKind } from './decisions.ts'
 import { dialDirect } from './direct.ts'
 
 /** What the entry that asked for a connection is told: one of the two. */
@@ -59,7 +59,12 @@ export class Bypass {
    *
    * @returns What ends the attempt, when the local program has gone.
    */
-  open(to: Destination, lane: Lane & { is: 'bypass' }, entry: Entry, events: BypassEvents): AbortController {
+  open(
+    to: Destination,
+    lane: Lane & { is: 'bypass' },
+    entry: EntryKind,
+    events: BypassEvents,
+  ): AbortController {
     const gone = new AbortController()
     const startedAt = performance.now()
     dialDirect(to, this.egress, gone.signal).then(

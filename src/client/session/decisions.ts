@@ -4,11 +4,11 @@ import { CountedLines } from '../../base/counted-lines.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault, FaultCode, Hop } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
-import { type Asked, askAbout, askedText } from '../address/ask-about.ts'
+import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
 import type { Destination } from '../address/destination.ts'
 
 /** How a destination came in. */
-export type Entry =
+export type EntryKind =
   | ('socks5' | 'http-connect' | 'http' | 'forward' | 'stdio' | 'socks5-udp' | 'forward-udp')
   /** The control plane asked for it. */
   | 'trace'
@@ -16,9 +16,9 @@ export type Entry =
   | 'local'
 
 /** What the client made of requests to reach one destination. */
-export interface Decision {
+export interface ClientDecision {
   readonly at: string
-  readonly entry: Entry
+  readonly entry: EntryKind
   readonly destination: string
   /** `bypassed`: it went straight to the internet, without a tunnel. */
   readonly outcome: 'sent' | 'bypassed' | 'refused'
@@ -46,7 +46,7 @@ export class Decisions {
   readonly #log: Log
   readonly #clock: Clock
   /** By destination and outcome, oldest first. */
-  readonly #kept = new Map<string, Decision & { loggedUs: number }>()
+  readonly #kept = new Map<string, ClientDecision & { loggedUs: number }>()
 
   readonly #broken = new CountedLines()
   readonly #user: () => string | undefined
@@ -59,25 +59,25 @@ export class Decisions {
   }
 
   /** Newest first. */
-  get latest(): Decision[] {
+  get latest(): ClientDecision[] {
     return [...this.#kept.values()].reverse().map(({ loggedUs: _, ...decision }) => decision)
   }
 
   /** The command by which an admin sees more of what was refused here, if it shows them more. */
-  adminCommand(fault: Fault, to?: Asked): string | undefined {
+  adminCommand(fault: Fault, to?: AskedDestination): string | undefined {
     return askAdmin(fault, { user: this.#user(), to: to && askedText(to) })
   }
 
-  sent(entry: Entry, to: Destination, because: string): void {
+  sent(entry: EntryKind, to: Destination, because: string): void {
     this.#record(`${to.key} sent`, { entry, destination: to.key, outcome: 'sent', because })
   }
 
-  bypassed(entry: Entry, to: Destination, because: string): void {
+  bypassed(entry: EntryKind, to: Destination, because: string): void {
     this.#record(`${to.key} bypassed`, { entry, destination: to.key, outcome: 'bypassed', because })
   }
 
   /** @param to What came, where it could not be read. */
-  refused(entry: Entry, to: Destination | string, fault: Fault, session?: string): void {
+  refused(entry: EntryKind, to: Destination | string, fault: Fault, session?: string): void {
     const { code, hop, detail } = fault
     const denial = denialOf(fault)
     const [destination, asked] = typeof to === 'string' ? [to] : [to.key, to]
@@ -92,7 +92,7 @@ export class Decisions {
   }
 
   /** A session that was open, and that neither side ended: the program sees a connection that ends, and no reason. */
-  broke(entry: Entry, to: Destination, fault: Fault, session?: string): void {
+  broke(entry: EntryKind, to: Destination, fault: Fault, session?: string): void {
     const { code, hop, detail } = fault
     const { title } = wordsOf(fault)
     const more = askAbout(to)
@@ -119,7 +119,7 @@ export class Decisions {
 
   #record(
     key: string,
-    decision: Omit<Decision, 'at' | 'times'>,
+    decision: Omit<ClientDecision, 'at' | 'times'>,
     { session, title }: { session?: string; title?: string } = {},
   ): void {
     const nowMs = this.#clock.nowMs()
@@ -147,6 +147,6 @@ export class Decisions {
   }
 }
 
-function nextText({ more, ask }: Pick<Decision, 'more' | 'ask'>): string {
+function nextText({ more, ask }: Pick<ClientDecision, 'more' | 'ask'>): string {
   return `; more: ${more}${ask === undefined ? '' : `; or ask an admin: ${ask}`}`
 }

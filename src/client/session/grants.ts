@@ -16,7 +16,7 @@ import { CLIENT_NUMBERS, sessionId } from '../../base/session-id.ts'
 import type { ControlMessage } from '../../wire/control.ts'
 import { grantReference } from '../../wire/open.ts'
 import type { Destination } from '../address/destination.ts'
-import type { Session } from './session.ts'
+import type { ClientSession } from './session.ts'
 
 export type Granted = Extract<ControlMessage, { type: 'granted' }>
 
@@ -38,7 +38,7 @@ export interface CachedGrant {
   used: boolean
   renewing: boolean
   /** The session that was begun with it last. */
-  latest?: Session
+  latest?: ClientSession
 }
 
 /** Destinations held at once: a port scan through the proxy must not grow the client. */

@@ -13,7 +13,7 @@ import type { Log } from '../../base/log.ts'
 import { faultFromMessage } from '../../link/control/fault-message.ts'
 import { askAbout } from '../address/ask-about.ts'
 import { type Destination, showDestination } from '../address/destination.ts'
-import type { Asking } from './permits.ts'
+import type { PermitLink } from './permits.ts'
 
 export interface Looked {
   /** Every hop was looked at, and none failed. */
@@ -22,7 +22,7 @@ export interface Looked {
 }
 
 export interface LooksOptions {
-  readonly control: () => Promise<Asking>
+  readonly control: () => Promise<PermitLink>
   readonly clock: Pick<Clock, 'monotonicUs'>
   readonly log: Log
 }

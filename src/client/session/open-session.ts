@@ -17,20 +17,20 @@ import type { SessionReport } from '../../wire/control.ts'
 import type { Destination } from '../address/destination.ts'
 import { applicationNotes } from './application-notes.ts'
 import type { Bypass } from './bypass.ts'
-import type { Decisions, Entry } from './decisions.ts'
+import type { Decisions, EntryKind } from './decisions.ts'
 import type { CachedGrant, GrantCache } from './grants.ts'
 import type { Permits } from './permits.ts'
 import { ANOTHER_WAY, ASK_ANEW, GRANT_IS_SPENT } from './retry-rules.ts'
-import { faultOf, Session, type SessionEvents, type SessionOwner } from './session.ts'
-import { SessionTotals } from './session-totals.ts'
+import { ClientSession, faultOf, type SessionEvents, type SessionOwner } from './session.ts'
+import { ClientSessionTotals } from './session-totals.ts'
 import type { SilentApps } from './silent-app.ts'
-import type { Tunnel } from './tunnel.ts'
-import type { Tunnels } from './tunnels.ts'
+import type { ClientTunnel } from './tunnel.ts'
+import type { TunnelPools } from './tunnels.ts'
 
 export interface OpenerDeps {
   readonly grants: GrantCache
   readonly permits: Permits
-  readonly tunnels: Tunnels
+  readonly tunnels: TunnelPools
   readonly decisions: Decisions
   readonly bypass: Bypass
   readonly reports: SessionReports
@@ -43,8 +43,8 @@ const MAX_ATTEMPTS = 2
 const UNANSWERED_US = 4_000_000
 
 export class Opener implements SessionOwner {
-  readonly live = new Set<Session>()
-  readonly totals = new SessionTotals()
+  readonly live = new Set<ClientSession>()
+  readonly totals = new ClientSessionTotals()
   /** The other way: destinations that need no tunnel. */
   readonly bypass: Bypass
   readonly #deps: OpenerDeps
@@ -60,9 +60,9 @@ export class Opener implements SessionOwner {
    *
    * @param startedUs Monotonic time at which the local program asked, for what the user waited.
    */
-  open(to: Destination, entry: Entry, events: SessionEvents, startedUs: number): Session {
+  open(to: Destination, entry: EntryKind, events: SessionEvents, startedUs: number): ClientSession {
     const began = { startedMs: this.#deps.clock.nowMs(), openedUs: this.nowUs() }
-    const session = new Session(this, { to, entry, events, ...began, startedUs })
+    const session = new ClientSession(this, { to, entry, events, ...began, startedUs })
     this.totals.total++
     const grant = this.#grantFor(to)
     const tunnel = grant && this.#deps.tunnels.pick(grant.granted.connector)
@@ -83,7 +83,7 @@ export class Opener implements SessionOwner {
   }
 
   /** What is known of the application of this session, where a connection alone does not show it. */
-  notesOf({ grant, start }: Session): Fault[] {
+  notesOf({ grant, start }: ClientSession): Fault[] {
     const { silence, clock } = this.#deps
     const told = applicationNotes({ grants: grant === undefined ? [] : [grant], clock })
     return told.length > 0 ? told : [silence.soFar(start.to) ?? []].flat()
@@ -101,12 +101,12 @@ export class Opener implements SessionOwner {
   }
 
   /** Notes a request that never became a session. @param asked What came, as far as it could be read. */
-  refuse(entry: Entry, asked: string, fault: Fault): void {
+  refuse(entry: EntryKind, asked: string, fault: Fault): void {
     this.#deps.decisions.refused(entry, asked.slice(0, 300), fault)
   }
 
   /** Notes a program of a user who may not go through here. One line for each user, whatever they ask for. */
-  refuseUser(entry: Entry, refusal: Fault): void {
+  refuseUser(entry: EntryKind, refusal: Fault): void {
     this.#deps.decisions.refused(entry, String(refusal.seen.user), refusal)
   }
 
@@ -123,7 +123,7 @@ export class Opener implements SessionOwner {
     for (const session of this.live) session.stream?.reset('CLIENT_STOPPED', 'the client is stopping')
   }
 
-  sessionOpened(session: Session): void {
+  sessionOpened(session: ClientSession): void {
     const totalUs = Math.max(0, this.#deps.clock.monotonicUs() - session.start.startedUs)
     session.times.totalUs = totalUs
     this.totals.opened(totalUs)
@@ -134,7 +134,7 @@ export class Opener implements SessionOwner {
     if (!session.over) session.start.events.opened?.(session)
   }
 
-  sessionClosed(session: Session, end: StreamEnd): void {
+  sessionClosed(session: ClientSession, end: StreamEnd): void {
     session.tunnel!.leave(session)
     this.live.delete(session)
     this.#deps.silence.ended(session, end)
@@ -145,7 +145,7 @@ export class Opener implements SessionOwner {
   }
 
   /** From here on it is a session of this grant. @param id That of the answer to it; else one more of the grant. */
-  #under(session: Session, grant: CachedGrant, id?: string): string {
+  #under(session: ClientSession, grant: CachedGrant, id?: string): string {
     if (session.grant === grant) return session.id!
     session.grant = grant
     session.id = id ?? this.#deps.grants.nextSession(grant)
@@ -153,7 +153,7 @@ export class Opener implements SessionOwner {
   }
 
   /** The last steps. @returns false if the tunnel takes no session after all. */
-  #begin(session: Session, grant: CachedGrant, tunnel: Tunnel): boolean {
+  #begin(session: ClientSession, grant: CachedGrant, tunnel: ClientTunnel): boolean {
     const { to } = session.start
     try {
       const id = this.#under(session, grant)
@@ -184,7 +184,7 @@ export class Opener implements SessionOwner {
     return true
   }
 
-  #ask(session: Session): void {
+  #ask(session: ClientSession): void {
     this.#way(session)
       .then(
         ({ grant, tunnel }) => {
@@ -205,7 +205,7 @@ export class Opener implements SessionOwner {
   }
 
   /** Asks for the parts that are missing, and notes what each took. */
-  async #way(session: Session): Promise<{ grant: CachedGrant; tunnel: Tunnel }> {
+  async #way(session: ClientSession): Promise<{ grant: CachedGrant; tunnel: ClientTunnel }> {
     if (this.#stopped) throw new Fault('CLIENT_STOPPED', 'the client is stopping')
     const { grants, permits, tunnels } = this.#deps
     const { to } = session.start
@@ -240,7 +240,7 @@ export class Opener implements SessionOwner {
     return lane.is === 'both' ? `; NAME_IN_TWO_LANES: internet rule ${lane.rule} names it, too` : ''
   }
 
-  #refused(session: Session, fault: Fault, end?: StreamEnd): void {
+  #refused(session: ClientSession, fault: Fault, end?: StreamEnd): void {
     if (session.over && end === undefined) {
       this.#tellTries(session)
       return
@@ -273,13 +273,13 @@ export class Opener implements SessionOwner {
     if (!abandoned) events.failed(fault, session)
   }
 
-  #failed(session: Session, fault: Fault, end?: StreamEnd): SessionReport {
+  #failed(session: ClientSession, fault: Fault, end?: StreamEnd): SessionReport {
     const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
     return { ...session.report('closed', why, this.nowUs()), closeHop: fault.hop }
   }
 
   /** To its user it is one session: each try that failed names the one they have. */
-  #tellTries(session: Session): void {
+  #tellTries(session: ClientSession): void {
     const continuedAs = session.id
     for (const report of session.failedTries?.splice(0) ?? [])
       this.#deps.reports.closed(session, { ...report, continuedAs })
@@ -294,13 +294,13 @@ export class Opener implements SessionOwner {
   }
 
   /** It asked, and nothing has come for as long as people wait. */
-  #isUnanswered({ start, bytesIn, bytesOut }: Session): boolean {
+  #isUnanswered({ start, bytesIn, bytesOut }: ClientSession): boolean {
     const { to, startedUs } = start
     if (to.protocol === 'udp' || bytesOut === 0 || bytesIn > 0) return false
     return this.nowUs() - startedUs >= UNANSWERED_US
   }
 
-  #ended(session: Session, end: StreamEnd): void {
+  #ended(session: ClientSession, end: StreamEnd): void {
     if (this.#isUnanswered(session)) this.#deps.grants.drop(session.grant!)
     this.totals.bytesUp += end.bytesOut
     this.totals.bytesDown += end.bytesIn

@@ -6,7 +6,7 @@ import { silentLog } from '../../base/log.ts'
 import type { ControlMessage, PipeTicket } from '../../wire/control.ts'
 import { destination } from '../address/destination.ts'
 import { GrantCache, type Granted } from './grants.ts'
-import { type Asking, Permits } from './permits.ts'
+import { type PermitLink, Permits } from './permits.ts'
 
 /** A control plane of one function, on a clock that stands still. */
 function setUp(
@@ -14,7 +14,7 @@ function setUp(
 ) {
   const clock = { ...systemClock, ms: 1_000_000, nowMs: () => clock.ms, monotonicUs: () => clock.ms * 1000 }
   const grants = new GrantCache(clock)
-  const asked: Parameters<Asking['request']>[0][] = []
+  const asked: Parameters<PermitLink['request']>[0][] = []
   const pipes: string[] = []
   const permits = new Permits({
     grants,

@@ -7,7 +7,7 @@ import { type Destination, showDestination } from '../address/destination.ts'
 import type { CachedGrant, GrantCache } from './grants.ts'
 
 /** The part of a control link that asking needs. */
-export interface Asking {
+export interface PermitLink {
   request(
     message:
       | {
@@ -29,7 +29,7 @@ export interface PermitsOptions {
   readonly grants: GrantCache
   readonly log: Log
   /** The control link once it is up; waits for one that is coming up. Rejects with the Fault that keeps it down. */
-  readonly control: () => Promise<Asking>
+  readonly control: () => Promise<PermitLink>
   /** Connectors to which a tunnel is open or opening. */
   readonly connectors: () => string[]
   readonly skewMs: () => number
@@ -37,7 +37,7 @@ export interface PermitsOptions {
   readonly onPipe: (connector: string, pipe: PipeTicket) => void
 }
 
-export interface Answer {
+export interface PermitAnswer {
   readonly grant: CachedGrant
   /** This call asked; false: it waited for another one's answer, whose pipe is not its own. */
   readonly fresh: boolean
@@ -66,7 +66,7 @@ export class Permits {
   }
 
   /** @throws {Fault} as the control plane denies, or CONTROL_UNREACHABLE. */
-  async ask(to: Destination): Promise<Answer> {
+  async ask(to: Destination): Promise<PermitAnswer> {
     const asked = this.#asking.get(to.key)
     if (asked !== undefined) return { grant: await asked, fresh: false }
     const asking = this.#authorize(to)
@@ -115,7 +115,7 @@ export class Permits {
   }
 
   /** Again when it was told to come again soon: this device has asked for more at once than its share. */
-  async #request(message: Parameters<Asking['request']>[0]): Promise<ControlMessage> {
+  async #request(message: Parameters<PermitLink['request']>[0]): Promise<ControlMessage> {
     let leftMs = PATIENCE_MS
     for (;;) {
       try {
@@ -131,7 +131,7 @@ export class Permits {
   }
 
   /** Once more where the connection broke under the question: the edge is gone, and the next one is there soon. */
-  async #requestOnce(message: Parameters<Asking['request']>[0]): Promise<ControlMessage> {
+  async #requestOnce(message: Parameters<PermitLink['request']>[0]): Promise<ControlMessage> {
     const control = await this.#o.control()
     const askedMs = performance.now()
     try {

@@ -2,7 +2,7 @@ import type { FaultCode } from '../../base/faults.ts'
 import { Counts, Durations } from '../../base/metrics-text.ts'
 
 /** Counted by the opener of sessions. */
-export class SessionTotals {
+export class ClientSessionTotals {
   total = 0
   failed = 0
   bytesUp = 0

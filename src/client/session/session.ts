@@ -12,28 +12,28 @@ import type { SessionReport, SessionTimes } from '../../wire/control.ts'
 import { MAX_DETAIL_BYTES } from '../../wire/limits.ts'
 import type { Opened } from '../../wire/open.ts'
 import type { Destination } from '../address/destination.ts'
-import type { Entry } from './decisions.ts'
+import type { EntryKind } from './decisions.ts'
 import type { CachedGrant } from './grants.ts'
-import type { Tunnel } from './tunnel.ts'
+import type { ClientTunnel } from './tunnel.ts'
 
 /** What the entry that asked for a session is told. */
 export interface SessionEvents {
   /** OPEN has left; `attach` now sends early data. With a warm tunnel this comes before `open` returns. */
-  ready?(session: Session): void
+  ready?(session: ClientSession): void
   /** The application is connected. */
-  opened?(session: Session): void
+  opened?(session: ClientSession): void
   /** It is open, and whoever asked has waited for the first byte for long. */
-  waits?(fault: Fault, session: Session): void
+  waits?(fault: Fault, session: ClientSession): void
   /** There is no session, for this reason; nothing else is told. A socket that was attached has been reset. */
-  failed(fault: Fault, session: Session): void
+  failed(fault: Fault, session: ClientSession): void
   /** A session that was opened is over. */
-  closed?(session: Session, end: StreamEnd): void
+  closed?(session: ClientSession, end: StreamEnd): void
 }
 
 /** Who acts on what happens to a session. */
 export interface SessionOwner {
-  sessionOpened(session: Session): void
-  sessionClosed(session: Session, end: StreamEnd): void
+  sessionOpened(session: ClientSession): void
+  sessionClosed(session: ClientSession, end: StreamEnd): void
 }
 
 type Times = { -readonly [key in keyof SessionTimes]: SessionTimes[key] }
@@ -46,7 +46,7 @@ export function faultOf(end: StreamEnd): Fault | undefined {
 
 export interface SessionStart {
   readonly to: Destination
-  readonly entry: Entry
+  readonly entry: EntryKind
   readonly events: SessionEvents
   readonly startedMs: number
   /** Monotonic: the same moment. */
@@ -56,7 +56,7 @@ export interface SessionStart {
 }
 
 /** A plain record with a stream: thousands begin each second, so there is no promise, timer or closure in it. */
-export class Session implements StreamEvents {
+export class ClientSession implements StreamEvents {
   readonly start: SessionStart
   readonly times: Times = {}
   /** That of the stream: each try with a grant has its own, and there is none before. */
@@ -64,7 +64,7 @@ export class Session implements StreamEvents {
   grant: CachedGrant | undefined
   /** The control plane was asked for this session, or for one that waited for the same answer. */
   isOfFreshGrant = false
-  tunnel: Tunnel | undefined
+  tunnel: ClientTunnel | undefined
   stream: MuxStream | undefined
   /** Address the connector connected to, once it has. */
   address: string | undefined

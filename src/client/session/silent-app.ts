@@ -15,9 +15,9 @@ import { howWaited, type Silence } from '../../policy/silence.ts'
 import { askAbout } from '../address/ask-about.ts'
 import type { Destination } from '../address/destination.ts'
 import type { Looks } from './looks.ts'
-import type { Session } from './session.ts'
+import type { ClientSession } from './session.ts'
 
-export type SilentApps = SilenceWatch<Destination, Session>
+export type SilentApps = SilenceWatch<Destination, ClientSession>
 
 /** By the sessions of this device. */
 export function watchSilence({
@@ -29,8 +29,8 @@ export function watchSilence({
   now?: () => number
   looks?: Pick<Looks, 'waits'>
 }): SilentApps {
-  const stands = ({ tunnel }: Session) => tunnel!.mux.ping()
-  const onWaits = (to: Destination, session: Session, fault: Fault) => {
+  const stands = ({ tunnel }: ClientSession) => tunnel!.mux.ping()
+  const onWaits = (to: Destination, session: ClientSession, fault: Fault) => {
     session.start.events.waits?.(fault, session)
     void looks?.waits(to)
   }

@@ -3,13 +3,13 @@ import type { Mux } from '../../mux/mux.ts'
 import type { CachedGrant } from './grants.ts'
 
 /** What a tunnel is asked about each session in it. */
-export interface Carried {
+export interface SessionBytes {
   readonly bytesIn: number
   readonly bytesOut: number
 }
 
 /** Where a tunnel leads and what bringing it up took. */
-export interface TunnelFacts {
+export interface ClientTunnelFacts {
   readonly connector: string
   readonly edge: string
   readonly pipe: string
@@ -29,10 +29,10 @@ const MEASURE_EVERY_US = 100_000
 const CROWDED = 512
 
 /** One tunnel as the pool sees it: how loaded it is, and which grants it has been shown. */
-export class Tunnel {
+export class ClientTunnel {
   readonly mux: Mux
-  readonly facts: TunnelFacts
-  readonly sessions = new Set<Carried>()
+  readonly facts: ClientTunnelFacts
+  readonly sessions = new Set<SessionBytes>()
   /** Takes no new session: the peer drains, or our certificate was renewed. */
   retired = false
   lastUsedUs: number
@@ -43,7 +43,7 @@ export class Tunnel {
   #measuredUs: number
   #bytesPerSecond = 0
 
-  constructor(mux: Mux, facts: TunnelFacts, clock: Clock) {
+  constructor(mux: Mux, facts: ClientTunnelFacts, clock: Clock) {
     this.mux = mux
     this.facts = facts
     this.#clock = clock
@@ -77,12 +77,12 @@ export class Tunnel {
     return this.#bytesPerSecond
   }
 
-  enter(session: Carried): void {
+  enter(session: SessionBytes): void {
     this.sessions.add(session)
     this.lastUsedUs = this.#clock.monotonicUs()
   }
 
-  leave(session: Carried): void {
+  leave(session: SessionBytes): void {
     if (!this.sessions.delete(session)) return
     this.#endedBytes += session.bytesIn + session.bytesOut
     this.lastUsedUs = this.#clock.monotonicUs()

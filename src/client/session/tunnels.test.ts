@@ -4,8 +4,8 @@ import { systemClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { TunnelPair } from '../../mux/pair.fixture.ts'
 import type { PipeTicket } from '../../wire/control.ts'
-import { Tunnel } from './tunnel.ts'
-import { Tunnels } from './tunnels.ts'
+import { ClientTunnel } from './tunnel.ts'
+import { TunnelPools } from './tunnels.ts'
 
 const pipe: PipeTicket = {
   ...{ pipe: 'pip', ticket: 'jws', peer: 'backstitch://t/connector/c', ticketUs: 1 },
@@ -17,7 +17,7 @@ test('a burst of pipes to one connector opens no more tunnels than its limit, an
   const begun = Promise.withResolvers<void>()
   let brought = 0
   const tunnels = stack.use(
-    new Tunnels({
+    new TunnelPools({
       ...{ log: silentLog, clock: systemClock, target: 2 },
       ...{ lost: () => {}, newSession: () => 'ses', wantPipe: async () => pipe },
       bring: async () => {
@@ -32,7 +32,7 @@ test('a burst of pipes to one connector opens no more tunnels than its limit, an
           handoverUs: 0,
           innerTlsUs: 0,
         }
-        return new Tunnel(pair.client, { ...facts, wrapped: false }, systemClock)
+        return new ClientTunnel(pair.client, { ...facts, wrapped: false }, systemClock)
       },
     }),
   )

@@ -13,9 +13,9 @@ import { asFault, Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { PipeTicket } from '../../wire/control.ts'
 import type { Reset } from '../../wire/open.ts'
-import type { Tunnel } from './tunnel.ts'
+import type { ClientTunnel } from './tunnel.ts'
 
-export interface TunnelsOptions {
+export interface TunnelPoolsOptions {
   readonly log: Log
   readonly clock: Clock
   /** Held open to each connector in use. */
@@ -26,7 +26,7 @@ export interface TunnelsOptions {
     pipe: PipeTicket,
     events: TunnelEvents,
     signal: AbortSignal,
-  ) => Promise<Tunnel>
+  ) => Promise<ClientTunnel>
   /** Asks for another pipe to a connector that a live grant names. */
   readonly wantPipe: (connector: string, session: string) => Promise<PipeTicket>
   /** No tunnel to this connector is left, or it drains: a session should ask which connector to take. */
@@ -41,8 +41,8 @@ export interface TunnelEvents {
 }
 
 interface Pool {
-  readonly tunnels: Tunnel[]
-  readonly opening: Set<Promise<Tunnel>>
+  readonly tunnels: ClientTunnel[]
+  readonly opening: Set<Promise<ClientTunnel>>
   failures: number
   retryUs: number
   lastUsedUs: number
@@ -55,19 +55,19 @@ const CONNECTOR_IDLE_US = 600_000_000
 const SPARE_IDLE_US = 60_000_000
 const TEND_EVERY_MS = 1000
 
-export class Tunnels implements AsyncDisposable {
-  readonly #o: TunnelsOptions
+export class TunnelPools implements AsyncDisposable {
+  readonly #o: TunnelPoolsOptions
   readonly #pools = new Map<string, Pool>()
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout
   #tendSoon = false
 
-  constructor(options: TunnelsOptions) {
+  constructor(options: TunnelPoolsOptions) {
     this.#o = options
     this.#timer = setInterval(() => this.#tend(), TEND_EVERY_MS).unref()
   }
 
-  *all(): Iterable<Tunnel> {
+  *all(): Iterable<ClientTunnel> {
     for (const pool of this.#pools.values()) yield* pool.tunnels
   }
 
@@ -79,11 +79,11 @@ export class Tunnels implements AsyncDisposable {
   }
 
   /** The tunnel in which a new session waits least. Synchronous: this is the path of every session. */
-  pick(connector: string): Tunnel | undefined {
+  pick(connector: string): ClientTunnel | undefined {
     const pool = this.#pools.get(connector)
     if (pool === undefined) return undefined
     pool.lastUsedUs = this.#o.clock.monotonicUs()
-    let best: Tunnel | undefined
+    let best: ClientTunnel | undefined
     let bestCost = Number.POSITIVE_INFINITY
     let idle = false
     for (const tunnel of pool.tunnels) {
@@ -106,7 +106,7 @@ export class Tunnels implements AsyncDisposable {
    * Takes the pipe that came with a grant, or one of the tunnels there are, if that is enough of them. Rejects with the
    * Fault of the hop that failed.
    */
-  take(connector: string, pipe: PipeTicket): Promise<Tunnel> {
+  take(connector: string, pipe: PipeTicket): Promise<ClientTunnel> {
     const { tunnels, opening } = this.#pool(connector)
     const usable = tunnels.filter((tunnel) => tunnel.usable).length
     if (usable + opening.size >= MAX_PER_CONNECTOR) return this.ready(connector, this.#o.newSession())
@@ -114,7 +114,7 @@ export class Tunnels implements AsyncDisposable {
   }
 
   /** A tunnel as soon as there is one: the first that is being opened, else a new one. */
-  ready(connector: string, session: string): Promise<Tunnel> {
+  ready(connector: string, session: string): Promise<ClientTunnel> {
     const open = this.pick(connector)
     if (open !== undefined) return Promise.resolve(open)
     const [opening] = this.#pool(connector).opening
@@ -122,7 +122,7 @@ export class Tunnels implements AsyncDisposable {
   }
 
   /** Those open go on with what they carry; new sessions get new tunnels. */
-  retire(which: (tunnel: Tunnel) => boolean = () => true): void {
+  retire(which: (tunnel: ClientTunnel) => boolean = () => true): void {
     for (const tunnel of this.all()) if (which(tunnel)) tunnel.retired = true
     this.#tend()
   }
@@ -137,7 +137,7 @@ export class Tunnels implements AsyncDisposable {
     return pool
   }
 
-  #open(connector: string, pipe: () => Promise<PipeTicket>): Promise<Tunnel> {
+  #open(connector: string, pipe: () => Promise<PipeTicket>): Promise<ClientTunnel> {
     const pool = this.#pool(connector)
     const opening = this.#bring(connector, pool, pipe)
     pool.opening.add(opening)
@@ -146,8 +146,8 @@ export class Tunnels implements AsyncDisposable {
     return opening
   }
 
-  async #bring(connector: string, pool: Pool, pipe: () => Promise<PipeTicket>): Promise<Tunnel> {
-    let tunnel: Tunnel | undefined
+  async #bring(connector: string, pool: Pool, pipe: () => Promise<PipeTicket>): Promise<ClientTunnel> {
+    let tunnel: ClientTunnel | undefined
     try {
       tunnel = await this.#o.bring(
         connector,
@@ -183,7 +183,7 @@ export class Tunnels implements AsyncDisposable {
     return tunnel
   }
 
-  #goaway(connector: string, pool: Pool, tunnel: Tunnel | undefined, why: Reset): void {
+  #goaway(connector: string, pool: Pool, tunnel: ClientTunnel | undefined, why: Reset): void {
     this.#o.log.info(
       { event: 'tunnel.goaway', connector, ...why },
       `${connector}: ${why.code}: ${why.detail}`,
@@ -198,7 +198,7 @@ export class Tunnels implements AsyncDisposable {
     this.#tend()
   }
 
-  #closed(connector: string, pool: Pool, tunnel: Tunnel | undefined, why: Fault | undefined): void {
+  #closed(connector: string, pool: Pool, tunnel: ClientTunnel | undefined, why: Fault | undefined): void {
     const at = tunnel === undefined ? -1 : pool.tunnels.indexOf(tunnel)
     if (at === -1) return
     pool.tunnels.splice(at, 1)

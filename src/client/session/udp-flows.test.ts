@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { destination } from '../address/destination.ts'
 import type { Opener } from './open-session.ts'
-import type { Session, SessionEvents } from './session.ts'
-import { UdpFlows } from './udp-flows.ts'
+import type { ClientSession, SessionEvents } from './session.ts'
+import { ClientUdpFlows } from './udp-flows.ts'
 
 /** Opens at once what repeats every datagram, and keeps what is open. */
 function echoes() {
@@ -19,7 +19,7 @@ function echoes() {
         sendDatagram: (datagram: Buffer) => stream.onDatagram?.(datagram),
         end: () => open.delete(id),
       }
-      const session = { isOpen: true, stream } as unknown as Session
+      const session = { isOpen: true, stream } as unknown as ClientSession
       events.opened?.(session)
       return session
     },
@@ -29,7 +29,7 @@ function echoes() {
 
 test('a program that takes a new port for each question is answered for ever: the quietest flow makes room', () => {
   const { opener, open, opened } = echoes()
-  using flows = new UdpFlows({ opener, entry: 'forward', maxFlows: 8 })
+  using flows = new ClientUdpFlows({ opener, entry: 'forward', maxFlows: 8 })
   const to = destination('dns.example', 53, 'udp')
   const answers: string[] = []
   const ask = (key: string) =>

@@ -6,9 +6,9 @@
 import { Deadlines } from '../../base/deadlines.ts'
 import type { Fault } from '../../base/faults.ts'
 import type { Destination } from '../address/destination.ts'
-import type { Entry } from './decisions.ts'
+import type { EntryKind } from './decisions.ts'
 import type { Opener } from './open-session.ts'
-import type { Session, SessionEvents } from './session.ts'
+import type { ClientSession, SessionEvents } from './session.ts'
 
 /** RFC 4787, REQ-5: a mapping lives two minutes or more. */
 const IDLE_MS = 120_000
@@ -20,16 +20,16 @@ const MAX_FLOWS = 1024
 
 export interface UdpFlowsOptions {
   readonly opener: Opener
-  readonly entry: Entry
+  readonly entry: EntryKind
   /** Hears why a flow was refused. */
   readonly trouble?: (fault: Fault) => void
   readonly idleMs?: number
   readonly maxFlows?: number
 }
 
-export class UdpFlows implements Disposable {
+export class ClientUdpFlows implements Disposable {
   readonly #opener: Opener
-  readonly #entry: Entry
+  readonly #entry: EntryKind
   readonly #trouble: UdpFlowsOptions['trouble']
   readonly #idleMs: number
   readonly #maxFlows: number
@@ -112,7 +112,7 @@ export class UdpFlows implements Disposable {
 
 class Flow implements SessionEvents {
   readonly key: string
-  session: Session | undefined
+  session: ClientSession | undefined
   refused = false
   /** Monotonic milliseconds of the last datagram, either way. */
   lastMs = performance.now()
@@ -133,7 +133,7 @@ class Flow implements SessionEvents {
     else if (!this.refused && this.#waiting.length < MAX_WAITING) this.#waiting.push(datagram)
   }
 
-  opened(session: Session): void {
+  opened(session: ClientSession): void {
     this.session = session
     session.stream!.onDatagram = (datagram) => {
       this.lastMs = performance.now()

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { destination } from '../address/destination.ts'
 import { openProxy } from '../entry/local-proxy.fixture.ts'
-import { UdpFlows } from './udp-flows.ts'
+import { ClientUdpFlows } from './udp-flows.ts'
 
 /** An application that answers each datagram with its own, until it is stopped. */
 async function echo() {
@@ -20,7 +20,7 @@ async function echo() {
 async function stage(t: TestContext) {
   const app = await echo()
   const proxy = await openProxy()
-  const flows = new UdpFlows({ opener: proxy.opener, entry: 'socks5-udp' })
+  const flows = new ClientUdpFlows({ opener: proxy.opener, entry: 'socks5-udp' })
   t.after(async () => {
     flows[Symbol.dispose]()
     await proxy[Symbol.asyncDispose]()

@@ -2,10 +2,10 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { asFault, type Fault } from '../../base/faults.ts'
 import type { Destination } from '../address/destination.ts'
 import type { Opener } from '../session/open-session.ts'
-import type { Session } from '../session/session.ts'
+import type { ClientSession } from '../session/session.ts'
 
 export interface Canary {
-  readonly session: Session
+  readonly session: ClientSession
   /** Why it did not open. */
   readonly fault?: Fault
   /** To the application; TCP only. */
@@ -19,7 +19,7 @@ export function openCanary(opener: Opener, to: Destination, signal: AbortSignal)
   return new Promise((resolve) => {
     const [ours, theirs] = duplexPair()
     ours.on('error', () => {}) // the session says why
-    const settle = (session: Session, fault?: Fault) => {
+    const settle = (session: ClientSession, fault?: Fault) => {
       signal.removeEventListener('abort', late)
       const end = () => {
         if (session.over || fault !== undefined) return

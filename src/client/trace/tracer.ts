@@ -24,8 +24,8 @@ import { traceHopOf } from '../../wire/trace-hop.ts'
 import { type Destination, destination, showDestination } from '../address/destination.ts'
 import type { GrantCache } from '../session/grants.ts'
 import type { Opener } from '../session/open-session.ts'
-import type { Session } from '../session/session.ts'
-import type { Tunnel } from '../session/tunnel.ts'
+import type { ClientSession } from '../session/session.ts'
+import type { ClientTunnel } from '../session/tunnel.ts'
 import { lookAtApp } from './app-look.ts'
 import { openCanary } from './canary-session.ts'
 import { largeTransfer } from './transfer.ts'
@@ -143,8 +143,8 @@ export class Tracer {
 
   /** Says how the edge and the connector did. @returns false if there is no use in going on. */
   async #lookAtTunnel(
-    tunnel: Tunnel,
-    session: Session,
+    tunnel: ClientTunnel,
+    session: ClientSession,
     say: (hop: TraceHop, said: Said) => void,
     tell: (told: Omit<TraceTold, 'type' | 'id'>) => void,
   ): Promise<boolean> {
@@ -166,7 +166,7 @@ export class Tracer {
   }
 
   async #transfer(
-    tunnel: Tunnel,
+    tunnel: ClientTunnel,
     echo: readonly { connector: string; grant: string }[],
     signal: AbortSignal,
     say: (hop: TraceHop, said: Said) => void,
@@ -187,7 +187,7 @@ export class Tracer {
 }
 
 function sayReached(
-  { address, times, start: { to } }: Session,
+  { address, times, start: { to } }: ClientSession,
   say: (hop: TraceHop, said: Said) => void,
 ): void {
   if (isIP(to.host) !== 0) say('dns', { verdict: 'skip', text: 'the destination is an address' })

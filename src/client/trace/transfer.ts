@@ -4,7 +4,7 @@ import { Fault } from '../../base/faults.ts'
 import type { StreamEnd } from '../../mux/options.ts'
 import { ECHO_BYTES, ECHO_HOST, ECHO_PORT } from '../../wire/control.ts'
 import { grantReference } from '../../wire/open.ts'
-import type { Tunnel } from '../session/tunnel.ts'
+import type { ClientTunnel } from '../session/tunnel.ts'
 
 /** Silence in the middle of a transfer for this long is a stall: no link is that slow and alive. */
 const STALL_MS = 4000
@@ -21,7 +21,7 @@ export interface Transferred {
  * @throws {Fault} PATH_MTU if bytes stop on the way; TUNNEL_LOST if they come back changed; what the connector says.
  */
 export async function largeTransfer(
-  tunnel: Tunnel,
+  tunnel: ClientTunnel,
   { session, grant, signal }: { session: string; grant: string; signal: AbortSignal },
 ): Promise<Transferred> {
   const ended = Promise.withResolvers<StreamEnd>()
@@ -83,7 +83,7 @@ export async function largeTransfer(
 }
 
 /** What is small went through, what is large did not: that is what a path looks like whose packets are too long. */
-function stallFault(isOpen: boolean, bytes: number, { facts }: Tunnel): Fault {
+function stallFault(isOpen: boolean, bytes: number, { facts }: ClientTunnel): Fault {
   const seen = { bytes, of: ECHO_BYTES, stallMs: STALL_MS, edge: facts.edge, connector: facts.connector }
   return isOpen
     ? new Fault('PATH_MTU', `${bytes} of ${ECHO_BYTES} bytes came back, then nothing for ${STALL_MS} ms`, {

@@ -113,7 +113,7 @@ const IDENTITY: ReadonlySet<FaultCode> = new Set([
   'CERT_EXPIRED',
 ])
 
-export const CONNECTOR_STATES = [
+export const OWN_STATES = [
   'enrolling',
   'connected',
   'healthy',
@@ -121,7 +121,7 @@ export const CONNECTOR_STATES = [
   'draining',
   'disconnected',
 ] as const
-export type ConnectorState = (typeof CONNECTOR_STATES)[number]
+export type ConnectorState = (typeof OWN_STATES)[number]
 
 /** Pure: the one state of architecture section 1 that these facts make. */
 export function stateOf(facts: {

@@ -8,7 +8,7 @@ import { deadline } from '../../base/deadline.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
-import type { RawPhase, Way } from '../../link/pipe/raw-phase.ts'
+import type { RawPhase, TrialAccess } from '../../link/pipe/raw-phase.ts'
 import { bringTunnelEnd } from '../../link/pipe/tunnel-end.ts'
 import { Mux } from '../../mux/mux.ts'
 import type { AgentMessage, ControlMessage, PipeTicket } from '../../wire/control.ts'
@@ -30,7 +30,7 @@ export interface CanaryResult {
   readonly wrapped: boolean
 }
 
-export interface CanaryOptions extends Way {
+export interface CanaryOptions extends TrialAccess {
   readonly rawPhase: RawPhase
   readonly signal: AbortSignal
   /** Asks control and resolves with the message of the same id. */

@@ -26,14 +26,14 @@ import {
   PROTOCOL_VERSION,
   type WatchedApplication,
 } from '../../wire/control.ts'
-import { Parts } from '../../wire/parts.ts'
+import { ListParts } from '../../wire/parts.ts'
 import { type ConnectorState, stageOf } from '../bring-up/bring-up.ts'
 import { CanaryFlights } from '../bring-up/canary-flights.ts'
 import type { Progress } from '../bring-up/progress.ts'
 import { type ConnectorIdentity, credentialsOf } from '../enrol/identity.ts'
 import type { Renewal } from '../enrol/renewal.ts'
 import type { Services } from '../tunnels/services.ts'
-import type { Tunnels } from '../tunnels/tunnels.ts'
+import type { ServedTunnels } from '../tunnels/tunnels.ts'
 import { tellEnded } from './tell-ended.ts'
 import { statusMessage } from './tell-status.ts'
 
@@ -41,13 +41,13 @@ const STATUS_MS = 30_000
 /** Trying again would only disturb whoever is rightly there. */
 const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 
-export interface ControlOptions {
+export interface ConnectorControlOptions {
   readonly identity: ConnectorIdentity
   /** What is known of edges, and whether one was set by hand: tickets for that one are followed there, too. */
   readonly edges: Pick<EdgeRouteOptions, 'book' | 'first' | 'pinned' | 'controlPort'>
   readonly egress: Egress
   readonly services: Services
-  readonly tunnels: Tunnels
+  readonly tunnels: ServedTunnels
   readonly renewal: Renewal
   readonly progress: Progress
   readonly examination: SelfExamination
@@ -60,12 +60,12 @@ export interface ControlOptions {
   readonly onRenewed: (identity: ConnectorIdentity) => void
 }
 
-export class Control {
-  readonly #o: ControlOptions
+export class ConnectorControl {
+  readonly #o: ConnectorControlOptions
   readonly #link: ControlLink
   readonly #over = new AbortController()
   readonly #canaries: CanaryFlights
-  readonly #watched = new Parts<WatchedApplication>()
+  readonly #watched = new ListParts<WatchedApplication>()
   readonly route: EdgeRoute
   #identity: ConnectorIdentity
   /** One object per certificate: TLS contexts are kept by it. */
@@ -76,7 +76,7 @@ export class Control {
   #toldMark = 0
   #skewMs: number | undefined
 
-  constructor(o: ControlOptions) {
+  constructor(o: ConnectorControlOptions) {
     this.#o = o
     this.#identity = o.identity
     this.#credentials = credentialsOf(o.identity)

@@ -14,7 +14,7 @@ import type { ActiveSessions } from '../sessions/active-sessions.ts'
 
 type Status = Extract<AgentMessage, { type: 'status' }>
 
-export interface StatusFacts extends Pick<Status, 'state' | 'tunnels'> {
+export interface StatusMessageFacts extends Pick<Status, 'state' | 'tunnels'> {
   readonly rttUs: number | undefined
   readonly active: ActiveSessions
   readonly vitals: Vitals
@@ -25,7 +25,7 @@ export interface StatusFacts extends Pick<Status, 'state' | 'tunnels'> {
 }
 
 /** How this connector is, for control; with the figures since it was last told. */
-export function statusMessage(facts: StatusFacts): Status {
+export function statusMessage(facts: StatusMessageFacts): Status {
   const { state, tunnels, rttUs, active, vitals, toldMark } = facts
   const notes = notesFor(facts.notes)
   const { last } = vitals

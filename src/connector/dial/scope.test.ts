@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Fault } from '../../base/faults.ts'
 import type { Grant } from '../../pki/grant.ts'
 import type { Open } from '../../wire/open.ts'
-import { Scope } from './scope.ts'
+import { GrantScope } from './scope.ts'
 
 function grant(change: Partial<Grant>): Grant {
   return {
@@ -98,7 +98,7 @@ const DESTINATIONS: { name: string; grant: Partial<Grant>; open: Open; fault?: s
 ]
 for (const { name, grant: change, open, fault } of DESTINATIONS) {
   test(`Scope.check ${name}: ${fault ?? 'through'}`, () => {
-    const scope = new Scope(grant(change))
+    const scope = new GrantScope(grant(change))
     const ask = () => scope.check(open)
     if (fault === undefined) {
       ask()
@@ -191,7 +191,7 @@ const ADDRESSES: { name: string; host: string; found: string[]; addressCidrs: st
   ]
 for (const { name, host, found, addressCidrs, left } of ADDRESSES) {
   test(`Scope.allowed ${name}: ${left?.join(', ') ?? 'ADDRESS_FORBIDDEN'}`, () => {
-    const scope = new Scope(grant({ hosts: ['a'], addressCidrs }))
+    const scope = new GrantScope(grant({ hosts: ['a'], addressCidrs }))
     const ask = () => scope.allowed(host, found, OWN)
     if (left !== undefined) {
       assert.deepEqual(ask(), left)
@@ -207,7 +207,7 @@ for (const { name, host, found, addressCidrs, left } of ADDRESSES) {
 }
 
 test('a refusal names the segment, each address, why it is special and the field that would allow it', () => {
-  const scope = new Scope(grant({ hosts: ['a'], addressCidrs: [] }))
+  const scope = new GrantScope(grant({ hosts: ['a'], addressCidrs: [] }))
   assert.throws(() => scope.allowed('a', ['fd12::5', '64:ff9b::a9fe:a9fe'], OWN), {
     code: 'ADDRESS_FORBIDDEN',
     message:

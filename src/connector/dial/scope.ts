@@ -16,7 +16,7 @@ const MAX_REMEMBERED = 1024
 /** What of a grant says where it leads. */
 export type ScopeOf = Pick<Grant, 'id' | 'segmentName' | 'hosts' | 'cidrs' | 'addressCidrs' | 'tcp' | 'udp'>
 
-export class Scope {
+export class GrantScope {
   readonly #grant: ScopeOf
   readonly #names: ReadonlySet<string>
   readonly #patterns: readonly string[]

@@ -4,7 +4,7 @@ import { ownAddresses } from '../../probe/own-addresses.ts'
 import type { Dialer } from '../dial/dialer.ts'
 import type { MovedNames } from '../dial/moved-names.ts'
 import type { Resolver } from '../dial/resolver.ts'
-import type { Scope } from '../dial/scope.ts'
+import type { GrantScope } from '../dial/scope.ts'
 import type { Where } from './closer-look.ts'
 import type { Attempt } from './reach.ts'
 
@@ -16,7 +16,7 @@ export interface AttemptServices {
 
 /** Addresses that a session would connect to: same resolver, same checks. @throws {Fault} as those do. */
 export function whereWithin(
-  scope: Pick<Scope, 'allowed'>,
+  scope: Pick<GrantScope, 'allowed'>,
   { resolver }: Pick<AttemptServices, 'resolver'>,
 ): Where {
   return async ({ host }) => {
@@ -26,7 +26,7 @@ export function whereWithin(
 }
 
 /** Tries an application as a session would. */
-export function attemptWithin(scope: Pick<Scope, 'allowed'>, services: AttemptServices): Attempt {
+export function attemptWithin(scope: Pick<GrantScope, 'allowed'>, services: AttemptServices): Attempt {
   const where = whereWithin(scope, services)
   return async (application): Promise<Fault | undefined> => {
     try {

@@ -9,7 +9,7 @@ import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import type { Clock } from '../../base/clock.ts'
 import { asFault, type Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
-import { type Application, keyOf, type Reach } from './reach.ts'
+import { type Application, type ApplicationReach, keyOf } from './reach.ts'
 
 /** What a user would meet behind a connection that stands; nothing when all is well. */
 export type LookCloser = (
@@ -19,7 +19,7 @@ export type LookCloser = (
 
 export interface CloserLooksOptions {
   readonly log: Log
-  readonly reach: Pick<Reach, 'impaired'>
+  readonly reach: Pick<ApplicationReach, 'impaired'>
   /** Told of the same: large packets that are lost are why its sessions are not answered. */
   readonly silence: Pick<SilenceWatch<Application>, 'explained'>
   /** None: nobody looks. */

@@ -5,10 +5,10 @@
  * @module
  */
 import type { WatchedApplication } from '../../wire/control.ts'
-import { Scope } from '../dial/scope.ts'
+import { GrantScope } from '../dial/scope.ts'
 import { type AttemptServices, attemptWithin, whereWithin } from './attempt.ts'
 import type { CloserLooks, Where } from './closer-look.ts'
-import { type Application, type Attempt, keyOf, type Reach } from './reach.ts'
+import { type Application, type ApplicationReach, type Attempt, keyOf } from './reach.ts'
 
 const TICK_MS = 250
 /** Attempts per tick: 20 in a second, whatever control asks for. */
@@ -24,7 +24,7 @@ interface Entry {
 }
 
 export interface ProbesServices extends AttemptServices {
-  readonly reach: Pick<Reach, 'probed' | 'unwatched'>
+  readonly reach: Pick<ApplicationReach, 'probed' | 'unwatched'>
   readonly looks: Pick<CloserLooks, 'reached' | 'forget'>
 }
 
@@ -110,8 +110,8 @@ export class Probes implements Disposable {
 }
 
 /** The same limits that sessions have: what the segment says of addresses opens special ranges, nothing else does. */
-function scopeOf({ segment, segmentName, host, port, networks }: WatchedApplication): Scope {
-  return new Scope({
+function scopeOf({ segment, segmentName, host, port, networks }: WatchedApplication): GrantScope {
+  return new GrantScope({
     id: segment,
     segmentName,
     hosts: [host],

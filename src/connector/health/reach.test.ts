@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { Fault } from '../../base/faults.ts'
 import type { Source } from '../../link/control/bulk-lane.ts'
 import { type AgentMessage, agentMessage } from '../../wire/control.ts'
-import { Reach } from './reach.ts'
+import { ApplicationReach } from './reach.ts'
 
 const APP = { segment: 'seg_1', host: 'hr.example', port: 443 }
 const refused = new Fault('APP_REFUSED', '10.0.0.1:443: ECONNREFUSED', { seen: { errno: 'ECONNREFUSED' } })
@@ -13,7 +13,7 @@ function fixture(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] })
   t.mock.method(performance, 'now', () => nowMs)
   const told: AgentMessage[] = []
-  const reach = new Reach()
+  const reach = new ApplicationReach()
   t.after(() => reach[Symbol.dispose]())
   const tell = (source: Source<AgentMessage>) => {
     for (let message = source(); message !== undefined; message = source())

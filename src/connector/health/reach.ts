@@ -54,7 +54,7 @@ interface Entry {
   trying: boolean
 }
 
-export class Reach implements Disposable {
+export class ApplicationReach implements Disposable {
   readonly #known = new Map<string, Entry>()
   readonly #failing = new Set<Entry>()
   /** What control does not know yet, and whether it was found by a try. The last word of an application is the one told. */

@@ -2,16 +2,16 @@ import type { SessionReports } from '../../agent/sessions/session-reports.ts'
 import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import type { CarriedGrant } from '../../wire/control.ts'
 import type { Application } from '../health/reach.ts'
-import type { Session } from './session.ts'
-import { SessionTotals } from './totals.ts'
+import type { ConnectorSession } from './session.ts'
+import { ConnectorSessionTotals } from './totals.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
 export class ActiveSessions {
   /** Of those that ended. */
-  readonly totals = new SessionTotals()
+  readonly totals = new ConnectorSessionTotals()
   readonly #reports: SessionReports
   readonly #silence: Pick<SilenceWatch<Application>, 'ended'>
-  readonly #byGrant = new Map<string, Set<Session>>()
+  readonly #byGrant = new Map<string, Set<ConnectorSession>>()
   #count = 0
 
   constructor(reports: SessionReports, silence: Pick<SilenceWatch<Application>, 'ended'>) {
@@ -24,7 +24,7 @@ export class ActiveSessions {
   }
 
   /** From here on the session is counted, whatever ends it. */
-  add(session: Session): void {
+  add(session: ConnectorSession): void {
     this.#count++
     const { stream } = session
     stream.ended.then((end) =>
@@ -44,7 +44,7 @@ export class ActiveSessions {
   }
 
   /** Its grant is good: from here on it is on record. */
-  granted(session: Session): void {
+  granted(session: ConnectorSession): void {
     if (isOnRecord(session)) this.#reports.opened(session)
     const id = session.held!.grant.id
     const sessions = this.#byGrant.get(id)
@@ -94,7 +94,7 @@ export class ActiveSessions {
     return [...entries.values()]
   }
 
-  #forget(session: Session): void {
+  #forget(session: ConnectorSession): void {
     const id = session.held?.grant.id
     const sessions = id === undefined ? undefined : this.#byGrant.get(id)
     if (id === undefined || sessions === undefined) return
@@ -104,6 +104,6 @@ export class ActiveSessions {
 }
 
 /** Of a stream without a grant nobody knows whose it is; the echo of a trace leads nowhere. */
-function isOnRecord({ held }: Session): boolean {
+function isOnRecord({ held }: ConnectorSession): boolean {
   return held !== undefined && held.grant.echo !== true
 }

@@ -8,7 +8,7 @@ import type { KnownKeys } from '../../agent/identity/known-keys.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import { type Grant, verifyGrant } from '../../pki/grant.ts'
 import { grantReference } from '../../wire/open.ts'
-import { Scope } from '../dial/scope.ts'
+import { GrantScope } from '../dial/scope.ts'
 import { NumbersOfGrants, type SessionNumbers } from './session-numbers.ts'
 import { GrantTotals } from './totals.ts'
 
@@ -62,7 +62,7 @@ export class GrantAuthority {
 
 export interface HeldGrant {
   readonly grant: Grant
-  readonly scope: Scope
+  readonly scope: GrantScope
   readonly numbers: SessionNumbers
 }
 
@@ -84,7 +84,7 @@ export class TunnelGrants {
     if (this.#held.size >= MAX_PER_TUNNEL) this.#held.delete(this.#held.keys().next().value!)
     const verified = verifyGrant(this.#authority.known.keys, jws, { ...this.#expect, nowMs }).then(
       (grant) => {
-        return { grant, scope: new Scope(grant), numbers: this.#authority.numbersOf(grant, nowMs) }
+        return { grant, scope: new GrantScope(grant), numbers: this.#authority.numbersOf(grant, nowMs) }
       },
     )
     this.#held.set(reference, verified)

@@ -12,7 +12,7 @@ import { holdEarly } from './udp.ts'
 const NONE: Buffer[] = []
 
 /** The tunnel a session runs in, as its record names it. */
-export interface TunnelFacts {
+export interface ConnectorTunnelFacts {
   readonly connector: string
   readonly pipe: string
   readonly edge: string
@@ -25,12 +25,12 @@ export interface TunnelFacts {
 }
 
 /** One user connection as this connector sees it, from OPEN to its record. */
-export class Session {
+export class ConnectorSession {
   readonly stream: MuxStream
   readonly open: Open
   /** On record; the client's word until the grant is known. */
   id: string
-  readonly tunnel: TunnelFacts
+  readonly tunnel: ConnectorTunnelFacts
   readonly startedMs: number
   readonly #clock: Clock
   readonly #startedUs: number
@@ -49,7 +49,7 @@ export class Session {
   /** UDP: datagrams that came before the flow ran. */
   readonly early: Buffer[]
 
-  constructor(stream: MuxStream, open: Open, tunnel: TunnelFacts, clock: Clock) {
+  constructor(stream: MuxStream, open: Open, tunnel: ConnectorTunnelFacts, clock: Clock) {
     this.stream = stream
     this.open = open
     this.id = open.session

@@ -4,7 +4,7 @@ import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { howWaited, type Silence } from '../../policy/silence.ts'
 import { endpoint } from '../dial/dialer.ts'
-import { type Application, keyOf, type Reach } from '../health/reach.ts'
+import { type Application, type ApplicationReach, keyOf } from '../health/reach.ts'
 
 type SilenceOf = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
 
@@ -13,7 +13,7 @@ export function watchSilence({
   reach,
   ...o
 }: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'lossy' | 'now' | 'onSilent' | 'onWaits'> & {
-  readonly reach: Pick<Reach, 'silent' | 'waiting'>
+  readonly reach: Pick<ApplicationReach, 'silent' | 'waiting'>
 }): SilenceWatch<Application> {
   const onChange = reach.silent.bind(reach)
   const onWaiting = reach.waiting.bind(reach)

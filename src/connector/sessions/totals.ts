@@ -16,7 +16,7 @@ interface Timed {
 }
 
 /** Counted where sessions end. */
-export class SessionTotals {
+export class ConnectorSessionTotals {
   bytesUp = 0
   bytesDown = 0
   readonly byOutcome = new Counts<StreamEnd['reason']>()

@@ -23,7 +23,7 @@ const MAX_KEPT_BYTES = 65_536
 /** A program that sends more after this time, with nothing come back, is taken to repeat itself. */
 const SILENCE_MS = 1000
 
-/** Keeps the first datagrams of a stream, which come right behind its OPEN, until `UdpFlows.open` takes them over. */
+/** Keeps the first datagrams of a stream, which come right behind its OPEN, until `ConnectorUdpFlows.open` takes them over. */
 export function holdEarly(stream: MuxStream): Buffer[] {
   const early: Buffer[] = []
   stream.onDatagram = (datagram) => keep(datagram, early, MAX_EARLY)
@@ -46,7 +46,7 @@ export interface FlowEvents {
   answered(): void
 }
 
-export class UdpFlows implements Disposable {
+export class ConnectorUdpFlows implements Disposable {
   readonly #idleMs: number
   readonly #idle: Deadlines<Flow>
 

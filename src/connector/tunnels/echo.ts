@@ -2,7 +2,7 @@ import { Transform, type TransformCallback } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
 import { ECHO_BYTES, ECHO_HOST, ECHO_PORT } from '../../wire/control.ts'
 import type { Open } from '../../wire/open.ts'
-import type { Session } from '../sessions/session.ts'
+import type { ConnectorSession } from '../sessions/session.ts'
 
 /** Nothing that a trace sends needs more. */
 const MAX_BYTES = 2 * ECHO_BYTES
@@ -14,7 +14,7 @@ const MAX_MS = 30_000
  *
  * @throws {Fault} DESTINATION_OUTSIDE_GRANT for any other destination.
  */
-export function openEcho({ stream, open }: Session): void {
+export function openEcho({ stream, open }: ConnectorSession): void {
   requireEcho(open)
   stream.accept({ dnsUs: 0, connectUs: 0, address: '' })
   stream.attach(new Echo(() => stream.reset('SLOW_READER', `the echo of a trace ends after ${MAX_MS} ms`)))

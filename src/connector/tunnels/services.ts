@@ -16,12 +16,12 @@ import { MovedNames } from '../dial/moved-names.ts'
 import { Resolver } from '../dial/resolver.ts'
 import { CloserLooks, type LookCloser } from '../health/closer-look.ts'
 import { Probes } from '../health/probes.ts'
-import { type Application, Reach } from '../health/reach.ts'
+import { type Application, ApplicationReach } from '../health/reach.ts'
 import { Vitals } from '../health/vitals.ts'
 import { ActiveSessions } from '../sessions/active-sessions.ts'
 import { GrantAuthority } from '../sessions/grants.ts'
 import { watchSilence } from '../sessions/silence-fault.ts'
-import { UdpFlows } from '../sessions/udp.ts'
+import { ConnectorUdpFlows } from '../sessions/udp.ts'
 import { ConnectorShares } from './shares.ts'
 import type { StreamServices } from './streams.ts'
 
@@ -35,9 +35,9 @@ export class Services implements StreamServices, AsyncDisposable {
   readonly resolver: Resolver
   readonly dialer = new Dialer()
   readonly moved = new MovedNames()
-  readonly udp = new UdpFlows()
+  readonly udp = new ConnectorUdpFlows()
   readonly shares = new ConnectorShares()
-  readonly reach = new Reach()
+  readonly reach = new ApplicationReach()
   readonly unreached = new CountedLines()
   readonly looks: CloserLooks
   readonly silence: SilenceWatch<Application>

@@ -21,12 +21,12 @@ import type { MovedNames } from '../dial/moved-names.ts'
 import type { Resolver } from '../dial/resolver.ts'
 import { attemptWithin } from '../health/attempt.ts'
 import type { Probes } from '../health/probes.ts'
-import type { Application, Reach } from '../health/reach.ts'
+import type { Application, ApplicationReach } from '../health/reach.ts'
 import type { ActiveSessions } from '../sessions/active-sessions.ts'
 import type { GrantAuthority, HeldGrant } from '../sessions/grants.ts'
 import { TunnelGrants } from '../sessions/grants.ts'
-import { Session, type TunnelFacts } from '../sessions/session.ts'
-import type { UdpFlows } from '../sessions/udp.ts'
+import { ConnectorSession, type ConnectorTunnelFacts } from '../sessions/session.ts'
+import type { ConnectorUdpFlows } from '../sessions/udp.ts'
 import { openEcho } from './echo.ts'
 import type { ConnectorShares } from './shares.ts'
 
@@ -38,8 +38,8 @@ export interface StreamServices {
   readonly resolver: Resolver
   readonly dialer: Dialer
   readonly moved: MovedNames
-  readonly udp: UdpFlows
-  readonly reach: Reach
+  readonly udp: ConnectorUdpFlows
+  readonly reach: ApplicationReach
   readonly probes: Pick<Probes, 'used'>
   readonly active: ActiveSessions
   readonly silence: Pick<SilenceWatch<Application>, 'opened' | 'answered'>
@@ -51,11 +51,11 @@ export interface StreamServices {
 /** Serves the streams of one tunnel. */
 export class TunnelStreams {
   readonly #services: StreamServices
-  readonly #facts: TunnelFacts
+  readonly #facts: ConnectorTunnelFacts
   readonly #grants: TunnelGrants
 
   /** @param thumbprint Of the certificate that the client proved in this tunnel. */
-  constructor(services: StreamServices, facts: TunnelFacts, tenant: string, thumbprint: string) {
+  constructor(services: StreamServices, facts: ConnectorTunnelFacts, tenant: string, thumbprint: string) {
     this.#services = services
     this.#facts = facts
     this.#grants = new TunnelGrants(services.authority, { tenant, connector: facts.connector, thumbprint })
@@ -66,7 +66,7 @@ export class TunnelStreams {
   }
 
   readonly onOpen = (stream: MuxStream, open: Open): void => {
-    const session = new Session(stream, open, this.#facts, this.#services.clock)
+    const session = new ConnectorSession(stream, open, this.#facts, this.#services.clock)
     this.#services.active.add(session)
     try {
       const held = this.#grants.find(open.grant)
@@ -81,7 +81,7 @@ export class TunnelStreams {
     }
   }
 
-  #begin(session: Session, held: HeldGrant): void {
+  #begin(session: ConnectorSession, held: HeldGrant): void {
     if (session.over) return
     const { open } = session
     try {
@@ -122,7 +122,7 @@ export class TunnelStreams {
     }
   }
 
-  #resolved(session: Session, held: HeldGrant, addresses: readonly string[], askedUs: number): void {
+  #resolved(session: ConnectorSession, held: HeldGrant, addresses: readonly string[], askedUs: number): void {
     session.dnsUs = this.#services.clock.monotonicUs() - askedUs
     try {
       if (!session.over) this.#dial(session, held, addresses)
@@ -131,7 +131,7 @@ export class TunnelStreams {
     }
   }
 
-  #dial(session: Session, held: HeldGrant, resolved: readonly string[]): void {
+  #dial(session: ConnectorSession, held: HeldGrant, resolved: readonly string[]): void {
     const { stream, open } = session
     const { clock, dialer, udp, shares, moved } = this.#services
     const addresses = this.#allowed(session, held, resolved)
@@ -179,7 +179,7 @@ export class TunnelStreams {
 
   /** Where none is left, the name leads outside its segment: that is how things are with this application. */
   #allowed(
-    session: Session,
+    session: ConnectorSession,
     { scope }: HeldGrant,
     resolved: readonly string[],
   ): readonly string[] | undefined {
@@ -191,14 +191,14 @@ export class TunnelStreams {
     }
   }
 
-  #accept(session: Session, address: string, connectUs: number): void {
+  #accept(session: ConnectorSession, address: string, connectUs: number): void {
     session.address = address
     session.connectUs = connectUs
     session.stream.accept({ dnsUs: session.dnsUs ?? 0, connectUs, address })
   }
 
   /** The application could not be reached: that is news for control, too. */
-  #unreached(session: Session, fault: Fault): void {
+  #unreached(session: ConnectorSession, fault: Fault): void {
     const { held, open } = session
     if (held !== undefined) this.#note(held, open, fault)
     this.#sayUnreached(session, fault)
@@ -206,7 +206,7 @@ export class TunnelStreams {
   }
 
   /** The record of each session is with control; on this machine one line for each application and minute has to do. */
-  #sayUnreached({ id, open, held }: Session, { code, hop, detail, seen }: Fault): void {
+  #sayUnreached({ id, open, held }: ConnectorSession, { code, hop, detail, seen }: Fault): void {
     const { unreached, log } = this.#services
     const where = `${open.host}:${open.port}`
     unreached.note(`${where} ${code}`, (times) => {
@@ -228,7 +228,7 @@ export class TunnelStreams {
     if (fault === undefined) probes.used(application)
   }
 
-  #refuse(session: Session, fault: Fault): void {
+  #refuse(session: ConnectorSession, fault: Fault): void {
     if (session.over) return
     const fields = { event: 'session.refused', session: session.id, code: fault.code }
     if (fault.code === 'INTERNAL') this.#services.log.error({ ...fields, err: fault }, fault.detail)

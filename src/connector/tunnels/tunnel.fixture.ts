@@ -29,11 +29,11 @@ import { grantReference, type Open, type Opened } from '../../wire/open.ts'
 import { Dialer, type DialerOptions } from '../dial/dialer.ts'
 import { MovedNames } from '../dial/moved-names.ts'
 import { Resolver, type ResolverOptions } from '../dial/resolver.ts'
-import { type Application, Reach } from '../health/reach.ts'
+import { type Application, ApplicationReach } from '../health/reach.ts'
 import { ActiveSessions } from '../sessions/active-sessions.ts'
 import { GrantAuthority } from '../sessions/grants.ts'
 import { watchSilence } from '../sessions/silence-fault.ts'
-import { UdpFlows } from '../sessions/udp.ts'
+import { ConnectorUdpFlows } from '../sessions/udp.ts'
 import { ConnectorShares } from './shares.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
 
@@ -105,7 +105,7 @@ export async function openTunnel(
     identity: tenant.identity('connector', connectorId),
     rootPem,
   })
-  const reach = new Reach()
+  const reach = new ApplicationReach()
   const { now, lossy } = o
   const silence = watchSilence({ clock: systemClock, log: silentLog, reach, now, lossy })
   const services: StreamServices = {
@@ -116,7 +116,7 @@ export async function openTunnel(
     authority: new GrantAuthority(known),
     resolver: new Resolver({ lookup: o.lookup, keepMs: o.keepMs }),
     dialer: new Dialer(o.dialer),
-    udp: new UdpFlows(o.udpIdleMs),
+    udp: new ConnectorUdpFlows(o.udpIdleMs),
     shares: o.shares ?? new ConnectorShares(),
     reach,
     silence,

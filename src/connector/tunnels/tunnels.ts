@@ -34,7 +34,7 @@ export interface TunnelWay {
   readonly onEdgeLost: (edge: string, fault: Fault) => void
 }
 
-export interface TunnelsOptions {
+export interface ServedTunnelsOptions {
   readonly services: StreamServices
   readonly rawPhase: RawPhase
   readonly log: Log
@@ -50,15 +50,15 @@ interface Ticket {
   readonly atMs: number
 }
 
-export class Tunnels {
+export class ServedTunnels {
   readonly totals = new TunnelTotals()
-  readonly #options: TunnelsOptions
+  readonly #options: ServedTunnelsOptions
   readonly #open = new Set<Mux>()
   readonly #waiting = new Turns<Ticket>()
   readonly #stop = new AbortController()
   #draining = false
 
-  constructor(options: TunnelsOptions) {
+  constructor(options: ServedTunnelsOptions) {
     this.#options = options
   }
 

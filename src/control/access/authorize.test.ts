@@ -4,7 +4,7 @@ import type { Fault } from '../../base/faults.ts'
 import type { Candidate } from '../../policy/select.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { loadPolicy, type PolicySnapshot } from '../base/snapshot.ts'
-import { type Asked, choose, permit } from './authorize.ts'
+import { type AuthorizeQuestion, choose, permit } from './authorize.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 12, 0)
 
@@ -72,7 +72,7 @@ async function declare(store: Store): Promise<{ policy: PolicySnapshot; user: st
   return { policy: await loadPolicy(store), user }
 }
 
-const asked = (user: string, more: Partial<Asked>): Asked => ({
+const asked = (user: string, more: Partial<AuthorizeQuestion>): AuthorizeQuestion => ({
   user,
   device: 'dev_1',
   posture: {},
@@ -87,7 +87,13 @@ const asked = (user: string, more: Partial<Asked>): Asked => ({
 test('the decision names segment and rule, or the place and reason of the denial', async () => {
   await using store = await openStore({ file: ':memory:' })
   const { policy, user } = await declare(store)
-  const cases: { name: string; asks: Partial<Asked>; rule?: string; code?: string; says?: RegExp }[] = [
+  const cases: {
+    name: string
+    asks: Partial<AuthorizeQuestion>
+    rule?: string
+    code?: string
+    says?: RegExp
+  }[] = [
     { name: 'allowed', asks: {}, rule: 'all-to-wiki' },
     { name: 'another spelling of the same name', asks: { host: 'WIKI.corp.example.' }, rule: 'all-to-wiki' },
     { name: 'a name nobody declared', asks: { host: 'wiki.evil-corp.example' }, code: 'CLIENT_NOT_COVERED' },

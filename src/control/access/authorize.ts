@@ -16,7 +16,7 @@ import type { PolicySnapshot, WrongKind } from '../base/snapshot.ts'
 /** What a device looks like to rules that ask for the kind of client. */
 export const CLIENT_KIND = 'client'
 
-export interface Asked {
+export interface AuthorizeQuestion {
   readonly user: string
   readonly device: string
   readonly posture: Readonly<Record<string, PostureValue>>
@@ -39,7 +39,7 @@ export interface Permitted {
  * @throws {Fault} BAD_DESTINATION, CLIENT_NOT_COVERED, CLIENT_WRONG_PORT, POLICY_DENIED, POSTURE_FAILED, POLICY_UNREADABLE,
  *   IDENTITY_REVOKED.
  */
-export function permit(policy: PolicySnapshot, asked: Asked): Permitted {
+export function permit(policy: PolicySnapshot, asked: AuthorizeQuestion): Permitted {
   const host = canonicalHost(asked.host)
   const destination = { host, port: asked.port, protocol: asked.protocol }
   const where = `${host} ${asked.protocol} ${asked.port}`
@@ -75,7 +75,7 @@ export function permit(policy: PolicySnapshot, asked: Asked): Permitted {
 export function wrongPort(
   segment: PolicySegment,
   host: string,
-  { port, protocol }: Pick<Asked, 'port' | 'protocol'>,
+  { port, protocol }: Pick<AuthorizeQuestion, 'port' | 'protocol'>,
 ): Fault {
   const lists = segment[protocol].map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
   return new Fault(

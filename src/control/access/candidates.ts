@@ -2,7 +2,7 @@ import { loadOf } from '../../policy/overload.ts'
 import { pathRttUs } from '../../policy/path-rtt.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
-import type { Application } from '../presence/applications.ts'
+import type { SegmentApplication } from '../presence/applications.ts'
 import type { Departures } from '../presence/departures.ts'
 import type { Connected, Presence } from '../presence/presence.ts'
 
@@ -10,7 +10,7 @@ export interface CandidatesFor {
   /** Who would use it; without one distances do not count. */
   readonly client?: Pick<Connected, 'edges'>
   /** Without one reachability does not count. */
-  readonly to?: Omit<Application, 'segment'>
+  readonly to?: Omit<SegmentApplication, 'segment'>
   /** Without it nothing is said of how those left that are gone. */
   readonly departures?: Pick<Departures, 'of'>
   readonly nowMs: number

@@ -11,7 +11,7 @@ import type { AgentMessage } from '../../wire/control.ts'
 import type { Keyring } from '../base/keyring.ts'
 import type { PolicyNow, PolicySnapshot } from '../base/snapshot.ts'
 import { isSignedIn, signedOut } from '../presence/admitted.ts'
-import type { Application } from '../presence/applications.ts'
+import type { SegmentApplication } from '../presence/applications.ts'
 import type { Departures } from '../presence/departures.ts'
 import type { Connected, Presence } from '../presence/presence.ts'
 import { CLIENT_KIND, choose, type Permitted } from './authorize.ts'
@@ -32,7 +32,7 @@ export interface GiveGrantDeps extends GrantDeps {
 }
 
 /** A yes: what was decided, and the grant for it. */
-export interface Given {
+export interface GivenGrant {
   readonly permitted: Permitted
   readonly selection: Selection & { readonly chosen: { readonly id: string; readonly name: string } }
   readonly made: MadeGrant
@@ -50,7 +50,11 @@ export interface Given {
  *
  * @throws {Fault} why not.
  */
-export async function giveGrant(deps: GiveGrantDeps, client: Connected, asked: Authorize): Promise<Given> {
+export async function giveGrant(
+  deps: GiveGrantDeps,
+  client: Connected,
+  asked: Authorize,
+): Promise<GivenGrant> {
   const { store, policy, live, clock } = deps
   const question = { client, asked, startUs: clock.monotonicUs() }
   const before = await policy.inEffect()
@@ -58,7 +62,7 @@ export async function giveGrant(deps: GiveGrantDeps, client: Connected, asked: A
   let added: string | undefined
   try {
     return await store.transaction(async (tx) => {
-      let given: Given
+      let given: GivenGrant
       let now: PolicySnapshot
       do {
         now = await policy.inEffect(tx)
@@ -91,7 +95,7 @@ async function decided(
   policy: PolicySnapshot,
   from: Pick<Repositories, 'devices' | 'signIns'>,
   { client, asked, startUs }: Question,
-): Promise<Given> {
+): Promise<GivenGrant> {
   const { clock, grantKeys, store } = deps
   const device = client.peer.identity.id
   const record = await from.devices.byId(device)
@@ -125,7 +129,7 @@ async function select(
   { presence, departures, clock }: GiveGrantDeps,
   policy: PolicySnapshot,
   { segment }: Permitted,
-  to: Omit<Application, 'segment'>,
+  to: Omit<SegmentApplication, 'segment'>,
   client: Connected,
   mayWait: boolean,
 ) {

@@ -14,12 +14,12 @@ export const MAX_OF_DEVICE = 8192
 const FULL_RETRY_S = 30
 
 /** Sessions of a connector that rest on a grant that has ended, as the connector tells it. */
-export interface Carried extends CarriedGrant {
+export interface EndedGrantSessions extends CarriedGrant {
   readonly connector: string
 }
 
 /** What a connector says of one grant, by protocol and port. */
-type CarriedOfGrant = Map<string, { readonly entry: Carried; readonly untilMs: number }>
+type CarriedOfGrant = Map<string, { readonly entry: EndedGrantSessions; readonly untilMs: number }>
 
 /** What it says of all. */
 interface CarriedByOne {
@@ -102,7 +102,7 @@ export class LiveGrants {
   }
 
   /** All that connectors carry; forgets what they have not told of for a while. */
-  *carriedAt(nowMs: number): Iterable<Carried> {
+  *carriedAt(nowMs: number): Iterable<EndedGrantSessions> {
     for (const [connector, held] of this.#carried) {
       for (const [grant, of] of held.grants) {
         for (const [key, { entry, untilMs }] of of) {

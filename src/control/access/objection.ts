@@ -7,7 +7,7 @@ import type { DeviceHolder } from '../../store/devices.ts'
 import type { IssuedGrant } from '../../store/revocations.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
 import { isSignedIn } from '../presence/admitted.ts'
-import { type Asked, CLIENT_KIND, permit } from './authorize.ts'
+import { type AuthorizeQuestion, CLIENT_KIND, permit } from './authorize.ts'
 import { toldOf, toldOfOwn } from './told.ts'
 
 /** What is known of the device that holds a grant. */
@@ -72,7 +72,7 @@ function toRange(
   { host, protocol, range }: Towards,
 ): Objection | undefined {
   const who = { user: grant.userId, device: device.id, posture: device.posture, clientKind: CLIENT_KIND }
-  const asked: Asked = { ...who, host, port: range[0], protocol, nowMs }
+  const asked: AuthorizeQuestion = { ...who, host, port: range[0], protocol, nowMs }
   let segment: PolicySegment
   try {
     segment = permit(policy, asked).segment
@@ -90,7 +90,12 @@ function toRange(
 }
 
 /** The user knows of the segment that the grant was for, and of others what the rules say. */
-function refusal(policy: PolicySnapshot, grant: IssuedGrant, asked: Asked, fault: Fault): Objection {
+function refusal(
+  policy: PolicySnapshot,
+  grant: IssuedGrant,
+  asked: AuthorizeQuestion,
+  fault: Fault,
+): Objection {
   const before = policy.destinations.byId(grant.segmentId)
   const lost =
     before?.enabled === true ? '' : `its segment is ${before === undefined ? 'deleted' : 'disabled'}`

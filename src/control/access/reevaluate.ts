@@ -6,7 +6,7 @@ import type { Repositories, Store } from '../../store/store.ts'
 import { batches, type ControlMessage, cutText, MAX_LIST_BYTES, MAX_REVOKED } from '../../wire/control.ts'
 import type { PolicyNow, PolicySnapshot } from '../base/snapshot.ts'
 import type { Presence } from '../presence/presence.ts'
-import type { Carried, LiveGrants } from './live-grants.ts'
+import type { EndedGrantSessions, LiveGrants } from './live-grants.ts'
 import { type Objection, objection } from './objection.ts'
 
 export interface ReevaluateDeps {
@@ -65,7 +65,7 @@ async function* someAtOnce<Item>(items: Iterable<Item>): AsyncGenerator<Item[]> 
 }
 
 /** As it was given out, for the one port that the sessions have which rest on it. */
-async function asGiven(store: Store, entries: readonly Carried[]): Promise<IssuedGrant[]> {
+async function asGiven(store: Store, entries: readonly EndedGrantSessions[]): Promise<IssuedGrant[]> {
   const given = await store.revocations.given([...new Set(entries.map(({ grant }) => grant))])
   const networks = new Map(given.map((issued) => [issued.id, issued.networks]))
   return entries.map(({ grant, user, device, segment, rule, host, connector, protocol, port }) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { asFault, type Fault } from '../../base/faults.ts'
 import { enrolDevice, openControl, put } from '../agents/control.fixture.ts'
 import { loadPolicy } from '../base/snapshot.ts'
-import { type Asked, permit } from './authorize.ts'
+import { type AuthorizeQuestion, permit } from './authorize.ts'
 import { toldOf } from './told.ts'
 
 async function world() {
@@ -30,7 +30,7 @@ async function world() {
   /** What the denial keeps, and what the user hears. */
   const refused = async (host: string, port: number, { user = ada.id, managed = true } = {}) => {
     const policy = await loadPolicy(store)
-    const asked: Asked = {
+    const asked: AuthorizeQuestion = {
       ...{ user, device: 'dev_1', posture: { managed }, clientKind: 'client', host, port },
       ...{ protocol: 'tcp', nowMs: Date.now() },
     }

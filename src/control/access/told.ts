@@ -11,7 +11,7 @@ import { concerns, inReach } from '../../policy/in-reach.ts'
 import type { AccessRequest, FailingCondition } from '../../policy/rule.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
-import { type Asked, type Permitted, permit, wrongPort } from './authorize.ts'
+import { type AuthorizeQuestion, type Permitted, permit, wrongPort } from './authorize.ts'
 
 /** Codes of a decision. Whoever gets others has been let in, or was not understood. */
 const DECISIONS: ReadonlySet<FaultCode> = new Set([
@@ -33,7 +33,7 @@ export class Refused extends Fault {
 }
 
 /** As permit. @throws {Refused}. */
-export function permitOrTell(policy: PolicySnapshot, asked: Asked): Permitted {
+export function permitOrTell(policy: PolicySnapshot, asked: AuthorizeQuestion): Permitted {
   try {
     return permit(policy, asked)
   } catch (error) {
@@ -43,7 +43,7 @@ export function permitOrTell(policy: PolicySnapshot, asked: Asked): Permitted {
 }
 
 /** The same work whatever is refused, so that its time says nothing either. */
-export function toldOf(policy: PolicySnapshot, asked: Asked, refused: Fault): Fault {
+export function toldOf(policy: PolicySnapshot, asked: AuthorizeQuestion, refused: Fault): Fault {
   if (!DECISIONS.has(refused.code)) return refused
   const host = canonicalHost(asked.host)
   const where = whereTo(asked)
@@ -63,7 +63,7 @@ export function toldOf(policy: PolicySnapshot, asked: Asked, refused: Fault): Fa
 /** As toldOf, of a segment that the user was let to until now. */
 export function toldOfOwn(
   policy: PolicySnapshot,
-  asked: Asked,
+  asked: AuthorizeQuestion,
   segment: PolicySegment,
   refused: Fault,
 ): Fault {
@@ -72,11 +72,11 @@ export function toldOfOwn(
   return decision.allow ? refused : deniedTo(decision, about, whereTo(asked))
 }
 
-function whereTo({ host, protocol, port }: Asked): string {
+function whereTo({ host, protocol, port }: AuthorizeQuestion): string {
   return `${canonicalHost(host)} ${protocol} ${port}`
 }
 
-function requestFor(policy: PolicySnapshot, asked: Asked, segment: PolicySegment): AccessRequest {
+function requestFor(policy: PolicySnapshot, asked: AuthorizeQuestion, segment: PolicySegment): AccessRequest {
   return {
     user: { id: asked.user, groups: policy.users.get(asked.user)?.groups ?? [] },
     device: { id: asked.device, posture: asked.posture },

@@ -6,11 +6,11 @@
 
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
-import type { Authority } from '../../pki/authority.ts'
+import type { Authority, SignedCertificate } from '../../pki/authority.ts'
 import { csrPublicKeyHash } from '../../pki/csr.ts'
 import type { Store } from '../../store/store.ts'
 import type { CertificateReply, ControlMessage } from '../../wire/control.ts'
-import { type Issued, issueFor } from '../base/issue.ts'
+import { issueFor } from '../base/issue.ts'
 import { admitted } from '../presence/admitted.ts'
 import type { Connected } from '../presence/presence.ts'
 import { requireNewest } from './adopt.ts'
@@ -25,7 +25,7 @@ export interface CertifyDeps {
 export function replyOf(
   deps: Pick<CertifyDeps, 'authority' | 'tenant' | 'clock'>,
   id: string,
-  issued: Issued,
+  issued: SignedCertificate,
   { generation, signInEndsMs }: { generation: number; signInEndsMs?: number },
 ): CertificateReply {
   return {

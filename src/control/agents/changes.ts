@@ -28,7 +28,7 @@ export interface ChangesHear {
 }
 
 /** What follows from each change: live grants are asked about again, and whoever was shut out loses its connections. */
-export class Changes implements Disposable {
+export class ChangeEffects implements Disposable {
   readonly #deps: ChangesDeps
   readonly #on: ChangesHear
   readonly #look: Rerun

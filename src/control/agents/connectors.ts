@@ -23,7 +23,7 @@ export interface ConnectorDeps extends PipeDeps {
 }
 
 /** Takes what connectors tell of themselves and of applications. */
-export class Connectors {
+export class ConnectorMessages {
   readonly #deps: ConnectorDeps
 
   constructor(deps: ConnectorDeps) {

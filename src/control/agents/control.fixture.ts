@@ -8,11 +8,11 @@ import { type Clock, systemClock } from '../../base/clock.ts'
 import { type Log, silentLog } from '../../base/log.ts'
 import type { Store } from '../../store/store.ts'
 import type { ControlMessage } from '../../wire/control.ts'
-import { openParts, type Parts } from '../parts.ts'
+import { type ControlParts, openParts } from '../parts.ts'
 import type { Connected } from '../presence/presence.ts'
 
 export interface OpenedControl extends AsyncDisposable {
-  readonly parts: Parts
+  readonly parts: ControlParts
   readonly store: Store
   readonly stateDir: string
 }

@@ -1,6 +1,6 @@
 import type { CountedLines } from '../../base/counted-lines.ts'
 import { Fault } from '../../base/faults.ts'
-import type { Role } from '../../pki/identity.ts'
+import type { IdentityRole } from '../../pki/identity.ts'
 import { partingText } from '../../policy/parting-text.ts'
 import {
   batches,
@@ -21,7 +21,7 @@ import { OwnLooks } from '../trace/own-look.ts'
 import type { Traces } from '../trace/traces.ts'
 import { type CertifyDeps, renew } from './certify.ts'
 import { type ClientDeps, Clients } from './clients.ts'
-import { Connectors } from './connectors.ts'
+import { ConnectorMessages } from './connectors.ts'
 import { coversOf } from './covers.ts'
 import type { AgentHandlers } from './hub.ts'
 import type { LaneNews } from './lanes.ts'
@@ -43,7 +43,7 @@ export interface HandlerDeps extends ClientDeps, CertifyDeps {
 /** What the control plane answers to each message, by who may send it. */
 export function agentHandlers(deps: HandlerDeps): AgentHandlers {
   const clients = new Clients(deps)
-  const connectors = new Connectors(deps)
+  const connectors = new ConnectorMessages(deps)
   const looks = new OwnLooks(deps)
   const { shares } = deps
   return {
@@ -166,7 +166,7 @@ async function welcome(deps: HandlerDeps, connected: Connected): Promise<Control
 }
 
 /** What verifies what such an agent is shown. */
-function keysFor({ grantSets, ticketSets }: HandlerDeps, role: Role): string | undefined {
+function keysFor({ grantSets, ticketSets }: HandlerDeps, role: IdentityRole): string | undefined {
   return role === 'connector' ? grantSets.current : role === 'edge' ? ticketSets.current : undefined
 }
 

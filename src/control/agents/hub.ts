@@ -33,7 +33,7 @@ export interface AgentHandlers {
 }
 
 /** Where a connection came from: the address of the peer, and the edge it came in by. */
-export type Place = Pick<Connected, 'from' | 'via'>
+export type ConnectedFrom = Pick<Connected, 'from' | 'via'>
 
 export interface HubDeps {
   readonly store: Store
@@ -63,7 +63,7 @@ export class Hub {
   }
 
   /** @param via The edge that the connection came in by. */
-  attach(channel: ControlEnd, peer: Peer, { from, via }: Place): void {
+  attach(channel: ControlEnd, peer: Peer, { from, via }: ConnectedFrom): void {
     this.#open.add(channel)
     const timer = setTimeout(
       () => sayGoodbye(channel, new Fault('HANDSHAKE_TIMEOUT', 'no hello came')),
@@ -113,7 +113,7 @@ export class Hub {
     this.#watch[Symbol.dispose]()
   }
 
-  async #greet(channel: ControlEnd, peer: Peer, { from, via }: Place, hello: Hello): Promise<void> {
+  async #greet(channel: ControlEnd, peer: Peer, { from, via }: ConnectedFrom, hello: Hello): Promise<void> {
     const { store, presence, handlers, shares, clock, log } = this.#deps
     const { id, role } = peer.identity
     if (hello.version !== PROTOCOL_VERSION) {

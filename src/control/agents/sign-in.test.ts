@@ -4,7 +4,7 @@ import { createKeyAndCsr } from '../../pki/csr.ts'
 import { PROTOCOL_VERSION } from '../../wire/control.ts'
 import type { Authenticator } from '../base/authenticator.ts'
 import { hashPassword } from '../base/password.ts'
-import type { Parts } from '../parts.ts'
+import type { ControlParts } from '../parts.ts'
 import { admitted } from '../presence/admitted.ts'
 import { agentRecord } from '../presence/records.ts'
 import { handClock } from '../rest/fixture.ts'
@@ -23,7 +23,7 @@ async function world(t: TestContext) {
   const { store, parts } = control
   const user = await put(store, 'user', 'ada')
   await store.passwords.put(user.id, await hashPassword(PASSWORD))
-  const device = async (name = 'laptop', over: Partial<Parts> = {}) => {
+  const device = async (name = 'laptop', over: Partial<ControlParts> = {}) => {
     const { csrPem } = await createKeyAndCsr(name)
     const login = () =>
       signIn(

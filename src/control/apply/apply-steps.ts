@@ -4,32 +4,32 @@ import type { ObjectKind, ObjectSpecs } from '../../api/kinds.ts'
 import { Fault } from '../../base/faults.ts'
 import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import type { ResolvedObject } from '../../store/objects.ts'
-import type { SignedIn } from '../../store/sign-ins.ts'
+import type { SignedInDevice } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
 import { declare, retract } from '../base/declare.ts'
 import type { Prepared } from './execute.ts'
-import type { Step } from './plan.ts'
-import type { Entry, Planned } from './planned.ts'
+import type { ApplyStep } from './plan.ts'
+import type { ApplyPlan, PlannedAudit } from './planned.ts'
 
 /** Does the steps of a plan in their order: what needs only to be written many at a time, the others one by one. */
 export class ApplySteps {
   readonly #tx: Repositories
   readonly #prepared: Prepared
-  readonly #planned: Planned
+  readonly #planned: ApplyPlan
   readonly #by: string | undefined
   readonly #done: PlanStep[] = []
-  readonly #audit: Entry[] = []
+  readonly #audit: PlannedAudit[] = []
   #writes: ResolvedObject[] = []
-  #deletes: Step[] = []
+  #deletes: ApplyStep[] = []
 
-  constructor(tx: Repositories, prepared: Prepared, planned: Planned, by?: string) {
+  constructor(tx: Repositories, prepared: Prepared, planned: ApplyPlan, by?: string) {
     this.#tx = tx
     this.#prepared = prepared
     this.#planned = planned
     this.#by = by
   }
 
-  async all(): Promise<{ done: PlanStep[]; audit: Entry[] }> {
+  async all(): Promise<{ done: PlanStep[]; audit: PlannedAudit[] }> {
     for (const step of this.#planned.steps) {
       if (turnIsOver()) await nextTurn()
       const { id, signedOut } = await this.#step(step)
@@ -47,7 +47,7 @@ export class ApplySteps {
     return { done: this.#done, audit: this.#audit }
   }
 
-  async #step(step: Step): Promise<{ id?: string; signedOut?: readonly SignedIn[] }> {
+  async #step(step: ApplyStep): Promise<{ id?: string; signedOut?: readonly SignedInDevice[] }> {
     const { action, kind, id } = step
     const audit = this.#planned.audit.get(step)
     if (action === 'unchanged') return { id }
@@ -64,7 +64,12 @@ export class ApplySteps {
   }
 
   /** What it refers to is written before. */
-  async #alone({ kind, id, name, document }: Step): Promise<{ id: string; signedOut?: readonly SignedIn[] }> {
+  async #alone({
+    kind,
+    id,
+    name,
+    document,
+  }: ApplyStep): Promise<{ id: string; signedOut?: readonly SignedInDevice[] }> {
     await this.#flush()
     const { declared, passwords } = this.#prepared
     const spec = declared[document!]!.spec as unknown as ObjectSpecs[ObjectKind]

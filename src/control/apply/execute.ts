@@ -1,17 +1,17 @@
 import type { ApplyReply } from '../../api/apply.ts'
-import { checkDocuments, type Declared } from '../../api/documents.ts'
+import { checkDocuments, type DeclaredDocument } from '../../api/documents.ts'
 import { InvalidFault } from '../../api/invalid.ts'
 import { inSlices } from '../../base/slices.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories, Store } from '../../store/store.ts'
 import { checkPassword, hashPassword } from '../base/password.ts'
 import { ApplySteps } from './apply-steps.ts'
-import type { Step } from './plan.ts'
-import { type Planned, planNow, stillHolds } from './planned.ts'
+import type { ApplyStep } from './plan.ts'
+import { type ApplyPlan, planNow, stillHolds } from './planned.ts'
 
 /** Documents that were checked, with the hash of each password that is not the one that is set. */
 export interface Prepared {
-  readonly declared: readonly Declared[]
+  readonly declared: readonly DeclaredDocument[]
   /** By number of the document. */
   readonly passwords: ReadonlyMap<number, string>
 }
@@ -101,14 +101,14 @@ export async function execute(
   tx: Repositories,
   prepared: Prepared,
   how: How,
-  planned?: Planned,
+  planned?: ApplyPlan,
 ): Promise<Executed> {
   const now =
     planned !== undefined && stillHolds(tx, planned) ? planned : await planNow(tx, prepared, how.prune)
   const { steps } = now
   const work = new ApplySteps(tx, prepared, now, how.by)
   const { done, audit } = await work.all()
-  const count = (action: Step['action']) => steps.filter((step) => step.action === action).length
+  const count = (action: ApplyStep['action']) => steps.filter((step) => step.action === action).length
   const summary = {
     create: count('create'),
     update: count('update'),

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Declared } from '../../api/documents.ts'
+import type { DeclaredDocument } from '../../api/documents.ts'
 import { OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
 import { atOnce } from '../../base/slices.ts'
-import { type PlanInput, type Present, plan as planSteps, type Step } from './plan.ts'
+import { type ApplyStep, type PlanInput, type Present, plan as planSteps } from './plan.ts'
 
-const plan = (input: PlanInput): Step[] => atOnce(planSteps(input))
+const plan = (input: PlanInput): ApplyStep[] => atOnce(planSteps(input))
 
-const declared = (kind: ObjectKind, name: string, fields: object = {}): Declared => ({
+const declared = (kind: ObjectKind, name: string, fields: object = {}): DeclaredDocument => ({
   kind,
   name,
   spec: OBJECT_KINDS[kind].spec.parse(fields) as Record<string, unknown>,
@@ -18,7 +18,7 @@ const present = (kind: ObjectKind, name: string, fields: object = {}): Present =
   name,
   spec: OBJECT_KINDS[kind].spec.parse(fields),
 })
-const said = (steps: readonly Step[]) => steps.map((step) => `${step.action} ${step.kind} ${step.name}`)
+const said = (steps: readonly ApplyStep[]) => steps.map((step) => `${step.action} ${step.kind} ${step.name}`)
 
 test('what is referred to comes first, in whatever order it is declared', () => {
   const steps = plan({

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FieldChange } from '../../api/apply.ts'
-import type { Declared } from '../../api/documents.ts'
+import type { DeclaredDocument } from '../../api/documents.ts'
 import { HOME_EDGE, OBJECT_KIND_NAMES, type ObjectKind } from '../../api/kinds.ts'
 import { mapReferences } from '../../api/references.ts'
 import type { Steps } from '../../base/slices.ts'
@@ -18,7 +18,7 @@ export interface Present {
   readonly spec: object
 }
 
-export interface Step {
+export interface ApplyStep {
   readonly action: 'create' | 'update' | 'delete' | 'unchanged'
   readonly kind: ObjectKind
   readonly name: string
@@ -29,7 +29,7 @@ export interface Step {
 }
 
 export interface PlanInput {
-  readonly declared: readonly Declared[]
+  readonly declared: readonly DeclaredDocument[]
   readonly present: readonly Present[]
   /** Delete what is not declared, of the kinds that are. */
   readonly prune: boolean
@@ -43,7 +43,7 @@ export interface PlanInput {
  * Steps in an order that can be done: what is referred to is made before what refers to it, and deleted after.
  * Names stand for references on both sides, so that the plan reads as the file does.
  */
-export function* plan({ declared, present, prune, otherNames, newPasswords }: PlanInput): Steps<Step[]> {
+export function* plan({ declared, present, prune, otherNames, newPasswords }: PlanInput): Steps<ApplyStep[]> {
   const names = new Map(otherNames)
   const stored = new Map<string, Present>()
   for (const one of present) {
@@ -56,7 +56,7 @@ export function* plan({ declared, present, prune, otherNames, newPasswords }: Pl
   const wanted = declared
     .map((one, document) => ({ ...one, document }))
     .sort((a, b) => byOrder(a, b) || a.document - b.document)
-  const steps: Step[] = []
+  const steps: ApplyStep[] = []
   for (const { kind, name, spec, document } of wanted) {
     const before = stored.get(`${kind} ${name}`)
     stored.delete(`${kind} ${name}`)
@@ -72,7 +72,7 @@ export function* plan({ declared, present, prune, otherNames, newPasswords }: Pl
   const surplus = prune ? [...stored.values()].filter((one) => kinds.has(one.kind) && !isHome(one)) : []
   const deletions = surplus
     .sort((a, b) => byOrder(b, a) || (a.name < b.name ? -1 : 1))
-    .map(({ kind, name, id }): Step => ({ action: 'delete', kind, name, id, changes: [] }))
+    .map(({ kind, name, id }): ApplyStep => ({ action: 'delete', kind, name, id, changes: [] }))
   return [...steps, ...deletions]
 }
 

@@ -14,23 +14,23 @@ import type { Repositories } from '../../store/store.ts'
 import { diff } from '../base/diff.ts'
 import { latestObjects, readObjects } from '../base/kept-objects.ts'
 import type { Prepared } from './execute.ts'
-import { plan, type Step } from './plan.ts'
+import { type ApplyStep, plan } from './plan.ts'
 
-export type Entry = Omit<AuditEntry, 'actor'>
+export type PlannedAudit = Omit<AuditEntry, 'actor'>
 
-export interface Planned {
-  readonly steps: readonly Step[]
+export interface ApplyPlan {
+  readonly steps: readonly ApplyStep[]
   /** What those steps write that need nothing but to be written; without those that must be done one by one. */
-  readonly simple: ReadonlyMap<Step, ResolvedObject>
+  readonly simple: ReadonlyMap<ApplyStep, ResolvedObject>
   /** What is said of those, and of deletions. */
-  readonly audit: ReadonlyMap<Step, Entry>
+  readonly audit: ReadonlyMap<ApplyStep, PlannedAudit>
   /** In the log of changes. */
   readonly mark: number
   /** Devices and connectors that are referred to. */
   readonly others: ReadonlySet<string>
 }
 
-export async function planNow(tx: Repositories, prepared: Prepared, prune: boolean): Promise<Planned> {
+export async function planNow(tx: Repositories, prepared: Prepared, prune: boolean): Promise<ApplyPlan> {
   const { declared, passwords } = prepared
   const { mark } = tx.changes
   const { kinds } = await readObjects(tx, latestObjects(tx))
@@ -47,8 +47,8 @@ export async function planNow(tx: Repositories, prepared: Prepared, prune: boole
     meant.add(one)
     if (turnIsOver()) await nextTurn()
   }
-  const simple = new Map<Step, ResolvedObject>()
-  const audit = new Map<Step, Entry>()
+  const simple = new Map<ApplyStep, ResolvedObject>()
+  const audit = new Map<ApplyStep, PlannedAudit>()
   const used = new Set<string>()
   for (const step of steps) {
     if (turnIsOver()) await nextTurn()
@@ -65,7 +65,7 @@ export async function planNow(tx: Repositories, prepared: Prepared, prune: boole
 }
 
 /** Whether nothing that the plan rests on has changed since. */
-export function stillHolds(tx: Repositories, { mark, others }: Planned): boolean {
+export function stillHolds(tx: Repositories, { mark, others }: ApplyPlan): boolean {
   const since = tx.changes.since(mark)
   if (since === undefined) return false
   return [...since.changed].every(([id, kind]) => !Object.hasOwn(OBJECT_KINDS, kind) && !others.has(id))
@@ -111,11 +111,11 @@ class Meanings {
 
 /** Nothing where more than the object changes, or a reference leads nowhere: whoever does that one by itself says so. */
 function resolved(
-  { action, kind, name, id, document }: Step,
+  { action, kind, name, id, document }: ApplyStep,
   { declared, passwords }: Prepared,
   before: StoredObject | undefined,
   meant: Meanings,
-): { readonly object: ResolvedObject; readonly audit: Entry } | undefined {
+): { readonly object: ResolvedObject; readonly audit: PlannedAudit } | undefined {
   if ((action !== 'create' && action !== 'update') || document === undefined) return undefined
   const { spec } = declared[document]!
   if (passwords.has(document) || hasEffects(kind, spec)) return undefined
@@ -134,13 +134,13 @@ function resolved(
 }
 
 /** As declare says it. */
-function entry({ kind, id, name }: Named, was: object | undefined, is: object): Entry {
+function entry({ kind, id, name }: Named, was: object | undefined, is: object): PlannedAudit {
   const about = { action: `${kind}.${was === undefined ? 'create' : 'update'}`, object: `${kind} ${id}` }
   return { ...about, text: auditText({ ...about, detail: { name, changes: diff(was, is) } }) }
 }
 
 /** As retract says it. */
-function deletion({ kind, id, name }: Step, before: StoredObject | undefined): Entry {
+function deletion({ kind, id, name }: ApplyStep, before: StoredObject | undefined): PlannedAudit {
   const about = { action: `${kind}.delete`, object: `${kind} ${id}` }
   return { ...about, text: auditText({ ...about, detail: { name, was: before?.spec } }) }
 }

@@ -2,10 +2,10 @@ import type { Clock } from '../../base/clock.ts'
 import { FairQueue } from '../../base/fair-queue.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Repositories, Store } from '../../store/store.ts'
-import { Budget } from './budget.ts'
+import { FailureBudget } from './budget.ts'
 import { placeOf } from './origin.ts'
 import { checkPassword, hashPassword } from './password.ts'
-import { type Share, Turns } from './turns.ts'
+import { AttemptQueue, type Share } from './turns.ts'
 
 export interface SignIn {
   readonly name: string
@@ -73,14 +73,14 @@ const MAX_QUEUE_MS = 10_000
 export class LocalAuthenticator implements Authenticator {
   readonly #store: Store
   readonly #nobody = hashPassword('nobody signs in with this')
-  readonly #byUser: Budget
-  readonly #byPlace: Budget
-  readonly #byEdge: Budget
-  readonly #byEdgeAtUser: Budget
-  readonly #byDevice: Budget
+  readonly #byUser: FailureBudget
+  readonly #byPlace: FailureBudget
+  readonly #byEdge: FailureBudget
+  readonly #byEdgeAtUser: FailureBudget
+  readonly #byDevice: FailureBudget
   /** Of one place, or one network, at one user. Never full: it says who has tried least. */
-  readonly #tried: Budget
-  readonly #turns: Turns
+  readonly #tried: FailureBudget
+  readonly #turns: AttemptQueue
   readonly #queue: FairQueue
 
   constructor({
@@ -90,13 +90,13 @@ export class LocalAuthenticator implements Authenticator {
     maxQueueMs = MAX_QUEUE_MS,
   }: LocalAuthenticatorOptions) {
     this.#store = store
-    this.#byUser = new Budget({ clock, ...OF_USER })
-    this.#byPlace = new Budget({ clock, ...OF_PLACE })
-    this.#byEdge = new Budget({ clock, ...OF_EDGE })
-    this.#byEdgeAtUser = new Budget({ clock, ...OF_EDGE_AT_USER })
-    this.#byDevice = new Budget({ clock, ...OF_DEVICE })
-    this.#tried = new Budget({ clock, free: Number.POSITIVE_INFINITY, everyMs: FORGET_MS })
-    this.#turns = new Turns(maxTurnMs)
+    this.#byUser = new FailureBudget({ clock, ...OF_USER })
+    this.#byPlace = new FailureBudget({ clock, ...OF_PLACE })
+    this.#byEdge = new FailureBudget({ clock, ...OF_EDGE })
+    this.#byEdgeAtUser = new FailureBudget({ clock, ...OF_EDGE_AT_USER })
+    this.#byDevice = new FailureBudget({ clock, ...OF_DEVICE })
+    this.#tried = new FailureBudget({ clock, free: Number.POSITIVE_INFINITY, everyMs: FORGET_MS })
+    this.#turns = new AttemptQueue(maxTurnMs)
     this.#queue = new FairQueue({ atOnce: AT_ONCE, maxWaitMs: maxQueueMs })
   }
 

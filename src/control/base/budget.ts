@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 
-export interface BudgetOptions {
+export interface FailureBudgetOptions {
   readonly clock: Pick<Clock, 'monotonicUs'>
   /** Failures at once. */
   readonly free: number
@@ -23,12 +23,12 @@ const LOOKED_AT = 16
  * How many failures each key may have. One is taken before an attempt and given back unless it failed, so that attempts
  * at the same time are no more than those one by one.
  */
-export class Budget {
+export class FailureBudget {
   readonly everyMs: number
-  readonly #o: BudgetOptions
+  readonly #o: FailureBudgetOptions
   readonly #spent = new Map<string, Spent>()
 
-  constructor(options: BudgetOptions) {
+  constructor(options: FailureBudgetOptions) {
     this.#o = options
     this.everyMs = options.everyMs
   }

@@ -9,7 +9,7 @@ import { OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../../api/kinds
 import { Fault } from '../../base/faults.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { ExpectedVersion, StoredObject } from '../../store/objects.ts'
-import type { SignedIn } from '../../store/sign-ins.ts'
+import type { SignedInDevice } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
 import { diff } from './diff.ts'
 
@@ -26,17 +26,17 @@ export interface Declaration<K extends ObjectKind = ObjectKind> {
   readonly by?: string
 }
 
-export interface Declared {
+export interface DeclareResult {
   readonly stored: StoredObject
   /** Empty when what was declared is what there was. */
   readonly changes: readonly FieldChange[]
   /** Devices of the user that were signed in until now. */
-  readonly signedOut?: readonly SignedIn[]
+  readonly signedOut?: readonly SignedInDevice[]
   readonly audit: readonly Omit<AuditEntry, 'actor'>[]
 }
 
 /** @throws {Fault} INVALID, CONFLICT, NOT_FOUND, PRECONDITION_FAILED. */
-export async function declare(tx: Repositories, declaration: Declaration): Promise<Declared> {
+export async function declare(tx: Repositories, declaration: Declaration): Promise<DeclareResult> {
   const { kind, id, name, spec, expectVersion, passwordHash, by } = declaration
   const before = id === undefined ? undefined : await tx.objects.get(kind, id)
   const standing = () =>

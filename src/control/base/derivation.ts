@@ -3,8 +3,8 @@
  * as before.
  */
 export class Derivation {
-  readonly #before: ReadonlyMap<string, Part>
-  readonly #parts = new Map<string, Part>()
+  readonly #before: ReadonlyMap<string, DerivedPart>
+  readonly #parts = new Map<string, DerivedPart>()
 
   constructor(before?: Derivation) {
     this.#before = before === undefined ? new Map() : before.#parts
@@ -14,9 +14,9 @@ export class Derivation {
   async part<const From extends readonly unknown[], Made>(
     name: string,
     from: From,
-    make: (before: Part<From, Made> | undefined) => Promise<Made>,
+    make: (before: DerivedPart<From, Made> | undefined) => Promise<Made>,
   ): Promise<Made> {
-    const before = this.#before.get(name) as Part<From, Made> | undefined
+    const before = this.#before.get(name) as DerivedPart<From, Made> | undefined
     const same = before?.from.every((one, at) => one === from[at]) ?? false
     const part = same ? before! : { from, made: await make(before) }
     this.#parts.set(name, part)
@@ -25,7 +25,7 @@ export class Derivation {
 }
 
 /** What was made, and of what. */
-export interface Part<From extends readonly unknown[] = readonly unknown[], Made = unknown> {
+export interface DerivedPart<From extends readonly unknown[] = readonly unknown[], Made = unknown> {
   readonly from: From
   readonly made: Made
 }

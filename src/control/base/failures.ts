@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
-import { Budget } from './budget.ts'
+import { FailureBudget } from './budget.ts'
 import { placeOf } from './origin.ts'
 
 export interface FailuresOptions {
@@ -17,18 +17,22 @@ const PLACES_OF_EDGE = 10
  * valid one is served whatever others do, and who fails too often hears that instead of why.
  */
 export class Failures {
-  readonly #byPlace: Budget
-  readonly #byEdge: Budget
+  readonly #byPlace: FailureBudget
+  readonly #byEdge: FailureBudget
 
   constructor({ clock, free, everyMs }: FailuresOptions) {
-    this.#byPlace = new Budget({ clock, free, everyMs })
-    this.#byEdge = new Budget({ clock, free: free * PLACES_OF_EDGE, everyMs: everyMs / PLACES_OF_EDGE })
+    this.#byPlace = new FailureBudget({ clock, free, everyMs })
+    this.#byEdge = new FailureBudget({
+      clock,
+      free: free * PLACES_OF_EDGE,
+      everyMs: everyMs / PLACES_OF_EDGE,
+    })
   }
 
   /** Counts one. @throws {Fault} RATE_LIMITED with `seen.retryAfterS` where that is one too many. */
   failed(from: string): void {
     const { place, via } = placeOf(from)
-    const shares: [Budget, string][] = [[this.#byPlace, place]]
+    const shares: [FailureBudget, string][] = [[this.#byPlace, place]]
     if (via !== undefined) shares.push([this.#byEdge, via])
     const full = shares.find(([budget, key]) => budget.waitMs(key) > 0)
     if (full === undefined) {

@@ -4,22 +4,20 @@
  * @module
  */
 import type { Clock } from '../../base/clock.ts'
-import type { Authority } from '../../pki/authority.ts'
-import type { Identity, Role } from '../../pki/identity.ts'
+import type { Authority, SignedCertificate } from '../../pki/authority.ts'
+import type { Identity, IdentityRole } from '../../pki/identity.ts'
 
 const DAY_MS = 86_400_000
 /**
  * A connector may be off for a weekend; a person signs in every day. Agents renew at 2/3. Under the 24 days that a
  * timer can wait: the end of a certificate is one.
  */
-const LIFE_MS: Record<Role, number> = {
+const LIFE_MS: Record<IdentityRole, number> = {
   connector: 7 * DAY_MS,
   client: DAY_MS,
   edge: 21 * DAY_MS,
   control: 21 * DAY_MS,
 }
-
-export type Issued = Awaited<ReturnType<Authority['issue']>>
 
 /** What certificates count in. */
 const SECOND_MS = 1000
@@ -37,7 +35,7 @@ export function issueFor(
   identity: Identity,
   csrPem: string,
   { names = [], untilMs = Number.POSITIVE_INFINITY, afterMs = 0 }: IssueOptions = {},
-): Promise<Issued> {
+): Promise<SignedCertificate> {
   const nowMs = deps.clock.nowMs()
   const lifeMs = Math.min(Math.max(LIFE_MS[identity.role], afterMs + SECOND_MS - nowMs), untilMs - nowMs)
   return deps.authority.issue({ csrPem, identity, lifeMs, nowMs, names })

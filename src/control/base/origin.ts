@@ -16,7 +16,7 @@ export function originText(address: string, via?: string): string {
   return via === undefined ? address : `${address}${VIA}${via}`
 }
 
-export interface Place {
+export interface OriginPlace {
   /** An IPv4 address, or the /64 that one IPv6 customer holds, of one edge. */
   readonly place: string
   /** Of IPv6 the /48, which one customer can have as well. */
@@ -25,7 +25,7 @@ export interface Place {
 }
 
 /** What counts as one place. */
-export function placeOf(origin: string): Place {
+export function placeOf(origin: string): OriginPlace {
   const [address = '', via] = origin.split(VIA)
   const key = addressKey(address)
   const wide = key.replace(/:[0-9a-f]+::\/64$/, '::/48')

@@ -14,7 +14,7 @@ import type { PolicySegment } from '../../policy/segment.ts'
 import { isTimeZone, readTime } from '../../policy/time-window.ts'
 import type { StoredObject } from '../../store/objects.ts'
 
-export interface Unreadable {
+export interface UnreadableObject {
   readonly kind: ObjectKind
   readonly id: string
   readonly name: string
@@ -22,21 +22,21 @@ export interface Unreadable {
 }
 
 /** What a server group adds to a segment. */
-export interface Reach {
+export interface ServerReach {
   readonly connectorGroups: readonly string[]
   readonly failoverGroups: readonly string[]
   /** Only these addresses; absent where servers are discovered. */
   readonly addresses?: readonly string[]
 }
 
-export const NOWHERE: Reach = { connectorGroups: [], failoverGroups: [], addresses: [] }
+export const NOWHERE: ServerReach = { connectorGroups: [], failoverGroups: [], addresses: [] }
 
 /** A group that is disabled, or lists servers of which none is enabled, leads nowhere. */
 export function reachOf(
   { spec }: StoredObject<'server-group'>,
   servers: ReadonlyMap<string, string>,
   enabledGroups: ReadonlySet<string>,
-): Reach {
+): ServerReach {
   if (!spec.enabled) return NOWHERE
   const connectorGroups = spec.connectorGroups.filter((id) => enabledGroups.has(id))
   // Written before there was a failover tier, it has none.
@@ -51,7 +51,7 @@ const EVERY_PORT: readonly PortRange[] = [[1, 65_535]]
 export function policySegment(
   stored: StoredObject<'segment'>,
   enabled: boolean,
-  behind: ReadonlyMap<string, Reach>,
+  behind: ReadonlyMap<string, ServerReach>,
 ): PolicySegment {
   const { id, name, spec } = stored
   const reading = new Reading()

@@ -13,9 +13,9 @@ import {
   NOWHERE,
   policyRule,
   policySegment,
-  type Reach,
   reachOf,
-  type Unreadable,
+  type ServerReach,
+  type UnreadableObject,
   whyUnreadable,
 } from './policy-objects.ts'
 import { SegmentsBehind } from './segments-behind.ts'
@@ -63,7 +63,7 @@ async function policyOf(
     readInternetRules(kinds['internet-rule']),
   )
   const edges = await derived.part('edges', [kinds.edge], () => readEdges(kinds.edge))
-  const unreadable = new Map<string, Unreadable>()
+  const unreadable = new Map<string, UnreadableObject>()
   for (const part of [groups, reaches, segments, rules, users, internet, edges]) {
     for (const [id, one] of part.unreadable) if (!unreadable.has(id)) unreadable.set(id, one)
   }
@@ -127,7 +127,7 @@ async function readReaches(
   await notes.each(servers, ({ id, spec }) => {
     if (spec.enabled) addresses.set(id, canonicalCidr(spec.address))
   })
-  const behind = new Map<string, Reach>()
+  const behind = new Map<string, ServerReach>()
   await notes.each(groups, (group) => {
     behind.set(group.id, NOWHERE) // And there it stays if it cannot be read.
     behind.set(group.id, reachOf(group, addresses, enabledGroups))
@@ -138,7 +138,7 @@ async function readReaches(
 async function readSegments(
   kind: KeptKind<'segment'>,
   segmentGroups: KeptKind<'segment-group'>,
-  behind: ReadonlyMap<string, Reach>,
+  behind: ReadonlyMap<string, ServerReach>,
 ) {
   const notes = new Notes()
   const groups = new Set<string>()
@@ -158,7 +158,7 @@ async function readSegments(
 function segmentOf(
   stored: StoredObject<'segment'>,
   enabled: boolean,
-  behind: ReadonlyMap<string, Reach>,
+  behind: ReadonlyMap<string, ServerReach>,
 ): PolicySegment {
   const before = SEGMENTS.get(stored)
   if (before?.enabled === enabled && before.behind === behind) return before.segment
@@ -169,7 +169,11 @@ function segmentOf(
 
 const SEGMENTS = new WeakMap<
   StoredObject<'segment'>,
-  { readonly enabled: boolean; readonly behind: ReadonlyMap<string, Reach>; readonly segment: PolicySegment }
+  {
+    readonly enabled: boolean
+    readonly behind: ReadonlyMap<string, ServerReach>
+    readonly segment: PolicySegment
+  }
 >()
 
 /** As policyRule: the one of before where it was made of the same. */
@@ -233,7 +237,7 @@ async function readEdges(kind: KeptKind<'edge'>) {
 
 /** Gives each stored object to what makes something of it; one that cannot be read is noted, and the rest goes on. */
 class Notes {
-  readonly unreadable = new Map<string, Unreadable>()
+  readonly unreadable = new Map<string, UnreadableObject>()
 
   async each<K extends ObjectKind, Result>(
     { objects, noJson }: KeptKind<K>,

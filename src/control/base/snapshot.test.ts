@@ -4,7 +4,7 @@ import { OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
 import { Fault } from '../../base/faults.ts'
 import { silentLog } from '../../base/log.ts'
 import { decide } from '../../policy/decide.ts'
-import type { Candidate, ConnectorState } from '../../policy/select.ts'
+import type { Candidate, CandidateState } from '../../policy/select.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { choose } from '../access/authorize.ts'
 import { cachedPolicy, loadPolicy } from './snapshot.ts'
@@ -90,10 +90,10 @@ test('a failover group is behind the segment, and takes over only when the other
   assert.deepEqual(policy.connectorGroupsOf(wiki), [dc1!.id, dc2!.id])
   assert.deepEqual(policy.failoverGroupsOf(wiki), [dc2!.id], 'who serves anyhow does not wait')
 
-  const member = (group: string, state: ConnectorState): Candidate => ({
+  const member = (group: string, state: CandidateState): Candidate => ({
     ...{ id: group, name: group, group, state, sessions: 0 },
   })
-  const chosen = (first: ConnectorState) =>
+  const chosen = (first: CandidateState) =>
     choose(policy, wiki, () => [member(dc1!.id, first), member(dc2!.id, 'healthy')]).chosen.id
   assert.equal(chosen('healthy'), dc1!.id)
   assert.equal(chosen('disconnected'), dc2!.id)

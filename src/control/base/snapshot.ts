@@ -6,7 +6,7 @@ import type { PolicySegment } from '../../policy/segment.ts'
 import type { SegmentIndex } from '../../policy/segment-index.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { Repositories, Store } from '../../store/store.ts'
-import type { Unreadable } from './policy-objects.ts'
+import type { UnreadableObject } from './policy-objects.ts'
 import { type PolicyReading, readPolicy, readPolicyAfter } from './read-policy.ts'
 
 export interface PolicyUser {
@@ -33,7 +33,7 @@ export interface PolicySnapshot {
   /** By id. */
   readonly users: ReadonlyMap<string, PolicyUser>
   /** What is stored and could not be read, by id: it is closed, and nothing that stands is taken away because of it. */
-  readonly unreadable: ReadonlyMap<string, Unreadable>
+  readonly unreadable: ReadonlyMap<string, UnreadableObject>
   /** Ids of the enabled connector groups behind a segment, those that only take over last. */
   connectorGroupsOf(segment: PolicySegment): string[]
   /** Those of them that serve only while no other does. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../base/clock.ts'
-import { Budget } from './budget.ts'
-import { type Share, Turns } from './turns.ts'
+import { FailureBudget } from './budget.ts'
+import { AttemptQueue, type Share } from './turns.ts'
 
 function open(o: { free: number; everyMs: number; maxWaitMs: number }) {
-  const budget = new Budget({ clock: systemClock, ...o })
-  const tried = new Budget({ clock: systemClock, free: Number.POSITIVE_INFINITY, everyMs: 60_000 })
-  const turns = new Turns(o.maxWaitMs)
+  const budget = new FailureBudget({ clock: systemClock, ...o })
+  const tried = new FailureBudget({ clock: systemClock, free: Number.POSITIVE_INFINITY, everyMs: 60_000 })
+  const turns = new AttemptQueue(o.maxWaitMs)
   const order: string[] = []
   const shares = (who: string): Share[] => [
     { budget, key: 'user', of: 'at user alice' },

@@ -1,9 +1,9 @@
-import type { Budget } from './budget.ts'
+import type { FailureBudget } from './budget.ts'
 import { tooManyFailed } from './failures.ts'
 
 /** One key of a budget that an attempt is taken from. */
 export interface Share {
-  readonly budget: Budget
+  readonly budget: FailureBudget
   readonly key: string
   /** For people: whose attempts these are. */
   readonly of: string
@@ -26,7 +26,7 @@ const MAX_WAITING = 1000
  * Attempts that have to wait for room in a budget, so that a right one gets through though wrong ones of others have
  * spent it. Room goes to whoever has tried least, then to whoever has waited longest.
  */
-export class Turns {
+export class AttemptQueue {
   readonly #maxWaitMs: number
   /** In the order that they are served. */
   readonly #waiting: Waiting[] = []

@@ -22,7 +22,7 @@ import { httpServer } from './http-server.ts'
 import { readBody } from './read-body.ts'
 
 /** Who a connection is from: nobody yet, a proved agent, or one whose certificate was refused. `via`: a remote edge. */
-export type Caller = { readonly peer?: Peer; readonly fault?: Fault; readonly via?: string }
+export type AgentCaller = { readonly peer?: Peer; readonly fault?: Fault; readonly via?: string }
 
 const REQUEST_MS = 20_000
 
@@ -31,7 +31,7 @@ export interface AgentServerOptions {
   readonly headersMs: number
   readonly desk: Desk
   readonly log: Log
-  readonly callerOf: (socket: tls.TLSSocket) => Caller
+  readonly callerOf: (socket: tls.TLSSocket) => AgentCaller
   readonly refused: (code: FaultCode) => void
 }
 

@@ -27,7 +27,7 @@ import { type Peer, peerOf } from '../../pki/verify.ts'
 import { ALPN_CONTROL } from '../../wire/handover.ts'
 import type { PeerAddress } from '../../wire/relay.ts'
 import { originText } from '../base/origin.ts'
-import { AgentServer, type Caller } from './agent-server.ts'
+import { type AgentCaller, AgentServer } from './agent-server.ts'
 import type { Desk } from './desk.ts'
 import { httpServer } from './http-server.ts'
 import { FrontMetrics } from './metrics.ts'
@@ -77,7 +77,7 @@ export class Front implements AsyncDisposable {
   readonly #descriptors: DescriptorReserve
   readonly #metrics: FrontMetrics
   readonly #sockets = new Set<net.Socket>()
-  readonly #callers = new Map<tls.TLSSocket, Caller>()
+  readonly #callers = new Map<tls.TLSSocket, AgentCaller>()
   readonly #relays = new Map<tls.TLSSocket, Peer>()
   readonly #agents: AgentServer
   readonly #people: http.Server
@@ -270,7 +270,7 @@ export class Front implements AsyncDisposable {
   }
 
   /** A refusal is told over HTTP, where the agent can read it: an alert of TLS would name no reason. */
-  #identify(secure: tls.TLSSocket): Caller & { readonly turned?: Peer } {
+  #identify(secure: tls.TLSSocket): AgentCaller & { readonly turned?: Peer } {
     // No certificate is no fault: that is who comes to enrol.
     if (secure.getPeerX509Certificate() === undefined) return {}
     const { desk } = this.#o

@@ -12,7 +12,7 @@ import type { KeyRecord } from '../../store/keys.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { type KeptKind, latestObjects, readObjects } from '../base/kept-objects.ts'
-import { type Unreadable, whyUnreadable } from '../base/policy-objects.ts'
+import { type UnreadableObject, whyUnreadable } from '../base/policy-objects.ts'
 
 export interface LintConnector {
   readonly record: ConnectorRecord
@@ -24,13 +24,13 @@ export interface LintConnector {
   readonly isOverloaded?: boolean
 }
 
-export type Declared = { readonly [K in ObjectKind]: readonly StoredObject<K>[] }
+export type StoredByKind = { readonly [K in ObjectKind]: readonly StoredObject<K>[] }
 
 export interface LintFacts {
   readonly nowMs: number
   /** Those that can be read. */
-  readonly declared: Declared
-  readonly unreadable: readonly Unreadable[]
+  readonly declared: StoredByKind
+  readonly unreadable: readonly UnreadableObject[]
   readonly connectors: readonly ConnectorRecord[]
   /** Asked of connectors that are looked at: of five thousand those of a group or two. */
   readonly whereabouts: Whereabouts
@@ -53,7 +53,7 @@ export type Whereabouts = (
 
 const MAX_KEYS = 10_000
 
-export interface GatherOptions {
+export interface GatherLintOptions {
   readonly nowMs: number
   readonly whereabouts: Whereabouts
   /**
@@ -64,10 +64,10 @@ export interface GatherOptions {
 }
 
 /** What was read before is not read again. */
-export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promise<LintFacts> {
+export async function gatherLintFacts(tx: Repositories, o: GatherLintOptions): Promise<LintFacts> {
   const objects = await readObjects(tx, latestObjects(tx))
   const declared: Partial<Record<ObjectKind, readonly StoredObject[]>> = {}
-  const unreadable: Unreadable[] = []
+  const unreadable: UnreadableObject[] = []
   for (const kind of OBJECT_KIND_NAMES) {
     const read = await readableOf(objects.kinds[kind])
     declared[kind] = read.objects
@@ -82,13 +82,13 @@ export async function gatherLintFacts(tx: Repositories, o: GatherOptions): Promi
   }
   return {
     nowMs: o.nowMs,
-    declared: declared as Declared,
+    declared: declared as StoredByKind,
     unreadable,
     connectors,
     whereabouts: o.whereabouts,
     keys: o.ofWrite?.ofKey === false ? [] : (await tx.keys.list({ limit: MAX_KEYS })).items,
     edgesEndMs,
-    devices: o.ofWrite ? await tx.devices.named(devicesIn(declared as Declared)) : await tx.devices.all(),
+    devices: o.ofWrite ? await tx.devices.named(devicesIn(declared as StoredByKind)) : await tx.devices.all(),
   }
 }
 
@@ -98,7 +98,7 @@ export function standing(record: ConnectorRecord, { whereabouts }: LintFacts): L
   return { record, address: live?.address ?? record.lastAddress, edges: live?.edges, isOverloaded }
 }
 
-function devicesIn(declared: Declared): string[] {
+function devicesIn(declared: StoredByKind): string[] {
   const ids = new Set<string>()
   for (const { spec } of declared['access-rule']) for (const id of spec.conditions.devices ?? []) ids.add(id)
   return [...ids]
@@ -106,7 +106,7 @@ function devicesIn(declared: Declared): string[] {
 
 interface Readable {
   readonly objects: readonly StoredObject[]
-  readonly unreadable: readonly Unreadable[]
+  readonly unreadable: readonly UnreadableObject[]
 }
 
 /** Looked through once, for as long as none of the kind has changed. */
@@ -114,7 +114,7 @@ async function readableOf(kind: KeptKind): Promise<Readable> {
   const known = READABLE.get(kind)
   if (known !== undefined) return known
   const objects: StoredObject[] = []
-  const unreadable: Unreadable[] = []
+  const unreadable: UnreadableObject[] = []
   for (const part of partsOf(kind.objects)) {
     for (const stored of part) {
       const why = kind.noJson.get(stored.id) ?? whyUnreadable(stored)

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newId } from '../../base/ids.ts'
-import type { Role } from '../../pki/identity.ts'
+import type { IdentityRole } from '../../pki/identity.ts'
 import { openStore } from '../../store/store.ts'
 import { shutOut } from './admitted.ts'
 
 test('what a restored copy does not know is told that, and not that it was deleted', async (t) => {
   const store = await openStore({ file: ':memory:' })
   t.after(() => store[Symbol.asyncDispose]())
-  const knocks = (role: Role, id: string) =>
+  const knocks = (role: IdentityRole, id: string) =>
     shutOut(store, { tenant: 'tnt_1', role, id } as Parameters<typeof shutOut>[1], undefined)
   const before = newId('con', Date.now() - 60_000)
   await store.audit.append({ actor: 'token ada (tok_1)', action: 'user.create', object: 'user usr_1' })

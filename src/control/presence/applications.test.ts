@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FaultCode } from '../../base/faults.ts'
-import { Applications, type Told } from './applications.ts'
+import { type ApplicationReport, Applications } from './applications.ts'
 
-const told = (connector: string, host: string): Told => ({
+const told = (connector: string, host: string): ApplicationReport => ({
   ...{ connector, host, port: 443, segment: 'seg_1', ok: false, atMs: 1000, probe: false },
   fault: { code: 'APP_REFUSED', hop: 'application', detail: 'x'.repeat(2048), seen: { more: 'evidence' } },
 })
@@ -36,7 +36,7 @@ test('what a connector says of what others reach is its own word alone', () => {
 test('one that is silent is passed over while another may answer; what to do about it is kept, in a few short lines', () => {
   const applications = new Applications()
   const fix = ['look at its log', 'x'.repeat(1000), '3', '4', '5']
-  const silent: NonNullable<Told['fault']> = {
+  const silent: NonNullable<ApplicationReport['fault']> = {
     code: 'APP_SILENT',
     hop: 'application',
     detail: 'silent',

@@ -7,7 +7,7 @@
 import type { FaultCode } from '../../base/faults.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 
-export interface Application {
+export interface SegmentApplication {
   readonly segment: string
   readonly host: string
   readonly port: number
@@ -16,7 +16,7 @@ export interface Application {
 }
 
 /** One connector of one application. */
-export interface Told extends Application {
+export interface ApplicationReport extends SegmentApplication {
   readonly connector: string
   readonly ok: boolean
   readonly fault?: FaultMessage
@@ -47,13 +47,13 @@ const MAX_LINE_CHARS = 256
 
 export class Applications {
   /** By connector, then by host and port. */
-  readonly #told = new Map<string, Map<string, Told>>()
+  readonly #told = new Map<string, Map<string, ApplicationReport>>()
   /** By connector, then by host: what it did not reach since it last reached anything. */
   readonly #inVain = new Map<string, Map<string, { readonly code: FaultCode; readonly atMs: number }>>()
 
-  tell(told: Told): void {
+  tell(told: ApplicationReport): void {
     const { connector, fault } = told
-    const own = this.#told.get(connector) ?? new Map<string, Told>()
+    const own = this.#told.get(connector) ?? new Map<string, ApplicationReport>()
     this.#told.set(connector, own)
     const key = keyOf(told)
     own.delete(key) // Set anew it comes last: the first are the oldest.
@@ -62,7 +62,7 @@ export class Applications {
     this.#count(told)
   }
 
-  #count({ connector, host, ok, fault, atMs }: Told): void {
+  #count({ connector, host, ok, fault, atMs }: ApplicationReport): void {
     if (ok) this.#inVain.delete(connector)
     if (fault === undefined || !OF_THE_CONNECTOR.has(fault.code)) return
     const hosts = this.#inVain.get(connector) ?? new Map()
@@ -87,7 +87,7 @@ export class Applications {
   /** Why a connector is passed over for an application now. */
   unreachable(
     connector: string,
-    to: Omit<Application, 'segment'>,
+    to: Omit<SegmentApplication, 'segment'>,
     nowMs: number,
   ): { code: string } | undefined {
     const told = this.#told.get(connector)?.get(keyOf(to))
@@ -98,25 +98,29 @@ export class Applications {
   }
 
   /** The last word of a connector on the applications of a segment. */
-  of(segment: string, connector: string, nowMs: number): Told[] {
+  of(segment: string, connector: string, nowMs: number): ApplicationReport[] {
     return [...(this.#told.get(connector)?.values() ?? [])].filter(
       (told) => told.segment === segment && isCurrent(told, nowMs),
     )
   }
 
   /** All that a connector has told, of whichever segment. */
-  toldBy(connector: string, nowMs: number): Told[] {
+  toldBy(connector: string, nowMs: number): ApplicationReport[] {
     return [...(this.#told.get(connector)?.values() ?? [])].filter((told) => isCurrent(told, nowMs))
   }
 
   /** Its last word on one of them. */
-  about(connector: string, to: Omit<Application, 'segment'>, nowMs: number): Told | undefined {
+  about(
+    connector: string,
+    to: Omit<SegmentApplication, 'segment'>,
+    nowMs: number,
+  ): ApplicationReport | undefined {
     const told = this.#told.get(connector)?.get(keyOf(to))
     return told !== undefined && isCurrent(told, nowMs) ? told : undefined
   }
 
   /** What a connector last said that it does not reach, or not as it should. */
-  failingOf(connector: string): Told[] {
+  failingOf(connector: string): ApplicationReport[] {
     return [...(this.#told.get(connector)?.values() ?? [])].filter(({ fault }) => fault !== undefined)
   }
 
@@ -139,10 +143,10 @@ function lines(name: string, value: unknown): readonly [string, string[]] | unde
   return [name, value.slice(0, MAX_LINES).map((line) => String(line).slice(0, MAX_LINE_CHARS))]
 }
 
-function isCurrent({ protocol, ok, atMs }: Told, nowMs: number): boolean {
+function isCurrent({ protocol, ok, atMs }: ApplicationReport, nowMs: number): boolean {
   return protocol !== 'udp' || ok || atMs + UDP_REFUSED_MS > nowMs
 }
 
-function keyOf({ host, port, protocol = 'tcp' }: Omit<Application, 'segment'>): string {
+function keyOf({ host, port, protocol = 'tcp' }: Omit<SegmentApplication, 'segment'>): string {
   return `${host} ${port} ${protocol}`
 }

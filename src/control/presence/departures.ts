@@ -6,7 +6,7 @@
  */
 import type { Fault } from '../../base/faults.ts'
 import type { Parting } from '../../base/parting.ts'
-import { type Lost, lostBy } from './loss.ts'
+import { type ConnectionLoss, lostBy } from './loss.ts'
 import type { Connected } from './presence.ts'
 
 /** What a connector last said of itself. */
@@ -20,14 +20,14 @@ export interface Departure {
   /** Why, if it said so. */
   readonly parting?: Parting
   /** Without a goodbye: its end was seen, as of a process that has ended; or nothing came any more. */
-  readonly lost?: Lost
+  readonly lost?: ConnectionLoss
   /** How the connection ended otherwise. */
   readonly fault?: Pick<Fault, 'code' | 'hop' | 'detail'>
   readonly said: LastSaid
 }
 
 /** It came, and control did not let it in. */
-export interface Refusal {
+export interface AgentRefusal {
   readonly atMs: number
   readonly address: string
   readonly times: number
@@ -37,7 +37,7 @@ export interface Refusal {
 export interface Absence {
   readonly left?: Departure
   /** Of a connector: since it left. */
-  readonly refused?: Refusal
+  readonly refused?: AgentRefusal
 }
 
 const MAX_AGENTS = 20_000

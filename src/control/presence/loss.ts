@@ -7,9 +7,9 @@
 import { Fault } from '../../base/faults.ts'
 
 /** `closed`: its end was seen, as of a process that has ended; `silent`: nothing came any more, and nothing ended. */
-export type Lost = 'closed' | 'silent'
+export type ConnectionLoss = 'closed' | 'silent'
 
-export function lostBy({ seen }: Pick<Fault, 'seen'>): Lost | undefined {
+export function lostBy({ seen }: Pick<Fault, 'seen'>): ConnectionLoss | undefined {
   return seen.lost === 'closed' || seen.lost === 'silent' ? seen.lost : undefined
 }
 

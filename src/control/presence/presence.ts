@@ -2,7 +2,7 @@ import type { Figures } from '../../base/figures.ts'
 import type { ControlEnd } from '../../link/control/control-channel.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
-import type { ConnectorState } from '../../policy/select.ts'
+import type { CandidateState } from '../../policy/select.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 import { Applications } from './applications.ts'
 import { Returning } from './returning.ts'
@@ -26,7 +26,7 @@ export interface Connected {
   /** Of a client: the device as the store has it. */
   readonly device?: { readonly name: string; readonly userId: string }
   /** What a connector last said of itself; `connected` until it has. */
-  state: Exclude<ConnectorState, 'disconnected' | 'disabled'>
+  state: Exclude<CandidateState, 'disconnected' | 'disabled'>
   sessions: number
   tunnels: number
   cpuPercent: number

@@ -9,7 +9,7 @@ import type { Log } from '../../base/log.ts'
 import { Rerun } from '../../base/rerun.ts'
 import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
-import { type Planned, planProbes, type Use } from '../../policy/probe-plan.ts'
+import { type PlannedProbe, planProbes, type Use } from '../../policy/probe-plan.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
 import { type ControlMessage, MAX_PROBES, type WatchedApplication } from '../../wire/control.ts'
 import { inParts } from '../../wire/parts.ts'
@@ -143,7 +143,7 @@ function listOf(applications: readonly WatchedApplication[]): ControlMessage[] {
   }))
 }
 
-function watched({ segment, host, port, everyMs }: Planned): WatchedApplication {
+function watched({ segment, host, port, everyMs }: PlannedProbe): WatchedApplication {
   return {
     segment: segment.id,
     segmentName: segment.name.slice(0, 128),

@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
-import { may, type Permission, ROLES, type Role, rolesWith } from '../../api/roles.ts'
+import { may, type Permission, ROLES, rolesWith, type TokenRole } from '../../api/roles.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Repositories, Store } from '../../store/store.ts'
 import type { TokenRecord } from '../../store/tokens.ts'
 import { Failures } from '../base/failures.ts'
-import type { Caller } from './deps.ts'
+import type { ApiCaller } from './deps.ts'
 import { hashToken, isTokenText, newTokenText } from './token-text.ts'
 
 /** The last use of a token is written this often at most: a read must not cost a write. */
@@ -30,7 +30,7 @@ export class TokenAuth {
    * @param from Where the request comes from; failures are counted by it.
    * @throws {Fault} TOKEN_INVALID, RATE_LIMITED.
    */
-  async callerOf(authorization: string | undefined, from: string): Promise<Caller> {
+  async callerOf(authorization: string | undefined, from: string): Promise<ApiCaller> {
     if (authorization === undefined) throw new Fault('TOKEN_INVALID', 'there is no Authorization header')
     const text = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
     const record = text !== undefined && isTokenText(text) ? await this.#find(text) : undefined
@@ -50,7 +50,12 @@ export class TokenAuth {
       this.#usedMs.set(record.id, nowMs)
       await this.#store.tokens.used(record.id, nowMs)
     }
-    return { tokenId: record.id, name: record.name, role: record.role as Role, expiresMs: record.expiresMs }
+    return {
+      tokenId: record.id,
+      name: record.name,
+      role: record.role as TokenRole,
+      expiresMs: record.expiresMs,
+    }
   }
 
   async #find(text: string): Promise<TokenRecord | undefined> {
@@ -67,7 +72,7 @@ export class TokenAuth {
  * @param what Is asked for, where it is not the whole operation.
  * @throws {Fault} FORBIDDEN naming the permission, and the roles that have it.
  */
-export function demand({ name, role }: Caller, permission: Permission, what = 'this'): void {
+export function demand({ name, role }: ApiCaller, permission: Permission, what = 'this'): void {
   if (may(role, permission)) return
   const roles = rolesWith(permission)
   const detail = `${what} needs ${permission}: roles ${roles.join(', ')}; the token ${name} is ${role}`
@@ -82,7 +87,7 @@ export function demand({ name, role }: Caller, permission: Permission, what = 't
  */
 export async function createToken(
   tx: Repositories,
-  o: { name: string; role: Role; expiresMs?: number },
+  o: { name: string; role: TokenRole; expiresMs?: number },
 ): Promise<{ text: string; record: TokenRecord }> {
   const text = newTokenText()
   const record = await tx.tokens.create({ ...o, hash: hashToken(text) })

@@ -6,7 +6,7 @@ import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { KeyRecord } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { LivePresence } from './deps.ts'
-import { explainDisconnected, leftAtMs, type Peer } from './disconnected.ts'
+import { explainDisconnected, type GroupMember, leftAtMs } from './disconnected.ts'
 
 type Reader = Pick<Repositories, 'connectors' | 'keys' | 'objects'>
 
@@ -67,7 +67,7 @@ async function peersOf(
   { connectors }: Reader,
   own: ConnectorRecord,
   presence: LivePresence,
-): Promise<Peer[]> {
+): Promise<GroupMember[]> {
   return (await connectors.ofGroup(own.groupId, MAX_PEERS))
     .filter(({ id, enabled }) => id !== own.id && enabled)
     .map(({ id, name, lastAddress, lastSeenMs }) => {

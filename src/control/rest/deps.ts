@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { EdgeState } from '../../api/resources.ts'
-import type { Role } from '../../api/roles.ts'
+import type { TokenRole } from '../../api/roles.ts'
 import type { TraceInput, TraceReport } from '../../api/trace.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
@@ -15,7 +15,7 @@ import type { DiagnosisReport, DiagnosisTarget, FaultMessage } from '../../wire/
 import type { KeyRefusal } from '../agents/refused-keys.ts'
 import type { ControlShares } from '../base/shares.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
-import type { Told } from '../presence/applications.ts'
+import type { ApplicationReport } from '../presence/applications.ts'
 import type { Absence } from '../presence/departures.ts'
 import type { DiagnosisListener } from '../presence/diagnoses.ts'
 import type { Passage } from '../presence/vitals.ts'
@@ -67,9 +67,9 @@ export interface LiveVitals {
   history(connector: string): readonly FiguresSample[]
   passages(connector: string): readonly Passage[]
   flapping(connector: string): Flapping | undefined
-  told(segment: string, connector: string): Told[]
+  told(segment: string, connector: string): ApplicationReport[]
   /** The same, of all segments. */
-  toldBy(connector: string): Told[]
+  toldBy(connector: string): ApplicationReport[]
   /** When policy last let somebody through to the segment. */
   usedMs(segment: string): number | undefined
   candidates(policy: PolicySnapshot, groups: readonly string[]): Candidate[]
@@ -132,14 +132,14 @@ export interface RestDeps {
 }
 
 /** Who sent a request, proved by a token. */
-export interface Caller {
+export interface ApiCaller {
   readonly tokenId: string
   readonly name: string
-  readonly role: Role
+  readonly role: TokenRole
   readonly expiresMs?: number
 }
 
 /** As the audit log names a caller. */
-export function actorOf(caller: Caller): string {
+export function actorOf(caller: ApiCaller): string {
   return `token ${caller.name} (${caller.tokenId})`
 }

@@ -3,7 +3,7 @@ import { diagnoseInput, diagnoseLine } from '../../api/diagnosis.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import type { DiagnosisTarget } from '../../wire/control.ts'
 import { demand } from './auth.ts'
-import type { Caller, RestDeps } from './deps.ts'
+import type { ApiCaller, RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
 import { examinationLines } from './examination-lines.ts'
 import { byId, JSON_LINES, operation } from './route.ts'
@@ -56,7 +56,7 @@ type Asked = NonNullable<z.output<typeof diagnoseInput>['app']>
 async function targetOf(
   { policy }: RestDeps,
   { host, port, networks, ...asked }: Asked,
-  caller: Caller,
+  caller: ApiCaller,
 ): Promise<DiagnosisTarget> {
   const { destinations } = await policy()
   const find = (protocol: 'tcp' | 'udp') => destinations.find({ host, port, protocol })

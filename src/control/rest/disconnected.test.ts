@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Parting } from '../../base/parting.ts'
-import type { Departure, Refusal } from '../presence/departures.ts'
+import type { AgentRefusal, Departure } from '../presence/departures.ts'
 import { awayBriefly } from './away.ts'
 import { type DisconnectedFacts, explainDisconnected } from './disconnected.ts'
 
@@ -24,7 +24,7 @@ const silent: Departure = {
   fault: { code: 'CONTROL_UNREACHABLE', hop: 'control', detail: 'no reply to a ping in 5000 ms' },
   said,
 }
-const cloned: Refusal = {
+const cloned: AgentRefusal = {
   atMs: NOW_MS - MINUTE_MS,
   address: '198.51.100.9',
   times: 3,

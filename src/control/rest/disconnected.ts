@@ -27,10 +27,10 @@ export interface DisconnectedFacts {
   readonly key?: { readonly name: string; readonly state: 'usable' | 'exhausted' | 'expired' | 'revoked' }
   readonly absence: Absence
   /** The other members of its group. */
-  readonly peers: readonly Peer[]
+  readonly peers: readonly GroupMember[]
 }
 
-export interface Peer {
+export interface GroupMember {
   readonly name: string
   readonly connected: boolean
   /** Where it is, or was last, connected from. */
@@ -204,7 +204,7 @@ function siteOrBox(facts: DisconnectedFacts): Finding {
   return { code, cause, fix }
 }
 
-function neighboursOf(facts: DisconnectedFacts): readonly Peer[] {
+function neighboursOf(facts: DisconnectedFacts): readonly GroupMember[] {
   const address = addressOf(facts)
   return address === undefined ? [] : facts.peers.filter((peer) => peer.address === address)
 }
@@ -213,7 +213,7 @@ function addressOf({ connector, absence }: DisconnectedFacts): string | undefine
   return absence.left?.address ?? connector.lastAddress
 }
 
-function leftWith(facts: DisconnectedFacts, { lastSeenMs }: Peer): boolean {
+function leftWith(facts: DisconnectedFacts, { lastSeenMs }: GroupMember): boolean {
   const atMs = leftAtMs(facts)
   return atMs !== undefined && lastSeenMs !== undefined && Math.abs(lastSeenMs - atMs) <= SAME_TIME_MS
 }
@@ -232,7 +232,7 @@ function evidence(facts: DisconnectedFacts): string[] {
   const atMs = leftAtMs(facts)
   const address = addressOf(facts)
   const near = neighboursOf(facts)
-  const connected = (some: readonly Peer[]) => some.filter((peer) => peer.connected).length
+  const connected = (some: readonly GroupMember[]) => some.filter((peer) => peer.connected).length
   return [
     atMs === undefined
       ? 'it has never been connected'

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Role } from '../../api/roles.ts'
+import type { TokenRole } from '../../api/roles.ts'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { silentLog } from '../../base/log.ts'
@@ -15,7 +15,7 @@ import { createRestApp } from './app.ts'
 import { createFirstToken, createToken } from './auth.ts'
 import type { RestDeps } from './deps.ts'
 
-export interface Answer {
+export interface RestReply {
   readonly status: number
   readonly headers: http.IncomingHttpHeaders
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
@@ -103,7 +103,7 @@ export class RestFixture implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  async token(role: Role): Promise<string> {
+  async token(role: TokenRole): Promise<string> {
     return this.store.transaction(async (tx) => (await createToken(tx, { name: `a-${role}`, role })).text)
   }
 
@@ -112,7 +112,7 @@ export class RestFixture implements AsyncDisposable {
     method: string,
     path: string,
     { body, headers = {}, token = this.owner }: Ask = {},
-  ): Promise<Answer> {
+  ): Promise<RestReply> {
     const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
     const request = http.request({
       host: '127.0.0.1',

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import { pino } from 'pino'
-import { ROLES, type Role } from '../../api/roles.ts'
+import { ROLES, type TokenRole } from '../../api/roles.ts'
 import { handClock, RestFixture } from './fixture.ts'
 
 const HOSTS: { name: string; headers: Record<string, string>; status: number }[] = [
@@ -48,7 +48,7 @@ test('Host and Origin decide before anything else', async (t) => {
 })
 
 /** What each role may do; everything else it may not. */
-const MAY: Record<Role, string[]> = {
+const MAY: Record<TokenRole, string[]> = {
   owner: ['read', 'audit', 'operate', 'configure', 'own'],
   admin: ['read', 'audit', 'operate', 'configure'],
   operator: ['read', 'operate'],

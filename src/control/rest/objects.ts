@@ -5,7 +5,7 @@ import { OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind, type ObjectSpecs } fr
 import { mergePatch, schemaName, schemasOf, writable } from '../../api/resources.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
-import { type Declared, declare, retract } from '../base/declare.ts'
+import { type DeclareResult, declare, retract } from '../base/declare.ts'
 import { hashPassword } from '../base/password.ts'
 import { actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
@@ -167,7 +167,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
 
 async function answer(
   tx: Repositories,
-  { stored, signedOut, audit }: Declared,
+  { stored, signedOut, audit }: DeclareResult,
   status: 200 | 201,
   headers: Record<string, string> = {},
 ): Promise<Done> {

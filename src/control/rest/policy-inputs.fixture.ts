@@ -10,7 +10,7 @@ import type { EdgeCandidate } from '../../policy/edge-choice.ts'
 import type { AccessRequest, Conditions } from '../../policy/rule.ts'
 import type { Candidate } from '../../policy/select.ts'
 import type { KeyRecord } from '../../store/keys.ts'
-import type { Asked } from '../access/authorize.ts'
+import type { AuthorizeQuestion } from '../access/authorize.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
 
 type Input =
@@ -72,7 +72,7 @@ export const STORED: Readonly<Record<string, Input>> = {
   'device.posture': 'configure',
 }
 
-export const ASKED: Readonly<Record<keyof Asked, Input>> = {
+export const ASKED: Readonly<Record<keyof AuthorizeQuestion, Input>> = {
   user: 'identity',
   device: 'identity',
   posture: { claimOf: 'client', gains: 'a rule that asks for a fact that nobody has assigned to the device' },

@@ -1,7 +1,7 @@
 /** Records of the store as the API gives them. */
 import type { z } from 'zod'
 import type { auditRecord, connector, SessionResource, token } from '../../api/records.ts'
-import type { Role } from '../../api/roles.ts'
+import type { TokenRole } from '../../api/roles.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { loadOf } from '../../policy/overload.ts'
 import type { AuditRecord } from '../../store/audit.ts'
@@ -208,7 +208,7 @@ export function tokenResource(record: TokenRecord): z.infer<typeof token> {
   return {
     kind: 'token',
     ...envelope(record),
-    role: record.role as Role,
+    role: record.role as TokenRole,
     expiresAt: at(record.expiresMs),
     lastUsedAt: at(record.lastUsedMs),
   }

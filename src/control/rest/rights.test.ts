@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { may, type Permission, ROLES, type Role } from '../../api/roles.ts'
+import { may, type Permission, ROLES, type TokenRole } from '../../api/roles.ts'
 import { openWorld, type World } from './rights.fixture.ts'
 
 interface Schema {
@@ -132,7 +132,7 @@ async function documentOf(world: World) {
 /** Tries one operation on everything there is. @returns what was answered 2xx. */
 async function attempt(
   world: World,
-  role: Role,
+  role: TokenRole,
   { method, path, requestBody }: Operation,
   schemas: Record<string, Schema>,
 ) {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Told } from '../presence/applications.ts'
+import type { ApplicationReport } from '../presence/applications.ts'
 import { memberHealth, segmentHealth } from './segment-health.ts'
 
-const told = (host: string, ok: boolean): Told => ({
+const told = (host: string, ok: boolean): ApplicationReport => ({
   ...{ segment: 'seg_1', connector: 'con_1', host, port: 443, ok, atMs: 1, probe: false },
   fault: ok ? undefined : { code: 'APP_REFUSED', hop: 'application', detail: 'no' },
 })
-const member = (name: string, ...list: Told[]) => ({ name, ...memberHealth(list) })
+const member = (name: string, ...list: ApplicationReport[]) => ({ name, ...memberHealth(list) })
 
 test('what nobody has asked for is unknown, with the mode and never red', () => {
   const unknown = segmentHealth('onAccess', [member('a'), member('b')], undefined)

@@ -6,7 +6,7 @@
  */
 import type { FaultCode, Hop } from '../../base/faults.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
-import type { Told } from '../presence/applications.ts'
+import type { ApplicationReport } from '../presence/applications.ts'
 
 /** In one sentence; the list has all of them. */
 const MAX_REASONS = 5
@@ -42,7 +42,7 @@ export interface SegmentHealth {
   readonly code?: 'HEALTH_UNKNOWN'
 }
 
-export function memberHealth(told: readonly Told[]): MemberHealth {
+export function memberHealth(told: readonly ApplicationReport[]): MemberHealth {
   const applications = told.map(
     ({ host, port, protocol, ok, atMs, probe, fault, waits }): ApplicationHealth => {
       const { code, hop, detail } = fault ?? {}

@@ -1,7 +1,7 @@
 import { signedOut } from '../../api/sign-ins.ts'
-import type { SignedIn, Whose } from '../../store/sign-ins.ts'
+import type { SignedInDevice, Whose } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
-import { actorOf, type Caller, type RestDeps } from './deps.ts'
+import { type ApiCaller, actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
 import { byId, operation } from './route.ts'
 import { stillOpenOf } from './still-open.ts'
@@ -52,13 +52,13 @@ export function signOutRoutes(app: RestApp, deps: RestDeps): void {
   )
 }
 
-function signOut(tx: Repositories, whose: Whose, caller: Caller): Promise<SignedIn[]> {
+function signOut(tx: Repositories, whose: Whose, caller: ApiCaller): Promise<SignedInDevice[]> {
   return tx.signIns.end(whose, { by: actorOf(caller) })
 }
 
 async function answer(
   tx: Repositories,
-  o: { userId: string; done: SignedIn[]; object: string; name: string },
+  o: { userId: string; done: SignedInDevice[]; object: string; name: string },
 ): Promise<Done> {
   const detail = { name: o.name, devices: o.done.map(({ id }) => id) }
   return {

@@ -5,7 +5,7 @@
  * @module
  */
 import { demand } from './auth.ts'
-import type { Caller } from './deps.ts'
+import type { ApiCaller } from './deps.ts'
 import type { Beyond } from './describe-operation.ts'
 
 /** @returns whether a body says this one thing and no other. */
@@ -26,6 +26,6 @@ export const DISABLE_ONLY: Beyond<{ readonly enabled?: boolean }> = {
  * @param because What of it says no, or false.
  * @throws {Fault} FORBIDDEN.
  */
-export function demandToForget(caller: Caller, what: string, because: string | false): void {
+export function demandToForget(caller: ApiCaller, what: string, because: string | false): void {
   if (because !== false) demand(caller, 'configure', `deleting ${what}, which ${because},`)
 }

@@ -4,12 +4,12 @@ import { asFault, Fault } from '../../base/faults.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
 import type { Repositories } from '../../store/store.ts'
 import { demand } from './auth.ts'
-import type { Caller, RestDeps } from './deps.ts'
+import type { ApiCaller, RestDeps } from './deps.ts'
 
 /** The bus is only a hint, and an end by the clock or another role has none. */
 const LOOK_MS = 500
 
-type Stood = { readonly caller: Caller; readonly needs: Permission }
+type Stood = { readonly caller: ApiCaller; readonly needs: Permission }
 
 /** @returns Why the token may not any more what it was let in for. */
 async function whyFallen(

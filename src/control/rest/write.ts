@@ -8,12 +8,12 @@ import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import type { AuditEntry } from '../../store/audit.ts'
 import type { Repositories } from '../../store/store.ts'
 import { warningsAbout } from '../lint/warnings.ts'
-import { actorOf, type Caller, type RestDeps } from './deps.ts'
+import { type ApiCaller, actorOf, type RestDeps } from './deps.ts'
 import { longBody } from './long-body.ts'
 import { demandStanding } from './token-stands.ts'
 
 export interface RestEnv {
-  Variables: { requestId: string; from: string; caller: Caller; needs?: Permission }
+  Variables: { requestId: string; from: string; caller: ApiCaller; needs?: Permission }
   Bindings: { incoming: IncomingMessage; outgoing: ServerResponse }
 }
 

@@ -3,7 +3,7 @@ import type { Store } from '../../store/store.ts'
 import type { AgentMessage, FaultMessage } from '../../wire/control.ts'
 import type { PolicyNow } from '../base/snapshot.ts'
 import type { Connected } from '../presence/presence.ts'
-import type { Refusal } from './refusals.ts'
+import type { DeviceRefusals } from './refusals.ts'
 
 export interface KeepDeps {
   readonly store: Store
@@ -45,7 +45,7 @@ export async function keepDenial(
 /** Adds to a denial how often it happened, for as long as it was counted. In the audit log, too. */
 export async function keepTimes(
   { store }: Pick<KeepDeps, 'store'>,
-  { id, times, lastMs }: Refusal,
+  { id, times, lastMs }: DeviceRefusals,
 ): Promise<void> {
   await store.transaction(async (tx) => {
     const denial = await tx.denials.repeated(id, { times, lastMs })

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FaultCode } from '../../base/faults.ts'
 import type { TraceStep } from '../../wire/control.ts'
-import type { Told } from '../presence/applications.ts'
+import type { ApplicationReport } from '../presence/applications.ts'
 import { knownOf, stepFrom } from './known.ts'
 
 const NOW = 100_000
 
-function word(over: Partial<Told> = {}, code?: FaultCode) {
+function word(over: Partial<ApplicationReport> = {}, code?: FaultCode) {
   const fault = code && ({ code, hop: 'application', detail: `x:443: ${code} it is` } as const)
   const told = {
     ...{ segment: 'seg_1', connector: 'con_1', host: 'x', port: 443 },

@@ -8,22 +8,22 @@ import type { TraceReport } from '../../api/trace.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import type { FaultCode } from '../../base/faults.ts'
 import type { FaultMessage, TraceHop, TraceStep } from '../../wire/control.ts'
-import type { Told } from '../presence/applications.ts'
+import type { ApplicationReport } from '../presence/applications.ts'
 
 /** One connector behind the segment, with its last word on the application. */
 export interface MemberWord {
   readonly id: string
   readonly name: string
-  readonly told?: Told
+  readonly told?: ApplicationReport
   /** What is wrong with itself, by its own account. */
   readonly notes: readonly FaultMessage[]
 }
 
-export type Known = NonNullable<TraceReport['known']>[number]
+export type KnownTrouble = NonNullable<TraceReport['known']>[number]
 
 /** In words that say who said it, and when. */
-export function knownOf(members: readonly MemberWord[], nowMs: number): Known[] {
-  return members.flatMap(({ name, told, notes }): Known[] => [
+export function knownOf(members: readonly MemberWord[], nowMs: number): KnownTrouble[] {
+  return members.flatMap(({ name, told, notes }): KnownTrouble[] => [
     ...(told === undefined ? [] : [{ from: name, at: rfc3339(told.atMs), ...wordOf(told, nowMs) }]),
     ...notes.map(({ code, detail }) => ({ from: name, code, text: `of itself: ${code}: ${detail}` })),
   ])
@@ -37,9 +37,9 @@ export function othersOut(members: readonly MemberWord[], met: string | undefine
 }
 
 function wordOf(
-  { ok, fault, atMs, probe, protocol, waits }: Told,
+  { ok, fault, atMs, probe, protocol, waits }: ApplicationReport,
   nowMs: number,
-): Pick<Known, 'code' | 'text'> {
+): Pick<KnownTrouble, 'code' | 'text'> {
   const how = `${probe ? 'its own check' : 'a session'} ${ageText(nowMs - atMs)}${waitsText(waits)}`
   if (fault === undefined) {
     return { text: protocol === 'udp' ? `had datagrams back from it: ${how}` : `connects to it: ${how}` }

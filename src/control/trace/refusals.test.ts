@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type Refusal, Refusals } from './refusals.ts'
+import { type DeviceRefusals, Refusals } from './refusals.ts'
 
 function counting(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] })
   t.mock.method(performance, 'now', () => nowMs)
   let nowMs = 0
   let made = 0
-  const over: Refusal[] = []
+  const over: DeviceRefusals[] = []
   const refusals = new Refusals(async (refusal) => void over.push(refusal))
   return {
     refusals,

@@ -11,7 +11,7 @@ const COUNT_MS = 60_000
 /** Destinations of one device within that time. */
 const MAX_OF_DEVICE = 60
 
-export interface Refusal {
+export interface DeviceRefusals {
   /** Of the record that was kept of the first. */
   readonly id: string
   /** The first included. */
@@ -31,10 +31,10 @@ export class Refusals implements AsyncDisposable {
   readonly #byKey = new Map<string, Counted>()
   readonly #ofDevice = new Map<string, number>()
   readonly #open: Deadlines<Counted>
-  readonly #over: (refusal: Refusal) => Promise<void>
+  readonly #over: (refusal: DeviceRefusals) => Promise<void>
 
   /** @param over Called for what was refused more than once, when its time is over. Does not reject. */
-  constructor(over: (refusal: Refusal) => Promise<void>) {
+  constructor(over: (refusal: DeviceRefusals) => Promise<void>) {
     this.#over = over
     this.#open = new Deadlines(COUNT_MS, (counted) => void this.#close(counted))
   }

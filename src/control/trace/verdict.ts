@@ -21,14 +21,18 @@ export interface About {
   readonly othersOut?: readonly string[]
 }
 
-export interface Verdict {
+export interface TraceVerdict {
   readonly outcome: TraceReport['outcome']
   readonly headline: string
   readonly finding?: TraceFinding
 }
 
 /** @param looked What the connector found on its own machine, where it was asked. */
-export function verdictOf(steps: readonly TraceStep[], about: About, looked?: DiagnosisFinding): Verdict {
+export function verdictOf(
+  steps: readonly TraceStep[],
+  about: About,
+  looked?: DiagnosisFinding,
+): TraceVerdict {
   const failed = steps.find(({ verdict }) => verdict === 'fail')
   if (failed?.fault !== undefined) {
     const finding = findingOf(failed as TraceStep & { fault: object }, about, looked)

@@ -4,7 +4,7 @@ import type { Fault } from '../../base/faults.ts'
 import { seconds } from '../../base/span.ts'
 import { hostPort } from '../../link/dial/egress.ts'
 import { type Check, check, fail, type Judged, pass } from '../check.ts'
-import type { Facts, SessionFacts } from '../facts.ts'
+import type { AppSessionFacts, Facts } from '../facts.ts'
 import { verifyHealthy } from './words.ts'
 
 /** From a device the last mile shows in one way: by a session, over client, edge and connector, as any program has it. */
@@ -41,26 +41,26 @@ export const appSession: Check = check({
   },
 })
 
-function knownOf({ notes = [], looked, said }: SessionFacts): readonly Fault[] {
+function knownOf({ notes = [], looked, said }: AppSessionFacts): readonly Fault[] {
   const seen = looked?.fault
   const more = seen === undefined || notes.some(({ code }) => code === seen.code) ? [] : [seen]
   return [...notes, ...more].filter(({ code }) => said?.is !== 'bytes' || code !== 'APP_SILENT')
 }
 
 /** Where large transfers stand still, the reason may lie beyond the connector. */
-function unseen({ target, looked }: SessionFacts, user: string | undefined): string {
+function unseen({ target, looked }: AppSessionFacts, user: string | undefined): string {
   if (looked?.well) return '; large packets pass, all the way'
   const admin = askAdmin({ code: 'PATH_MTU', hop: 'application', seen: {} }, { user, to: hostPort(target) })
   return admin === undefined ? '' : `; large packets to it are not seen from here: an admin asks ${admin}`
 }
 
-function own({ by }: SessionFacts): string {
+function own({ by }: AppSessionFacts): string {
   return by === 'daemon' ? '' : ', by a client for this look alone: none runs here'
 }
 
 function refused(
-  session: SessionFacts,
-  fault: NonNullable<SessionFacts['fault']>,
+  session: AppSessionFacts,
+  fault: NonNullable<AppSessionFacts['fault']>,
   user: string | undefined,
   { patient }: Facts,
 ): Judged {
@@ -85,7 +85,7 @@ function refused(
 
 /** It can be connected to, and is not as it should be. */
 function impaired(
-  session: SessionFacts,
+  session: AppSessionFacts,
   [first, ...others]: readonly Fault[],
   user: string | undefined,
   { patient }: Facts,
@@ -113,7 +113,7 @@ function members(told: unknown): string[] {
   return Array.isArray(told) ? told.map(String) : []
 }
 
-function hungUp({ target, tookMs }: SessionFacts, { patient }: Facts): Judged {
+function hungUp({ target, tookMs }: AppSessionFacts, { patient }: Facts): Judged {
   const { cause, fix } = wordsOf({ code: 'APP_HUNG_UP', seen: {} }, { APP: target.host, PORT: target.port })
   return fail('APP_HUNG_UP', {
     expected: `an application at ${hostPort(target)} that waits for a request, or greets`,

@@ -1,6 +1,6 @@
 import { fillIn } from '../../base/fault-words.ts'
 import type { Hop } from '../../base/faults.ts'
-import { PATIENCE_MS, SLOW_MS, type Step } from '../../base/patience.ts'
+import { PATIENCE_MS, SLOW_MS, type WaitStep } from '../../base/patience.ts'
 import { shortageText } from '../../base/shortage.ts'
 import { seconds } from '../../base/span.ts'
 import { hostPort } from '../../link/dial/egress.ts'
@@ -45,12 +45,12 @@ export function notTried(attempts: readonly TcpFacts[]): Judged {
 }
 
 /** Of a step that ended well: that it was slow, and how slow; else nothing. */
-export function slowly(step: Step, tookMs: number): string | undefined {
+export function slowly(step: WaitStep, tookMs: number): string | undefined {
   return tookMs < SLOW_MS ? undefined : `${seconds(tookMs)}, ${theDaemonWaits(step)}`
 }
 
 /** Where we gave up before the daemon does: then silence here proves no silence there. */
-export function gaveUpEarly(step: Step, tookMs: number, known: Facts['known']): string | undefined {
+export function gaveUpEarly(step: WaitStep, tookMs: number, known: Facts['known']): string | undefined {
   const { fault, lastFault } = known.daemon ?? {}
   const isMet = SILENCES.has(fault?.code ?? lastFault?.code ?? '')
   return isMet || tookMs >= PATIENCE_MS[step] - 500
@@ -62,7 +62,7 @@ export function gaveUpEarly(step: Step, tookMs: number, known: Facts['known']): 
 const A_LOOK_MS = 4000
 
 /** What is to be said of a silence that was hardly waited for; nothing where it was. */
-export function hardlyWaited(step: Step, tookMs: number, known: Facts['known']): Judged {
+export function hardlyWaited(step: WaitStep, tookMs: number, known: Facts['known']): Judged {
   const early = tookMs < A_LOOK_MS - 500 ? gaveUpEarly(step, tookMs, known) : undefined
   return early === undefined ? undefined : unknown(early)
 }
@@ -77,7 +77,7 @@ const SILENCES: ReadonlySet<string> = new Set([
   ],
 ])
 
-export function theDaemonWaits(step: Step): string {
+export function theDaemonWaits(step: WaitStep): string {
   return `the daemon waits ${seconds(PATIENCE_MS[step])}`
 }
 

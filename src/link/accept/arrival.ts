@@ -8,12 +8,12 @@ import { ALPN_CONTROL, ALPN_PIPE } from '../../wire/handover.ts'
 import { ALPN_RELAY } from '../../wire/relay.ts'
 
 /** `relay`: a remote edge passes somebody on. All but `pipe` are for the control plane. */
-export type Kind = 'https' | 'control' | 'pipe' | 'relay'
+export type ArrivalKind = 'https' | 'control' | 'pipe' | 'relay'
 
 export const ALPN_HTTP = 'http/1.1'
 
 /** @throws {Fault} PROTOCOL_ERROR if nothing that is spoken here was offered. */
-export function kindOf(alpn: readonly string[]): Kind {
+export function kindOf(alpn: readonly string[]): ArrivalKind {
   if (alpn.includes(ALPN_PIPE)) return 'pipe'
   if (alpn.includes(ALPN_CONTROL)) return 'control'
   if (alpn.includes(ALPN_RELAY)) return 'relay'

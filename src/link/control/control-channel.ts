@@ -10,8 +10,8 @@ import {
 } from '../../wire/control.ts'
 import { BulkLane, type Source } from './bulk-lane.ts'
 import { faultFromMessage, faultToMessage } from './fault-message.ts'
-import { Heartbeat } from './heartbeat.ts'
-import { PendingRequests, type RequestOptions } from './pending-requests.ts'
+import { ControlHeartbeat } from './heartbeat.ts'
+import { type PendingRequestOptions, PendingRequests } from './pending-requests.ts'
 import { broken, OF_AGENT, OF_CONTROL, type Reading, type ReadMessage, readMessage } from './read-message.ts'
 
 /** The end an agent holds. */
@@ -78,7 +78,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
   readonly #socket: WebSocket
   readonly #reading: Reading<In, Out>
   readonly #log: Log
-  readonly #heartbeat: Heartbeat
+  readonly #heartbeat: ControlHeartbeat
   readonly #pending = new PendingRequests<In>()
   readonly #bulk = new BulkLane<Out>({
     send: (message) => this.send(message),
@@ -100,7 +100,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     this.#socket = socket
     this.#reading = reading
     this.#log = log
-    this.#heartbeat = new Heartbeat(socket, {
+    this.#heartbeat = new ControlHeartbeat(socket, {
       pingMs,
       replyMs,
       onlyInSilence: pingsOnlyInSilence,
@@ -201,7 +201,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
    * @throws {Fault} what `denied` or `failed` name; CONTROL_UNREACHABLE if no answer came in time or the
    *   connection ended first.
    */
-  request(message: Out & { id: string }, timeoutMs: number, o: RequestOptions = {}): Promise<In> {
+  request(message: Out & { id: string }, timeoutMs: number, o: PendingRequestOptions = {}): Promise<In> {
     const answer = this.#pending.add(message, timeoutMs, o)
     if (!this.send(message)) this.#pending.failed(message.id, this.#why ?? unsent())
     return answer

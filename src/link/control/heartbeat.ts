@@ -17,7 +17,7 @@ const SPREAD = 0.2
  * well would cost it as much again to learn what it has just heard. Whoever is gone is noticed as soon as before: a
  * ping leaves when nothing has come for as long as the longest pause between two.
  */
-export class Heartbeat {
+export class ControlHeartbeat {
   readonly #socket: WebSocket
   readonly #pingMs: number
   readonly #replyMs: number

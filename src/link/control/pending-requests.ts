@@ -9,7 +9,7 @@ interface Waiting<In> {
   readonly isAskedAgain: boolean
 }
 
-export interface RequestOptions {
+export interface PendingRequestOptions {
   /** Whoever asks does so again after the next connection: nobody waits for this one. */
   readonly isAskedAgain?: boolean
 }
@@ -28,7 +28,7 @@ export class PendingRequests<In> {
   add(
     { id, type }: { id: string; type: string },
     timeoutMs: number,
-    { isAskedAgain = false }: RequestOptions,
+    { isAskedAgain = false }: PendingRequestOptions,
   ): Promise<In> {
     const { promise, resolve, reject } = Promise.withResolvers<In>()
     const timer = setTimeout(() => {

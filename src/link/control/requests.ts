@@ -27,7 +27,7 @@ import { faultFromMessage } from './fault-message.ts'
 const REQUEST_MS = 20_000
 const MAX_REPLY_BYTES = 65_536
 
-export interface RequestOptions {
+export interface HttpRequestOptions {
   readonly egress: Egress
   readonly signal: AbortSignal
   readonly timeoutMs?: number
@@ -42,7 +42,7 @@ export function postEnrol(
   edge: EdgeAddress,
   pin: Buffer,
   body: EnrolRequest,
-  o: RequestOptions,
+  o: HttpRequestOptions,
 ): Promise<CertificateAnswer> {
   return post(edge, pin, '/enrol', body, o)
 }
@@ -52,7 +52,7 @@ export function postLogin(
   edge: EdgeAddress,
   pin: Buffer,
   body: LoginRequest,
-  o: RequestOptions,
+  o: HttpRequestOptions,
 ): Promise<CertificateAnswer> {
   return post(edge, pin, '/login', body, o)
 }
@@ -62,7 +62,7 @@ async function post(
   pin: Buffer,
   path: string,
   body: object,
-  { egress, signal, timeoutMs = REQUEST_MS, onStep }: RequestOptions,
+  { egress, signal, timeoutMs = REQUEST_MS, onStep }: HttpRequestOptions,
 ): Promise<CertificateAnswer> {
   const tcp = await dialEdge(edge, { egress, signal, timeoutMs, onStep })
   using limit = deadline(timeoutMs, 'HANDSHAKE_TIMEOUT', `${path} at ${hostPort(edge)}`, signal)

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { Fault } from '../../base/faults.ts'
-import { parseIdentityUri, type Role } from '../../pki/identity.ts'
+import { type IdentityRole, parseIdentityUri } from '../../pki/identity.ts'
 import type { CertificateReply } from '../../wire/control.ts'
 
 /** What is looked at of a certificate that was issued. */
@@ -14,7 +14,7 @@ export type IssuedCertificate = Pick<CertificateReply, 'id' | 'tenant' | 'certif
  */
 export function requireOwnCertificate(
   reply: IssuedCertificate,
-  o: { role: Role; keyPem: string; pin?: Buffer },
+  o: { role: IdentityRole; keyPem: string; pin?: Buffer },
 ): void {
   const leaf = new X509Certificate(reply.certificate)
   const refuse = (what: string) =>

@@ -6,7 +6,7 @@
 import { newId } from '../../base/ids.ts'
 import { Authority, createAuthority } from '../../pki/authority.ts'
 import { createKeyAndCsr } from '../../pki/csr.ts'
-import { type Identity, identityUri, type Role } from '../../pki/identity.ts'
+import { type Identity, type IdentityRole, identityUri } from '../../pki/identity.ts'
 import { signKeySet } from '../../pki/key-set.ts'
 import {
   type KeyPurpose,
@@ -43,11 +43,11 @@ export class TestTenant {
     this.authority = authority
   }
 
-  identity(role: Role, id: string): Identity {
+  identity(role: IdentityRole, id: string): Identity {
     return { tenant: this.id, role, id }
   }
 
-  async credentials(role: Role, id: string, o: Issue = {}): Promise<Credentials> {
+  async credentials(role: IdentityRole, id: string, o: Issue = {}): Promise<Credentials> {
     const { keyPem, csrPem } = await createKeyAndCsr(id)
     const identity = this.identity(role, id)
     const { nowMs = Date.now(), lifeMs = HOUR_MS, names } = o

@@ -1,6 +1,6 @@
 import { constants } from 'node:crypto'
 import tls from 'node:tls'
-import type { Role } from '../../pki/identity.ts'
+import type { IdentityRole } from '../../pki/identity.ts'
 import type { Credentials } from './credentials.ts'
 
 /** Post-quantum key shares would make each hello longer than one packet: docs/decisions.md, "Key exchange". */
@@ -32,7 +32,7 @@ export function contextOf(credentials: Credentials): tls.SecureContext {
   return context
 }
 
-const SERVERS: ReadonlySet<Role> = new Set(['control', 'edge'])
+const SERVERS: ReadonlySet<IdentityRole> = new Set(['control', 'edge'])
 
 let anonymous: tls.SecureContext | undefined
 

@@ -25,7 +25,7 @@ const BLOCKED_FOR_US = 600_000_000
 /** After a trial that came through, or said nothing, broken pipes are no reason for another. */
 const SETTLED_FOR_US = 60_000_000
 
-export type Way = Pick<BringOptions, 'egress' | 'credentials'>
+export type TrialAccess = Pick<BringOptions, 'egress' | 'credentials'>
 
 export interface RawPhaseOptions {
   readonly log: Log
@@ -62,7 +62,7 @@ export class RawPhase implements Disposable {
   }
 
   /** How a half is to be brought now. */
-  mode(edge: PipeTicket['edge'], { egress }: Pick<Way, 'egress'>): HalfMode {
+  mode(edge: PipeTicket['edge'], { egress }: Pick<TrialAccess, 'egress'>): HalfMode {
     return this.#findings.get(pathOf(edge, egress))?.blocked === undefined ? 'raw' : 'wrapped'
   }
 
@@ -80,7 +80,7 @@ export class RawPhase implements Disposable {
   }
 
   /** A raw pipe broke after its handover. @returns RAW_PHASE_BLOCKED if that was the path; never rejects. */
-  async examine(edge: PipeTicket['edge'], way: Way): Promise<Fault | undefined> {
+  async examine(edge: PipeTicket['edge'], way: TrialAccess): Promise<Fault | undefined> {
     const found = this.#findings.get(pathOf(edge, way.egress))
     const settled = found !== undefined && found.untilUs > this.#clock.monotonicUs()
     return settled ? found.blocked : this.#try(edge, way)
@@ -91,7 +91,7 @@ export class RawPhase implements Disposable {
   }
 
   /** One trial at a time for each path, however many pipes broke. */
-  #try(edge: PipeTicket['edge'], way: Way): Promise<Fault | undefined> {
+  #try(edge: PipeTicket['edge'], way: TrialAccess): Promise<Fault | undefined> {
     const path = pathOf(edge, way.egress)
     let trial = this.#trials.get(path)
     if (trial === undefined) {
@@ -101,7 +101,7 @@ export class RawPhase implements Disposable {
     return trial
   }
 
-  async #judge(path: string, edge: PipeTicket['edge'], way: Way): Promise<Fault | undefined> {
+  async #judge(path: string, edge: PipeTicket['edge'], way: TrialAccess): Promise<Fault | undefined> {
     const before = this.#findings.get(path)?.blocked
     const { egress, credentials } = way
     const { trialMs } = this.#o

@@ -7,7 +7,7 @@ import type net from 'node:net'
 import type tls from 'node:tls'
 import { deadline } from '../../base/deadline.ts'
 import { asFault, Fault } from '../../base/faults.ts'
-import { identityUri, parseIdentityUri, type Role } from '../../pki/identity.ts'
+import { type IdentityRole, identityUri, parseIdentityUri } from '../../pki/identity.ts'
 import { type Peer, peerOf } from '../../pki/verify.ts'
 import { ALPN_TUNNEL } from '../../wire/handover.ts'
 import type { Credentials } from '../dial/credentials.ts'
@@ -58,7 +58,7 @@ export function tunnelAsConnector(raw: net.Socket, o: TunnelOptions): Promise<Se
 async function secure(
   raw: net.Socket,
   { credentials, peer: wanted, signal, timeoutMs = TUNNEL_MS }: TunnelOptions,
-  roles: readonly Role[],
+  roles: readonly IdentityRole[],
   shake: (signal: AbortSignal) => Promise<tls.TLSSocket>,
 ): Promise<SecureTunnel> {
   const started = performance.now()
