@@ -8,9 +8,13 @@
 import { silentLog } from '../src/base/log.ts'
 import { StateDir } from '../src/base/state-dir.ts'
 import { peekIdentity } from '../src/connector/enrol/identity.ts'
-import { Locker } from '../src/connector/enrol/locker.ts'
+import { SealedState } from '../src/connector/enrol/sealed-state.ts'
 import { readMachine } from '../src/probe/machine.ts'
 
 const [stateDir, gathered] = process.argv.slice(2) as [string, string]
-const locker = new Locker(StateDir.at(stateDir, 'connector'), await readMachine({ gathered }), silentLog)
-console.log(JSON.stringify((await peekIdentity(locker))!.identity))
+const sealedState = new SealedState(
+  StateDir.at(stateDir, 'connector'),
+  await readMachine({ gathered }),
+  silentLog,
+)
+console.log(JSON.stringify((await peekIdentity(sealedState))!.identity))

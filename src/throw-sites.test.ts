@@ -24,7 +24,7 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'client/entry/http-head-text.ts RangeError': 'as http-body.ts',
   'client/entry/http-head.ts UnreadableRequest':
     'told to the program as LOCAL_REQUEST_REFUSED by http-connection.ts',
-  'connector/enrol/locker.ts Error': 'caught two lines on and told as INVALID',
+  'connector/enrol/sealed-state.ts Error': 'caught two lines on and told as INVALID',
   'control/apply/execute.ts DryRun': 'rolls back a dry run; caught where it is begun',
   'link/pipe/socket-loan.ts Error': 'asserts what callers do',
   'mux/stream.ts RangeError': 'asserts what callers pass',

@@ -8,7 +8,7 @@ import type { Fault } from '../src/base/faults.ts'
 import { silentLog } from '../src/base/log.ts'
 import { StateDir } from '../src/base/state-dir.ts'
 import { enrol } from '../src/connector/enrol/enrol.ts'
-import { Locker } from '../src/connector/enrol/locker.ts'
+import { SealedState } from '../src/connector/enrol/sealed-state.ts'
 import { DIRECT } from '../src/link/dial/egress.ts'
 import { readMachine } from '../src/probe/machine.ts'
 import { ConnectorProcess } from './connector-process.ts'
@@ -69,7 +69,7 @@ test('200 enrolments at once with a key of one use: exactly one gets a certifica
       const state = await StateDir.open(path.join(site.dir, `c${i}`))
       const keyFile = path.join(site.dir, `key-${i}`)
       await writeFile(keyFile, key)
-      return enrol(new Locker(state, machine, silentLog), {
+      return enrol(new SealedState(state, machine, silentLog), {
         keyFile,
         egress: async () => DIRECT,
         machine,

@@ -25,7 +25,7 @@ async function look(): Promise<Seen> {
   const { newId } = await import('../src/base/ids.ts')
   const { DIRECT } = await import('../src/link/dial/egress.ts')
   const { bringHalf } = await import('../src/link/pipe/handover.ts')
-  const { tunnelAsClient } = await import('../src/link/pipe/tunnel.ts')
+  const { tunnelAsClient } = await import('../src/link/pipe/secure-tunnel.ts')
   const { Mux } = await import('../src/mux/mux.ts')
   const signal = new AbortController().signal
   await using opened = await openClientSite()

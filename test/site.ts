@@ -16,7 +16,7 @@ import type { Control } from '../src/control/control.ts'
 import type { Front } from '../src/control/front/front.ts'
 import type { Edge } from '../src/edge/edge.ts'
 import { EdgeDaemon } from '../src/edge/edge-daemon.ts'
-import type { EdgeLimits } from '../src/link/accept/limits.ts'
+import type { EdgeLimits } from '../src/link/accept/edge-limits.ts'
 import { formatProvisioningKey, hashKeySecret } from '../src/pki/provisioning-key.ts'
 import type { Peer } from '../src/pki/verify.ts'
 

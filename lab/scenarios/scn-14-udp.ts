@@ -1,7 +1,7 @@
 import path from 'node:path'
-import { noteGone, oneSays } from '../closer-look.ts'
 import { printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
+import { noteGone, oneSays } from '../deep-check.ts'
 import type { Consultation } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
 import { NODE } from '../paths.ts'

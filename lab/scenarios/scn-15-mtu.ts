@@ -1,6 +1,6 @@
 import { LOCAL_PROXY } from '../client.ts'
-import { noteGone, oneSays } from '../closer-look.ts'
 import { blink, printed, runPrinted } from '../cures.ts'
+import { noteGone, oneSays } from '../deep-check.ts'
 import { consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
 import { lint } from '../lint.ts'

@@ -25,7 +25,7 @@ import {
   MAX_SESSIONS_BY,
   MAX_STATE_IDS,
 } from '../wire/control.ts'
-import { inParts } from '../wire/parts.ts'
+import { inParts } from '../wire/list-parts.ts'
 import { fitReport } from './examination/diagnosis-fit.ts'
 import { outagesMessages } from './examination/outage-message.ts'
 import { LIMITS } from './sessions/session-reports.ts'

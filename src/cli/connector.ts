@@ -5,7 +5,7 @@ import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import { examples, globals, parseEdge, parseName, parseSeconds } from './globals.ts'
-import { selfDiagnose, selfExamine, selfLookCloser } from './self-examine.ts'
+import { selfDeepCheck, selfDiagnose, selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
 import { whoStops } from './who-stops.ts'
@@ -96,10 +96,10 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
   const started = { config: flags.config, keyFile, proxy, edge }
   const examine = selfExamine('connector', stateDir, started)
   const diagnose = selfDiagnose('connector', stateDir, started)
-  const lookCloser = selfLookCloser(stateDir, options)
+  const deepCheck = selfDeepCheck(stateDir, options)
   const log = createLog('connector')
   using _watch = new DescriptorWatch(log)
-  await new Connector({ ...options, examine, diagnose, lookCloser, log }).serve(stop.signal)
+  await new Connector({ ...options, examine, diagnose, deepCheck, log }).serve(stop.signal)
 }
 
 /** The edge is that of the flag, the configuration, the identity or the key: the first there is. */

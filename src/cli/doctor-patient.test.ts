@@ -26,7 +26,7 @@ test('the group of a connector is the one that the control plane named last; a c
   assert.equal(await stateOf(t, { edges: BOOK, config: 'group: dc2\n' }), 'dc2')
 })
 
-test('a connector that was never told its group, or whose book is damaged, has none', async (t) => {
+test('a connector that was never told its group, or whose cache is damaged, has none', async (t) => {
   assert.equal(await stateOf(t, {}), undefined)
   assert.equal(await stateOf(t, { edges: '{"group":' }), undefined)
 })

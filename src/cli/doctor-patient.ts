@@ -6,8 +6,8 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { access, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { EdgeBook } from '../agent/edges/edge-book.ts'
-import type { EdgeReport } from '../agent/edges/edge-sight.ts'
+import { EdgeCache } from '../agent/edges/edge-cache.ts'
+import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
 import { readKeyFile } from '../agent/identity/key-file.ts'
 import { asFault, Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
@@ -16,7 +16,7 @@ import { readStatus } from '../base/status-socket.ts'
 import { CLIENT_STATE, clientDirs, readClientConfig } from '../client/options.ts'
 import { loadProfile } from '../client/uplink/profile.ts'
 import { peekIdentity } from '../connector/enrol/identity.ts'
-import { Locker } from '../connector/enrol/locker.ts'
+import { SealedState } from '../connector/enrol/sealed-state.ts'
 import { readConnectorConfig } from '../connector/options.ts'
 import { lookForKiller } from '../doctor/daemon-look.ts'
 import { type GivenFacts, OUR_NAMES } from '../doctor/examine.ts'
@@ -134,8 +134,8 @@ async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: Giv
   const machine = await readMachine({ gathered: config.gatheredFile })
   if (!flags.asThisUser) await becomeOwnerOf(stateDir)
   const keyFile = flags.keyFile ?? config.keyFile
-  const locker = new Locker(StateDir.at(stateDir, 'connector'), machine, silentLog)
-  const { found, facts: identity } = await lookAtIdentity(locker)
+  const sealedState = new SealedState(StateDir.at(stateDir, 'connector'), machine, silentLog)
+  const { found, facts: identity } = await lookAtIdentity(sealedState)
   const { key, facts } = await lookAtKey(keyFile)
   const edge =
     from(flags.edge, 'flag --edge') ??
@@ -157,7 +157,7 @@ async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: Giv
 
 /** As the control plane said last: it stands where the identity cannot be read, too. */
 async function groupIn(stateDir: string): Promise<string | undefined> {
-  return (await EdgeBook.open(StateDir.at(stateDir), silentLog)).group
+  return (await EdgeCache.open(StateDir.at(stateDir), silentLog)).group
 }
 
 async function admitClient(stateDir: string, flags: PatientFlags, byRoot: GivenFacts): Promise<Admitted> {
@@ -184,9 +184,9 @@ async function admitClient(stateDir: string, flags: PatientFlags, byRoot: GivenF
   }
 }
 
-async function lookAtIdentity(locker: Locker) {
+async function lookAtIdentity(sealedState: SealedState) {
   try {
-    const peeked = await peekIdentity(locker)
+    const peeked = await peekIdentity(sealedState)
     if (peeked === undefined) return { facts: { stored: false, drifted: [] } }
     const { id, notAfterMs } = peeked.identity
     const drifted = peeked.drifted.map(({ factor, oldHash, newHash }) => `${factor} ${oldHash}→${newHash}`)

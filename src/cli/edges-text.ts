@@ -1,4 +1,4 @@
-import type { EdgeReport } from '../agent/edges/edge-sight.ts'
+import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
 import { milliseconds } from './session-line.ts'
 import { style, table } from './terminal.ts'
 

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Diagnose } from '../agent/examination/diagnosis.ts'
 import type { SelfVerdict } from '../agent/examination/outages.ts'
 import type { Examine } from '../agent/examination/self-examination.ts'
-import type { LookCloser } from '../connector/health/closer-look.ts'
+import type { DeepCheck } from '../connector/health/deep-checks.ts'
 import type { DaemonFacts, PatientRole } from '../doctor/facts.ts'
 import type { Report } from '../doctor/report.ts'
 import type { HostFlags } from './doctor-host.ts'
@@ -96,9 +96,9 @@ export function selfDiagnose(role: PatientRole, stateDir: string, flags: Patient
 }
 
 /** The doctor for a connector to ask about an application that it can connect to. */
-export function selfLookCloser(stateDir: string, { proxyFile }: { proxyFile: string }): LookCloser {
+export function selfDeepCheck(stateDir: string, { proxyFile }: { proxyFile: string }): DeepCheck {
   return async (at, signal) => {
-    const { lookCloser } = await import('../doctor/closer-look.ts')
-    return lookCloser({ role: 'connector', stateDir: path.resolve(stateDir), proxyFile }, at, signal)
+    const { deepCheck } = await import('../doctor/deep-check.ts')
+    return deepCheck({ role: 'connector', stateDir: path.resolve(stateDir), proxyFile }, at, signal)
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EdgeBook } from '../agent/edges/edge-book.ts'
+import { EdgeCache } from '../agent/edges/edge-cache.ts'
 import { SelfExamination } from '../agent/examination/self-examination.ts'
 import { systemClock } from '../base/clock.ts'
 import { asFault } from '../base/faults.ts'
@@ -12,20 +12,20 @@ import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { type ConnectorState, stateOf } from './bring-up/bring-up.ts'
 import { Progress } from './bring-up/progress.ts'
-import { ConnectorControl } from './control/control.ts'
+import { ConnectorControl } from './control/connector-control.ts'
 import { notesFor } from './control/tell-status.ts'
 import { finishEnrolment } from './enrol/enrol.ts'
 import { enrolUntilDone } from './enrol/enrolment.ts'
 import { type ConnectorIdentity, loadIdentity } from './enrol/identity.ts'
 import { introduce } from './enrol/introduce.ts'
-import { Locker } from './enrol/locker.ts'
 import { Renewal } from './enrol/renewal.ts'
 import { type ComesBack, RepairWatch } from './enrol/repair-watch.ts'
+import { SealedState } from './enrol/sealed-state.ts'
 import { writeMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
 import { type ConnectorStatus, statusOf } from './status.ts'
+import { ServedTunnels } from './tunnels/served-tunnels.ts'
 import { Services } from './tunnels/services.ts'
-import { ServedTunnels } from './tunnels/tunnels.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const DRAIN_LOOK_MS = 50
@@ -42,7 +42,7 @@ export class Connector {
   readonly #services: Services
   readonly #tunnels: ServedTunnels
   #examination: SelfExamination | undefined
-  #locker: Locker | undefined
+  #sealedState: SealedState | undefined
   #identity: ConnectorIdentity | undefined
   #egress: Egress | undefined
   #control: ConnectorControl | undefined
@@ -53,10 +53,10 @@ export class Connector {
   #enrolSkewMs: number | undefined
 
   constructor(options: ConnectorOptions) {
-    const { log, lookCloser } = options
+    const { log, deepCheck } = options
     this.#o = options
     this.#progress = new Progress(log, systemClock)
-    this.#services = new Services(log, lookCloser)
+    this.#services = new Services(log, deepCheck)
     const { rawPhase } = this.#services
     this.#tunnels = new ServedTunnels({ services: this.#services, rawPhase, log })
   }
@@ -85,14 +85,14 @@ export class Connector {
       this.#services.onSample = () => this.#tellNotes()
       this.#services.vitals.onChange = () => this.#control?.tell()
       const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
-      this.#locker = new Locker(state, machine, log)
-      this.#identity = await loadIdentity(this.#locker)
+      this.#sealedState = new SealedState(state, machine, log)
+      this.#identity = await loadIdentity(this.#sealedState)
       this.#progress.pass(1, { version: VERSION, pid: process.pid, stateDir: state.path })
       const drain = () => void this.#drain(ending, signal.reason)
       if (signal.aborted) ending.abort(signal.reason)
       signal.addEventListener('abort', drain, { once: true })
       try {
-        await this.#run(this.#locker, machine, signal, ending.signal)
+        await this.#run(this.#sealedState, machine, signal, ending.signal)
       } finally {
         signal.removeEventListener('abort', drain)
         await this.#close()
@@ -108,12 +108,17 @@ export class Connector {
     }
   }
 
-  async #run(locker: Locker, machine: MachineFacts, signal: AbortSignal, ending: AbortSignal): Promise<void> {
+  async #run(
+    sealedState: SealedState,
+    machine: MachineFacts,
+    signal: AbortSignal,
+    ending: AbortSignal,
+  ): Promise<void> {
     let comesBack: ComesBack | undefined
     while (!ending.aborted) {
       if (this.#identity === undefined || comesBack !== undefined) {
         this.#progress.begin(4)
-        const enrolled = await enrolUntilDone(locker, {
+        const enrolled = await enrolUntilDone(sealedState, {
           keyFile: this.#o.keyFile,
           group: this.#o.group,
           proxyFile: this.#o.proxyFile,
@@ -130,18 +135,18 @@ export class Connector {
         this.#enrolSkewMs = enrolled.skewMs
         this.#services.clock.set(enrolled.skewMs)
       } else {
-        await finishEnrolment(locker, { keyFile: this.#o.keyFile, log: this.#o.log })
+        await finishEnrolment(sealedState, { keyFile: this.#o.keyFile, log: this.#o.log })
         this.#progress.begin(4)
         this.#progress.pass(4, { connector: this.#identity.id, stored: true })
       }
-      introduce(this.#identity, locker.protection, this.#o.log)
-      comesBack = await this.#connect(locker, this.#identity, ending)
+      introduce(this.#identity, sealedState.protection, this.#o.log)
+      comesBack = await this.#connect(sealedState, this.#identity, ending)
     }
   }
 
   /** @returns As whom to enrol again, once there is a key to come back with. */
   async #connect(
-    locker: Locker,
+    sealedState: SealedState,
     identity: ConnectorIdentity,
     ending: AbortSignal,
   ): Promise<ComesBack | undefined> {
@@ -151,14 +156,14 @@ export class Connector {
       identity,
       egress,
       edges: {
-        book: await EdgeBook.open(StateDir.at(this.#o.stateDir, 'connector'), log),
+        cache: await EdgeCache.open(StateDir.at(this.#o.stateDir, 'connector'), log),
         first: identity.edge,
         controlPort: this.#o.controlPort,
         pinned: this.#o.edge && { edge: this.#o.edge, by: 'the setting edge of this connector' },
       },
       services: this.#services,
       tunnels: this.#tunnels,
-      renewal: new Renewal({ locker, clock: this.#services.clock, log }),
+      renewal: new Renewal({ sealedState, clock: this.#services.clock, log }),
       progress: this.#progress,
       examination: this.#examination!,
       log,
@@ -186,7 +191,7 @@ export class Connector {
       state: this.#state(),
       stages: this.#progress.report(),
       identity: this.#identity,
-      protection: this.#locker?.protection,
+      protection: this.#sealedState?.protection,
       edge: this.#control?.route.address ?? this.#o.edge ?? this.#identity?.edge,
       edges: this.#control?.route.report() ?? [],
       egress: this.#egress,
@@ -216,7 +221,7 @@ export class Connector {
   /** What is wrong though it serves. */
   #notes(): readonly FaultMessage[] {
     return this.#services.notes([
-      this.#locker?.drift,
+      this.#sealedState?.drift,
       this.#examination?.unwritten,
       this.#examination?.stoodStill,
       this.#services.reports.unwritten,

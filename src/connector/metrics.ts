@@ -7,7 +7,11 @@
 import type { Figures } from '../base/figures.ts'
 import { MetricsText } from '../base/metrics-text.ts'
 import { type BringUp, type ConnectorState, OWN_STATES, STAGE_NUMBERS } from './bring-up/bring-up.ts'
-import type { ConnectorSessionTotals, GrantTotals, TunnelTotals } from './sessions/totals.ts'
+import type {
+  ConnectorSessionTotals,
+  GrantTotals,
+  TunnelTotals,
+} from './sessions/connector-session-totals.ts'
 
 export interface ConnectorFigures {
   readonly state: ConnectorState

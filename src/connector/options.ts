@@ -4,7 +4,7 @@ import type { Examine } from '../agent/examination/self-examination.ts'
 import { name } from '../api/fields.ts'
 import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
-import type { LookCloser } from './health/closer-look.ts'
+import type { DeepCheck } from './health/deep-checks.ts'
 
 const path = z.string().min(1).max(4096)
 
@@ -47,7 +47,7 @@ export interface ConnectorOptions extends ConnectorConfig {
   /** Asked when the control plane wants to know what this machine sees. */
   readonly diagnose?: Diagnose
   /** Asked now and then about applications that it can connect to. */
-  readonly lookCloser?: LookCloser
+  readonly deepCheck?: DeepCheck
   /** Where the files that tell machines apart are looked for; tests give a folder of their own. */
   readonly machineRoot?: string
 }

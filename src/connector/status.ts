@@ -1,4 +1,4 @@
-import type { EdgeReport } from '../agent/edges/edge-sight.ts'
+import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
 import type { OutageReport } from '../agent/examination/self-examination.ts'
 import type { StillSessions } from '../agent/sessions/still-sessions.ts'
 import { rfc3339 } from '../base/clock.ts'
@@ -10,7 +10,7 @@ import type { FaultMessage } from '../wire/control.ts'
 import type { ConnectorState } from './bring-up/bring-up.ts'
 import type { StageReport } from './bring-up/progress.ts'
 import type { ConnectorIdentity } from './enrol/identity.ts'
-import type { Protection } from './enrol/locker.ts'
+import type { Protection } from './enrol/sealed-state.ts'
 
 /** What goes into the document as it is. */
 interface Counts {

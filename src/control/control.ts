@@ -13,7 +13,7 @@ import { formatProvisioningKey } from '../pki/provisioning-key.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { Store } from '../store/store.ts'
 import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/control.ts'
-import { ChangeEffects } from './agents/changes.ts'
+import { ChangeEffects } from './agents/change-effects.ts'
 import { enrol } from './agents/enrol.ts'
 import { agentHandlers } from './agents/handlers.ts'
 import { Hub } from './agents/hub.ts'
@@ -21,11 +21,11 @@ import { keepHouse } from './agents/keep-house.ts'
 import { signIn } from './agents/sign-in.ts'
 import { tellTime } from './agents/time-news.ts'
 import { controlCredentials } from './base/tenant.ts'
-import type { Desk } from './front/desk.ts'
+import type { FrontBackend } from './front/backend.ts'
 import { type ControlOptions, type ControlParts, openParts } from './parts.ts'
 import { shutOut } from './presence/admitted.ts'
+import { agentRecord } from './presence/agent-record.ts'
 import type { Presence } from './presence/presence.ts'
-import { agentRecord } from './presence/records.ts'
 import { vanishedLooks } from './presence/vanished.ts'
 import { createRestApp } from './rest/app.ts'
 import { livePresence } from './rest/live-presence.ts'
@@ -41,7 +41,7 @@ const HOUSEKEEPING_MS = 600_000
 const VANISHED_MS = 30_000
 
 /** The control plane: decides, and carries no user byte. In hand, it is open; disposed, everything of it has ended. */
-export class Control implements Desk, AsyncDisposable {
+export class Control implements FrontBackend, AsyncDisposable {
   /** Called when a connector, device or edge was disabled or deleted: the front cuts what it serves for it. */
   onIdentityEnded: ((id: string) => void) | undefined
   /** Called when the edge beside it is reached at another address than before. */

@@ -1,5 +1,5 @@
-import { EdgeBook } from '../agent/edges/edge-book.ts'
-import type { EdgeReport } from '../agent/edges/edge-sight.ts'
+import { EdgeCache } from '../agent/edges/edge-cache.ts'
+import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
 import { measureEdge } from '../agent/edges/edge-survey.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
@@ -21,13 +21,13 @@ export interface EdgesLook {
  * is what the daemon says; without one, that with the address that would be dialled.
  */
 export async function lookAtEdges({ patient, egress, daemon, signal }: EdgesLook): Promise<EdgesFacts> {
-  const book = await EdgeBook.open(StateDir.at(patient.stateDir), silentLog)
+  const cache = await EdgeCache.open(StateDir.at(patient.stateDir), silentLog)
   const told = daemon?.edges ?? []
   const edges = await Promise.all(
-    book.edges.map(async (edge): Promise<EdgesFacts['edges'][number]> => {
+    cache.edges.map(async (edge): Promise<EdgesFacts['edges'][number]> => {
       const { id, name, region, host, port, out } = edge
       const said = told.find((one) => one.id === id)
-      const about = { id, name, region, host, port, out, knownRttUs: book.reachedUs(id) }
+      const about = { id, name, region, host, port, out, knownRttUs: cache.reachedUs(id) }
       if (out !== undefined) return { ...about, code: why(said) ?? `it is ${out}` }
       const found = await measureEdge(edge, { egress, signal })
       if ('fault' in found) return { ...about, code: `${found.fault.code}: ${found.fault.detail}` }
@@ -37,9 +37,9 @@ export async function lookAtEdges({ patient, egress, daemon, signal }: EdgesLook
   )
   const dialled = edges.find(({ host, port }) => host === patient.edge?.host && port === patient.edge.port)
   const inUse = told.find(({ inUse }) => inUse)?.id ?? dialled?.id
-  const second = secondPort(patient, inUse === undefined ? undefined : book.edge(inUse))
+  const second = secondPort(patient, inUse === undefined ? undefined : cache.edge(inUse))
   return {
-    ...{ region: book.region, inUse, edges, unread: book.unread },
+    ...{ region: cache.region, inUse, edges, unread: cache.unread },
     second: second && { at: second, distance: await measureEdge(second, { egress, signal }) },
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EdgeReport } from '../agent/edges/edge-sight.ts'
+import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
 import type { Distance } from '../agent/edges/edge-survey.ts'
 import type { Fault } from '../base/faults.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'

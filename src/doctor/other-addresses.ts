@@ -1,4 +1,4 @@
-import { EdgeBook } from '../agent/edges/edge-book.ts'
+import { EdgeCache } from '../agent/edges/edge-cache.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
@@ -15,9 +15,9 @@ export interface OtherAddress {
 
 /** Where the edge last proved itself to this agent, by its own record. */
 export async function addressesBefore({ stateDir, edge }: Patient): Promise<OtherAddress[]> {
-  const book = await EdgeBook.open(StateDir.at(stateDir), silentLog)
-  const known = book.edges.find(({ host }) => host === edge?.host)
-  const worked = known && book.lastWorked(known.id)
+  const cache = await EdgeCache.open(StateDir.at(stateDir), silentLog)
+  const known = cache.edges.find(({ host }) => host === edge?.host)
+  const worked = known && cache.lastWorked(known.id)
   if (worked === undefined) return []
   return [{ address: worked.address, source: `the edge was reached there, first at ${rfc3339(worked.atMs)}` }]
 }

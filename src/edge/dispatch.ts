@@ -7,7 +7,7 @@ import type { Credentials } from '../link/dial/credentials.ts'
 import { type ReceivedHalf, receiveHalf } from '../link/pipe/receive-half.ts'
 import type { EdgeAuthority } from './edge-authority.ts'
 import type { Relays } from './relays.ts'
-import type { Rendezvous, Seat } from './rendezvous.ts'
+import type { AdmittedHalf, Rendezvous } from './rendezvous.ts'
 import type { EdgeShares } from './shares.ts'
 
 export interface DispatchOptions {
@@ -49,7 +49,7 @@ export class Dispatch {
 
   async #takeHalf(socket: net.Socket, signal: AbortSignal): Promise<void> {
     const { authority, rendezvous, shares, credentials } = this.#o
-    let seat: Seat | undefined
+    let admitted: AdmittedHalf | undefined
     let half: ReceivedHalf | undefined
     try {
       half = await receiveHalf(socket, {
@@ -59,14 +59,14 @@ export class Dispatch {
         came: (peer) => shares.came(peer),
         clock: this.#o.clock,
         admit: (ticket, peer) => {
-          seat = rendezvous.admit(ticket, peer)
+          admitted = rendezvous.admit(ticket, peer)
         },
         signal,
       })
     } catch (thrown) {
-      if (seat) rendezvous.leave(seat)
+      if (admitted) rendezvous.leave(admitted)
       throw thrown
     }
-    if (half !== undefined) rendezvous.arrive(seat!, half)
+    if (half !== undefined) rendezvous.arrive(admitted!, half)
   }
 }

@@ -3,7 +3,7 @@ import type { Examine } from '../agent/examination/self-examination.ts'
 import { cidr } from '../api/fields.ts'
 import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
-import type { EdgeLimits } from '../link/accept/limits.ts'
+import type { EdgeLimits } from '../link/accept/edge-limits.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 
 const path = z.string().min(1).max(4096)

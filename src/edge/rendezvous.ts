@@ -22,14 +22,14 @@ import { UsedTickets } from './used-tickets.ts'
 type Side = Ticket['side']
 
 /** One half, from the moment its ticket was accepted. */
-export interface Seat {
+export interface AdmittedHalf {
   readonly ticket: Ticket
   readonly peer: Peer
   half: HalfStream | undefined
 }
 
-interface Meeting {
-  readonly seats: Partial<Record<Side, Seat>>
+interface PendingPipe {
+  readonly halves: Partial<Record<Side, AdmittedHalf>>
   readonly timer: NodeJS.Timeout
   readonly share: PipeShare
 }
@@ -52,7 +52,7 @@ export interface RendezvousOptions {
 export class Rendezvous {
   readonly #o: RendezvousOptions
   readonly #used: UsedTickets
-  readonly #meetings = new Map<string, Meeting>()
+  readonly #pending = new Map<string, PendingPipe>()
   readonly #pipes = new Set<Pipe>()
   #draining = false
   #onEmpty: (() => void) | undefined
@@ -63,7 +63,7 @@ export class Rendezvous {
   }
 
   get waiting(): number {
-    return this.#meetings.size
+    return this.#pending.size
   }
 
   get pipes(): number {
@@ -76,54 +76,54 @@ export class Rendezvous {
    * @throws {Fault} EDGE_DRAINING; TICKET_INVALID if the ticket was used before, the half is here already, or the two
    *   halves were not meant for each other; RATE_LIMITED if its device has as many pipes as it may.
    */
-  admit(ticket: Ticket, peer: Peer): Seat {
-    const meeting = this.#meetings.get(ticket.pipe)
-    if (this.#draining && meeting === undefined) throw new Fault('EDGE_DRAINING', 'it takes no new pipes')
+  admit(ticket: Ticket, peer: Peer): AdmittedHalf {
+    const pending = this.#pending.get(ticket.pipe)
+    if (this.#draining && pending === undefined) throw new Fault('EDGE_DRAINING', 'it takes no new pipes')
     if (!this.#used.use(ticket.id, ticket.expiresMs)) {
       throw new Fault('TICKET_INVALID', 'it was used before, or comes from before the start of this edge', {
         seen: { ticket: ticket.id },
       })
     }
-    const seats = meeting?.seats ?? {}
-    const other = seats[ticket.side === 'client' ? 'connector' : 'client']
-    if (seats[ticket.side] !== undefined) {
+    const halves = pending?.halves ?? {}
+    const other = halves[ticket.side === 'client' ? 'connector' : 'client']
+    if (halves[ticket.side] !== undefined) {
       throw new Fault('TICKET_INVALID', `the ${ticket.side} half of this pipe is here already`)
     }
     if (other && (other.ticket.holder !== ticket.peer || other.ticket.peer !== ticket.holder)) {
       throw new Fault('TICKET_INVALID', 'the two halves were not meant for each other')
     }
-    const share = meeting?.share ?? this.#o.shares.pipe(ticket)
-    const seat: Seat = { ticket, peer, half: undefined }
-    seats[ticket.side] = seat
-    if (meeting === undefined) {
+    const share = pending?.share ?? this.#o.shares.pipe(ticket)
+    const admitted: AdmittedHalf = { ticket, peer, half: undefined }
+    halves[ticket.side] = admitted
+    if (pending === undefined) {
       const timer = setTimeout(() => this.#expire(ticket.pipe), this.#o.pairMs).unref()
-      this.#meetings.set(ticket.pipe, { seats, timer, share })
+      this.#pending.set(ticket.pipe, { halves, timer, share })
     }
-    return seat
+    return admitted
   }
 
   /** The half is handed over. Takes it over. */
-  arrive(seat: Seat, half: HalfStream): void {
-    const { pipe, side } = seat.ticket
-    const meeting = this.#meetings.get(pipe)
-    if (meeting?.seats[side] !== seat) {
+  arrive(admitted: AdmittedHalf, half: HalfStream): void {
+    const { pipe, side } = admitted.ticket
+    const pending = this.#pending.get(pipe)
+    if (pending?.halves[side] !== admitted) {
       cutHalf(half)
       return
     }
-    seat.half = half
+    admitted.half = half
     this.#o.metrics.halfArrived(half.outer === undefined ? 'raw' : 'wrapped')
-    const { client, connector } = meeting.seats
-    if (client?.half && connector?.half) this.#join(pipe, meeting, client, connector)
-    else half.socket.once('close', () => this.leave(seat))
+    const { client, connector } = pending.halves
+    if (client?.half && connector?.half) this.#join(pipe, pending, client, connector)
+    else half.socket.once('close', () => this.leave(admitted))
   }
 
   /** The half went away before it was joined. Does nothing afterwards. */
-  leave(seat: Seat): void {
-    const { pipe, side } = seat.ticket
-    const meeting = this.#meetings.get(pipe)
-    if (meeting?.seats[side] !== seat) return
-    delete meeting.seats[side]
-    if (Object.keys(meeting.seats).length === 0) this.#giveUp(pipe, meeting)
+  leave(admitted: AdmittedHalf): void {
+    const { pipe, side } = admitted.ticket
+    const pending = this.#pending.get(pipe)
+    if (pending?.halves[side] !== admitted) return
+    delete pending.halves[side]
+    if (Object.keys(pending.halves).length === 0) this.#giveUp(pipe, pending)
   }
 
   /** Closes the pipes and waiting halves of matching peers. @returns how many. */
@@ -131,14 +131,14 @@ export class Rendezvous {
     const pipes = [...this.#pipes].filter(({ client, connector }) => matches(client) || matches(connector))
     // A reset, because an orderly end of TCP could pass for an orderly end of what was carried.
     for (const { halves } of pipes) for (const half of halves) cutHalf(half)
-    const seats = [...this.#meetings.values()]
-      .flatMap((meeting) => Object.values(meeting.seats))
+    const halves = [...this.#pending.values()]
+      .flatMap((pending) => Object.values(pending.halves))
       .filter(({ peer }) => matches(peer))
-    for (const seat of seats) {
-      this.leave(seat)
-      if (seat.half) cutHalf(seat.half)
+    for (const admitted of halves) {
+      this.leave(admitted)
+      if (admitted.half) cutHalf(admitted.half)
     }
-    return pipes.length + seats.length
+    return pipes.length + halves.length
   }
 
   /** Takes no new pipes from here on. Resolves when none is left. */
@@ -150,16 +150,16 @@ export class Rendezvous {
     })
   }
 
-  #join(id: string, meeting: Meeting, client: Seat, connector: Seat): void {
+  #join(id: string, pending: PendingPipe, client: AdmittedHalf, connector: AdmittedHalf): void {
     const { log, metrics } = this.#o
     const a = client.half!
     const b = connector.half!
     const pipe: Pipe = { client: client.peer, connector: connector.peer, halves: [a, b] }
     const fields = { pipe: id, session: client.ticket.session }
     const wrapped = [client, connector].filter(({ half }) => half?.outer).map(({ ticket }) => ticket.side)
-    // Added before the meeting ends, so that a drain does not see a moment without either.
+    // Added before the pending pipe ends, so that a drain does not see a moment without either.
     this.#pipes.add(pipe)
-    this.#end(id, meeting)
+    this.#end(id, pending)
     metrics.pipeJoined()
     log.info(
       {
@@ -175,7 +175,7 @@ export class Rendezvous {
     const stitched = wrapped.length > 0 ? stitchStreams(a, b) : stitch(a.socket, b.socket)
     void stitched.then((end) => {
       this.#pipes.delete(pipe)
-      meeting.share.ended()
+      pending.share.ended()
       metrics.pipeEnded(end)
       const { defect, ...told } = end
       if (defect !== undefined) {
@@ -191,40 +191,40 @@ export class Rendezvous {
   }
 
   #expire(id: string): void {
-    const meeting = this.#meetings.get(id)
-    if (meeting === undefined) return
-    this.#giveUp(id, meeting)
-    for (const seat of Object.values(meeting.seats)) {
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    this.#giveUp(id, pending)
+    for (const admitted of Object.values(pending.halves)) {
       // The connection is raw by now: closing it is all that can be said.
-      seat.half?.socket.destroy()
+      admitted.half?.socket.destroy()
       this.#o.metrics.refused('PAIR_TIMEOUT')
       this.#o.log.warn(
         {
           event: 'pipe.pair_timeout',
           code: 'PAIR_TIMEOUT',
           pipe: id,
-          session: seat.ticket.session,
-          here: seat.ticket.holder,
-          missing: seat.ticket.peer,
+          session: admitted.ticket.session,
+          here: admitted.ticket.holder,
+          missing: admitted.ticket.peer,
         },
         'the other half did not arrive',
       )
     }
   }
 
-  #giveUp(id: string, meeting: Meeting): void {
-    this.#end(id, meeting)
-    meeting.share.ended()
+  #giveUp(id: string, pending: PendingPipe): void {
+    this.#end(id, pending)
+    pending.share.ended()
   }
 
-  #end(id: string, meeting: Meeting): void {
-    clearTimeout(meeting.timer)
-    meeting.share.joined()
-    this.#meetings.delete(id)
+  #end(id: string, pending: PendingPipe): void {
+    clearTimeout(pending.timer)
+    pending.share.joined()
+    this.#pending.delete(id)
     this.#checkEmpty()
   }
 
   #checkEmpty(): void {
-    if (this.#draining && this.#pipes.size === 0 && this.#meetings.size === 0) this.#onEmpty?.()
+    if (this.#draining && this.#pipes.size === 0 && this.#pending.size === 0) this.#onEmpty?.()
   }
 }

@@ -1,5 +1,5 @@
 import { FAULTS, type Hop } from '../base/faults.ts'
-import type { StreamEnd } from './options.ts'
+import type { StreamEnd } from './stream-end.ts'
 
 /** The hop that a session record names for its end: of an orderly one, whoever ended first; of a fault, who owns it. */
 export function closingHop({ reason, by }: StreamEnd, role: 'client' | 'connector'): Hop {

@@ -2,11 +2,11 @@ import { asFault, Fault } from '../base/faults.ts'
 import { FrameType } from '../wire/frame.ts'
 import { decodeOpen, decodeOpened, decodeReset } from '../wire/open.ts'
 import { type FloodGates, floodGates } from './flood-gate.ts'
-import type { TunnelHeartbeat } from './heartbeat.ts'
 import type { MuxOptions } from './mux-options.ts'
 import { MuxStream } from './stream.ts'
 import type { StreamContext } from './stream-context.ts'
 import type { StreamTable } from './stream-table.ts'
+import type { TunnelHeartbeat } from './tunnel-heartbeat.ts'
 
 export interface FrameDispatchParts {
   readonly options: MuxOptions

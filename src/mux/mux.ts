@@ -8,16 +8,16 @@ import {
   PROCESS_WINDOWS,
   TUNNEL_HELD_BYTES,
   TUNNEL_WINDOWS_BYTES,
-} from './budget.ts'
+} from './byte-budget.ts'
 import { FrameDispatch } from './frame-dispatch.ts'
 import { HalfClosedWatch } from './half-closed-watch.ts'
-import { TunnelHeartbeat } from './heartbeat.ts'
 import type { MuxOptions } from './mux-options.ts'
-import type { StreamEvents } from './options.ts'
 import { SendScheduler } from './send-scheduler.ts'
 import { MuxStream } from './stream.ts'
 import type { StreamContext } from './stream-context.ts'
+import type { StreamEvents } from './stream-end.ts'
 import { StreamTable } from './stream-table.ts'
+import { TunnelHeartbeat } from './tunnel-heartbeat.ts'
 import { TunnelReader } from './tunnel-reader.ts'
 
 const DEFAULT_MAX_STREAMS = 4_096

@@ -11,8 +11,8 @@ import { createKeyAndCsr } from '../pki/csr.ts'
 import type { Open, Opened } from '../wire/open.ts'
 import { Mux } from './mux.ts'
 import type { MuxOptions } from './mux-options.ts'
-import type { StreamEnd } from './options.ts'
 import type { MuxStream } from './stream.ts'
+import type { StreamEnd } from './stream-end.ts'
 
 export const OPENED: Opened = { dnsUs: 1, connectUs: 2, address: '127.0.0.1' }
 export const OPEN: Open = {

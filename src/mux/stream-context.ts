@@ -1,4 +1,4 @@
-import type { ByteBudget } from './budget.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import type { SendScheduler } from './send-scheduler.ts'
 
 /** What a stream needs of the tunnel it is in. */

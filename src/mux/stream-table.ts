@@ -1,6 +1,6 @@
 import { Fault } from '../base/faults.ts'
-import type { StreamEvents } from './options.ts'
 import type { MuxStream } from './stream.ts'
+import type { StreamEvents } from './stream-end.ts'
 
 /** The streams of one tunnel, and whether it takes another. */
 export class StreamTable {

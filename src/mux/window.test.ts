@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { INITIAL_WINDOW } from '../wire/frame.ts'
-import { ByteBudget } from './budget.ts'
+import { ByteBudget } from './byte-budget.ts'
 import { FloodGate } from './flood-gate.ts'
 import { MAX_WINDOW, nextWindow } from './window.ts'
 

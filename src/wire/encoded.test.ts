@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { batches, cutText, encodedBytes } from './encoded.ts'
-import { inParts, ListParts } from './parts.ts'
+import { inParts, ListParts } from './list-parts.ts'
 
 /** Quotes, control characters, halves of surrogates and emoji: what weighs more than it looks. */
 const text = fc.string({

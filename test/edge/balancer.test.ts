@@ -18,7 +18,7 @@ async function stage(o: TestEdgeOptions = {}) {
   const http = ({ socket }: http.IncomingMessage, response: http.ServerResponse) =>
     response.end(`from ${socket.remoteAddress}`)
   const t = await openTestEdge({
-    desk: { http },
+    backend: { http },
     log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
     ...o,
   })

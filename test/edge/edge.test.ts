@@ -154,7 +154,7 @@ test('a request header that does not end is given up at its deadline', async () 
 test('a defect in what answers people ends one connection, and the edge lives on', async () => {
   let visits = 0
   await using t = await openTestEdge({
-    desk: {
+    backend: {
       http: (_request, response) => {
         if (++visits === 1) throw new TypeError('a defect')
         response.end('again\n')

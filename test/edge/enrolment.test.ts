@@ -49,7 +49,7 @@ test('through a proxy as well', async () => {
 
 test('the fault that the control plane names arrives as it is', async () => {
   const fault = new Fault('KEY_EXPIRED', 'key key_1 ended', { seen: { key: 'key_1' } })
-  await using t = await openTestEdge({ desk: { enrol: () => Promise.reject(fault) } })
+  await using t = await openTestEdge({ backend: { enrol: () => Promise.reject(fault) } })
   const got = await faultOf(postEnrol(t.address, t.tenant.authority.pin, ENROL, o))
   assert.deepEqual(
     [got.code, got.hop, got.detail, got.seen],
@@ -59,7 +59,7 @@ test('the fault that the control plane names arrives as it is', async () => {
 
 test('a defect behind the edge is INTERNAL, and its words stay there', async () => {
   const defect = new TypeError('cannot read secret_column')
-  await using t = await openTestEdge({ desk: { enrol: () => Promise.reject(defect) } })
+  await using t = await openTestEdge({ backend: { enrol: () => Promise.reject(defect) } })
   const got = await faultOf(postEnrol(t.address, t.tenant.authority.pin, ENROL, o))
   assert.equal(got.code, 'INTERNAL')
   assert.doesNotMatch(JSON.stringify([got.message, got.seen]), /secret_column/)
@@ -68,7 +68,7 @@ test('a defect behind the edge is INTERNAL, and its words stay there', async () 
 test('another pin is PIN_MISMATCH, with who answers: nothing was sent', async () => {
   let asked = 0
   await using t = await openTestEdge({
-    desk: { enrol: () => Promise.reject(new Fault('INTERNAL', `${++asked}`)) },
+    backend: { enrol: () => Promise.reject(new Fault('INTERNAL', `${++asked}`)) },
   })
   const other = await TestTenant.create()
   const fault = await faultOf(postEnrol(t.address, other.authority.pin, ENROL, o))
@@ -81,7 +81,7 @@ test('another pin is PIN_MISMATCH, with who answers: nothing was sent', async ()
 test('a reply that brings another root than the pinned one is refused', async () => {
   const other = await TestTenant.create()
   await using lying = await openTestEdge({
-    desk: {
+    backend: {
       enrol: async () => ({
         id: 'c',
         tenant: 't',

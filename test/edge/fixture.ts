@@ -9,7 +9,7 @@ import type http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { silentLog } from '../../src/base/log.ts'
-import type { Desk } from '../../src/control/front/desk.ts'
+import type { FrontBackend } from '../../src/control/front/backend.ts'
 import { Front, type FrontOptions } from '../../src/control/front/front.ts'
 import { createPublicCertificate } from '../../src/control/front/public-certificate.ts'
 import { Edge, type EdgeOptions } from '../../src/edge/edge.ts'
@@ -18,7 +18,7 @@ import type { Credentials } from '../../src/link/dial/credentials.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
 import { TestTenant } from '../../src/link/dial/tenant.fixture.ts'
 import { bringHalf } from '../../src/link/pipe/handover.ts'
-import { type SecureTunnel, tunnelAsClient, tunnelAsConnector } from '../../src/link/pipe/tunnel.ts'
+import { type SecureTunnel, tunnelAsClient, tunnelAsConnector } from '../../src/link/pipe/secure-tunnel.ts'
 import type { Peer } from '../../src/pki/verify.ts'
 import type { PipeTicket } from '../../src/wire/control.ts'
 
@@ -43,7 +43,7 @@ export interface TestEdge extends AsyncDisposable {
 export interface TestEdgeOptions
   extends Partial<EdgeOptions>,
     Partial<Pick<FrontOptions, 'publicCertificate'>> {
-  readonly desk?: Partial<Desk>
+  readonly backend?: Partial<FrontBackend>
   /** Of the process of the control plane. */
   readonly frontDescriptors?: number
   /** What shows itself as the control plane; one of role `control` by default. */
@@ -61,7 +61,7 @@ export async function openTestEdge(o: TestEdgeOptions = {}): Promise<TestEdge> {
   const attached: TestEdge['attached'] = []
   const { rootPem } = tenant.authority
   const isRevoked = (serial: string) => revoked.has(serial)
-  const desk: Desk = {
+  const backend: FrontBackend = {
     ...{ tenant: tenant.id, rootPem, isRevoked },
     enrol: (body) => certify(tenant, 'connector', body.csr),
     login: (body) => certify(tenant, 'client', body.csr),
@@ -71,10 +71,10 @@ export async function openTestEdge(o: TestEdgeOptions = {}): Promise<TestEdge> {
     },
     http: (_request: http.IncomingMessage, response: http.ServerResponse) => response.end('hello, people\n'),
     admitsEdge: () => false,
-    ...o.desk,
+    ...o.backend,
   }
   const {
-    desk: _desk,
+    backend: _backend,
     control: _control,
     socket: _socket,
     tenant: _tenant,
@@ -88,7 +88,7 @@ export async function openTestEdge(o: TestEdgeOptions = {}): Promise<TestEdge> {
   const socket = o.socket ?? path.join(dir, 'control.sock')
   const front = opening.use(
     await Front.open({
-      ...{ socket, desk, log: silentLog, limits: o.limits, descriptors },
+      ...{ socket, backend, log: silentLog, limits: o.limits, descriptors },
       credentials: o.control ?? (await tenant.credentials('control', 'ctl_test', { names: ['127.0.0.1'] })),
       publicCertificate: shown ?? publicCertificate,
     }),

@@ -8,7 +8,7 @@ import { listen } from '../../src/link/dial/listen.fixture.ts'
 import { readExactly } from '../../src/link/dial/read-exactly.ts'
 import { TestTenant } from '../../src/link/dial/tenant.fixture.ts'
 import { bringHalf } from '../../src/link/pipe/handover.ts'
-import { tunnelAsClient } from '../../src/link/pipe/tunnel.ts'
+import { tunnelAsClient } from '../../src/link/pipe/secure-tunnel.ts'
 import type { PipeTicket } from '../../src/wire/control.ts'
 import { openTestEdge, openTunnel, type TestEdge } from './fixture.ts'
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import tls from 'node:tls'
 import { silentLog } from '../../src/base/log.ts'
 import { Edge } from '../../src/edge/edge.ts'
-import type { EdgeLimits } from '../../src/link/accept/limits.ts'
+import type { EdgeLimits } from '../../src/link/accept/edge-limits.ts'
 import { dialControl, type Hello } from '../../src/link/control/control-dial.ts'
 import { postEnrol } from '../../src/link/control/requests.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
@@ -38,7 +38,7 @@ async function openPair(limits?: Partial<EdgeLimits>): Promise<Pair> {
   const home = opening.use(
     await openTestEdge({
       ...{ welcome: {}, limits },
-      desk: { admitsEdge: ({ identity }) => admitted.has(identity.id) },
+      backend: { admitsEdge: ({ identity }) => admitted.has(identity.id) },
     }),
   )
   const { tenant, revoked } = home

@@ -68,8 +68,8 @@ for (const id of ['edg_stolen', EDGE_ID]) {
         throw new Error(`asked ${++asked} times`)
       }
       const attach = () => void asked++
-      const desk = { enrol: serve, login: serve, attach }
-      await using t = await openTestEdge({ tenant, control: await ofAnEdge(id), desk })
+      const backend = { enrol: serve, login: serve, attach }
+      await using t = await openTestEdge({ tenant, control: await ofAnEdge(id), backend })
       await assert.rejects(ask(t), { code: 'PEER_REFUSED', hop: 'edge' })
       assert.equal(asked, 0)
     })
@@ -123,7 +123,7 @@ for (const [purpose, who] of [
     let keys: string | undefined = await tenant.keySet(purpose)
     await using t = await openTestEdge({
       ...{ tenant, welcome: { keys: () => keys } },
-      desk: { admitsEdge: () => true },
+      backend: { admitsEdge: () => true },
     })
     const credentials = await tenant.credentials(who, 'x_victim')
     const dial = () =>

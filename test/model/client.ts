@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { newId } from '../../src/base/ids.ts'
-import { type CachedGrant, GrantCache } from '../../src/client/session/grants.ts'
+import { type CachedGrant, GrantCache } from '../../src/client/session/grant-cache.ts'
 import type { Peer } from '../../src/pki/verify.ts'
 import { type ControlMessage, PROTOCOL_VERSION } from '../../src/wire/control.ts'
 import type { Posture, To } from './change.ts'

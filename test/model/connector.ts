@@ -5,7 +5,7 @@ import { silentLog } from '../../src/base/log.ts'
 import { tellEnded } from '../../src/connector/control/tell-ended.ts'
 import { MovedNames } from '../../src/connector/dial/moved-names.ts'
 import { ActiveSessions } from '../../src/connector/sessions/active-sessions.ts'
-import { GrantAuthority } from '../../src/connector/sessions/grants.ts'
+import { GrantAuthority } from '../../src/connector/sessions/tunnel-grants.ts'
 import { ConnectorShares } from '../../src/connector/tunnels/shares.ts'
 import { type StreamServices, TunnelStreams } from '../../src/connector/tunnels/streams.ts'
 import type { ControlParts } from '../../src/control/parts.ts'
@@ -183,7 +183,7 @@ export class ModelConnector {
     return made
   }
 
-  /** As connector/control/control.ts. */
+  /** As connector/control/connector-control.ts. */
   #hear(message: ControlMessage): void {
     const { authority, active, clock } = this.#services
     if (message.type === 'welcome') {

@@ -1,5 +1,5 @@
-import type { StreamEnd } from '../../src/mux/options.ts'
 import type { MuxStream } from '../../src/mux/stream.ts'
+import type { StreamEnd } from '../../src/mux/stream-end.ts'
 
 /** One stream of a tunnel without the tunnel: it ends when somebody resets it, and carries no byte. */
 export class ModelStream {

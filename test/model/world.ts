@@ -5,8 +5,8 @@
  * @module
  */
 import { OBJECT_KINDS } from '../../src/api/kinds.ts'
-import type { CachedGrant } from '../../src/client/session/grants.ts'
-import { ChangeEffects } from '../../src/control/agents/changes.ts'
+import type { CachedGrant } from '../../src/client/session/grant-cache.ts'
+import { ChangeEffects } from '../../src/control/agents/change-effects.ts'
 import { enrolConnector, enrolDevice, openControl } from '../../src/control/agents/control.fixture.ts'
 import { agentHandlers } from '../../src/control/agents/handlers.ts'
 import { Hub } from '../../src/control/agents/hub.ts'

@@ -23,7 +23,7 @@ export async function openControlPort(control: Control): Promise<ControlPort> {
   const callers = new WeakMap<tls.TLSSocket, AgentCaller>()
   const sockets = new Set<net.Socket>()
   const agents = new AgentServer({
-    ...{ desk: control, log: silentLog, headersMs: HEADERS_MS },
+    ...{ backend: control, log: silentLog, headersMs: HEADERS_MS },
     callerOf: (socket) => callers.get(socket) ?? {},
     refused: () => {},
   })

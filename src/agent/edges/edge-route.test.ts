@@ -10,7 +10,7 @@ import { silentLog } from '../../base/log.ts'
 import { StateDir } from '../../base/state-dir.ts'
 import { DIRECT } from '../../link/dial/egress.ts'
 import type { AgentMessage, KnownEdge } from '../../wire/control.ts'
-import { EdgeBook } from './edge-book.ts'
+import { EdgeCache } from './edge-cache.ts'
 import { EdgeRoute, type EdgeRouteOptions } from './edge-route.ts'
 
 const FIRST = { host: 'home.example', port: 443 }
@@ -19,7 +19,7 @@ const lost = new Fault('EGRESS_REJECTED', 'refused')
 
 interface Bench extends AsyncDisposable {
   readonly route: EdgeRoute
-  readonly book: EdgeBook
+  readonly cache: EdgeCache
   readonly sent: AgentMessage[]
   /** Resolves when what was measured has been told. */
   told(times?: number): Promise<void>
@@ -28,11 +28,11 @@ interface Bench extends AsyncDisposable {
 
 async function open(o: Partial<EdgeRouteOptions> = {}): Promise<Bench> {
   const dir = await mkdtemp(path.join(tmpdir(), 'route-'))
-  const book = await EdgeBook.open(await StateDir.open(dir), silentLog)
+  const cache = await EdgeCache.open(await StateDir.open(dir), silentLog)
   const sent: AgentMessage[] = []
   let waiting: { times: number; resolve: () => void } | undefined
   const route = new EdgeRoute({
-    book,
+    cache,
     first: FIRST,
     egress: () => DIRECT,
     log: silentLog,
@@ -47,7 +47,7 @@ async function open(o: Partial<EdgeRouteOptions> = {}): Promise<Bench> {
     ...o,
   })
   const bench: Bench = {
-    ...{ route, book, sent, moves: 0 },
+    ...{ route, cache, sent, moves: 0 },
     told(times = 1) {
       const { promise, resolve } = Promise.withResolvers<void>()
       waiting = { times, resolve }
@@ -56,7 +56,7 @@ async function open(o: Partial<EdgeRouteOptions> = {}): Promise<Bench> {
     },
     async [Symbol.asyncDispose]() {
       route[Symbol.dispose]()
-      await book.settled()
+      await cache.settled()
       await rm(dir, { recursive: true })
     },
   }
@@ -100,9 +100,9 @@ test('before anything is known there is one edge: that of the key', async () => 
 test('after a restart the nearest that was known comes first, then the others, each once', async () => {
   await using t = await open()
   const near = { id: 'edg_near', name: 'near', region: '', host: 'near.example', port: 443 }
-  t.book.learn([HOME, near])
-  t.book.reached('edg_home', 60_000)
-  t.book.reached('edg_near', 2_000)
+  t.cache.learn([HOME, near])
+  t.cache.reached('edg_home', 60_000)
+  t.cache.reached('edg_near', 2_000)
   assert.equal(t.route.next().host, 'near.example')
   assert.ok(t.route.patienceMs! <= 3000, 'a silent edge is not waited for when there is another')
   assert.equal(t.route.failed(lost), true)
@@ -114,7 +114,7 @@ test('after a restart the nearest that was known comes first, then the others, e
 
 test('what the control plane refuses with is no reason to try another edge', async () => {
   await using t = await open()
-  t.book.learn([HOME, { ...HOME, id: 'edg_b', host: 'b.example' }])
+  t.cache.learn([HOME, { ...HOME, id: 'edg_b', host: 'b.example' }])
   t.route.next()
   assert.equal(t.route.failed(new Fault('IDENTITY_REVOKED', 'disabled')), false)
 })
@@ -168,7 +168,7 @@ test('an edge of our region that does not answer: EDGE_FAR says why, until there
 
 test('a pipe that could not be brought to an edge is told at once, once it was the way', async () => {
   await using t = await open()
-  t.book.learn([HOME])
+  t.cache.learn([HOME])
   t.route.pipeFailed('edg_home', new Fault('TICKET_INVALID', 'used before'))
   t.route.pipeFailed('edg_unknown', lost)
   assert.equal(t.sent.length, 0)

@@ -14,7 +14,7 @@ import type { EdgeAddress } from '../../link/dial/credentials.ts'
 import { hostPort } from '../../link/dial/egress.ts'
 import { ms, nearestEdge } from '../../policy/edge-choice.ts'
 import type { ControlMessage, KnownEdge, PipeTicket } from '../../wire/control.ts'
-import { type EdgeReport, EdgeSight, type EdgeSightOptions } from './edge-sight.ts'
+import { EdgeMonitor, type EdgeMonitorOptions, type EdgeReport } from './edge-monitor.ts'
 import { SecondPort } from './second-port.ts'
 
 type Welcome = Extract<ControlMessage, { type: 'welcome' }>
@@ -47,7 +47,7 @@ export function isOfTheWay({ code }: Fault): boolean {
   return OF_THE_WAY.has(code)
 }
 
-export interface EdgeRouteOptions extends Omit<EdgeSightOptions, 'onSurveyed' | 'heldBack'> {
+export interface EdgeRouteOptions extends Omit<EdgeMonitorOptions, 'onSurveyed' | 'heldBack'> {
   /** Of the key or the profile: where the agent goes before it knows any other. */
   readonly first: EdgeAddress
   /** Leave the edge in use: the next dial asks where to. */
@@ -64,7 +64,7 @@ export interface EdgeRouteOptions extends Omit<EdgeSightOptions, 'onSurveyed' | 
 export class EdgeRoute implements Disposable {
   readonly #o: EdgeRouteOptions
   readonly #clock: Clock
-  readonly #sight: EdgeSight
+  readonly #monitor: EdgeMonitor
   readonly #timer: NodeJS.Timeout
   /** By HOST:PORT, when the control connection there failed, and how. */
   readonly #failed = new Map<string, { readonly atUs: number; readonly fault: Fault }>()
@@ -78,7 +78,7 @@ export class EdgeRoute implements Disposable {
     this.#o = options
     this.#clock = options.clock ?? systemClock
     this.#target = options.pinned?.edge ?? options.first
-    this.#sight = new EdgeSight({
+    this.#monitor = new EdgeMonitor({
       ...options,
       onSurveyed: () => this.#surveyed(),
       heldBack: (edge) => this.#failure(edge)?.fault,
@@ -94,7 +94,7 @@ export class EdgeRoute implements Disposable {
 
   /** What is wrong with the way though it is one: EDGE_FAR, CONTROL_PORT_BLOCKED. */
   get notes(): Fault[] {
-    return [this.#sight.far, this.#second.blocked].filter((note) => note !== undefined)
+    return [this.#monitor.far, this.#second.blocked].filter((note) => note !== undefined)
   }
 
   /** What became of the second port of the edge that was dialled last. */
@@ -125,7 +125,7 @@ export class EdgeRoute implements Disposable {
 
   /** The dial failed, or the connection was lost. @returns whether another edge is to be tried at once. */
   failed(fault: Fault): boolean {
-    this.#sight.inUse = undefined
+    this.#monitor.inUse = undefined
     // What the control plane itself says, it says at every edge.
     if (fault.hop !== 'edge' && fault.code !== 'CONTROL_UNREACHABLE') return false
     const key = hostPort(this.#target)
@@ -136,25 +136,25 @@ export class EdgeRoute implements Disposable {
 
   /** Connected: the list and the edge in use are known anew. @param address What the name of the edge led to. */
   up(welcome: Welcome, address?: string): void {
-    this.#sight.inUse = welcome.edge.id
+    this.#monitor.inUse = welcome.edge.id
     this.#tried.clear()
     this.#failed.delete(hostPort(this.#target))
     this.#learn(welcome.edges ?? [], { region: welcome.region ?? '', group: welcome.group })
-    if (address !== undefined) this.#o.book.workedAt(welcome.edge.id, address)
+    if (address !== undefined) this.#o.cache.workedAt(welcome.edge.id, address)
     // What was measured a moment ago still holds; where nothing was, the first survey says it.
-    this.#sight.tell()
-    this.#sight.survey()
+    this.#monitor.tell()
+    this.#monitor.survey()
   }
 
   /** The control plane has said that edges came or went. */
   learn(edges: readonly KnownEdge[]): void {
     this.#learn(edges)
-    this.#sight.survey()
+    this.#monitor.survey()
   }
 
   /** A half could not be brought: where that was the way to its edge, control should choose another next. */
   pipeFailed(id: string, fault: Fault): void {
-    if (isOfTheWay(fault) && this.#o.book.edge(id) !== undefined) this.#sight.lost(id, fault)
+    if (isOfTheWay(fault) && this.#o.cache.edge(id) !== undefined) this.#monitor.lost(id, fault)
   }
 
   /**
@@ -164,51 +164,51 @@ export class EdgeRoute implements Disposable {
    * @returns whether there is another edge to go by.
    */
   pipeLost(id: string, fault: Fault): boolean {
-    const { book } = this.#o
-    if (book.edge(id) === undefined) return false
-    if (isOfTheWay(fault)) this.#sight.lost(id, fault)
-    else this.#sight.ledNowhere(id, fault)
-    return book.edges.some(
-      (edge) => edge.id !== id && edge.out === undefined && this.#sight.nowhere(edge.id) === undefined,
+    const { cache } = this.#o
+    if (cache.edge(id) === undefined) return false
+    if (isOfTheWay(fault)) this.#monitor.lost(id, fault)
+    else this.#monitor.ledNowhere(id, fault)
+    return cache.edges.some(
+      (edge) => edge.id !== id && edge.out === undefined && this.#monitor.nowhere(edge.id) === undefined,
     )
   }
 
   /** Where a half is really brought to: an edge that was set by hand, or one with fixed addresses. */
   reroute(pipe: PipeTicket): PipeTicket {
-    const { pinned, book } = this.#o
-    const known = book.edge(pipe.edge.id)
+    const { pinned, cache } = this.#o
+    const known = cache.edge(pipe.edge.id)
     const { id } = pipe.edge
-    const to = pinned !== undefined && id === this.#sight.inUse ? pinned.edge : known
+    const to = pinned !== undefined && id === this.#monitor.inUse ? pinned.edge : known
     if (to === undefined) return pipe
     const edge = { id, host: to.host, port: to.port, addresses: to.addresses }
     return { ...pipe, edge }
   }
 
   report(): EdgeReport[] {
-    return this.#sight.report()
+    return this.#monitor.report()
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
     this.#second[Symbol.dispose]()
-    this.#sight[Symbol.dispose]()
+    this.#monitor[Symbol.dispose]()
   }
 
   #learn(edges: readonly KnownEdge[], place?: { region: string; group?: string }): void {
-    this.#o.book.learn(edges, place)
+    this.#o.cache.learn(edges, place)
     for (const { id, out } of edges) if (out === 'draining') this.#o.onDraining?.(id)
   }
 
   /** Those to dial, the best first: near ones, then those never measured, then those that failed lately. */
   #candidates(): EdgeAddress[] {
-    const { pinned, book, first } = this.#o
+    const { pinned, cache, first } = this.#o
     if (pinned !== undefined) return [pinned.edge]
-    const known = book.edges.filter(({ out }) => out === undefined)
+    const known = cache.edges.filter(({ out }) => out === undefined)
     const listed: readonly (EdgeAddress & { id?: string })[] = known
     const all = listed.some((edge) => hostPort(edge) === hostPort(first)) ? listed : [...listed, first]
     const rank = (edge: EdgeAddress & { id?: string }): [failed: number, rttUs: number] => {
       const { id } = edge
-      const rttUs = id === undefined ? undefined : (this.#sight.rttUs(id) ?? book.reachedUs(id))
+      const rttUs = id === undefined ? undefined : (this.#monitor.rttUs(id) ?? cache.reachedUs(id))
       return [this.#failure(edge)?.atUs ?? 0, rttUs ?? Number.MAX_SAFE_INTEGER]
     }
     return [...all].sort((a, b) => {
@@ -228,21 +228,21 @@ export class EdgeRoute implements Disposable {
   /** An edge that could not be connected to, and can be now, is held back no more. */
   #surveyed(): void {
     this.#second.lookAgain(this.#target)
-    for (const edge of this.#o.book.edges) {
+    for (const edge of this.#o.cache.edges) {
       const code = this.#failure(edge)?.fault.code
-      const answers = this.#sight.rttUs(edge.id) !== undefined
+      const answers = this.#monitor.rttUs(edge.id) !== undefined
       if (answers && code !== undefined && UNCONNECTED.has(code)) this.#failed.delete(hostPort(edge))
     }
     this.#moveIfDue()
   }
 
   #moveIfDue(): void {
-    const { pinned, book, isIdle, log, move } = this.#o
-    const { inUse } = this.#sight
+    const { pinned, cache, isIdle, log, move } = this.#o
+    const { inUse } = this.#monitor
     if (inUse === undefined || pinned !== undefined) return
-    const able = book.edges
+    const able = cache.edges
       .filter((edge) => edge.out === undefined && (edge.id === inUse || this.#failure(edge) === undefined))
-      .map(({ id, name }) => ({ id, name, rttUs: this.#sight.rttUs(id) }))
+      .map(({ id, name }) => ({ id, name, rttUs: this.#monitor.rttUs(id) }))
     const best = nearestEdge(able, inUse)
     if (best === undefined || best.id === inUse) {
       this.#wantedUs = undefined

@@ -8,7 +8,7 @@ import {
   type DiagnosisReport,
   MAX_MESSAGE_BYTES,
 } from '../../wire/control.ts'
-import { type Diagnose, DiagnosisDesk } from './diagnosis.ts'
+import { type Diagnose, DiagnosisResponder } from './diagnosis.ts'
 
 const STEP = { check: 'edge-tcp', title: 'the way', hop: 'edge', verdict: 'fail', text: 'x' } as const
 const FINDING: DiagnosisFinding = {
@@ -21,11 +21,11 @@ const REPORT: DiagnosisReport = {
   checks: [STEP],
 }
 
-/** A desk, and what it sends; `done` is the message that ends an examination. */
-function desk(diagnose: Diagnose | undefined) {
+/** A responder, and what it sends; `done` is the message that ends an examination. */
+function responder(diagnose: Diagnose | undefined) {
   const sent: AgentMessage[] = []
   const done = Promise.withResolvers<void>()
-  const one = new DiagnosisDesk(diagnose)
+  const one = new DiagnosisResponder(diagnose)
   const send = (message: AgentMessage) => {
     assert.ok(agentMessage.safeParse(message).success, 'the schema of control takes it')
     assert.ok(JSON.stringify(message).length < MAX_MESSAGE_BYTES)
@@ -37,7 +37,7 @@ function desk(diagnose: Diagnose | undefined) {
 }
 
 test('an examination is told judgement by judgement, then as a whole', async () => {
-  const { sent, done, asked } = desk(async (_app, progress) => {
+  const { sent, done, asked } = responder(async (_app, progress) => {
     progress.step(STEP)
     progress.first(FINDING)
     return REPORT
@@ -53,7 +53,7 @@ test('an examination is told judgement by judgement, then as a whole', async () 
 
 test('a second question while one is under way is refused, and the first goes on', async () => {
   const gate = Promise.withResolvers<void>()
-  const { sent, done, asked } = desk(async () => {
+  const { sent, done, asked } = responder(async () => {
     await gate.promise
     return REPORT
   })
@@ -68,7 +68,7 @@ test('a second question while one is under way is refused, and the first goes on
 
 test('what keeps the doctor from looking is told, and the next question is answered', async () => {
   let times = 0
-  const { sent, done, asked, one } = desk(async () => {
+  const { sent, done, asked, one } = responder(async () => {
     if (++times === 1) throw new Fault('STATE_UNWRITABLE', '/state: EACCES')
     return REPORT
   })
@@ -81,7 +81,7 @@ test('what keeps the doctor from looking is told, and the next question is answe
 
 test('evidence of any length fits into a message: what strangers wrote must not end the connection', async () => {
   const long = '“'.repeat(100_000)
-  const { sent, done, asked } = desk(async (_app, progress) => {
+  const { sent, done, asked } = responder(async (_app, progress) => {
     progress.step({ ...STEP, text: long })
     return {
       ...REPORT,

@@ -37,7 +37,7 @@ type Send = (message: AgentMessage) => void
 const ALL_MS = 15_000
 
 /** Of one daemon, over all its control connections. */
-export class DiagnosisDesk implements AsyncDisposable {
+export class DiagnosisResponder implements AsyncDisposable {
   readonly #diagnose: Diagnose | undefined
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined

@@ -10,7 +10,7 @@ import type { Fault, FaultCode } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { StateDir } from '../../base/state-dir.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
-import { type Diagnose, DiagnosisDesk } from './diagnosis.ts'
+import { type Diagnose, DiagnosisResponder } from './diagnosis.ts'
 import { outagesMessages } from './outage-message.ts'
 import { type Outage, Outages, type SelfVerdict } from './outages.ts'
 
@@ -53,7 +53,7 @@ type Send = (message: AgentMessage) => void
 export class SelfExamination implements AsyncDisposable {
   readonly #o: SelfExaminationOptions
   readonly #outages: Outages
-  readonly #desk: DiagnosisDesk
+  readonly #responder: DiagnosisResponder
   #send: Send | undefined
   readonly #stop = new AbortController()
   readonly #monotonicMs: () => number
@@ -72,7 +72,7 @@ export class SelfExamination implements AsyncDisposable {
 
   private constructor(outages: Outages, o: SelfExaminationOptions) {
     this.#outages = outages
-    this.#desk = new DiagnosisDesk(o.diagnose)
+    this.#responder = new DiagnosisResponder(o.diagnose)
     this.#o = o
     this.#monotonicMs = o.monotonicMs ?? (() => performance.now())
   }
@@ -107,7 +107,7 @@ export class SelfExamination implements AsyncDisposable {
   /** @returns Whether the message was for this part. */
   message(message: ControlMessage): boolean {
     if (message.type === 'outages-kept') this.#outages.kept(message.ids)
-    else if (message.type === 'diagnose') this.#desk.asked(message, (said) => this.#send?.(said))
+    else if (message.type === 'diagnose') this.#responder.asked(message, (said) => this.#send?.(said))
     else return false
     return true
   }
@@ -190,7 +190,7 @@ export class SelfExamination implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    await this.#desk[Symbol.asyncDispose]()
+    await this.#responder[Symbol.asyncDispose]()
     await this.#running
     await this.#outages.close()
   }

@@ -7,8 +7,8 @@
  * @module
  */
 import type { Fault } from '../../base/faults.ts'
-import type { StreamEnd } from '../../mux/options.ts'
 import type { MuxStream } from '../../mux/stream.ts'
+import type { StreamEnd } from '../../mux/stream-end.ts'
 import { AnswerRule } from '../../policy/answer-rule.ts'
 import { answersAsARule } from '../../policy/answering-ports.ts'
 import { Flow } from '../../policy/flow.ts'

@@ -5,8 +5,8 @@
  * @module
  */
 import { closingHop } from '../../mux/closing-hop.ts'
-import type { StreamEnd } from '../../mux/options.ts'
 import type { MuxStream } from '../../mux/stream.ts'
+import type { StreamEnd } from '../../mux/stream-end.ts'
 import { Exchange, type Moved } from '../../policy/exchange.ts'
 import type { Flow } from '../../policy/flow.ts'
 

@@ -44,7 +44,7 @@ async function buildNetwork({ uplink, application, name, state }: SiteOrder & { 
   run('mount', '--bind', hosts, '/etc/hosts')
   const app = start(
     'application',
-    ['unshare', '--net', ...demoProgram('application.ts', '0.0.0.0', String(webPort), String(echoPort))],
+    ['unshare', '--net', ...demoProgram('demo-application.ts', '0.0.0.0', String(webPort), String(echoPort))],
     path.join(state, 'site', 'application.log'),
   )
   await app.output('listening')

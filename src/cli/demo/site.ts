@@ -211,7 +211,7 @@ class LoopbackSite implements Site {
     const site = new LoopbackSite(state, { host: LOOPBACK, address: LOOPBACK, webPort, echoPort })
     const app = site.#start(
       'application',
-      demoProgram('application.ts', LOOPBACK, String(webPort), String(echoPort)),
+      demoProgram('demo-application.ts', LOOPBACK, String(webPort), String(echoPort)),
       path.join(state, 'site', 'application.log'),
     )
     await app.output('listening')

@@ -13,7 +13,7 @@ import { Control } from '../../control/control.ts'
 import { AdminSocket } from '../../control/front/admin-socket.ts'
 import { Front } from '../../control/front/front.ts'
 import { keepPublicCertificate, type PublicCertificate } from '../../control/front/public-certificate.ts'
-import type { EdgeLimits } from '../../link/accept/limits.ts'
+import type { EdgeLimits } from '../../link/accept/edge-limits.ts'
 import { filesOf } from './files.ts'
 import type { ServerOptions } from './options.ts'
 import { rereadOf } from './own-certificate.ts'
@@ -62,10 +62,10 @@ export class ControlPart implements AsyncDisposable {
         socket: files.controlSocket,
         credentials: await control.credentials(names),
         publicCertificate: o.publicCertificate ?? (await kept()),
-        ...{ desk: control, log: o.log, limits: o.limits, registry },
+        ...{ backend: control, log: o.log, limits: o.limits, registry },
       }),
     )
-    opening.use(await AdminSocket.open({ file: files.adminSocket, desk: control, log: o.log }))
+    opening.use(await AdminSocket.open({ file: files.adminSocket, backend: control, log: o.log }))
     control.onIdentityEnded = (id) => void front.cut((peer) => peer.identity.id === id)
     await mkdir(files.edge, { recursive: true, mode: 0o700 })
     const forEdge = StateDir.at(files.edge, 'control')

@@ -1,7 +1,7 @@
 import { Fault } from '../../base/faults.ts'
 import type { Protocol } from '../../wire/open.ts'
-import { parseAuthority } from './authority.ts'
 import { type ListenPlace, parsePlace } from './listen-address.ts'
+import { parseAuthority } from './parse-authority.ts'
 
 /** One local port, or one Unix socket, and where it leads. */
 export interface ForwardSpec {

@@ -1,5 +1,5 @@
 import os from 'node:os'
-import { EdgeBook } from '../../agent/edges/edge-book.ts'
+import { EdgeCache } from '../../agent/edges/edge-cache.ts'
 import { Fault } from '../../base/faults.ts'
 import { silentLog } from '../../base/log.ts'
 import { StateDir } from '../../base/state-dir.ts'
@@ -124,9 +124,9 @@ export function parsePin(text: string): Buffer {
 async function edgesOf(state: StateDir, named: EdgeAddress | undefined, last: EdgeAddress | undefined) {
   if (named !== undefined) return [named]
   if (last === undefined) return []
-  const book = await EdgeBook.open(state, silentLog)
-  const farUs = ({ id }: { id: string }) => book.reachedUs(id) ?? Number.MAX_SAFE_INTEGER
-  const known = book.edges.filter(({ out }) => out === undefined).sort((a, b) => farUs(a) - farUs(b))
+  const cache = await EdgeCache.open(state, silentLog)
+  const farUs = ({ id }: { id: string }) => cache.reachedUs(id) ?? Number.MAX_SAFE_INTEGER
+  const known = cache.edges.filter(({ out }) => out === undefined).sort((a, b) => farUs(a) - farUs(b))
   const others = known.filter((edge) => hostPort(edge) !== hostPort(last))
   return [last, ...others.map(({ host, port, addresses }) => ({ host, port, addresses }))]
 }

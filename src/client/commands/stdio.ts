@@ -13,7 +13,7 @@ import { type AskedDestination, askAbout, askedText } from '../address/ask-about
 import { type Destination, destination } from '../address/destination.ts'
 import type { Client } from '../client.ts'
 import type { ClientOptions } from '../options.ts'
-import { type ClientSession, faultOf } from '../session/session.ts'
+import { type ClientSession, faultOf } from '../session/client-session.ts'
 import { callDaemon, openDaemon } from './control-call.ts'
 import { afterLastInput } from './last-input.ts'
 import { signedIn } from './signed-in.ts'

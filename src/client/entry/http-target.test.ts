@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Fault } from '../../base/faults.ts'
-import { parseAuthority } from '../address/authority.ts'
+import { parseAuthority } from '../address/parse-authority.ts'
 import { parseHead } from './http-head.ts'
 import { endToEndHeaders, readTarget, showTarget, writeHead } from './http-target.ts'
 

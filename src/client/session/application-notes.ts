@@ -10,7 +10,7 @@ import { Fault } from '../../base/faults.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 import { askAbout } from '../address/ask-about.ts'
 import type { Destination } from '../address/destination.ts'
-import type { CachedGrant } from './grants.ts'
+import type { CachedGrant } from './grant-cache.ts'
 import type { Looks } from './looks.ts'
 import type { SilentApps } from './silent-app.ts'
 

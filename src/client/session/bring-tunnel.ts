@@ -8,8 +8,8 @@ import type { RawPhase } from '../../link/pipe/raw-phase.ts'
 import { bringTunnelEnd } from '../../link/pipe/tunnel-end.ts'
 import { Mux } from '../../mux/mux.ts'
 import type { PipeTicket } from '../../wire/control.ts'
-import { ClientTunnel } from './tunnel.ts'
-import type { TunnelEvents } from './tunnels.ts'
+import { ClientTunnel } from './client-tunnel.ts'
+import type { TunnelEvents } from './tunnel-pools.ts'
 
 export interface BringTunnelOptions {
   readonly connector: string

@@ -5,7 +5,7 @@ import { Fault } from '../../base/faults.ts'
 import { silentLog } from '../../base/log.ts'
 import type { ControlMessage, PipeTicket } from '../../wire/control.ts'
 import { destination } from '../address/destination.ts'
-import { GrantCache, type Granted } from './grants.ts'
+import { GrantCache, type Granted } from './grant-cache.ts'
 import { type PermitLink, Permits } from './permits.ts'
 
 /** A control plane of one function, on a clock that stands still. */

@@ -4,7 +4,7 @@ import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { ControlMessage, PipeTicket } from '../../wire/control.ts'
 import { type Destination, showDestination } from '../address/destination.ts'
-import type { CachedGrant, GrantCache } from './grants.ts'
+import type { CachedGrant, GrantCache } from './grant-cache.ts'
 
 /** The part of a control link that asking needs. */
 export interface PermitLink {

@@ -14,8 +14,8 @@ import { hostPort } from '../../link/dial/egress.ts'
 import { howWaited, type Silence } from '../../policy/silence.ts'
 import { askAbout } from '../address/ask-about.ts'
 import type { Destination } from '../address/destination.ts'
+import type { ClientSession } from './client-session.ts'
 import type { Looks } from './looks.ts'
-import type { ClientSession } from './session.ts'
 
 export type SilentApps = SilenceWatch<Destination, ClientSession>
 

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { destination } from '../address/destination.ts'
 import { openProxy } from '../entry/local-proxy.fixture.ts'
-import { ClientUdpFlows } from './udp-flows.ts'
+import { ClientUdpFlows } from './client-udp-flows.ts'
 
 /** An application that answers each datagram with its own, until it is stopped. */
 async function echo() {

@@ -1,8 +1,8 @@
 import { type Duplex, duplexPair } from 'node:stream'
 import { asFault, type Fault } from '../../base/faults.ts'
 import type { Destination } from '../address/destination.ts'
+import type { ClientSession } from '../session/client-session.ts'
 import type { Opener } from '../session/open-session.ts'
-import type { ClientSession } from '../session/session.ts'
 
 export interface Canary {
   readonly session: ClientSession

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { duplexPair } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
-import type { StreamEnd } from '../../mux/options.ts'
+import type { StreamEnd } from '../../mux/stream-end.ts'
 import { ECHO_BYTES, ECHO_HOST, ECHO_PORT } from '../../wire/control.ts'
 import { grantReference } from '../../wire/open.ts'
-import type { ClientTunnel } from '../session/tunnel.ts'
+import type { ClientTunnel } from '../session/client-tunnel.ts'
 
 /** Silence in the middle of a transfer for this long is a stall: no link is that slow and alive. */
 const STALL_MS = 4000

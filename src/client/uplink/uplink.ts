@@ -6,7 +6,7 @@
  */
 import os from 'node:os'
 import { ControlLink } from '../../agent/control-link.ts'
-import { EdgeBook } from '../../agent/edges/edge-book.ts'
+import { EdgeCache } from '../../agent/edges/edge-cache.ts'
 import { EdgeRoute } from '../../agent/edges/edge-route.ts'
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { deadline, eitherAborted } from '../../base/deadline.ts'
@@ -226,7 +226,7 @@ export class Uplink {
   async #connect(profile: Profile, signal: AbortSignal): Promise<void> {
     const { egress, log, state } = this.#o
     using route = new EdgeRoute({
-      book: await EdgeBook.open(state, log),
+      cache: await EdgeCache.open(state, log),
       first: profile.edge,
       egress: () => egress,
       log,

@@ -24,7 +24,7 @@ import { createKeyAndCsr } from '../../pki/csr.ts'
 import { fingerprintOf, type MachineFacts } from '../../probe/machine.ts'
 import { PROTOCOL_VERSION } from '../../wire/control.ts'
 import { acceptCertificate, type ConnectorIdentity, saveIdentity } from './identity.ts'
-import type { Locker } from './locker.ts'
+import type { SealedState } from './sealed-state.ts'
 
 const PENDING_FILE = 'enrolment.json'
 const pendingKey = z.strictObject({ keyPem: z.string(), csrPem: z.string() })
@@ -52,10 +52,10 @@ export interface Enrolled {
 }
 
 /** @throws {Fault} KEY_* of the file or the control plane, or what the way to the edge threw. */
-export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> {
+export async function enrol(sealedState: SealedState, o: EnrolOptions): Promise<Enrolled> {
   const key = await readKeyFile(o.keyFile, o.log)
   const edge = o.edge ?? { host: key.edgeHost, port: key.edgePort }
-  const pair = o.ended ?? (await pendingPair(locker))
+  const pair = o.ended ?? (await pendingPair(sealedState))
   const egress = await o.egress()
   failpoint('enrol.before-request')
   const reply = await postEnrol(
@@ -84,7 +84,7 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
     nowMs: o.clock.nowMs() + reply.skewMs,
     pin: key.pin,
   })
-  await saveIdentity(locker, identity)
+  await saveIdentity(sealedState, identity)
   failpoint('enrol.identity-stored')
   o.log.info(
     {
@@ -92,35 +92,35 @@ export async function enrol(locker: Locker, o: EnrolOptions): Promise<Enrolled> 
       connector: identity.id,
       tenant: identity.tenant,
       certificateUntil: rfc3339(identity.notAfterMs),
-      sealed: locker.protection.sealed,
+      sealed: sealedState.protection.sealed,
     },
     `Successfully enrolled. Connector ID ${identity.id}, version ${VERSION}`,
   )
-  await finish(locker, o)
+  await finish(sealedState, o)
   return { identity, skewMs: reply.skewMs }
 }
 
 /** Tidies up after an enrolment that stored its identity and then crashed. A key that came later is left alone. */
 export async function finishEnrolment(
-  locker: Locker,
+  sealedState: SealedState,
   o: Pick<EnrolOptions, 'keyFile' | 'log'>,
 ): Promise<void> {
-  if (await locker.has(PENDING_FILE)) await finish(locker, o)
+  if (await sealedState.has(PENDING_FILE)) await finish(sealedState, o)
 }
 
-async function finish(locker: Locker, o: Pick<EnrolOptions, 'keyFile' | 'log'>): Promise<void> {
+async function finish(sealedState: SealedState, o: Pick<EnrolOptions, 'keyFile' | 'log'>): Promise<void> {
   await removeKeyFile(o.keyFile, o.log)
   failpoint('enrol.key-removed')
-  await locker.remove(PENDING_FILE)
+  await sealedState.remove(PENDING_FILE)
   failpoint('enrol.pair-removed')
 }
 
-async function pendingPair(locker: Locker): Promise<z.infer<typeof pendingKey>> {
-  const stored = await locker.load(PENDING_FILE)
+async function pendingPair(sealedState: SealedState): Promise<z.infer<typeof pendingKey>> {
+  const stored = await sealedState.load(PENDING_FILE)
   if (stored !== undefined) return pendingKey.parse(JSON.parse(stored))
   const pair = await createKeyAndCsr(os.hostname().slice(0, 64))
   failpoint('enrol.pair-made')
-  await locker.save(PENDING_FILE, 'an enrolment that has not ended', JSON.stringify(pair))
+  await sealedState.save(PENDING_FILE, 'an enrolment that has not ended', JSON.stringify(pair))
   failpoint('enrol.pair-stored')
   return pair
 }

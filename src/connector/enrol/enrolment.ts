@@ -6,7 +6,7 @@ import { type StageNumber, stageOf } from '../bring-up/bring-up.ts'
 import type { Progress } from '../bring-up/progress.ts'
 import { type Enrolled, type EnrolOptions, enrol } from './enrol.ts'
 import { fileStamp } from './file-stamp.ts'
-import type { Locker } from './locker.ts'
+import type { SealedState } from './sealed-state.ts'
 
 /** A fault that only a person can repair is tried again at this pace: the repair may be far from this machine. */
 const HOPELESS_MS = 30_000
@@ -19,7 +19,7 @@ const RETRY = { baseMs: 1000, capMs: 30_000 }
  * @throws the reason of `o.signal`; nothing else.
  */
 export async function enrolUntilDone(
-  locker: Locker,
+  sealedState: SealedState,
   o: EnrolOptions & RepairFiles & { readonly progress: Progress; readonly log: Log },
 ): Promise<Enrolled> {
   const { progress, log, signal } = o
@@ -27,7 +27,7 @@ export async function enrolUntilDone(
     signal.throwIfAborted()
     const stamp = await stampOf(o)
     try {
-      const enrolled = await enrol(locker, { ...o, onStep: (step) => progress.step(step, 4) })
+      const enrolled = await enrol(sealedState, { ...o, onStep: (step) => progress.step(step, 4) })
       progress.pass(4, { connector: enrolled.identity.id, skewMs: enrolled.skewMs })
       return enrolled
     } catch (error) {

@@ -3,7 +3,7 @@ import { requireOwnCertificate } from '../../link/dial/accept-certificate.ts'
 import type { Credentials, EdgeAddress } from '../../link/dial/credentials.ts'
 import type { Drift } from '../../pki/seal.ts'
 import type { CertificateReply } from '../../wire/control.ts'
-import type { Locker } from './locker.ts'
+import type { SealedState } from './sealed-state.ts'
 
 const FILE = 'identity.json'
 
@@ -25,22 +25,26 @@ export const connectorIdentity = z.strictObject({
 })
 export type ConnectorIdentity = z.infer<typeof connectorIdentity>
 
-export async function loadIdentity(locker: Locker): Promise<ConnectorIdentity | undefined> {
-  const secret = await locker.load(FILE)
+export async function loadIdentity(sealedState: SealedState): Promise<ConnectorIdentity | undefined> {
+  const secret = await sealedState.load(FILE)
   return secret === undefined ? undefined : connectorIdentity.parse(JSON.parse(secret))
 }
 
 /** As `loadIdentity`, and changes nothing; with the factors that changed. */
 export async function peekIdentity(
-  locker: Locker,
+  sealedState: SealedState,
 ): Promise<{ identity: ConnectorIdentity; drifted: readonly Drift[] } | undefined> {
-  const found = await locker.peek(FILE)
+  const found = await sealedState.peek(FILE)
   if (found === undefined) return undefined
   return { identity: connectorIdentity.parse(JSON.parse(found.secret)), drifted: found.drifted }
 }
 
-export async function saveIdentity(locker: Locker, identity: ConnectorIdentity): Promise<void> {
-  await locker.save(FILE, `connector ${identity.id} of tenant ${identity.tenant}`, JSON.stringify(identity))
+export async function saveIdentity(sealedState: SealedState, identity: ConnectorIdentity): Promise<void> {
+  await sealedState.save(
+    FILE,
+    `connector ${identity.id} of tenant ${identity.tenant}`,
+    JSON.stringify(identity),
+  )
 }
 
 export function credentialsOf(identity: ConnectorIdentity): Credentials {

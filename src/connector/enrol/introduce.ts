@@ -2,7 +2,7 @@ import { rfc3339 } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { VERSION } from '../../base/version.ts'
 import type { ConnectorIdentity } from './identity.ts'
-import type { Protection } from './locker.ts'
+import type { Protection } from './sealed-state.ts'
 
 /** Who this connector is, in its log: what a person looks for first. */
 export function introduce(identity: ConnectorIdentity, protection: Protection, log: Log): void {

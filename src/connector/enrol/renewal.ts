@@ -5,7 +5,7 @@ import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
 import { acceptCertificate, type ConnectorIdentity, renewAtMs, saveIdentity } from './identity.ts'
-import type { Locker } from './locker.ts'
+import type { SealedState } from './sealed-state.ts'
 
 const RENEW_MS = 20_000
 /** Between attempts that failed; there is a third of a life left for them. */
@@ -13,11 +13,11 @@ const RETRY_MS = 60_000
 
 /** Keeps the certificate fresh: asks at two thirds of its life, stores the answer before it is used. */
 export class Renewal {
-  readonly #o: { locker: Locker; clock: Clock; log: Log }
+  readonly #o: { sealedState: SealedState; clock: Clock; log: Log }
   #notBeforeMs = 0
   #asking = false
 
-  constructor(o: { locker: Locker; clock: Clock; log: Log }) {
+  constructor(o: { sealedState: SealedState; clock: Clock; log: Log }) {
     this.#o = o
   }
 
@@ -31,7 +31,7 @@ export class Renewal {
     identity: ConnectorIdentity,
     request: (message: AgentMessage & { id: string }, timeoutMs: number) => Promise<ControlMessage>,
   ): Promise<ConnectorIdentity | undefined> {
-    const { locker, clock, log } = this.#o
+    const { sealedState, clock, log } = this.#o
     this.#asking = true
     this.#notBeforeMs = clock.nowMs() + RETRY_MS
     try {
@@ -52,7 +52,7 @@ export class Renewal {
         },
         { keyPem: identity.keyPem, csrPem: csr, edge: identity.edge, nowMs: clock.nowMs() },
       )
-      await saveIdentity(locker, renewed)
+      await saveIdentity(sealedState, renewed)
       log.info(
         { event: 'certificate.renewed', until: rfc3339(notAfterMs), generation },
         `Certificate valid until ${rfc3339(notAfterMs)}`,

@@ -2,11 +2,11 @@ import { isIP } from 'node:net'
 import { asFault, type Fault } from '../../base/faults.ts'
 import { ownAddresses } from '../../probe/own-addresses.ts'
 import type { Dialer } from '../dial/dialer.ts'
+import type { GrantScope } from '../dial/grant-scope.ts'
 import type { MovedNames } from '../dial/moved-names.ts'
 import type { Resolver } from '../dial/resolver.ts'
-import type { GrantScope } from '../dial/scope.ts'
-import type { Where } from './closer-look.ts'
-import type { Attempt } from './reach.ts'
+import type { Attempt } from './application-reach.ts'
+import type { Where } from './deep-checks.ts'
 
 export interface AttemptServices {
   readonly resolver: Resolver

@@ -5,10 +5,10 @@
  * @module
  */
 import type { WatchedApplication } from '../../wire/control.ts'
-import { GrantScope } from '../dial/scope.ts'
+import { GrantScope } from '../dial/grant-scope.ts'
+import { type Application, type ApplicationReach, type Attempt, keyOf } from './application-reach.ts'
 import { type AttemptServices, attemptWithin, whereWithin } from './attempt.ts'
-import type { CloserLooks, Where } from './closer-look.ts'
-import { type Application, type ApplicationReach, type Attempt, keyOf } from './reach.ts'
+import type { DeepChecks, Where } from './deep-checks.ts'
 
 const TICK_MS = 250
 /** Attempts per tick: 20 in a second, whatever control asks for. */
@@ -25,7 +25,7 @@ interface Entry {
 
 export interface ProbesServices extends AttemptServices {
   readonly reach: Pick<ApplicationReach, 'probed' | 'unwatched'>
-  readonly looks: Pick<CloserLooks, 'reached' | 'forget'>
+  readonly looks: Pick<DeepChecks, 'reached' | 'forget'>
 }
 
 export class Probes implements Disposable {

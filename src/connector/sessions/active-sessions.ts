@@ -1,9 +1,9 @@
 import type { SessionReports } from '../../agent/sessions/session-reports.ts'
 import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import type { CarriedGrant } from '../../wire/control.ts'
-import type { Application } from '../health/reach.ts'
-import type { ConnectorSession } from './session.ts'
-import { ConnectorSessionTotals } from './totals.ts'
+import type { Application } from '../health/application-reach.ts'
+import type { ConnectorSession } from './connector-session.ts'
+import { ConnectorSessionTotals } from './connector-session-totals.ts'
 
 /** Every session of every tunnel of this connector, findable by its grant, so that a revocation cuts it. */
 export class ActiveSessions {

@@ -4,7 +4,7 @@ import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { howWaited, type Silence } from '../../policy/silence.ts'
 import { endpoint } from '../dial/dialer.ts'
-import { type Application, type ApplicationReach, keyOf } from '../health/reach.ts'
+import { type Application, type ApplicationReach, keyOf } from '../health/application-reach.ts'
 
 type SilenceOf = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
 

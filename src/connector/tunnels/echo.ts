@@ -2,7 +2,7 @@ import { Transform, type TransformCallback } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
 import { ECHO_BYTES, ECHO_HOST, ECHO_PORT } from '../../wire/control.ts'
 import type { Open } from '../../wire/open.ts'
-import type { ConnectorSession } from '../sessions/session.ts'
+import type { ConnectorSession } from '../sessions/connector-session.ts'
 
 /** Nothing that a trace sends needs more. */
 const MAX_BYTES = 2 * ECHO_BYTES

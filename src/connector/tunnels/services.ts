@@ -14,14 +14,14 @@ import type { FaultMessage } from '../../wire/control.ts'
 import { Dialer } from '../dial/dialer.ts'
 import { MovedNames } from '../dial/moved-names.ts'
 import { Resolver } from '../dial/resolver.ts'
-import { CloserLooks, type LookCloser } from '../health/closer-look.ts'
+import { type Application, ApplicationReach } from '../health/application-reach.ts'
+import { type DeepCheck, DeepChecks } from '../health/deep-checks.ts'
 import { Probes } from '../health/probes.ts'
-import { type Application, ApplicationReach } from '../health/reach.ts'
 import { Vitals } from '../health/vitals.ts'
 import { ActiveSessions } from '../sessions/active-sessions.ts'
-import { GrantAuthority } from '../sessions/grants.ts'
+import { ConnectorUdpFlows } from '../sessions/connector-udp-flows.ts'
 import { watchSilence } from '../sessions/silence-fault.ts'
-import { ConnectorUdpFlows } from '../sessions/udp.ts'
+import { GrantAuthority } from '../sessions/tunnel-grants.ts'
 import { ConnectorShares } from './shares.ts'
 import type { StreamServices } from './streams.ts'
 
@@ -39,7 +39,7 @@ export class Services implements StreamServices, AsyncDisposable {
   readonly shares = new ConnectorShares()
   readonly reach = new ApplicationReach()
   readonly unreached = new CountedLines()
-  readonly looks: CloserLooks
+  readonly looks: DeepChecks
   readonly silence: SilenceWatch<Application>
   readonly probes: Probes
   readonly rawPhase: RawPhase
@@ -50,7 +50,7 @@ export class Services implements StreamServices, AsyncDisposable {
   onSample: (() => void) | undefined
   #flaps: FlapWatch | undefined
 
-  constructor(log: Log, look?: LookCloser) {
+  constructor(log: Log, look?: DeepCheck) {
     this.log = log
     this.authority = new GrantAuthority(new KnownKeys({ purpose: 'grant', log }))
     this.resolver = new Resolver({
@@ -67,7 +67,7 @@ export class Services implements StreamServices, AsyncDisposable {
       onSilent: (application) => this.looks.silent(application),
       onWaits: (application) => this.looks.silent(application),
     })
-    this.looks = new CloserLooks({ log, reach: this.reach, silence: this.silence, look, clock: this.clock })
+    this.looks = new DeepChecks({ log, reach: this.reach, silence: this.silence, look, clock: this.clock })
     this.probes = new Probes(this)
     this.active = new ActiveSessions(this.reports, this.silence)
     this.vitals = new Vitals({

@@ -16,8 +16,8 @@ import type { Departures } from '../presence/departures.ts'
 import type { Connected, Presence } from '../presence/presence.ts'
 import { CLIENT_KIND, choose, type Permitted } from './authorize.ts'
 import { candidatesOf } from './candidates.ts'
-import { type GrantDeps, keepGrant, type MadeGrant, makeGrant } from './grants.ts'
 import type { LiveGrants } from './live-grants.ts'
+import { type GrantDeps, keepGrant, type MadeGrant, makeGrant } from './make-grant.ts'
 import { permitOrTell } from './told.ts'
 
 export type Authorize = Extract<AgentMessage, { type: 'authorize' }>

@@ -1,7 +1,7 @@
 import { Fault } from '../../base/faults.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Store } from '../../store/store.ts'
-import { type AgentRecord, holdCertificate } from '../presence/records.ts'
+import { type AgentRecord, holdCertificate } from '../presence/agent-record.ts'
 
 /**
  * Which certificate an identity holds is settled by what it presents: a newer one than is known was renewed, and

@@ -4,7 +4,7 @@ import type { KeyUse } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
 import { issueFor } from '../base/issue.ts'
-import { namesOf } from '../presence/records.ts'
+import { namesOf } from '../presence/agent-record.ts'
 import { type CertifyDeps, replyOf } from './certify.ts'
 
 /**

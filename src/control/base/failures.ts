@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
-import { FailureBudget } from './budget.ts'
+import { FailureBudget } from './failure-budget.ts'
 import { placeOf } from './origin.ts'
 
 export interface FailuresOptions {

@@ -4,7 +4,7 @@ import net from 'node:net'
 import { listenUnix } from '../../base/listen-unix.ts'
 import type { Log } from '../../base/log.ts'
 import { ON_THIS_MACHINE } from '../base/origin.ts'
-import type { Desk } from './desk.ts'
+import type { FrontBackend } from './backend.ts'
 import { httpServer } from './http-server.ts'
 
 const HEADERS_MS = 10_000
@@ -12,7 +12,7 @@ const REQUEST_MS = 60_000
 
 export interface AdminSocketOptions {
   readonly file: string
-  readonly desk: Pick<Desk, 'http'>
+  readonly backend: Pick<FrontBackend, 'http'>
   readonly log: Log
 }
 
@@ -31,9 +31,9 @@ export class AdminSocket implements AsyncDisposable {
     return admin
   }
 
-  private constructor({ desk, log }: AdminSocketOptions) {
+  private constructor({ backend, log }: AdminSocketOptions) {
     this.#http = httpServer({ headersMs: HEADERS_MS, requestMs: REQUEST_MS }, log, (request, response) =>
-      desk.http(request, response),
+      backend.http(request, response),
     )
     this.#listener = net.createServer((socket) => {
       // There is no address: whoever serves the request sees this instead.

@@ -17,7 +17,7 @@ import { DOCTOR_AGENT } from '../../link/control/doctor-agent.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
 import type { Peer } from '../../pki/verify.ts'
 import { type CertificateReply, enrolRequest, loginRequest } from '../../wire/control.ts'
-import type { Desk } from './desk.ts'
+import type { FrontBackend } from './backend.ts'
 import { httpServer } from './http-server.ts'
 import { readBody } from './read-body.ts'
 
@@ -29,7 +29,7 @@ const REQUEST_MS = 20_000
 export interface AgentServerOptions {
   /** For the whole header of a request, in milliseconds. */
   readonly headersMs: number
-  readonly desk: Desk
+  readonly backend: FrontBackend
   readonly log: Log
   readonly callerOf: (socket: tls.TLSSocket) => AgentCaller
   readonly refused: (code: FaultCode) => void
@@ -85,19 +85,19 @@ export class AgentServer {
   }
 
   #routes() {
-    const { desk } = this.#o
+    const { backend } = this.#o
     const call =
       <Body>(schema: z.ZodType<Body>, serve: (body: Body, from: string) => Promise<CertificateReply>) =>
       async (request: http.IncomingMessage, from: string) =>
         serve(parse(schema, await readBody(request)), from)
     return {
-      enrol: call(enrolRequest, (body, from) => desk.enrol(body, from)),
-      login: call(loginRequest, (body, from) => desk.login(body, from)),
+      enrol: call(enrolRequest, (body, from) => backend.enrol(body, from)),
+      login: call(loginRequest, (body, from) => backend.login(body, from)),
     }
   }
 
   #upgrade(request: http.IncomingMessage, socket: tls.TLSSocket, head: Buffer): void {
-    const { desk } = this.#o
+    const { backend } = this.#o
     try {
       const { peer, fault, via } = this.#o.callerOf(socket)
       if (fault) throw fault
@@ -108,7 +108,7 @@ export class AgentServer {
         this.#attached++
         webSocket.once('close', () => this.#attached--)
         const channel = controlEnd(webSocket, { bytesRead: () => socket.bytesRead, log: this.#o.log })
-        desk.attach(channel, peer, from, via)
+        backend.attach(channel, peer, from, via)
       })
     } catch (thrown) {
       this.#refuse(thrown, request, (status, body) => {

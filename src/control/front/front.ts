@@ -18,7 +18,7 @@ import { Admission, type Visit } from '../../link/accept/admission.ts'
 import { ALPN_HTTP, kindOf } from '../../link/accept/arrival.ts'
 import { peekClientHello } from '../../link/accept/client-hello.ts'
 import { DescriptorReserve } from '../../link/accept/descriptor-reserve.ts'
-import { DEFAULT_LIMITS, type EdgeLimits } from '../../link/accept/limits.ts'
+import { DEFAULT_LIMITS, type EdgeLimits } from '../../link/accept/edge-limits.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import { contextOf } from '../../link/dial/tls-context.ts'
 import { acceptTls } from '../../link/dial/tls-session.ts'
@@ -28,7 +28,7 @@ import { ALPN_CONTROL } from '../../wire/handover.ts'
 import type { PeerAddress } from '../../wire/relay.ts'
 import { originText } from '../base/origin.ts'
 import { type AgentCaller, AgentServer } from './agent-server.ts'
-import type { Desk } from './desk.ts'
+import type { FrontBackend } from './backend.ts'
 import { httpServer } from './http-server.ts'
 import { FrontMetrics } from './metrics.ts'
 import type { PublicCertificate } from './public-certificate.ts'
@@ -42,7 +42,7 @@ export interface FrontOptions {
   /** Identity of role `control`. */
   readonly credentials: Credentials
   readonly publicCertificate: PublicCertificate
-  readonly desk: Desk
+  readonly backend: FrontBackend
   readonly log: Log
   readonly limits?: Partial<EdgeLimits>
   /** Most descriptors of the process; by default what the kernel allows. */
@@ -91,7 +91,7 @@ export class Front implements AsyncDisposable {
   }
 
   private constructor(options: FrontOptions) {
-    const { desk, log, registry, publicCertificate, limits, descriptors } = options
+    const { backend, log, registry, publicCertificate, limits, descriptors } = options
     this.#o = options
     this.#credentials = options.credentials
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
@@ -110,12 +110,12 @@ export class Front implements AsyncDisposable {
     )
     const { headersMs } = this.#limits
     this.#agents = new AgentServer({
-      ...{ headersMs, desk, log },
+      ...{ headersMs, backend, log },
       callerOf: (socket) => this.#callers.get(socket) ?? {},
       refused: (code) => this.#metrics.refused(code),
     })
     this.#people = httpServer({ headersMs, requestMs: REQUEST_MS }, log, (request, response) => {
-      desk.http(request, response)
+      backend.http(request, response)
     })
     this.#listener = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
       this.#accept(socket),
@@ -231,9 +231,9 @@ export class Front implements AsyncDisposable {
     met: { from?: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const { desk } = this.#o
+    const { backend } = this.#o
     const { stream, edge, from } = await acceptRelay(socket, {
-      ...{ credentials: this.#credentials, desk, address, signal },
+      ...{ credentials: this.#credentials, backend, address, signal },
       enter(claimed, { identity }) {
         met.from = originText(claimed.address, identity.id)
         visit.isFrom(claimed.address, identity.id)
@@ -262,8 +262,8 @@ export class Front implements AsyncDisposable {
     showOrigin(secure, passed)
     const caller = this.#identify(secure)
     const { turned } = caller
-    const { desk } = this.#o
-    const fault = turned && (await desk.turnedAway?.(turned, secure.remoteAddress ?? '', caller.fault))
+    const { backend } = this.#o
+    const fault = turned && (await backend.turnedAway?.(turned, secure.remoteAddress ?? '', caller.fault))
     this.#callers.set(secure, { ...caller, ...(fault && { fault }), via: passed.via })
     secure.once('close', () => this.#callers.delete(secure))
     this.#agents.take(secure)
@@ -273,18 +273,18 @@ export class Front implements AsyncDisposable {
   #identify(secure: tls.TLSSocket): AgentCaller & { readonly turned?: Peer } {
     // No certificate is no fault: that is who comes to enrol.
     if (secure.getPeerX509Certificate() === undefined) return {}
-    const { desk } = this.#o
-    const { tenant, rootPem } = desk
+    const { backend } = this.#o
+    const { tenant, rootPem } = backend
     const roles = ['client', 'connector', 'edge'] as const
     try {
       const peer = peerOf(secure, { tenant, roles: [...roles], rootPem, nowMs: Date.now() })
       const { role, id } = peer.identity
-      if (desk.isRevoked(peer.serial)) {
+      if (backend.isRevoked(peer.serial)) {
         const seen = { serial: peer.serial }
         const fault = new Fault('IDENTITY_REVOKED', `certificate ${peer.serial} is revoked`, { seen })
         return { fault, turned: peer }
       }
-      if (role === 'edge' && !desk.admitsEdge(peer)) {
+      if (role === 'edge' && !backend.admitsEdge(peer)) {
         const why = `edge ${id} is not registered here, disabled, or enrolled anew`
         return { fault: new Fault('PEER_REFUSED', why, { hop: 'edge' }), turned: peer }
       }

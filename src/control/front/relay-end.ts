@@ -15,11 +15,11 @@ import {
   RELAY_OK,
   relayRestBytes,
 } from '../../wire/relay.ts'
-import type { Desk } from './desk.ts'
+import type { FrontBackend } from './backend.ts'
 
 export interface AcceptRelay {
   readonly credentials: Credentials
-  readonly desk: Pick<Desk, 'tenant' | 'rootPem' | 'isRevoked' | 'admitsEdge'>
+  readonly backend: Pick<FrontBackend, 'tenant' | 'rootPem' | 'isRevoked' | 'admitsEdge'>
   /** Of the edge itself. */
   readonly address: string
   /** Counts it for the peer and the edge from here on. @throws {Fault} EDGE_BUSY, which the edge is told. */
@@ -42,12 +42,12 @@ export interface RelayedConnection {
  *   PROTOCOL_ERROR, also for an address that its peer cannot have; the reason of `signal`.
  */
 export async function acceptRelay(socket: net.Socket, o: AcceptRelay): Promise<RelayedConnection> {
-  const { desk, signal } = o
+  const { backend, signal } = o
   const context = contextOf(o.credentials)
   const stream = await acceptTls(socket, { context, alpn: ALPN_RELAY, requestCert: true, signal })
   try {
     const from = await readPeerAddress(stream, signal)
-    const edge = requireEdge(stream, desk)
+    const edge = requireEdge(stream, backend)
     requireClaimable(from, edge, o.address)
     o.enter(from, edge)
     stream.write(Buffer.of(RELAY_OK))
@@ -85,10 +85,10 @@ function requireClaimable({ address }: PeerAddress, { identity }: Peer, ofEdge: 
   })
 }
 
-function requireEdge(stream: tls.TLSSocket, desk: AcceptRelay['desk']): Peer {
-  const { tenant, rootPem } = desk
+function requireEdge(stream: tls.TLSSocket, backend: AcceptRelay['backend']): Peer {
+  const { tenant, rootPem } = backend
   const edge = peerOf(stream, { tenant, roles: ['edge'], rootPem, nowMs: Date.now() })
-  if (!desk.isRevoked(edge.serial) && desk.admitsEdge(edge)) return edge
+  if (!backend.isRevoked(edge.serial) && backend.admitsEdge(edge)) return edge
   const why = 'it is not registered here, disabled, enrolled anew, or its certificate is revoked'
   throw new Fault('IDENTITY_REVOKED', `edge ${edge.identity.id}: ${why}`)
 }

@@ -1,5 +1,5 @@
 import type { StoredObject } from '../../store/objects.ts'
-import type { LintFacts } from './facts.ts'
+import type { LintFacts } from './lint-facts.ts'
 import type { Chain } from './topology.ts'
 
 /** What a finding may be about. */

@@ -1,8 +1,8 @@
 /** What ends or runs out soon, while somebody still counts on it. */
 import type { LintObject } from '../../api/lint.ts'
 import { rfc3339 } from '../../base/clock.ts'
-import type { LintFacts } from './facts.ts'
 import { about, type Findings, finding } from './finding.ts'
+import type { LintFacts } from './lint-facts.ts'
 
 /** Agents renew at two thirds of the life of a certificate: with less than this left, renewing has failed. */
 const CERTIFICATE_LEFT_SHARE = 0.25

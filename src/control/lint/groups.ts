@@ -1,8 +1,8 @@
 /** Connector groups: who takes over, whether they are equals, whether they are of the right kind. */
 import type { StoredObject } from '../../store/objects.ts'
 import type { Concerned } from './concerned.ts'
-import type { LintFacts } from './facts.ts'
 import { about, count, type Findings, finding, namesOf } from './finding.ts'
+import type { LintFacts } from './lint-facts.ts'
 import type { Topology } from './topology.ts'
 
 type Group = StoredObject<'connector-group'>

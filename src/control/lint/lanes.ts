@@ -1,7 +1,7 @@
 /** The two lanes: what goes through a tunnel, and what clients send straight to the internet. */
 import type { Claims } from './claims.ts'
-import type { LintFacts } from './facts.ts'
 import { about, type Findings, finding, namesOf } from './finding.ts'
+import type { LintFacts } from './lint-facts.ts'
 
 export function* twoLanes({ declared }: LintFacts, claims: Claims): Findings {
   for (const rule of declared['internet-rule']) {

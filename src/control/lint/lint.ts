@@ -10,12 +10,11 @@ import type { Steps } from '../../base/slices.ts'
 import { claimsOf, patternsOf } from './claims.ts'
 import { type Concerned, concernedBy, groupsOf } from './concerned.ts'
 import { certificatesNearEnd, keysNearEnd } from './expiry.ts'
-import type { LintFacts } from './facts.ts'
 import type { Findings } from './finding.ts'
 import { emptyFailover, lonelyGroups, wrongKinds } from './groups.ts'
 import { twoLanes } from './lanes.ts'
+import type { LintFacts } from './lint-facts.ts'
 import { ownMachine } from './one-machine.ts'
-import { watchedTooMany } from './probes.ts'
 import { rulesInVain } from './rules.ts'
 import { claimedTwice, hiddenPorts, unmapped } from './segments.ts'
 import { groupsAcrossSites } from './sites.ts'
@@ -23,6 +22,7 @@ import { type Chain, chainOf, enabledSegments, type Topology, topologyOf } from 
 import { touching } from './touching.ts'
 import { unreached } from './unreached.ts'
 import { unreadableObjects } from './unreadable.ts'
+import { watchedTooMany } from './watched-too-many.ts'
 
 interface Look {
   readonly facts: LintFacts

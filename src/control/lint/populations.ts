@@ -5,8 +5,8 @@
  */
 import type { LintObject } from '../../api/lint.ts'
 import type { AccessRuleSpec } from '../../api/specs.ts'
-import type { LintFacts } from './facts.ts'
 import { about, namesOf } from './finding.ts'
+import type { LintFacts } from './lint-facts.ts'
 import { Population } from './population.ts'
 import { enabledSegments } from './topology.ts'
 

@@ -2,7 +2,7 @@
 import { partsOf, type Steps } from '../../base/slices.ts'
 import { RuleIndex } from '../../policy/rule-index.ts'
 import type { StoredObject } from '../../store/objects.ts'
-import type { LintFacts } from './facts.ts'
+import type { LintFacts } from './lint-facts.ts'
 import type { Empty, Populations } from './populations.ts'
 import { covers } from './rule-cover.ts'
 

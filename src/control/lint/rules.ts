@@ -1,7 +1,7 @@
 /** Access rules that do not do what their author thought: those that match nobody, and those that are never reached. */
 import { partsOf, type Steps } from '../../base/slices.ts'
-import type { LintFacts } from './facts.ts'
 import { about, type Findings, finding } from './finding.ts'
+import type { LintFacts } from './lint-facts.ts'
 import { populationsOf } from './populations.ts'
 import { byOrder, type Rule, RuleComparison } from './rule-comparison.ts'
 

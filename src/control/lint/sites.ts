@@ -7,8 +7,8 @@
 import { addressBytes } from '../../policy/address.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { Concerned } from './concerned.ts'
-import { type LintConnector, type LintFacts, standing } from './facts.ts'
 import { about, type Findings, finding } from './finding.ts'
+import { type LintConnector, type LintFacts, standing } from './lint-facts.ts'
 import type { Topology } from './topology.ts'
 
 /** Two members of one site measure the same edge alike; this much apart they are in different places. */

@@ -1,6 +1,6 @@
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { StoredObject } from '../../store/objects.ts'
-import type { LintFacts } from './facts.ts'
+import type { LintFacts } from './lint-facts.ts'
 
 type Segment = StoredObject<'segment'>
 

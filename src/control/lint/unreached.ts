@@ -1,6 +1,6 @@
 import type { StoredObject } from '../../store/objects.ts'
-import type { LintFacts } from './facts.ts'
 import { about as aboutObject, type Findings, finding, namesOf } from './finding.ts'
+import type { LintFacts } from './lint-facts.ts'
 import { populationsOf } from './populations.ts'
 import type { Chain } from './topology.ts'
 

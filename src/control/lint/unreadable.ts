@@ -1,5 +1,5 @@
-import type { LintFacts } from './facts.ts'
 import { about, type Findings, finding } from './finding.ts'
+import type { LintFacts } from './lint-facts.ts'
 
 const CLOSED: Readonly<Record<string, string>> = {
   segment: 'it lets nobody in, and no wider segment gets what it names',

@@ -2,8 +2,8 @@ import type { LintFinding, LintReply } from '../../api/lint.ts'
 import type { Clock } from '../../base/clock.ts'
 import { inSlices } from '../../base/slices.ts'
 import type { Repositories } from '../../store/store.ts'
-import { gatherLintFacts, type LintFacts, type Whereabouts } from './facts.ts'
 import { concerning, lint } from './lint.ts'
+import { gatherLintFacts, type LintFacts, type Whereabouts } from './lint-facts.ts'
 
 export interface LintDeps {
   readonly clock: Clock

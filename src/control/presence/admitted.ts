@@ -11,7 +11,7 @@ import { deletedText, type Restoration } from '../../store/deletions.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import { SIGN_IN_ENDS } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
-import { type AgentRecord, agentRecord } from './records.ts'
+import { type AgentRecord, agentRecord } from './agent-record.ts'
 
 type Reader = Pick<Repositories, 'connectors' | 'devices' | 'edges' | 'objects' | 'signIns'>
 

@@ -12,10 +12,10 @@ import { meantNetworks } from '../../policy/meant-networks.ts'
 import { type PlannedProbe, planProbes, type Use } from '../../policy/probe-plan.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
 import { type ControlMessage, MAX_PROBES, type WatchedApplication } from '../../wire/control.ts'
-import { inParts } from '../../wire/parts.ts'
+import { inParts } from '../../wire/list-parts.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
 import type { Connected, Presence } from './presence.ts'
-import { Uses } from './uses.ts'
+import { Uses } from './recent-uses.ts'
 
 const MAX_NETWORKS = 32
 /** So long a plan is good where nothing has changed: a use has ended by itself, or others are later now. */

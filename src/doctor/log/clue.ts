@@ -1,5 +1,5 @@
 import type { FaultCode, Hop } from '../../base/faults.ts'
-import type { LogLine } from './lines.ts'
+import type { LogLine } from './log-lines.ts'
 
 /** A line that speaks for a fault. */
 export interface Clue {

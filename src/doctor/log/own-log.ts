@@ -5,7 +5,7 @@
  */
 import { HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import type { Clue, ClueReader } from './clue.ts'
-import type { LogLine } from './lines.ts'
+import type { LogLine } from './log-lines.ts'
 
 const UP = new Set(['control.connected', 'control.up', 'connector.healthy', 'doctor.recovered'])
 /** Lines of single sessions and of policy: they say nothing about the state of the daemon. */

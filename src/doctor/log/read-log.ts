@@ -7,11 +7,11 @@
 import { isEchoOf } from '../../base/fault-causes.ts'
 import { FAULTS, type FaultCode, type Hop } from '../../base/faults.ts'
 import { shown } from '../../base/visible-text.ts'
+import { farEdge, flapping } from './across-lines.ts'
 import type { Clue } from './clue.ts'
 import { journal } from './journal.ts'
-import { type LogLine, readLines } from './lines.ts'
+import { type LogLine, readLines } from './log-lines.ts'
 import { lastGood, ownLog } from './own-log.ts'
-import { farEdge, flapping } from './timeline.ts'
 import { denials, df, files, top } from './tools-machine.ts'
 import { clocks, connections, curl, names, openssl, ping } from './tools-network.ts'
 

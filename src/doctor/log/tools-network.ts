@@ -10,7 +10,7 @@ import { readChrony, readTimedatectl } from '../../probe/clock-sync.ts'
 import { tooLong } from '../../probe/ping.ts'
 import { soundsLikeInspection } from '../checks/inspection-vendors.ts'
 import { byLine, type Clue, type ClueReader, type Pattern } from './clue.ts'
-import type { LogLine } from './lines.ts'
+import type { LogLine } from './log-lines.ts'
 
 /** Of names: is it the edge that was asked for, or an application? An edge says so in its name, or was dialled. */
 export function names(edgeHost: string | undefined): ClueReader {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Admission, addressKey } from './admission.ts'
-import { DEFAULT_LIMITS } from './limits.ts'
+import { DEFAULT_LIMITS } from './edge-limits.ts'
 
 const BUSY = { code: 'EDGE_BUSY' }
 

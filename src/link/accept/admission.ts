@@ -1,6 +1,6 @@
 import { Fault } from '../../base/faults.ts'
 import { addressBytes } from '../../policy/address.ts'
-import type { EdgeLimits } from './limits.ts'
+import type { EdgeLimits } from './edge-limits.ts'
 
 /** One address has this many times what is free at most: four parts of five. */
 const ADDRESS_WEIGHT = 4

@@ -9,8 +9,8 @@ import {
   MAX_MESSAGE_BYTES,
 } from '../../wire/control.ts'
 import { BulkLane, type Source } from './bulk-lane.ts'
+import { ControlHeartbeat } from './control-heartbeat.ts'
 import { faultFromMessage, faultToMessage } from './fault-message.ts'
-import { ControlHeartbeat } from './heartbeat.ts'
 import { type PendingRequestOptions, PendingRequests } from './pending-requests.ts'
 import { broken, OF_AGENT, OF_CONTROL, type Reading, type ReadMessage, readMessage } from './read-message.ts'
 

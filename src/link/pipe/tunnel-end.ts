@@ -2,7 +2,7 @@ import { asFault, type Fault, type FaultCode } from '../../base/faults.ts'
 import type { PipeTicket } from '../../wire/control.ts'
 import { bringHalf } from './handover.ts'
 import type { RawPhase, TrialAccess } from './raw-phase.ts'
-import { type SecureTunnel, tunnelAsClient, tunnelAsConnector } from './tunnel.ts'
+import { type SecureTunnel, tunnelAsClient, tunnelAsConnector } from './secure-tunnel.ts'
 
 /** How a middlebox that cuts the raw phase looks from here; and how a far end that does not come. */
 const LOOKS_CUT: ReadonlySet<FaultCode> = new Set(['TUNNEL_LOST', 'HANDSHAKE_TIMEOUT'])

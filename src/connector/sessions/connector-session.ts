@@ -1,0 +1,130 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Pool } from '../../base/shares.ts'
+import { closingHop } from '../../mux/closing-hop.ts'
+import type { MuxStream } from '../../mux/stream.ts'
+import type { StreamEnd } from '../../mux/stream-end.ts'
+import type { SessionReport, SessionTimes } from '../../wire/control.ts'
+import { MAX_DETAIL_BYTES } from '../../wire/limits.ts'
+import type { Open } from '../../wire/open.ts'
+import { holdEarly } from './connector-udp-flows.ts'
+import type { HeldGrant } from './tunnel-grants.ts'
+
+const NONE: Buffer[] = []
+
+/** The tunnel a session runs in, as its record names it. */
+export interface ConnectorTunnelFacts {
+  readonly connector: string
+  readonly pipe: string
+  readonly edge: string
+  /** Id of the client at the other end. */
+  readonly device: string
+  /** The session this tunnel was built for; the cost of building it is written there. */
+  readonly firstSession: string
+  readonly handoverUs: number
+  readonly innerTlsUs: number
+}
+
+/** One user connection as this connector sees it, from OPEN to its record. */
+export class ConnectorSession {
+  readonly stream: MuxStream
+  readonly open: Open
+  /** On record; the client's word until the grant is known. */
+  id: string
+  readonly tunnel: ConnectorTunnelFacts
+  readonly startedMs: number
+  readonly #clock: Clock
+  readonly #startedUs: number
+  /** Set once the grant is known to be good, for this destination and this id. */
+  held: HeldGrant | undefined
+  dnsUs: number | undefined
+  connectUs: number | undefined
+  address: string | undefined
+  /** TCP: of the socket towards the application. */
+  nearPort: number | undefined
+  /** Gives up resolving or dialling; set while that goes on. */
+  cancel: (() => void) | undefined
+  over = false
+  /** Of what is shared, what this session has one of. */
+  readonly #holds: Pool[] = []
+  /** UDP: datagrams that came before the flow ran. */
+  readonly early: Buffer[]
+
+  constructor(stream: MuxStream, open: Open, tunnel: ConnectorTunnelFacts, clock: Clock) {
+    this.stream = stream
+    this.open = open
+    this.id = open.session
+    this.tunnel = tunnel
+    this.startedMs = clock.nowMs()
+    this.#clock = clock
+    this.#startedUs = clock.monotonicUs()
+    this.early = open.protocol === 'udp' ? holdEarly(stream) : NONE
+  }
+
+  /** Of one whose grant is known. */
+  get user(): string {
+    return this.held!.grant.user
+  }
+
+  /** Takes one of `pool`, until `letGo` or the end. @throws {Fault} the device or its user has its share. */
+  hold(pool: Pool): void {
+    pool.take(this.tunnel.device, this.held!.grant.user)
+    this.#holds.push(pool)
+  }
+
+  letGo(pool: Pool): void {
+    const at = this.#holds.indexOf(pool)
+    if (at === -1) return
+    this.#holds.splice(at, 1)
+    pool.give(this.tunnel.device, this.held!.grant.user)
+  }
+
+  ended(): void {
+    for (const pool of this.#holds.splice(0)) pool.give(this.tunnel.device, this.held!.grant.user)
+  }
+
+  /** Of one whose grant is known. */
+  report(state: 'open'): SessionReport
+  /** @param unanswered What is to be said of an end for which nobody gave a reason. */
+  report(state: 'closed', end: StreamEnd, unanswered?: string): SessionReport
+  report(state: 'open' | 'closed', end?: StreamEnd, unanswered?: string): SessionReport {
+    const { open, tunnel } = this
+    return {
+      session: this.id,
+      grant: this.held!.grant.id,
+      side: 'connector',
+      state,
+      pipe: tunnel.pipe,
+      edge: tunnel.edge,
+      device: tunnel.device,
+      protocol: open.protocol,
+      port: open.port,
+      address: this.address,
+      startedMs: this.startedMs,
+      times: this.#times(),
+      bytesUp: end?.bytesIn ?? this.stream.bytesIn,
+      bytesDown: end?.bytesOut ?? this.stream.bytesOut,
+      ...(end === undefined ? {} : closing(end, this.#nowMs(), unanswered)),
+    }
+  }
+
+  /** As if nobody had set the clock since it began: how long it lasted is what the control plane goes by. */
+  #nowMs(): number {
+    return this.startedMs + Math.round((this.#clock.monotonicUs() - this.#startedUs) / 1000)
+  }
+
+  #times(): SessionTimes {
+    const { tunnel, dnsUs, connectUs } = this
+    if (tunnel.firstSession !== this.open.session) return { dnsUs, connectUs }
+    return { handoverUs: tunnel.handoverUs, innerTlsUs: tunnel.innerTlsUs, dnsUs, connectUs }
+  }
+}
+
+function closing(end: StreamEnd, endedMs: number, unanswered: string | undefined) {
+  const detail = [end.detail, unanswered].filter((text) => text !== undefined && text !== '').join('; ')
+  return {
+    endedMs,
+    closeReason: end.reason,
+    closeHop: closingHop(end, 'connector'),
+    closeDetail: detail.slice(0, MAX_DETAIL_BYTES),
+  }
+}
