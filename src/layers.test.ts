@@ -82,3 +82,18 @@ for (const { folder, pattern, why } of FORBIDDEN) {
     })
   }
 }
+
+/** What goes in a circle has no bottom to begin reading at. Type imports count, too. */
+test('no file of src imports itself by way of others', () => {
+  const isOver = new Set<string>()
+  const circles: string[] = []
+  const follow = (file: string, way: string[]): void => {
+    const at = way.indexOf(file)
+    if (at >= 0) circles.push([...way.slice(at), file].join(' -> '))
+    if (at >= 0 || isOver.has(file)) return
+    for (const to of importsOf(file)) follow(to, [...way, file])
+    isOver.add(file)
+  }
+  for (const file of globSync('**/*.ts', { cwd: root })) follow(file, [])
+  assert.deepEqual(circles, [])
+})

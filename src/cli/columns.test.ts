@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withoutPaint } from '../base/paint.ts'
-import { HEADS, type ResourceRow, rowOf } from './columns.ts'
+import { HEADS, rowOf } from './columns.ts'
 import { connectorText } from './describe-connector.ts'
 import { deviceText } from './describe-device.ts'
+import type { ResourceRow } from './resource-row.ts'
 
 const because = (row: ResourceRow) => rowOf('connector', row)[HEADS.connector.indexOf('BECAUSE')]
 const NO_EDGES = { edges: [] }

@@ -1,12 +1,9 @@
 import type { Kind } from '../api/kinds.ts'
 import { skewText } from '../base/clock-skew.ts'
 import { keyRefusalText } from './key-refusal.ts'
+import type { ResourceRow } from './resource-row.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { inLine, stateText } from './terminal.ts'
-
-/** A resource as the API gives it; what a column does not find is shown as `-`. */
-// biome-ignore lint/suspicious/noExplicitAny: rows of fifteen kinds, read by name and shown as text
-export type ResourceRow = Record<string, any>
 
 type Column = readonly [head: string, cell: (row: ResourceRow) => unknown]
 

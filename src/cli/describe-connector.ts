@@ -1,8 +1,8 @@
 import type { OutageResource } from '../api/diagnosis.ts'
 import { skewText } from '../base/clock-skew.ts'
-import type { ResourceRow } from './columns.ts'
 import { resourceText } from './describe.ts'
 import { vitalsText } from './describe-health.ts'
+import type { ResourceRow } from './resource-row.ts'
 import type { Rest } from './rest.ts'
 import { inLine, style } from './terminal.ts'
 

@@ -1,5 +1,5 @@
-import type { ResourceRow } from './columns.ts'
 import { absenceLines, awayText, skewLines } from './describe-connector.ts'
+import type { ResourceRow } from './resource-row.ts'
 import { inLine, style, table } from './terminal.ts'
 
 const SIGN_INS_SHOWN = 5

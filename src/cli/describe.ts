@@ -1,4 +1,4 @@
-import type { ResourceRow } from './columns.ts'
+import type { ResourceRow } from './resource-row.ts'
 import { style } from './terminal.ts'
 
 /** Every field of a resource, nested ones indented, ids with what they are called. */

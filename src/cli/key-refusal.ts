@@ -1,5 +1,5 @@
-import type { ResourceRow } from './columns.ts'
 import { resourceText } from './describe.ts'
+import type { ResourceRow } from './resource-row.ts'
 import { inLine, style } from './terminal.ts'
 
 /** `KEY_EXHAUSTED 3 times, last at 2026-… from 192.0.2.7 (web-7)`; nothing where nobody was refused. */

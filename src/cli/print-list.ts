@@ -7,7 +7,8 @@
 import { once } from 'node:events'
 import { called, type Kind } from '../api/kinds.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { HEADS, type ResourceRow, rowOf } from './columns.ts'
+import { HEADS, rowOf } from './columns.ts'
+import type { ResourceRow } from './resource-row.ts'
 import { jsonItem, print, say, TableWriter } from './terminal.ts'
 
 export type ListPages = AsyncIterable<{ readonly items: readonly ResourceRow[]; readonly more: boolean }>

@@ -1,4 +1,4 @@
-import type { ResourceRow } from './columns.ts'
+import type { ResourceRow } from './resource-row.ts'
 import type { Rest } from './rest.ts'
 import { stateText, style } from './terminal.ts'
 

@@ -1,5 +1,5 @@
 import { put } from '../../../src/control/agents/control.fixture.ts'
-import { loadPolicy } from '../../../src/control/base/snapshot.ts'
+import { loadPolicy } from '../../../src/control/base/policy-now.ts'
 import type { Figure } from '../figure.ts'
 import { measure } from '../measure.ts'
 

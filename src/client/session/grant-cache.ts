@@ -16,9 +16,15 @@ import { CLIENT_NUMBERS, sessionId } from '../../base/session-id.ts'
 import type { ControlMessage } from '../../wire/control.ts'
 import { grantReference } from '../../wire/open.ts'
 import type { Destination } from '../address/destination.ts'
-import type { ClientSession } from './client-session.ts'
 
 export type Granted = Extract<ControlMessage, { type: 'granted' }>
+
+/** What is asked of the session that was begun with a grant last. */
+export interface LatestSession {
+  readonly start: { readonly to: Destination; readonly startedUs: number }
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
 
 export interface CachedGrant {
   readonly granted: Granted
@@ -38,7 +44,7 @@ export interface CachedGrant {
   used: boolean
   renewing: boolean
   /** The session that was begun with it last. */
-  latest?: ClientSession
+  latest?: LatestSession
 }
 
 /** Destinations held at once: a port scan through the proxy must not grow the client. */

@@ -21,7 +21,7 @@ import { ClientSession, faultOf, type SessionEvents, type SessionOwner } from '.
 import { ClientSessionTotals } from './client-session-totals.ts'
 import type { ClientTunnel } from './client-tunnel.ts'
 import type { Decisions, EntryKind } from './decisions.ts'
-import type { CachedGrant, GrantCache } from './grant-cache.ts'
+import type { CachedGrant, GrantCache, LatestSession } from './grant-cache.ts'
 import type { Permits } from './permits.ts'
 import { ANOTHER_WAY, ASK_ANEW, GRANT_IS_SPENT } from './retry-rules.ts'
 import type { SilentApps } from './silent-app.ts'
@@ -294,7 +294,7 @@ export class Opener implements SessionOwner {
   }
 
   /** It asked, and nothing has come for as long as people wait. */
-  #isUnanswered({ start, bytesIn, bytesOut }: ClientSession): boolean {
+  #isUnanswered({ start, bytesIn, bytesOut }: LatestSession): boolean {
     const { to, startedUs } = start
     if (to.protocol === 'udp' || bytesOut === 0 || bytesIn > 0) return false
     return this.nowUs() - startedUs >= UNANSWERED_US

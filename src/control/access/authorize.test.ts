@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import type { Fault } from '../../base/faults.ts'
 import type { Candidate } from '../../policy/select.ts'
 import { openStore, type Store } from '../../store/store.ts'
-import { loadPolicy, type PolicySnapshot } from '../base/snapshot.ts'
+import { loadPolicy } from '../base/policy-now.ts'
+import type { PolicySnapshot } from '../base/snapshot.ts'
 import { type AuthorizeQuestion, choose, permit } from './authorize.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 12, 0)

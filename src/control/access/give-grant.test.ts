@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { silentLog } from '../../base/log.ts'
 import type { Store } from '../../store/store.ts'
 import { connected, enrolConnector, enrolDevice, openControl, put } from '../agents/control.fixture.ts'
-import { cachedPolicy } from '../base/snapshot.ts'
+import { cachedPolicy } from '../base/policy-now.ts'
 import { giveGrant } from './give-grant.ts'
 import { reevaluate } from './reevaluate.ts'
 

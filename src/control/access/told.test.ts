@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asFault, type Fault } from '../../base/faults.ts'
 import { enrolDevice, openControl, put } from '../agents/control.fixture.ts'
-import { loadPolicy } from '../base/snapshot.ts'
+import { loadPolicy } from '../base/policy-now.ts'
 import { type AuthorizeQuestion, permit } from './authorize.ts'
 import { toldOf } from './told.ts'
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
 import { atOnce } from '../../base/slices.ts'
 import { openStore, type Store } from '../../store/store.ts'
-import { loadPolicy } from '../base/snapshot.ts'
+import { loadPolicy } from '../base/policy-now.ts'
 import { lanesOf } from './lanes.ts'
 
 const put = (store: Store, kind: ObjectKind, name: string, fields: object) =>

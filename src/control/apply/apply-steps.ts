@@ -7,9 +7,9 @@ import type { ResolvedObject } from '../../store/objects.ts'
 import type { SignedInDevice } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
 import { declare, retract } from '../base/declare.ts'
-import type { Prepared } from './execute.ts'
 import type { ApplyStep } from './plan.ts'
 import type { ApplyPlan, PlannedAudit } from './planned.ts'
+import type { Prepared } from './prepare.ts'
 
 /** Does the steps of a plan in their order: what needs only to be written many at a time, the others one by one. */
 export class ApplySteps {

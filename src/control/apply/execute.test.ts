@@ -5,8 +5,9 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openStore, type Store } from '../../store/store.ts'
 import { put } from '../agents/control.fixture.ts'
-import { execute, prepare } from './execute.ts'
+import { execute } from './execute.ts'
 import { planNow } from './planned.ts'
+import { prepare } from './prepare.ts'
 
 async function opened(t: TestContext): Promise<Store> {
   const dir = mkdtempSync(path.join(tmpdir(), 'apply-'))

@@ -13,8 +13,8 @@ import type { ResolvedObject, StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'
 import { diff } from '../base/diff.ts'
 import { latestObjects, readObjects } from '../base/kept-objects.ts'
-import type { Prepared } from './execute.ts'
 import { type ApplyStep, plan } from './plan.ts'
+import type { Prepared } from './prepare.ts'
 
 export type PlannedAudit = Omit<AuditEntry, 'actor'>
 

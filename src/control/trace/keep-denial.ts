@@ -1,7 +1,7 @@
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { AgentMessage, FaultMessage } from '../../wire/control.ts'
-import type { PolicyNow } from '../base/snapshot.ts'
+import type { PolicyNow } from '../base/policy-now.ts'
 import type { Connected } from '../presence/presence.ts'
 import type { DeviceRefusals } from './refusals.ts'
 

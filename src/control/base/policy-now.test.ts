@@ -7,7 +7,7 @@ import { decide } from '../../policy/decide.ts'
 import type { Candidate, CandidateState } from '../../policy/select.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { choose } from '../access/authorize.ts'
-import { cachedPolicy, loadPolicy } from './snapshot.ts'
+import { cachedPolicy, loadPolicy } from './policy-now.ts'
 
 const put = (store: Store, kind: ObjectKind, name: string, fields: object = {}, id?: string) =>
   store.objects.put({ kind, name, id, spec: OBJECT_KINDS[kind].spec.parse(fields) })
