@@ -16,3 +16,15 @@ test('an exported type has a name that no other has: whoever reads it need not a
   const recurring = [...found].filter(([, files]) => files.length > 1)
   assert.deepEqual(recurring, [])
 })
+
+test('an event of the log is named THING.WHAT-HAPPENED, in lower case and with hyphens', () => {
+  const root = import.meta.dirname
+  const events = globSync('**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] }).flatMap((file) =>
+    [...readFileSync(path.join(root, file), 'utf8').matchAll(/\bevent: '([^']*)'/g)].map(([, name]) => name!),
+  )
+  assert.ok(events.length > 100)
+  assert.deepEqual(
+    events.filter((name) => !/^[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/.test(name)),
+    [],
+  )
+})

@@ -81,7 +81,7 @@ test('thousands of sessions at once: every record arrives, and no connection to 
   for (const agent of [connector, client]) {
     assert.deepEqual(installation.logged(agent, 'control.down'), [])
     assert.deepEqual(installation.logged(agent, 'control.disconnected'), [])
-    assert.deepEqual(installation.logged(agent, 'sessions.shed'), [])
+    assert.deepEqual(installation.logged(agent, 'session-report.shed'), [])
   }
 })
 

@@ -200,7 +200,7 @@ export class Rendezvous {
       this.#o.metrics.refused('PAIR_TIMEOUT')
       this.#o.log.warn(
         {
-          event: 'pipe.pair_timeout',
+          event: 'pipe.pair-timeout',
           code: 'PAIR_TIMEOUT',
           pipe: id,
           session: admitted.ticket.session,

@@ -183,7 +183,7 @@ test('SessionReports: a record that control cannot work on is given up by itself
   kept = new Set(told)
   assert.deepEqual([...kept].sort(), ['s0 closed', 's1 closed', 's3 closed', 's4 closed'])
   assert.equal(reports.shed, 1)
-  assert.match(lines.join(''), /sessions.given-up.*s2/)
+  assert.match(lines.join(''), /session-report\.given-up.*s2/)
 })
 
 test('SessionReports that wait are there after a kill and a restart, but for those that control has', async (t) => {
@@ -228,7 +228,7 @@ test('SessionReports: a file that cannot be written or read costs nobody anythin
   reports.resume(ask)
   await reports.drained()
   assert.equal(told.length, 3)
-  assert.equal(lines.filter((line) => line.includes('sessions.unwritten')).length, 1)
+  assert.equal(lines.filter((line) => line.includes('session-report.unwritten')).length, 1)
 })
 
 test('SessionReports are bounded; what is missed least goes first, and the count is said here and to control', async (t) => {
@@ -254,5 +254,5 @@ test('SessionReports are bounded; what is missed least goes first, and the count
   assert.equal(told[0], 'long closed', 'without it the session would stay open in the books')
   assert.equal(told.at(-1), 's499 closed', 'the newest are kept')
   assert.equal(asked[0]!.shed, reports.shed)
-  assert.match(lines[0]!, /sessions.shed/)
+  assert.match(lines[0]!, /session-report\.shed/)
 })

@@ -186,7 +186,7 @@ export class SessionReports implements AsyncDisposable {
 
   #noteRefused(answer: ControlMessage): void {
     if (answer.type !== 'session-kept' || answer.refused === 0) return
-    const about = { event: 'sessions.refused', count: answer.refused }
+    const about = { event: 'session-report.refused', count: answer.refused }
     this.#log.warn(about, `Control has refused ${answer.refused} session records`)
   }
 
@@ -195,7 +195,10 @@ export class SessionReports implements AsyncDisposable {
     // Not the state of the way or of the store, but something in these records: whatever it is, it is not told for ever.
     if (code === 'PROTOCOL_ERROR' || code === 'INTERNAL') {
       if (batch.reports.length === 1) {
-        this.#log.error({ event: 'sessions.given-up', session: batch.reports[0]!.session, code }, message)
+        this.#log.error(
+          { event: 'session-report.given-up', session: batch.reports[0]!.session, code },
+          message,
+        )
         this.#spool.giveUp(batch)
       } else {
         this.#alone = Math.max(this.#alone, batch.reports.length)
@@ -206,7 +209,7 @@ export class SessionReports implements AsyncDisposable {
     this.#failures++
     if (this.#failures === 1)
       this.#log.warn(
-        { event: 'sessions.not-kept', code, waiting: this.waiting },
+        { event: 'session-report.not-kept', code, waiting: this.waiting },
         `Session records wait: ${message}`,
       )
     this.#later(Math.min(MAX_RETRY_MS, this.#retryMs * 2 ** Math.min(10, this.#failures - 1)))

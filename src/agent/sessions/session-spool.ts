@@ -68,14 +68,17 @@ export class SessionSpool {
         if (report !== undefined) this.#add(line, report, true)
       }
     } catch (error) {
-      this.#log.warn({ event: 'sessions.unread', file: path }, asFault(error).message)
+      this.#log.warn({ event: 'session-report.unread', file: path }, asFault(error).message)
     }
     this.#entries.push(...made)
     const lines = () => this.#lines()
     const isEmpty = () => this.#bytes === 0
     this.#file = new RecordFile({ path, hop, maxBytes: this.#maxBytes, lines, isEmpty, onFault })
     if (this.#waiting > 0) {
-      this.#log.info({ event: 'sessions.found', count: this.#waiting }, `${this.#waiting} records wait here`)
+      this.#log.info(
+        { event: 'session-report.found', count: this.#waiting },
+        `${this.#waiting} records wait here`,
+      )
     }
     this.#bound()
     this.#file.rewrite()
@@ -199,7 +202,7 @@ export class SessionSpool {
     this.#saidMs = nowMs
     const count = this.#shed - this.#said
     this.#said = this.#shed
-    const about = { event: 'sessions.shed', count, waiting: this.#waiting }
+    const about = { event: 'session-report.shed', count, waiting: this.#waiting }
     this.#log.warn(about, `${count} session records were given up: control does not take them fast enough`)
   }
 
@@ -214,11 +217,11 @@ export class SessionSpool {
     if (fault !== undefined && before?.code !== fault.code) {
       const { code, hop, seen } = fault
       this.#log.error(
-        { event: 'sessions.unwritten', code, hop, seen },
+        { event: 'session-report.unwritten', code, hop, seen },
         `Records are in memory only: ${fault.message}`,
       )
     } else if (fault === undefined && before !== undefined) {
-      this.#log.info({ event: 'sessions.written' }, 'Records that wait are on disk again')
+      this.#log.info({ event: 'session-report.written' }, 'Records that wait are on disk again')
     }
   }
 }

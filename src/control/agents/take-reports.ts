@@ -149,14 +149,14 @@ function noteRefused(
     unsaid -= shed
     const count = store.sessions.allowance.shed(device, shed)
     if (count === undefined) continue
-    const about = { event: 'session.over-limit', agent, device, count }
+    const about = { event: 'session-report.over-limit', agent, device, count }
     log.warn(
       about,
       `${count} sessions of ${device} are not on record: only one end tells of them, and of too many`,
     )
   }
   if (unsaid === 0) return
-  const about = { event: 'session.refused', agent, count: unsaid, ...refused[0] }
+  const about = { event: 'session-report.refused', agent, count: unsaid, ...refused[0] }
   log.warn(about, `${unsaid} session reports of ${agent} were not kept`)
 }
 
@@ -166,5 +166,5 @@ function noteShed({ log }: TakeReportsDeps, connected: Connected, shed: number):
   connected.shed = shed
   if (count <= 0) return
   const { id } = connected.peer.identity
-  log.warn({ event: 'session.shed', agent: id, count }, `${id} has given up ${count} session records`)
+  log.warn({ event: 'session-report.shed', agent: id, count }, `${id} has given up ${count} session records`)
 }

@@ -33,11 +33,11 @@ export function vanishedLooks(deps: VanishedDeps): () => Promise<void> {
       const looked = await look(deps, after)
       after = looked.after
       if (looked.closed > 0) {
-        const about = { event: 'sessions.vanished', count: looked.closed }
+        const about = { event: 'session.vanished', count: looked.closed }
         log.warn(about, `${looked.closed} sessions have lost both ends`)
       }
     } catch (error) {
-      log.error({ event: 'sessions.look-failed', err: error }, 'open sessions could not be looked through')
+      log.error({ event: 'session.look-failed', err: error }, 'open sessions could not be looked through')
     }
     presence.runs.sweep()
   }
