@@ -6,6 +6,7 @@
  */
 import { caseOf } from './fault-cases.ts'
 import { FAULTS, type Fault } from './faults.ts'
+import { urlHost } from './host-port.ts'
 
 /** Everything in capitals that a row of the table may leave open for whoever prints it. fault-words.test.ts keeps to it. */
 export const PLACEHOLDERS = [
@@ -36,12 +37,8 @@ export function fillIn(text: string, known: PlaceholderValues): string {
     if (second === undefined) return value === undefined ? open : shellWord(String(value))
     const port = known[second]
     if (value === undefined || port === undefined) return open
-    return shellWord(`${bracketed(String(value))}:${port}`)
+    return shellWord(`${urlHost(String(value))}:${port}`)
   })
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }
 
 /** A shell takes it as one word. */

@@ -1,3 +1,4 @@
+import { hostPort } from '../base/host-port.ts'
 import { shown } from '../base/visible-text.ts'
 import { askAbout } from '../client/address/ask-about.ts'
 import type { LocalUsersStatus } from '../client/entry/local-users.ts'
@@ -27,7 +28,7 @@ export function clientStatusText(said: ClientStatus): string {
       ['device', status.id],
       ['sign-in', status.signInEnds && `until ${status.signInEnds}; then: backstitch client login`],
       ['certificate', certificate && `until ${certificate.notAfter}`],
-      ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
+      ['edge', edge && `${hostPort(edge)}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
       ['clock', clockText(status.clockSkewMs)],
       ['local proxy', [status.proxy ?? [], status.proxySockets].flat().join(', ') || 'none'],
       ['local users', localUsersText(status.localUsers)],
@@ -77,7 +78,8 @@ function silentText({ notes, user }: ClientStatus): string[] {
     .filter(({ seen }) => seen?.host !== undefined && seen.more !== undefined)
     .map(({ code, hop, detail, seen = {} }) => {
       const lines = (name: string) => (Array.isArray(seen[name]) ? seen[name].map(String) : [])
-      const admin = user === undefined ? [] : [`an admin asks: backstitch trace ${user} ${hostPort(seen)}`]
+      const app = hostPort({ host: String(seen.host), port: Number(seen.port) })
+      const admin = user === undefined ? [] : [`an admin asks: backstitch trace ${user} ${app}`]
       return [
         `${style('red', `${hop} ${code}`)}: ${detail}`,
         ...lines('saw').map((line) => `  saw   ${line}`),
@@ -85,10 +87,6 @@ function silentText({ notes, user }: ClientStatus): string[] {
         `  more  ${seen.more}`,
       ].join('\n')
     })
-}
-
-function hostPort({ host, port }: Record<string, unknown>): string {
-  return String(host).includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /**

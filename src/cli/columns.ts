@@ -1,5 +1,6 @@
 import type { Kind } from '../api/kinds.ts'
 import { skewText } from '../base/clock-skew.ts'
+import { hostPort } from '../base/host-port.ts'
 import { keyRefusalText } from './key-refusal.ts'
 import type { ResourceRow } from './resource-row.ts'
 import { bytesText, milliseconds } from './session-line.ts'
@@ -11,6 +12,7 @@ const name: Column = ['NAME', (row) => row.name]
 const enabled: Column = ['ENABLED', (row) => (row.enabled === false ? 'no' : 'yes')]
 const description: Column = ['DESCRIPTION', (row) => row.description]
 const state: Column = ['STATE', (row) => stateText(row.state)]
+const at = ({ host, port }: ResourceRow) => hostPort({ host, port })
 const list = (values: unknown) => (Array.isArray(values) && values.length > 0 ? values.join(',') : undefined)
 const named = (row: ResourceRow, id: string | undefined) =>
   id === undefined ? undefined : (row.names?.[id] ?? id)
@@ -24,7 +26,7 @@ function whyNot({ away, clockSkewMs: offMs, live = {} }: ResourceRow): string[] 
   return [
     ...(away === undefined ? [] : [away.code === undefined ? away.because : `${away.code}: ${away.because}`]),
     ...(skew === undefined ? [] : [`CLOCK_SKEW: ${skew}`]),
-    ...failing.map((one: ResourceRow) => `${one.host}:${one.port} ${one.code}`),
+    ...failing.map((one: ResourceRow) => `${at(one)} ${one.code}`),
     ...new Set(own.map(({ code }) => code)),
   ]
 }
@@ -71,13 +73,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
     ['CONDITIONS', (row) => list(Object.keys(row.conditions ?? {}))],
   ],
   'internet-rule': [name, enabled, ['ACTION', (row) => row.action], ['DOMAINS', (row) => list(row.domains)]],
-  edge: [
-    name,
-    state,
-    ['BECAUSE', noteText],
-    ['ADDRESS', (row) => `${row.host}:${row.port}`],
-    ['REGION', (row) => row.region],
-  ],
+  edge: [name, state, ['BECAUSE', noteText], ['ADDRESS', (row) => at(row)], ['REGION', (row) => row.region]],
   'provisioning-key': [
     name,
     state,
@@ -114,7 +110,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
   session: [
     ['STARTED', (row) => row.startedAt],
     ['USER', (row) => row.names?.user ?? row.user],
-    ['DESTINATION', (row) => `${row.host}:${row.port}`],
+    ['DESTINATION', (row) => at(row)],
     ['CONNECTOR', (row) => row.names?.connector ?? row.connector],
     ['WAITED', (row) => (row.times?.totalUs === undefined ? undefined : milliseconds(row.times.totalUs))],
     ['UP', (row) => bytesText(row.bytesUp)],
@@ -127,7 +123,7 @@ const COLUMNS: { readonly [K in Kind]: readonly Column[] } = {
     ['AT', (row) => row.at],
     ['USER', (row) => named(row, row.user)],
     ['DEVICE', (row) => named(row, row.device)],
-    ['DESTINATION', (row) => `${row.host}:${row.port}`],
+    ['DESTINATION', (row) => at(row)],
     ['CODE', (row) => stateText(row.code)],
     ['ID', (row) => row.id],
   ],

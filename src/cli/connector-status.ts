@@ -1,4 +1,5 @@
 import type { FiguresSample } from '../base/figures.ts'
+import { hostPort } from '../base/host-port.ts'
 import { shown } from '../base/visible-text.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import { type FigureName, figureText } from '../policy/overload.ts'
@@ -43,7 +44,7 @@ export function connectorStatusText(said: ConnectorStatus): string {
     ['id', status.id],
     ['identity', identity?.note],
     ['certificate', certificate && `until ${certificate.notAfter}`],
-    ['edge', edge && `${edge.host}:${edge.port}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
+    ['edge', edge && `${hostPort(edge)}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
     [
       'clock',
       clockText(status.clockSkewMs) ??

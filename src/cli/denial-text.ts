@@ -1,4 +1,5 @@
 import type { DenialResource } from '../api/trace.ts'
+import { hostPort } from '../base/host-port.ts'
 import { inLine, style } from './terminal.ts'
 
 const FIELD_CHARS = 12
@@ -18,7 +19,7 @@ export function denialText(denial: DenialResource): string {
     ['user', labelled(user)],
     ['device', labelled(device)],
     ['from', denial.from],
-    ['destination', `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`],
+    ['destination', `${hostPort({ host, port })}/${protocol}`],
     ['segment', denial.segment],
     ['rule', denial.rule],
     [

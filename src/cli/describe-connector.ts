@@ -1,5 +1,6 @@
 import type { OutageResource } from '../api/diagnosis.ts'
 import { skewText } from '../base/clock-skew.ts'
+import { hostPort } from '../base/host-port.ts'
 import { resourceText } from './describe.ts'
 import { vitalsText } from './describe-health.ts'
 import type { ResourceRow } from './resource-row.ts'
@@ -49,7 +50,10 @@ function concernLines({ overload, leak, notes = [], failing = [], clockSkewMs }:
   const faults = [overload, leak, ...notes, ...failing].filter((fault) => fault !== undefined)
   return [
     ...faults.map(({ hop, code, detail, host, port }) =>
-      style('yellow', `${hop} ${code}: ${host === undefined ? '' : `${host}:${port}: `}${inLine(detail)}`),
+      style(
+        'yellow',
+        `${hop} ${code}: ${host === undefined ? '' : `${hostPort({ host, port })}: `}${inLine(detail)}`,
+      ),
     ),
     ...skewLines(clockSkewMs, 'connector'),
   ]

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { connectorVitals, segmentHealth } from '../api/vitals.ts'
+import { hostPort } from '../base/host-port.ts'
 import type { Rest } from './rest.ts'
 import { inLine, style } from './terminal.ts'
 
@@ -24,7 +25,7 @@ export function segmentHealthText({ mode, state, code, because, groups, connecto
       ...applications.map(({ host, port, protocol, state: reached, code: why, at, probe }) => {
         const named = style(COLOURS[reached], String(why))
         const what = { healthy: 'reached', degraded: `reached, but ${named}`, unhealthy: named }[reached]
-        const where = `${host}:${port}${protocol === undefined ? '' : `/${protocol}`}`
+        const where = `${hostPort({ host, port })}${protocol === undefined ? '' : `/${protocol}`}`
         return `    ${where}  ${what}  ${style('dim', `${probe ? 'probe' : 'session'} ${at}`)}`
       }),
     ]),

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { rfc3339 } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
+import { hostPort } from '../base/host-port.ts'
 import { silentLog } from '../base/log.ts'
 import { readTail, Tail } from '../base/tail.ts'
 import { writtenText } from '../base/written-text.ts'
@@ -268,8 +269,8 @@ async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, sign
   const pin = flags.pin === undefined ? undefined : parsePin(flags.pin)
   const places = await findPlaces(role, flags)
   if (places.role === 'client' && app?.protocol === 'udp') {
-    const detail = `a session to ${app.host}:${app.port} over UDP cannot be tried from a device`
-    const ask = `backstitch doctor --ask CONNECTOR --app ${app.host}:${app.port}/udp`
+    const detail = `a session to ${hostPort(app)} over UDP cannot be tried from a device`
+    const ask = `backstitch doctor --ask CONNECTOR --app ${hostPort(app)}/udp`
     throw new Fault('INVALID', `${detail}; an admin can have a connector look: ${ask}`, { hop: 'client' })
   }
   const admitted = await admit(places, { ...flags, app, pin }, signal)

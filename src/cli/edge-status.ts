@@ -1,3 +1,4 @@
+import { hostPort } from '../base/host-port.ts'
 import { shown } from '../base/visible-text.ts'
 import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { clockText } from './clock-text.ts'
@@ -14,9 +15,9 @@ export function edgeStatusText(said: EdgeDaemonStatus): string {
   const facts = factsText([
     ['edge', `${stateText(status.state)}, version ${status.version}, process ${status.pid}`],
     ['id', status.id],
-    ['listens', listen && `${listen.host}:${listen.port}`],
+    ['listens', listen && hostPort(listen)],
     ['certificate', certificate && `until ${certificate.notAfter}`],
-    ['server', home && `${home.host}:${home.port}${home.rttUs ? `, ${milliseconds(home.rttUs)} away` : ''}`],
+    ['server', home && `${hostPort(home)}${home.rttUs ? `, ${milliseconds(home.rttUs)} away` : ''}`],
     ['carries', stats && `${stats.pipes} pipes, ${stats.relayed} connections passed on to the server`],
     [
       'clock',

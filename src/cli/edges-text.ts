@@ -1,4 +1,5 @@
 import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
+import { hostPort } from '../base/host-port.ts'
 import { milliseconds } from './session-line.ts'
 import { style, table } from './terminal.ts'
 
@@ -8,7 +9,7 @@ export function edgesText(edges: readonly EdgeReport[] = []): string[] {
   const rows = edges.map(({ name, region, host, port, inUse, rttUs, knownRttUs, fault }) => [
     name,
     region,
-    `${host}:${port}`,
+    hostPort({ host, port }),
     distanceText(rttUs, knownRttUs),
     inUse ? 'in use' : fault === undefined ? '' : `${style('yellow', fault.code)}: ${fault.detail}`,
   ])

@@ -1,4 +1,5 @@
 import type { SessionResource } from '../api/records.ts'
+import { hostPort } from '../base/host-port.ts'
 import { inLine, stateText } from './terminal.ts'
 
 /** One session on one line: when, who, where to, how it went. */
@@ -9,7 +10,7 @@ export function sessionLine(session: SessionResource): string {
   return [
     startedAt,
     id,
-    inLine(`${names.user ?? user ?? '?'} -> ${host}:${port}`),
+    inLine(`${names.user ?? user ?? '?'} -> ${hostPort({ host, port })}`),
     stateText(end) + (closeHop !== undefined && end !== 'done' ? ` (${closeHop})` : ''),
     ...(total === undefined ? [] : [`set up in ${milliseconds(total)}`]),
     `${bytesText(bytesUp)} up, ${bytesText(bytesDown)} down`,

@@ -1,6 +1,7 @@
 import type { SessionResource } from '../api/records.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import { FAULTS, type Hop } from '../base/faults.ts'
+import { hostPort } from '../base/host-port.ts'
 import { bytesText, milliseconds } from './session-line.ts'
 import { inLine, stateText, style } from './terminal.ts'
 
@@ -30,7 +31,7 @@ export function sessionText(session: SessionResource): string {
     ['state', stateText(session.state)],
     ['user', labelled(names.user, session.user)],
     ['device', labelled(names.device, session.device)],
-    ['destination', `${session.host}:${session.port}/${session.protocol}`],
+    ['destination', `${hostPort(session)}/${session.protocol}`],
     ['address', session.address],
     ['segment', labelled(names.segment, session.segment)],
     ['rule', labelled(names.rule, session.rule)],

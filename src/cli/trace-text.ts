@@ -1,4 +1,5 @@
 import type { TraceReport } from '../api/trace.ts'
+import { hostPort } from '../base/host-port.ts'
 import { paint } from '../base/paint.ts'
 import { shown } from '../base/visible-text.ts'
 import type { TraceStep } from '../wire/control.ts'
@@ -80,7 +81,7 @@ function fromText({ user, device, from }: TraceReport): string {
 }
 
 function toText({ host, port, protocol, segment, rule, connector, edge }: TraceReport): string {
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}/${protocol}`
+  const where = `${hostPort({ host, port })}/${protocol}`
   const named = [
     ...(segment === undefined ? [] : [`segment ${segment}`]),
     ...(rule === undefined ? [] : [`rule ${rule}`]),

@@ -5,7 +5,7 @@
  */
 import net from 'node:net'
 import { Fault } from '../base/faults.ts'
-import { hostPort } from '../link/dial/egress.ts'
+import { hostPort } from '../base/host-port.ts'
 import { certificateOf, lookAtPathBriefly } from './application-look.ts'
 import { appMtu, appTls } from './checks/application.ts'
 import { diagnose } from './diagnose.ts'

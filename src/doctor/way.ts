@@ -6,16 +6,11 @@
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asFault, type Fault } from '../base/faults.ts'
+import { hostPort } from '../base/host-port.ts'
 import { PATIENCE_MS } from '../base/patience.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 import { type DialStep, dialEdge } from '../link/dial/dial.ts'
-import {
-  type Egress,
-  type EgressInput,
-  egressFor,
-  hostPort,
-  type OutboundProxy,
-} from '../link/dial/egress.ts'
+import { type Egress, type EgressInput, egressFor, type OutboundProxy } from '../link/dial/egress.ts'
 import { lookUp, type NameFacts } from '../probe/names.ts'
 import { readNeighbour } from '../probe/next-hop.ts'
 import { pingSizes } from '../probe/ping.ts'

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type net from 'node:net'
 import { BACKLOG } from '../base/backlog.ts'
 import { Fault } from '../base/faults.ts'
+import { hostPort } from '../base/host-port.ts'
 import { portHolder } from '../probe/port-holder.ts'
 
 /** @throws {Fault} LISTEN_FAILED, with who holds the port. */
@@ -17,7 +18,7 @@ export async function listenOn(
     const errno = (cause as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
     const heldBy = errno === 'EADDRINUSE' ? portHolder(port) : undefined
     const detail = heldBy === undefined ? errno : `${errno}, held by ${heldBy}`
-    throw new Fault('LISTEN_FAILED', `${host}:${port}: ${detail}`, {
+    throw new Fault('LISTEN_FAILED', `${hostPort({ host, port })}: ${detail}`, {
       hop: 'edge',
       cause,
       seen: { host, port, errno, ...(heldBy && { heldBy }) },

@@ -14,6 +14,7 @@ import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { crc32 } from 'node:zlib'
 import { Fault } from '../base/faults.ts'
+import { urlHost } from '../base/host-port.ts'
 
 export interface ProvisioningKey {
   /** Name or address, an IPv6 address without brackets. */
@@ -40,7 +41,7 @@ const MAX_TEXT_CHARS = MAX_KEY_CHARS + 256
 /** @throws {RangeError} if a part is not one that parseProvisioningKey reads back. */
 export function formatProvisioningKey(key: ProvisioningKey): string {
   const secret = Buffer.from(key.secret, 'base64url')
-  const host = isIPv6(key.edgeHost) ? `[${key.edgeHost}]` : key.edgeHost
+  const host = urlHost(key.edgeHost)
   const prefix = `${VERSION}|${host}${key.edgePort === DEFAULT_PORT ? '' : `:${key.edgePort}`}|`
   const text = prefix + payload(prefix, Buffer.concat([secret, key.pin]))
   const back = readable(text)

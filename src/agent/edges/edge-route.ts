@@ -6,12 +6,11 @@
  *
  * @module
  */
-
 import { type Clock, systemClock } from '../../base/clock.ts'
 import type { Fault, FaultCode } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { ELSEWHERE_MS } from '../../base/patience.ts'
 import type { EdgeAddress } from '../../link/dial/credentials.ts'
-import { hostPort } from '../../link/dial/egress.ts'
 import { ms, nearestEdge } from '../../policy/edge-choice.ts'
 import type { ControlMessage, KnownEdge, PipeTicket } from '../../wire/control.ts'
 import { EdgeMonitor, type EdgeMonitorOptions, type EdgeReport } from './edge-monitor.ts'

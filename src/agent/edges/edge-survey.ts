@@ -1,7 +1,8 @@
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { EdgeAddress } from '../../link/dial/credentials.ts'
 import { dialEdge } from '../../link/dial/dial.ts'
-import { type Egress, hostPort } from '../../link/dial/egress.ts'
+import type { Egress } from '../../link/dial/egress.ts'
 
 /** The least of so many says how far it is; the others say how busy things were. */
 const TRIES = 3

@@ -1,7 +1,8 @@
 import type { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import type { EdgeAddress } from '../../link/dial/credentials.ts'
-import { type Egress, hostPort } from '../../link/dial/egress.ts'
+import type { Egress } from '../../link/dial/egress.ts'
 import { measureEdge } from './edge-survey.ts'
 
 export interface SecondPortOptions {

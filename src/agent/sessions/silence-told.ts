@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import type { Silence } from '../../policy/silence.ts'
 
@@ -77,7 +78,7 @@ export class ToldSilence<A extends At> {
       const answers = answeredMs > this.#sinceMs
       const text = answers ? 'answers again' : 'is asked by nobody who waits any more'
       const event = answers ? 'application.answers' : 'application.unasked'
-      if (!explained) log.info({ event, host, port, protocol }, `${host}:${port} ${text}`)
+      if (!explained) log.info({ event, host, port, protocol }, `${hostPort({ host, port })} ${text}`)
     } else if (before === undefined || before.seen.is !== fault.seen.is) {
       const { code, hop, seen, detail } = fault
       log.warn(
@@ -100,7 +101,7 @@ export class ToldSilence<A extends At> {
     const who = sessions === 1 ? 'one session waits' : `${sessions} sessions wait`
     this.#o.log.info(
       { event: 'application.waited-for', host, port, sessions },
-      `${who} for the first byte of ${host}:${port}, for ${Math.round(waitedMs / 1000)} s`,
+      `${who} for the first byte of ${hostPort({ host, port })}, for ${Math.round(waitedMs / 1000)} s`,
     )
   }
 

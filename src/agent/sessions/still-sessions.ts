@@ -1,4 +1,4 @@
-import { hostPort } from '../../link/dial/egress.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Exchange } from '../../policy/exchange.ts'
 import type { Waiting } from '../../policy/long-waits.ts'
 

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { readDocuments } from '../../api/documents.ts'
 import { replaceFile } from '../../base/durable-file.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { readStatus } from '../../base/status-socket.ts'
 import type { ClientStatus } from '../../client/status.ts'
 import type { ConnectorStatus } from '../../connector/status.ts'
@@ -46,7 +47,8 @@ export async function bringUpServer(o: {
   const part = new DemoPart({
     name: 'server',
     command: backstitch(
-      ...['server', '--json', '--state', control, '--listen', `${host}:${port}`, '--public-host', host],
+      ...['server', '--json', '--state', control],
+      ...['--listen', hostPort({ host, port }), '--public-host', host],
       ...['--drain', '0', '--config', settingsIn(control, 'server')],
     ),
     log: path.join(state, 'server.log'),
@@ -140,17 +142,7 @@ export async function bringUpClient(o: {
   await signIn(
     backstitch(
       ...common,
-      ...[
-        'login',
-        '--edge',
-        `${edge.host}:${edge.port}`,
-        '--pin',
-        pin,
-        '--user',
-        USER,
-        '--password-file',
-        '-',
-      ],
+      ...['login', '--edge', hostPort(edge), '--pin', pin, '--user', USER, '--password-file', '-'],
     ),
     kept.password,
   )

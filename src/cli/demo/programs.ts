@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { devNull } from 'node:os'
 import path from 'node:path'
+import { hostPort } from '../../base/host-port.ts'
 import type { Unprivileged } from './unprivileged.ts'
 
 export const CHECKOUT = path.resolve(import.meta.dirname, '../../..')
@@ -37,6 +38,6 @@ export function connectorCommand(as: Unprivileged, edge: { host: string; port: n
     ...as.prefix,
     ...node(as.checkout),
     ...[main, 'connector', '--state', state, '--key-file', path.join(state, 'provision_key')],
-    ...['--config', settingsIn(state, 'connector'), '--edge', `${edge.host}:${edge.port}`, '--drain', '0'],
+    ...['--config', settingsIn(state, 'connector'), '--edge', hostPort(edge), '--drain', '0'],
   ]
 }

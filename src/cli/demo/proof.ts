@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { SessionResource } from '../../api/records.ts'
+import { hostPort, urlHost } from '../../base/host-port.ts'
 import type { Rest } from '../rest.ts'
 import type { DemoApplication } from './access.ts'
 import { until } from './until.ts'
@@ -18,11 +19,12 @@ export interface Proof {
 /** One GET through the local proxy, and the record that every hop together made of it. */
 export async function prove(rest: Rest, app: DemoApplication, proxyPort: number): Promise<Proof> {
   const [before] = await rest.list<SessionResource>('/sessions', 1)
+  const at = hostPort({ host: app.host, port: app.webPort })
   const request = http.get({
     host: '127.0.0.1',
     port: proxyPort,
-    path: `http://${app.host}:${app.webPort}/`,
-    headers: { host: app.webPort === 80 ? app.host : `${app.host}:${app.webPort}`, connection: 'close' },
+    path: `http://${at}/`,
+    headers: { host: app.webPort === 80 ? urlHost(app.host) : at, connection: 'close' },
     signal: AbortSignal.timeout(REQUEST_MS),
   })
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]

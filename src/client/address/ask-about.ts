@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net'
 import { shellWord } from '../../base/fault-words.ts'
+import { hostPort } from '../../base/host-port.ts'
 
 /** What a program wanted to reach. */
 export interface AskedDestination {
@@ -10,10 +10,5 @@ export interface AskedDestination {
 /** The command of the person at this device that says in words what a code or a number says to a program. */
 export function askAbout(to: AskedDestination | undefined): string {
   if (to === undefined) return 'backstitch client status'
-  return `backstitch doctor client --app ${shellWord(askedText(to))}`
-}
-
-/** `HOST:PORT`. */
-export function askedText({ host, port }: AskedDestination): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
+  return `backstitch doctor client --app ${shellWord(hostPort(to))}`
 }

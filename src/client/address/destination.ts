@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { isIP } from 'node:net'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { canonicalHost } from '../../policy/destination.ts'
 import type { Protocol } from '../../wire/open.ts'
 
@@ -26,14 +26,6 @@ export function destination(host: string, port: number, protocol: Protocol): Des
   }
   const canonical = canonicalHost(host)
   const absolute = host.endsWith('.') && { absolute: true as const }
-  return { host: canonical, port, protocol, ...absolute, key: `${protocol}/${showHost(canonical)}:${port}` }
-}
-
-/** `host:port` for people and logs. */
-export function showDestination(to: Destination): string {
-  return `${showHost(to.host)}:${to.port}`
-}
-
-function showHost(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host
+  const key = `${protocol}/${hostPort({ host: canonical, port })}`
+  return { host: canonical, port, protocol, ...absolute, key }
 }

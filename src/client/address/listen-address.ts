@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import path from 'node:path'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 
 export interface ListenAddress {
   /** An IP address, never a name: what a name means can change under a listener. */
@@ -37,7 +38,7 @@ export function parsePlace(text: string, o: { beyondLoopback?: boolean } = {}): 
 }
 
 export function showPlace(place: ListenPlace): string {
-  return 'file' in place ? `${UNIX}${place.file}` : showAddress(place.host, place.port)
+  return 'file' in place ? `${UNIX}${place.file}` : hostPort(place)
 }
 
 /**
@@ -67,9 +68,4 @@ export function parseListen(text: string, { beyondLoopback = false } = {}): List
 
 export function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.')
-}
-
-/** `127.0.0.1:80`, `[::1]:80`. */
-export function showAddress(host: string, port: number): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
 }

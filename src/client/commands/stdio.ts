@@ -5,11 +5,12 @@ import { askAdmin, denialOf } from '../../base/ask-admin.ts'
 import { unlessAborted } from '../../base/deadline.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { ignoreError } from '../../base/ignore-error.ts'
 import { visibleLine } from '../../base/visible-text.ts'
 import { faultFromMessage } from '../../link/control/fault-message.ts'
 import { outliveWrites } from '../../mux/outlive-writes.ts'
-import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
+import { type AskedDestination, askAbout } from '../address/ask-about.ts'
 import { type Destination, destination } from '../address/destination.ts'
 import type { Client } from '../client.ts'
 import type { ClientOptions } from '../options.ts'
@@ -146,7 +147,7 @@ function joined({ stdin, stdout, stderr, host, port, silentMs = SILENT_MS }: Std
 }
 
 function unanswered(to: AskedDestination, ms: number): Fault {
-  const detail = `${askedText(to)}: it connected, and has answered nothing in ${Math.round(ms / 1000)} s`
+  const detail = `${hostPort(to)}: it connected, and has answered nothing in ${Math.round(ms / 1000)} s`
   return new Fault('APP_SILENT', detail)
 }
 
@@ -163,10 +164,10 @@ function stopped(cause?: unknown): never {
 function inWords(fault: Fault, to: AskedDestination, user: string | undefined): string {
   const id = denialOf(fault)
   const denied = id === undefined ? '' : ` [ask an admin about ${id}]`
-  const ask = askAdmin(fault, { user, to: askedText(to) })
+  const ask = askAdmin(fault, { user, to: hostPort(to) })
   const { cause, fix } = wordsOf(fault, { APP: to.host, PORT: to.port })
   return [
-    `backstitch: ${to.host}:${to.port}: ${fault.code} (${fault.hop}): ${fault.detail}${denied}`,
+    `backstitch: ${hostPort(to)}: ${fault.code} (${fault.hop}): ${fault.detail}${denied}`,
     `  cause  ${cause}`,
     `  fix    ${fix}`,
     ...(ask === undefined ? [] : [`  ask    an admin: ${ask}`]),

@@ -8,8 +8,9 @@
 import { denialOf } from '../../base/ask-admin.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault, FaultCode } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { visibleText } from '../../base/visible-text.ts'
-import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
+import { type AskedDestination, askAbout } from '../address/ask-about.ts'
 import { faultPage, PAGE_HEADERS } from './fault-page.ts'
 import { SocksReply } from './socks5-wire.ts'
 
@@ -124,7 +125,7 @@ export function httpReplyOf(fault: Fault, { session, to, ask, html }: AboutReply
     ...{ retry, session, denial: id, seen: Object.keys(seen).length > 0 ? seen : undefined },
   }
   // Whoever sees it, sees it in a terminal or a browser; it is JSON all the same.
-  const text = html ? faultPage(problem, to && askedText(to)) : `${JSON.stringify(problem, undefined, 2)}\n`
+  const text = html ? faultPage(problem, to && hostPort(to)) : `${JSON.stringify(problem, undefined, 2)}\n`
   const body = visibleText(text)
   const details = printable(
     `${fault.code} at ${fault.hop}${id === undefined ? '' : ` (${id})`}: ${fault.detail.slice(0, MAX_DETAIL_CHARS)}; more: ${more}`,

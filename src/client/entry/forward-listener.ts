@@ -2,12 +2,13 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { ignoreError } from '../../base/ignore-error.ts'
 import { cutSocket } from '../../mux/cut-socket.ts'
 import type { StreamEnd } from '../../mux/stream-end.ts'
-import { type Destination, destination, showDestination } from '../address/destination.ts'
+import { type Destination, destination } from '../address/destination.ts'
 import type { ForwardSpec } from '../address/forward-spec.ts'
-import { type ListenAddress, showAddress, showPlace } from '../address/listen-address.ts'
+import { type ListenAddress, showPlace } from '../address/listen-address.ts'
 import { type ClientSession, faultOf, type SessionEvents } from '../session/client-session.ts'
 import { ClientUdpFlows } from '../session/client-udp-flows.ts'
 import type { Opener } from '../session/open-session.ts'
@@ -68,7 +69,7 @@ async function forwardTcp(
   const bound = await listenAt(server, local)
   return {
     local: showPlace(bound),
-    to: showDestination(to),
+    to: hostPort(to),
     protocol: 'tcp',
     async [Symbol.asyncDispose]() {
       const closed = closeServer(server)
@@ -148,15 +149,15 @@ async function forwardUdp(
   socket.on('message', (datagram, from) => {
     const { address, port } = from
     senders.admit(from, () => {
-      flows.send(showAddress(address, port), to, datagram, () => (answer) => {
+      flows.send(hostPort({ host: address, port }), to, datagram, () => (answer) => {
         socket.send(answer, port, address, ignoreError)
       })
     })
   })
   const bound = socket.address()
   return {
-    local: showAddress(bound.address, bound.port),
-    to: showDestination(to),
+    local: hostPort({ host: bound.address, port: bound.port }),
+    to: hostPort(to),
     protocol: 'udp',
     async [Symbol.asyncDispose]() {
       senders[Symbol.dispose]()

@@ -9,7 +9,8 @@ import { rfc3339 } from '../../base/clock.ts'
 import { CountedLines } from '../../base/counted-lines.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault } from '../../base/faults.ts'
-import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
+import { hostPort } from '../../base/host-port.ts'
+import { type AskedDestination, askAbout } from '../address/ask-about.ts'
 
 export interface ForwardTrouble {
   readonly fault: Fault
@@ -56,7 +57,7 @@ export function saidTrouble(
 ): SaidTrouble {
   const { code, hop, detail } = fault
   const { title } = wordsOf(fault, { APP: to.host, PORT: to.port })
-  const asked = askedText(to)
+  const asked = hostPort(to)
   return {
     ...{ at: rfc3339(nowMs), to: asked, code, hop, title, times, more: askAbout(to) },
     detail: detail.replace(/\.$/, ''),

@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import { Fault } from '../../base/faults.ts'
-import { isLoopback, type ListenAddress, showAddress } from '../address/listen-address.ts'
+import { hostPort } from '../../base/host-port.ts'
+import { isLoopback, type ListenAddress } from '../address/listen-address.ts'
 import { fieldsNamed, type RequestHead } from './http-head.ts'
 import { writeReply } from './http-reply.ts'
 import { checkLocalRequest } from './local-request.ts'
@@ -37,7 +38,7 @@ export function readPage(
       hop: 'client',
     })
   }
-  const body = page.text(at && showAddress(at.host, at.port))
+  const body = page.text(at && hostPort(at))
   const headersOfPage = {
     'Content-Type': page.type,
     'Content-Length': String(Buffer.byteLength(body)),

@@ -1,11 +1,12 @@
 import net from 'node:net'
 import { Deadlines } from '../../base/deadlines.ts'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { ignoreError } from '../../base/ignore-error.ts'
 import type { Log } from '../../base/log.ts'
 import { METRICS_TYPE } from '../../base/metrics-text.ts'
 import { cutSocket } from '../../mux/cut-socket.ts'
-import { type ListenAddress, type ListenPlace, showAddress, showPlace } from '../address/listen-address.ts'
+import { type ListenAddress, type ListenPlace, showPlace } from '../address/listen-address.ts'
 import type { Opener } from '../session/open-session.ts'
 import { type HttpContext, serveHttp } from './http-connection.ts'
 import { ACCEPT, closeServer, listenAt } from './listen.ts'
@@ -93,7 +94,7 @@ export class LocalProxy implements AsyncDisposable {
     const bound = this.#servers
       .map(({ bound }) => bound)
       .find((place): place is ListenAddress => 'port' in place)
-    return bound && showAddress(bound.host, bound.port)
+    return bound && hostPort(bound)
   }
 
   /** unix:PATH of each. */

@@ -6,7 +6,7 @@
  * @module
  */
 import { Fault } from '../../base/faults.ts'
-import { showAddress } from '../address/listen-address.ts'
+import { hostPort } from '../../base/host-port.ts'
 
 /**
  * @param bound The address the request came in on; none for a Unix socket, whose programs may name it as they like.
@@ -19,7 +19,7 @@ export function checkLocalRequest(
 ): void {
   if (method !== 'GET' && method !== 'HEAD') throw refused('method', method)
   const hosts = bound && [
-    showAddress(bound.host, bound.port),
+    hostPort(bound),
     `localhost:${bound.port}`,
     `127.0.0.1:${bound.port}`,
     `[::1]:${bound.port}`,

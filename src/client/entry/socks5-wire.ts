@@ -101,13 +101,13 @@ function readAddress(bytes: Buffer, at: number): (SocksAddress & { end: number }
   const end = start + length + 2
   if (bytes.length < end) return undefined
   return {
-    host: showHost(type, bytes.subarray(start, start + length)),
+    host: readHost(type, bytes.subarray(start, start + length)),
     port: bytes.readUInt16BE(end - 2),
     end,
   }
 }
 
-function showHost(type: number, raw: Buffer): string {
+function readHost(type: number, raw: Buffer): string {
   if (type === 1) return raw.join('.')
   if (type === 4) {
     const groups = Array.from({ length: 8 }, (_, i) => raw.readUInt16BE(i * 2).toString(16)).join(':')

@@ -1,5 +1,6 @@
 import type net from 'node:net'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import { cutSocket } from '../../mux/cut-socket.ts'
 import { destination } from '../address/destination.ts'
@@ -58,7 +59,7 @@ export function serveSocks(socket: net.Socket, { opener, log, users, settled }: 
       if (request === undefined) return
       quiet()
       if (request.used < bytes.length) socket.unshift(bytes.subarray(request.used))
-      asked = `${request.host}:${request.port}`
+      asked = hostPort(request)
       settled(socket)
       run(request)
     })

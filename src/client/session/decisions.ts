@@ -3,8 +3,9 @@ import { type Clock, rfc3339, systemClock } from '../../base/clock.ts'
 import { CountedLines } from '../../base/counted-lines.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault, FaultCode, Hop } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
-import { type AskedDestination, askAbout, askedText } from '../address/ask-about.ts'
+import { type AskedDestination, askAbout } from '../address/ask-about.ts'
 import type { Destination } from '../address/destination.ts'
 
 /** How a destination came in. */
@@ -65,7 +66,7 @@ export class Decisions {
 
   /** The command by which an admin sees more of what was refused here, if it shows them more. */
   adminCommand(fault: Fault, to?: AskedDestination): string | undefined {
-    return askAdmin(fault, { user: this.#user(), to: to && askedText(to) })
+    return askAdmin(fault, { user: this.#user(), to: to && hostPort(to) })
   }
 
   sent(entry: EntryKind, to: Destination, because: string): void {

@@ -8,23 +8,24 @@ import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { deadline, unlessAborted } from '../../base/deadline.ts'
 import { asFault, Fault, type FaultCode } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { ignoreError } from '../../base/ignore-error.ts'
 import { nameEnd } from '../../base/name-errno.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import { shortageFault, shortageOf } from '../../base/shortage.ts'
-import { type Egress, egressFor, hostPort } from '../../link/dial/egress.ts'
+import { type Egress, egressFor } from '../../link/dial/egress.ts'
 import { connectThrough } from '../../link/dial/proxy-connect.ts'
 import { RaceLost, raceConnect, resolveAddresses } from '../../link/dial/race-connect.ts'
 import { stitch } from '../../link/pipe/stitch.ts'
 import { NAME_THREADS, NamesBusy, NameTimeout, SystemNames } from '../../probe/system-names.ts'
-import { type Destination, showDestination } from '../address/destination.ts'
+import type { Destination } from '../address/destination.ts'
 
 /** One for the process: what it bounds, threads, belongs to the process. */
 const internetNames = new SystemNames({ threads: NAME_THREADS.others })
 
 /** @throws {Fault} of the name or the host, or of the proxy between; the reason of `signal`. */
 export async function dialDirect(to: Destination, egress: Egress, signal: AbortSignal): Promise<net.Socket> {
-  const where = showDestination(to)
+  const where = hostPort(to)
   const proxy = egressFor(egress, to)
   const first = proxy ?? to
   const name = proxy === undefined && to.absolute ? `${to.host}.` : first.host

@@ -8,11 +8,12 @@
 import type { Clock } from '../../base/clock.ts'
 import { deadline, unlessAborted } from '../../base/deadline.ts'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { faultFromMessage } from '../../link/control/fault-message.ts'
 import { askAbout } from '../address/ask-about.ts'
-import { type Destination, showDestination } from '../address/destination.ts'
+import type { Destination } from '../address/destination.ts'
 import type { PermitLink } from './permits.ts'
 
 export interface Looked {
@@ -78,7 +79,7 @@ export class Looks {
       if (fault === undefined) return
       const { code, hop, seen } = fault
       const event = { event: 'application.impaired', code, hop, host: to.host, port: to.port, seen }
-      log.warn(event, `Somebody waits for ${showDestination(to)}: ${code}: ${fault.detail}`)
+      log.warn(event, `Somebody waits for ${hostPort(to)}: ${code}: ${fault.detail}`)
     } catch (error) {
       const { code, detail } = asFault(error)
       log.debug({ event: 'application.not-looked-at', code }, detail)

@@ -1,9 +1,10 @@
 import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promises'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { ControlMessage, PipeTicket } from '../../wire/control.ts'
-import { type Destination, showDestination } from '../address/destination.ts'
+import type { Destination } from '../address/destination.ts'
 import type { CachedGrant, GrantCache } from './grant-cache.ts'
 
 /** The part of a control link that asking needs. */
@@ -107,7 +108,7 @@ export class Permits {
       if (denied) this.#o.grants.drop(grant)
       this.#o.log.warn(
         { event: 'grant.not-renewed', destination: grant.to.key, code: fault?.code, dropped: denied },
-        `the grant for ${showDestination(grant.to)} was not renewed: ${fault?.detail ?? String(error)}`,
+        `the grant for ${hostPort(grant.to)} was not renewed: ${fault?.detail ?? String(error)}`,
       )
     } finally {
       grant.renewing = false

@@ -4,13 +4,12 @@
  *
  * @module
  */
-
 import type { SilenceOf } from '../../agent/sessions/silence-told.ts'
 import { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
-import { hostPort } from '../../link/dial/egress.ts'
 import { howWaited, type Silence } from '../../policy/silence.ts'
 import { askAbout } from '../address/ask-about.ts'
 import type { Destination } from '../address/destination.ts'

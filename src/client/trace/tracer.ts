@@ -8,6 +8,7 @@ import { isIP } from 'node:net'
 import type { Clock } from '../../base/clock.ts'
 import { lackOfDescriptors } from '../../base/descriptor-watch.ts'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { shortageFault } from '../../base/shortage.ts'
@@ -21,7 +22,7 @@ import {
   type TraceTold,
 } from '../../wire/control.ts'
 import { traceHopOf } from '../../wire/trace-hop.ts'
-import { type Destination, destination, showDestination } from '../address/destination.ts'
+import { type Destination, destination } from '../address/destination.ts'
 import type { ClientSession } from '../session/client-session.ts'
 import type { ClientTunnel } from '../session/client-tunnel.ts'
 import type { GrantCache } from '../session/grant-cache.ts'
@@ -67,7 +68,7 @@ export class Tracer {
     }
     this.#running++
     try {
-      log.info(where, `the control plane traces the way to ${asked.host}:${asked.port} from this device`)
+      log.info(where, `the control plane traces the way to ${hostPort(asked)} from this device`)
       const to = destination(asked.host, asked.port, asked.protocol)
       const lane = opener.bypass.laneOf(to.host)
       if (lane.is === 'bypass') {
@@ -92,7 +93,7 @@ export class Tracer {
         say('client', failure(short))
         return
       }
-      say('client', { verdict: 'pass', text: `it takes ${showDestination(to)} for private and ${grant}` })
+      say('client', { verdict: 'pass', text: `it takes ${hostPort(to)} for private and ${grant}` })
       if (asked.canary !== undefined) await this.#fly(to, asked.canary.echo, say, tell)
     } catch (error) {
       const fault = asFault(error)

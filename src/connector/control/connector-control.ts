@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import os from 'node:os'
 import { ControlLink } from '../../agent/control-link.ts'
 import { EdgeRoute, type EdgeRouteOptions } from '../../agent/edges/edge-route.ts'
@@ -13,12 +12,13 @@ import type { AskAgain } from '../../agent/sessions/session-reports.ts'
 import { skewText } from '../../base/clock-skew.ts'
 import { wordsOf } from '../../base/fault-words.ts'
 import type { Fault, FaultCode } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import { PROGRAM } from '../../base/version.ts'
 import type { Welcome } from '../../link/control/control-dial.ts'
 import { ASK_AGAIN } from '../../link/control/server-clock.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
-import { type Egress, hostPort } from '../../link/dial/egress.ts'
+import type { Egress } from '../../link/dial/egress.ts'
 import {
   type AgentMessage,
   type ControlMessage,

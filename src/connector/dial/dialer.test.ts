@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { Fault } from '../../base/faults.ts'
 import { keepAliveDue } from '../../base/keep-alive.fixture.ts'
 import { blackHole } from '../tunnels/black-hole.fixture.ts'
-import { Dialer, endpoint, faultCodeOf } from './dialer.ts'
+import { Dialer, faultCodeOf } from './dialer.ts'
 
 function dial(dialer: Dialer, addresses: string[], port: number) {
   const { promise, resolve, reject } = Promise.withResolvers<{ socket: net.Socket; address: string }>()
@@ -125,8 +125,3 @@ const ERRNOS = [
 for (const [errno, code] of ERRNOS) {
   test(`faultCodeOf ${errno} is ${code}`, () => assert.equal(faultCodeOf(errno), code))
 }
-
-test('endpoint brackets IPv6', () => {
-  assert.equal(endpoint('fd00::1', 443), '[fd00::1]:443')
-  assert.equal(endpoint('10.0.0.1', 443), '10.0.0.1:443')
-})

@@ -8,6 +8,7 @@
 import net from 'node:net'
 import { Deadlines } from '../../base/deadlines.ts'
 import { Fault, type FaultCode } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { KEEP_ALIVE } from '../../base/keep-alive.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import { shortageOf, shortageText } from '../../base/shortage.ts'
@@ -115,7 +116,7 @@ class Attempts {
   /** Whoever did nothing meanwhile may have missed an answer, and says so. */
   expire(timeoutMs: number, watch: StandstillWatch): void {
     const open = this.#addresses.slice(0, this.#tried)
-    const where = `${open.map((address) => endpoint(address, this.#port)).join(', ')}`
+    const where = `${open.map((address) => hostPort({ host: address, port: this.#port })).join(', ')}`
     const still = watch.recent(this.#beganAtMs)
     const own = still === undefined ? '' : `; meanwhile ${standstillText(still, 'the connector itself')}`
     const stoodStill = still && { stoodStillMs: still.lostMs, kind: still.kind }
@@ -166,7 +167,7 @@ const RANK: readonly FaultCode[] = [
 /** What was tried, and how it ended. */
 export function dialText(errno: string, address: string, port: number): string {
   const what = shortageOf(errno, address) === undefined ? errno : shortageText(errno)
-  return `${endpoint(address, port)}: ${what}`
+  return `${hostPort({ host: address, port })}: ${what}`
 }
 
 /** What an errno of connect(2) means for the application; or for this machine, where it was not even tried. */
@@ -184,10 +185,6 @@ export function faultCodeOf(errno: string, address?: string): FaultCode {
     default:
       return 'APP_UNREACHABLE'
   }
-}
-
-export function endpoint(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 /** RFC 8305 section 4: families take turns, beginning with the one the system prefers. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Grant } from '../../pki/grant.ts'
 import { canonicalHost, inCidrs, isAddress } from '../../policy/destination.ts'
 import { DialLimits } from '../../policy/dial-limits.ts'
@@ -50,7 +51,7 @@ export class GrantScope {
       const { id, segmentName } = this.#grant
       throw new Fault(
         'DESTINATION_OUTSIDE_GRANT',
-        `${protocol} ${host}:${port} is not in segment ${segmentName} as granted`,
+        `${protocol} ${hostPort({ host, port })} is not in segment ${segmentName} as granted`,
         { seen: { grantId: id, segment: segmentName, host, port, protocol } },
       )
     }

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Source } from '../../link/control/bulk-lane.ts'
 import { listedFault } from '../../link/control/fault-message.ts'
 import type { AgentMessage } from '../../wire/control.ts'
@@ -71,7 +72,9 @@ export class ApplicationReach implements Disposable {
     return [...this.#failing]
       .slice(0, MAX_TOLD)
       .flatMap(({ application: { host, port, protocol }, fault }) =>
-        fault ? [{ application: `${host}:${port}${protocol === undefined ? '' : '/udp'}`, fault }] : [],
+        fault
+          ? [{ application: `${hostPort({ host, port })}${protocol === undefined ? '' : '/udp'}`, fault }]
+          : [],
       )
   }
 

@@ -4,10 +4,10 @@
  *
  * @module
  */
-
 import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import type { Clock } from '../../base/clock.ts'
 import { asFault, type Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import { type Application, type ApplicationReach, keyOf } from './application-reach.ts'
 
@@ -152,7 +152,7 @@ export class DeepChecks implements Disposable {
     if (found === undefined) {
       log.info(
         { event: 'application.well', host, port, was: before?.code },
-        `${host}:${port} is as it should be again`,
+        `${hostPort({ host, port })} is as it should be again`,
       )
       return
     }

@@ -2,8 +2,8 @@ import type { SilenceOf as Of } from '../../agent/sessions/silence-told.ts'
 import { SilenceWatch, type SilenceWatchOptions } from '../../agent/sessions/silence-watch.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { howWaited, type Silence } from '../../policy/silence.ts'
-import { endpoint } from '../dial/dialer.ts'
 import { type Application, type ApplicationReach, keyOf } from '../health/application-reach.ts'
 
 type SilenceOf = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
@@ -32,7 +32,7 @@ export function silenceFault(silence: Silence, of: SilenceOf): Fault {
     gap: `in ${who} of what it sends some is lost on the way, and the rest waits for that`,
     lost: `in ${who} what was sent${isPause(idleMs) ? ` after a pause of ${seconds(idleMs)} or more` : ''} is not acknowledged, though new connections stand`,
   }[is]
-  return new Fault('APP_SILENT', `${endpoint(host, port)}: silent since ${since}: ${what}`, {
+  return new Fault('APP_SILENT', `${hostPort({ host, port })}: silent since ${since}: ${what}`, {
     seen: {
       ...{ is, sessions, users, since, saw: sawText(silence, of), fix: fixText(silence, of) },
       ...(is === 'lost' && isPause(idleMs) ? { idleS: Math.floor(idleMs / 1000) } : {}),
@@ -54,7 +54,7 @@ function unansweredFault(silence: Silence, of: SilenceOf): Fault {
   ]
   return new Fault(
     'APP_SILENT',
-    `${endpoint(host, port)}/udp: silent since ${since}: ${who} sent it datagrams and none came back`,
+    `${hostPort({ host, port })}/udp: silent since ${since}: ${who} sent it datagrams and none came back`,
     { seen: { ...{ is, sessions, users, since, saw: sawText(silence, of), fix } } },
   )
 }
@@ -72,12 +72,12 @@ function fixText(
   { is, idleMs }: Silence,
   { application: { host, port }, address = host }: SilenceOf,
 ): string[] {
-  const at = endpoint(address, port)
-  const then = `then let a user open ${endpoint(host, port)}: the first answer ends this`
+  const at = hostPort({ host: address, port })
+  const then = `then let a user open ${hostPort({ host, port })}: the first answer ends this`
   if (is === 'silent') {
     return [
       `look at the log of the application at ${at}, and restart the application`,
-      `ask it from the connector as its users do, if it is a web server: curl -v --max-time 10 http://${endpoint(host, port)}/`,
+      `ask it from the connector as its users do, if it is a web server: curl -v --max-time 10 http://${hostPort({ host, port })}/`,
       then,
     ]
   }
@@ -85,7 +85,7 @@ function fixText(
     return [
       `let packets of every size pass from ${address} port ${port} to this connector (a tunnel or a firewall that drops long ones; MTU)`,
       `ss -tinm dst ${address} dport = ${port}`,
-      `then let a user open a large page of ${endpoint(host, port)}: full packets end this`,
+      `then let a user open a large page of ${hostPort({ host, port })}: full packets end this`,
     ]
   }
   const between = `between this connector and ${address} port ${port}`

@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { ECHO_BYTES, ECHO_HOST, ECHO_PORT } from '../../wire/control.ts'
 import type { Open } from '../../wire/open.ts'
 import type { ConnectorSession } from '../sessions/connector-session.ts'
@@ -24,7 +25,7 @@ function requireEcho({ host, port, protocol }: Open): void {
   if (host === ECHO_HOST && port === ECHO_PORT && protocol === 'tcp') return
   throw new Fault(
     'DESTINATION_OUTSIDE_GRANT',
-    `a grant for the echo of a trace does not lead to ${host}:${port}`,
+    `a grant for the echo of a trace does not lead to ${hostPort({ host, port })}`,
   )
 }
 

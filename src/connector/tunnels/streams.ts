@@ -11,6 +11,7 @@ import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { CountedLines } from '../../base/counted-lines.ts'
 import { asFault, type Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import { isOverShare } from '../../base/shares.ts'
 import type { MuxStream } from '../../mux/stream.ts'
@@ -208,7 +209,7 @@ export class TunnelStreams {
   /** The record of each session is with control; on this machine one line for each application and minute has to do. */
   #sayUnreached({ id, open, held }: ConnectorSession, { code, hop, detail, seen }: Fault): void {
     const { unreached, log } = this.#services
-    const where = `${open.host}:${open.port}`
+    const where = hostPort(open)
     unreached.note(`${where} ${code}`, (times) => {
       const about = { event: 'session.unreached', code, hop, host: open.host, port: open.port, times, seen }
       const many = times === 1 ? '' : ` ${times} times within a minute`

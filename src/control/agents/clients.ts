@@ -1,5 +1,6 @@
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { sessionId } from '../../base/session-id.ts'
@@ -75,7 +76,7 @@ export class Clients {
           segment: permitted.segment.name,
           connector: selection.chosen.name,
         },
-        `${userName} may reach ${permitted.host}:${asked.port} through ${selection.chosen.name}`,
+        `${userName} may reach ${hostPort({ host: permitted.host, port: asked.port })} through ${selection.chosen.name}`,
       )
       return {
         type: 'granted',
@@ -102,7 +103,7 @@ export class Clients {
       const fault = asFault(error)
       const { host, port, protocol } = asked
       const nowMs = clock.nowMs()
-      const what = `${protocol} ${host}:${port} ${fault.code}`
+      const what = `${protocol} ${hostPort({ host, port })} ${fault.code}`
       const { id: denial, isFirst } = refusals.count(device, what, nowMs, () => newId('den', nowMs))
       const served = await withWhoServed(this.#deps, faultToMessage(fault))
       const told = fault instanceof Refused ? faultToMessage(fault.told) : served.told

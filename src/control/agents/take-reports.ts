@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { CountedLines } from '../../base/counted-lines.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import { CLIENT_NUMBERS, isSessionOf, sessionNumber } from '../../base/session-id.ts'
 import { portIn } from '../../policy/segment.ts'
@@ -86,7 +87,7 @@ function sayUnreached(
   const isOfLastMile = closeHop === 'application' || closeHop === 'dns'
   if (side !== 'connector' || state !== 'closed' || closeReason === undefined || !isOfLastMile) return
   if (closeReason === 'done' || address !== undefined || bytesDown > 0) return
-  const where = `${host}:${port}`
+  const where = hostPort({ host, port })
   unreached.note(`${where} ${closeReason}`, (times) => {
     const many = times === 1 ? '' : ` ${times} times within a minute`
     log.warn(

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { diagnoseInput, diagnoseLine } from '../../api/diagnosis.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import type { DiagnosisTarget } from '../../wire/control.ts'
 import { demand } from './auth.ts'
@@ -32,7 +33,7 @@ export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
     async (c, { params, body }) => {
       const connector = await store.connectors.get(params.id).catch(stillKnocks(presence))
       const target = body.app && (await targetOf(deps, body.app, c.get('caller')))
-      const looked = target === undefined ? {} : { app: `${target.host}:${target.port}` }
+      const looked = target === undefined ? {} : { app: hostPort(target) }
       await record(c, deps, {
         action: 'connector.diagnose',
         object: `connector ${connector.id}`,

@@ -5,6 +5,7 @@
  * @module
  */
 import type { FaultCode, Hop } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
 import type { ApplicationReport } from '../presence/applications.ts'
 
@@ -115,7 +116,7 @@ function some(reasons: readonly string[]): string {
 }
 
 function whereText({ host, port, protocol }: Pick<ApplicationHealth, 'host' | 'port' | 'protocol'>): string {
-  return `${host}:${port}${protocol === 'udp' ? '/udp' : ''}`
+  return `${hostPort({ host, port })}${protocol === 'udp' ? '/udp' : ''}`
 }
 
 function whyUnknown(mode: Mode, usedAt: string | undefined): string {

@@ -5,8 +5,8 @@
  * @module
  */
 import { asFault, Fault, type Hop } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
-import { hostPort } from '../../link/dial/egress.ts'
 import type { AgentMessage, ControlMessage, TraceHop } from '../../wire/control.ts'
 import type { Connected } from '../presence/presence.ts'
 import { type RunTraceDeps, runTrace } from './run-trace.ts'

@@ -4,13 +4,12 @@
  *
  * @module
  */
-
 import type { TraceInput, TraceReport } from '../../api/trace.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { skewText } from '../../base/clock-skew.ts'
 import { asFault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { newId } from '../../base/ids.ts'
-import { hostPort } from '../../link/dial/egress.ts'
 import {
   type DiagnosisFinding,
   MAX_TRACE_TEXT_CHARS,

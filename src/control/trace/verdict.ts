@@ -4,7 +4,8 @@
  * @module
  */
 import type { TraceFinding, TraceReport } from '../../api/trace.ts'
-import { fillIn, wordsOf } from '../../base/fault-words.ts'
+import { fillIn, shellWord, wordsOf } from '../../base/fault-words.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { wouldPass } from '../../policy/would-pass.ts'
 import type { DiagnosisFinding, TraceStep } from '../../wire/control.ts'
 
@@ -38,7 +39,7 @@ export function verdictOf(
     const finding = findingOf(failed as TraceStep & { fault: object }, about, looked)
     return { outcome: 'fault', headline: `${finding.hop} ${finding.code}: ${finding.cause}`, finding }
   }
-  const where = `${about.host}:${about.port}${about.protocol === 'udp' ? '/udp' : ''}`
+  const where = `${hostPort(about)}${about.protocol === 'udp' ? '/udp' : ''}`
   const through = about.connector === undefined ? '' : ` through ${about.connector}`
   if (about.from === 'facts') {
     const device = about.device === undefined ? 'no device' : `${about.device.name}, which is offline`
@@ -112,7 +113,7 @@ export function traceCommand({
   port,
   protocol,
 }: Omit<About, 'from' | 'connector'>): string {
-  const where = host.includes(':') ? `'[${host}]:${port}'` : `${host}:${port}`
+  const where = shellWord(hostPort({ host, port }))
   const from = device === undefined ? '' : ` --device ${isPlain(device.name) ? device.name : device.id}`
   return `backstitch trace ${isPlain(user.name) ? user.name : user.id} ${where}${from}${protocol === 'udp' ? ' --udp' : ''}`
 }

@@ -1,4 +1,4 @@
-import { hostPort } from '../../link/dial/egress.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { UdpFacts } from '../../probe/udp.ts'
 import { type Check, check, fail, pass, unknown } from '../check.ts'
 import { verifyHealthy } from './words.ts'

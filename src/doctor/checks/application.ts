@@ -1,6 +1,6 @@
 import net from 'node:net'
 import { rfc3339 } from '../../base/clock.ts'
-import { hostPort } from '../../link/dial/egress.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Stall } from '../../probe/stalls.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'

@@ -1,4 +1,4 @@
-import { hostPort } from '../../link/dial/egress.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { judgeEdge, ms } from '../../policy/edge-choice.ts'
 import { blind, type Check, check, fail, pass } from '../check.ts'
 import type { EdgesFacts } from '../facts.ts'

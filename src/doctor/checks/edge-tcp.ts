@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net'
-import { hostPort } from '../../link/dial/egress.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Check, check, type Failure, fail, type Judged, pass } from '../check.ts'
 import type { Facts, TcpWay } from '../facts.ts'

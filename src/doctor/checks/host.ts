@@ -1,5 +1,5 @@
+import { hostPort } from '../../base/host-port.ts'
 import { span } from '../../base/span.ts'
-import { hostPort } from '../../link/dial/egress.ts'
 import { blind, type Check, check, fail, pass, unknown } from '../check.ts'
 import type { Patient } from '../facts.ts'
 import type { EdgeHost } from '../host-look.ts'

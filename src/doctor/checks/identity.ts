@@ -1,7 +1,7 @@
 import { rfc3339 } from '../../base/clock.ts'
 import type { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { span } from '../../base/span.ts'
-import { hostPort } from '../../link/dial/egress.ts'
 import { blind, type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
 import type { KeyFacts, Patient } from '../facts.ts'
 import { askAsRoot, isOfAnother } from './machine.ts'

@@ -1,5 +1,5 @@
 import type { Hop } from '../../base/faults.ts'
-import { hostPort } from '../../link/dial/egress.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Descriptors } from '../../probe/load.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { Facts, FactTable, Patient } from '../facts.ts'

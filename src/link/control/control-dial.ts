@@ -3,6 +3,7 @@ import type tls from 'node:tls'
 import { WebSocket } from 'ws'
 import { deadline, unlessAborted } from '../../base/deadline.ts'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import {
   type AgentMessage,
@@ -13,7 +14,7 @@ import {
 import { ALPN_CONTROL } from '../../wire/handover.ts'
 import type { Credentials, EdgeAddress } from '../dial/credentials.ts'
 import { type DialStep, dialEdge } from '../dial/dial.ts'
-import { type Egress, egressFor, hostPort } from '../dial/egress.ts'
+import { type Egress, egressFor } from '../dial/egress.ts'
 import { contextOf } from '../dial/tls-context.ts'
 import { startTls } from '../dial/tls-session.ts'
 import { FOR_CONTROL, verifyControl } from '../dial/verify-server.ts'

@@ -1,6 +1,6 @@
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { EdgeAddress } from '../dial/credentials.ts'
-import { hostPort } from '../dial/egress.ts'
 
 /** The note: not fatal, as the port that every edge has was found open in the same moment. */
 export function blocked(fault: Fault, second: EdgeAddress, main: EdgeAddress): Fault {

@@ -9,6 +9,7 @@ import http from 'node:http'
 import type tls from 'node:tls'
 import { deadline } from '../../base/deadline.ts'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import {
   type CertificateReply,
   certificateReply,
@@ -18,7 +19,7 @@ import {
 } from '../../wire/control.ts'
 import type { EdgeAddress } from '../dial/credentials.ts'
 import { type DialStep, dialEdge } from '../dial/dial.ts'
-import { type Egress, hostPort } from '../dial/egress.ts'
+import type { Egress } from '../dial/egress.ts'
 import { anonymousContext } from '../dial/tls-context.ts'
 import { startTls } from '../dial/tls-session.ts'
 import { FOR_CONTROL, verifyPinnedControl } from '../dial/verify-server.ts'

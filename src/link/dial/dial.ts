@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { deadline, unlessAborted } from '../../base/deadline.ts'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { nameEnd } from '../../base/name-errno.ts'
 import { ownHop } from '../../base/own-hop.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
@@ -8,7 +9,7 @@ import { shortageFault, shortageOf } from '../../base/shortage.ts'
 import { NAME_THREADS, NamesBusy, SystemNames } from '../../probe/system-names.ts'
 import type { EdgeAddress } from './credentials.ts'
 import { dialLocal } from './dial-local.ts'
-import { type Egress, egressFor, hostPort } from './egress.ts'
+import { type Egress, egressFor } from './egress.ts'
 import { connectThrough } from './proxy-connect.ts'
 import {
   type Address,

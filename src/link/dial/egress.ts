@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { writtenText } from '../../base/written-text.ts'
 import type { EdgeAddress } from './credentials.ts'
 
@@ -190,9 +191,4 @@ export function explainEgress(egress: Egress, edge: EdgeAddress): string {
   lines.push(`Set by: ${egress.source}`)
   if (egress.noProxy.length > 0) lines.push(`NO_PROXY: ${egress.noProxy.join(', ')}`)
   return `${lines.join('\n')}\n`
-}
-
-/** `host:port`, with an IPv6 address in brackets. */
-export function hostPort({ host, port }: EdgeAddress): string {
-  return net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }

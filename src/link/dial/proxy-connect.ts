@@ -2,8 +2,9 @@ import http from 'node:http'
 import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { EdgeAddress } from './credentials.ts'
-import { hostPort, type OutboundProxy } from './egress.ts'
+import type { OutboundProxy } from './egress.ts'
 
 /** The header of the proxy's answer may not be longer. */
 const MAX_HEADER_BYTES = 16_384

@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { hostPort } from '../../base/host-port.ts'
 import { KEEP_ALIVE } from '../../base/keep-alive.ts'
 import type { FoundAddress, SystemNames } from '../../probe/system-names.ts'
 
@@ -78,7 +79,7 @@ export function raceConnect(
         if (trying.size === 0) lose()
         return
       }
-      const name = net.isIPv6(target.address) ? `[${target.address}]:${port}` : `${target.address}:${port}`
+      const name = hostPort({ host: target.address, port })
       const socket = net.connect({
         host: target.address,
         port,

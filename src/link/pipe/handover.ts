@@ -13,11 +13,11 @@
  *
  * @module
  */
-
 import type net from 'node:net'
 import type tls from 'node:tls'
 import { deadline } from '../../base/deadline.ts'
 import { Fault, isFaultCode } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import type { PipeTicket } from '../../wire/control.ts'
 import {
@@ -30,7 +30,7 @@ import {
 } from '../../wire/handover.ts'
 import type { Credentials } from '../dial/credentials.ts'
 import { dialEdge } from '../dial/dial.ts'
-import { type Egress, hostPort } from '../dial/egress.ts'
+import type { Egress } from '../dial/egress.ts'
 import { readExactly, StreamEnded } from '../dial/read-exactly.ts'
 import { contextOf } from '../dial/tls-context.ts'
 import { startTls } from '../dial/tls-session.ts'

@@ -12,11 +12,12 @@
  */
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import type { PipeTicket } from '../../wire/control.ts'
 import type { HalfMode } from '../../wire/handover.ts'
 import type { Credentials } from '../dial/credentials.ts'
-import { type Egress, egressFor, hostPort } from '../dial/egress.ts'
+import { type Egress, egressFor } from '../dial/egress.ts'
 import type { BringOptions } from './handover.ts'
 import { tryPath } from './trial.ts'
 
