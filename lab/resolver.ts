@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Daemon } from './daemon.ts'
-import { until } from './daemon.ts'
+import { type Daemon, until } from './daemon.ts'
 import type { Machine } from './machine.ts'
 import { findProgram } from './requirements.ts'
 import { ADDRESS, APP_NAME, EDGE_NAME, EDGE2_NAME } from './topology.ts'

@@ -7,13 +7,19 @@
 import { sessionId } from '../src/base/session-id.ts'
 import { PROGRAM } from '../src/base/version.ts'
 import type { AgentChannel } from '../src/link/control/control-channel.ts'
-import { dialControl, type Hello, type Welcome } from '../src/link/control/control-dial.ts'
+import { dialControl } from '../src/link/control/control-dial.ts'
 import { postEnrol, postLogin } from '../src/link/control/requests.ts'
 import type { Credentials } from '../src/link/dial/credentials.ts'
 import { DIRECT } from '../src/link/dial/egress.ts'
 import { createKeyAndCsr } from '../src/pki/csr.ts'
 import { parseProvisioningKey } from '../src/pki/provisioning-key.ts'
-import { type CertificateReply, type ControlMessage, PROTOCOL_VERSION } from '../src/wire/control.ts'
+import {
+  type CertificateReply,
+  type ControlMessage,
+  type HelloMessage,
+  PROTOCOL_VERSION,
+  type WelcomeMessage,
+} from '../src/wire/control.ts'
 import type { Site } from './site.ts'
 
 /** Where an installation is reached, and how it is known. */
@@ -73,11 +79,15 @@ export async function signInDevice(
 /** A control connection after its welcome, with everything that came since. */
 export class RogueAgent implements AsyncDisposable {
   readonly channel: AgentChannel
-  readonly welcome: Welcome
+  readonly welcome: WelcomeMessage
   readonly heard: ControlMessage[] = []
   #waiting: { is: (message: ControlMessage) => boolean; resolve: (message: ControlMessage) => void }[] = []
 
-  static async connect(place: Place, who: Credentials, hello: Partial<Hello> = {}): Promise<RogueAgent> {
+  static async connect(
+    place: Place,
+    who: Credentials,
+    hello: Partial<HelloMessage> = {},
+  ): Promise<RogueAgent> {
     const { channel, welcome } = await dialControl(place.edge, {
       egress: DIRECT,
       credentials: who,
@@ -95,7 +105,7 @@ export class RogueAgent implements AsyncDisposable {
     return new RogueAgent(channel, welcome)
   }
 
-  private constructor(channel: AgentChannel, welcome: Welcome) {
+  private constructor(channel: AgentChannel, welcome: WelcomeMessage) {
     this.channel = channel
     this.welcome = welcome
     channel.onMessage = (message) => {

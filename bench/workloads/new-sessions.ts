@@ -7,8 +7,7 @@
 import { costMetrics, costSample, startMeter } from '../cost.ts'
 import { Generator } from '../generator.ts'
 import type { Sessions, SessionsRequest } from '../load/sessions.ts'
-import type { Sample, Subject, Workload } from '../workload.ts'
-import { warmMs } from '../workload.ts'
+import { type Sample, type Subject, type Workload, warmMs } from '../workload.ts'
 
 export const sessionsAlone = sessions('sessions-1', 'new sessions, one at a time', 1)
 export const sessionsMany = sessions('sessions-32', 'new sessions, 32 at a time', 32)

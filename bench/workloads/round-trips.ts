@@ -8,8 +8,7 @@ import { Generator } from '../generator.ts'
 import type { BulkLine, BulkRequest } from '../load/bulk.ts'
 import type { RoundTrips, RoundTripsRequest } from '../load/round-trips.ts'
 import type { Path } from '../path.ts'
-import type { Sample, Subject, Workload } from '../workload.ts'
-import { warmMs } from '../workload.ts'
+import { type Sample, type Subject, type Workload, warmMs } from '../workload.ts'
 
 const MESSAGE_BYTES = 64
 const PER_SECOND = 1000

@@ -8,8 +8,7 @@ import { Generator } from '../generator.ts'
 import type { BulkLine, BulkRequest } from '../load/bulk.ts'
 import type { Path } from '../path.ts'
 import { shuffled } from '../statistics.ts'
-import type { Sample, Subject, Workload } from '../workload.ts'
-import { warmMs } from '../workload.ts'
+import { type Sample, type Subject, type Workload, warmMs } from '../workload.ts'
 
 const OTHERS = 99
 

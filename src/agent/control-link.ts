@@ -8,14 +8,14 @@ import type { Parting } from '../base/parting.ts'
 import { type StandstillOptions, StandstillWatch } from '../base/standstill.ts'
 import type { Source } from '../link/control/bulk-lane.ts'
 import type { AgentChannel, ChannelOptions } from '../link/control/control-channel.ts'
-import { dialControl, type Hello, type Welcome } from '../link/control/control-dial.ts'
+import { dialControl } from '../link/control/control-dial.ts'
 import { ownDoing } from '../link/control/own-doing.ts'
 import type { PendingRequestOptions } from '../link/control/pending-requests.ts'
 import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
 import type { DialStep } from '../link/dial/dial.ts'
 import type { Egress } from '../link/dial/egress.ts'
 import { partingText } from '../policy/parting-text.ts'
-import type { AgentMessage, ControlMessage } from '../wire/control.ts'
+import type { AgentMessage, ControlMessage, HelloMessage, WelcomeMessage } from '../wire/control.ts'
 import { partingOf } from './stop-reason.ts'
 
 /**
@@ -30,7 +30,7 @@ export type LinkState =
   | {
       readonly is: 'up'
       readonly channel: AgentChannel
-      readonly welcome: Welcome
+      readonly welcome: WelcomeMessage
       readonly sinceMs: number
       readonly skewMs: number
     }
@@ -50,11 +50,11 @@ export interface ControlLinkOptions {
   readonly isSaid?: boolean
   /** Asked at every dial, so that a renewed certificate is used from the next one on. */
   readonly credentials: () => Credentials
-  readonly hello: () => Hello
+  readonly hello: () => HelloMessage
   /** As of dialControl. */
-  readonly judge?: (welcome: Welcome) => Promise<void>
+  readonly judge?: (welcome: WelcomeMessage) => Promise<void>
   /** The full state: replaces what was known before. `skewMs` is positive when this clock is slow. */
-  readonly onUp?: (welcome: Welcome, skewMs: number, address?: string) => void
+  readonly onUp?: (welcome: WelcomeMessage, skewMs: number, address?: string) => void
   /** The connection was lost, or an attempt failed: called once for each. `redialling`: it was given up here. */
   readonly onDown?: (fault: Fault, redialling: boolean) => void
   /** The control plane tells its time anew, as in a welcome. */

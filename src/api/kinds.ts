@@ -61,7 +61,7 @@ export type RecordKind =
   | 'audit'
 export type Kind = ObjectKind | RecordKind
 
-interface Called {
+interface KindNames {
   /** Path in the API and plural on the command line. */
   readonly plural: string
   /** Other words for it on the command line. */
@@ -70,7 +70,7 @@ interface Called {
   readonly title: string
 }
 
-export interface ObjectKindRow<K extends ObjectKind = ObjectKind> extends Called {
+export interface ObjectKindRow<K extends ObjectKind = ObjectKind> extends KindNames {
   readonly prefix: IdPrefix
   readonly spec: z.ZodObject & z.ZodType<ObjectSpecs[K]>
   /** Where the spec names other objects: a dotted path to a reference or list of them; `[]` walks a list. */
@@ -193,7 +193,7 @@ export const OBJECT_KINDS: { readonly [K in ObjectKind]: ObjectKindRow<K> } = {
   },
 }
 
-export const RECORD_KINDS: { readonly [K in RecordKind]: Called } = {
+export const RECORD_KINDS: { readonly [K in RecordKind]: KindNames } = {
   'provisioning-key': { plural: 'provisioning-keys', aliases: ['key', 'keys'], title: 'provisioning key' },
   connector: { plural: 'connectors', aliases: ['con'], title: 'connector' },
   'client-device': {
@@ -217,7 +217,7 @@ export function isObjectKind(kind: string): kind is ObjectKind {
   return Object.hasOwn(OBJECT_KINDS, kind)
 }
 
-export function called(kind: Kind): Called {
+export function called(kind: Kind): KindNames {
   return isObjectKind(kind) ? OBJECT_KINDS[kind] : RECORD_KINDS[kind as RecordKind]
 }
 

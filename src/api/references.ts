@@ -37,7 +37,7 @@ export function mapReferences<S extends object>(
 }
 
 /** For each kind, where references stand and what they lead to: each step a field, and whether it is a list to go into. */
-const PATHS: Readonly<Record<string, readonly { readonly target: Kind; readonly steps: Steps }[]>> =
+const PATHS: Readonly<Record<string, readonly { readonly target: Kind; readonly steps: PathSteps }[]>> =
   Object.fromEntries(
     Object.entries(OBJECT_KINDS).map(([kind, { references }]) => [
       kind,
@@ -48,20 +48,20 @@ const PATHS: Readonly<Record<string, readonly { readonly target: Kind; readonly 
     ]),
   )
 
-type Steps = readonly { readonly key: string; readonly isList: boolean }[]
-type Path = readonly (string | number)[]
+type PathSteps = readonly { readonly key: string; readonly isList: boolean }[]
+type ReferencePath = readonly (string | number)[]
 
 /** Copies no more than what leads to something that was replaced. */
 function replaced(
   at: unknown,
-  [step, ...rest]: Steps,
-  path: Path,
-  replace: (value: string, path: Path) => string,
+  [step, ...rest]: PathSteps,
+  path: ReferencePath,
+  replace: (value: string, path: ReferencePath) => string,
 ): unknown {
   if (typeof at !== 'object' || at === null || step === undefined) return at
   const { key, isList } = step
   const value = (at as Readonly<Record<string, unknown>>)[key]
-  const one = (item: unknown, place: Path) => {
+  const one = (item: unknown, place: ReferencePath) => {
     if (rest.length > 0) return replaced(item, rest, place, replace)
     return typeof item === 'string' ? replace(item, place) : item
   }

@@ -21,7 +21,7 @@ const FEWER = 'in one body: send fewer objects at a time'
 const AT_A_TIME = 65_536
 
 /** An object or list that has begun: how many commas it had, and where the name of the member that is read now stands. */
-interface Open {
+interface OpenShape {
   readonly isList: boolean
   commas: number
   nameComes: boolean
@@ -36,7 +36,7 @@ interface Open {
  */
 export function* checkText(text: string, { manyDocuments = false } = {}): Steps<void> {
   const maxDepth = MAX_DEPTH + (manyDocuments ? DEPTH_OF_DOCUMENT : 0)
-  const open: Open[] = []
+  const open: OpenShape[] = []
   let values = 0
   let members = 0
   let next = AT_A_TIME
@@ -72,7 +72,7 @@ export function* checkText(text: string, { manyDocuments = false } = {}): Steps<
   }
 }
 
-function refuse(text: string, open: readonly Open[], detail: string): never {
+function refuse(text: string, open: readonly OpenShape[], detail: string): never {
   const path = open.map(({ isList, commas, name }) => (isList ? commas : nameIn(text.slice(...name))))
   throw new InvalidFault([{ pointer: pointerOf(path), detail }])
 }

@@ -29,7 +29,7 @@ export function parseConfig<S extends z.ZodType>(
   text: string,
   { schema, hop, file }: ConfigOptions<S> & { readonly file: string },
 ): z.output<S> {
-  const refuse = (problems: Problem[]): never => {
+  const refuse = (problems: ConfigProblem[]): never => {
     const shown = problems.slice(0, MAX_PROBLEMS).map((p) => `${file}:${p.line}:${p.column}: ${p.text}`)
     throw new Fault('INVALID', shown[0]!, { hop, seen: { file, problems: shown } })
   }
@@ -58,18 +58,18 @@ export function parseConfig<S extends z.ZodType>(
   )
 }
 
-interface Problem {
+interface ConfigProblem {
   readonly line: number
   readonly column: number
   readonly text: string
 }
-type Path = readonly PropertyKey[]
+type ConfigPath = readonly PropertyKey[]
 
 function explain(
   issue: z.core.$ZodIssue,
   schema: z.ZodType,
-  place: (path: Path) => { line: number; column: number },
-): Problem[] {
+  place: (path: ConfigPath) => { line: number; column: number },
+): ConfigProblem[] {
   const where = issue.path.map(String).join('.')
   if (issue.code !== 'unrecognized_keys') {
     return [{ ...place(issue.path), text: `${where === '' ? '' : `${where}: `}${issue.message}` }]
@@ -84,7 +84,7 @@ function explain(
 }
 
 /** Where the deepest part of `path` that exists stands in the text: at its key if it has one. */
-function offsetOf(document: Document, path: Path): number {
+function offsetOf(document: Document, path: ConfigPath): number {
   let offset = document.contents?.range?.[0] ?? 0
   for (let depth = 1; depth <= path.length; depth++) {
     const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true)

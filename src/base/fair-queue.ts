@@ -6,7 +6,7 @@ export interface FairQueueOptions {
   readonly maxWaitMs: number
 }
 
-type Waiting = Map<string, (() => void)[]>
+type WaitingTurns = Map<string, (() => void)[]>
 
 /** Until something has been measured. */
 const FIRST_GUESS_MS = 30
@@ -19,8 +19,8 @@ const LATEST = 0.2
  */
 export class FairQueue {
   readonly #o: FairQueueOptions
-  readonly #known: Waiting = new Map()
-  readonly #strangers: Waiting = new Map()
+  readonly #known: WaitingTurns = new Map()
+  readonly #strangers: WaitingTurns = new Map()
   #running = 0
   #workMs = FIRST_GUESS_MS
 

@@ -57,7 +57,7 @@ function membersOf(value: unknown): number {
 }
 
 /** An object or array that is open: the member or item that is read now, and the names there were. */
-type Open = { readonly names: Set<string>; at: string } | { readonly names?: undefined; at: number }
+type OpenContainer = { readonly names: Set<string>; at: string } | { readonly names?: undefined; at: number }
 
 /** In JSON, a string is a name where a colon follows. */
 function isName(text: string, after: number): boolean {
@@ -67,7 +67,7 @@ function isName(text: string, after: number): boolean {
 }
 
 function* firstRepeated(text: string): Steps<(string | number)[] | undefined> {
-  const open: Open[] = []
+  const open: OpenContainer[] = []
   let next = COMPARED
   for (let at = 0; at < text.length; at++) {
     if (at >= next) {

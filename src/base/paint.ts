@@ -21,6 +21,12 @@ export function paint(style: Style, text: string, stream?: NodeJS.WriteStream): 
   return mark(before) + text + mark(after)
 }
 
+export type Painter = (style: Style, text: string) => string
+
+export function painter(colour: boolean): Painter {
+  return colour ? (style, text) => paint(style, text) : (_style, text) => text
+}
+
 function mark(codes: string): string {
   return codes.replaceAll(CODE, `\x1b[${MARK}:$1m`)
 }

@@ -32,7 +32,7 @@ export interface RedactOptions {
   readonly names?: readonly string[]
 }
 
-type Rule = readonly [kind: SecretKind, pattern: RegExp, replacement: string]
+type RedactRule = readonly [kind: SecretKind, pattern: RegExp, replacement: string]
 
 /** Names with such a word in them, and names that are, or end with, one that is a secret only as a whole. */
 const NAME_OF_SECRET =
@@ -43,7 +43,7 @@ const QUOTED = "\"(?:[^\"\\\\\\n]|\\\\.)*\"|'(?:[^'\\n]|'')*'|[\"'][^\\n]*"
 const BLOCK = '[|>][-+\\d]{0,2}[ \\t]*\\n(?:[ \\t]+[^\\n]*(?:\\n|$(?![\\s\\S])))+'
 
 /** In this order: what holds other secrets goes first, whole. */
-const RULES: readonly Rule[] = [
+const RULES: readonly RedactRule[] = [
   // An end that was cut off takes all that follows with it.
   [
     'private key',

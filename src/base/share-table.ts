@@ -17,14 +17,14 @@ interface OwnRow {
   readonly hop: Hop
 }
 
-interface Told {
+interface ToldLimit {
   /** What somebody who meets the limit sees, where the code alone does not say it. */
   readonly note?: string
   /** `file: name of the test`. */
   readonly test: string
 }
 
-export type ShareRow = (PoolRow | RateRow | OwnRow) & Told
+export type ShareRow = (PoolRow | RateRow | OwnRow) & ToldLimit
 
 const UNLIMITED = Number.POSITIVE_INFINITY
 

@@ -13,7 +13,7 @@ import { Fault, type FaultCode, type Hop } from './faults.ts'
 /** By whom it is counted. */
 export type Principal = 'device' | 'user' | 'agent' | 'connector' | 'token' | 'address' | 'edge'
 
-interface Named {
+interface NamedResource {
   /** In the plural, as in `pipes under way`. */
   readonly resource: string
   /** Told to whoever is over its share. */
@@ -28,7 +28,7 @@ export interface ShareOf {
   readonly most?: number
 }
 
-export interface PoolRow extends Named {
+export interface PoolRow extends NamedResource {
   /** All there is for them; what the process needs for itself is not in it. */
   readonly of: number
   /** The narrow kind first: a device, then its user. */
@@ -41,7 +41,7 @@ export interface RateOf {
   readonly perSecond: number
 }
 
-export interface RateRow extends Named {
+export interface RateRow extends NamedResource {
   readonly rates: readonly [RateOf, RateOf?]
 }
 

@@ -12,9 +12,9 @@ const LOOK_MS = 1000
 const BACK_MS = 60_000
 
 /** @returns whether it is over. */
-type Look = () => boolean
+type ClockLook = () => boolean
 
-const looks = new Set<Look>()
+const looks = new Set<ClockLook>()
 let ticking: NodeJS.Timeout | undefined
 
 /** Runs `work` once, at the date or at the first look after it. @returns ends it without running it. */
@@ -61,7 +61,7 @@ export function atEachMark(periodMs: number, work: () => void, clock: Clock = sy
 }
 
 /** Keeps no process alive. */
-function watch(look: Look): Disposable {
+function watch(look: ClockLook): Disposable {
   looks.add(look)
   ticking ??= setInterval(lookAll, LOOK_MS).unref()
   return { [Symbol.dispose]: () => end(look) }
@@ -71,7 +71,7 @@ function lookAll(): void {
   for (const look of looks) if (look()) end(look)
 }
 
-function end(look: Look): void {
+function end(look: ClockLook): void {
   looks.delete(look)
   if (looks.size > 0) return
   clearInterval(ticking)

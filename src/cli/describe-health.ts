@@ -5,7 +5,7 @@ import type { Rest } from './rest.ts'
 import { inLine, style } from './terminal.ts'
 
 type Health = z.infer<typeof segmentHealth>
-type Vitals = z.infer<typeof connectorVitals>
+type VitalsResource = z.infer<typeof connectorVitals>
 
 /** What is not known is no fault, and must not look like one. */
 const COLOURS = { healthy: 'green', degraded: 'yellow', unhealthy: 'red', unknown: 'dim' } as const
@@ -36,7 +36,7 @@ export function segmentHealthText({ mode, state, code, because, groups, connecto
 }
 
 /** What the control plane has seen of a connector: worst first. */
-export function vitalsText({ timeline, flapping, spare }: Vitals): string {
+export function vitalsText({ timeline, flapping, spare }: VitalsResource): string {
   return [
     ...(flapping === undefined
       ? []

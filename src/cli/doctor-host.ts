@@ -40,14 +40,14 @@ export async function consultHost(
   return DOCTOR_EXIT[report.outcome]
 }
 
-type Admitted = Pick<ExamineHostOptions, 'patient' | 'given' | 'egress'>
+type HostPatient = Pick<ExamineHostOptions, 'patient' | 'given' | 'egress'>
 
-async function hostPatient(role: HostRole, flags: HostFlags): Promise<Admitted> {
+async function hostPatient(role: HostRole, flags: HostFlags): Promise<HostPatient> {
   return role === 'edge' ? furtherEdge(flags) : server(flags)
 }
 
 /** A further edge, and where its home is: as its flags say, its configuration, its identity, or its key. */
-export async function furtherEdge(flags: HostFlags): Promise<Admitted> {
+export async function furtherEdge(flags: HostFlags): Promise<HostPatient> {
   const { readEdgeConfig } = await import('../edge/edge-options.ts')
   const config = await readEdgeConfig(flags.config ?? process.env.BACKSTITCH_EDGE_CONFIG)
   const stateDir = path.resolve(flags.state ?? config.stateDir)
@@ -90,7 +90,7 @@ async function ownIdentity(stateDir: string): Promise<{ found?: EdgeIdentity; fa
   }
 }
 
-async function server(flags: HostFlags): Promise<Admitted> {
+async function server(flags: HostFlags): Promise<HostPatient> {
   const { readServerConfig } = await import('./server/options.ts')
   const config = await readServerConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const stateDir = path.resolve(flags.state ?? config.stateDir)

@@ -41,13 +41,13 @@ export interface PatientFlags {
   readonly asThisUser?: boolean
 }
 
-export interface Admitted {
+export interface AdmittedPatient {
   readonly patient: Patient
   readonly given: GivenFacts
   readonly egress: EgressInput
 }
 
-interface Places {
+interface PatientPlaces {
   readonly role: PatientRole
   readonly stateDir: string
 }
@@ -60,7 +60,7 @@ interface Places {
 export async function findPlaces(
   role: PatientRole | undefined,
   { state, config }: Pick<PatientFlags, 'state' | 'config'>,
-): Promise<Places> {
+): Promise<PatientPlaces> {
   if (state !== undefined) {
     const found = role ?? ((await exists(path.join(state, 'profile.json'))) ? 'client' : 'connector')
     return { role: found, stateDir: path.resolve(state) }
@@ -70,7 +70,7 @@ export async function findPlaces(
   const own = clientDirs().state
   if (isSaid && role === 'client') return { role, stateDir: path.resolve(own!) }
   const named = await configured(role, config)
-  const usual: Places[] = [
+  const usual: PatientPlaces[] = [
     ...named.filter((place) => place.role === 'connector' || !isSaid),
     { role: 'connector', stateDir: path.resolve('.backstitch/connector') },
     { role: 'connector', stateDir: '/var/lib/backstitch/connector' },
@@ -98,7 +98,10 @@ async function hostHere(): Promise<'server' | 'edge' | undefined> {
 }
 
 /** A configuration that somebody named is whose state is meant. */
-async function configured(role: PatientRole | undefined, config: string | undefined): Promise<Places[]> {
+async function configured(
+  role: PatientRole | undefined,
+  config: string | undefined,
+): Promise<PatientPlaces[]> {
   const ofConnector = role === 'client' ? undefined : (config ?? process.env.BACKSTITCH_CONFIG)
   if (ofConnector !== undefined) {
     return [{ role: 'connector', stateDir: (await readConnectorConfig(ofConnector)).stateDir }]
@@ -112,10 +115,10 @@ async function configured(role: PatientRole | undefined, config: string | undefi
  * what root can reach, the daemon perhaps cannot.
  */
 export async function admit(
-  { role, stateDir }: Places,
+  { role, stateDir }: PatientPlaces,
   flags: PatientFlags,
   signal: AbortSignal,
-): Promise<Admitted> {
+): Promise<AdmittedPatient> {
   const byRoot = process.getuid?.() === 0 ? await lookAsRoot(stateDir, signal) : {}
   return role === 'connector' ? admitConnector(stateDir, flags, byRoot) : admitClient(stateDir, flags, byRoot)
 }
@@ -129,7 +132,11 @@ async function lookAsRoot(stateDir: string, signal: AbortSignal): Promise<GivenF
   return { denials, oomKill }
 }
 
-async function admitConnector(stateDir: string, flags: PatientFlags, byRoot: GivenFacts): Promise<Admitted> {
+async function admitConnector(
+  stateDir: string,
+  flags: PatientFlags,
+  byRoot: GivenFacts,
+): Promise<AdmittedPatient> {
   const config = await readConnectorConfig(flags.config ?? process.env.BACKSTITCH_CONFIG)
   const machine = await readMachine({ gathered: config.gatheredFile })
   if (!flags.asThisUser) await becomeOwnerOf(stateDir)
@@ -160,7 +167,11 @@ async function groupIn(stateDir: string): Promise<string | undefined> {
   return (await EdgeCache.open(StateDir.at(stateDir), silentLog)).group
 }
 
-async function admitClient(stateDir: string, flags: PatientFlags, byRoot: GivenFacts): Promise<Admitted> {
+async function admitClient(
+  stateDir: string,
+  flags: PatientFlags,
+  byRoot: GivenFacts,
+): Promise<AdmittedPatient> {
   const config = await readClientConfig(flags.config ?? process.env.BACKSTITCH_CLIENT_CONFIG)
   if (!flags.asThisUser) await becomeOwnerOf(stateDir)
   let identity: IdentityFacts = { stored: false, drifted: [] }

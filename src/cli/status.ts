@@ -21,13 +21,13 @@ import { silentDaemon } from './silent-daemon.ts'
 import { inLine, print, printJson, say, table } from './terminal.ts'
 
 /** What a daemon gives: its status, and its metrics as Prometheus text. */
-type Answer = (ConnectorStatus | ClientStatus | EdgeDaemonStatus) & { readonly metrics?: string }
+type DaemonAnswer = (ConnectorStatus | ClientStatus | EdgeDaemonStatus) & { readonly metrics?: string }
 
 /** Of each kind. */
 const SHOWN = 1000
 
 interface Found {
-  readonly daemons: Answer[]
+  readonly daemons: DaemonAnswer[]
   readonly server?: { readonly url: string; readonly connectors: ResourceRow[]; readonly degraded: string[] }
   readonly serverFault?: Fault
 }
@@ -118,9 +118,9 @@ function serverContext(state: string): string | undefined {
   return existsSync(file) ? file : undefined
 }
 
-async function ask(folders: readonly string[]): Promise<Answer[]> {
+async function ask(folders: readonly string[]): Promise<DaemonAnswer[]> {
   const answers = await Promise.all(folders.map((folder) => readStatus(path.join(folder, 'status.sock'))))
-  return answers.filter((answer) => answer !== undefined) as Answer[]
+  return answers.filter((answer) => answer !== undefined) as DaemonAnswer[]
 }
 
 async function metricsOf(state: string | undefined): Promise<string> {

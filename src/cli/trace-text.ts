@@ -1,6 +1,6 @@
 import type { TraceReport } from '../api/trace.ts'
 import { hostPort } from '../base/host-port.ts'
-import { paint } from '../base/paint.ts'
+import { painter } from '../base/paint.ts'
 import { shown } from '../base/visible-text.ts'
 import type { TraceStep } from '../wire/control.ts'
 import { milliseconds } from './session-line.ts'
@@ -11,12 +11,6 @@ const OUTCOME_STYLES = { fault: 'red', healthy: 'green', unknown: 'yellow' } as 
 const FIELD_CHARS = 12
 const HOP_CHARS = 12
 const TIME_CHARS = 8
-
-type Paint = (style: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
-
-function painter(colour: boolean): Paint {
-  return colour ? (style, text) => paint(style, text) : (_style, text) => text
-}
 
 /** A trace for people: the verdict first, then what proves it and what to do, then every hop with its time. */
 export function traceText(said: TraceReport, colour: boolean): string {

@@ -13,7 +13,7 @@ import type { ConnectorIdentity } from './enrol/identity.ts'
 import type { Protection } from './enrol/sealed-state.ts'
 
 /** What goes into the document as it is. */
-interface Counts {
+interface StatusCounts {
   readonly tunnels: number
   readonly sessions: number
   /** Session records that control has not taken yet. */
@@ -48,7 +48,7 @@ interface Counts {
 }
 
 /** The document that the status socket gives to whoever connects. */
-export interface ConnectorStatus extends Counts {
+export interface ConnectorStatus extends StatusCounts {
   readonly role: 'connector'
   readonly version: string
   readonly pid: number
@@ -68,7 +68,7 @@ export interface ConnectorStatus extends Counts {
   readonly fault?: FaultMessage
 }
 
-export interface ConnectorStatusFacts extends Counts {
+export interface ConnectorStatusFacts extends StatusCounts {
   readonly state: ConnectorState
   readonly stages: readonly StageReport[]
   readonly identity?: ConnectorIdentity

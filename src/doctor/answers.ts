@@ -114,7 +114,7 @@ function isFaultText(body: string): boolean {
   }
 }
 
-interface Answer {
+interface HttpAnswer {
   readonly status: number
   readonly headers: http.IncomingHttpHeaders
   readonly body: string
@@ -129,7 +129,7 @@ async function request(
   headers: Record<string, string>,
   timeoutMs: number,
   o: AnswerOptions,
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   using limit = deadline(timeoutMs, 'CONTROL_UNREACHABLE', `no answer from ${hostPort(edge)}`, o.signal)
   const tcp = await unlessAborted(o.dial(), limit)
   const socket = await startTls(tcp, {
@@ -149,8 +149,8 @@ function exchange(
   socket: tls.TLSSocket,
   edge: EdgeAddress,
   headers: Record<string, string>,
-): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+): Promise<HttpAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>()
   const sentMs = Date.now()
   const startedAt = performance.now()
   const asking = http.request({

@@ -6,6 +6,8 @@
 import { FAULTS, type FaultCode, type Hop } from '../base/faults.ts'
 import type { FactName, Facts, FactTable } from './facts.ts'
 
+export type CauseAndFix = Pick<Failure, 'cause' | 'fix'>
+
 export interface Failure {
   readonly is: 'fail'
   readonly fault: FaultCode

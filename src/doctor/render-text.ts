@@ -1,4 +1,4 @@
-import { paint } from '../base/paint.ts'
+import { type Painter, painter } from '../base/paint.ts'
 import { shown } from '../base/visible-text.ts'
 import { type CheckLine, type Finding, headline, type Report } from './report.ts'
 
@@ -37,13 +37,7 @@ export function renderRest(report: Report, colour: boolean): string {
   return [...beside, '', ...checkLines(checks, paint), '', last].join('\n')
 }
 
-type Paint = (style: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
-
-function painter(colour: boolean): Paint {
-  return colour ? (style, text) => paint(style, text) : (_style, text) => text
-}
-
-function findingText(finding: Finding, paint: Paint): string {
+function findingText(finding: Finding, paint: Painter): string {
   const { expected, seen, fix, verify, scenario, code } = finding
   const field = (name: string, lines: readonly string[]) =>
     `  ${paint('dim', name.padEnd(FIELD_CHARS))}${lines.join(`\n${INDENT}`)}`
@@ -59,14 +53,14 @@ function findingText(finding: Finding, paint: Paint): string {
   ].join('\n')
 }
 
-function checkLines(checks: readonly CheckLine[], paint: Paint): string[] {
+function checkLines(checks: readonly CheckLine[], paint: Painter): string[] {
   const width = Math.max(...checks.map(({ title }) => title.length), 0)
   return checks.map(({ title, verdict, text }) => {
     return `  ${paint(STYLES[verdict], MARKS[verdict])} ${title.padEnd(width)}  ${said(verdict, text, paint)}`
   })
 }
 
-function said(verdict: CheckLine['verdict'], text: string, paint: Paint): string {
+function said(verdict: CheckLine['verdict'], text: string, paint: Painter): string {
   if (verdict === 'pass') return text
   if (verdict === 'fail') return text.split(':', 1)[0]!
   return paint('dim', `${verdict === 'skip' ? 'skipped' : 'unknown'}: ${text}`)

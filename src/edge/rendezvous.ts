@@ -19,7 +19,7 @@ import type { EdgeShares, PipeShare } from './shares.ts'
 import { cutHalf, type HalfStream, stitchStreams } from './stitch-streams.ts'
 import { UsedTickets } from './used-tickets.ts'
 
-type Side = Ticket['side']
+type PipeSide = Ticket['side']
 
 /** One half, from the moment its ticket was accepted. */
 export interface AdmittedHalf {
@@ -29,7 +29,7 @@ export interface AdmittedHalf {
 }
 
 interface PendingPipe {
-  readonly halves: Partial<Record<Side, AdmittedHalf>>
+  readonly halves: Partial<Record<PipeSide, AdmittedHalf>>
   readonly timer: NodeJS.Timeout
   readonly share: PipeShare
 }

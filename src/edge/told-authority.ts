@@ -1,10 +1,8 @@
 import type { KnownKeys } from '../agent/identity/known-keys.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
 import type { Peer } from '../pki/verify.ts'
-import type { ControlMessage } from '../wire/control.ts'
+import type { EdgeStateMessage } from '../wire/control.ts'
 import type { EdgeAuthority } from './edge-authority.ts'
-
-type EdgeState = Extract<ControlMessage, { type: 'edge-state' }>
 
 /**
  * What an edge knows of tickets and of who is shut out: what the control plane has told. While that is away it
@@ -31,7 +29,7 @@ export class ToldAuthority implements EdgeAuthority {
   }
 
   /** @returns Whose pipes are to be cut. */
-  take({ whole, revoked, ended }: EdgeState): (peer: Peer) => boolean {
+  take({ whole, revoked, ended }: EdgeStateMessage): (peer: Peer) => boolean {
     if (whole) this.#revoked = new Set()
     for (const serial of revoked) this.#revoked.add(serial)
     const ids = new Set(ended)

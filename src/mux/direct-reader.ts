@@ -31,7 +31,7 @@ interface Handle {
   reading: boolean
   useUserBuffer(buffer: Buffer): void
 }
-type Fields = Record<symbol, unknown> & { _handle?: Partial<Handle> | null }
+type SocketFields = Record<symbol, unknown> & { _handle?: Partial<Handle> | null }
 
 const FIELDS = fieldsOf(new net.Socket())
 
@@ -78,7 +78,7 @@ export class DirectReader {
 
   #takeOver(): Handle | undefined {
     const socket = this.#socket
-    const fields = socket as unknown as Fields
+    const fields = socket as unknown as SocketFields
     const handle = fields._handle
     if (!FIELDS || !(socket instanceof net.Socket) || socket.connecting) return undefined
     if (fields[FIELDS.buffer] !== null || typeof handle?.useUserBuffer !== 'function') return undefined
@@ -151,7 +151,7 @@ export class DirectReader {
     if (this.#handle && (!FIELDS || ++this.#swaps > MAX_SWAPS)) return false
     this.buffer = buffer
     if (this.#handle && FIELDS) {
-      ;(this.#socket as unknown as Fields)[FIELDS.buffer] = buffer
+      ;(this.#socket as unknown as SocketFields)[FIELDS.buffer] = buffer
       this.#handle.useUserBuffer(buffer)
     }
     return true

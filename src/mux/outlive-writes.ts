@@ -2,7 +2,7 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
-type Done = (error?: Error | null) => void
+type WriteDone = (error?: Error | null) => void
 
 /**
  * Lets a socket be read to its end after a write to it has failed.
@@ -22,8 +22,8 @@ export function outliveWrites(socket: Duplex, broke: (error: NodeJS.ErrnoExcepti
   const writev = socket._writev
   let broken = false
   // Writes follow each other, so there is one to answer at a time, and no closure for each.
-  let done: Done
-  const settled: Done = (error) => {
+  let done: WriteDone
+  const settled: WriteDone = (error) => {
     if (error) {
       broken = true
       broke(error)

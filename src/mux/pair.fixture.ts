@@ -71,7 +71,7 @@ export async function tlsPair(
 }
 
 /** What the connector's end saw of one stream. */
-export interface Served {
+export interface ServedStream {
   readonly stream: MuxStream
   readonly open: Open
 }
@@ -81,8 +81,8 @@ export class TunnelPair implements AsyncDisposable {
   readonly connector: Mux
   /** Why each end closed, as onClose heard it. */
   readonly closed: { client: Promise<unknown>; connector: Promise<unknown> }
-  readonly #waiting: PromiseWithResolvers<Served>[] = []
-  readonly #served: Served[] = []
+  readonly #waiting: PromiseWithResolvers<ServedStream>[] = []
+  readonly #served: ServedStream[] = []
 
   static async open(
     options: { client?: Partial<MuxOptions>; connector?: Partial<MuxOptions> } = {},
@@ -111,14 +111,14 @@ export class TunnelPair implements AsyncDisposable {
     })
   }
 
-  #onOpen(served: Served): void {
+  #onOpen(served: ServedStream): void {
     const waiting = this.#waiting.shift()
     if (waiting) waiting.resolve(served)
     else this.#served.push(served)
   }
 
   /** The next stream that reaches the connector. */
-  next(): Promise<Served> {
+  next(): Promise<ServedStream> {
     const served = this.#served.shift()
     if (served) return Promise.resolve(served)
     this.#waiting.push(Promise.withResolvers())

@@ -205,7 +205,7 @@ export class Authority {
   }
 }
 
-interface Written {
+interface CertificateContent {
   readonly subject: X509.JsonName
   readonly issuer: X509.JsonName | X509.Name
   readonly publicKey: KeyObject
@@ -215,7 +215,7 @@ interface Written {
   readonly extensions: X509.Extension[]
 }
 
-async function write(x509: typeof X509, o: Written): Promise<string> {
+async function write(x509: typeof X509, o: CertificateContent): Promise<string> {
   const publicKey = o.publicKey.toCryptoKey(CERTIFICATE_KEY, true, ['verify'])
   const signer = o.signedBy.publicKey.toCryptoKey(CERTIFICATE_KEY, true, ['verify'])
   const certificate = await x509.X509CertificateGenerator.create({

@@ -50,7 +50,7 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
   const isServer = others.length === 0 && (role === 'edge' || role === 'control')
   // Every role is a hop: the peer owns what is wrong with it. Who answers in place of the control plane stands where
   // the edge does.
-  const foreign: Refusal = {
+  const foreign: PeerRefusal = {
     code: isServer ? 'TLS_INTERCEPTED' : 'PEER_REFUSED',
     ended: isServer ? 'EDGE_CERT_EXPIRED' : 'CERT_EXPIRED',
     hop: others.length > 0 ? undefined : isServer ? 'edge' : role,
@@ -121,16 +121,16 @@ function notPinned(leaf: X509Certificate, root: X509Certificate, wanted: Buffer)
 }
 
 /** How a peer that is not ours is refused: the code and, where one peer only was expected, its hop. */
-interface Refusal {
+interface PeerRefusal {
   readonly code: FaultCode
   /** Where it is ours, and its time is over: agents must not take the end of an edge's certificate for their own. */
   readonly ended: FaultCode
   readonly hop?: Hop
 }
 
-const EDGE: Refusal = { code: 'TLS_INTERCEPTED', ended: 'EDGE_CERT_EXPIRED' }
+const EDGE: PeerRefusal = { code: 'TLS_INTERCEPTED', ended: 'EDGE_CERT_EXPIRED' }
 
-function presented(socket: tls.TLSSocket, foreign: Refusal): X509Certificate {
+function presented(socket: tls.TLSSocket, foreign: PeerRefusal): X509Certificate {
   const leaf = socket.getPeerX509Certificate()
   if (leaf === undefined)
     throw new Fault(foreign.code, 'the peer presented no certificate', { hop: foreign.hop })
@@ -150,7 +150,7 @@ function samePin(root: X509Certificate, pin: Buffer): boolean {
   return pin.length === seen.length && timingSafeEqual(seen, pin)
 }
 
-function unauthorized(socket: tls.TLSSocket, leaf: X509Certificate, foreign: Refusal): Fault {
+function unauthorized(socket: tls.TLSSocket, leaf: X509Certificate, foreign: PeerRefusal): Fault {
   const error: unknown = socket.authorizationError
   const why = String((error as { code?: string } | null)?.code ?? error ?? 'not verified')
   const detail = `TLS did not verify the certificate: ${why}`

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LongWaits, type Waiting } from './long-waits.ts'
+import { LongWaits, type WaitingSession } from './long-waits.ts'
 import { Tally } from './silence.ts'
 
-const asks = (askedS: number, user = 'ada'): Waiting => ({ user, askedMs: askedS * 1000, upBytes: 90 })
+const asks = (askedS: number, user = 'ada'): WaitingSession => ({ user, askedMs: askedS * 1000, upBytes: 90 })
 /** From when on it is proved, in seconds, by those who still wait. */
-function provedS(long: LongWaits, waiting: readonly Waiting[]): number | undefined {
+function provedS(long: LongWaits, waiting: readonly WaitingSession[]): number | undefined {
   for (let s = 0; s < 1000; s++) if (long.prove(s * 1000, waiting, [])) return s
   return undefined
 }
@@ -16,7 +16,7 @@ function known(o: { answeredS: number; tookS?: number }): LongWaits {
 }
 
 test('two that have had no byte are a silence while they wait, within half a minute', () => {
-  const cases: Record<string, [LongWaits, readonly Waiting[], number | undefined]> = {
+  const cases: Record<string, [LongWaits, readonly WaitingSession[], number | undefined]> = {
     'of two users, where somebody was answered before': [
       known({ answeredS: 0 }),
       [asks(1), asks(1, 'bob')],

@@ -9,14 +9,14 @@
 import { Longest } from './longest.ts'
 
 /** A session that asked and has had no byte at all yet. */
-export interface Waiting {
+export interface WaitingSession {
   readonly user: string
   readonly askedMs: number
   /** Sent, in all. */
   readonly upBytes: number
 }
 
-interface Ended extends Waiting {
+interface EndedWait extends WaitingSession {
   readonly endedMs: number
 }
 
@@ -46,7 +46,7 @@ export class LongWaits {
   }
 
   /** Those that have waited for at least so long, and since whose question nobody was answered. */
-  since(nowMs: number, waiting: readonly Waiting[], leastMs: number): readonly Waiting[] {
+  since(nowMs: number, waiting: readonly WaitingSession[], leastMs: number): readonly WaitingSession[] {
     if (!this.#expects) return []
     const answeredMs = this.#answeredMs ?? Number.NEGATIVE_INFINITY
     for (const { askedMs } of waiting)
@@ -55,16 +55,16 @@ export class LongWaits {
   }
 
   /** Those that have waited for long. */
-  of(nowMs: number, waiting: readonly Waiting[]): readonly Waiting[] {
+  of(nowMs: number, waiting: readonly WaitingSession[]): readonly WaitingSession[] {
     const those = this.since(nowMs, waiting, 0)
     return those.filter(({ askedMs }) => nowMs - askedMs >= this.#longMs(false))
   }
 
   /** @param gaveUp Those that had no byte at all, either. */
-  prove(nowMs: number, waiting: readonly Waiting[], gaveUp: readonly Ended[]): boolean {
+  prove(nowMs: number, waiting: readonly WaitingSession[], gaveUp: readonly EndedWait[]): boolean {
     const still = this.since(nowMs, waiting, 0).map((one) => ({ ...one, endedMs: nowMs }))
     if (!this.#expects) return false
-    const isLong = (leastMs: number) => (one: Ended) => one.endedMs - one.askedMs >= leastMs
+    const isLong = (leastMs: number) => (one: EndedWait) => one.endedMs - one.askedMs >= leastMs
     const those = [...gaveUp, ...still].filter(isLong(this.#longMs(false)))
     if (those.length < SESSIONS) return false
     const askedMs = those.map((one) => one.askedMs)

@@ -23,7 +23,7 @@ export interface Placed {
 }
 
 /** Of rules, in the order they are asked. */
-type Places = Uint32Array
+type RulePlaces = Uint32Array
 
 /** As many rules are looked through to say what would have made a denial a yes. */
 const NEAR_RULES = 256
@@ -78,12 +78,12 @@ export class RuleIndex {
   }
 
   /** Places of every rule that may hold for the request, and of few others, in the order they are asked. */
-  about(request: AccessRequest): Places {
+  about(request: AccessRequest): RulePlaces {
     return sorted(this.#placesNaming((name) => LISTS[name](request)))
   }
 
   /** The first that holds. */
-  decides(request: AccessRequest, about: Places = this.about(request)): Placed | undefined {
+  decides(request: AccessRequest, about: RulePlaces = this.about(request)): Placed | undefined {
     const at = about.find((at) => this.#holdsElse[at]!(request))
     return at === undefined ? undefined : this.#placed[at]
   }
@@ -118,7 +118,7 @@ export class RuleIndex {
   }
 
   /** Rules that allow and were asked before `end`, in this order: those a denial can be explained with. */
-  allowingBefore(end: number, request: AccessRequest, about: Places): PolicyRule[] {
+  allowingBefore(end: number, request: AccessRequest, about: RulePlaces): PolicyRule[] {
     const before = ({ at, rule }: Placed) => at < end && rule.action === 'allow'
     const named = [request.segment.id, request.segment.segmentGroup ?? '', EVERYTHING]
     const places: Placed[] = []
@@ -195,7 +195,7 @@ function filing(): Filing {
   return Object.fromEntries(LIST_NAMES.map((name) => [name, new Map()])) as unknown as Filing
 }
 
-function sorted(places: readonly number[]): Places {
+function sorted(places: readonly number[]): RulePlaces {
   return new Uint32Array(places).sort()
 }
 

@@ -7,7 +7,7 @@
  */
 
 import type { Answered } from './exchange.ts'
-import { LongWaits, type Waiting } from './long-waits.ts'
+import { LongWaits, type WaitingSession } from './long-waits.ts'
 import { Longest } from './longest.ts'
 import { Survived } from './survived.ts'
 
@@ -174,7 +174,7 @@ export class Tally {
   }
 
   /** @param waiting Those that asked and have had no byte yet: all of them, each time. */
-  silence(nowMs: number, waiting: readonly Waiting[] = []): Silence | undefined {
+  silence(nowMs: number, waiting: readonly WaitingSession[] = []): Silence | undefined {
     this.#forget(nowMs)
     return (
       this.#onTheWay('lost') ?? this.#onTheWay('gap') ?? this.#silent() ?? this.#longSilent(nowMs, waiting)
@@ -182,7 +182,7 @@ export class Tally {
   }
 
   /** As silence, of fewer than would prove it: for whoever asks because they have waited in vain. */
-  soFar(nowMs: number, waiting: readonly Waiting[] = []): Silence | undefined {
+  soFar(nowMs: number, waiting: readonly WaitingSession[] = []): Silence | undefined {
     const silence = this.silence(nowMs, waiting)
     if (silence !== undefined) return silence
     const still = this.#oneWay ? [] : this.#long.since(nowMs, waiting, this.patienceMs)
@@ -190,11 +190,11 @@ export class Tally {
   }
 
   /** Of `waiting` those that have had no byte for so long that it is worth a word. */
-  waitLong(nowMs: number, waiting: readonly Waiting[]): readonly Waiting[] {
+  waitLong(nowMs: number, waiting: readonly WaitingSession[]): readonly WaitingSession[] {
     return this.#oneWay ? [] : this.#long.of(nowMs, waiting)
   }
 
-  #longSilent(nowMs: number, waiting: readonly Waiting[]): Silence | undefined {
+  #longSilent(nowMs: number, waiting: readonly WaitingSession[]): Silence | undefined {
     if (this.#oneWay) return undefined
     const unheard = this.#givenUp.filter(({ isUnheard }) => isUnheard)
     return this.#long.prove(nowMs, waiting, unheard)
@@ -224,11 +224,15 @@ export class Tally {
     return tooFew ? undefined : this.#inVain(last.endedMs, this.#givenUp, [])
   }
 
-  #inVain(nowMs: number, gaveUp: readonly GivenUp[], waiting: readonly Waiting[]): Silence | undefined {
+  #inVain(
+    nowMs: number,
+    gaveUp: readonly GivenUp[],
+    waiting: readonly WaitingSession[],
+  ): Silence | undefined {
     const ended = gaveUp.at(-1)
-    const last: Waiting | undefined = waiting.at(-1) ?? ended
+    const last: WaitingSession | undefined = waiting.at(-1) ?? ended
     if (last === undefined) return undefined
-    const all: readonly Waiting[] = [...gaveUp, ...waiting]
+    const all: readonly WaitingSession[] = [...gaveUp, ...waiting]
     const sinceMs = Math.min(...all.map(({ askedMs }) => askedMs))
     const waitedMs = (last === ended ? ended.endedMs : nowMs) - last.askedMs
     return {

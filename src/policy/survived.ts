@@ -5,7 +5,7 @@
  * @module
  */
 
-interface Proof {
+interface SurvivalProof {
   readonly askedMs: number
   /** Nothing had moved for so long before the question. */
   readonly idleMs: number
@@ -15,9 +15,9 @@ const MAX_KEPT = 16
 
 export class Survived {
   /** Each later than the one before, and after a shorter pause. */
-  readonly #proofs: Proof[] = []
+  readonly #proofs: SurvivalProof[] = []
 
-  note(proof: Proof): void {
+  note(proof: SurvivalProof): void {
     while (this.#proofs.length > 0 && this.#proofs.at(-1)!.idleMs <= proof.idleMs) this.#proofs.pop()
     this.#proofs.push(proof)
     if (this.#proofs.length > MAX_KEPT) this.#proofs.shift()

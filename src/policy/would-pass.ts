@@ -1,7 +1,7 @@
 import type { Fault, FaultCode } from '../base/faults.ts'
 
 /** A fault of a decision, as far as this needs it. */
-interface Refusal {
+interface DecisionFault {
   readonly code: FaultCode
   readonly seen?: Fault['seen']
 }
@@ -12,7 +12,7 @@ interface Refusal {
  * @param nameOf Of an id in the evidence.
  */
 export function wouldPass(
-  { code, seen = {} }: Refusal,
+  { code, seen = {} }: DecisionFault,
   to: { readonly host: string; readonly port: number; readonly protocol: string },
   nameOf: (id: string) => string = (id) => id,
 ): string | undefined {

@@ -14,7 +14,7 @@ export interface GroupLimits {
   readonly cpuLimitPercent: number | undefined
 }
 
-type Read = (file: string) => Promise<string | undefined>
+type ReadFile = (file: string) => Promise<string | undefined>
 
 export interface ControlGroupOptions {
   readonly pid: number | 'self'
@@ -22,7 +22,7 @@ export interface ControlGroupOptions {
   /** Where control groups are mounted; of several the tightest counts. */
   readonly mounts: readonly string[]
   /** Nothing for a file that cannot be read. */
-  readonly read: Read
+  readonly read: ReadFile
 }
 
 /** Of every group from its own to the root the tightest counts, which need not be its own. */
@@ -52,7 +52,7 @@ export async function readControlGroup({
   return found
 }
 
-async function unified(read: Read, folder: string): Promise<GroupLimits> {
+async function unified(read: ReadFile, folder: string): Promise<GroupLimits> {
   const [max, current, stat, cpu] = await Promise.all(
     ['memory.max', 'memory.current', 'memory.stat', 'cpu.max'].map((name) => read(path.join(folder, name))),
   )
@@ -64,7 +64,7 @@ async function unified(read: Read, folder: string): Promise<GroupLimits> {
   }
 }
 
-async function memoryV1(read: Read, folder: string): Promise<GroupLimits> {
+async function memoryV1(read: ReadFile, folder: string): Promise<GroupLimits> {
   const [limit, usage, stat] = await Promise.all(
     ['memory.limit_in_bytes', 'memory.usage_in_bytes', 'memory.stat'].map((name) =>
       read(path.join(folder, name)),
@@ -74,7 +74,7 @@ async function memoryV1(read: Read, folder: string): Promise<GroupLimits> {
   return { memoryLimitBytes: bytes(limit), memoryUsedBytes, cpuLimitPercent: undefined }
 }
 
-async function cpuV1(read: Read, mount: string, names: string, group: string): Promise<GroupLimits> {
+async function cpuV1(read: ReadFile, mount: string, names: string, group: string): Promise<GroupLimits> {
   const none = { memoryLimitBytes: 0, memoryUsedBytes: 0 }
   for (const folder of [path.join(mount, names, group), path.join(mount, 'cpu', group)]) {
     const quota = Number(await read(path.join(folder, 'cpu.cfs_quota_us')))

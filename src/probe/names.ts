@@ -118,7 +118,7 @@ async function deadRouter(server: string): Promise<string | undefined> {
   return hop?.answers === false && isRouter ? hop.address : undefined
 }
 
-interface Asked {
+interface ResolverReply {
   readonly said: string
   readonly addresses: readonly { address: string; ttlSeconds: number }[]
 }
@@ -128,8 +128,8 @@ function askOnce(
   name: string,
   type: AddressType,
   { port = 53, signal }: { port?: number; signal: AbortSignal },
-): Promise<Asked> {
-  const { promise, resolve } = Promise.withResolvers<Asked>()
+): Promise<ResolverReply> {
+  const { promise, resolve } = Promise.withResolvers<ResolverReply>()
   const socket = dgram.createSocket(net.isIPv6(server) ? 'udp6' : 'udp4')
   const failed = (said: string) => resolve({ said, addresses: [] })
   const stop = () => failed('timeout')

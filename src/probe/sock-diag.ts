@@ -100,14 +100,14 @@ export class SockDiag {
 const AF_INET = 2
 const AF_INET6 = 10
 
-interface Question {
+interface SockDiagQuery {
   readonly sequence: number
   readonly protocol: number
   readonly source: Endpoint
   readonly target: Endpoint
 }
 
-function encode(request: Buffer, { sequence, protocol, source: from, target: to }: Question): void {
+function encode(request: Buffer, { sequence, protocol, source: from, target: to }: SockDiagQuery): void {
   const [source, target] = [addressBytes(from.address)!, addressBytes(to.address)!]
   request.fill(0)
   request.writeUInt32LE(REQUEST_BYTES, 0)

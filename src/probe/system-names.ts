@@ -68,7 +68,7 @@ export function lookupsUnderWay(): number {
   return underWay
 }
 
-interface Question {
+interface NameQuestion {
   readonly host: string
   /** For whom: it is looked up at the turn of whoever comes first, and nobody waits behind what another one asks. */
   readonly places: Place[]
@@ -87,7 +87,7 @@ export class SystemNames implements Disposable {
   readonly #slowThreads: number
   readonly #slowMs: number
   readonly #lookup: (host: string) => Promise<readonly FoundAddress[]>
-  readonly #asked = new Map<string, Question>()
+  readonly #asked = new Map<string, NameQuestion>()
   /** Monotonic milliseconds at which each lookup under way began; it may outlive those who asked. */
   readonly #running = new Map<string, number>()
   readonly #quick = new Turns<Place>()
@@ -97,7 +97,7 @@ export class SystemNames implements Disposable {
   #lateRunning = 0
   /** Names that were slow, and until when they count as such. */
   readonly #slowUntilMs = new Map<string, number>()
-  readonly #deadlines: Deadlines<Question>
+  readonly #deadlines: Deadlines<NameQuestion>
 
   constructor({ threads, limitMs = LIMIT_MS, slowMs = SLOW_MS, lookup = getAddresses }: SystemNamesOptions) {
     this.#threads = threads
@@ -148,7 +148,7 @@ export class SystemNames implements Disposable {
     if (asked?.places.every((place) => place.by !== by)) this.#wait(asked, by)
   }
 
-  #wait({ host, places }: Question, by: string): void {
+  #wait({ host, places }: NameQuestion, by: string): void {
     if (by !== OWN) {
       if (!this.#waitingOf.mayTake(by)) return // it has the turn of others
       this.#waitingOf.take(by)
@@ -187,7 +187,7 @@ export class SystemNames implements Disposable {
     this.#running.set(host, beganMs)
     underWay++
     if (late) this.#lateRunning++
-    let settle: (question: Question) => void
+    let settle: (question: NameQuestion) => void
     try {
       const found = await this.#lookup(host)
       settle = ({ resolve }) => resolve(found)
@@ -207,7 +207,7 @@ export class SystemNames implements Disposable {
     this.#next()
   }
 
-  #settle(question: Question): void {
+  #settle(question: NameQuestion): void {
     this.#deadlines.delete(question)
     this.#asked.delete(question.host)
     for (const place of question.places) {

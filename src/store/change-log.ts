@@ -3,7 +3,7 @@ import type { Kind } from '../api/kinds.ts'
 /** What one transaction wrote or deleted, by id. */
 export type Changed = ReadonlyMap<string, Kind>
 
-interface Entry {
+interface ChangeEntry {
   readonly changed: Changed
   /** Policy has a new version by it. */
   policy: boolean
@@ -34,7 +34,7 @@ const MAX_IDS = 20_000
  * memory: what another process wrote is not in it, which shows in the version of policy.
  */
 export class ChangeLog implements ChangeLogView {
-  #entries: Entry[] = []
+  #entries: ChangeEntry[] = []
   #ids = 0
   #dropped = 0
   /** The last entry is not durable yet. */

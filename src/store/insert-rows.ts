@@ -11,7 +11,7 @@ import type { StoreScope } from './scope.ts'
 /** Rows to a statement. */
 const ROWS = 64
 
-interface Part<Item, Row> {
+interface InsertPart<Item, Row> {
   readonly some: readonly Item[]
   readonly rows: Row[]
 }
@@ -26,7 +26,7 @@ export function insertRows<Row extends object>(
   db: StoreScope['db'],
   rows: readonly Row[],
   insert: (some: readonly Row[]) => { compile(): CompiledQuery },
-): AsyncGenerator<Part<Row, unknown>> {
+): AsyncGenerator<InsertPart<Row, unknown>> {
   return inParts(db, rows, insert, (some) => some.flatMap((row): unknown[] => Object.values(row)))
 }
 
@@ -35,7 +35,7 @@ export function forIds<Row>(
   db: StoreScope['db'],
   ids: readonly string[],
   make: (some: readonly string[]) => { compile(): CompiledQuery<Row> },
-): AsyncGenerator<Part<string, Row>> {
+): AsyncGenerator<InsertPart<string, Row>> {
   return inParts(db, ids, (some) => make(inList(some)), inList)
 }
 
@@ -44,7 +44,7 @@ async function* inParts<Item, Row>(
   all: readonly Item[],
   make: (some: readonly Item[]) => { compile(): CompiledQuery<Row> },
   parametersOf: (some: readonly Item[]) => unknown[],
-): AsyncGenerator<Part<Item, Row>> {
+): AsyncGenerator<InsertPart<Item, Row>> {
   let whole: CompiledQuery<Row> | undefined
   for (let at = 0; at < all.length; at += ROWS) {
     const some = all.slice(at, at + ROWS)

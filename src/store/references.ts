@@ -13,7 +13,7 @@ import { inList } from './page.ts'
 import type { StoreScope } from './scope.ts'
 
 /** What one id or name can mean: devices of two users may share a name; everything else is unique. */
-type Meanings = ReadonlyMap<string, readonly { readonly id: string; readonly name: string }[]>
+type NameMeanings = ReadonlyMap<string, readonly { readonly id: string; readonly name: string }[]>
 
 /** As many are asked for in one statement. */
 const AT_ONCE = 256
@@ -110,7 +110,7 @@ export async function keepReferences(
   }
 }
 
-async function lookUp(scope: StoreScope, references: readonly Reference[]): Promise<Meanings> {
+async function lookUp(scope: StoreScope, references: readonly Reference[]): Promise<NameMeanings> {
   const found = new Map<string, { id: string; name: string }[]>()
   for (const [kind, some] of Map.groupBy(references, (reference) => reference.kind)) {
     const values = [...new Set(some.map(({ value }) => value))]
@@ -148,7 +148,7 @@ function push<Row>(lists: Map<string, Row[]>, key: string, row: Row): void {
 async function leadNowhere(
   scope: StoreScope,
   wrong: readonly Reference[],
-  meant: Meanings,
+  meant: NameMeanings,
 ): Promise<InvalidFault> {
   const known = new Map<Kind, string[]>()
   let hints = 0

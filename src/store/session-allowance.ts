@@ -7,7 +7,7 @@
  */
 import type { SessionReport } from '../wire/control.ts'
 
-type Side = SessionReport['side']
+type ReportSide = SessionReport['side']
 
 interface Limit {
   readonly most: number
@@ -18,7 +18,7 @@ interface Limit {
  * A connector may be cut off while sessions end by the thousand, so there is room for minutes of what one device can do. A
  * connector serves many devices: what it says of one takes nothing from another.
  */
-export const ALLOWANCE: Readonly<Record<Side, Limit>> = {
+export const ALLOWANCE: Readonly<Record<ReportSide, Limit>> = {
   client: { most: 50_000, perSecond: 20 },
   connector: { most: 250_000, perSecond: 200 },
 }
@@ -78,7 +78,7 @@ export class SessionAllowance {
     return this.#shed.get(device)?.count ?? 0
   }
 
-  #level(side: Side, device: string): number {
+  #level(side: ReportSide, device: string): number {
     const { most, perSecond } = ALLOWANCE[side]
     const bucket = this.#buckets.get(`${side} ${device}`)
     if (bucket === undefined) return most
@@ -99,20 +99,20 @@ export class SessionAllowance {
 }
 
 interface Taken {
-  readonly side: Side
+  readonly side: ReportSide
   readonly device: string
   count: number
 }
 
 export class Draft {
-  readonly #level: (side: Side, device: string) => number
+  readonly #level: (side: ReportSide, device: string) => number
   readonly #ofGrant: (grant: string) => number
   readonly #done: (taken: ReadonlyMap<string, Taken>, grants: ReadonlyMap<string, number>) => void
   readonly #taken = new Map<string, Taken>()
   readonly #grants = new Map<string, number>()
 
   constructor(
-    level: (side: Side, device: string) => number,
+    level: (side: ReportSide, device: string) => number,
     ofGrant: (grant: string) => number,
     done: (taken: ReadonlyMap<string, Taken>, grants: ReadonlyMap<string, number>) => void,
   ) {
@@ -122,7 +122,7 @@ export class Draft {
   }
 
   /** May this end put one more session of the device on record? */
-  first(side: Side, device: string, grant: string): boolean {
+  first(side: ReportSide, device: string, grant: string): boolean {
     if (side === 'connector') {
       const told = this.#grants.get(grant) ?? 0
       this.#grants.set(grant, told + 1)
@@ -135,7 +135,7 @@ export class Draft {
   }
 
   /** The other end tells of it, too. @param side Who told first. */
-  both(side: Side, device: string): void {
+  both(side: ReportSide, device: string): void {
     this.#of(side, device).count--
   }
 
@@ -143,7 +143,7 @@ export class Draft {
     this.#done(this.#taken, this.#grants)
   }
 
-  #of(side: Side, device: string): Taken {
+  #of(side: ReportSide, device: string): Taken {
     const key = `${side} ${device}`
     const known = this.#taken.get(key)
     if (known !== undefined) return known

@@ -19,10 +19,10 @@ export interface SessionFilter {
 /** Nearly all end so. */
 const USUAL = 'done'
 
-type Conditions = { readonly [Key in keyof SessionFilter]-?: (wanted: string) => Condition }
+type FilterConditions = { readonly [Key in keyof SessionFilter]-?: (wanted: string) => Condition }
 
 /** Literals: only so the database knows that an index of some has them. */
-const CONDITIONS: Conditions = {
+const CONDITIONS: FilterConditions = {
   state: (wanted) => ({ is: sql`state = ${sql.lit(wanted)}`, found: wanted === 'open' }),
   closeReason: (wanted) =>
     wanted === USUAL

@@ -8,22 +8,22 @@ import type { SessionReport } from '../wire/control.ts'
 import { type KnownSession, recordOf, type SessionNames } from './session-record.ts'
 import type { Tables } from './tables.ts'
 
-type Row = Tables['session']
-type Fields = Readonly<Record<string, unknown>>
+export type SessionRow = Tables['session']
+type RowFields = Readonly<Record<string, unknown>>
 
 /** The column `record`: each part without what stands before it; null where it has nothing of what does. */
-interface Kept {
+interface RecordColumn {
   readonly p: SessionReport['protocol']
   /** The grant. */
   readonly g?: string
   /** Names. */
-  readonly f?: Fields
-  readonly c?: Fields
-  readonly k?: Fields
+  readonly f?: RowFields
+  readonly c?: RowFields
+  readonly k?: RowFields
   readonly v?: KnownSession['vanished']
 }
 
-export function rowOf(known: KnownSession, revision: number): Row {
+export function rowOf(known: KnownSession, revision: number): SessionRow {
   const record = recordOf(known)
   const { facts, client, connector, vanished } = known
   const row = {
@@ -44,7 +44,7 @@ export function rowOf(known: KnownSession, revision: number): Row {
     continuedAs: record.continuedAs ?? null,
   }
   const base = saidByRow(row, record.protocol, facts.grant)
-  const kept: Kept = {
+  const kept: RecordColumn = {
     p: record.protocol,
     g: facts.grant,
     f: pick(facts, NAMES),
@@ -55,11 +55,11 @@ export function rowOf(known: KnownSession, revision: number): Row {
   return { ...row, record: JSON.stringify(kept), revision }
 }
 
-export function knownOf(row: Row): KnownSession {
-  const kept = JSON.parse(row.record) as Kept | { readonly sides: unknown }
+export function knownOf(row: SessionRow): KnownSession {
+  const kept = JSON.parse(row.record) as RecordColumn | { readonly sides: unknown }
   if ('sides' in kept) return knownOf({ ...row, record: JSON.stringify(keptOfRecord(kept)) })
   const base = saidByRow(row, kept.p, kept.g)
-  const side = (fields: Fields | undefined, under: Fields, name: SessionReport['side']) =>
+  const side = (fields: RowFields | undefined, under: RowFields, name: SessionReport['side']) =>
     fields &&
     ({ ...pick({ ...under, ...fields }, SAID), session: row.id, side: name } as unknown as SessionReport)
   const client = side(kept.c, base, 'client')
@@ -77,9 +77,9 @@ export function knownOf(row: Row): KnownSession {
 }
 
 /** As rows were written at first: the whole record. */
-function keptOfRecord(record: Fields): Kept {
-  const { client, connector } = record.sides as { client?: Fields; connector?: Fields }
-  return { p: record.protocol as Kept['p'], f: record, c: client, k: connector }
+function keptOfRecord(record: RowFields): RecordColumn {
+  const { client, connector } = record.sides as { client?: RowFields; connector?: RowFields }
+  return { p: record.protocol as RecordColumn['p'], f: record, c: client, k: connector }
 }
 
 const FACTS = ['user', 'device', 'connector', 'segment', 'rule', 'host'] as const
@@ -104,24 +104,24 @@ const SAID = [
   ...(['times', 'bytesUp', 'bytesDown', 'closeReason', 'closeHop', 'closeDetail', 'continuedAs'] as const),
 ] as const satisfies readonly (keyof SessionReport)[]
 
-function factsOfRow({ userId, deviceId, connectorId, segmentId, ruleId, host }: Row): Fields {
+function factsOfRow({ userId, deviceId, connectorId, segmentId, ruleId, host }: SessionRow): RowFields {
   return { user: userId, device: deviceId, connector: connectorId, segment: segmentId, rule: ruleId, host }
 }
 
 /** What the columns say, in the words of reports. */
 function saidByRow(
-  { state, startedMs, endedMs, port, edgeId, closeReason }: Omit<Row, 'record' | 'revision'>,
+  { state, startedMs, endedMs, port, edgeId, closeReason }: Omit<SessionRow, 'record' | 'revision'>,
   protocol: SessionReport['protocol'],
   grant: string | undefined,
-): Fields {
+): RowFields {
   return pick({ grant, state, startedMs, endedMs, protocol, port, edge: edgeId, closeReason }, SAID)
 }
 
 /** Of `fields` what `under` does not say, and null for what it says and they do not. */
-function less(fields: object, under: Fields): Fields {
+function less(fields: object, under: RowFields): RowFields {
   const rest: Record<string, unknown> = {}
   for (const key of SAID) {
-    const value = (fields as Fields)[key]
+    const value = (fields as RowFields)[key]
     if (value !== undefined) {
       if (!same(under[key], value)) rest[key] = value
     } else if (under[key] !== undefined) rest[key] = null
@@ -130,10 +130,10 @@ function less(fields: object, under: Fields): Fields {
 }
 
 /** Those of them that are there. */
-function pick(fields: object, keys: readonly string[]): Fields {
+function pick(fields: object, keys: readonly string[]): RowFields {
   const found: Record<string, unknown> = {}
   for (const key of keys) {
-    const value = (fields as Fields)[key]
+    const value = (fields as RowFields)[key]
     if (value !== undefined && value !== null) found[key] = value
   }
   return found

@@ -1,12 +1,10 @@
 /** Reading and writing many rows of sessions with few statements. */
 
+import type { SessionRow } from '../store/session-row.ts'
 import { inList } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import type { KnownSession } from './session-record.ts'
 import { knownOf } from './session-row.ts'
-import type { Tables } from './tables.ts'
-
-export type SessionRow = Tables['session']
 
 export async function loadSessions(
   scope: StoreScope,

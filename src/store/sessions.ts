@@ -9,8 +9,8 @@ import { type SessionFilter, sessionRows } from './session-list.ts'
 import { mergeReport, type RefusedReport } from './session-merge.ts'
 import { type Lot, SessionQueue } from './session-queue.ts'
 import { type KnownSession, type ReportedSession, recordOf, type SessionRecord } from './session-record.ts'
-import { knownOf, rowOf } from './session-row.ts'
-import { loadSessions, openAmong, type SessionRow, saveSessions } from './session-rows.ts'
+import { knownOf, rowOf, type SessionRow } from './session-row.ts'
+import { loadSessions, openAmong, saveSessions } from './session-rows.ts'
 import { sweepClientOnly, sweepSessions } from './session-sweep.ts'
 
 /** More than this wait: whoever comes now comes again later. */

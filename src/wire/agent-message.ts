@@ -125,4 +125,7 @@ export const agentMessage = z.discriminatedUnion('type', [
   traceTold,
 ])
 export type AgentMessage = z.infer<typeof agentMessage>
+export type HelloMessage = z.infer<typeof hello>
+export type StatusMessage = z.infer<typeof status>
+export type CarriesMessage = z.infer<typeof carries>
 export type CarriedGrant = z.infer<typeof carries>['ended'][number]

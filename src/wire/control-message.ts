@@ -149,3 +149,5 @@ export const controlMessage = z.discriminatedUnion('type', [
   trace,
 ])
 export type ControlMessage = z.infer<typeof controlMessage>
+export type WelcomeMessage = Extract<ControlMessage, { type: 'welcome' }>
+export type EdgeStateMessage = Extract<ControlMessage, { type: 'edge-state' }>

@@ -13,15 +13,20 @@ export {
   type AgentMessage,
   agentMessage,
   type CarriedGrant,
+  type CarriesMessage,
+  type HelloMessage,
   MAX_CARRIED,
   MAX_SESSION_REPORTS,
+  type StatusMessage,
 } from './agent-message.ts'
 export {
   type ControlMessage,
   controlMessage,
+  type EdgeStateMessage,
   MAX_NOTES,
   MAX_REVOKED,
   type PipeTicket,
+  type WelcomeMessage,
 } from './control-message.ts'
 export {
   type DiagnosisFinding,

@@ -7,10 +7,10 @@ import type { z } from 'zod'
 import { batches, MAX_LIST_BYTES } from './encoded.ts'
 import type { part as schema } from './values.ts'
 
-type Part = z.infer<typeof schema>
+type WirePart = z.infer<typeof schema>
 
 /** @returns One part at least: an empty list says something, too. */
-export function inParts<Item>(items: Iterable<Item>, maxItems: number): { part: Part; items: Item[] }[] {
+export function inParts<Item>(items: Iterable<Item>, maxItems: number): { part: WirePart; items: Item[] }[] {
   const lists = [...batches(items, { maxBytes: MAX_LIST_BYTES, maxItems })]
   if (lists.length === 0) lists.push([])
   return lists.map((list, at) => ({ part: { at, of: lists.length }, items: list }))
@@ -22,7 +22,7 @@ export class ListParts<Item> {
   #next = 0
 
   /** @returns The list, with its last part. */
-  take({ at, of }: Part, items: readonly Item[]): readonly Item[] | undefined {
+  take({ at, of }: WirePart, items: readonly Item[]): readonly Item[] | undefined {
     if (at === 0) [this.#items, this.#next] = [[], 0]
     if (at !== this.#next) return undefined
     this.#items.push(...items)

@@ -6,16 +6,17 @@ import tls from 'node:tls'
 import { ControlLink } from '../../src/agent/control-link.ts'
 import { Fault } from '../../src/base/faults.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { dialControl, type Hello } from '../../src/link/control/control-dial.ts'
+import { dialControl } from '../../src/link/control/control-dial.ts'
 import type { Credentials } from '../../src/link/dial/credentials.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
 import { TestTenant } from '../../src/link/dial/tenant.fixture.ts'
+import type { HelloMessage } from '../../src/wire/control.ts'
 import { ALPN_CONTROL } from '../../src/wire/handover.ts'
 import { EDGE_ID, openTestEdge, type TestEdge } from './fixture.ts'
 
 const signal = new AbortController().signal
 const o = { egress: DIRECT, signal }
-const HELLO: Hello = {
+const HELLO: HelloMessage = {
   type: 'hello',
   version: 1,
   program: 'test',

@@ -6,16 +6,16 @@ import tls from 'node:tls'
 import { silentLog } from '../../src/base/log.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import type { EdgeLimits } from '../../src/link/accept/edge-limits.ts'
-import { dialControl, type Hello } from '../../src/link/control/control-dial.ts'
+import { dialControl } from '../../src/link/control/control-dial.ts'
 import { postEnrol } from '../../src/link/control/requests.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
 import { createKeyAndCsr } from '../../src/pki/csr.ts'
-import type { EnrolRequest } from '../../src/wire/control.ts'
+import type { EnrolRequest, HelloMessage } from '../../src/wire/control.ts'
 import { openTestEdge, openTunnel, type TestEdge } from './fixture.ts'
 
 const REMOTE_ID = 'edg_remote'
 const o = { egress: DIRECT, signal: AbortSignal.timeout(30_000) }
-const HELLO: Hello = {
+const HELLO: HelloMessage = {
   type: 'hello',
   version: 1,
   program: 'test',

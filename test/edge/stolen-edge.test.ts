@@ -16,7 +16,7 @@ import { KnownKeys } from '../../src/agent/identity/known-keys.ts'
 import { newId } from '../../src/base/ids.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Edge } from '../../src/edge/edge.ts'
-import { dialControl, type Hello } from '../../src/link/control/control-dial.ts'
+import { dialControl } from '../../src/link/control/control-dial.ts'
 import { postEnrol, postLogin } from '../../src/link/control/requests.ts'
 import type { Credentials } from '../../src/link/dial/credentials.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
@@ -27,7 +27,7 @@ import { signGrant } from '../../src/pki/grant.ts'
 import { signKeySet } from '../../src/pki/key-set.ts'
 import { newSigningKey } from '../../src/pki/signing-keys.ts'
 import { signTicket } from '../../src/pki/ticket.ts'
-import type { EnrolRequest, LoginRequest } from '../../src/wire/control.ts'
+import type { EnrolRequest, HelloMessage, LoginRequest } from '../../src/wire/control.ts'
 import { openClientSite, PASSWORD, USER } from '../client-site.ts'
 import { placeOf, RogueAgent, signInDevice } from '../misuse-agent.ts'
 import { authorize, openIn, openMux } from '../rogue-stream.ts'
@@ -38,7 +38,7 @@ const { csrPem: csr } = await createKeyAndCsr('test')
 const host = { name: 'h', platform: 'linux', program: 'test' }
 const ENROL: EnrolRequest = { version: 1, secret: 's', csr, host, fingerprint: {}, timeMs: Date.now() }
 const LOGIN: LoginRequest = { version: 1, user: 'bob', password: 'x', csr, device: host, timeMs: Date.now() }
-const HELLO: Hello = {
+const HELLO: HelloMessage = {
   ...{ type: 'hello', version: 1, program: 'test', role: 'connector', timeMs: Date.now(), host: 'h' },
 }
 

@@ -29,13 +29,13 @@ const kept = z.strictObject({
   /** By edge id: the address at which it last proved itself. */
   worked: z.record(z.string(), z.strictObject({ address: z.string().max(64), atMs: z.number() })).default({}),
 })
-type Kept = z.infer<typeof kept>
+type KeptEdges = z.infer<typeof kept>
 
 export class EdgeCache {
   readonly #state: StateDir
   readonly #log: Log
   readonly #nowMs: () => number
-  #kept: Kept
+  #kept: KeptEdges
   #writing: Promise<void> = Promise.resolve()
   /** Why there is nothing in it, though there is a file. */
   unread: { readonly file: string; readonly why: string } | undefined

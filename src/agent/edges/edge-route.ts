@@ -12,11 +12,9 @@ import { hostPort } from '../../base/host-port.ts'
 import { ELSEWHERE_MS } from '../../base/patience.ts'
 import type { EdgeAddress } from '../../link/dial/credentials.ts'
 import { ms, nearestEdge } from '../../policy/edge-choice.ts'
-import type { ControlMessage, KnownEdge, PipeTicket } from '../../wire/control.ts'
+import type { KnownEdge, PipeTicket, WelcomeMessage } from '../../wire/control.ts'
 import { EdgeMonitor, type EdgeMonitorOptions, type EdgeReport } from './edge-monitor.ts'
 import { SecondPort } from './second-port.ts'
-
-type Welcome = Extract<ControlMessage, { type: 'welcome' }>
 
 /** How often it is looked whether a move that is due can be made. */
 const MOVE_LOOK_MS = 1000
@@ -134,7 +132,7 @@ export class EdgeRoute implements Disposable {
   }
 
   /** Connected: the list and the edge in use are known anew. @param address What the name of the edge led to. */
-  up(welcome: Welcome, address?: string): void {
+  up(welcome: WelcomeMessage, address?: string): void {
     this.#monitor.inUse = welcome.edge.id
     this.#tried.clear()
     this.#failed.delete(hostPort(this.#target))

@@ -31,7 +31,7 @@ export type Diagnose = (
   signal: AbortSignal,
 ) => Promise<DiagnosisReport>
 
-type Send = (message: AgentMessage) => void
+export type SendToControl = (message: AgentMessage) => void
 
 /** Who asks has stopped listening by then. */
 const ALL_MS = 15_000
@@ -48,7 +48,7 @@ export class DiagnosisResponder implements AsyncDisposable {
   }
 
   /** @param send Of the connection that the question came by. */
-  asked({ id, app }: { readonly id: string; readonly app?: DiagnosisTarget }, send: Send): void {
+  asked({ id, app }: { readonly id: string; readonly app?: DiagnosisTarget }, send: SendToControl): void {
     const tell = (said: Omit<DiagnosisMessage, 'type' | 'id'>) => send({ type: 'diagnosis', id, ...said })
     if (this.#running !== undefined) {
       const busy = new Fault('CONFLICT', 'an examination is under way already')

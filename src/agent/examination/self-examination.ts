@@ -5,11 +5,12 @@
  *
  * @module
  */
+import type { SendToControl } from '../../agent/examination/diagnosis.ts'
 import type { BootTime } from '../../base/boot-clock.ts'
 import type { Fault, FaultCode } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { StateDir } from '../../base/state-dir.ts'
-import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
+import type { ControlMessage } from '../../wire/control.ts'
 import { type Diagnose, DiagnosisResponder } from './diagnosis.ts'
 import { outagesMessages } from './outage-message.ts'
 import { type Outage, Outages, type SelfVerdict } from './outages.ts'
@@ -48,13 +49,11 @@ export interface OutageReport {
   readonly repeats: number
 }
 
-type Send = (message: AgentMessage) => void
-
 export class SelfExamination implements AsyncDisposable {
   readonly #o: SelfExaminationOptions
   readonly #outages: Outages
   readonly #responder: DiagnosisResponder
-  #send: Send | undefined
+  #send: SendToControl | undefined
   readonly #stop = new AbortController()
   readonly #monotonicMs: () => number
   /** Since the start of this process. */
@@ -94,7 +93,7 @@ export class SelfExamination implements AsyncDisposable {
   }
 
   /** Control is there: it is told of outages that it does not have yet, now and as they end. */
-  resume(send: Send): void {
+  resume(send: SendToControl): void {
     this.#send = send
     this.#tell()
   }

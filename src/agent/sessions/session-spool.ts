@@ -16,7 +16,7 @@ const ROOM = 0.1
 /** The loss is said this often while it lasts. */
 const SAY_MS = 10_000
 
-interface Entry {
+interface SpoolEntry {
   readonly text: string
   readonly session: string
   /** Whose session it was. */
@@ -29,7 +29,7 @@ interface Entry {
 
 /** Records that go together. */
 export interface Batch {
-  readonly entries: readonly Entry[]
+  readonly entries: readonly SpoolEntry[]
   readonly reports: readonly SessionReport[]
 }
 
@@ -41,7 +41,7 @@ export interface SpoolLimits {
 export class SessionSpool {
   readonly #log: Log
   readonly #maxBytes: number
-  #entries: Entry[] = []
+  #entries: SpoolEntry[] = []
   /** Before this place none waits. */
   #next = 0
   #waiting = 0
@@ -109,7 +109,7 @@ export class SessionSpool {
 
   /** The oldest that wait, or nothing. They are out until they are `kept` or put `back`. */
   take({ maxItems, maxBytes }: SpoolLimits): Batch | undefined {
-    const entries: Entry[] = []
+    const entries: SpoolEntry[] = []
     let bytes = 0
     for (; this.#next < this.#entries.length && entries.length < maxItems; this.#next++) {
       const entry = this.#entries[this.#next]!
@@ -174,10 +174,10 @@ export class SessionSpool {
       bytesOf.set(device, (bytesOf.get(device) ?? 0) + text.length)
     }
     const evenBytes = target / bytesOf.size
-    const isOver = ({ device }: Entry) => bytesOf.get(device)! > evenBytes
+    const isOver = ({ device }: SpoolEntry) => bytesOf.get(device)! > evenBytes
     for (const spare of [
-      (entry: Entry) => entry.isOpen && ended.has(entry.session),
-      (entry: Entry) => isOver(entry) && !entry.isOpen && !entry.told,
+      (entry: SpoolEntry) => entry.isOpen && ended.has(entry.session),
+      (entry: SpoolEntry) => isOver(entry) && !entry.isOpen && !entry.told,
       isOver,
       () => true,
     ]) {

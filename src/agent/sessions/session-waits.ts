@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Waiting } from '../../policy/long-waits.ts'
+import type { WaitingSession } from '../../policy/long-waits.ts'
 import { movedIn, programEnded, type Side, type Watched, type WatchedSession } from './watched-session.ts'
 
 export class SessionWaits<S extends WatchedSession> {
@@ -31,8 +31,8 @@ export class SessionWaits<S extends WatchedSession> {
   }
 
   /** Whoever asked first, first. */
-  of(sessions: Iterable<Watched<S>>): Waiting[] {
-    const all: Waiting[] = []
+  of(sessions: Iterable<Watched<S>>): WaitingSession[] {
+    const all: WaitingSession[] = []
     for (const watched of sessions) {
       const waiting = watched.waits === 'yes' || watched.waits === 'told' ? this.#in(watched) : undefined
       if (waiting !== undefined) all.push(waiting)
@@ -41,7 +41,7 @@ export class SessionWaits<S extends WatchedSession> {
   }
 
   /** Of those that have waited for `long` the ones that were not given before. */
-  *untold(sessions: Iterable<Watched<S>>, long: readonly Waiting[]): Iterable<S> {
+  *untold(sessions: Iterable<Watched<S>>, long: readonly WaitingSession[]): Iterable<S> {
     const lastMs = long.at(-1)?.askedMs ?? Number.NEGATIVE_INFINITY
     for (const watched of sessions) {
       const waiting = watched.waits === 'yes' ? this.#in(watched) : undefined
@@ -51,7 +51,7 @@ export class SessionWaits<S extends WatchedSession> {
     }
   }
 
-  #in({ flow, exchange: { askedMs }, session, stream, counted }: Watched<S>): Waiting | undefined {
+  #in({ flow, exchange: { askedMs }, session, stream, counted }: Watched<S>): WaitingSession | undefined {
     if (flow !== undefined || askedMs === undefined || counted || programEnded(stream, this.#side))
       return undefined
     const { up, down } = movedIn(stream, this.#side)

@@ -12,7 +12,7 @@ import type { StreamEnd } from '../../mux/stream-end.ts'
 import { AnswerRule } from '../../policy/answer-rule.ts'
 import { answersAsARule } from '../../policy/answering-ports.ts'
 import { Flow } from '../../policy/flow.ts'
-import type { Waiting } from '../../policy/long-waits.ts'
+import type { WaitingSession } from '../../policy/long-waits.ts'
 import { type GivenUp, Tally } from '../../policy/silence.ts'
 import type { Lossy } from '../../probe/stalls.ts'
 import { type AsksKernel, KernelAsks } from './kernel-asks.ts'
@@ -37,14 +37,14 @@ const MAX_APPLICATIONS = 2000
 const NOT_ACKNOWLEDGED = 'ETIMEDOUT'
 const MAX_NOTES = 5
 
-interface Entry<A extends At, S> extends AsksKernel<S> {
+interface SilenceEntry<A extends At, S> extends AsksKernel<S> {
   readonly application: A
   readonly told: ToldSilence<A>
   /** It takes datagrams. */
   readonly rule: AnswerRule | undefined
   readonly sessions: Set<Watched<S>>
   /** As of the last look. */
-  waiting: readonly Waiting[]
+  waiting: readonly WaitingSession[]
   /** By something else that is known of the way to it. */
   explained: boolean
 }
@@ -66,8 +66,8 @@ export interface SilenceWatchOptions<A, S extends WatchedSession = WatchedSessio
 export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSession> implements Disposable {
   readonly #o: SilenceWatchOptions<A, S>
   readonly #now: () => number
-  readonly #entries = new Map<string, Entry<A, S>>()
-  readonly #watched = new WeakMap<S, readonly [Entry<A, S>, Watched<S>]>()
+  readonly #entries = new Map<string, SilenceEntry<A, S>>()
+  readonly #watched = new WeakMap<S, readonly [SilenceEntry<A, S>, Watched<S>]>()
   readonly #kernel: KernelAsks | undefined
   readonly #waits: SessionWaits<S>
   #timer: NodeJS.Timeout | undefined
@@ -198,7 +198,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     this.#timer = undefined
   }
 
-  #look(entry: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
+  #look(entry: SilenceEntry<A, S>, watched: Watched<S>, nowMs: number): void {
     const { tally } = entry
     const { exchange, session, stream, flow } = watched
     const moved = movedIn(stream, this.#o.side)
@@ -219,7 +219,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     } else if (exchange.isOneWay && moved.down === 0) tally.oneWay()
   }
 
-  #tellWaits(entry: Entry<A, S>, nowMs: number): void {
+  #tellWaits(entry: SilenceEntry<A, S>, nowMs: number): void {
     const { onWaits } = this.#o
     const long = entry.explained ? [] : entry.tally.waitLong(nowMs, entry.waiting)
     entry.told.tellWaits(long.length, nowMs - (long[0]?.askedMs ?? nowMs))
@@ -231,7 +231,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   }
 
   /** Whoever asked has stopped waiting. */
-  #givenUp(entry: Entry<A, S>, watched: Watched<S>, nowMs: number): void {
+  #givenUp(entry: SilenceEntry<A, S>, watched: Watched<S>, nowMs: number): void {
     const { tally } = entry
     if (watched.flow !== undefined) return
     const { exchange, session, startedMs } = watched
@@ -245,7 +245,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     this.#count(entry, session, one)
   }
 
-  #count(entry: Entry<A, S>, session: S, one: GivenUp): void {
+  #count(entry: SilenceEntry<A, S>, session: S, one: GivenUp): void {
     const { stands } = this.#o
     if (stands === undefined) entry.tally.gaveUp(one)
     else {
@@ -257,12 +257,12 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     }
   }
 
-  #judge({ tally, waiting, explained, told, address }: Entry<A, S>, nowMs: number): void {
+  #judge({ tally, waiting, explained, told, address }: SilenceEntry<A, S>, nowMs: number): void {
     const silence = explained ? undefined : tally.silence(nowMs, waiting)
     told.tell(silence, { nowMs, address, answeredMs: tally.answeredMs, explained })
   }
 
-  #newEntry(application: A): Entry<A, S> {
+  #newEntry(application: A): SilenceEntry<A, S> {
     const isUdp = application.protocol === 'udp'
     return {
       ...{ application, port: application.port, address: undefined, sessions: new Set() },

@@ -1,6 +1,6 @@
 import { hostPort } from '../../base/host-port.ts'
 import type { Exchange } from '../../policy/exchange.ts'
-import type { Waiting } from '../../policy/long-waits.ts'
+import type { WaitingSession } from '../../policy/long-waits.ts'
 
 /** Shorter pauses are those of whoever reads a page. */
 const STILL_MS = 30_000
@@ -18,18 +18,18 @@ export interface StillSessions {
   readonly stillS: readonly [number, number]
 }
 
-interface Where {
+interface ApplicationAt {
   readonly application: { readonly host: string; readonly port: number }
 }
 
-interface Watched {
+interface WatchedExchange {
   readonly session: { readonly user: string }
   readonly exchange: Pick<Exchange, 'isQuiet' | 'movedMs'>
 }
 
 /** Where most sessions stand still, first. */
 export function stillSessions(
-  entries: Iterable<Where & { readonly sessions: Iterable<Watched> }>,
+  entries: Iterable<ApplicationAt & { readonly sessions: Iterable<WatchedExchange> }>,
   nowMs: number,
 ): StillSessions[] {
   return mostFirst(
@@ -45,7 +45,7 @@ export function stillSessions(
 
 /** Where most wait for their first byte, first. */
 export function waitingSessions(
-  entries: readonly (Where & { readonly waiting: readonly Waiting[] })[],
+  entries: readonly (ApplicationAt & { readonly waiting: readonly WaitingSession[] })[],
   nowMs: number,
 ): StillSessions[] {
   return mostFirst(
@@ -61,7 +61,7 @@ function mostFirst(all: StillSessions[]): StillSessions[] {
 }
 
 function stillOf(
-  application: Where['application'],
+  application: ApplicationAt['application'],
   sessions: readonly { readonly user: string; readonly sinceMs: number }[],
   nowMs: number,
 ): StillSessions[] {

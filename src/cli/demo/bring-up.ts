@@ -17,7 +17,7 @@ import { applyDocuments } from '../apply.ts'
 import { findContext, writeContext } from '../context.ts'
 import { Rest } from '../rest.ts'
 import { accessFile, type DemoApplication, GROUP, USER } from './access.ts'
-import type { Kept } from './kept.ts'
+import type { KeptDemo } from './kept.ts'
 import { DemoPart } from './part.ts'
 import { backstitch, settingsIn } from './programs.ts'
 import type { Site } from './site.ts'
@@ -26,7 +26,7 @@ import { until } from './until.ts'
 const UP_MS = 20_000
 
 /** What `backstitch server --json` prints. */
-interface ServerFacts {
+interface PrintedServerFacts {
   readonly edge: string
   readonly api: string
   readonly fingerprint: string
@@ -39,9 +39,9 @@ export async function bringUpServer(o: {
   state: string
   host: string
   port: number
-  kept: Kept
+  kept: KeptDemo
   app: DemoApplication
-}): Promise<{ part: DemoPart; facts: ServerFacts; rest: Rest }> {
+}): Promise<{ part: DemoPart; facts: PrintedServerFacts; rest: Rest }> {
   const { state, host, port, kept, app } = o
   const control = path.join(state, 'control')
   const part = new DemoPart({
@@ -54,7 +54,7 @@ export async function bringUpServer(o: {
     log: path.join(state, 'server.log'),
   })
   try {
-    const facts = JSON.parse(await part.output('\n}')) as ServerFacts
+    const facts = JSON.parse(await part.output('\n}')) as PrintedServerFacts
     const context = path.join(state, 'context.json')
     const server = new URL(facts.api).origin
     await writeContext(context, { server, fingerprint: facts.fingerprint, tokenFile: 'control/admin.token' })
@@ -90,7 +90,7 @@ export async function bringUpConnector(o: {
   site: Site
   edge: { host: string; port: number }
   rest: Rest
-  kept: Kept
+  kept: KeptDemo
 }): Promise<{ user: string; healthyMs: number }> {
   const { state, site, edge, rest, kept } = o
   const folder = path.join(state, 'connector')
@@ -134,7 +134,7 @@ export async function bringUpClient(o: {
   state: string
   edge: { host: string; port: number }
   pin: string
-  kept: Kept
+  kept: KeptDemo
 }): Promise<DemoPart> {
   const { state, edge, pin, kept } = o
   const folder = path.join(state, 'client')

@@ -1,14 +1,14 @@
 import path from 'node:path'
 import { style } from '../terminal.ts'
 import type { DemoApplication } from './access.ts'
-import type { Kept } from './kept.ts'
+import type { KeptDemo } from './kept.ts'
 import { CHECKOUT } from './programs.ts'
 
 /** What a person can paste into another terminal, in the directory they started the demo in. */
 export function commandsText(o: {
   app: DemoApplication
   state: string
-  kept: Kept
+  kept: KeptDemo
   session: string
   api: string
 }): string {

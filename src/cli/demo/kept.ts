@@ -14,9 +14,9 @@ const keptSchema = z.object({
   sealedIn: z.string().optional(),
 })
 /** What one start of the demo leaves to the next: STATE/demo.json, mode 0600. */
-export type Kept = z.infer<typeof keptSchema>
+export type KeptDemo = z.infer<typeof keptSchema>
 
-export function readKept(state: string): Kept {
+export function readKept(state: string): KeptDemo {
   try {
     return keptSchema.parse(JSON.parse(readFileSync(path.join(state, 'demo.json'), 'utf8')))
   } catch {
@@ -24,6 +24,6 @@ export function readKept(state: string): Kept {
   }
 }
 
-export function writeKept(state: string, kept: Kept): Promise<void> {
+export function writeKept(state: string, kept: KeptDemo): Promise<void> {
   return replaceFile(path.join(state, 'demo.json'), JSON.stringify(kept, null, 2))
 }

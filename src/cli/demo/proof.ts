@@ -9,7 +9,7 @@ import { until } from './until.ts'
 const REQUEST_MS = 10_000
 const RECORD_MS = 5000
 
-export interface Proof {
+export interface DemoProof {
   readonly status: number
   readonly bytes: number
   readonly heading: string
@@ -17,7 +17,7 @@ export interface Proof {
 }
 
 /** One GET through the local proxy, and the record that every hop together made of it. */
-export async function prove(rest: Rest, app: DemoApplication, proxyPort: number): Promise<Proof> {
+export async function prove(rest: Rest, app: DemoApplication, proxyPort: number): Promise<DemoProof> {
   const [before] = await rest.list<SessionResource>('/sessions', 1)
   const at = hostPort({ host: app.host, port: app.webPort })
   const request = http.get({

@@ -12,7 +12,7 @@ import {
 } from '../entry/control-line.ts'
 
 /** A daemon that answered; the socket is paused after its line and belongs to the caller. */
-export interface Called {
+export interface DaemonCall {
   readonly answer: ControlAnswer
   readonly socket: net.Socket
 }
@@ -28,7 +28,7 @@ export async function openDaemon(
   stateDir: string,
   call: ControlCall,
   signal?: AbortSignal,
-): Promise<Called | undefined> {
+): Promise<DaemonCall | undefined> {
   const socket = net.connect({ path: path.join(stateDir, CONTROL_SOCKET), allowHalfOpen: true })
   const connected = await new Promise<boolean>((resolve) => {
     socket.once('connect', () => resolve(true))

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { Duplex, type Readable, type Writable } from 'node:stream'
 
-type Done = (error?: Error | null) => void
+type StdioDone = (error?: Error | null) => void
 
 /** Standard input and output as the one stream that a session takes over; each direction ends by itself. */
 export class StdioStream extends Duplex {
@@ -30,12 +30,12 @@ export class StdioStream extends Duplex {
     this.#in.resume()
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: StdioDone): void {
     this.answered = true
     this.#out.write(chunk, done)
   }
 
-  override _final(done: Done): void {
+  override _final(done: StdioDone): void {
     if (this.#out === process.stdout) {
       closeSync(1) // it cannot be ended: closing the descriptor tells the reader that nothing more comes
       openSync('/dev/null', 'w') // in its place: the next socket would get the number that is still polled as stdout

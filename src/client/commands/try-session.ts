@@ -10,7 +10,7 @@ import { faultFromMessage } from '../../link/control/fault-message.ts'
 import { type FirstWord, firstWord } from '../../probe/first-word.ts'
 import { type Destination, destination } from '../address/destination.ts'
 import type { ClientOptions } from '../options.ts'
-import type { Looked } from '../session/looks.ts'
+import type { LookResult } from '../session/looks.ts'
 import { callDaemon, openDaemon } from './control-call.ts'
 import { withOwnClient } from './own-client.ts'
 
@@ -25,7 +25,7 @@ export interface TriedSession {
   /** What is known of the application, where a connection alone does not show it. */
   readonly notes?: readonly Fault[]
   /** What control saw, which looked from this device; absent where it could not be asked. */
-  readonly looked?: Looked
+  readonly looked?: LookResult
 }
 
 /** Of the ten seconds of an examination: what is known without it must not be late. */
@@ -103,7 +103,7 @@ export async function trySession(o: {
 async function lookOf(
   { host, port }: Destination,
   { client, signal }: { client: ClientOptions; signal: AbortSignal },
-): Promise<Looked | undefined> {
+): Promise<LookResult | undefined> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)])
   const answer = await callDaemon(client.stateDir, { op: 'look', host, port }, limit).catch(() => undefined)
   if (answer?.ok !== true) return undefined

@@ -17,24 +17,28 @@ import { SocksReply } from './socks5-wire.ts'
 /** So that what comes behind it in a header has room. */
 const MAX_DETAIL_CHARS = 380
 
-interface Row {
+interface ReplyRow {
   readonly socks: SocksReply
   readonly status: 400 | 403 | 404 | 502 | 503 | 504
   /** RFC 9209, section 2.3. */
   readonly error: string
 }
 
-const NOT_ALLOWED: Row = { socks: SocksReply.NOT_ALLOWED, status: 403, error: 'http_request_denied' }
-const NO_HOST: Row = { socks: SocksReply.HOST_UNREACHABLE, status: 502, error: 'destination_unavailable' }
-const NO_NETWORK: Row = {
+const NOT_ALLOWED: ReplyRow = { socks: SocksReply.NOT_ALLOWED, status: 403, error: 'http_request_denied' }
+const NO_HOST: ReplyRow = {
+  socks: SocksReply.HOST_UNREACHABLE,
+  status: 502,
+  error: 'destination_unavailable',
+}
+const NO_NETWORK: ReplyRow = {
   socks: SocksReply.NETWORK_UNREACHABLE,
   status: 502,
   error: 'destination_unavailable',
 }
-const TIMED_OUT: Row = { socks: SocksReply.TTL_EXPIRED, status: 504, error: 'connection_timeout' }
-const FAILED: Row = { socks: SocksReply.GENERAL_FAILURE, status: 502, error: 'proxy_internal_error' }
+const TIMED_OUT: ReplyRow = { socks: SocksReply.TTL_EXPIRED, status: 504, error: 'connection_timeout' }
+const FAILED: ReplyRow = { socks: SocksReply.GENERAL_FAILURE, status: 502, error: 'proxy_internal_error' }
 
-const ROWS: { readonly [code in FaultCode]?: Row } = {
+const ROWS: { readonly [code in FaultCode]?: ReplyRow } = {
   CLIENT_NOT_COVERED: { ...NOT_ALLOWED, error: 'destination_not_found' },
   CLIENT_WRONG_PORT: { ...NOT_ALLOWED, error: 'destination_not_found' },
   POLICY_DENIED: NOT_ALLOWED,
@@ -72,7 +76,7 @@ const ROWS: { readonly [code in FaultCode]?: Row } = {
   APP_RESET: { socks: SocksReply.CONNECTION_REFUSED, status: 502, error: 'connection_terminated' },
 }
 
-function rowOf(fault: Fault): Row {
+function rowOf(fault: Fault): ReplyRow {
   const row = ROWS[fault.code]
   if (row !== undefined) return row
   if (fault.hop === 'edge') return NO_NETWORK

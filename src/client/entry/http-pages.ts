@@ -7,9 +7,9 @@ import { writeReply } from './http-reply.ts'
 import { checkLocalRequest } from './local-request.ts'
 
 /** Pages of the proxy itself, by path. */
-export type LocalPages = Readonly<Record<string, Page>>
+export type LocalPages = Readonly<Record<string, LocalPage>>
 
-interface Page {
+interface LocalPage {
   readonly type: string
   /**
    * @param at The address that the request came in on, HOST:PORT: one that whoever asks can dial. Absent: a Unix socket.

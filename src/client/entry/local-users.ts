@@ -32,7 +32,7 @@ export interface LocalUsersStatus {
 }
 
 /** @param refusal Absent: come in. */
-type Admitted = (refusal: Fault | undefined) => void
+type OnAdmitted = (refusal: Fault | undefined) => void
 
 /** Where the kernel says whose a socket is. */
 const TABLE = '/proc/net/tcp'
@@ -68,7 +68,7 @@ export class LocalUsers implements Disposable {
   }
 
   /** @param socket Accepted; nothing of it has been read. @param admitted Called at once where nobody is asked. */
-  admit(socket: net.Socket, admitted: Admitted): void {
+  admit(socket: net.Socket, admitted: OnAdmitted): void {
     const { remoteAddress, remotePort, localAddress, localPort } = socket
     if (this.#open !== undefined || remoteAddress === undefined || localAddress === undefined) {
       admitted(this.#open === undefined ? this.#refuse('gone') : undefined)
@@ -85,7 +85,7 @@ export class LocalUsers implements Disposable {
   }
 
   /** The same of whoever sends datagrams. */
-  admitUdp({ address, port }: Endpoint, admitted: Admitted): void {
+  admitUdp({ address, port }: Endpoint, admitted: OnAdmitted): void {
     if (this.#open !== undefined) {
       admitted(undefined)
       return

@@ -33,9 +33,9 @@ export class ClientUdpFlows implements Disposable {
   readonly #trouble: UdpFlowsOptions['trouble']
   readonly #idleMs: number
   readonly #maxFlows: number
-  readonly #flows = new Map<string, Flow>()
-  readonly #idle: Deadlines<Flow>
-  readonly #refused: Deadlines<Flow>
+  readonly #flows = new Map<string, ClientUdpFlow>()
+  readonly #idle: Deadlines<ClientUdpFlow>
+  readonly #refused: Deadlines<ClientUdpFlow>
 
   constructor({ opener, entry, trouble, idleMs = IDLE_MS, maxFlows = MAX_FLOWS }: UdpFlowsOptions) {
     this.#opener = opener
@@ -43,8 +43,8 @@ export class ClientUdpFlows implements Disposable {
     this.#trouble = trouble
     this.#idleMs = idleMs
     this.#maxFlows = maxFlows
-    this.#idle = new Deadlines<Flow>(idleMs, (flow) => this.#expire(flow))
-    this.#refused = new Deadlines<Flow>(REFUSED_MS, (flow) => this.#forget(flow))
+    this.#idle = new Deadlines<ClientUdpFlow>(idleMs, (flow) => this.#expire(flow))
+    this.#refused = new Deadlines<ClientUdpFlow>(REFUSED_MS, (flow) => this.#forget(flow))
   }
 
   get size(): number {
@@ -64,7 +64,7 @@ export class ClientUdpFlows implements Disposable {
       return
     }
     if (this.#flows.size >= this.#maxFlows) this.#makeRoom()
-    const flow = new Flow(key, reply(), (ended, fault) => this.#ended(ended, fault))
+    const flow = new ClientUdpFlow(key, reply(), (ended, fault) => this.#ended(ended, fault))
     this.#flows.set(key, flow)
     this.#idle.add(flow)
     flow.send(datagram)
@@ -73,7 +73,7 @@ export class ClientUdpFlows implements Disposable {
 
   /** The flow that has been silent longest ends: a resolver takes a new port for each question and never comes back. */
   #makeRoom(): void {
-    let quietest: Flow | undefined
+    let quietest: ClientUdpFlow | undefined
     for (const flow of this.#flows.values()) {
       if (quietest === undefined || flow.lastMs < quietest.lastMs) quietest = flow
     }
@@ -82,7 +82,7 @@ export class ClientUdpFlows implements Disposable {
     this.#forget(quietest!)
   }
 
-  #expire(flow: Flow): void {
+  #expire(flow: ClientUdpFlow): void {
     if (performance.now() - flow.lastMs < this.#idleMs) this.#idle.add(flow)
     else {
       flow.close()
@@ -90,14 +90,14 @@ export class ClientUdpFlows implements Disposable {
     }
   }
 
-  #ended(flow: Flow, fault?: Fault): void {
+  #ended(flow: ClientUdpFlow, fault?: Fault): void {
     if (fault !== undefined) this.#trouble?.(fault)
     this.#idle.delete(flow)
     if (flow.refused) this.#refused.add(flow)
     else this.#forget(flow)
   }
 
-  #forget(flow: Flow): void {
+  #forget(flow: ClientUdpFlow): void {
     this.#idle.delete(flow)
     if (this.#flows.get(flow.key) === flow) this.#flows.delete(flow.key)
   }
@@ -110,17 +110,21 @@ export class ClientUdpFlows implements Disposable {
   }
 }
 
-class Flow implements SessionEvents {
+class ClientUdpFlow implements SessionEvents {
   readonly key: string
   session: ClientSession | undefined
   refused = false
   /** Monotonic milliseconds of the last datagram, either way. */
   lastMs = performance.now()
   readonly #reply: (datagram: Buffer) => void
-  readonly #onEnd: (flow: Flow, fault?: Fault) => void
+  readonly #onEnd: (flow: ClientUdpFlow, fault?: Fault) => void
   readonly #waiting: Buffer[] = []
 
-  constructor(key: string, reply: (datagram: Buffer) => void, onEnd: (flow: Flow, fault?: Fault) => void) {
+  constructor(
+    key: string,
+    reply: (datagram: Buffer) => void,
+    onEnd: (flow: ClientUdpFlow, fault?: Fault) => void,
+  ) {
     this.key = key
     this.#reply = reply
     this.#onEnd = onEnd

@@ -16,7 +16,7 @@ import { askAbout } from '../address/ask-about.ts'
 import type { Destination } from '../address/destination.ts'
 import type { PermitLink } from './permits.ts'
 
-export interface Looked {
+export interface LookResult {
   /** Every hop was looked at, and none failed. */
   readonly well: boolean
   readonly fault?: Fault
@@ -52,7 +52,7 @@ export class Looks {
   }
 
   /** @throws {Fault} RATE_LIMITED, CONTROL_UNREACHABLE, and what an older control plane says, which knows no looks. */
-  async look(to: Destination, signal: AbortSignal): Promise<Looked> {
+  async look(to: Destination, signal: AbortSignal): Promise<LookResult> {
     const { host, port, key } = to
     using limit = deadline(ASK_MS, 'CONTROL_UNREACHABLE', 'the look had no end', signal)
     const control = await unlessAborted(this.#o.control(), limit)

@@ -40,7 +40,7 @@ export interface TunnelEvents {
   closed(why: Fault | undefined): void
 }
 
-interface Pool {
+interface TunnelPool {
   readonly tunnels: ClientTunnel[]
   readonly opening: Set<Promise<ClientTunnel>>
   failures: number
@@ -57,7 +57,7 @@ const TEND_EVERY_MS = 1000
 
 export class TunnelPools implements AsyncDisposable {
   readonly #o: TunnelPoolsOptions
-  readonly #pools = new Map<string, Pool>()
+  readonly #pools = new Map<string, TunnelPool>()
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout
   #tendSoon = false
@@ -127,7 +127,7 @@ export class TunnelPools implements AsyncDisposable {
     this.#tend()
   }
 
-  #pool(connector: string): Pool {
+  #pool(connector: string): TunnelPool {
     let pool = this.#pools.get(connector)
     if (pool === undefined) {
       const nowUs = this.#o.clock.monotonicUs()
@@ -146,7 +146,7 @@ export class TunnelPools implements AsyncDisposable {
     return opening
   }
 
-  async #bring(connector: string, pool: Pool, pipe: () => Promise<PipeTicket>): Promise<ClientTunnel> {
+  async #bring(connector: string, pool: TunnelPool, pipe: () => Promise<PipeTicket>): Promise<ClientTunnel> {
     let tunnel: ClientTunnel | undefined
     try {
       tunnel = await this.#o.bring(
@@ -183,7 +183,7 @@ export class TunnelPools implements AsyncDisposable {
     return tunnel
   }
 
-  #goaway(connector: string, pool: Pool, tunnel: ClientTunnel | undefined, why: Reset): void {
+  #goaway(connector: string, pool: TunnelPool, tunnel: ClientTunnel | undefined, why: Reset): void {
     this.#o.log.info(
       { event: 'tunnel.goaway', connector, ...why },
       `${connector}: ${why.code}: ${why.detail}`,
@@ -198,7 +198,12 @@ export class TunnelPools implements AsyncDisposable {
     this.#tend()
   }
 
-  #closed(connector: string, pool: Pool, tunnel: ClientTunnel | undefined, why: Fault | undefined): void {
+  #closed(
+    connector: string,
+    pool: TunnelPool,
+    tunnel: ClientTunnel | undefined,
+    why: Fault | undefined,
+  ): void {
     const at = tunnel === undefined ? -1 : pool.tunnels.indexOf(tunnel)
     if (at === -1) return
     pool.tunnels.splice(at, 1)

@@ -58,7 +58,7 @@ function shown(bytes: Buffer): string {
   return visibleLine(line).slice(0, MAX_GREETING_CHARS) || `${bytes.length} bytes`
 }
 
-type Steps = [Omit<TraceStep, 'hop'>, Omit<TraceStep, 'hop'>]
+type AppSteps = [Omit<TraceStep, 'hop'>, Omit<TraceStep, 'hop'>]
 
 /** Node calls an end in good order a reset, where it comes before the handshake; one of the network has a system call. */
 function isEndOfStream({ code, syscall }: NodeJS.ErrnoException): boolean {
@@ -66,14 +66,14 @@ function isEndOfStream({ code, syscall }: NodeJS.ErrnoException): boolean {
 }
 
 /** Neither a certificate nor an alert came: not even a server that wants other TLS than ours. */
-function hungUp(us: number): Steps {
+function hungUp(us: number): AppSteps {
   const detail = `the application hung up after ${Math.round(us / 1000)} ms, and answered no ClientHello`
   const none = { verdict: 'unknown', text: 'no TLS: it hung up' } as const
   return [none, failed(new Fault('APP_HUNG_UP', detail), us)]
 }
 
 /** A handshake as a browser would make it. Whether the chain is trusted is the affair of the programs that connect. */
-function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
+function lookAtTls(stream: Duplex, host: string): Promise<AppSteps> {
   const startedAt = performance.now()
   const tookUs = () => Math.round((performance.now() - startedAt) * 1000)
   return new Promise((resolve) => {
@@ -83,7 +83,7 @@ function lookAtTls(stream: Duplex, host: string): Promise<Steps> {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
     })
-    const end = (steps: Steps) => {
+    const end = (steps: AppSteps) => {
       clearTimeout(timer)
       secure.on('error', () => {}).destroy()
       stream.on('error', () => {}).destroy()

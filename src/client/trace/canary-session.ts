@@ -4,7 +4,7 @@ import type { Destination } from '../address/destination.ts'
 import type { ClientSession } from '../session/client-session.ts'
 import type { Opener } from '../session/open-session.ts'
 
-export interface Canary {
+export interface CanarySession {
   readonly session: ClientSession
   /** Why it did not open. */
   readonly fault?: Fault
@@ -15,7 +15,7 @@ export interface Canary {
 }
 
 /** A session that goes the way of every other, and is marked as what it is. Never rejects. */
-export function openCanary(opener: Opener, to: Destination, signal: AbortSignal): Promise<Canary> {
+export function openCanary(opener: Opener, to: Destination, signal: AbortSignal): Promise<CanarySession> {
   return new Promise((resolve) => {
     const [ours, theirs] = duplexPair()
     ours.on('error', () => {}) // the session says why

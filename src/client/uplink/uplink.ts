@@ -16,10 +16,14 @@ import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { StateDir } from '../../base/state-dir.ts'
 import { PROGRAM } from '../../base/version.ts'
-import type { Welcome } from '../../link/control/control-dial.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Egress } from '../../link/dial/egress.ts'
-import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../../wire/control.ts'
+import {
+  type AgentMessage,
+  type ControlMessage,
+  PROTOCOL_VERSION,
+  type WelcomeMessage,
+} from '../../wire/control.ts'
 import { credentialsOf, loadProfile, type Profile, renewAtMs, saveProfile } from './profile.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -32,7 +36,7 @@ export interface UplinkOptions {
   /** Of this process, as its session reports name it. */
   readonly run: string
   /** @param renewed This connection proved another certificate than the one before. */
-  readonly onUp: (welcome: Welcome, renewed: boolean) => void
+  readonly onUp: (welcome: WelcomeMessage, renewed: boolean) => void
   /** @param fault Why; none where the connection was given up here, to come back at once. */
   readonly onDown: (fault: Fault | undefined) => void
   readonly onMessage: (message: ControlMessage) => void

@@ -15,7 +15,6 @@ import type { Fault, FaultCode } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import { PROGRAM } from '../../base/version.ts'
-import type { Welcome } from '../../link/control/control-dial.ts'
 import { ASK_AGAIN } from '../../link/control/server-clock.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Egress } from '../../link/dial/egress.ts'
@@ -25,6 +24,7 @@ import {
   type FaultMessage,
   PROTOCOL_VERSION,
   type WatchedApplication,
+  type WelcomeMessage,
 } from '../../wire/control.ts'
 import { ListParts } from '../../wire/list-parts.ts'
 import { type ConnectorState, stageOf } from '../bring-up/bring-up.ts'
@@ -175,7 +175,7 @@ export class ConnectorControl {
     this.#o.services.clock.set(skewMs)
   }
 
-  #up(welcome: Welcome, skewMs: number, address: string | undefined): void {
+  #up(welcome: WelcomeMessage, skewMs: number, address: string | undefined): void {
     const { progress, log, services } = this.#o
     const { reach, reports, clock } = services
     const edge = this.route.address

@@ -1,7 +1,5 @@
-import { type AgentMessage, batches, MAX_CARRIED, MAX_LIST_BYTES } from '../../wire/control.ts'
+import { batches, type CarriesMessage, MAX_CARRIED, MAX_LIST_BYTES } from '../../wire/control.ts'
 import type { ActiveSessions } from '../sessions/active-sessions.ts'
-
-type Carries = Extract<AgentMessage, { type: 'carries' }>
 
 /**
  * Control forgets a grant when it ends; of those that sessions rest on it is reminded, of all of them: what is not told it
@@ -10,7 +8,7 @@ type Carries = Extract<AgentMessage, { type: 'carries' }>
 export function* tellEnded(
   active: Pick<ActiveSessions, 'ended'>,
   nowMs: number,
-): Generator<Carries, undefined> {
+): Generator<CarriesMessage, undefined> {
   for (const ended of batches(active.ended(nowMs), { maxBytes: MAX_LIST_BYTES, maxItems: MAX_CARRIED })) {
     yield { type: 'carries', ended }
   }

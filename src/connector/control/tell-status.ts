@@ -1,6 +1,5 @@
 import { faultToMessage } from '../../link/control/fault-message.ts'
 import {
-  type AgentMessage,
   cutText,
   type FaultMessage,
   MAX_NOTE_CHARS,
@@ -8,13 +7,12 @@ import {
   MAX_SESSIONS_BY,
   NOTE_CODES,
   type Note,
+  type StatusMessage,
 } from '../../wire/control.ts'
 import type { Vitals } from '../health/vitals.ts'
 import type { ActiveSessions } from '../sessions/active-sessions.ts'
 
-type Status = Extract<AgentMessage, { type: 'status' }>
-
-export interface StatusMessageFacts extends Pick<Status, 'state' | 'tunnels'> {
+export interface StatusMessageFacts extends Pick<StatusMessage, 'state' | 'tunnels'> {
   readonly rttUs: number | undefined
   readonly active: ActiveSessions
   readonly vitals: Vitals
@@ -25,7 +23,7 @@ export interface StatusMessageFacts extends Pick<Status, 'state' | 'tunnels'> {
 }
 
 /** How this connector is, for control; with the figures since it was last told. */
-export function statusMessage(facts: StatusMessageFacts): Status {
+export function statusMessage(facts: StatusMessageFacts): StatusMessage {
   const { state, tunnels, rttUs, active, vitals, toldMark } = facts
   const notes = notesFor(facts.notes)
   const { last } = vitals

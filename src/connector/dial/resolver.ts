@@ -29,7 +29,7 @@ const MAX_KEPT = 4096
 const NOTED_MS = 60_000
 const MAX_NAMED = 5
 
-type Kept = { readonly untilMs: number } & (
+type KeptLookup = { readonly untilMs: number } & (
   | { readonly addresses: readonly string[] }
   | { readonly fault: Fault }
 )
@@ -38,7 +38,7 @@ export class Resolver implements Disposable {
   readonly #names: SystemNames
   readonly #keepMs: number
   readonly #keepFailedMs: number
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new Map<string, KeptLookup>()
   readonly #asked = new Map<string, Promise<readonly string[]>>()
   readonly #onBusy: ((note: Fault) => void) | undefined
   #busy: { readonly note: Fault; readonly untilMs: number } | undefined
@@ -114,7 +114,7 @@ export class Resolver implements Disposable {
     this.#busy = { note, untilMs: performance.now() + NOTED_MS }
   }
 
-  #keep(host: string, answer: Kept): void {
+  #keep(host: string, answer: KeptLookup): void {
     if (this.#kept.size >= MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
     this.#kept.set(host, answer)
   }

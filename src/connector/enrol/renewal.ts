@@ -1,5 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
-import { rfc3339 } from '../../base/clock.ts'
+import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'

@@ -36,7 +36,7 @@ const NOT_OF_APPLICATION: ReadonlySet<string> = new Set(['FD_EXHAUSTED', 'LOOKUP
 /** What nobody can try is known for so long after it was last refused. */
 const UNTRIED_MS = 60_000
 
-interface Entry {
+interface ReachEntry {
   readonly application: Application
   /** As of the last who asked: what a segment lets through may have been mended since the first. None: UDP cannot be tried. */
   attempt: Attempt | undefined
@@ -56,10 +56,10 @@ interface Entry {
 }
 
 export class ApplicationReach implements Disposable {
-  readonly #known = new Map<string, Entry>()
-  readonly #failing = new Set<Entry>()
+  readonly #known = new Map<string, ReachEntry>()
+  readonly #failing = new Set<ReachEntry>()
   /** What control does not know yet, and whether it was found by a try. The last word of an application is the one told. */
-  readonly #untold = new Map<Entry, boolean>()
+  readonly #untold = new Map<ReachEntry, boolean>()
   #offer: ((source: Source<AgentMessage>) => void) | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -162,7 +162,7 @@ export class ApplicationReach implements Disposable {
     this.#untold.clear()
   }
 
-  #change(entry: Entry, fault: Fault | undefined): void {
+  #change(entry: ReachEntry, fault: Fault | undefined): void {
     entry.fault = fault
     this.#report(entry)
     if (fault === undefined) {
@@ -175,7 +175,7 @@ export class ApplicationReach implements Disposable {
     this.#timer ??= setInterval(() => this.#tick(), 1000).unref()
   }
 
-  #report(entry: Entry, probe = false): void {
+  #report(entry: ReachEntry, probe = false): void {
     if (this.#offer === undefined) return
     this.#untold.set(entry, probe)
     this.#offer(this.#next)
@@ -216,7 +216,7 @@ export class ApplicationReach implements Disposable {
     }
   }
 
-  async #try(entry: Entry, attempt: Attempt): Promise<void> {
+  async #try(entry: ReachEntry, attempt: Attempt): Promise<void> {
     entry.trying = true
     const fault = await attempt(entry.application)
     entry.trying = false
@@ -232,7 +232,7 @@ export class ApplicationReach implements Disposable {
     this.#forget(key, entry)
   }
 
-  #forget(key: string, entry: Entry): void {
+  #forget(key: string, entry: ReachEntry): void {
     this.#known.delete(key)
     this.#failing.delete(entry)
     this.#untold.delete(entry)

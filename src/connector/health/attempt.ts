@@ -6,7 +6,7 @@ import type { GrantScope } from '../dial/grant-scope.ts'
 import type { MovedNames } from '../dial/moved-names.ts'
 import type { Resolver } from '../dial/resolver.ts'
 import type { Attempt } from './application-reach.ts'
-import type { Where } from './deep-checks.ts'
+import type { AddressesOf } from './deep-checks.ts'
 
 export interface AttemptServices {
   readonly resolver: Resolver
@@ -18,7 +18,7 @@ export interface AttemptServices {
 export function whereWithin(
   scope: Pick<GrantScope, 'allowed'>,
   { resolver }: Pick<AttemptServices, 'resolver'>,
-): Where {
+): AddressesOf {
   return async ({ host }) => {
     const found = isIP(host) !== 0 ? [host] : await resolver.addresses(host)
     return scope.allowed(host, found, ownAddresses())

@@ -28,7 +28,7 @@ export interface DeepChecksOptions {
 }
 
 /** Where a session would connect to. */
-export type Where = (application: Application) => Promise<readonly string[]>
+export type AddressesOf = (application: Application) => Promise<readonly string[]>
 
 /** Since the last look, before a session or a check of health is reason for another one. */
 const PAUSE_MS = { session: 30_000, check: 300_000, impaired: 15_000, silent: 3000 } as const
@@ -36,18 +36,18 @@ const PAUSE_MS = { session: 30_000, check: 300_000, impaired: 15_000, silent: 30
 const MAX_WAITING = 100
 const MAX_NOTES = 5
 
-interface Entry {
+interface DeepCheckEntry {
   readonly application: Application
-  where: Where
+  where: AddressesOf
   lookedMs: number
   fault: Fault | undefined
 }
 
 export class DeepChecks implements Disposable {
   readonly #o: DeepChecksOptions
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new Map<string, DeepCheckEntry>()
   /** What is used comes before what is only checked. */
-  readonly #waiting = { session: new Map<string, Where>(), check: new Map<string, Where>() }
+  readonly #waiting = { session: new Map<string, AddressesOf>(), check: new Map<string, AddressesOf>() }
   readonly #over = new AbortController()
   #working = false
 
@@ -65,7 +65,7 @@ export class DeepChecks implements Disposable {
   }
 
   /** It was connected to just now. Cheap when it has been looked at lately. */
-  reached(application: Application, why: 'session' | 'check', where: Where): void {
+  reached(application: Application, why: 'session' | 'check', where: AddressesOf): void {
     if (this.#o.look === undefined) return
     const key = keyOf(application)
     const entry = this.#entries.get(key) ?? { application, where, lookedMs: -Infinity, fault: undefined }
@@ -80,7 +80,7 @@ export class DeepChecks implements Disposable {
     if (entry !== undefined) this.#due(entry, 'session', PAUSE_MS.silent)
   }
 
-  #due(entry: Entry, why: 'session' | 'check', pauseMs: number): void {
+  #due(entry: DeepCheckEntry, why: 'session' | 'check', pauseMs: number): void {
     const { look } = this.#o
     const nowMs = performance.now()
     if (look === undefined || nowMs - entry.lookedMs < pauseMs || this.#waiting[why].size >= MAX_WAITING)
@@ -97,7 +97,7 @@ export class DeepChecks implements Disposable {
     this.#entries.delete(key)
   }
 
-  *#impaired(): Iterable<Entry> {
+  *#impaired(): Iterable<DeepCheckEntry> {
     for (const entry of this.#entries.values()) if (entry.fault !== undefined) yield entry
   }
 
@@ -118,7 +118,7 @@ export class DeepChecks implements Disposable {
     this.#working = false
   }
 
-  #next(): [Entry, Where] | undefined {
+  #next(): [DeepCheckEntry, AddressesOf] | undefined {
     for (const waiting of Object.values(this.#waiting)) {
       for (const [key, where] of waiting) {
         waiting.delete(key)
@@ -130,7 +130,7 @@ export class DeepChecks implements Disposable {
   }
 
   /** A packet may be late on a machine that is busy: what is new must be seen twice. */
-  async #twice(entry: Entry, where: Where, look: DeepCheck): Promise<Fault | undefined> {
+  async #twice(entry: DeepCheckEntry, where: AddressesOf, look: DeepCheck): Promise<Fault | undefined> {
     const { host, port } = entry.application
     const [address] = await where(entry.application)
     if (address === undefined) return entry.fault
@@ -141,7 +141,7 @@ export class DeepChecks implements Disposable {
     return again?.code === found.code ? again : entry.fault
   }
 
-  #judge(entry: Entry, found: Fault | undefined): void {
+  #judge(entry: DeepCheckEntry, found: Fault | undefined): void {
     const before = entry.fault
     entry.fault = found
     if (found?.code === before?.code) return

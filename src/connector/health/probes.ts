@@ -8,17 +8,17 @@ import type { WatchedApplication } from '../../wire/control.ts'
 import { GrantScope } from '../dial/grant-scope.ts'
 import { type Application, type ApplicationReach, type Attempt, keyOf } from './application-reach.ts'
 import { type AttemptServices, attemptWithin, whereWithin } from './attempt.ts'
-import type { DeepChecks, Where } from './deep-checks.ts'
+import type { AddressesOf, DeepChecks } from './deep-checks.ts'
 
 const TICK_MS = 250
 /** Attempts per tick: 20 in a second, whatever control asks for. */
 const BUDGET = 5
 
-interface Entry {
+interface ProbeEntry {
   readonly application: Application
   readonly everyMs: number
   readonly attempt: Attempt
-  readonly where: Where
+  readonly where: AddressesOf
   nextMs: number
   trying: boolean
 }
@@ -30,10 +30,10 @@ export interface ProbesServices extends AttemptServices {
 
 export class Probes implements Disposable {
   readonly #services: ProbesServices
-  #entries: ReadonlyMap<string, Entry> = new Map()
+  #entries: ReadonlyMap<string, ProbeEntry> = new Map()
   #timer: NodeJS.Timeout | undefined
   /** By the list of the moment at which it is asked. */
-  readonly #where: Where = async (application) =>
+  readonly #where: AddressesOf = async (application) =>
     (await this.#entries.get(keyOf(application))?.where(application)) ?? []
 
   constructor(services: ProbesServices) {
@@ -91,7 +91,7 @@ export class Probes implements Disposable {
     }
   }
 
-  async #try({ application, attempt }: Entry): Promise<void> {
+  async #try({ application, attempt }: ProbeEntry): Promise<void> {
     const current = () => this.#entries.get(keyOf(application))
     current()!.trying = true
     const fault = await attempt(application)

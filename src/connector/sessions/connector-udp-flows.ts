@@ -48,11 +48,11 @@ export interface FlowEvents {
 
 export class ConnectorUdpFlows implements Disposable {
   readonly #idleMs: number
-  readonly #idle: Deadlines<Flow>
+  readonly #idle: Deadlines<ConnectorUdpFlow>
 
   constructor(idleMs = IDLE_MS) {
     this.#idleMs = idleMs
-    this.#idle = new Deadlines<Flow>(idleMs, (flow) => this.#expire(flow))
+    this.#idle = new Deadlines<ConnectorUdpFlow>(idleMs, (flow) => this.#expire(flow))
   }
 
   /**
@@ -66,7 +66,7 @@ export class ConnectorUdpFlows implements Disposable {
     to: { readonly addresses: readonly string[]; readonly port: number },
     events: FlowEvents,
   ): () => void {
-    const flow = new Flow(stream, early, to)
+    const flow = new ConnectorUdpFlow(stream, early, to)
     this.#idle.add(flow)
     stream.ended.then(() => {
       this.#idle.delete(flow)
@@ -76,7 +76,7 @@ export class ConnectorUdpFlows implements Disposable {
     return () => flow.close()
   }
 
-  #expire(flow: Flow): void {
+  #expire(flow: ConnectorUdpFlow): void {
     if (performance.now() - flow.lastMs < this.#idleMs) this.#idle.add(flow)
     else flow.stream.end()
   }
@@ -86,7 +86,7 @@ export class ConnectorUdpFlows implements Disposable {
   }
 }
 
-class Flow {
+class ConnectorUdpFlow {
   readonly stream: MuxStream
   /** Monotonic milliseconds of the last datagram, either way. */
   lastMs = performance.now()

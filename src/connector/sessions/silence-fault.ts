@@ -6,7 +6,7 @@ import { hostPort } from '../../base/host-port.ts'
 import { howWaited, type Silence } from '../../policy/silence.ts'
 import { type Application, type ApplicationReach, keyOf } from '../health/application-reach.ts'
 
-type SilenceOf = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
+type SilenceOfApplication = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
 
 /** By the sessions of everybody who goes through this connector. Control is told. */
 export function watchSilence({
@@ -21,7 +21,7 @@ export function watchSilence({
 }
 
 /** What is said of an application that takes what it is sent and answers nobody: since when, and by whom it is known. */
-export function silenceFault(silence: Silence, of: SilenceOf): Fault {
+export function silenceFault(silence: Silence, of: SilenceOfApplication): Fault {
   if (of.application.protocol === 'udp') return unansweredFault(silence, of)
   const { host, port } = of.application
   const { is, sessions, users, sinceMs, idleMs } = silence
@@ -41,7 +41,7 @@ export function silenceFault(silence: Silence, of: SilenceOf): Fault {
 }
 
 /** Nothing stands between datagrams: the application may be gone, or the way back from it. */
-function unansweredFault(silence: Silence, of: SilenceOf): Fault {
+function unansweredFault(silence: Silence, of: SilenceOfApplication): Fault {
   const { host, port } = of.application
   const { is, sessions, users, sinceMs } = silence
   const { address = host } = of
@@ -59,7 +59,7 @@ function unansweredFault(silence: Silence, of: SilenceOf): Fault {
   )
 }
 
-function sawText({ is, answeredMs, saw, ...silence }: Silence, of: SilenceOf): string[] {
+function sawText({ is, answeredMs, saw, ...silence }: Silence, of: SilenceOfApplication): string[] {
   const last =
     answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(of.wallMs(answeredMs))}`
   const how = of.application.protocol === 'udp' ? 'had no answer for' : howWaited(silence)
@@ -70,7 +70,7 @@ function sawText({ is, answeredMs, saw, ...silence }: Silence, of: SilenceOf): s
 
 function fixText(
   { is, idleMs }: Silence,
-  { application: { host, port }, address = host }: SilenceOf,
+  { application: { host, port }, address = host }: SilenceOfApplication,
 ): string[] {
   const at = hostPort({ host: address, port })
   const then = `then let a user open ${hostPort({ host, port })}: the first answer ends this`

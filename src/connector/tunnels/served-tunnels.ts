@@ -42,7 +42,7 @@ export interface ServedTunnelsOptions {
   readonly onChange?: () => void
 }
 
-interface Ticket {
+interface WaitingTicket {
   readonly pipe: PipeTicket
   readonly session: string
   readonly device: string
@@ -54,7 +54,7 @@ export class ServedTunnels {
   readonly totals = new TunnelTotals()
   readonly #options: ServedTunnelsOptions
   readonly #open = new Set<Mux>()
-  readonly #waiting = new Turns<Ticket>()
+  readonly #waiting = new Turns<WaitingTicket>()
   readonly #stop = new AbortController()
   #draining = false
 
@@ -100,7 +100,7 @@ export class ServedTunnels {
     }
   }
 
-  #refuse(ticket: Ticket, { code, hop, seen, message }: Fault): void {
+  #refuse(ticket: WaitingTicket, { code, hop, seen, message }: Fault): void {
     this.totals.failedBy.add(code)
     const about = aboutOf(ticket)
     this.#options.log.warn(
@@ -110,7 +110,7 @@ export class ServedTunnels {
   }
 
   /** Never rejects. */
-  async #bring(ticket: Ticket): Promise<void> {
+  async #bring(ticket: WaitingTicket): Promise<void> {
     const { log, services, rawPhase, onChange } = this.#options
     const { pipe, session, device } = ticket
     const { egress, credentials, onEdgeLost } = ticket.way
@@ -183,7 +183,7 @@ export class ServedTunnels {
   }
 }
 
-function aboutOf({ pipe, session, device }: Ticket) {
+function aboutOf({ pipe, session, device }: WaitingTicket) {
   return { pipe: pipe.pipe, session, edge: pipe.edge.id, peer: pipe.peer, device }
 }
 

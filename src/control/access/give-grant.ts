@@ -84,7 +84,7 @@ export async function giveGrant(
   }
 }
 
-interface Question {
+interface GrantQuestion {
   readonly client: Connected
   readonly asked: Authorize
   readonly startUs: number
@@ -95,7 +95,7 @@ async function decided(
   deps: GiveGrantDeps,
   policy: PolicySnapshot,
   from: Pick<Repositories, 'devices' | 'signIns'>,
-  { client, asked, startUs }: Question,
+  { client, asked, startUs }: GrantQuestion,
 ): Promise<GivenGrant> {
   const { clock, grantKeys, store } = deps
   const device = client.peer.identity.id

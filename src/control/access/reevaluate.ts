@@ -20,7 +20,7 @@ export interface ReevaluateDeps {
 }
 
 /** One that policy would not give today. */
-interface Ended extends Objection {
+interface EndedGrant extends Objection {
   readonly grant: IssuedGrant
 }
 
@@ -81,9 +81,9 @@ async function objectionable(
   policy: PolicySnapshot,
   grants: readonly IssuedGrant[],
   from: Pick<Repositories, 'devices'>,
-): Promise<Ended[]> {
+): Promise<EndedGrant[]> {
   const devices = await from.devices.holders(grants.map(({ deviceId }) => deviceId))
-  const ended: Ended[] = []
+  const ended: EndedGrant[] = []
   for (const grant of grants) {
     if (turnIsOver()) await nextTurn()
     try {
@@ -109,8 +109,8 @@ async function stillIn(
   tx: Repositories,
   deps: ReevaluateDeps,
   before: PolicySnapshot,
-  ended: readonly Ended[],
-): Promise<readonly Ended[]> {
+  ended: readonly EndedGrant[],
+): Promise<readonly EndedGrant[]> {
   const now = await deps.policy(tx)
   if (now === before) return ended
   return objectionable(
@@ -122,7 +122,11 @@ async function stillIn(
 }
 
 /** Durable before anybody is told: whoever is away learns it with the next welcome. */
-async function revoke(deps: ReevaluateDeps, before: PolicySnapshot, ended: readonly Ended[]): Promise<void> {
+async function revoke(
+  deps: ReevaluateDeps,
+  before: PolicySnapshot,
+  ended: readonly EndedGrant[],
+): Promise<void> {
   const { store, live, log } = deps
   let revoked = ended
   try {
@@ -167,13 +171,13 @@ async function revoke(deps: ReevaluateDeps, before: PolicySnapshot, ended: reado
  */
 class Cut {
   readonly #deps: ReevaluateDeps
-  readonly #byConnector = new Map<string, { readonly first: Ended; grants: number }>()
+  readonly #byConnector = new Map<string, { readonly first: EndedGrant; grants: number }>()
 
   constructor(deps: ReevaluateDeps) {
     this.#deps = deps
   }
 
-  add(ended: readonly Ended[]): void {
+  add(ended: readonly EndedGrant[]): void {
     for (const one of ended) {
       const { connectorId, id } = one.grant
       const known = this.#byConnector.get(connectorId)
@@ -203,7 +207,7 @@ class Cut {
 }
 
 /** Connectors cut, clients forget. Whoever is away learns it with the next welcome. */
-function tell(deps: ReevaluateDeps, ended: readonly Ended[]): void {
+function tell(deps: ReevaluateDeps, ended: readonly EndedGrant[]): void {
   const byAgent = new Map<string, { grants: string[]; told: string }>()
   for (const { grant, told } of ended) {
     for (const agent of [grant.connectorId, grant.deviceId]) {

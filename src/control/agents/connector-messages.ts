@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Store } from '../../store/store.ts'
-import type { AgentMessage, ControlMessage } from '../../wire/control.ts'
+import type { AgentMessage, CarriesMessage, ControlMessage, StatusMessage } from '../../wire/control.ts'
 import type { LiveGrants } from '../access/live-grants.ts'
 import { type PipeDeps, pipeBetween } from '../access/pipes.ts'
 import { shutOut } from '../presence/admitted.ts'
@@ -8,10 +8,8 @@ import type { Connected, Presence } from '../presence/presence.ts'
 import type { Probing } from '../presence/probing.ts'
 import type { VitalsOfConnectors } from '../presence/vitals.ts'
 
-type Status = Extract<AgentMessage, { type: 'status' }>
 type Reach = Extract<AgentMessage, { type: 'reach' }>
-type Carries = Extract<AgentMessage, { type: 'carries' }>
-type Canary = Extract<AgentMessage, { type: 'canary' }>
+type CanaryMessage = Extract<AgentMessage, { type: 'canary' }>
 
 export interface ConnectorDeps extends PipeDeps {
   readonly store: Pick<Store, 'connectors' | 'objects'>
@@ -30,7 +28,7 @@ export class ConnectorMessages {
     this.#deps = deps
   }
 
-  status(connector: Connected, told: Status): void {
+  status(connector: Connected, told: StatusMessage): void {
     const { type: _, rttUs, samples: __, overload, leak, notes, ...said } = told
     const { vitals, probing } = this.#deps
     Object.assign(connector, said, { rttUs: rttUs ?? connector.rttUs, overload, leak, notes, given: 0 })
@@ -57,12 +55,12 @@ export class ConnectorMessages {
   }
 
   /** The next look at policy takes these in. */
-  carries(connector: Connected, { ended }: Carries): void {
+  carries(connector: Connected, { ended }: CarriesMessage): void {
     this.#deps.live.carry(connector.peer.identity.id, ended, this.#deps.clock.nowMs())
   }
 
   /** A pipe of the connector with itself: proves the data path without an application. */
-  async canary(connector: Connected, asked: Canary): Promise<ControlMessage> {
+  async canary(connector: Connected, asked: CanaryMessage): Promise<ControlMessage> {
     const pipe = await pipeBetween(this.#deps, connector, connector, asked.id)
     const { identity } = connector.peer
     const record = await this.#deps.store.connectors.byId(identity.id) // last: as it is when the tickets leave

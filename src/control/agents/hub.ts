@@ -11,15 +11,19 @@ import { faultToMessage } from '../../link/control/fault-message.ts'
 import { ownDoing } from '../../link/control/own-doing.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Store } from '../../store/store.ts'
-import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../../wire/control.ts'
+import {
+  type AgentMessage,
+  type ControlMessage,
+  type HelloMessage,
+  PROTOCOL_VERSION,
+} from '../../wire/control.ts'
 import type { ControlShares } from '../base/shares.ts'
 import { admitted, signInOver } from '../presence/admitted.ts'
 import type { Connected, Presence } from '../presence/presence.ts'
 import { adoptCertificate, cloned } from './adopt.ts'
 import { InTurn } from './in-turn.ts'
 
-type Hello = Extract<AgentMessage, { type: 'hello' }>
-export type AfterHello = Exclude<AgentMessage, Hello>
+export type AfterHello = Exclude<AgentMessage, HelloMessage>
 
 /** What answers an agent once it is known who it is. */
 export interface AgentHandlers {
@@ -113,7 +117,12 @@ export class Hub {
     this.#watch[Symbol.dispose]()
   }
 
-  async #greet(channel: ControlEnd, peer: Peer, { from, via }: ConnectedFrom, hello: Hello): Promise<void> {
+  async #greet(
+    channel: ControlEnd,
+    peer: Peer,
+    { from, via }: ConnectedFrom,
+    hello: HelloMessage,
+  ): Promise<void> {
     const { store, presence, handlers, shares, clock, log } = this.#deps
     const { id, role } = peer.identity
     if (hello.version !== PROTOCOL_VERSION) {

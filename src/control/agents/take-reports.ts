@@ -23,7 +23,7 @@ import type { Connected, Presence } from '../presence/presence.ts'
 import type { Traces } from '../trace/traces.ts'
 import { factsOfGrant, type GrantFacts } from './session-facts.ts'
 
-type Told = Extract<AgentMessage, { type: 'session' }>
+type SessionMessage = Extract<AgentMessage, { type: 'session' }>
 
 export interface TakeReportsDeps {
   readonly store: Store
@@ -45,7 +45,7 @@ const AHEAD_MS = 86_400_000
 export async function takeReports(
   deps: TakeReportsDeps,
   connected: Connected,
-  { id, reports, shed }: Told,
+  { id, reports, shed }: SessionMessage,
 ): Promise<ControlMessage> {
   const { store, clock, edges, traces } = deps
   const { role, id: agent } = connected.peer.identity

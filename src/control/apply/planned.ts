@@ -40,7 +40,7 @@ export async function planNow(tx: Repositories, prepared: Prepared, prune: boole
   const otherNames = new Map(others.map(({ id, name }) => [id, name]))
   const steps = await inSlices(plan({ declared, prune, present: stored, otherNames, newPasswords }))
   const present = new Map<string, StoredObject>()
-  const meant = new Meanings()
+  const meant = new PlannedMeanings()
   for (const one of others) meant.add(one)
   for (const one of stored) {
     present.set(one.id, one)
@@ -71,17 +71,17 @@ export function stillHolds(tx: Repositories, { mark, others }: ApplyPlan): boole
   return [...since.changed].every(([id, kind]) => !Object.hasOwn(OBJECT_KINDS, kind) && !others.has(id))
 }
 
-interface Named {
+interface NamedObject {
   readonly kind: Kind
   readonly id: string
   readonly name: string
 }
 
 /** Devices and connectors; of those that share a name with another none, so that it means nothing here. */
-async function otherThings(tx: Repositories): Promise<Named[]> {
-  const found: Named[] = []
+async function otherThings(tx: Repositories): Promise<NamedObject[]> {
+  const found: NamedObject[] = []
   for (const kind of ['client-device', 'connector'] as const) {
-    const byName = new Map<string, Named>()
+    const byName = new Map<string, NamedObject>()
     const doubled = new Set<string>()
     for await (const { id, name } of tx.objects.allNames(kind)) {
       if (byName.has(name)) doubled.add(name)
@@ -93,11 +93,11 @@ async function otherThings(tx: Repositories): Promise<Named[]> {
 }
 
 /** What an id or name means, by kind: an id before any name, as by-id-or-name.ts has it. */
-class Meanings {
+class PlannedMeanings {
   readonly #ids = new Set<string>()
   readonly #byName = new Map<Kind, Map<string, string>>()
 
-  add({ kind, name, id }: Named): void {
+  add({ kind, name, id }: NamedObject): void {
     this.#ids.add(`${kind}${id}`)
     const names = this.#byName.get(kind)
     if (names === undefined) this.#byName.set(kind, new Map([[name, id]]))
@@ -114,7 +114,7 @@ function resolved(
   { action, kind, name, id, document }: ApplyStep,
   { declared, passwords }: Prepared,
   before: StoredObject | undefined,
-  meant: Meanings,
+  meant: PlannedMeanings,
 ): { readonly object: ResolvedObject; readonly audit: PlannedAudit } | undefined {
   if ((action !== 'create' && action !== 'update') || document === undefined) return undefined
   const { spec } = declared[document]!
@@ -134,7 +134,7 @@ function resolved(
 }
 
 /** As declare says it. */
-function entry({ kind, id, name }: Named, was: object | undefined, is: object): PlannedAudit {
+function entry({ kind, id, name }: NamedObject, was: object | undefined, is: object): PlannedAudit {
   const about = { action: `${kind}.${was === undefined ? 'create' : 'update'}`, object: `${kind} ${id}` }
   return { ...about, text: auditText({ ...about, detail: { name, changes: diff(was, is) } }) }
 }

@@ -11,7 +11,7 @@ export interface Share {
   readonly tells?: boolean
 }
 
-interface Waiting {
+interface WaitingAttempt {
   readonly shares: readonly Share[]
   /** How much whoever waits has tried already. */
   readonly rank: number
@@ -29,7 +29,7 @@ const MAX_WAITING = 1000
 export class AttemptQueue {
   readonly #maxWaitMs: number
   /** In the order that they are served. */
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: WaitingAttempt[] = []
   #timer: NodeJS.Timeout | undefined
 
   /** @param maxWaitMs Whoever would have to wait longer is told when to come again. */
@@ -41,7 +41,7 @@ export class AttemptQueue {
   async take(shares: readonly Share[]): Promise<void> {
     const rank = shares.reduce((sum, { tells, budget, key }) => sum + (tells ? budget.spent(key) : 0), 0)
     const { promise, resolve: go, reject: turnAway } = Promise.withResolvers<void>()
-    const waiting: Waiting = { shares, rank, go, turnAway }
+    const waiting: WaitingAttempt = { shares, rank, go, turnAway }
     this.#waiting.splice(this.#waiting.findLastIndex((one) => one.rank <= rank) + 1, 0, waiting)
     this.#serve()
     if (this.#waiting.includes(waiting)) {
@@ -78,7 +78,7 @@ export class AttemptQueue {
   }
 
   /** The longest wait that one of its shares means, with all that come before it. */
-  #ahead(waiting: Waiting): { waitMs: number; of: string } {
+  #ahead(waiting: WaitingAttempt): { waitMs: number; of: string } {
     const before = this.#waiting.slice(0, Math.max(0, this.#waiting.indexOf(waiting)))
     const waits = waiting.shares.map(({ budget, key, of }) => {
       const same = before.filter(({ shares }) =>
@@ -90,12 +90,12 @@ export class AttemptQueue {
     return waits.reduce((a, b) => (b.waitMs > a.waitMs ? b : a))
   }
 
-  #turnAway(waiting: Waiting, of: string, waitMs: number): void {
+  #turnAway(waiting: WaitingAttempt, of: string, waitMs: number): void {
     this.#remove(waiting)
     waiting.turnAway(tooManyFailed(of, waitMs))
   }
 
-  #remove(waiting: Waiting): void {
+  #remove(waiting: WaitingAttempt): void {
     const at = this.#waiting.indexOf(waiting)
     if (at >= 0) this.#waiting.splice(at, 1)
   }

@@ -22,7 +22,7 @@ const LIFE_MS: Record<IdentityRole, number> = {
 /** What certificates count in. */
 const SECOND_MS = 1000
 
-interface IssueOptions {
+interface IssueForOptions {
   readonly names?: string[]
   /** It does not outlive this. */
   readonly untilMs?: number
@@ -34,7 +34,7 @@ export function issueFor(
   deps: { readonly authority: Authority; readonly clock: Clock },
   identity: Identity,
   csrPem: string,
-  { names = [], untilMs = Number.POSITIVE_INFINITY, afterMs = 0 }: IssueOptions = {},
+  { names = [], untilMs = Number.POSITIVE_INFINITY, afterMs = 0 }: IssueForOptions = {},
 ): Promise<SignedCertificate> {
   const nowMs = deps.clock.nowMs()
   const lifeMs = Math.min(Math.max(LIFE_MS[identity.role], afterMs + SECOND_MS - nowMs), untilMs - nowMs)

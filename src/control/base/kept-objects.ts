@@ -27,14 +27,14 @@ export interface KeptObjects {
   readonly connectors: readonly ConnectorRecord[]
 }
 
-type Reader = Pick<Repositories, 'objects' | 'connectors' | 'policyVersion' | 'changes' | 'changed'>
+type KeptReader = Pick<Repositories, 'objects' | 'connectors' | 'policyVersion' | 'changes' | 'changed'>
 
 /**
  * As the transaction sees it, what it has written itself included: in that case nobody else may build on it.
  *
  * @param before What an earlier transaction saw.
  */
-export async function readObjects(tx: Reader, before?: KeptObjects): Promise<KeptObjects> {
+export async function readObjects(tx: KeptReader, before?: KeptObjects): Promise<KeptObjects> {
   const version = await tx.policyVersion()
   const { mark } = tx.changes
   const changed = before && changedIds(tx, before, version)
@@ -48,14 +48,14 @@ export async function readObjects(tx: Reader, before?: KeptObjects): Promise<Kep
 }
 
 /** What was read last, by whomever. */
-export function latestObjects({ changes }: Pick<Reader, 'changes'>): KeptObjects | undefined {
+export function latestObjects({ changes }: Pick<KeptReader, 'changes'>): KeptObjects | undefined {
   return LATEST.get(changes.log)
 }
 
 const LATEST = new WeakMap<object, KeptObjects>()
 
 async function readChanged(
-  tx: Reader,
+  tx: KeptReader,
   before: KeptObjects,
   changed: ReadonlyMap<string, ReadonlySet<string>>,
 ): Promise<Pick<KeptObjects, 'kinds' | 'connectors'>> {
@@ -71,7 +71,7 @@ async function readChanged(
 
 /** Nothing where that is not known: more versions of policy have come about than this process knows of. */
 function changedIds(
-  { changes, changed: own }: Reader,
+  { changes, changed: own }: KeptReader,
   before: KeptObjects,
   version: number,
 ): Map<string, Set<string>> | undefined {
@@ -82,7 +82,7 @@ function changedIds(
   return ids
 }
 
-async function readAll(tx: Reader): Promise<Pick<KeptObjects, 'kinds' | 'connectors'>> {
+async function readAll(tx: KeptReader): Promise<Pick<KeptObjects, 'kinds' | 'connectors'>> {
   const kinds: Partial<Record<ObjectKind, KeptKind>> = {}
   for (const kind of OBJECT_KIND_NAMES) {
     const noJson = new Map<string, string>()
@@ -93,7 +93,7 @@ async function readAll(tx: Reader): Promise<Pick<KeptObjects, 'kinds' | 'connect
 }
 
 async function kindAnew(
-  tx: Reader,
+  tx: KeptReader,
   kind: ObjectKind,
   { objects, noJson: noJsonBefore }: KeptKind,
   ids: ReadonlySet<string>,
@@ -104,7 +104,7 @@ async function kindAnew(
 }
 
 async function connectorsAnew(
-  tx: Reader,
+  tx: KeptReader,
   connectors: readonly ConnectorRecord[],
   ids: ReadonlySet<string>,
 ): Promise<ConnectorRecord[]> {

@@ -54,7 +54,7 @@ export function policySegment(
   behind: ReadonlyMap<string, ServerReach>,
 ): PolicySegment {
   const { id, name, spec } = stored
-  const reading = new Reading()
+  const reading = new ObjectReading()
   const hosts = reading.list('domains', spec.domains, canonicalPattern)
   const cidrs = reading.networks('cidrs', spec.cidrs)
   const addressCidrs = reading.networks('addressCidrs', spec.addressCidrs)
@@ -85,7 +85,7 @@ export function policyRule(
   facts: ReadonlyMap<string, string>,
 ): { readonly rule?: PolicyRule; readonly unreadable?: string } {
   const { id, name, spec } = stored
-  const reading = new Reading()
+  const reading = new ObjectReading()
   const said = reading.one('conditions', () => conditionsOf(spec)) ?? {}
   // One that is not known narrows whom the rule is for: an allow is not for everybody else because of that.
   const unknown = Object.keys(said).filter((name) => !CONDITIONS.has(name))
@@ -125,7 +125,7 @@ export function internetNames({ spec }: StoredObject<'internet-rule'>): {
   readonly domains: readonly string[]
   readonly unreadable?: string
 } {
-  const reading = new Reading()
+  const reading = new ObjectReading()
   const domains = reading.list('domains', spec.domains, canonicalPattern)
   return { domains, unreadable: reading.problem }
 }
@@ -141,7 +141,7 @@ export function whyUnreadable(stored: StoredObject): string | undefined {
 const LOOKED_AT = new WeakMap<StoredObject, { readonly why: string | undefined }>()
 
 function lookAt(stored: StoredObject): string | undefined {
-  const reading = new Reading()
+  const reading = new ObjectReading()
   const why = reading.one('spec', () => {
     if (isKind('segment', stored)) return policySegment(stored, true, new Map()).unreadable
     if (isKind('access-rule', stored)) return policyRule(stored, new Map()).unreadable
@@ -193,7 +193,7 @@ function ports(text: string): PortRange {
 }
 
 /** Collects what could not be read of one object. */
-class Reading {
+class ObjectReading {
   readonly problems: string[] = []
 
   get problem(): string | undefined {

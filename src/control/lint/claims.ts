@@ -14,12 +14,12 @@ import { merged, minus, type PortRange, parsePorts } from '../../policy/ports.ts
 import type { StoredObject } from '../../store/objects.ts'
 import { isNetwork } from './touching.ts'
 
-export type Segment = StoredObject<'segment'>
+export type StoredSegment = StoredObject<'segment'>
 
 export interface Claim {
   readonly pattern: string
   /** In the order they are asked. */
-  readonly segments: readonly Segment[]
+  readonly segments: readonly StoredSegment[]
 }
 
 export interface Claims {
@@ -30,17 +30,17 @@ export interface Claims {
 
 /** @param isWanted Of other patterns there are no claims. */
 export function* claimsOf(
-  segments: readonly Segment[],
+  segments: readonly StoredSegment[],
   isWanted: (pattern: string) => boolean = () => true,
 ): Steps<Claims> {
-  const all = new Map<string, { pattern: string; segments: Segment[] }>()
-  const add = (pattern: string, segment: Segment) => {
+  const all = new Map<string, { pattern: string; segments: StoredSegment[] }>()
+  const add = (pattern: string, segment: StoredSegment) => {
     if (!isWanted(pattern)) return
     const claim = all.get(pattern)
     if (claim === undefined) all.set(pattern, { pattern, segments: [segment] })
     else claim.segments.push(segment)
   }
-  const addAll = (segment: Segment) => {
+  const addAll = (segment: StoredSegment) => {
     for (const pattern of segment.spec.domains) add(pattern, segment)
     for (const pattern of segment.spec.cidrs) add(pattern, segment)
   }
@@ -70,12 +70,12 @@ export function* claimsOf(
   }
 }
 
-export function patternsOf({ spec }: Segment): string[] {
+export function patternsOf({ spec }: StoredSegment): string[] {
   return [...spec.domains, ...spec.cidrs]
 }
 
 /** Ports of one protocol that a claim lists, over all of its segments. */
-export function portsOf(segments: readonly Segment[], protocol: 'tcp' | 'udp'): PortRange[] {
+export function portsOf(segments: readonly StoredSegment[], protocol: 'tcp' | 'udp'): PortRange[] {
   const known = PORTS[protocol].get(segments)
   if (known !== undefined) return known
   const ranges = segments.flatMap(({ spec }) => spec[protocol].flatMap((text) => parse(text)))
@@ -86,8 +86,8 @@ export function portsOf(segments: readonly Segment[], protocol: 'tcp' | 'udp'): 
 
 /** A claim that many segments make is asked for its ports by each claim within it. */
 const PORTS = {
-  tcp: new WeakMap<readonly Segment[], PortRange[]>(),
-  udp: new WeakMap<readonly Segment[], PortRange[]>(),
+  tcp: new WeakMap<readonly StoredSegment[], PortRange[]>(),
+  udp: new WeakMap<readonly StoredSegment[], PortRange[]>(),
 }
 
 function parse(text: string): PortRange[] {

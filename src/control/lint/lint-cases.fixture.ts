@@ -38,7 +38,7 @@ action: allow
 conditions: { userGroups: [staff], segments: [wiki] }
 `
 
-export interface Member {
+export interface CaseMember {
   name: string
   group?: string
   enabled?: boolean
@@ -54,7 +54,7 @@ export interface LintCase {
   name: string
   /** Added to SOUND, or in the place of an object of the same name. */
   more?: string
-  members?: Member[]
+  members?: CaseMember[]
   key?: { maxUses: number; uses: number; lifeMs: number; ageMs: number; revoked?: boolean }
   /** `CODE kind name` of every finding. */
   finds: string[]
@@ -73,7 +73,7 @@ conditions: { userGroups: [staff], segments: [${segments.join(', ')}] }
 `
 }
 
-export const TWO: Member[] = [{ name: 'a' }, { name: 'b' }]
+export const TWO: CaseMember[] = [{ name: 'a' }, { name: 'b' }]
 
 export const CASES: LintCase[] = [
   {

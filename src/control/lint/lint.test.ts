@@ -8,7 +8,7 @@ import { openStore, type Store } from '../../store/store.ts'
 import { execute } from '../apply/execute.ts'
 import { prepare } from '../apply/prepare.ts'
 import { concerning } from './lint.ts'
-import { CASES, DAY_MS, type LintCase, type Member, SOUND, TWO } from './lint-cases.fixture.ts'
+import { CASES, type CaseMember, DAY_MS, type LintCase, SOUND, TWO } from './lint-cases.fixture.ts'
 import { lintEverything, warningsAbout } from './warnings.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 21)
@@ -78,7 +78,7 @@ async function apply(store: Store, text: string): Promise<void> {
   await store.transaction((tx) => execute(tx, prepared, { prune: false }))
 }
 
-async function enrol(store: Store, members: readonly Member[]) {
+async function enrol(store: Store, members: readonly CaseMember[]) {
   const seen = new Map<string, { address: string; edges?: Reachability; overload?: object }>()
   for (const { name, group = 'dc1', enabled = true, address, edges, ...more } of members) {
     const { certificateLeftMs, least, overloaded } = more

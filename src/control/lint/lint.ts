@@ -24,7 +24,7 @@ import { unreached } from './unreached.ts'
 import { unreadableObjects } from './unreadable.ts'
 import { watchedTooMany } from './watched-too-many.ts'
 
-interface Look {
+interface LintInput {
   readonly facts: LintFacts
   readonly chain: Chain
   readonly concerned: Concerned
@@ -33,13 +33,13 @@ interface Look {
   readonly about?: ReadonlySet<string>
 }
 
-interface Check {
+interface LintCheck {
   /** Of the objects that can have a part in what it finds: where none of them was written, there is nothing new to find. */
   readonly prefixes: readonly IdPrefix[] | 'any'
-  find(look: Look): Findings
+  find(look: LintInput): Findings
 }
 
-const CHECKS: readonly Check[] = [
+const CHECKS: readonly LintCheck[] = [
   { prefixes: 'any', find: ({ facts }) => unreadableObjects(facts) },
   { prefixes: ['seg', 'sgr'], find: ({ concerned, chain }) => unmapped(concerned, chain) },
   { prefixes: ['seg'], find: ({ concerned }) => ownMachine(concerned) },
@@ -67,7 +67,7 @@ const CHECKS: readonly Check[] = [
   { prefixes: ['con', 'edg'], find: ({ facts }) => certificatesNearEnd(facts) },
 ]
 
-function* claims({ facts, about }: Look): Findings {
+function* claims({ facts, about }: LintInput): Findings {
   const segments = enabledSegments(facts)
   const written = about && segments.filter(({ id }) => about.has(id)).flatMap(patternsOf)
   const laneNames = facts.declared['internet-rule'].flatMap(({ spec }) => spec.domains)
@@ -93,7 +93,7 @@ export function* lint(facts: LintFacts, about?: ReadonlySet<string>): Steps<Lint
 }
 
 /** What only some checks look at is made when the first does. */
-function lookAt(facts: LintFacts, about: ReadonlySet<string> | undefined): Look {
+function lookAt(facts: LintFacts, about: ReadonlySet<string> | undefined): LintInput {
   let chain: Chain | undefined
   let concerned: Concerned | undefined
   let topology: Topology | undefined

@@ -10,11 +10,11 @@ import type { LintFacts } from './lint-facts.ts'
 import { Population } from './population.ts'
 import { enabledSegments } from './topology.ts'
 
-type Conditions = AccessRuleSpec['conditions']
+type RuleConditions = AccessRuleSpec['conditions']
 
 /** A condition that cannot hold, and why. */
 export interface Empty {
-  readonly condition: keyof Conditions
+  readonly condition: keyof RuleConditions
   readonly reason: string
   readonly others: readonly LintObject[]
 }
@@ -25,7 +25,7 @@ export interface Populations {
   /** Enabled segments of a segment group. */
   segmentsOf(group: string): ReadonlySet<string>
   /** The first condition that nobody and nothing can meet. */
-  emptyCondition(conditions: Conditions): Empty | undefined
+  emptyCondition(conditions: RuleConditions): Empty | undefined
 }
 
 export function populationsOf(facts: LintFacts): Populations {
@@ -112,7 +112,7 @@ const KINDS = {
 } as const satisfies Record<Listed, LintObject['kind']>
 
 /** One fact cannot have two values. */
-function contradiction({ posture = [] }: Conditions): Empty | undefined {
+function contradiction({ posture = [] }: RuleConditions): Empty | undefined {
   const wanted = new Map<string, unknown>()
   for (const { fact, equals } of posture) {
     if (wanted.has(fact) && wanted.get(fact) !== equals) {
@@ -126,7 +126,7 @@ function contradiction({ posture = [] }: Conditions): Empty | undefined {
 
 /** Both lists must hold: users that are in none of the groups, segments that are in none of theirs. */
 function apart(
-  { users, userGroups, segments, segmentGroups }: Conditions,
+  { users, userGroups, segments, segmentGroups }: RuleConditions,
   { usersOf, segmentsOf }: Pick<Populations, 'usersOf' | 'segmentsOf'>,
 ): Empty | undefined {
   const meet = (ids: readonly string[], groups: readonly string[], of: typeof usersOf) =>

@@ -6,7 +6,7 @@ import type { LintFacts } from './lint-facts.ts'
 import type { Empty, Populations } from './populations.ts'
 import { covers } from './rule-cover.ts'
 
-export type Rule = StoredObject<'access-rule'>
+export type StoredRule = StoredObject<'access-rule'>
 
 /** As many earlier rules are compared with each where all are looked at: in a policy of which more are about the same, not every one is found. */
 const MAX_COMPARED = 256
@@ -15,29 +15,29 @@ const MAX_COMPARED = 256
 const FEW_RULES = 16
 
 /** The first to be asked that hides this one. */
-type ShadowOf = (rule: Rule) => Steps<Rule | undefined>
+type ShadowOf = (rule: StoredRule) => Steps<StoredRule | undefined>
 
 export class RuleComparison {
   readonly #facts: LintFacts
-  readonly #rules: readonly Rule[]
+  readonly #rules: readonly StoredRule[]
   readonly #populations: Populations
   readonly #empties = new Map<string, Empty | undefined>()
 
   /** @param rules Those that are enabled. */
-  constructor(facts: LintFacts, rules: readonly Rule[], populations: Populations) {
+  constructor(facts: LintFacts, rules: readonly StoredRule[], populations: Populations) {
     this.#facts = facts
     this.#rules = rules
     this.#populations = populations
   }
 
   /** Why nobody and nothing can meet its conditions. */
-  emptyOf({ id, spec }: Rule): Empty | undefined {
+  emptyOf({ id, spec }: StoredRule): Empty | undefined {
     if (!this.#empties.has(id)) this.#empties.set(id, this.#populations.emptyCondition(spec.conditions))
     return this.#empties.get(id)
   }
 
   /** Is it asked before the other, and matches whenever that does? */
-  hides(wide: Rule, narrow: Rule): boolean {
+  hides(wide: StoredRule, narrow: StoredRule): boolean {
     return (
       byOrder(wide, narrow) < 0 &&
       covers(wide.spec.conditions, narrow.spec.conditions, this.#populations) &&
@@ -46,12 +46,12 @@ export class RuleComparison {
   }
 
   /** @param written Only where one of these hides, or is hidden; absent where all are wanted. */
-  *shadows(written?: readonly Rule[]): Steps<ShadowOf> {
+  *shadows(written?: readonly StoredRule[]): Steps<ShadowOf> {
     if (written === undefined || written.length > FEW_RULES) return yield* this.#byIndex()
     return (rule) => this.#amongAll(rule, written)
   }
 
-  *#amongAll(rule: Rule, written: readonly Rule[]): Steps<Rule | undefined> {
+  *#amongAll(rule: StoredRule, written: readonly StoredRule[]): Steps<StoredRule | undefined> {
     const isWritten = written.includes(rule)
     let first = isWritten ? undefined : written.find((one) => this.hides(one, rule))
     if (!isWritten && first === undefined) return undefined
@@ -66,7 +66,11 @@ export class RuleComparison {
   }
 
   /** Of these, and of the one that is known, the first to be asked that hides this one. */
-  #firstOf(rules: readonly Rule[], rule: Rule, known: Rule | undefined): Rule | undefined {
+  #firstOf(
+    rules: readonly StoredRule[],
+    rule: StoredRule,
+    known: StoredRule | undefined,
+  ): StoredRule | undefined {
     let first = known
     for (const one of rules) {
       if ((first === undefined || byOrder(one, first) < 0) && this.hides(one, rule)) first = one
@@ -75,7 +79,7 @@ export class RuleComparison {
   }
 
   *#byIndex(): Steps<ShadowOf> {
-    const hides = (one: Rule, other: Rule) => this.hides(one, other)
+    const hides = (one: StoredRule, other: StoredRule) => this.hides(one, other)
     const stored = new Map(this.#rules.map((rule) => [rule.id, rule]))
     const index = yield* RuleIndex.of(this.#rules.map(({ id, name, spec }) => ({ id, name, ...spec })))
     const groupsOf = groupsIn(this.#facts)
@@ -87,7 +91,7 @@ export class RuleComparison {
 }
 
 /** As policy/rule-index.ts orders them. */
-export function byOrder(a: Rule, b: Rule): number {
+export function byOrder(a: StoredRule, b: StoredRule): number {
   return a.spec.order - b.spec.order || (a.id < b.id ? -1 : 1)
 }
 
@@ -99,7 +103,7 @@ function groupsIn({ declared }: LintFacts) {
   const userGroups = new Map(declared.user.map(({ id, spec }) => [id, spec.groups]))
   const segmentGroup = new Map(declared.segment.map(({ id, spec }) => [id, spec.segmentGroup]))
   return (
-    { spec: { conditions } }: Rule,
+    { spec: { conditions } }: StoredRule,
     list: Parameters<Parameters<RuleIndex['naming']>[0]>[0],
   ): string[] => {
     const first = conditions[list]?.[0]

@@ -3,7 +3,7 @@ import { partsOf, type Steps } from '../../base/slices.ts'
 import { about, type Findings, finding } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 import { populationsOf } from './populations.ts'
-import { byOrder, type Rule, RuleComparison } from './rule-comparison.ts'
+import { byOrder, RuleComparison, type StoredRule } from './rule-comparison.ts'
 
 /** Of the rules that one write may hide so many are looked at, and with so many rules that were written each is compared. */
 const MAX_HIDDEN = 64
@@ -41,23 +41,26 @@ export function* rulesInVain(facts: LintFacts, about?: ReadonlySet<string>): Fin
   }
 }
 
-function nameOf(rule: Rule) {
+function nameOf(rule: StoredRule) {
   return about('access-rule', rule)
 }
 
-interface Written {
+interface WrittenRules {
   readonly about: ReadonlySet<string>
   /** The rules of that, in the order they are asked. */
-  readonly written: readonly Rule[]
+  readonly written: readonly StoredRule[]
   readonly comparison: RuleComparison
 }
 
 /** Rules that were written, that name what was, and that a rule which was written may hide. */
-function* concerned(rules: readonly Rule[], { about, written, comparison }: Written): Steps<Rule[]> {
+function* concerned(
+  rules: readonly StoredRule[],
+  { about, written, comparison }: WrittenRules,
+): Steps<StoredRule[]> {
   const compared = written.slice(0, MAX_WRITTEN)
-  const found: Rule[] = []
-  const hidden: Rule[] = []
-  const look = (rule: Rule) => {
+  const found: StoredRule[] = []
+  const hidden: StoredRule[] = []
+  const look = (rule: StoredRule) => {
     if (about.has(rule.id) || namesAny(rule, about)) found.push(rule)
     else if (compared.length > 0 && compared.some((one) => comparison.hides(one, rule))) hidden.push(rule)
   }
@@ -68,7 +71,7 @@ function* concerned(rules: readonly Rule[], { about, written, comparison }: Writ
   return [...found, ...hidden.sort(byOrder).slice(0, MAX_HIDDEN)]
 }
 
-function namesAny({ spec: { conditions } }: Rule, ids: ReadonlySet<string>): boolean {
+function namesAny({ spec: { conditions } }: StoredRule, ids: ReadonlySet<string>): boolean {
   const { users, userGroups, devices, segments, segmentGroups } = conditions
   return (
     hasAny(users, ids) ||

@@ -1,6 +1,6 @@
 /** Segments: does each lead anywhere, and is what it lists what users get? */
 import { minus } from '../../policy/ports.ts'
-import { both, type Claim, type Claims, portsOf, portsText, type Segment } from './claims.ts'
+import { both, type Claim, type Claims, portsOf, portsText, type StoredSegment } from './claims.ts'
 import type { Concerned } from './concerned.ts'
 import { about, type Findings, finding, namesOf } from './finding.ts'
 import type { Chain } from './topology.ts'
@@ -23,7 +23,7 @@ export function* unmapped({ segments }: Concerned, chain: Chain): Findings {
   }
 }
 
-function whyUnmapped(segment: Segment, chain: Chain): string | undefined {
+function whyUnmapped(segment: StoredSegment, chain: Chain): string | undefined {
   const { serverGroups } = segment.spec
   if (serverGroups.length === 0) return 'it has no server group'
   if (serverGroups.some(chain.leadsOn)) return undefined
@@ -39,7 +39,7 @@ function whyUnmapped(segment: Segment, chain: Chain): string | undefined {
 
 /** Names and networks that two segments claim exactly alike, for the same port: only the older of them is asked. */
 export function* claimedTwice(claims: Claims): Findings {
-  const pairs = new Map<string, { winner: Segment; loser: Segment; at: string[] }>()
+  const pairs = new Map<string, { winner: StoredSegment; loser: StoredSegment; at: string[] }>()
   for (const { pattern, segments } of claims.all.values()) {
     yield
     const [winner, ...losers] = segments
@@ -69,7 +69,10 @@ export function* claimedTwice(claims: Claims): Findings {
 
 /** Ports that a wider segment lists, and that nobody reaches where a more specific one claims the name. */
 export function* hiddenPorts(claims: Claims): Findings {
-  const pairs = new Map<string, { narrow: Segment; wide: Segment; within: string; at: string[] }>()
+  const pairs = new Map<
+    string,
+    { narrow: StoredSegment; wide: StoredSegment; within: string; at: string[] }
+  >()
   for (const claim of claims.all.values()) {
     yield
     // The nearest wider claim that loses something: those beyond it are hidden by it already.
@@ -101,7 +104,7 @@ function firstHidden(claim: Claim, wider: Iterable<Claim>) {
 }
 
 /** Whoever named the same thing in both knows what they did. */
-function hiddenBy(claim: Claim, wide: Claim): { wide: Segment; within: string } | undefined {
+function hiddenBy(claim: Claim, wide: Claim): { wide: StoredSegment; within: string } | undefined {
   const other = wide.segments.find((segment) => !claim.segments.includes(segment))
   if (other === undefined) return undefined
   const ports = PROTOCOLS.flatMap((protocol) => {

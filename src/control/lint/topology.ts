@@ -1,12 +1,11 @@
+import type { StoredSegment } from '../../control/lint/claims.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { LintFacts } from './lint-facts.ts'
 
-type Segment = StoredObject<'segment'>
-
 /** From segments to connector groups, as far as it is enabled. */
 export interface Chain {
-  readonly segments: readonly Segment[]
+  readonly segments: readonly StoredSegment[]
   /** Is this an enabled server group with an enabled connector group behind it, be it a failover? */
   leadsOn(serverGroup: string): boolean
   /** Ids of the connector groups that an enabled server group names for every day: not those it has as failover. */
@@ -19,7 +18,7 @@ export interface Topology extends Chain {
   /** Enabled connectors in order of name, by id of the connector group. */
   members(group: string): readonly ConnectorRecord[]
   /** Enabled segments that a connector group serves from day to day. */
-  segmentsBehind(group: string): readonly Segment[]
+  segmentsBehind(group: string): readonly StoredSegment[]
 }
 
 export function chainOf(facts: LintFacts): Chain {
@@ -51,9 +50,9 @@ export function topologyOf(
   chain: Chain,
   groups: readonly string[],
 ): Topology {
-  const behind = new Map<string, Segment[]>(groups.map((id) => [id, []]))
+  const behind = new Map<string, StoredSegment[]>(groups.map((id) => [id, []]))
   const members = new Map<string, ConnectorRecord[]>(groups.map((id) => [id, []]))
-  const listsBehind = new Map<string, Segment[][]>()
+  const listsBehind = new Map<string, StoredSegment[][]>()
   for (const { id } of declared['server-group']) {
     const lists = [...new Set(chain.primariesBehind(id))].flatMap((group) => {
       const list = behind.get(group)
@@ -79,7 +78,7 @@ export function topologyOf(
 }
 
 /** As policy sees it, those of a segment group that is not enabled are not. The same list for as long as neither kind has changed. */
-export function enabledSegments({ declared }: Pick<LintFacts, 'declared'>): readonly Segment[] {
+export function enabledSegments({ declared }: Pick<LintFacts, 'declared'>): readonly StoredSegment[] {
   const { segment: all, 'segment-group': groups } = declared
   const known = ENABLED.get(all)
   if (known?.groups === groups) return known.segments
@@ -92,6 +91,6 @@ export function enabledSegments({ declared }: Pick<LintFacts, 'declared'>): read
 }
 
 const ENABLED = new WeakMap<
-  readonly Segment[],
-  { readonly groups: readonly StoredObject<'segment-group'>[]; readonly segments: readonly Segment[] }
+  readonly StoredSegment[],
+  { readonly groups: readonly StoredObject<'segment-group'>[]; readonly segments: readonly StoredSegment[] }
 >()

@@ -1,11 +1,9 @@
-import type { StoredObject } from '../../store/objects.ts'
+import type { StoredSegment } from '../../control/lint/claims.ts'
+import type { StoredRule } from '../../control/lint/rule-comparison.ts'
 import { about as aboutObject, type Findings, finding, namesOf } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 import { populationsOf } from './populations.ts'
 import type { Chain } from './topology.ts'
-
-type Rule = StoredObject<'access-rule'>
-type Segment = StoredObject<'segment'>
 
 /** Segments that no rule in effect allows to anybody. Of one that leads nowhere that is said, and is to be mended first. */
 export function* unreached(facts: LintFacts, chain: Chain, about?: ReadonlySet<string>): Findings {
@@ -14,8 +12,8 @@ export function* unreached(facts: LintFacts, chain: Chain, about?: ReadonlySet<s
   const segments = about === undefined ? chain.segments : concerned(chain, allowing, about)
   if (segments.length === 0) return
   const { emptyCondition } = populationsOf(facts)
-  const isInEffect = ({ spec }: Rule) => spec.enabled && emptyCondition(spec.conditions) === undefined
-  const isOnAll = ({ spec: { conditions } }: Rule) => !conditions.segments && !conditions.segmentGroups
+  const isInEffect = ({ spec }: StoredRule) => spec.enabled && emptyCondition(spec.conditions) === undefined
+  const isOnAll = ({ spec: { conditions } }: StoredRule) => !conditions.segments && !conditions.segmentGroups
   if (allowing.some((rule) => isOnAll(rule) && isInEffect(rule))) return
   yield
   const rulesOn = rulesBySegment(allowing, about && segments)
@@ -42,9 +40,9 @@ export function* unreached(facts: LintFacts, chain: Chain, about?: ReadonlySet<s
 /** Segments that were written, and those that a rule names which was. */
 function concerned(
   { segments }: Chain,
-  allowing: readonly Rule[],
+  allowing: readonly StoredRule[],
   about: ReadonlySet<string>,
-): readonly Segment[] {
+): readonly StoredSegment[] {
   const written = allowing.filter(({ id }) => about.has(id))
   const named = new Set(
     written.flatMap(({ spec: { conditions } }) => [
@@ -60,11 +58,11 @@ function concerned(
 
 /** Rules that name it or its group. @param wanted Of other segments nothing is asked. */
 function rulesBySegment(
-  rules: readonly Rule[],
-  wanted?: readonly Segment[],
-): (segment: Segment) => readonly Rule[] {
+  rules: readonly StoredRule[],
+  wanted?: readonly StoredSegment[],
+): (segment: StoredSegment) => readonly StoredRule[] {
   const ids = wanted && new Set(wanted.flatMap(keysOf))
-  const filed = new Map<string, Rule[]>()
+  const filed = new Map<string, StoredRule[]>()
   for (const rule of rules) {
     const { segments, segmentGroups } = rule.spec.conditions
     for (const id of segments ?? segmentGroups ?? []) {
@@ -80,11 +78,11 @@ function rulesBySegment(
       .filter((rule) => isOn(rule, segment))
 }
 
-function keysOf({ id, spec: { segmentGroup } }: Segment): string[] {
+function keysOf({ id, spec: { segmentGroup } }: StoredSegment): string[] {
   return segmentGroup === undefined ? [id] : [id, segmentGroup]
 }
 
-function isOn({ spec: { conditions } }: Rule, { id, spec: { segmentGroup } }: Segment): boolean {
+function isOn({ spec: { conditions } }: StoredRule, { id, spec: { segmentGroup } }: StoredSegment): boolean {
   const { segments, segmentGroups } = conditions
   return (
     (segments === undefined || segments.includes(id)) &&

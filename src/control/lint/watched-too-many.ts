@@ -1,5 +1,5 @@
 import { declared, MAX_PLANNED } from '../../policy/probe-plan.ts'
-import { portsOf, type Segment } from './claims.ts'
+import { portsOf, type StoredSegment } from './claims.ts'
 import type { Concerned } from './concerned.ts'
 import { about, count, type Findings, finding } from './finding.ts'
 import type { Topology } from './topology.ts'
@@ -24,7 +24,7 @@ export function* watchedTooMany({ connectorGroups }: Concerned, topology: Topolo
 }
 
 /** Counted once for a segment that many groups serve. */
-function applicationsOf(segment: Segment): number {
+function applicationsOf(segment: StoredSegment): number {
   const known = APPLICATIONS.get(segment)
   if (known !== undefined) return known
   const { domains: hosts, cidrs } = segment.spec
@@ -33,4 +33,4 @@ function applicationsOf(segment: Segment): number {
   return count
 }
 
-const APPLICATIONS = new WeakMap<Segment, number>()
+const APPLICATIONS = new WeakMap<StoredSegment, number>()

@@ -13,10 +13,14 @@ import { SIGN_IN_ENDS } from '../../store/sign-ins.ts'
 import type { Repositories } from '../../store/store.ts'
 import { type AgentRecord, agentRecord } from './agent-record.ts'
 
-type Reader = Pick<Repositories, 'connectors' | 'devices' | 'edges' | 'objects' | 'signIns'>
+type AdmittedReader = Pick<Repositories, 'connectors' | 'devices' | 'edges' | 'objects' | 'signIns'>
 
 /** @throws {Fault} IDENTITY_REVOKED; REAUTH_NEEDED for a device without a sign-in. */
-export async function admitted(store: Reader, identity: Identity, nowMs: number): Promise<AgentRecord> {
+export async function admitted(
+  store: AdmittedReader,
+  identity: Identity,
+  nowMs: number,
+): Promise<AgentRecord> {
   const record = await agentRecord(store, identity)
   if (record === undefined || !record.enabled) throw await shutOut(store, identity, record?.name)
   if (identity.role === 'client' && !isSignedIn(record, nowMs))

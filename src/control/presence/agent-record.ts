@@ -19,10 +19,13 @@ export interface AgentRecord extends HeldCertificate {
   readonly names?: string[]
 }
 
-type Reader = Pick<Repositories, 'connectors' | 'devices' | 'edges' | 'objects'>
+type AgentReader = Pick<Repositories, 'connectors' | 'devices' | 'edges' | 'objects'>
 
 /** @returns undefined for an identity that was deleted, or never was. */
-export async function agentRecord(store: Reader, { role, id }: Identity): Promise<AgentRecord | undefined> {
+export async function agentRecord(
+  store: AgentReader,
+  { role, id }: Identity,
+): Promise<AgentRecord | undefined> {
   if (role === 'connector') return store.connectors.byId(id)
   if (role === 'client') return store.devices.byId(id)
   const [held, edge] = await Promise.all([store.edges.byId(id), store.objects.find('edge', id)])

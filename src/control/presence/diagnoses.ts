@@ -22,7 +22,7 @@ export interface DiagnosisListener {
   readonly first?: (finding: DiagnosisFinding) => void
 }
 
-interface Open {
+interface OpenDiagnosis {
   readonly id: string
   readonly listener: DiagnosisListener
   readonly end: (result: DiagnosisReport | Fault) => void
@@ -35,7 +35,7 @@ const ALL_MS = 17_000
 const MAX_TOLD = 256
 
 export class Diagnoses {
-  readonly #open = new Map<string, Open>()
+  readonly #open = new Map<string, OpenDiagnosis>()
 
   /**
    * @param signal Whoever asked has gone: nobody waits any more.
@@ -55,7 +55,7 @@ export class Diagnoses {
     // A connection lives for months and keeps whatever waits for its end: that must not be the report.
     let waiting: typeof resolve | undefined = resolve
     const end = (result: DiagnosisReport | Fault) => waiting?.(result)
-    const mine: Open = { id, listener, end, told: 0 }
+    const mine: OpenDiagnosis = { id, listener, end, told: 0 }
     this.#open.set(agent, mine)
     const silent = new Fault(
       'CONTROL_UNREACHABLE',

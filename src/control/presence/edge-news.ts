@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { batches, type ControlMessage, MAX_LIST_BYTES, MAX_STATE_IDS } from '../../wire/control.ts'
+import {
+  batches,
+  type ControlMessage,
+  type EdgeStateMessage,
+  MAX_LIST_BYTES,
+  MAX_STATE_IDS,
+} from '../../wire/control.ts'
 import type { Edges } from './edges.ts'
 import type { Presence } from './presence.ts'
 
@@ -11,8 +17,6 @@ import type { Presence } from './presence.ts'
 const LIST_AT_MOST_EVERY_MS = 1000
 
 const STATE = { maxBytes: MAX_LIST_BYTES, maxItems: MAX_STATE_IDS }
-
-type EdgeState = Extract<ControlMessage, { type: 'edge-state' }>
 
 export interface EdgeNewsDeps {
   readonly presence: Presence
@@ -51,7 +55,7 @@ export class EdgeNews {
   }
 
   /** Everything a remote edge has to know: behind its welcome. */
-  wholeState(): EdgeState[] {
+  wholeState(): EdgeStateMessage[] {
     const { revokedSerials } = this.#deps
     const [first = [], ...more] = batches(revokedSerials, STATE)
     return [first, ...more].map((revoked, at) => ({
@@ -71,9 +75,9 @@ export class EdgeNews {
     this.#tell({ ended: [id] })
   }
 
-  #tell(news: Partial<Pick<EdgeState, 'revoked' | 'ended'>>): void {
+  #tell(news: Partial<Pick<EdgeStateMessage, 'revoked' | 'ended'>>): void {
     const { presence } = this.#deps
-    const message: EdgeState = {
+    const message: EdgeStateMessage = {
       type: 'edge-state',
       whole: false,
       revoked: [],

@@ -4,13 +4,11 @@
  *
  * @module
  */
+
 import type { Clock } from '../../base/clock.ts'
 import type { FiguresSample } from '../../base/figures.ts'
 import { type Drop, type Flapping, flappingOf } from '../../policy/flapping.ts'
-import type { AgentMessage } from '../../wire/control.ts'
-import { MAX_SAMPLES } from '../../wire/control.ts'
-
-type Status = Extract<AgentMessage, { type: 'status' }>
+import { MAX_SAMPLES, type StatusMessage } from '../../wire/control.ts'
 
 /** A connector came, or went and why. */
 export interface Passage {
@@ -40,7 +38,7 @@ export class VitalsOfConnectors {
     this.#clock = clock
   }
 
-  told(connector: string, { samples = [] }: Status): void {
+  told(connector: string, { samples = [] }: StatusMessage): void {
     const nowMs = this.#monotonicMs()
     const { history } = this.#of(connector)
     const last = history.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY

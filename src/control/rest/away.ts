@@ -13,16 +13,16 @@ export interface Away {
   readonly because: string
 }
 
-type Facts = Pick<DisconnectedFacts, 'nowMs' | 'absence' | 'connector'>
+type AwayFacts = Pick<DisconnectedFacts, 'nowMs' | 'absence' | 'connector'>
 
-export function awayBriefly(facts: Facts): Away {
+export function awayBriefly(facts: AwayFacts): Away {
   // Key and peers make its words, and not its code.
   const { code } = explainDisconnected({ ...facts, peers: [] })
   return { code, because: because(facts) }
 }
 
 /** In the order of `explainDisconnected`. */
-function because(facts: Facts): string {
+function because(facts: AwayFacts): string {
   const { connector, absence, nowMs } = facts
   const { left, refused } = absence
   if (!connector.enabled) return 'disabled by an admin'

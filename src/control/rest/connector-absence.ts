@@ -8,14 +8,14 @@ import type { Repositories } from '../../store/store.ts'
 import type { LivePresence } from './deps.ts'
 import { explainDisconnected, type GroupMember, leftAtMs } from './disconnected.ts'
 
-type Reader = Pick<Repositories, 'connectors' | 'keys' | 'objects'>
+type AbsenceReader = Pick<Repositories, 'connectors' | 'keys' | 'objects'>
 
 /** Members of its group that are looked at; beyond them nobody reads. */
 const MAX_PEERS = 200
 
 /** What can be said of a connector that is not there. */
 export async function absenceOf(
-  tx: Reader,
+  tx: AbsenceReader,
   record: ConnectorRecord,
   presence: LivePresence,
   nowMs: number,
@@ -54,7 +54,7 @@ function keyState(key: KeyRecord, nowMs: number): 'usable' | 'exhausted' | 'expi
 }
 
 /** None: it was deleted. */
-async function keyOf({ keys }: Reader, id: string): Promise<KeyRecord | undefined> {
+async function keyOf({ keys }: AbsenceReader, id: string): Promise<KeyRecord | undefined> {
   try {
     return await keys.get(id)
   } catch (error) {
@@ -64,7 +64,7 @@ async function keyOf({ keys }: Reader, id: string): Promise<KeyRecord | undefine
 }
 
 async function peersOf(
-  { connectors }: Reader,
+  { connectors }: AbsenceReader,
   own: ConnectorRecord,
   presence: LivePresence,
 ): Promise<GroupMember[]> {

@@ -152,11 +152,11 @@ const REFUSALS = {
   428: { name: 'NoVersion', description: 'If-Match is missing' },
   429: { name: 'TooMany', description: 'More than its share; Retry-After says when there is room' },
 } as const
-type Refusal = keyof typeof REFUSALS
+type RefusalKind = keyof typeof REFUSALS
 
-function refusals(o: Described): Refusal[] {
+function refusals(o: Described): RefusalKind[] {
   const writes = o.method !== 'get'
-  const never: Partial<Record<Refusal, boolean>> = {
+  const never: Partial<Record<RefusalKind, boolean>> = {
     400: !writes && o.query === undefined && o.params === undefined,
     404: o.params === undefined && o.body === undefined,
     409: !writes,
@@ -166,7 +166,7 @@ function refusals(o: Described): Refusal[] {
     422: !writes || isTold(o),
     428: o.ifMatch !== true,
   }
-  return (Object.keys(REFUSALS).map(Number) as Refusal[]).filter((status) => never[status] !== true)
+  return (Object.keys(REFUSALS).map(Number) as RefusalKind[]).filter((status) => never[status] !== true)
 }
 
 /** By its schema, so that the document has that: all others refer to it by name. */

@@ -86,9 +86,9 @@ export function explainDeviceAway(facts: DeviceAbsenceFacts): DeviceVerdict {
   }
 }
 
-type Finding = Pick<DeviceVerdict, 'code' | 'cause' | 'fix'>
+type DeviceFinding = Pick<DeviceVerdict, 'code' | 'cause' | 'fix'>
 
-function decidedHere(facts: DeviceAbsenceFacts): Finding | undefined {
+function decidedHere(facts: DeviceAbsenceFacts): DeviceFinding | undefined {
   const { device, absence } = facts
   if (!device.enabled) {
     const cause = `An admin has disabled ${device.name}; control lets it in no more.`
@@ -106,7 +106,7 @@ function decidedHere(facts: DeviceAbsenceFacts): Finding | undefined {
 }
 
 /** Control said goodbye, and it did not come back. */
-function endedHere({ absence: { left } }: DeviceAbsenceFacts): Finding | undefined {
+function endedHere({ absence: { left } }: DeviceAbsenceFacts): DeviceFinding | undefined {
   if (left === undefined || left.orderly || left.lost !== undefined || left.fault === undefined)
     return undefined
   const { code, detail } = left.fault
@@ -115,7 +115,7 @@ function endedHere({ absence: { left } }: DeviceAbsenceFacts): Finding | undefin
 }
 
 /** It is simply not there. What it said of the last time may be so again. */
-function gone(facts: DeviceAbsenceFacts): Finding {
+function gone(facts: DeviceAbsenceFacts): DeviceFinding {
   const { left } = facts.absence
   const before = likely(facts)
   if (left?.orderly && left.parting !== undefined && before === undefined) {

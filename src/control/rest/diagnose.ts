@@ -46,7 +46,7 @@ export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
   )
 }
 
-type Asked = NonNullable<z.output<typeof diagnoseInput>['app']>
+type AskedApp = NonNullable<z.output<typeof diagnoseInput>['app']>
 
 /**
  * What the segment of an application says of it is what a connector would hold it to.
@@ -56,7 +56,7 @@ type Asked = NonNullable<z.output<typeof diagnoseInput>['app']>
  */
 async function targetOf(
   { policy }: RestDeps,
-  { host, port, networks, ...asked }: Asked,
+  { host, port, networks, ...asked }: AskedApp,
   caller: ApiCaller,
 ): Promise<DiagnosisTarget> {
   const { destinations } = await policy()

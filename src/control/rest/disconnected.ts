@@ -54,7 +54,7 @@ const ON_THE_BOX = 'sudo backstitch doctor connector'
 /** Connectors of one site that a cut takes away are noticed gone within this of each other. */
 const SAME_TIME_MS = 60_000
 
-type Finding = Pick<DisconnectedVerdict, 'code' | 'cause' | 'fix'> & { readonly hop?: Hop }
+type ConnectorFinding = Pick<DisconnectedVerdict, 'code' | 'cause' | 'fix'> & { readonly hop?: Hop }
 
 /** The first explanation that fits: what control itself decided, then what it was told, then who else is gone. */
 export function explainDisconnected(facts: DisconnectedFacts): DisconnectedVerdict {
@@ -75,13 +75,13 @@ export function explainDisconnected(facts: DisconnectedFacts): DisconnectedVerdi
   }
 }
 
-function disabled({ connector }: DisconnectedFacts): Finding | undefined {
+function disabled({ connector }: DisconnectedFacts): ConnectorFinding | undefined {
   if (connector.enabled) return undefined
   const cause = `An admin has disabled ${connector.name}; control lets it in no more.`
   return { code: 'IDENTITY_REVOKED', cause, fix: 'Enable it again, if it should serve.' }
 }
 
-function certificateEnded({ connector, key, group, nowMs }: DisconnectedFacts): Finding | undefined {
+function certificateEnded({ connector, key, group, nowMs }: DisconnectedFacts): ConnectorFinding | undefined {
   if (connector.notAfterMs > nowMs) return undefined
   const ended = `Its certificate ended at ${rfc3339(connector.notAfterMs)} and was not renewed in time.`
   const back = fillIn(
@@ -94,7 +94,7 @@ function certificateEnded({ connector, key, group, nowMs }: DisconnectedFacts): 
 }
 
 /** It reached control since it left: whatever is wrong, it is not the way. */
-function refused({ absence: { refused: met } }: DisconnectedFacts): Finding | undefined {
+function refused({ absence: { refused: met } }: DisconnectedFacts): ConnectorFinding | undefined {
   if (met === undefined) return undefined
   const { code, hop, detail } = met.fault
   const again = met.times === 1 ? 'once' : `${met.times} times, last`
@@ -103,14 +103,14 @@ function refused({ absence: { refused: met } }: DisconnectedFacts): Finding | un
 }
 
 /** Its process has ended, and it said who or what ended it. */
-function stopped({ absence: { left } }: DisconnectedFacts): Finding | undefined {
+function stopped({ absence: { left } }: DisconnectedFacts): ConnectorFinding | undefined {
   const ended = left?.orderly && left.parting && whyEnded(left.parting, rfc3339(left.atMs))
   return ended ? { code: 'DAEMON_DOWN', hop: 'connector', ...ended } : undefined
 }
 
 const START = 'On its machine: systemctl enable --now backstitch-connector.'
 
-function whyEnded({ why, detail }: Parting, at: string): Pick<Finding, 'cause' | 'fix'> | undefined {
+function whyEnded({ why, detail }: Parting, at: string): Pick<ConnectorFinding, 'cause' | 'fix'> | undefined {
   switch (why) {
     case 'shutdown':
       return {
@@ -157,7 +157,7 @@ function howGone({ absence: { left } }: DisconnectedFacts): string {
  * Its end was seen: the kernel of its machine, or a box on the way, closed the connection in its place. Those of one site
  * that end in one moment are a box or a person there.
  */
-function ended(facts: DisconnectedFacts): Finding | undefined {
+function ended(facts: DisconnectedFacts): ConnectorFinding | undefined {
   const { left } = facts.absence
   if (left?.lost !== 'closed') return undefined
   const together = neighboursOf(facts).filter((peer) => !peer.connected && leftWith(facts, peer))
@@ -173,7 +173,7 @@ function ended(facts: DisconnectedFacts): Finding | undefined {
 }
 
 /** Silence. Who else of the same place is gone tells the site from the box. */
-function siteOrBox(facts: DisconnectedFacts): Finding {
+function siteOrBox(facts: DisconnectedFacts): ConnectorFinding {
   const neighbours = neighboursOf(facts)
   const { name } = facts.connector
   const address = addressOf(facts)

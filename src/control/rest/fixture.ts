@@ -23,7 +23,7 @@ export interface RestReply {
   readonly text: string
 }
 
-export interface Ask {
+export interface RestRequest {
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
   /** By default the owner's; '' sends none. */
@@ -111,7 +111,7 @@ export class RestFixture implements AsyncDisposable {
   async ask(
     method: string,
     path: string,
-    { body, headers = {}, token = this.owner }: Ask = {},
+    { body, headers = {}, token = this.owner }: RestRequest = {},
   ): Promise<RestReply> {
     const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
     const request = http.request({

@@ -13,10 +13,10 @@ import { objectPage } from './object-page.ts'
 import { objectResource } from './present.ts'
 import { byId, operation, pageOfTexts, pageQuery, pageSchema } from './route.ts'
 import { SegmentStates } from './segment-states.ts'
-import { type Done, etagOf, expectedVersion, type RestEnv, write } from './write.ts'
+import { etagOf, expectedVersion, type RestEnv, type WriteResult, write } from './write.ts'
 
 /** A password of null, in a patch, takes it away. */
-type Input = { name: string; password?: string | null } & Record<string, unknown>
+type ObjectInput = { name: string; password?: string | null } & Record<string, unknown>
 
 /** List, create, read, replace, change and delete: the same six operations for every declared kind. */
 export function objectRoutes(app: RestApp, deps: RestDeps): void {
@@ -58,7 +58,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       gives: { status: 201, schema: answered, etag: true },
     },
     async (c, { body }) => {
-      const written = await split(kind, body as Input)
+      const written = await split(kind, body as ObjectInput)
       return write(c, deps, async (tx) => {
         const declared = await declare(tx, { ...written, by: actorOf(c.get('caller')) })
         const location = `/api/v1/${plural}/${declared.stored.id}`
@@ -101,8 +101,8 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
-      const { id: meant, ...given } = body as Input & { id?: string }
-      const written = await split(kind, writable(kind, given) as Input)
+      const { id: meant, ...given } = body as ObjectInput & { id?: string }
+      const written = await split(kind, writable(kind, given) as ObjectInput)
       return write(c, deps, async (tx) => {
         const { id } = await tx.objects.get(kind, params.id)
         if (meant !== undefined && meant !== id) {
@@ -131,7 +131,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
     },
     async (c, { params, body }) => {
       const expectVersion = expectedVersion(c)
-      const { password, ...fields } = body as Input
+      const { password, ...fields } = body as ObjectInput
       const passwordHash = await hashOf(password)
       return write(c, deps, async (tx) => {
         const before = await tx.objects.get(kind, params.id)
@@ -170,14 +170,14 @@ async function answer(
   { stored, signedOut, audit }: DeclareResult,
   status: 200 | 201,
   headers: Record<string, string> = {},
-): Promise<Done> {
+): Promise<WriteResult> {
   const body = { ...(await objectResource(tx, stored)), signedOut }
   const all = { ...headers, etag: etagOf(stored.version) }
   return { status, body, headers: all, audit, concerns: [stored.id] }
 }
 
 /** What was written, with the password turned into its hash before any transaction is open. */
-async function split<K extends ObjectKind>(kind: K, { name, password, ...spec }: Input) {
+async function split<K extends ObjectKind>(kind: K, { name, password, ...spec }: ObjectInput) {
   const passwordHash = await hashOf(password)
   return { kind, name, spec: spec as unknown as ObjectSpecs[K], passwordHash }
 }
@@ -191,6 +191,6 @@ function parse<K extends ObjectKind>(kind: K, merged: unknown): { name: string; 
   const schema: z.ZodType = schemasOf(kind).input
   const read = schema.safeParse(merged)
   if (!read.success) throw invalidFrom(read.error, schema)
-  const { name, ...spec } = read.data as Input
+  const { name, ...spec } = read.data as ObjectInput
   return { name, spec: spec as unknown as ObjectSpecs[K] }
 }

@@ -13,7 +13,7 @@ import type { KeyRecord } from '../../store/keys.ts'
 import type { AuthorizeQuestion } from '../access/authorize.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
 
-type Input =
+type PolicyInput =
   /** Written by operations that need `configure`, and by no others. */
   | 'configure'
   /** Written as `configure`, but for the one value that takes away, which `operate` may write. */
@@ -26,7 +26,7 @@ type Input =
   | 'control'
 
 /** Columns and fields of stored records that are read on the way to a yes. */
-export const STORED: Readonly<Record<string, Input>> = {
+export const STORED: Readonly<Record<string, PolicyInput>> = {
   'connector-group.enabled': 'configure',
   'connector-group.connectorKind': 'configure',
   'server.enabled': 'configure',
@@ -72,7 +72,7 @@ export const STORED: Readonly<Record<string, Input>> = {
   'device.posture': 'configure',
 }
 
-export const ASKED: Readonly<Record<keyof AuthorizeQuestion, Input>> = {
+export const ASKED: Readonly<Record<keyof AuthorizeQuestion, PolicyInput>> = {
   user: 'identity',
   device: 'identity',
   posture: { claimOf: 'client', gains: 'a rule that asks for a fact that nobody has assigned to the device' },
@@ -83,7 +83,7 @@ export const ASKED: Readonly<Record<keyof AuthorizeQuestion, Input>> = {
   nowMs: 'control',
 }
 
-export const REQUEST: Readonly<Record<keyof AccessRequest, Input>> = {
+export const REQUEST: Readonly<Record<keyof AccessRequest, PolicyInput>> = {
   user: 'configure',
   device: ASKED.posture,
   clientKind: 'control',
@@ -91,7 +91,7 @@ export const REQUEST: Readonly<Record<keyof AccessRequest, Input>> = {
   nowMs: 'control',
 }
 
-export const CONDITIONS: Readonly<Record<keyof Conditions, Input>> = {
+export const CONDITIONS: Readonly<Record<keyof Conditions, PolicyInput>> = {
   users: 'configure',
   userGroups: 'configure',
   devices: 'configure',
@@ -104,7 +104,7 @@ export const CONDITIONS: Readonly<Record<keyof Conditions, Input>> = {
 
 const SHARE = 'a larger or lesser share of the sessions of the groups that configuration put it in'
 
-export const CANDIDATE: Readonly<Record<keyof Candidate, Input>> = {
+export const CANDIDATE: Readonly<Record<keyof Candidate, PolicyInput>> = {
   id: 'identity',
   name: 'configure',
   group: 'configure',
@@ -120,13 +120,13 @@ export const CANDIDATE: Readonly<Record<keyof Candidate, Input>> = {
   ailing: { claimOf: 'connector', gains: SHARE },
 }
 
-export const EDGE_CANDIDATE: Readonly<Record<keyof EdgeCandidate, Input>> = {
+export const EDGE_CANDIDATE: Readonly<Record<keyof EdgeCandidate, PolicyInput>> = {
   id: 'configure',
   name: 'configure',
   out: { claimOf: 'edge', gains: 'pipes, whose bytes it cannot read, or none' },
 }
 
-export const SNAPSHOT: Readonly<Record<keyof PolicySnapshot, Input>> = {
+export const SNAPSHOT: Readonly<Record<keyof PolicySnapshot, PolicyInput>> = {
   version: 'control',
   segments: 'configure',
   destinations: 'configure',
@@ -142,7 +142,7 @@ export const SNAPSHOT: Readonly<Record<keyof PolicySnapshot, Input>> = {
   connector: 'configure, operate takes away',
 }
 
-export const KEY: Readonly<Record<keyof KeyRecord, Input>> = {
+export const KEY: Readonly<Record<keyof KeyRecord, PolicyInput>> = {
   id: 'control',
   name: 'configure',
   groupId: 'configure',
@@ -158,7 +158,7 @@ export const KEY: Readonly<Record<keyof KeyRecord, Input>> = {
 
 /** What PATCH and POST of records can write: for each field what it writes, and values that add. */
 export const WRITES: Readonly<
-  Record<string, readonly { input: Input; path: string; method?: 'POST'; body: object }[]>
+  Record<string, readonly { input: PolicyInput; path: string; method?: 'POST'; body: object }[]>
 > = {
   'connector.name': [{ input: CANDIDATE.name, path: 'connectors/one', body: { name: 'other' } }],
   'connector.enabled': [

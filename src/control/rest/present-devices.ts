@@ -8,10 +8,10 @@ import { SIGN_IN_ENDS, type SignInRecord } from '../../store/sign-ins.ts'
 import type { Store } from '../../store/store.ts'
 import type { LiveDevice } from './deps.ts'
 import { deviceAwayBriefly, explainDeviceAway } from './device-away.ts'
-import { identity, namesFor, type PresentNow, type Reader } from './present.ts'
+import { identity, namesFor, type PresentNow, type PresentReader } from './present.ts'
 
 export async function deviceResource(
-  tx: Reader,
+  tx: PresentReader,
   record: DeviceRecord,
   now: PresentNow,
 ): Promise<z.infer<typeof clientDevice>> {
@@ -19,7 +19,7 @@ export async function deviceResource(
 }
 
 export async function deviceResources(
-  tx: Reader,
+  tx: PresentReader,
   records: readonly DeviceRecord[],
   { presence, clock }: PresentNow,
 ): Promise<z.infer<typeof clientDevice>[]> {

@@ -3,7 +3,7 @@ import type { provisioningKey } from '../../api/records.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import type { KeyRecord } from '../../store/keys.ts'
 import type { LivePresence } from './deps.ts'
-import { envelope, namesFor, type Reader } from './present.ts'
+import { envelope, namesFor, type PresentReader } from './present.ts'
 
 type KeysNow = {
   readonly nowMs: number
@@ -12,7 +12,7 @@ type KeysNow = {
 }
 
 export async function keyResource(
-  tx: Reader,
+  tx: PresentReader,
   key: KeyRecord,
   now: KeysNow,
 ): Promise<z.infer<typeof provisioningKey>> {
@@ -20,7 +20,7 @@ export async function keyResource(
 }
 
 export async function keyResources(
-  tx: Reader,
+  tx: PresentReader,
   keys: readonly KeyRecord[],
   { nowMs, presence }: KeysNow,
 ): Promise<z.infer<typeof provisioningKey>[]> {

@@ -14,11 +14,11 @@ import type { TokenRecord } from '../../store/tokens.ts'
 import { awayBriefly } from './away.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
 
-export type Reader = Pick<Repositories, 'objects' | 'passwords'>
+export type PresentReader = Pick<Repositories, 'objects' | 'passwords'>
 
 /** @param presence Where it is read: what is written has no state yet. */
 export async function objectResource(
-  tx: Reader,
+  tx: PresentReader,
   stored: StoredObject,
   presence?: Pick<LivePresence, 'edge' | 'edgeNotes'>,
 ): Promise<object> {
@@ -27,7 +27,7 @@ export async function objectResource(
 
 /** As objectResource, of some hundred: what they refer to is looked up for all of them together. */
 export async function objectResources(
-  tx: Reader,
+  tx: PresentReader,
   some: readonly StoredObject[],
   presence?: Pick<LivePresence, 'edge' | 'edgeNotes'>,
 ): Promise<object[]> {
@@ -71,7 +71,7 @@ function at(unixMs: number | undefined): string | undefined {
 
 /** Names of those of them that there are, by id, to be picked from for each. */
 export async function namesFor(
-  tx: Reader,
+  tx: PresentReader,
   ids: Iterable<string>,
 ): Promise<(ids: readonly string[]) => Record<string, string>> {
   const names = await tx.objects.namesByIds(ids)
@@ -100,7 +100,7 @@ export function identity(record: ConnectorRecord | DeviceRecord) {
 export type PresentNow = Pick<RestDeps, 'presence' | 'clock'>
 
 export async function connectorResource(
-  tx: Reader,
+  tx: PresentReader,
   record: ConnectorRecord,
   now: PresentNow,
 ): Promise<z.infer<typeof connector>> {
@@ -108,7 +108,7 @@ export async function connectorResource(
 }
 
 export async function connectorResources(
-  tx: Reader,
+  tx: PresentReader,
   records: readonly ConnectorRecord[],
   { presence, clock }: PresentNow,
 ): Promise<z.infer<typeof connector>[]> {

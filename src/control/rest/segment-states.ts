@@ -10,13 +10,13 @@ import type { PolicySnapshot } from '../base/snapshot.ts'
 import type { LiveVitals } from './deps.ts'
 import { type MemberHealth, memberHealth, type SegmentHealth, segmentHealth } from './segment-health.ts'
 
-type Member = MemberHealth & { readonly name: string; readonly out?: string | undefined }
+type SegmentMember = MemberHealth & { readonly name: string; readonly out?: string | undefined }
 
 interface Serving {
   /** By segment: members that told of its applications. */
-  readonly told: ReadonlyMap<string, readonly Member[]>
+  readonly told: ReadonlyMap<string, readonly SegmentMember[]>
   /** All, if none of them can serve; else nobody, as nothing is known of those that told nothing. */
-  readonly out: readonly Member[]
+  readonly out: readonly SegmentMember[]
 }
 
 export class SegmentStates {
@@ -52,7 +52,7 @@ export class SegmentStates {
     const serves = candidates.some((one) => selectConnector([one]).chosen !== undefined)
     const excluded = serves ? [] : selectConnector(candidates).excluded
     const out = new Map(excluded.map(({ id, because }) => [id, because]))
-    const told = new Map<string, Member[]>()
+    const told = new Map<string, SegmentMember[]>()
     for (const { id, name, state } of candidates) {
       if (state === 'disconnected') continue
       for (const [segment, some] of Map.groupBy(this.#vitals.toldBy(id), (one) => one.segment)) {

@@ -5,7 +5,7 @@ import { type ApiCaller, actorOf, type RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
 import { byId, operation } from './route.ts'
 import { stillOpenOf } from './still-open.ts'
-import { type Done, write } from './write.ts'
+import { type WriteResult, write } from './write.ts'
 
 const gives = { status: 200, schema: signedOut } as const
 
@@ -59,7 +59,7 @@ function signOut(tx: Repositories, whose: Whose, caller: ApiCaller): Promise<Sig
 async function answer(
   tx: Repositories,
   o: { userId: string; done: SignedInDevice[]; object: string; name: string },
-): Promise<Done> {
+): Promise<WriteResult> {
   const detail = { name: o.name, devices: o.done.map(({ id }) => id) }
   return {
     status: 200,

@@ -18,7 +18,7 @@ export interface RestEnv {
 }
 
 /** What a write did: the answer, and what to say of it in the audit log. */
-export interface Done {
+export interface WriteResult {
   readonly status: 200 | 201 | 204
   readonly body?: object
   readonly headers?: Readonly<Record<string, string>>
@@ -40,7 +40,7 @@ const PURPOSE = 'idempotency'
 export async function write(
   c: Context<RestEnv>,
   deps: RestDeps,
-  work: (tx: Repositories) => Promise<Done>,
+  work: (tx: Repositories) => Promise<WriteResult>,
 ): Promise<Response> {
   const { store, vault, clock } = deps
   const caller = c.get('caller')
@@ -49,7 +49,7 @@ export async function write(
     throw new Fault('INVALID', 'Idempotency-Key: expected 1 to 128 visible ASCII characters')
   }
   const requestHash = key === undefined ? '' : await hashOf(c)
-  let unsaid: Done | undefined
+  let unsaid: WriteResult | undefined
   const answer = await store.transaction(async (tx) => {
     unsaid = undefined
     await demandStanding(tx, stoodOf(c), clock)
@@ -95,7 +95,7 @@ export async function write(
 }
 
 /** It is durable by now: that lint cannot be asked is not said of the write. */
-async function warnedAfter(deps: RestDeps, done: Done): Promise<object> {
+async function warnedAfter(deps: RestDeps, done: WriteResult): Promise<object> {
   try {
     // Policy reads what was written in any case: lint then has it, and what can be made of it.
     await deps.policy()
@@ -130,7 +130,7 @@ function stoodOf(c: Context<RestEnv>) {
 async function withWarnings(
   tx: Repositories,
   deps: RestDeps,
-  { body, concerns }: Done,
+  { body, concerns }: WriteResult,
 ): Promise<object | undefined> {
   if (concerns === undefined) return body
   return { ...body, warnings: await warningsAbout(tx, deps, concerns) }

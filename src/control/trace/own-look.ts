@@ -11,8 +11,8 @@ import type { AgentMessage, ControlMessage, TraceHop } from '../../wire/control.
 import type { Connected } from '../presence/presence.ts'
 import { type RunTraceDeps, runTrace } from './run-trace.ts'
 
-type Look = Extract<AgentMessage, { type: 'look' }>
-type Looked = Extract<ControlMessage, { type: 'looked' }>
+type LookMessage = Extract<AgentMessage, { type: 'look' }>
+type LookedMessage = Extract<ControlMessage, { type: 'looked' }>
 
 const AT_ONCE = 4
 const BUSY_S = 15
@@ -35,7 +35,7 @@ export class OwnLooks {
   }
 
   /** Answers by itself: what the device says meanwhile has to be read. @throws {Fault} RATE_LIMITED. */
-  ask(client: Connected, look: Look): void {
+  ask(client: Connected, look: LookMessage): void {
     if (this.#running >= AT_ONCE) {
       const seen = { retryAfterS: BUSY_S }
       throw new Fault('RATE_LIMITED', `${AT_ONCE} devices are being looked at`, { hop: 'control', seen })
@@ -51,7 +51,7 @@ export class OwnLooks {
       })
   }
 
-  async #look({ peer, device }: Connected, { id, host, port }: Look): Promise<Looked> {
+  async #look({ peer, device }: Connected, { id, host, port }: LookMessage): Promise<LookedMessage> {
     if (device === undefined) throw new Fault('PROTOCOL_ERROR', 'a look from no device')
     const { outcome, finding } = await runTrace(
       this.#deps,

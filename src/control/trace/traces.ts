@@ -23,7 +23,7 @@ interface CanaryTo {
   readonly host: string
 }
 
-interface Open extends CanaryTo {
+interface OpenTrace extends CanaryTo {
   readonly id: string
   readonly listener: TraceListener
   readonly end: (fault?: Fault) => void
@@ -38,7 +38,7 @@ const ALL_MS = 30_000
 
 export class Traces {
   /** By id of the trace. */
-  readonly #open = new Map<string, Open>()
+  readonly #open = new Map<string, OpenTrace>()
   /** By session. */
   readonly #canaries = new Map<string, CanaryTo>()
 
@@ -96,7 +96,7 @@ export class Traces {
     return canary !== undefined && canary.device === deviceId && canary.host === host
   }
 
-  #canary(session: string, { id, listener, device, host }: Open): void {
+  #canary(session: string, { id, listener, device, host }: OpenTrace): void {
     listener.session(session)
     if (!isId(session, 'ses') || idTimeMs(session) < idTimeMs(id) - CLOCKS_MS) return
     this.#canaries.set(session, { device, host })

@@ -11,16 +11,20 @@ import { type Deletion, deletedText } from '../../store/deletions.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 
-type Reader = Pick<Repositories, 'objects'>
+type DeletedReader = Pick<Repositories, 'objects'>
 
 /** The fault with what was deleted in its words, where that explains it. */
-export async function withWhatWas(store: Reader, fault: FaultMessage, host: string): Promise<FaultMessage> {
+export async function withWhatWas(
+  store: DeletedReader,
+  fault: FaultMessage,
+  host: string,
+): Promise<FaultMessage> {
   const was = await whatWas(store, fault, host)
   return was === undefined ? fault : { ...fault, detail: `${fault.detail}; ${was}` }
 }
 
 async function whatWas(
-  store: Reader,
+  store: DeletedReader,
   { code, seen }: FaultMessage,
   host: string,
 ): Promise<string | undefined> {

@@ -20,7 +20,7 @@ export interface WhoServedDeps {
   readonly departures: Pick<Departures, 'of'>
 }
 
-interface Served {
+interface ServedBy {
   /** For admins. */
   readonly full: FaultMessage
   /** For the user who was refused. */
@@ -28,7 +28,7 @@ interface Served {
 }
 
 /** Both are the fault as it came, where it does not say that nobody serves. */
-export async function withWhoServed(deps: WhoServedDeps, fault: FaultMessage): Promise<Served> {
+export async function withWhoServed(deps: WhoServedDeps, fault: FaultMessage): Promise<ServedBy> {
   const same = { full: fault, told: fault }
   if (fault.code !== 'NO_HEALTHY_CONNECTOR') return same
   const policy = await deps.policy()
@@ -77,7 +77,7 @@ function knocks({ departures }: WhoServedDeps, { id }: Deletion): string {
     : `, and still knocks: last at ${rfc3339(refused.atMs)} from ${refused.address}`
 }
 
-function both(fault: FaultMessage, more: { groupName?: string }): Served {
+function both(fault: FaultMessage, more: { groupName?: string }): ServedBy {
   const one = { ...fault, seen: known({ ...fault.seen, ...more }) }
   return { full: one, told: one }
 }

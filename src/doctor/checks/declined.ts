@@ -1,7 +1,7 @@
 /** TCP connects, and our handshake does not come to its end: what a second look says of who stops it. */
+import type { CauseAndFix } from '../../doctor/check.ts'
 import { alertFromPeer } from '../../link/dial/tls-alert.ts'
 import type { PingFacts } from '../../probe/ping.ts'
-import type { Failure } from '../check.ts'
 import type { TlsFacts } from '../facts.ts'
 import type { SecondAsk, SecondLook } from '../second-look.ts'
 import { inspectionVendor } from './inspection-vendors.ts'
@@ -67,10 +67,8 @@ export function losesLong({ second = [] }: TlsFacts, ping: PingFacts | undefined
   return ping?.throughBytes === undefined && of('short') === 'alert' && of('nameless') === 'silent'
 }
 
-type Why = Pick<Failure, 'cause' | 'fix'>
-
 /** Of connections that end as they come. */
-export function whyDropped(edge: string, proxy?: string): Why {
+export function whyDropped(edge: string, proxy?: string): CauseAndFix {
   const before = proxy === undefined ? 'something before it' : `the proxy ${proxy}, or something behind it,`
   const others = proxy === undefined ? 'a balancer, a firewall' : `the proxy ${proxy}, a balancer`
   return {
@@ -86,7 +84,7 @@ export function whyDropped(edge: string, proxy?: string): Why {
  * @param edge HOST:PORT.
  * @param proxy HOST:PORT of the one that the way leads through.
  */
-export function whyDeclined({ second = [], broken }: TlsFacts, edge: string, proxy?: string): Why {
+export function whyDeclined({ second = [], broken }: TlsFacts, edge: string, proxy?: string): CauseAndFix {
   if (dropsAll(second)) return whyDropped(edge, proxy)
   const stalls = broken?.code === 'HANDSHAKE_TIMEOUT'
   const how = stalls ? 'lets ours hang' : 'ends ours'

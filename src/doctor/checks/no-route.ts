@@ -1,10 +1,8 @@
 /** Nothing leaves this network: why, and what to do, whatever was asked for first. */
-import type { Failure } from '../check.ts'
-
-type Why = Pick<Failure, 'cause' | 'fix'>
+import type { CauseAndFix } from '../../doctor/check.ts'
 
 /** The kernel of this machine says so. */
-export function noRoute(what: string): Why {
+export function noRoute(what: string): CauseAndFix {
   return {
     cause: `This machine has no route to ${what}: its default route is gone, or was never set.`,
     fix: [
@@ -15,7 +13,7 @@ export function noRoute(what: string): Why {
 }
 
 /** Nobody on this network has its address: the kernel asked, and gave up. */
-export function routerGone(router: string, what: string): Why {
+export function routerGone(router: string, what: string): CauseAndFix {
   return {
     cause: `The router ${router}, by which packets to ${what} leave this network, is not there.`,
     fix: [

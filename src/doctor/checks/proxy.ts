@@ -75,14 +75,14 @@ export const proxy: Check = check({
   },
 })
 
-interface Where {
+interface ProxyWhere {
   readonly at: string
   readonly source: string
   readonly facts: Facts
   readonly dial: DialFacts
 }
 
-function proxyFailure(fault: Fault, { at, source, facts, dial }: Where): Judged {
+function proxyFailure(fault: Fault, { at, source, facts, dial }: ProxyWhere): Judged {
   const { patient } = facts
   const { seen } = fault
   const edge = edgeText(patient)

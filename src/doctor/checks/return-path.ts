@@ -16,9 +16,12 @@ export interface LostWhere {
   readonly hop: Hop
 }
 
-type Why = Pick<Failure, 'fault' | 'cause' | 'fix' | 'seen'> & { readonly hop: Hop }
+type PathFailure = Pick<Failure, 'fault' | 'cause' | 'fix' | 'seen'> & { readonly hop: Hop }
 
-export function whyLost({ asked, filtered, dropped, refused, route }: LostAnswers, o: LostWhere): Why {
+export function whyLost(
+  { asked, filtered, dropped, refused, route }: LostAnswers,
+  o: LostWhere,
+): PathFailure {
   const answers = (count: number) => `${count} ${count === 1 ? 'answer' : 'answers'}`
   if (filtered > 0) {
     return {

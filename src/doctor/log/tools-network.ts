@@ -107,7 +107,7 @@ export const ping: ClueReader = (lines) =>
     ]
   })
 
-interface Attempt {
+interface ToolAttempt {
   readonly host: string
   readonly port: number
   readonly end: 'open' | 'refused' | 'silent'
@@ -134,8 +134,8 @@ function saysNoProxy(lines: readonly LogLine[]): boolean {
 }
 
 function clueOf(
-  attempt: Attempt,
-  all: readonly Attempt[],
+  attempt: ToolAttempt,
+  all: readonly ToolAttempt[],
   o: { ports: ReadonlySet<number>; isEdge: (host: string) => boolean; noProxy: boolean },
 ): Clue | undefined {
   const { host, port, end, line } = attempt
@@ -171,7 +171,7 @@ const NC_OPEN = /Connection to (\S+) (?:\([\d.:a-f]+\) )?(\d+) port .*succeeded/
 const NC_FAILED = /nc: connect to (\S+) (?:\([\d.:a-f]+\) )?port (\d+) .*failed: (.*)/
 const CURL_FAILED = /connect to (\S+) port (\d+)[^:]*(?:failed|after \d+ ms): (.*)/i
 
-function attemptOf(line: LogLine): Attempt | undefined {
+function attemptOf(line: LogLine): ToolAttempt | undefined {
   const open = NC_OPEN.exec(line.text)
   if (open) return { host: open[1]!, port: Number(open[2]), end: 'open', line }
   const failed = NC_FAILED.exec(line.text) ?? CURL_FAILED.exec(line.text)

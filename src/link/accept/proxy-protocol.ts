@@ -58,10 +58,10 @@ export async function takeProxyHeader(
   throw noHeader('it sends none: switch it on there, or take it out of "balancers"')
 }
 
-type Read = (bytes: number) => Promise<Buffer>
+type ReadBytes = (bytes: number) => Promise<Buffer>
 
 /** `PROXY TCP4 192.0.2.1 198.51.100.1 40000 443`, CR LF. */
-async function restOfV1(start: Buffer, read: Read): Promise<PeerAddress | undefined> {
+async function restOfV1(start: Buffer, read: ReadBytes): Promise<PeerAddress | undefined> {
   let line = start.toString('latin1')
   while (!line.endsWith('\n')) {
     if (line.length === V1_MOST_BYTES) throw noHeader(`version 1 in more than ${V1_MOST_BYTES} bytes`)
@@ -74,7 +74,7 @@ async function restOfV1(start: Buffer, read: Read): Promise<PeerAddress | undefi
   return { address, port: Number(port) }
 }
 
-async function restOfV2(read: Read): Promise<PeerAddress | undefined> {
+async function restOfV2(read: ReadBytes): Promise<PeerAddress | undefined> {
   const head = await read(V2_HEAD_BYTES)
   const [versionAndCommand = 0, family = 0] = head
   const length = head.readUInt16BE(2)

@@ -12,7 +12,14 @@ import { BulkLane, type Source } from './bulk-lane.ts'
 import { ControlHeartbeat } from './control-heartbeat.ts'
 import { faultFromMessage, faultToMessage } from './fault-message.ts'
 import { type PendingRequestOptions, PendingRequests } from './pending-requests.ts'
-import { broken, OF_AGENT, OF_CONTROL, type Reading, type ReadMessage, readMessage } from './read-message.ts'
+import {
+  broken,
+  type MessageReading,
+  OF_AGENT,
+  OF_CONTROL,
+  type ReadMessage,
+  readMessage,
+} from './read-message.ts'
 
 /** The end an agent holds. */
 export type AgentChannel = ControlChannel<AgentMessage, ControlMessage>
@@ -76,7 +83,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
   /** Settles once, when the connection is over: undefined for an orderly end. Never rejects. */
   readonly closed: Promise<Fault | undefined>
   readonly #socket: WebSocket
-  readonly #reading: Reading<In, Out>
+  readonly #reading: MessageReading<In, Out>
   readonly #log: Log
   readonly #heartbeat: ControlHeartbeat
   readonly #pending = new PendingRequests<In>()
@@ -93,7 +100,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
 
   constructor(
     socket: WebSocket,
-    reading: Reading<In, Out>,
+    reading: MessageReading<In, Out>,
     { pingMs = PING_MS, replyMs = REPLY_MS, bytesRead, log = silentLog }: ChannelOptions,
     { pingsOnlyInSilence }: { readonly pingsOnlyInSilence: boolean },
   ) {

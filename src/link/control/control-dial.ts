@@ -6,10 +6,10 @@ import { asFault, Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import {
-  type AgentMessage,
-  type ControlMessage,
   faultMessage,
+  type HelloMessage,
   MAX_MESSAGE_BYTES,
+  type WelcomeMessage,
 } from '../../wire/control.ts'
 import { ALPN_CONTROL } from '../../wire/handover.ts'
 import type { Credentials, EdgeAddress } from '../dial/credentials.ts'
@@ -25,13 +25,10 @@ import { blocked } from './port-blocked.ts'
 
 export const CONTROL_PATH = '/control'
 
-export type Hello = Extract<AgentMessage, { type: 'hello' }>
-export type Welcome = Extract<ControlMessage, { type: 'welcome' }>
-
 export interface DialControlOptions {
   readonly egress: Egress
   readonly credentials: Credentials
-  readonly hello: Hello
+  readonly hello: HelloMessage
   readonly signal: AbortSignal
   readonly timeoutMs?: number
   readonly channel?: ChannelOptions
@@ -39,12 +36,12 @@ export interface DialControlOptions {
   /** What became of the second port of the edge, where it has one. */
   readonly onControlPort?: (fault: Fault | undefined) => void
   /** Looks at what the welcome brings before anything of it counts; throws where it is not to be believed. */
-  readonly judge?: (welcome: Welcome) => Promise<void>
+  readonly judge?: (welcome: WelcomeMessage) => Promise<void>
 }
 
 export interface ControlDialled {
   readonly channel: AgentChannel
-  readonly welcome: Welcome
+  readonly welcome: WelcomeMessage
   /** What to add to this clock to get the server's, corrected by half the round trip; positive when slow. */
   readonly skewMs: number
   /** By which port. */
@@ -165,8 +162,8 @@ async function refusal(response: http.IncomingMessage): Promise<Fault> {
   }
 }
 
-async function firstMessage(channel: AgentChannel, signal: AbortSignal): Promise<Welcome> {
-  const { promise, resolve, reject } = Promise.withResolvers<Welcome>()
+async function firstMessage(channel: AgentChannel, signal: AbortSignal): Promise<WelcomeMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<WelcomeMessage>()
   channel.onMessage = (message) => {
     // What follows the welcome waits for its reader.
     channel.onMessage = undefined

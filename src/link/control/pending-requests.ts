@@ -2,7 +2,7 @@ import { Fault } from '../../base/faults.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 import { faultFromMessage } from './fault-message.ts'
 
-interface Waiting<In> {
+interface PendingRequest<In> {
   readonly resolve: (message: In) => void
   readonly reject: (fault: Fault) => void
   readonly timer: NodeJS.Timeout
@@ -16,7 +16,7 @@ export interface PendingRequestOptions {
 
 /** Requests that no answer has come to yet, by id. */
 export class PendingRequests<In> {
-  readonly #waiting = new Map<string, Waiting<In>>()
+  readonly #waiting = new Map<string, PendingRequest<In>>()
 
   /** Those that somebody waits for. */
   get isEmpty(): boolean {
@@ -60,7 +60,7 @@ export class PendingRequests<In> {
     for (const id of [...this.#waiting.keys()]) this.failed(id, fault)
   }
 
-  #take(id: string | undefined): Waiting<In> | undefined {
+  #take(id: string | undefined): PendingRequest<In> | undefined {
     const waiting = id === undefined ? undefined : this.#waiting.get(id)
     if (waiting === undefined) return undefined
     this.#waiting.delete(id!)

@@ -17,17 +17,17 @@ import {
 import { faultToMessage } from './fault-message.ts'
 
 /** What one end may be sent, and what it says to a request that it cannot read. */
-export interface Reading<In, Out> {
+export interface MessageReading<In, Out> {
   readonly schema: z.ZodType<In>
   readonly types: ReadonlySet<string>
   readonly refusal?: (id: string, fault: Fault) => Out
 }
 
-export const OF_AGENT: Reading<ControlMessage, AgentMessage> = {
+export const OF_AGENT: MessageReading<ControlMessage, AgentMessage> = {
   schema: controlMessage,
   types: new Set(controlMessage.options.map(({ shape }) => shape.type.value)),
 }
-export const OF_CONTROL: Reading<AgentMessage, ControlMessage> = {
+export const OF_CONTROL: MessageReading<AgentMessage, ControlMessage> = {
   schema: agentMessage,
   types: new Set(agentMessage.options.map(({ shape }) => shape.type.value)),
   refusal: (id, fault) => ({ type: 'failed', id, fault: faultToMessage(fault) }),
@@ -54,7 +54,7 @@ export interface ReadMessage<In> {
 
 /** @throws {Fault} PROTOCOL_ERROR: not JSON, of no type that may come here, or one that must not be missed. */
 export function readMessage<In>(
-  { schema, types }: Pick<Reading<In, unknown>, 'schema' | 'types'>,
+  { schema, types }: Pick<MessageReading<In, unknown>, 'schema' | 'types'>,
   data: Buffer,
   binary: boolean,
 ): ReadMessage<In> {

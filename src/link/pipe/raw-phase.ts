@@ -37,7 +37,7 @@ export interface RawPhaseOptions {
   readonly onOpen?: () => void
 }
 
-interface Finding {
+interface RawPhaseFinding {
   readonly edge: PipeTicket['edge']
   readonly egress: Egress
   /** RAW_PHASE_BLOCKED, or nothing: the path is open, as far as is known. */
@@ -48,7 +48,7 @@ interface Finding {
 export class RawPhase implements Disposable {
   readonly #o: RawPhaseOptions
   readonly #clock: Clock
-  readonly #findings = new Map<string, Finding>()
+  readonly #findings = new Map<string, RawPhaseFinding>()
   readonly #trials = new Map<string, Promise<Fault | undefined>>()
   readonly #stop = new AbortController()
 
@@ -123,7 +123,7 @@ export class RawPhase implements Disposable {
     return keep(before, SETTLED_FOR_US)
   }
 
-  #keep(path: string, finding: Finding): Fault | undefined {
+  #keep(path: string, finding: RawPhaseFinding): Fault | undefined {
     const { log, onOpen } = this.#o
     const { blocked } = finding
     const before = this.#findings.get(path)?.blocked

@@ -7,7 +7,7 @@ const DEFAULTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   edge: { region: '', addresses: [] },
 }
 
-interface Rows {
+interface DeletedKeyRows {
   object: { id: string; kind: string; spec: string }
 }
 
@@ -26,7 +26,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute()
   await db.schema.createIndex('deleted_key_time').on('deleted_key').column('deleted_ms').execute()
 
-  const objects = db as Kysely<Rows>
+  const objects = db as Kysely<DeletedKeyRows>
   for (const [kind, defaults] of Object.entries(DEFAULTS)) {
     const rows = await objects.selectFrom('object').select(['id', 'spec']).where('kind', '=', kind).execute()
     for (const { id, spec } of rows) {

@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely'
 /** As long as the certificate that such a device holds could live anyway: everybody signs in once within a day. */
 const GRACE_MS = 86_400_000
 
-interface Rows {
+interface SignInRows {
   device: {
     id: string
     userId: string
@@ -44,7 +44,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create index sign_in_user on sign_in (user_id) where ended_ms is null`.execute(db)
   await db.schema.createIndex('sign_in_device').on('sign_in').columns(['device_id', 'at_ms']).execute()
 
-  const rows = db as Kysely<Rows>
+  const rows = db as Kysely<SignInRows>
   const users = await rows.selectFrom('object').select(['id', 'spec']).where('kind', '=', 'user').execute()
   const disabled = new Set(users.filter(({ spec }) => saysDisabled(spec)).map(({ id }) => id))
   const devices = await rows
