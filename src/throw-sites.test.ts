@@ -43,6 +43,7 @@ const OTHER_ERRORS: Readonly<Record<string, string>> = {
   'store/sqlite-driver.ts TypeError': 'asserts what callers do',
   'store/store.ts TypeError': 'asserts what callers do',
   'wire/open.ts RangeError': 'asserts what callers pass',
+  'wire/relay.ts RangeError': 'asserts what callers pass',
 }
 /** Kinds of errors that are told to people by code, or by commander as wrong usage. */
 const TOLD = /^(Fault|InvalidFault|FormFault|Refused|InvalidArgumentError|StreamEnded)$/

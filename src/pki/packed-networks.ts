@@ -6,6 +6,7 @@
  */
 import net from 'node:net'
 import { Fault } from '../base/faults.ts'
+import { addressText, v6Bytes } from '../base/ip-address.ts'
 
 /** Added to the prefix of IPv6: what is up to 32 is one of IPv4. */
 const V6 = 64
@@ -25,7 +26,7 @@ export function unpackNetworks(text: string): string[] {
     const prefix = head < V6 ? head : head - V6
     const address = bytes.subarray(at + 1, at + 1 + size)
     if (address.length < size || prefix > size * 8) throw new Fault('INVALID', 'networks that cannot be read')
-    networks.push(`${size === 4 ? address.join('.') : v6Text(address)}/${prefix}`)
+    networks.push(`${addressText(address)}/${prefix}`)
     at += 1 + size
   }
   return networks
@@ -38,18 +39,4 @@ function packed(network: string): Buffer {
     throw new Fault('INVALID', `"${network.slice(0, 64)}" is no network`)
   const bytes = family === 4 ? address.split('.').map(Number) : v6Bytes(address)
   return Buffer.from([Number(prefix) + (family === 4 ? 0 : V6), ...bytes])
-}
-
-function v6Bytes(text: string): number[] {
-  const [head = '', tail] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::')
-  const groups = (part: string) =>
-    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
-  const [left, right] = [groups(head), groups(tail ?? '')]
-  const all = [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right]
-  return all.flatMap((group) => [group >> 8, group & 255])
-}
-
-function v6Text(bytes: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16))
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }

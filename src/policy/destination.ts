@@ -15,7 +15,8 @@
  */
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { Fault } from '../base/faults.ts'
-import { addressBytes, addressText, networkHas, networkOf, readNetwork } from './address.ts'
+import { addressBytes, addressText } from '../base/ip-address.ts'
+import { networkHas, networkOf, readNetwork } from './network.ts'
 import { remember } from './remember.ts'
 
 const MAX_NAME_CHARS = 253

@@ -1,4 +1,5 @@
-import { type AddressBytes, masked, type Network } from './address.ts'
+import type { AddressBytes } from '../base/ip-address.ts'
+import { masked, type Network } from './network.ts'
 import { SharedMap } from './shared-map.ts'
 
 /** Things by network, so that those around an address are found in as many steps as there are lengths of networks. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addressText } from './address.ts'
+import { addressText } from '../base/ip-address.ts'
 import { carriedV4, isForbiddenAddress, isNamed, isSpecialNetwork, whatIsSpecial } from './special-address.ts'
 import { SPECIAL_RANGES } from './special-ranges.ts'
 

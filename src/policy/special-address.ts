@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { addressBytes, addressText, type Network, networkHas, networkOf, readNetwork } from './address.ts'
+import { addressBytes, addressText } from '../base/ip-address.ts'
+import { type Network, networkHas, networkOf, readNetwork } from './network.ts'
 import { SPECIAL_RANGES } from './special-ranges.ts'
 
 interface Range extends Network {

@@ -4,6 +4,7 @@
  * @module
  */
 import { domainToASCII } from 'node:url'
+import { addressText } from '../base/ip-address.ts'
 
 const HEADER_BYTES = 12
 const TYPE = { A: 1, AAAA: 28 } as const
@@ -76,8 +77,6 @@ function afterName(message: Buffer, start: number): number {
 }
 
 function addressOf(type: number, data: Buffer): string | undefined {
-  if (type === TYPE.A && data.length === 4) return [...data].join('.')
-  if (type !== TYPE.AAAA || data.length !== 16) return undefined
-  const groups = Array.from({ length: 8 }, (_, i) => data.readUInt16BE(i * 2).toString(16))
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+  const bytes = type === TYPE.A ? 4 : type === TYPE.AAAA ? 16 : undefined
+  return data.length === bytes ? addressText(data) : undefined
 }

@@ -12,7 +12,7 @@
  */
 import { readSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { addressBytes } from '../policy/address.ts'
+import { addressBytes } from '../base/ip-address.ts'
 import type { Endpoint, SocketOwner } from './socket-table.ts'
 
 const HEADER_BYTES = 16

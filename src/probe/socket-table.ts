@@ -9,7 +9,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import os from 'node:os'
-import { addressBytes } from '../policy/address.ts'
+import { addressBytes } from '../base/ip-address.ts'
 
 export interface Endpoint {
   readonly address: string

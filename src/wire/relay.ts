@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { addressBytes, addressText, unmapped } from '../base/ip-address.ts'
 
 export const ALPN_RELAY = 'backstitch-relay/1'
 export const RELAY_VERSION = 1
@@ -16,7 +17,6 @@ export const RELAY_OK = 0
 /** Version and family: says how long the rest is. */
 export const RELAY_HEAD_BYTES = 2
 const PORT_BYTES = 2
-const MAPPED = Buffer.from('00000000000000000000ffff', 'hex')
 
 export interface PeerAddress {
   readonly address: string
@@ -24,11 +24,12 @@ export interface PeerAddress {
 }
 
 export function encodeRelayHeader({ address, port }: PeerAddress): Buffer {
-  const bytes = addressBytes(address)
+  const bytes = addressBytes(address.split('%')[0]!)
+  if (bytes === undefined) throw new RangeError(`Cannot name the peer: expected an address, got "${address}"`)
   const out = Buffer.allocUnsafe(RELAY_HEAD_BYTES + bytes.length + PORT_BYTES)
   out.writeUInt8(RELAY_VERSION, 0)
   out.writeUInt8(bytes.length === 4 ? 4 : 6, 1)
-  bytes.copy(out, RELAY_HEAD_BYTES)
+  out.set(bytes, RELAY_HEAD_BYTES)
   out.writeUInt16BE(port, RELAY_HEAD_BYTES + bytes.length)
   return out
 }
@@ -43,29 +44,6 @@ export function relayRestBytes(head: Buffer): number | undefined {
 /** The peer, from what follows the head. */
 export function decodeRelayRest(rest: Buffer): PeerAddress {
   const bytes = rest.subarray(0, rest.length - PORT_BYTES)
-  return { address: addressText(bytes), port: rest.readUInt16BE(bytes.length) }
-}
-
-function addressBytes(address: string): Buffer {
-  const plain = address.split('%')[0]!
-  if (/^\d+\.\d+\.\d+\.\d+$/.test(plain)) return Buffer.from(plain.split('.').map(Number))
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1]
-  if (mapped !== undefined) return addressBytes(mapped)
-  // URL writes every IPv6 address in one form, without dots.
-  const canonical = new URL(`http://[${plain}]`).hostname.slice(1, -1)
-  const [head = '', tail] = canonical.split('::')
-  const front = head === '' ? [] : head.split(':')
-  const back = tail === undefined || tail === '' ? [] : tail.split(':')
-  const groups = [...front, ...Array<string>(8 - front.length - back.length).fill('0'), ...back]
-  const out = Buffer.alloc(16)
-  for (const [at, group] of groups.entries()) out.writeUInt16BE(Number.parseInt(group, 16), at * 2)
-  return out
-}
-
-function addressText(bytes: Buffer): string {
-  if (bytes.length === 4) return bytes.join('.')
   // One address has one text: an IPv4 address in an IPv6 form would be another to whoever compares.
-  if (bytes.subarray(0, 12).equals(MAPPED)) return bytes.subarray(12).join('.')
-  const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(at * 2).toString(16))
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+  return { address: addressText(unmapped(bytes)), port: rest.readUInt16BE(bytes.length) }
 }

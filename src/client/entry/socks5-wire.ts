@@ -10,8 +10,9 @@
  *
  * @module
  */
-import { isIPv4, isIPv6, SocketAddress } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
 import { Fault } from '../../base/faults.ts'
+import { addressText, v6Bytes } from '../../base/ip-address.ts'
 
 export const SOCKS_VERSION = 5
 export const MAX_REQUEST_BYTES = 262
@@ -108,11 +109,7 @@ function readAddress(bytes: Buffer, at: number): (SocksAddress & { end: number }
 }
 
 function readHost(type: number, raw: Buffer): string {
-  if (type === 1) return raw.join('.')
-  if (type === 4) {
-    const groups = Array.from({ length: 8 }, (_, i) => raw.readUInt16BE(i * 2).toString(16)).join(':')
-    return new SocketAddress({ address: groups, family: 'ipv6' }).address
-  }
+  if (type !== 3) return addressText(raw)
   try {
     return UTF8.decode(raw)
   } catch (cause) {
@@ -127,27 +124,11 @@ function writeAddress({ host, port }: SocksAddress): Buffer {
   const head = isIPv4(host)
     ? Buffer.from([1, ...host.split('.').map(Number)])
     : isIPv6(host)
-      ? Buffer.concat([Buffer.from([4]), ipv6Bytes(host)])
+      ? Buffer.concat([Buffer.from([4]), v6Bytes(host)])
       : Buffer.concat([Buffer.from([3, name.length]), name])
   const out = Buffer.allocUnsafe(head.length + 2)
   head.copy(out)
   out.writeUInt16BE(port, head.length)
-  return out
-}
-
-/** @param host A valid IPv6 address, maybe with a dotted IPv4 tail. */
-function ipv6Bytes(host: string): Buffer {
-  const tail = /(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(host)
-  const hex = (a: string, b: string) => ((Number(a) << 8) | Number(b)).toString(16)
-  const text = tail === null ? host : `${tail[1]}${hex(tail[2]!, tail[3]!)}:${hex(tail[4]!, tail[5]!)}`
-  const [left = '', right] = text.split('::')
-  const before = left === '' ? [] : left.split(':')
-  const after = right === undefined || right === '' ? [] : right.split(':')
-  const zeros = new Array<string>(8 - before.length - after.length).fill('0')
-  const out = Buffer.alloc(16)
-  for (const [i, group] of [...before, ...zeros, ...after].entries()) {
-    out.writeUInt16BE(Number.parseInt(group, 16), i * 2)
-  }
   return out
 }
 

@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.ts'
 import { FairQueue } from '../../base/fair-queue.ts'
 import { Fault } from '../../base/faults.ts'
+import { placeOf } from '../../link/accept/origin.ts'
 import type { Repositories, Store } from '../../store/store.ts'
 import { AttemptQueue, type Share } from './attempt-queue.ts'
 import { FailureBudget } from './failure-budget.ts'
-import { placeOf } from './origin.ts'
 import { checkPassword, hashPassword } from './password.ts'
 
 export interface SignIn {

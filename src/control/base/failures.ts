@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
+import { placeOf } from '../../link/accept/origin.ts'
 import { FailureBudget } from './failure-budget.ts'
-import { placeOf } from './origin.ts'
 
 export interface FailuresOptions {
   readonly clock: Pick<Clock, 'monotonicUs'>

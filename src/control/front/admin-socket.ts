@@ -3,7 +3,7 @@ import type http from 'node:http'
 import net from 'node:net'
 import { listenUnix } from '../../base/listen-unix.ts'
 import type { Log } from '../../base/log.ts'
-import { ON_THIS_MACHINE } from '../base/origin.ts'
+import { ON_THIS_MACHINE } from '../../link/accept/origin.ts'
 import type { FrontBackend } from './backend.ts'
 import { httpServer } from './http-server.ts'
 

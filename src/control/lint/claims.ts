@@ -7,8 +7,8 @@
  * @module
  */
 import { partsOf, type Steps } from '../../base/slices.ts'
-import { networkOf } from '../../policy/address.ts'
 import { widerPatterns } from '../../policy/lanes.ts'
+import { networkOf } from '../../policy/network.ts'
 import { Networks } from '../../policy/networks.ts'
 import { merged, minus, type PortRange, parsePorts } from '../../policy/ports.ts'
 import type { StoredObject } from '../../store/objects.ts'

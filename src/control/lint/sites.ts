@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { addressBytes } from '../../policy/address.ts'
+import { addressBytes } from '../../base/ip-address.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { Concerned } from './concerned.ts'
 import { about, type Findings, finding } from './finding.ts'

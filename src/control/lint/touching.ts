@@ -1,5 +1,5 @@
-import { networkHas, networkOf } from '../../policy/address.ts'
 import { widerPatterns } from '../../policy/lanes.ts'
+import { networkHas, networkOf } from '../../policy/network.ts'
 
 /** Of more than so many it costs more to ask than to leave nothing out. */
 const FEW_PATTERNS = 64

@@ -4,8 +4,8 @@
  *
  * @module
  */
-
-import { addressBytes, networkHas, networkOf } from '../../policy/address.ts'
+import { addressBytes } from '../../base/ip-address.ts'
+import { networkHas, networkOf } from '../../policy/network.ts'
 import { hostMatches } from '../../policy/segment.ts'
 import { type Deletion, deletedText } from '../../store/deletions.ts'
 import type { Repositories } from '../../store/store.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Admission, addressKey } from './admission.ts'
+import { Admission } from './admission.ts'
 import { DEFAULT_LIMITS } from './edge-limits.ts'
 
 const BUSY = { code: 'EDGE_BUSY' }
@@ -88,16 +88,3 @@ test('handshakes that an edge leaves unfinished are its own, whatever addresses 
   assert.throws(more, { code: 'EDGE_BUSY', detail: /^edge edg_1: 4 unfinished handshakes/ })
   admission.enter('192.0.2.0')
 })
-
-for (const [address, key] of [
-  ['192.0.2.1', '192.0.2.1'],
-  ['::ffff:192.0.2.1', '192.0.2.1'],
-  ['::ffff:c000:201', '192.0.2.1'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-  ['2001:DB8:1:2::6', '2001:db8:1:2::/64'],
-  ['2001:db8::6', '2001:db8:0:0::/64'],
-  ['::1', '0:0:0:0::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-]) {
-  test(`addressKey of ${address} is ${key}`, () => assert.equal(addressKey(address!), key))
-}

@@ -1,6 +1,7 @@
 import { Fault } from '../../base/faults.ts'
-import { addressBytes } from '../../policy/address.ts'
+import { limitKey } from '../../base/ip-address.ts'
 import type { EdgeLimits } from './edge-limits.ts'
+import { originText, placeOf } from './origin.ts'
 
 /** One address has this many times what is free at most: four parts of five. */
 const ADDRESS_WEIGHT = 4
@@ -87,7 +88,7 @@ export class Admission {
   }
 
   #ofDirect(address: string): Account[] {
-    return [this.#ofAddress(addressKey(address), address), this.#allDirect]
+    return [this.#ofAddress(limitKey(address), address), this.#allDirect]
   }
 
   #ofAddress(key: string, who: string): Account {
@@ -99,8 +100,9 @@ export class Admission {
 
   #ofEdge(address: string, edge: string): Account[] {
     const { connections, handshakesPerAddress } = this.#limits
+    const origin = originText(address, edge)
     return [
-      this.#ofAddress(`${addressKey(address)} via ${edge}`, `${address} via ${edge}`),
+      this.#ofAddress(placeOf(origin).place, origin),
       {
         key: `edge ${edge}`,
         who: `edge ${edge}`,
@@ -158,13 +160,4 @@ function busy(who: string, what: keyof Count, limit: number): Fault {
     hop: 'edge',
     seen: { who, what, limit },
   })
-}
-
-/** IPv4 as it is, also when mapped into IPv6; of IPv6 the /64, which is what one machine is given. */
-export function addressKey(address: string): string {
-  const bytes = addressBytes(address.split('%')[0]!)
-  if (bytes === undefined) return address
-  if (bytes.length === 4) return bytes.join('.')
-  const groups = [0, 2, 4, 6].map((at) => ((bytes[at]! << 8) | bytes[at + 1]!).toString(16))
-  return `${groups.join(':')}::/64`
 }

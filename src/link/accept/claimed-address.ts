@@ -4,7 +4,8 @@
  * @module
  */
 import os from 'node:os'
-import { addressBytes, networkHas, readNetwork } from '../../policy/address.ts'
+import { addressBytes } from '../../base/ip-address.ts'
+import { networkHas, readNetwork } from '../../policy/network.ts'
 
 const NOBODY = [
   '0.0.0.0/8', // this network

@@ -8,7 +8,7 @@
 import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
-import { addressText } from '../../policy/address.ts'
+import { addressText } from '../../base/ip-address.ts'
 import type { PeerAddress } from '../../wire/relay.ts'
 import { readExactly, StreamEnded } from '../dial/read-exactly.ts'
 

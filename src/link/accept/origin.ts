@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { addressKey } from '../../link/accept/admission.ts'
+import { limitKey } from '../../base/ip-address.ts'
 
 const VIA = ' via '
 /** Of whoever came by the admin socket: no address of the network. */
@@ -27,7 +27,5 @@ export interface OriginPlace {
 /** What counts as one place. */
 export function placeOf(origin: string): OriginPlace {
   const [address = '', via] = origin.split(VIA)
-  const key = addressKey(address)
-  const wide = key.replace(/:[0-9a-f]+::\/64$/, '::/48')
-  return { place: originText(key, via), network: originText(wide, via), via }
+  return { place: originText(limitKey(address), via), network: originText(limitKey(address, 48), via), via }
 }

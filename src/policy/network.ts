@@ -1,10 +1,7 @@
-/** Addresses and networks as bytes: one reading, whatever the spelling. */
-import { isIPv4, isIPv6 } from 'node:net'
+/** Networks as bytes: one reading, whatever the spelling. */
 import { Fault } from '../base/faults.ts'
+import { type AddressBytes, addressBytes, addressText } from '../base/ip-address.ts'
 import { remember } from './remember.ts'
-
-/** Four bytes or sixteen. A v4-mapped IPv6 address is its IPv4 address. */
-export type AddressBytes = Uint8Array
 
 export interface Network {
   readonly bytes: AddressBytes
@@ -12,22 +9,6 @@ export interface Network {
 }
 
 const V4_MAPPED_PREFIX = 96
-
-/** Nothing if `text` is not an address. Zones (`%eth0`) and short, octal or hex IPv4 forms are not. */
-export function addressBytes(text: string): AddressBytes | undefined {
-  if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number)
-  if (!isIPv6(text) || text.includes('%')) return undefined
-  const bytes = v6Bytes(text)
-  return isV4Mapped(bytes) ? bytes.subarray(12) : bytes
-}
-
-/** RFC 5952 for IPv6, dotted decimal for IPv4. */
-export function addressText(bytes: AddressBytes): string {
-  if (bytes.length === 4) return bytes.join('.')
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16))
-  // The URL parser compresses as RFC 5952 asks.
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
-}
 
 /**
  * @param text `10.0.0.0/8`, `2001:db8::/32`, or one address.
@@ -57,29 +38,6 @@ export const networkOf = remember(readNetwork)
 
 export function networkHas({ bytes, prefix }: Network, address: AddressBytes): boolean {
   return bytes.length === address.length && sameStart(bytes, address, prefix)
-}
-
-function v6Bytes(text: string): Uint8Array {
-  const [head, tail] = text.split('::')
-  const left = groups(head!)
-  const right = tail === undefined ? [] : groups(tail)
-  const out = new Uint8Array(16)
-  out.set(left)
-  if (tail !== undefined) out.set(right, 16 - right.length)
-  return out
-}
-
-function groups(text: string): number[] {
-  if (text === '') return []
-  return text.split(':').flatMap((group) => {
-    if (group.includes('.')) return group.split('.').map(Number)
-    const value = Number.parseInt(group, 16)
-    return [value >> 8, value & 0xff]
-  })
-}
-
-function isV4Mapped(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff
 }
 
 export function masked(bytes: AddressBytes, prefix: number): AddressBytes {
