@@ -25,6 +25,15 @@ export interface KeyRecord {
   readonly updatedMs: number
 }
 
+export type KeyState = 'usable' | 'exhausted' | 'expired' | 'revoked'
+
+/** What an admin did outweighs what time did. */
+export function keyState(key: KeyRecord, nowMs: number): KeyState {
+  if (key.revoked) return 'revoked'
+  if (key.expiresMs <= nowMs) return 'expired'
+  return key.uses >= key.maxUses ? 'exhausted' : 'usable'
+}
+
 /** What a use of a key gave. */
 export interface KeyUse {
   readonly keyId: string

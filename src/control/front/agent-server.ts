@@ -17,6 +17,7 @@ import { DOCTOR_AGENT } from '../../link/control/doctor-agent.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
 import type { Peer } from '../../pki/verify.ts'
 import { type CertificateReply, enrolRequest, loginRequest } from '../../wire/control.ts'
+import { httpStatusOf } from '../base/http-status.ts'
 import type { FrontBackend } from './backend.ts'
 import { httpServer } from './http-server.ts'
 import { readBody } from './read-body.ts'
@@ -145,7 +146,7 @@ export class AgentServer {
     }
     // What went wrong in here is for our log; a stranger learns only that it did.
     const told = thrown instanceof Fault ? fault : new Fault('INTERNAL', 'see the log of the control plane')
-    say(statusOf(fault), faultToMessage(told))
+    say(httpStatusOf(fault) ?? (fault.retry ? 503 : 403), faultToMessage(told))
   }
 }
 
@@ -167,18 +168,6 @@ function parse<T>(schema: z.ZodType<T>, body: Buffer): T {
 function notHere(request: http.IncomingMessage): Fault {
   const what = `${request.method} ${request.url}`.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)
   return new Fault('NOT_FOUND', `this connection serves no ${what}`)
-}
-
-function statusOf({ code, retry }: Fault): number {
-  const known: Partial<Record<FaultCode, number>> = {
-    INVALID: 400,
-    LOGIN_FAILED: 401,
-    NOT_FOUND: 404,
-    TOO_LARGE: 413,
-    RATE_LIMITED: 429,
-    INTERNAL: 500,
-  }
-  return known[code] ?? (retry ? 503 : 403)
 }
 
 function send(response: http.ServerResponse, status: number, body: object): void {

@@ -3,7 +3,7 @@ import type { disconnected } from '../../api/diagnosis.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { asFault } from '../../base/faults.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
-import type { KeyRecord } from '../../store/keys.ts'
+import { type KeyRecord, keyState } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { LivePresence } from './deps.ts'
 import { explainDisconnected, type GroupMember, leftAtMs } from './disconnected.ts'
@@ -45,12 +45,6 @@ export async function absenceOf(
     ...verdict,
     seen: [...seen],
   }
-}
-
-function keyState(key: KeyRecord, nowMs: number): 'usable' | 'exhausted' | 'expired' | 'revoked' {
-  if (key.revoked) return 'revoked'
-  if (key.expiresMs <= nowMs) return 'expired'
-  return key.uses >= key.maxUses ? 'exhausted' : 'usable'
 }
 
 /** None: it was deleted. */

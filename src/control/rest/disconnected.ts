@@ -9,6 +9,7 @@ import { fillIn } from '../../base/fault-words.ts'
 import { FAULTS, type FaultCode, type Hop } from '../../base/faults.ts'
 import type { Parting } from '../../base/parting.ts'
 import { partingText } from '../../policy/parting-text.ts'
+import type { KeyState } from '../../store/keys.ts'
 import type { Absence } from '../presence/departures.ts'
 
 export interface DisconnectedFacts {
@@ -24,7 +25,7 @@ export interface DisconnectedFacts {
   /** The name of its group. */
   readonly group?: string
   /** The key it enrolled with; none: it was deleted. */
-  readonly key?: { readonly name: string; readonly state: 'usable' | 'exhausted' | 'expired' | 'revoked' }
+  readonly key?: { readonly name: string; readonly state: KeyState }
   readonly absence: Absence
   /** The other members of its group. */
   readonly peers: readonly GroupMember[]

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { provisioningKey } from '../../api/records.ts'
 import { rfc3339 } from '../../base/clock.ts'
-import type { KeyRecord } from '../../store/keys.ts'
+import { type KeyRecord, keyState } from '../../store/keys.ts'
 import type { LivePresence } from './deps.ts'
 import { envelope, namesFor, type PresentReader } from './present.ts'
 
@@ -29,7 +29,6 @@ export async function keyResources(
     keys.map(({ edgeId, groupId }) => edgeId ?? groupId),
   )
   return keys.map((key) => {
-    const spent = key.uses >= key.maxUses ? 'exhausted' : 'usable'
     const refused = presence?.keyRefusal(key.id)
     return {
       kind: 'provisioning-key',
@@ -41,7 +40,7 @@ export async function keyResources(
       maxUses: key.maxUses,
       expiresAt: rfc3339(key.expiresMs),
       revoked: key.revoked,
-      state: key.revoked ? 'revoked' : key.expiresMs <= nowMs ? 'expired' : spent,
+      state: keyState(key, nowMs),
       refused: refused && {
         ...{ at: rfc3339(refused.atMs), address: refused.address, host: refused.host },
         ...{ times: refused.times, code: refused.fault.code, detail: refused.fault.detail },

@@ -1,29 +1,8 @@
 import { InvalidFault } from '../../api/invalid.ts'
 import { FAULT_URN, type Problem } from '../../api/problem.ts'
 import { wordsOf } from '../../base/fault-words.ts'
-import { Fault, type FaultCode } from '../../base/faults.ts'
-
-/** The HTTP status of each fault that the API can answer with. */
-const STATUS: Partial<Record<FaultCode, number>> = {
-  INVALID: 400,
-  TOKEN_INVALID: 401,
-  LOGIN_FAILED: 401,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  CONFLICT: 409,
-  CONNECTOR_DISCONNECTED: 409,
-  IN_USE: 409,
-  WRONG_CONNECTOR_KIND: 409,
-  PRECONDITION_FAILED: 412,
-  TOO_LARGE: 413,
-  WRONG_HOST: 421,
-  IDEMPOTENCY_KEY_REUSED: 422,
-  PRECONDITION_REQUIRED: 428,
-  RATE_LIMITED: 429,
-  STORE_FAILED: 503,
-  DISK_FULL: 503,
-  CONTROL_STARTING: 503,
-}
+import { Fault } from '../../base/faults.ts'
+import { httpStatusOf } from '../base/http-status.ts'
 
 /** INVALID of a request whose form HTTP has a status of its own for, and headers that go with it. */
 export class FormFault extends Fault {
@@ -44,7 +23,7 @@ export function problemOf(fault: Fault, requestId: string): Problem {
   return {
     type: FAULT_URN + fault.code,
     title: row.title,
-    status: fault instanceof FormFault ? fault.status : (STATUS[fault.code] ?? 500),
+    status: fault instanceof FormFault ? fault.status : (httpStatusOf(fault) ?? 500),
     detail: inner ? `the log line with ${requestId} says more` : fault.detail,
     instance: requestId,
     code: fault.code,
