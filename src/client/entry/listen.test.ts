@@ -14,7 +14,7 @@ test('the kernel asks after hosts that are silent for a minute: of programs, and
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
   const accepted = once(server, 'connection') as Promise<[net.Socket]>
-  const dialled = await raceConnect([{ address: '127.0.0.1', family: 4 }], port, new AbortController().signal)
+  const dialled = await raceConnect(['127.0.0.1'], port, new AbortController().signal)
   const [program] = await accepted
   for (const socket of [program, dialled]) {
     const due = keepAliveDue(socket)

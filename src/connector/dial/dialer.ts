@@ -5,14 +5,14 @@
  *
  * @module
  */
-import net from 'node:net'
+import type net from 'node:net'
 import { Deadlines } from '../../base/deadlines.ts'
 import { Fault, type FaultCode } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
-import { KEEP_ALIVE } from '../../base/keep-alive.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import { shortageOf, shortageText } from '../../base/shortage.ts'
 import { StandstillWatch, standstillText } from '../../base/standstill.ts'
+import { AddressRace, type FailedAttempt, interleave } from '../../link/dial/address-race.ts'
 
 export interface DialerOptions {
   /** From the first attempt to the last. */
@@ -26,14 +26,28 @@ export type Dialled = (fault: Fault | undefined, socket?: net.Socket, address?: 
 
 const MAX_ATTEMPTS = 8
 
+/** One application that is dialled. */
+interface Dial {
+  readonly race: AddressRace
+  readonly port: number
+  readonly beganAtMs: number
+  readonly done: Dialled
+}
+
 export class Dialer implements Disposable {
-  readonly #headStartMs: number
-  readonly #deadlines: Deadlines<Attempts>
+  readonly #timeoutMs: number
+  readonly #headStartMs: number | undefined
+  readonly #deadlines: Deadlines<Dial>
   readonly #watch = new StandstillWatch()
 
-  constructor({ timeoutMs = PATIENCE_MS.application, headStartMs = 250 }: DialerOptions = {}) {
+  constructor({ timeoutMs = PATIENCE_MS.application, headStartMs }: DialerOptions = {}) {
+    this.#timeoutMs = timeoutMs
     this.#headStartMs = headStartMs
-    this.#deadlines = new Deadlines(timeoutMs, (attempts) => attempts.expire(timeoutMs, this.#watch))
+    this.#deadlines = new Deadlines(timeoutMs, (dial) => {
+      const fault = this.#timeout(dial)
+      dial.race.stop()
+      dial.done(fault)
+    })
   }
 
   /**
@@ -41,21 +55,36 @@ export class Dialer implements Disposable {
    * @returns Gives the attempt up; `done` is then not called.
    */
   dial(addresses: readonly string[], port: number, done: Dialled): () => void {
-    const attempts = new Attempts(
-      interleave(addresses),
+    const race = new AddressRace({
+      addresses: interleave(addresses).slice(0, MAX_ATTEMPTS),
       port,
-      this.#headStartMs,
-      (fault, socket, address) => {
-        this.#deadlines.delete(attempts)
-        done(fault, socket, address)
+      headStartMs: this.#headStartMs,
+      done: (socket, address) => {
+        this.#deadlines.delete(dial)
+        done(socket === undefined ? furthest(race.failed, port) : undefined, socket, address)
       },
-    )
-    this.#deadlines.add(attempts)
-    attempts.next()
+    })
+    const dial = { race, port, beganAtMs: performance.now(), done }
+    this.#deadlines.add(dial)
+    race.start()
     return () => {
-      this.#deadlines.delete(attempts)
-      attempts.stop()
+      this.#deadlines.delete(dial)
+      race.stop()
     }
+  }
+
+  /** Whoever did nothing meanwhile may have missed an answer, and says so. */
+  #timeout({ race, port, beganAtMs }: Dial): Fault {
+    const timeoutMs = this.#timeoutMs
+    const addresses = race.tried
+    const where = addresses.map((address) => hostPort({ host: address, port })).join(', ')
+    const still = this.#watch.recent(beganAtMs)
+    const own = still === undefined ? '' : `; meanwhile ${standstillText(still, 'the connector itself')}`
+    const stoodStill = still && { stoodStillMs: still.lostMs, kind: still.kind }
+    const failed = race.failed.map(({ errno }) => errno)
+    return new Fault('APP_TIMEOUT', `${where}: no answer in ${timeoutMs} ms${own}`, {
+      seen: { addresses, port, timeoutMs, failed, ...stoodStill },
+    })
   }
 
   [Symbol.dispose](): void {
@@ -64,95 +93,15 @@ export class Dialer implements Disposable {
   }
 }
 
-class Attempts {
-  readonly #addresses: readonly string[]
-  readonly #port: number
-  readonly #headStartMs: number
-  readonly #done: Dialled
-  readonly #sockets = new Set<net.Socket>()
-  readonly #failures: { address: string; errno: string }[] = []
-  readonly #beganAtMs = performance.now()
-  #tried = 0
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(addresses: readonly string[], port: number, headStartMs: number, done: Dialled) {
-    this.#addresses = addresses
-    this.#port = port
-    this.#headStartMs = headStartMs
-    this.#done = done
-  }
-
-  next(): void {
-    clearTimeout(this.#timer)
-    const address = this.#addresses[this.#tried++]
-    if (address === undefined) {
-      if (this.#sockets.size === 0) this.#finish(this.#fault())
-      return
-    }
-    const socket = net.connect({
-      host: address,
-      port: this.#port,
-      allowHalfOpen: true,
-      noDelay: true,
-      autoSelectFamily: false,
-      ...KEEP_ALIVE,
-    })
-    this.#sockets.add(socket)
-    socket.once('connect', () => {
-      socket.removeAllListeners('error')
-      this.#sockets.delete(socket)
-      this.#finish(undefined, socket, address)
-    })
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      this.#sockets.delete(socket)
-      this.#failures.push({ address, errno: error.code ?? 'unknown' })
-      this.next()
-    })
-    if (this.#tried < this.#addresses.length) {
-      this.#timer = setTimeout(() => this.next(), this.#headStartMs)
-    }
-  }
-
-  /** Whoever did nothing meanwhile may have missed an answer, and says so. */
-  expire(timeoutMs: number, watch: StandstillWatch): void {
-    const open = this.#addresses.slice(0, this.#tried)
-    const where = `${open.map((address) => hostPort({ host: address, port: this.#port })).join(', ')}`
-    const still = watch.recent(this.#beganAtMs)
-    const own = still === undefined ? '' : `; meanwhile ${standstillText(still, 'the connector itself')}`
-    const stoodStill = still && { stoodStillMs: still.lostMs, kind: still.kind }
-    const failed = this.#failures.map((f) => f.errno)
-    this.#finish(
-      new Fault('APP_TIMEOUT', `${where}: no answer in ${timeoutMs} ms${own}`, {
-        seen: { addresses: open, port: this.#port, timeoutMs, failed, ...stoodStill },
-      }),
-    )
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer)
-    for (const socket of this.#sockets) {
-      socket.removeAllListeners()
-      socket.on('error', () => {}) // an attempt under way may still fail once
-      socket.destroy()
-    }
-    this.#sockets.clear()
-  }
-
-  #finish(fault: Fault | undefined, socket?: net.Socket, address?: string): void {
-    this.stop()
-    this.#done(fault, socket, address)
-  }
-
-  /** The failure of the address that came furthest: a refusal says more than a route that is not there. */
-  #fault(): Fault {
-    const ranked = this.#failures
-      .map((failure) => ({ ...failure, code: faultCodeOf(failure.errno, failure.address) }))
-      .sort((a, b) => RANK.indexOf(a.code) - RANK.indexOf(b.code))
-    const { code, address, errno } = ranked[0]!
-    return new Fault(code, dialText(errno, address, this.#port), {
-      seen: { address, port: this.#port, errno, tried: this.#failures.map((f) => `${f.address} ${f.errno}`) },
-    })
-  }
+/** The failure of the address that came furthest: a refusal says more than a route that is not there. */
+function furthest(failed: readonly FailedAttempt[], port: number): Fault {
+  const ranked = failed
+    .map((failure) => ({ ...failure, code: faultCodeOf(failure.errno, failure.address) }))
+    .sort((a, b) => RANK.indexOf(a.code) - RANK.indexOf(b.code))
+  const { code, address, errno } = ranked[0]!
+  return new Fault(code, dialText(errno, address, port), {
+    seen: { address, port, errno, tried: failed.map((one) => `${one.address} ${one.errno}`) },
+  })
 }
 
 const RANK: readonly FaultCode[] = [
@@ -185,18 +134,4 @@ export function faultCodeOf(errno: string, address?: string): FaultCode {
     default:
       return 'APP_UNREACHABLE'
   }
-}
-
-/** RFC 8305 section 4: families take turns, beginning with the one the system prefers. */
-function interleave(addresses: readonly string[]): readonly string[] {
-  if (addresses.length === 1) return addresses
-  const isSix = (address: string) => address.includes(':')
-  const first = addresses.filter((a) => isSix(a) === isSix(addresses[0]!))
-  const second = addresses.filter((a) => isSix(a) !== isSix(addresses[0]!))
-  const mixed: string[] = []
-  for (let i = 0; i < Math.max(first.length, second.length); i++) {
-    if (first[i] !== undefined) mixed.push(first[i]!)
-    if (second[i] !== undefined) mixed.push(second[i]!)
-  }
-  return mixed.slice(0, MAX_ATTEMPTS)
 }

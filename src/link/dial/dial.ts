@@ -1,4 +1,4 @@
-import net from 'node:net'
+import type net from 'node:net'
 import { deadline, unlessAborted } from '../../base/deadline.ts'
 import { Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
@@ -7,18 +7,12 @@ import { ownHop } from '../../base/own-hop.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import { shortageFault, shortageOf } from '../../base/shortage.ts'
 import { NAME_THREADS, NamesBusy, SystemNames } from '../../probe/system-names.ts'
+import { type FailedAttempt, interleave } from './address-race.ts'
 import type { EdgeAddress } from './credentials.ts'
 import { dialLocal } from './dial-local.ts'
 import { type Egress, egressFor } from './egress.ts'
 import { connectThrough } from './proxy-connect.ts'
-import {
-  type Address,
-  type FailedAttempt,
-  interleave,
-  RaceLost,
-  raceConnect,
-  resolveAddresses,
-} from './race-connect.ts'
+import { RaceLost, raceConnect, resolveAddresses } from './race-connect.ts'
 
 /** Of edges and of proxies to them. One for the process: what it bounds, threads, belongs to the process. */
 const edgeNames = new SystemNames({ threads: NAME_THREADS.edges })
@@ -90,8 +84,10 @@ async function connect(to: EdgeAddress, timeoutMs: number, o: DialOptions): Prom
   }
 }
 
-async function resolve(to: EdgeAddress, { nameTimeoutMs, signal }: DialOptions): Promise<Address[]> {
-  const resolving = to.addresses?.length ? fixed(to.addresses) : resolveAddresses(to.host, edgeNames)
+async function resolve(to: EdgeAddress, { nameTimeoutMs, signal }: DialOptions): Promise<readonly string[]> {
+  const resolving = to.addresses?.length
+    ? Promise.resolve(interleave(to.addresses)) // as a resolver would have answered
+    : resolveAddresses(to.host, edgeNames)
   using limit =
     nameTimeoutMs === undefined
       ? undefined
@@ -99,11 +95,6 @@ async function resolve(to: EdgeAddress, { nameTimeoutMs, signal }: DialOptions):
   return await unlessAborted(resolving, limit ?? signal).catch((thrown: unknown) => {
     throw unresolved(to.host, thrown as NodeJS.ErrnoException)
   })
-}
-
-/** As a resolver would have answered. */
-async function fixed(addresses: readonly string[]): Promise<Address[]> {
-  return interleave(addresses.map((address) => ({ address, family: net.isIP(address) })))
 }
 
 function ignore(): void {}
@@ -136,13 +127,13 @@ export function unresolved(host: string, cause: NodeJS.ErrnoException | Fault): 
 export function unconnected(
   to: EdgeAddress,
   attempts: readonly FailedAttempt[],
-  addresses: readonly Address[],
+  addresses: readonly string[],
   cause: Error,
 ): Fault {
   const errnos = new Set(attempts.map(({ errno }) => errno))
   const seen = {
     attempts: attempts.map(({ address, errno }) => `${address} ${errno}`),
-    resolved: addresses.map(({ address }) => address),
+    resolved: addresses,
   }
   const where = hostPort(to)
   const own = attempts.find(({ address, errno }) => shortageOf(errno, address))

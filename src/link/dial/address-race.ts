@@ -1,0 +1,116 @@
+/**
+ * Connects to the first of several addresses that answers: happy eyeballs (RFC 8305). An attempt that is slow is not
+ * given up when the next one starts, so that what is far is not mistaken for dead. The losers are destroyed.
+ *
+ * Callbacks, not promises, and no deadline of its own: a connector does this once per session.
+ *
+ * @module
+ */
+import net from 'node:net'
+import { KEEP_ALIVE } from '../../base/keep-alive.ts'
+
+/** Time one address has for itself before the next one is tried beside it. Source: RFC 8305, 5. */
+const HEAD_START_MS = 250
+
+/** One address that was tried and did not answer in the affirmative. */
+export interface FailedAttempt {
+  readonly address: string
+  /** errno name. */
+  readonly errno: string
+}
+
+export interface AddressRaceOptions {
+  /** IPv4 or IPv6, nothing that needs resolving; in the order they are tried. */
+  readonly addresses: readonly string[]
+  readonly port: number
+  readonly headStartMs?: number
+  /**
+   * Called once: with a socket that is connected (no delay, half-open allowed, no listeners, nobody reading yet), or
+   * without where every address failed.
+   */
+  readonly done: (socket?: net.Socket, address?: string) => void
+}
+
+export class AddressRace {
+  readonly #o: AddressRaceOptions
+  readonly #headStartMs: number
+  /** Under way, by socket: which address. */
+  readonly #trying = new Map<net.Socket, string>()
+  readonly #failed: FailedAttempt[] = []
+  #next = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: AddressRaceOptions) {
+    this.#o = options
+    this.#headStartMs = options.headStartMs ?? HEAD_START_MS
+  }
+
+  /** In the order they failed. */
+  get failed(): readonly FailedAttempt[] {
+    return this.#failed
+  }
+
+  /** Addresses that were tried, whatever became of it. */
+  get tried(): readonly string[] {
+    return this.#o.addresses.slice(0, this.#next)
+  }
+
+  /** Addresses that were tried and have said nothing yet. */
+  get silent(): readonly string[] {
+    return [...this.#trying.values()]
+  }
+
+  start(): void {
+    clearTimeout(this.#timer)
+    const { addresses, port, done } = this.#o
+    const address = addresses[this.#next]
+    if (address === undefined) {
+      if (this.#trying.size === 0) done()
+      return
+    }
+    this.#next++
+    const socket = net.connect({
+      host: address,
+      port,
+      noDelay: true,
+      allowHalfOpen: true,
+      autoSelectFamily: false,
+      ...KEEP_ALIVE,
+    })
+    this.#trying.set(socket, address)
+    socket.once('connect', () => {
+      socket.removeAllListeners('error')
+      this.#trying.delete(socket)
+      this.stop()
+      done(socket, address)
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      this.#trying.delete(socket)
+      this.#failed.push({ address, errno: error.code ?? 'EUNKNOWN' })
+      this.start()
+    })
+    if (this.#next < addresses.length) this.#timer = setTimeout(() => this.start(), this.#headStartMs)
+  }
+
+  /** Gives up what is under way; `done` is then not called. */
+  stop(): void {
+    clearTimeout(this.#timer)
+    for (const socket of this.#trying.keys()) {
+      socket.removeAllListeners()
+      socket.on('error', () => {}) // an attempt under way may still fail once
+      socket.destroy()
+    }
+    this.#trying.clear()
+  }
+}
+
+/** RFC 8305 section 4: families take turns, beginning with the one the system prefers. */
+export function interleave(addresses: readonly string[]): readonly string[] {
+  const isSix = (address: string) => address.includes(':')
+  const first = addresses.filter((one) => isSix(one) === isSix(addresses[0]!))
+  if (first.length === addresses.length) return addresses
+  const second = addresses.filter((one) => isSix(one) !== isSix(addresses[0]!))
+  return Array.from({ length: Math.max(first.length, second.length) }, (_, at) => [first[at], second[at]])
+    .flat()
+    .filter((one) => one !== undefined)
+}
