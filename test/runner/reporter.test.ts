@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { finish } from './program.ts'
+import { finish } from '../program.ts'
 import type { Outcome } from './reporter.ts'
 
 const FILE = `
@@ -29,7 +29,10 @@ test('every test is told once; a suite only where it was skipped as a whole', as
     const { code } = await finish([process.execPath, '--test', ...flags, file], { env })
     assert.equal(code, 1)
     const outcomes = (await readFile(report, 'utf8')).trim().split('\n')
-    const told = outcomes.map((line) => JSON.parse(line) as Outcome)
+    const lines = outcomes.map((line) => JSON.parse(line) as Outcome)
+    const used = lines.at(-1)!
+    assert.ok(used.is === 'used' && used.cpuMs > 0, 'and at the end what it took')
+    const told = lines.filter((outcome) => outcome.is !== 'used')
     assert.deepEqual(
       told.map((outcome) => [outcome.is, outcome.name, 'reason' in outcome ? outcome.reason : '']),
       [

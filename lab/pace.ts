@@ -1,0 +1,49 @@
+/**
+ * How slow this machine is found to be: every limit that would judge our own slowness is longer by that.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+
+/** What every process here does: start, and then calculate. */
+const JOB = 'let x = 1; for (let n = 0; n < 2e7; n++) x = (Math.imul(x, 31) + n) | 0'
+/** As many of it side by side as there are processors, where nothing else runs. */
+const REFERENCE_MS = 140
+/** Slower than this is no machine that a limit can be stretched for. */
+const MOST = 12
+const FEW_PROCESSORS = 2
+/** Told to the processes that tests run in. */
+const VARIABLE = 'BACKSTITCH_TEST_PACE'
+
+/** 1 on a quiet machine of today, 3 where all takes three times as long: slow processors, few of them, or a load beside. */
+export async function measurePace(): Promise<number> {
+  const processors = availableParallelism()
+  const startedMs = performance.now()
+  await Promise.all(Array.from({ length: processors }, runJob))
+  const tookMs = performance.now() - startedMs
+  return clamp((tookMs / REFERENCE_MS) * Math.max(1, FEW_PROCESSORS / processors))
+}
+
+async function runJob(): Promise<void> {
+  await once(spawn(process.execPath, ['-e', JOB], { stdio: 'ignore' }), 'exit')
+}
+
+/** What the runner of tests found; 1 where nobody measured. */
+export function givenPace(env: NodeJS.ProcessEnv = process.env): number {
+  return clamp(Number(env[VARIABLE] ?? 1) || 1)
+}
+
+export function paceEnv(pace: number): NodeJS.ProcessEnv {
+  return { [VARIABLE]: pace.toFixed(2) }
+}
+
+/** @param ms A limit for a quiet machine. */
+export function patience(ms: number): number {
+  return Math.round(ms * givenPace())
+}
+
+function clamp(pace: number): number {
+  return Math.min(Math.max(pace, 1), MOST)
+}

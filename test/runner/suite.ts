@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import path from 'node:path'
+import { type BatchResult, type Failure, runBatch } from './batch.ts'
+import { batches } from './batches.ts'
+import { Progress } from './progress.ts'
+
+export interface SuiteResult {
+  readonly passed: number
+  readonly failures: readonly Failure[]
+  /** The reason of each skipped test. */
+  readonly skips: readonly string[]
+  /** What failed beside other files, and passed when its file ran once more, alone. */
+  readonly onlyAlone: readonly Failure[]
+  /** One for each process. */
+  readonly batches: readonly BatchResult[]
+}
+
+/** A busy machine fails a file or two. Where more fail it is the code, and running them again only takes time. */
+const FILES_AGAIN = 5
+
+export interface SuiteOptions {
+  /** Shown while it runs. */
+  readonly name?: string
+  /**
+   * A process that has ended no test and written nothing for so long is one that hangs: it is killed, with what it
+   * started. A handle left open fails it, too.
+   */
+  readonly quietMs: number
+  /** How slow the machine is found to be. */
+  readonly pace?: number
+  /** Processes at a time. */
+  readonly parallel?: number
+  /** Folders whose files keep no state of the process, and so may share one. */
+  readonly sharing?: RegExp
+  /** What failed is not run again: a file that takes minutes sees to that itself. */
+  readonly once?: boolean
+}
+
+/** Runs test files in processes of their own. What fails beside others runs once more, alone, and the result tells. */
+export async function runSuite(
+  files: readonly string[],
+  o: SuiteOptions & { readonly progress?: Progress },
+): Promise<SuiteResult> {
+  const { name = '', quietMs, pace = 1, parallel = availableParallelism(), sharing } = o
+  const folder = mkdtempSync(path.join(tmpdir(), 'backstitch-test-'))
+  const waiting = batches(files, sharing)
+  const done = new Map<readonly string[], BatchResult>()
+  const onlyAlone: Failure[] = []
+  using progress = o.progress ?? new Progress({ stage: name, of: files.length })
+  const run = (batch: readonly string[], report: string) =>
+    runBatch(batch, { quietMs, pace, progress, report: path.join(folder, report) })
+  const worker = async (): Promise<void> => {
+    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+      done.set(batch, await run(batch, `${waiting.length}`))
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: parallel }, worker))
+    const failed = [...done].filter(([, { failures }]) => failures.length > 0)
+    for (const [batch, { failures }] of o.once || failed.length > FILES_AGAIN ? [] : failed) {
+      const again = await run(batch, `again-${onlyAlone.length}-${batch[0]!.replaceAll('/', '-')}`)
+      done.set(batch, again)
+      if (again.failures.length === 0) onlyAlone.push(...failures)
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const results = [...done.values()]
+  return {
+    passed: results.reduce((sum, one) => sum + one.passed, 0),
+    failures: results.flatMap((one) => one.failures),
+    skips: results.flatMap((one) => one.skips),
+    onlyAlone,
+    batches: results,
+  }
+}
