@@ -10,6 +10,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { patience } from '../lab/pace.ts'
 import { descendants } from './usage.ts'
 
 export interface Address {
@@ -77,7 +78,7 @@ export class Children implements AsyncDisposable {
     timeoutMs = START_MS,
   ): Promise<void> {
     const running = this.#running.get(child)!
-    const endMs = performance.now() + timeoutMs
+    const endMs = performance.now() + patience(timeoutMs)
     while (!(await reached())) {
       if (running.exitCode !== null || running.signalCode !== null) {
         throw new Error(`${child.name} ended before it could ${what}:\n${tail(child.logFile)}`)

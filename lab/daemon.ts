@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { patience } from './pace.ts'
 
 export interface DaemonOptions {
   readonly name: string
@@ -93,15 +94,16 @@ export class Daemon {
   }
 }
 
-/** Polls. @throws {Error} `late()` after `timeoutMs`. */
+/** Polls. @throws {Error} `late()` after `timeoutMs`, and longer where the machine is slow. */
 export async function until(
   reached: () => boolean | Promise<boolean>,
   late: () => string,
   timeoutMs: number,
 ): Promise<void> {
-  const endMs = performance.now() + timeoutMs
+  const startedMs = performance.now()
   while (!(await reached())) {
-    if (performance.now() > endMs) throw new Error(`after ${timeoutMs / 1000} s: ${late()}`)
+    const waitedMs = performance.now() - startedMs
+    if (waitedMs > patience(timeoutMs)) throw new Error(`after ${Math.round(waitedMs / 1000)} s: ${late()}`)
     await delay(POLL_MS)
   }
 }

@@ -277,8 +277,12 @@ export class Lab implements AsyncDisposable {
     )
   }
 
-  /** Everything as it was at the start, whatever a scenario did to it: nobody remembers, and nobody waits to try again. */
-  async repair(): Promise<void> {
+  /**
+   * Everything as it was at the start, whatever a scenario did to it: nobody remembers, and nobody waits to try again.
+   *
+   * @param touched Connectors that something happened to.
+   */
+  async repair(touched: readonly LabConnector[] = Object.values(this.connectors)): Promise<void> {
     await Promise.all([
       this.firewall.clear(),
       this.cables.clear(),
@@ -290,7 +294,7 @@ export class Lab implements AsyncDisposable {
     }
     await this.resolver.serve(HEALTHY)
     const both = [this.connectors.a, this.connectors.b]
-    await Promise.all(both.map((connector) => connector.refresh()))
+    await Promise.all(touched.map((connector) => connector.refresh()))
     await Promise.all(both.map((connector) => connector.healthy()))
     await this.#dismissOthers()
     await this.serves()

@@ -4,13 +4,11 @@
  * @module
  */
 import { writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { missingHere } from './requirements.ts'
 import { type Chosen, choose, SCENARIOS } from './scenarios/all.ts'
+import { chooseQuick } from './scenarios/parts.ts'
 
-/** Much of a run is waiting; what is not shares the processors. */
-const LABS_AT_ONCE = Math.max(1, availableParallelism() + 1)
 const EXIT_FAILED = 1
 const EXIT_CANNOT = 2
 const EXIT_USAGE = 64
@@ -26,7 +24,13 @@ program
   .description('Break it, wait until the system notices, ask the doctor, do what it prints, verify')
   .argument('[scenarios...]', 'SCN-05 or SCN-05:drop, one or more')
   .option('--all', 'every scenario there is')
-  .option('--at-once <labs>', 'so many labs side by side', positive, LABS_AT_ONCE)
+  .option('--quick', 'one variant of each scenario, and so every hop: two minutes')
+  .option('--rest', 'all variants but those')
+  .option(
+    '--at-once <labs>',
+    'so many labs side by side; else as many as the processors have time for',
+    positive,
+  )
   .option('--report <file>', 'write the results as JSON')
   .option('--examples <folder>', 'write what a person sees of each while it lasts')
   .action(run)
@@ -82,11 +86,18 @@ function list(): void {
   }
 }
 
-async function run(
-  what: string[],
-  { all, report, examples, atOnce }: { all?: boolean; report?: string; examples?: string; atOnce: number },
-): Promise<void> {
-  const chosen = wanted(what, all ?? false)
+interface RunFlags {
+  readonly all?: boolean
+  readonly quick?: boolean
+  readonly rest?: boolean
+  readonly report?: string
+  readonly examples?: string
+  readonly atOnce?: number
+}
+
+async function run(what: string[], o: RunFlags): Promise<void> {
+  const { report, examples, atOnce } = o
+  const chosen = o.quick || o.rest ? chooseQuick(o.quick ?? false) : wanted(what, o.all ?? false)
   demand()
   const { runAll } = await import('./run-all.ts')
   const { tableText } = await import('./table.ts')
@@ -98,7 +109,7 @@ async function run(
 }
 
 function wanted(what: readonly string[], all: boolean): Chosen[] {
-  if (what.length === 0 && !all) throw usage('name a scenario, or say --all')
+  if (what.length === 0 && !all) throw usage('name a scenario, or say --all or --quick')
   if (all) return choose()
   return what.flatMap((name) => {
     const chosen = choose(name)

@@ -14,8 +14,12 @@ const REFERENCE_MS = 140
 /** Slower than this is no machine that a limit can be stretched for. */
 const MOST = 12
 const FEW_PROCESSORS = 2
+const LOOK_MS = 15_000
 /** Told to the processes that tests run in. */
 const VARIABLE = 'BACKSTITCH_TEST_PACE'
+
+/** Nothing where nobody has looked. */
+let found = clamp(Number(process.env[VARIABLE] ?? 1) || 1)
 
 /** 1 on a quiet machine of today, 3 where all takes three times as long: slow processors, few of them, or a load beside. */
 export async function measurePace(): Promise<number> {
@@ -30,18 +34,31 @@ async function runJob(): Promise<void> {
   await once(spawn(process.execPath, ['-e', JOB], { stdio: 'ignore' }), 'exit')
 }
 
-/** What the runner of tests found; 1 where nobody measured. */
-export function givenPace(env: NodeJS.ProcessEnv = process.env): number {
-  return clamp(Number(env[VARIABLE] ?? 1) || 1)
-}
-
+/** For processes that are to know it. */
 export function paceEnv(pace: number): NodeJS.ProcessEnv {
   return { [VARIABLE]: pace.toFixed(2) }
 }
 
-/** @param ms A limit for a quiet machine. */
+/** @param ms A limit for a quiet machine. @returns What it is here and now. */
 export function patience(ms: number): number {
-  return Math.round(ms * givenPace())
+  return Math.round(ms * found)
+}
+
+/** Looks again and again, as long as it is held: what runs beside us comes and goes, and much of it is our own. */
+export async function watchPace(): Promise<{ readonly pace: number } & Disposable> {
+  const look = async () => {
+    found = await measurePace()
+  }
+  await look()
+  const timer = setInterval(look, LOOK_MS)
+  return {
+    get pace() {
+      return found
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer)
+    },
+  }
 }
 
 function clamp(pace: number): number {

@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { patience } from './pace.ts'
 
 export interface Finished {
   readonly code: number | null
@@ -27,7 +28,7 @@ const TIMEOUT_MS = 60_000
 /** Runs it, whatever comes of it. @throws {Error} if it cannot run or is not done in time. */
 export async function finish(command: readonly string[], o: RunOptions = {}): Promise<Finished> {
   const [file, ...args] = command
-  const timeoutMs = o.timeoutMs ?? TIMEOUT_MS
+  const timeoutMs = patience(o.timeoutMs ?? TIMEOUT_MS)
   const startedMs = performance.now()
   const child = spawn(file!, args, {
     env: { ...process.env, LC_ALL: 'C', ...o.env },

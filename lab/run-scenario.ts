@@ -4,6 +4,7 @@
  * @module
  */
 import type { FaultCode } from '../src/base/faults.ts'
+import type { LabConnector } from './connector.ts'
 import { until } from './daemon.ts'
 import { type Consultation, type Finding, faultsOf, notOfThisHost } from './doctor.ts'
 import { keepExample } from './example.ts'
@@ -12,7 +13,7 @@ import type { Machine } from './machine.ts'
 import { examined, nameOf, patientOf, type Since, type Variant } from './scenario.ts'
 import type { Chosen } from './scenarios/all.ts'
 
-const NOTICE_MS = 30_000
+export const NOTICE_MS = 30_000
 const VERIFY_MS = 20_000
 const HEALTHY_MS = 60_000
 /** A client finds out within this that a tunnel leads nowhere, and goes to the other connector of the group. */
@@ -61,8 +62,8 @@ export async function runVariant(
     recoveredMs?: number
   } = {}
   let cured = false
+  const { since, untouched } = marks(lab)
   try {
-    const since = marks(lab)
     const brokenAt = performance.now()
     await variant.inject(lab)
     await noticed(lab, variant, since)
@@ -99,7 +100,7 @@ export async function runVariant(
   }
   try {
     await variant.restore?.(lab)
-    await lab.repair()
+    await lab.repair([lab.connectors.a, lab.connectors.b].filter((one) => !untouched(one)))
   } catch (error) {
     cured = false
     problems.push(`the lab is not healthy after ${nameOf(scenario, variant)}: ${(error as Error).message}`)
@@ -107,11 +108,24 @@ export async function runVariant(
   return { scenario: scenario.id, variant: name, code, ...timed, cured, problems }
 }
 
+/** What it says of itself in a quiet week: sessions come and go. */
+const QUIET = /^(session|session-report|tunnel|state)\./
+
 /** Where the logs stand now. */
-export function marks(lab: Lab): Since {
+export function marks(lab: Lab): { since: Since; untouched: (connector: LabConnector) => boolean } {
   const { a, b } = lab.connectors
-  const at = new Map([a, b].map((connector) => [connector, connector.daemon.mark()]))
-  return { faults: (connector) => connector.faults(at.get(connector)!) }
+  const at = new Map([a, b].map((one) => [one, { mark: one.daemon.mark(), daemon: one.daemon }]))
+  return {
+    since: { faults: (connector) => connector.faults(at.get(connector)!.mark) },
+    /** Nothing has happened to it that it could remember: it need not be started again. */
+    untouched(connector) {
+      const { mark, daemon } = at.get(connector)!
+      if (connector.daemon !== daemon || !connector.runs) return false
+      return daemon
+        .lines(mark)
+        .every(({ event = '', code, level }) => code === undefined && level === 'info' && QUIET.test(event))
+    },
+  }
 }
 
 /** Resolves when the system has said by itself what is wrong. @throws {Error} when it does not in time. */

@@ -5,6 +5,7 @@
  * @module
  */
 import path from 'node:path'
+import { patience } from '../lab/pace.ts'
 import type { SegmentSpec } from '../src/api/specs.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { type Log, silentLog } from '../src/base/log.ts'
@@ -182,7 +183,7 @@ export async function openClientSite({
 
 /** Resolves when `ready` holds; looks again with each turn of the event loop. */
 export async function until(ready: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
-  const endMs = performance.now() + timeoutMs
+  const endMs = performance.now() + patience(timeoutMs)
   while (!(await ready())) {
     if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${ready}`)
     await new Promise((resolve) => setTimeout(resolve, 5))

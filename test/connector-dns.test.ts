@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { patience } from '../lab/pace.ts'
 import { needs } from './needs.ts'
 
 /** What `world` prints, in a network where names are resolved as `resolvConf` says. */
@@ -20,7 +21,7 @@ async function inWorld(t: TestContext, world: string, resolvConf: string): Promi
   const child = spawnSync('unshare', ['--net', '--mount', 'sh', '-c', script], {
     encoding: 'utf8',
     // libc asks for a dead name for 20 s: a process that waited for that would not be done.
-    timeout: 15_000,
+    timeout: patience(15_000),
   })
   assert.equal(child.status, 0, child.stderr)
   return JSON.parse(child.stdout)

@@ -4,6 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { patience } from '../lab/pace.ts'
 import { DOCTOR_EXIT } from '../src/doctor/report.ts'
 import { findingsBeside, isBusyHost } from './busy-host.ts'
 import type { Consultation } from './doctor-world.ts'
@@ -61,7 +62,7 @@ const EXPECTED: Record<string, { says: string; seen?: RegExp; slow?: RegExp; wit
 
 test('the doctor, over real sockets: right hop, right code, evidence, nobody else blamed', {
   skip: needs('root', 'netns', 'nftables', 'faketime'),
-  timeout: 240_000,
+  timeout: patience(240_000),
 }, async (t) => {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-doctor-'))
   t.after(() => rm(dir, { recursive: true }))
@@ -85,7 +86,7 @@ test('the doctor, over real sockets: right hop, right code, evidence, nobody els
   const child = spawnSync('unshare', ['--net', '--mount', 'sh', '-c', script], {
     encoding: 'utf8',
     env: { ...process.env, TMPDIR: dir }, // what it leaves goes with it
-    timeout: 220_000,
+    timeout: patience(220_000),
     maxBuffer: 16 * 1024 * 1024,
   })
   assert.equal(child.status, 0, child.stderr)
@@ -110,7 +111,7 @@ test('the doctor, over real sockets: right hop, right code, evidence, nobody els
       )
       if (slow && !busy) assert.match(firstLine, slow)
       if (seen) assert.match(report.findings[0]!.seen.join('\n').replaceAll('\n', ' '), seen)
-      assert.ok(report.durationMs < withinMs, `${report.durationMs} ms, the process ${tookMs} ms`)
+      assert.ok(report.durationMs < patience(withinMs), `${report.durationMs} ms, the process ${tookMs} ms`)
     })
   }
 })

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import { patience } from '../lab/pace.ts'
 
 export type Command = readonly [string, ...string[]]
 
@@ -29,11 +30,13 @@ export interface RunOptions {
 }
 
 const TIMEOUT_MS = 60_000
+/** A timer takes no more. */
+const LONGEST_MS = 2 ** 31 - 1
 
 /** Runs `command` to its end, whatever that is. @throws {Error} if it cannot run or is not done in time. */
 export async function finish(command: Command, o: RunOptions = {}): Promise<Finished> {
   const [file, ...args] = command
-  const timeoutMs = o.timeoutMs ?? TIMEOUT_MS
+  const timeoutMs = Math.min(patience(o.timeoutMs ?? TIMEOUT_MS), LONGEST_MS)
   const child = spawn(file, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, LC_ALL: 'C', ...o.env },

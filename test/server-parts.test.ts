@@ -16,6 +16,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Child } from '../bench/children.ts'
 import { freePort } from '../bench/ports.ts'
+import { patience } from '../lab/pace.ts'
 import { read, serveEcho, type TcpApp } from './client-traffic.ts'
 import { Installation } from './installation.ts'
 
@@ -58,7 +59,7 @@ function lives(pid: number): boolean {
 }
 
 async function until(reached: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const lateMs = performance.now() + 60_000
+  const lateMs = performance.now() + patience(60_000)
   while (!(await reached())) {
     assert.ok(performance.now() < lateMs, what)
     await delay(20)

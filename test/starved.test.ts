@@ -6,6 +6,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { Cgroup } from '../lab/cgroup.ts'
+import { patience } from '../lab/pace.ts'
 import { Fault } from '../src/base/faults.ts'
 import type { Standstill } from '../src/base/standstill.ts'
 import { ownDoing } from '../src/link/control/own-doing.ts'
@@ -22,7 +23,7 @@ console.log('ready')
 
 test('a process that is let run for 3 % of the time says that it had no processor, and blames no other hop', {
   skip: needs('root', 'cgroup'),
-  timeout: 60_000,
+  timeout: patience(60_000),
 }, async (t) => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -68,7 +68,7 @@ async function round(lab: Lab, one: Chosen, ask: Ask): Promise<boolean> {
   const { machine } = patientOf(lab, variant)
   console.log('\nsomething is breaking …')
   try {
-    const since = marks(lab)
+    const { since } = marks(lab)
     await variant.inject(lab)
     await noticed(lab, variant, since)
     console.log(`

@@ -22,8 +22,23 @@ export interface Stage extends Omit<SuiteOptions, 'name' | 'pace'> {
 /** Folders of functions and values, where one test file cannot disturb the next. */
 const VALUES = /^(src\/(api|base|cli|doctor|pki|policy|wire)|lab|bench)\//
 
-/** About one rare situation each, in a whole installation of its own. */
-const RARE = /^test\/(no-such)/
+/** About one rare situation each, or one that is waited for, in a whole installation of its own. */
+const RARE = new RegExp(
+  `^test/(${[
+    ...[
+      'admin-socket',
+      'clock-jumps',
+      'control-port',
+      'errno-blame',
+      'full-disk',
+      'heavy-user',
+      'hostile-words',
+    ],
+    ...['known-and-told', 'log-without-reader', 'long-uptime', 'misuse-.*', 'parser-cost', 'public-address'],
+    ...['return-path', 'self-examination', 'server-parts', 'session-records', 'starved', 'store-backup'],
+    ...['support-bundle', 'told-and-mended'],
+  ].join('|')})\\.test\\.ts$`,
+)
 /** Programs that most people use every day; the rest differ in what they make of the same bytes. */
 const ESSENTIAL = /^test\/interop\/(curl|ssh|postgres|websocket)\./
 

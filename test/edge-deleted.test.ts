@@ -9,8 +9,8 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { Installation, PROGRAM } from '../installation.ts'
-import { finish } from '../program.ts'
+import { Installation, PROGRAM } from './installation.ts'
+import { finish } from './program.ts'
 
 test('a deleted edge: its doctor, and how it comes back', async (t) => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'backstitch-'))
