@@ -45,7 +45,7 @@ const ROOMS: Record<string, string[]> = {
   client: ['commands', '.', 'trace', 'entry', 'session', 'uplink', 'address'],
   connector: ['.', 'control', 'enrol', 'tunnels', 'sessions', 'health', 'dial', 'bring-up'],
   control: ['.', 'front', 'rest', 'apply', 'lint', 'agents', 'trace', 'access', 'presence', 'base'],
-  agent: ['.', 'sessions', 'examination', 'edges', 'identity'],
+  agent: ['.', 'sessions', 'examination', 'edges', 'identity', 'link'],
   link: ['accept', 'control', 'pipe', 'dial'],
 }
 const room = (file: string) => path.dirname(file).split(path.sep).slice(1).join('/') || '.'

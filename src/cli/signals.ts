@@ -1,4 +1,4 @@
-import { StopReason } from '../agent/stop-reason.ts'
+import { StopReason } from '../agent/link/stop-reason.ts'
 import type { Parting } from '../base/parting.ts'
 import { EXIT } from './exit-codes.ts'
 import { leave } from './leave.ts'

@@ -1,4 +1,6 @@
+import { countsOutages, tellsOutages, tellsSessions } from '../agent/companions.ts'
 import { SelfExamination } from '../agent/examination/self-examination.ts'
+import type { Companion } from '../agent/link/companion.ts'
 import { SessionReports } from '../agent/sessions/session-reports.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
@@ -32,7 +34,6 @@ import { Uplink } from './uplink/uplink.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const RECORDS = 'session-records'
-const TEND_MS = 2000
 
 /** The agent on a user's device: local proxy, forwards and sockets in; sessions through tunnels out. */
 export class Client {
@@ -196,26 +197,18 @@ export class Client {
       clock: this.#clock,
       log,
       run: this.#reports.run,
-      onUp: (welcome, renewed) => {
-        this.#examination?.up()
-        this.#covered = welcome.covers ?? this.#covered
-        this.opener.bypass.set(welcome.lanes ?? NO_LANES)
-        if (renewed) {
-          // Grants and tunnels are bound to the certificate before: sessions in them go on, new ones begin anew.
-          this.#grants.clear()
-          this.#tunnels.retire()
-        }
-        this.#revoke(welcome.revoked, 'revoked while the control connection was down')
-        this.#rewarm.controlIsUp()
-        this.#reports.resume((batch, timeoutMs) => uplink.tell(batch, timeoutMs))
-        this.#examination?.resume((message) => this.#uplink?.send(message))
+      companions: [
+        ...(this.#examination === undefined
+          ? []
+          : [countsOutages(this.#examination), tellsOutages(this.#examination)]),
+        this.#own(),
+        tellsSessions(this.#reports),
+      ],
+      // Grants and tunnels are bound to the certificate before: sessions in them go on, new ones begin anew.
+      onRenewed: () => {
+        this.#grants.clear()
+        this.#tunnels.retire()
       },
-      onDown: (fault) => {
-        if (fault !== undefined) this.#examination?.failed(fault)
-        this.#reports.pause()
-        this.#examination?.pause()
-      },
-      onMessage: (message) => this.#onMessage(message),
       onDraining: (edge) => this.#tunnels.retire(({ facts }) => facts.edge === edge),
       isIdle: () => this.opener.live.size === 0,
     })
@@ -231,8 +224,6 @@ export class Client {
     parts.use(this.#rawPhase)
     parts.use(this.#silence)
     parts.use(this.#tunnels)
-    const tending = setInterval(() => void this.#tend(uplink), TEND_MS).unref()
-    parts.defer(() => clearInterval(tending))
     const { opener } = this
     this.#entries = await openEntries(parts, {
       ...{ options: this.#o, state, opener, users: this.users, looks: this.looks },
@@ -244,23 +235,29 @@ export class Client {
     return { linking }
   }
 
-  async #tend(uplink: Uplink): Promise<void> {
-    if (!uplink.isUp) return
-    this.#rawPhase.lookAgain(() => uplink.credentials()).catch(() => {}) // signed out: told elsewhere
-    await Promise.all([this.#permits.renewDue(), uplink.renewIfDue()])
+  #own(): Companion {
+    return {
+      up: (welcome) => {
+        this.#covered = welcome.covers ?? this.#covered
+        this.opener.bypass.set(welcome.lanes ?? NO_LANES)
+        this.#revoke(welcome.revoked, 'revoked while the control connection was down')
+        this.#rewarm.controlIsUp()
+      },
+      message: (message) => this.#message(message),
+      tick: (link) => {
+        if (link.state.is !== 'up') return
+        this.#rawPhase.lookAgain(() => this.#running().credentials()).catch(() => {}) // signed out: told elsewhere
+        void this.#permits.renewDue()
+      },
+    }
   }
 
-  #onMessage(message: ControlMessage): void {
-    if (this.#examination?.message(message)) return
+  #message(message: ControlMessage): boolean {
     if (message.type === 'lanes') this.opener.bypass.set(message.lanes)
     else if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
     else if (message.type === 'trace') void this.#tracer.run(message)
-    else if (message.type !== 'keys') {
-      this.#o.log.debug(
-        { event: 'control.unexpected', type: message.type },
-        `the control plane sent ${message.type}`,
-      )
-    }
+    else return message.type === 'keys' // for those who verify what this one carries
+    return true
   }
 
   #revoke(ids: readonly string[], detail: string): void {

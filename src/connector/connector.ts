@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeCache } from '../agent/edges/edge-cache.ts'
 import { SelfExamination } from '../agent/examination/self-examination.ts'
+import { finishEnrolment } from '../agent/identity/enrol.ts'
+import { type ComesBack, RepairWatch } from '../agent/identity/repair-watch.ts'
 import { systemClock } from '../base/clock.ts'
-import { asFault } from '../base/faults.ts'
+import { asFault, type FaultCode } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
@@ -14,12 +16,9 @@ import { type ConnectorState, stateOf } from './bring-up/bring-up.ts'
 import { Progress } from './bring-up/progress.ts'
 import { ConnectorControl } from './control/connector-control.ts'
 import { notesFor } from './control/tell-status.ts'
-import { finishEnrolment } from './enrol/enrol.ts'
-import { enrolUntilDone } from './enrol/enrolment.ts'
-import { type ConnectorIdentity, loadIdentity } from './enrol/identity.ts'
+import { enrolUntilDone } from './enrol/enrol.ts'
+import { type ConnectorIdentity, enrolStore, loadIdentity, saveIdentity } from './enrol/identity.ts'
 import { introduce } from './enrol/introduce.ts'
-import { Renewal } from './enrol/renewal.ts'
-import { type ComesBack, RepairWatch } from './enrol/repair-watch.ts'
 import { SealedState } from './enrol/sealed-state.ts'
 import { writeMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
@@ -32,6 +31,7 @@ const DRAIN_LOOK_MS = 50
 const RECORDS = 'session-records'
 /** While something stands in the way of control: how often to look whether somebody has repaired it here. */
 const LOOK_MS = 1000
+const CURED_BY_KEY: ReadonlySet<FaultCode> = new Set(['CERT_EXPIRED'])
 
 /** The daemon next to private applications. Dials out only; listens on nothing but its Unix status socket. */
 export class Connector {
@@ -124,7 +124,7 @@ export class Connector {
           proxyFile: this.#o.proxyFile,
           edge: this.#o.edge,
           egress: () => this.#readEgress(),
-          ended: comesBack === 'as-before' ? this.#identity : undefined,
+          expired: comesBack === 'as-before' ? this.#identity : undefined,
           machine,
           progress: this.#progress,
           clock: systemClock,
@@ -135,7 +135,8 @@ export class Connector {
         this.#enrolSkewMs = enrolled.skewMs
         this.#services.clock.set(enrolled.skewMs)
       } else {
-        await finishEnrolment(sealedState, { keyFile: this.#o.keyFile, log: this.#o.log })
+        const { keyFile, log } = this.#o
+        await finishEnrolment({ store: enrolStore(sealedState), keyFile, log })
         this.#progress.begin(4)
         this.#progress.pass(4, { connector: this.#identity.id, stored: true })
       }
@@ -152,6 +153,13 @@ export class Connector {
   ): Promise<ComesBack | undefined> {
     const { log } = this.#o
     const egress = await this.#settledEgress(ending)
+    const repair = new RepairWatch({
+      egress,
+      readEgress: () => this.#readEgress(),
+      keyFile: this.#o.keyFile,
+      curedByKey: CURED_BY_KEY,
+      clock: this.#services.clock,
+    })
     const control = new ConnectorControl({
       identity,
       egress,
@@ -163,7 +171,8 @@ export class Connector {
       },
       services: this.#services,
       tunnels: this.#tunnels,
-      renewal: new Renewal({ sealedState, clock: this.#services.clock, log }),
+      save: (renewed) => saveIdentity(sealedState, renewed),
+      repair,
       progress: this.#progress,
       examination: this.#examination!,
       log,
@@ -175,15 +184,8 @@ export class Connector {
       },
     })
     this.#control = control
-    using watch = new RepairWatch({
-      progress: this.#progress,
-      egress,
-      readEgress: () => this.#readEgress(),
-      keyFile: this.#o.keyFile,
-      clock: this.#services.clock,
-    })
-    await control.serve(AbortSignal.any([ending, watch.repaired]))
-    return watch.comesBack
+    await control.serve(AbortSignal.any([ending, repair.repaired]))
+    return repair.comesBack
   }
 
   status(): ConnectorStatus {

@@ -1,36 +1,40 @@
 import { existsSync } from 'node:fs'
 import os from 'node:os'
 import { Registry } from 'prom-client'
-import { ControlLink } from '../agent/control-link.ts'
+import { Agent } from '../agent/agent.ts'
+import { countsOutages, followsKeys, followsTime, tellsOutages } from '../agent/companions.ts'
 import { SelfExamination } from '../agent/examination/self-examination.ts'
-import { keyAfterDeletion } from '../agent/identity/key-file.ts'
 import { KnownKeys } from '../agent/identity/known-keys.ts'
-import { rfc3339 } from '../base/clock.ts'
+import { Renewal } from '../agent/identity/renewal.ts'
+import { type ComesBack, RepairWatch } from '../agent/identity/repair-watch.ts'
+import type { Companion } from '../agent/link/companion.ts'
+import { onlyEdge } from '../agent/link/control-link.ts'
 import { asFault, type Fault, type FaultCode } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
-import { PROGRAM, VERSION } from '../base/version.ts'
-import { ASK_AGAIN, ServerClock } from '../link/control/server-clock.ts'
+import { VERSION } from '../base/version.ts'
+import { ServerClock } from '../link/control/server-clock.ts'
 import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
 import { type Egress, readEgress } from '../link/dial/egress.ts'
-import { type ControlMessage, PROTOCOL_VERSION } from '../wire/control.ts'
+import type { EdgeStateMessage } from '../wire/control.ts'
 import { Edge } from './edge.ts'
 import { enrolUntilDone } from './edge-enrolment.ts'
-import { credentialsOf, type EdgeIdentity, loadIdentity, renewAtMs } from './edge-identity.ts'
+import { credentialsOfEdge, type EdgeIdentity, loadIdentity, saveIdentity } from './edge-identity.ts'
 import type { EdgeDaemonOptions } from './edge-options.ts'
-import { renewIdentity } from './edge-renewal.ts'
 import { describeEdge, type EdgeDaemonStatus } from './edge-status.ts'
 import { OwnNotes } from './own-notes.ts'
 import { ToldAuthority } from './told-authority.ts'
 
 const STATUS_SOCKET = 'status.sock'
-const STATUS_MS = 30_000
-/** Trying again would only disturb whoever is rightly there. */
-const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 /** What a key that lies there puts right. */
 const CURED_BY_KEY: ReadonlySet<FaultCode> = new Set(['CERT_EXPIRED', 'IDENTITY_CLONED'])
 /** Beside the control plane nobody else is disturbed by another attempt. */
 const BACKOFF_BESIDE = { baseMs: 100, capMs: 1000 }
+
+interface Again {
+  readonly identity: EdgeIdentity
+  readonly as: ComesBack
+}
 
 /**
  * A service edge, which is always a process of its own: it joins halves of pipes by itself, passes everything else on
@@ -47,12 +51,11 @@ export class EdgeDaemon {
   #credentials: Credentials | undefined
   #egress: Egress | undefined
   #edge: Edge | undefined
-  #link: ControlLink | undefined
+  #agent: Agent | undefined
   #examination: SelfExamination | undefined
   #fault: Fault | undefined
   readonly #clock = new ServerClock()
   #skewMs: number | undefined
-  #renewing = false
   readonly #notes = new OwnNotes({
     known: () => [this.#edge?.shortage, this.#examination?.stoodStill],
     changed: () => this.#tell(),
@@ -93,9 +96,10 @@ export class EdgeDaemon {
       this.#egress = await readEgress({ flag: proxy, env, file: proxyFile })
       this.#adopt(await this.#identify(state, this.#egress, signal))
       for (;;) {
-        const ended = await this.#run(state, this.#egress, signal)
-        if (ended === undefined) return
-        this.#adopt(await this.#enrol(state, this.#egress, signal, ended))
+        const again = await this.#run(state, this.#egress, signal)
+        if (again === undefined) return
+        const expired = again.as === 'as-before' ? again.identity : undefined
+        this.#adopt(await this.#enrol(state, this.#egress, signal, expired))
       }
     } catch (error) {
       const fault = asFault(error)
@@ -120,15 +124,14 @@ export class EdgeDaemon {
     return kept === undefined || hasFreshKey ? this.#enrol(state, egress, signal, kept) : kept
   }
 
-  /** @returns The identity whose certificate has ended, or that was deleted, once there is a key to come back with. */
-  async #run(state: StateDir, egress: Egress, signal: AbortSignal): Promise<EdgeIdentity | undefined> {
-    const { listen, controlPort, balancers, limits, log } = this.#o
+  /** @returns The identity that is to enrol again, once there is a key to come back with. */
+  async #run(state: StateDir, egress: Egress, signal: AbortSignal): Promise<Again | undefined> {
+    const { listen, controlPort, balancers, limits, log, keyFile } = this.#o
     const identity = this.#identity!
     const home: EdgeAddress = this.#o.home ?? identity.home
     const known = new KnownKeys({ purpose: 'ticket', log })
     await known.keepIn(state)
     const authority = new ToldAuthority(identity, known)
-    const over = new AbortController()
     this.#registry.clear()
     await using edge = new Edge({
       ...{ listen, controlPort, balancers, credentials: this.#credentials!, authority, log, limits },
@@ -138,73 +141,41 @@ export class EdgeDaemon {
     })
     const isBeside = home.socket !== undefined
     if (!isBeside) await this.#listen(edge, identity)
-    let comesBack = false
-    let failed: Fault | undefined
-    const link = new ControlLink({
-      edge: home,
-      egress,
-      log,
-      credentials: () => this.#credentials!,
-      hello: () => ({
-        type: 'hello',
-        version: PROTOCOL_VERSION,
-        program: PROGRAM,
-        role: 'edge',
-        timeMs: Date.now(),
-        host: os.hostname().slice(0, 253),
-      }),
-      judge: ({ keys }) => known.take(keys, this.#credentials!),
-      onUp: (_welcome, skewMs) => {
-        this.#fault = undefined
-        this.#time(skewMs)
-        this.#examination?.up()
-        this.#examination?.resume((message) => link.send(message))
-        this.#tell()
-      },
-      onTime: (skewMs) => this.#time(skewMs),
-      onDown: (fault) => {
-        this.#fault = fault
-        this.#examination?.failed(fault)
-        this.#examination?.pause()
-        comesBack = CURED_BY_KEY.has(fault.code) && existsSync(this.#o.keyFile)
-        if (comesBack || FATAL.has(fault.code)) over.abort()
-        void keyAfterDeletion(fault, this.#o.keyFile, this.#clock.nowMs() - Date.now()).then((hasKey) => {
-          if (!hasKey) return
-          comesBack = true
-          over.abort()
-        })
-      },
-      onMessage: (message) => {
-        if (this.#examination?.message(message)) return
-        if (message.type === 'keys')
-          return void known.change(message.keys, this.#credentials!, () => link.redial({ why: 'keys' }))
-        this.#message(message, edge, authority)
-        if (this.#edge === edge || message.type !== 'edge-state') return
-        this.#listen(edge, identity).catch((thrown: unknown) => {
-          failed = asFault(thrown)
-          over.abort()
-        })
-      },
+    const failed = new AbortController()
+    const readEgress = async () => egress
+    const repair = new RepairWatch({
+      ...{ egress, readEgress, keyFile, curedByKey: CURED_BY_KEY },
+      clock: this.#clock,
+    })
+    const credentials = () => this.#credentials!
+    const agent = new Agent({
+      role: 'edge',
+      ...{ way: onlyEdge(home), egress, log, credentials },
+      companions: [
+        repair,
+        followsTime(this.#clock, log),
+        followsKeys(known, credentials),
+        this.#own(),
+        countsOutages(this.#examination!),
+        tellsOutages(this.#examination!),
+        this.#followsState(edge, authority, (fault) => failed.abort(fault)),
+        this.#renewal(state, edge),
+      ],
       backoff: isBeside ? BACKOFF_BESIDE : undefined,
     })
-    this.#link = link
-    using _jumps = this.#clock.watch(log, ASK_AGAIN, (detail) => link.redial({ why: 'clock', detail }))
-    const tick = setInterval(() => void this.#tick(state, link, edge), STATUS_MS)
+    this.#agent = agent
     const ending = new AbortController()
     const drain = () => void this.#drain(ending, signal.reason)
     signal.addEventListener('abort', drain, { once: true })
     if (signal.aborted) drain()
     try {
-      await link.serve(AbortSignal.any([ending.signal, over.signal]))
+      await agent.serve(AbortSignal.any([ending.signal, failed.signal, repair.repaired]))
     } finally {
-      clearInterval(tick)
       signal.removeEventListener('abort', drain)
     }
     if (signal.aborted) return undefined
-    if (failed !== undefined) throw failed
-    if (comesBack) return this.#identity
-    if (over.signal.aborted) throw this.#fault!
-    return undefined
+    if (failed.signal.aborted) throw failed.signal.reason
+    return repair.comesBack && { identity: this.#identity!, as: repair.comesBack }
   }
 
   async #listen(edge: Edge, { id }: EdgeIdentity): Promise<void> {
@@ -219,58 +190,88 @@ export class EdgeDaemon {
     )
   }
 
-  #enrol(state: StateDir, egress: Egress, signal: AbortSignal, ended?: EdgeIdentity): Promise<EdgeIdentity> {
+  #enrol(
+    state: StateDir,
+    egress: Egress,
+    signal: AbortSignal,
+    expired?: EdgeIdentity,
+  ): Promise<EdgeIdentity> {
     const { keyFile, home, log } = this.#o
     const onFailed = (fault: Fault) => {
       this.#fault = fault
       this.#examination?.failed(fault, true)
     }
     this.#enrolling = true
-    return enrolUntilDone(state, { keyFile, home, ended, egress, log, signal, onFailed })
+    return enrolUntilDone(state, {
+      keyFile,
+      home,
+      expired,
+      egress,
+      clock: this.#clock,
+      log,
+      signal,
+      onFailed,
+    })
   }
 
   #adopt(identity: EdgeIdentity): void {
     this.#enrolling = false
     this.#identity = identity
-    this.#credentials = credentialsOf(identity)
+    this.#credentials = credentialsOfEdge(identity)
     this.#fault = undefined
   }
 
-  #message(message: ControlMessage, edge: Edge, authority: ToldAuthority): void {
-    if (message.type !== 'edge-state') {
-      this.#o.log.debug({ event: 'control.unexpected', type: message.type }, 'message that nobody waits for')
-      return
+  #own(): Companion {
+    return {
+      up: (_welcome, { skewMs }) => {
+        this.#fault = undefined
+        this.#skewMs = skewMs
+        this.#tell()
+      },
+      down: (fault) => {
+        this.#fault = fault
+      },
+      time: (skewMs) => {
+        this.#skewMs = skewMs
+      },
+      tick: () => this.#tell(),
     }
-    const cut = edge.revoke(authority.take(message))
-    const { whole, revoked, ended } = message
+  }
+
+  /** Who is shut out. Beside the control plane it listens when it knows that. */
+  #followsState(edge: Edge, authority: ToldAuthority, onFailed: (fault: Fault) => void): Companion {
+    return {
+      message: (message) => {
+        if (message.type !== 'edge-state') return false
+        this.#take(message, edge, authority)
+        if (this.#edge !== edge)
+          this.#listen(edge, this.#identity!).catch((thrown: unknown) => onFailed(asFault(thrown)))
+        return true
+      },
+    }
+  }
+
+  #take(told: EdgeStateMessage, edge: Edge, authority: ToldAuthority): void {
+    const cut = edge.revoke(authority.take(told))
+    const { whole, revoked, ended } = told
     this.#o.log.info(
       { event: 'edge.told', whole, revoked: revoked.length, ended: ended.length, cut },
       `${revoked.length} revoked certificates ${whole ? 'are known' : 'more'}, ${cut} connections cut`,
     )
   }
 
-  async #tick(state: StateDir, link: ControlLink, edge: Edge): Promise<void> {
-    this.#tell()
-    const identity = this.#identity!
-    if (link.state.is !== 'up' || this.#renewing || Date.now() < renewAtMs(identity)) return
-    const { log } = this.#o
-    this.#renewing = true
-    try {
-      const renewed = await renewIdentity(state, link, identity)
-      this.#adopt(renewed)
-      edge.renew(this.#credentials!)
-      link.redial({ why: 'certificate' })
-      const until = rfc3339(renewed.notAfterMs)
-      log.info(
-        { event: 'certificate.renewed', until, generation: renewed.generation },
-        `Certificate valid until ${until}`,
-      )
-    } catch (error) {
-      const { code, detail } = asFault(error)
-      log.warn({ event: 'certificate.renewal-failed', code }, `Certificate could not be renewed: ${detail}`)
-    } finally {
-      this.#renewing = false
-    }
+  #renewal(state: StateDir, edge: Edge): Renewal<EdgeIdentity> {
+    return new Renewal({
+      role: 'edge',
+      idOf: ({ id }) => id,
+      current: () => this.#identity,
+      save: (renewed) => saveIdentity(state, renewed),
+      use: (renewed) => {
+        this.#adopt(renewed)
+        edge.renew(this.#credentials!)
+      },
+      ...{ clock: this.#clock, log: this.#o.log },
+    })
   }
 
   #tell(): void {
@@ -280,12 +281,7 @@ export class EdgeDaemon {
     const state = draining ? 'draining' : 'serving'
     const controlPort = this.#edge?.controlPort
     const { told: notes } = this.#notes
-    this.#link?.send({ type: 'edge-status', state, pipes, connections, relayed, controlPort, notes })
-  }
-
-  #time(skewMs: number): void {
-    this.#skewMs = skewMs
-    this.#clock.set(skewMs)
+    this.#agent?.link.send({ type: 'edge-status', state, pipes, connections, relayed, controlPort, notes })
   }
 
   /** Control is told first, so that no new pipe is sent here; then open ones may end by themselves for a while. */
@@ -300,7 +296,7 @@ export class EdgeDaemon {
       startedMs: this.#startedMs,
       identity: this.#identity,
       enrolling: this.#enrolling,
-      link: this.#link?.state,
+      link: this.#agent?.link.state,
       edge: this.#edge,
       egress: this.#egress,
       skewMs: this.#skewMs,

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { z } from 'zod'
+import * as z from 'zod'
+import type { EnrolStore } from '../agent/identity/enrol.ts'
+import { credentialsOf, enrolledIdentity, keyPair } from '../agent/identity/own-certificate.ts'
 import { Fault } from '../base/faults.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import type { Credentials } from '../link/dial/credentials.ts'
@@ -12,20 +14,8 @@ import type { Credentials } from '../link/dial/credentials.ts'
 const FILE = 'identity.json'
 const PENDING_FILE = 'enrolment.json'
 
-const keyPair = z.strictObject({ keyPem: z.string(), csrPem: z.string() })
-export type KeyPair = z.infer<typeof keyPair>
-
 const edgeIdentity = z.strictObject({
-  id: z.string(),
-  tenant: z.string(),
-  ...keyPair.shape,
-  /** Leaf, then intermediate. */
-  certificate: z.string(),
-  rootPem: z.string(),
-  notAfterMs: z.number(),
-  /** When the certificate came, by the clock of this machine. */
-  receivedMs: z.number(),
-  generation: z.number(),
+  ...enrolledIdentity.shape,
   /** The edge beside the control plane. */
   home: z.strictObject({ host: z.string(), port: z.number() }),
 })
@@ -40,27 +30,17 @@ export async function saveIdentity(state: StateDir, identity: EdgeIdentity): Pro
   await state.write(FILE, `${JSON.stringify(identity, undefined, 2)}\n`)
 }
 
-/** The pair of an enrolment that has not ended: a crash repeats the same public key, at no further use of the key. */
-export async function loadPending(state: StateDir): Promise<KeyPair | undefined> {
-  return read(state, PENDING_FILE, keyPair)
+export function enrolStore(state: StateDir): EnrolStore<EdgeIdentity> {
+  return {
+    pending: () => read(state, PENDING_FILE, keyPair),
+    keepPending: (pair) => state.write(PENDING_FILE, `${JSON.stringify(pair)}\n`),
+    dropPending: () => state.remove(PENDING_FILE),
+    save: (identity) => saveIdentity(state, identity),
+  }
 }
 
-export async function savePending(state: StateDir, pair: KeyPair): Promise<void> {
-  await state.write(PENDING_FILE, `${JSON.stringify(pair)}\n`)
-}
-
-export async function dropPending(state: StateDir): Promise<void> {
-  await state.remove(PENDING_FILE)
-}
-
-export function credentialsOf(identity: EdgeIdentity): Credentials {
-  const { id, tenant, keyPem, certificate, rootPem, notAfterMs, generation } = identity
-  return { identity: { tenant, role: 'edge', id }, keyPem, certificate, rootPem, notAfterMs, generation }
-}
-
-/** Two thirds of the life of the certificate, counted from when it came. */
-export function renewAtMs({ receivedMs, notAfterMs }: EdgeIdentity): number {
-  return receivedMs + ((notAfterMs - receivedMs) * 2) / 3
+export function credentialsOfEdge(identity: EdgeIdentity): Credentials {
+  return credentialsOf('edge', identity.id, identity)
 }
 
 async function read<T>(state: StateDir, name: string, schema: z.ZodType<T>): Promise<T | undefined> {

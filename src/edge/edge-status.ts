@@ -1,5 +1,5 @@
-import type { LinkState } from '../agent/control-link.ts'
 import type { OutageReport } from '../agent/examination/self-examination.ts'
+import type { LinkState } from '../agent/link/control-link.ts'
 import { rfc3339 } from '../base/clock.ts'
 import type { Fault } from '../base/faults.ts'
 import { VERSION } from '../base/version.ts'

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import tls from 'node:tls'
-import { ControlLink } from '../../src/agent/control-link.ts'
+import { ControlLink, onlyEdge } from '../../src/agent/link/control-link.ts'
 import { Fault } from '../../src/base/faults.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { dialControl } from '../../src/link/control/control-dial.ts'
@@ -110,13 +110,11 @@ test('a link comes back by itself after the edge restarted, with the certificate
   let up = 0
   let credentials = t.connector
   const link = new ControlLink({
-    edge: t.address,
+    way: onlyEdge(t.address),
     egress: DIRECT,
     log: silentLog,
-    credentials: () => credentials,
-    hello: () => HELLO,
-    onUp: ({ agent }) => ups[up++]!.resolve(agent),
-    onDown: ({ code }) => down.push(code),
+    self: { credentials: () => credentials, hello: () => HELLO },
+    on: { up: ({ agent }) => ups[up++]!.resolve(agent), down: ({ code }) => void down.push(code) },
     backoff: { baseMs: 5, capMs: 20 },
   })
   const served = link.serve(stop.signal)
@@ -145,12 +143,11 @@ test('redial and revoke both make a link dial anew; abort while it waits ends it
   const waiters: (() => void)[] = []
   const nextUp = () => new Promise<void>((resolve) => waiters.push(resolve))
   const link = new ControlLink({
-    edge: t.address,
+    way: onlyEdge(t.address),
     egress: DIRECT,
     log: silentLog,
-    credentials: () => t.connector,
-    hello: () => HELLO,
-    onUp: () => waiters.shift()?.(),
+    self: { credentials: () => t.connector, hello: () => HELLO },
+    on: { up: () => waiters.shift()?.() },
     backoff: { baseMs: 1, capMs: 60_000, random: () => 0.999 },
   })
   let up = nextUp()

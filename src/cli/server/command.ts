@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { partingOf } from '../../agent/stop-reason.ts'
+import { partingOf } from '../../agent/link/stop-reason.ts'
 import { createLog } from '../../base/log.ts'
 import { partingText } from '../../policy/parting-text.ts'
 import { examples, globals, parsePort, parseSeconds } from '../globals.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { StopReason } from '../../agent/stop-reason.ts'
+import { StopReason } from '../../agent/link/stop-reason.ts'
 import { DescriptorWatch } from '../../base/descriptor-watch.ts'
 import { createLog } from '../../base/log.ts'
 import { actAs } from '../../base/own-hop.ts'

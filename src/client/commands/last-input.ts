@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
-import { partingOf } from '../../agent/stop-reason.ts'
+import { partingOf } from '../../agent/link/stop-reason.ts'
 
 /** For what was written before the signal: it is in the pipe already, so this is time enough to read it. */
 const INPUT_MS = 100

@@ -1,4 +1,4 @@
-import { StopReason } from '../../agent/stop-reason.ts'
+import { StopReason } from '../../agent/link/stop-reason.ts'
 import { Client } from '../client.ts'
 import type { ClientOptions } from '../options.ts'
 

@@ -4,8 +4,10 @@
  *
  * @module
  */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
+import { credentialsOf } from '../../agent/identity/own-certificate.ts'
 import { Fault } from '../../base/faults.ts'
 import type { StateDir } from '../../base/state-dir.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
@@ -60,13 +62,6 @@ export async function saveProfile(state: StateDir, profile: Profile): Promise<vo
   await state.write(FILE, `${JSON.stringify(profileSchema.parse(profile), undefined, 2)}\n`)
 }
 
-export function credentialsOf(profile: Profile): Credentials {
-  const { tenant, deviceId, keyPem, certificate, rootPem, notAfterMs, generation } = profile
-  const identity = { tenant, role: 'client', id: deviceId } as const
-  return { identity, keyPem, certificate, rootPem, notAfterMs, generation }
-}
-
-/** Two thirds of the life of the certificate, counted from when it came, so that a clock that is off matters little. */
-export function renewAtMs({ receivedMs, notAfterMs }: Profile): number {
-  return receivedMs + ((notAfterMs - receivedMs) * 2) / 3
+export function credentialsOfDevice(profile: Profile): Credentials {
+  return credentialsOf('client', profile.deviceId, profile)
 }

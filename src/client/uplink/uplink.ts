@@ -1,30 +1,27 @@
 /**
  * The client's side of the control connection: who we are, whether the control plane can be asked, and the
- * certificate, which is renewed at two thirds of its life.
+ * device certificate.
  *
  * @module
  */
-import os from 'node:os'
-import { ControlLink } from '../../agent/control-link.ts'
+
+import { Agent } from '../../agent/agent.ts'
+import { followsEdges } from '../../agent/companions.ts'
 import { EdgeCache } from '../../agent/edges/edge-cache.ts'
 import { EdgeRoute } from '../../agent/edges/edge-route.ts'
+import { Renewal } from '../../agent/identity/renewal.ts'
+import type { Companion } from '../../agent/link/companion.ts'
+import type { ControlLink } from '../../agent/link/control-link.ts'
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { deadline, eitherAborted } from '../../base/deadline.ts'
-import { asFault, Fault } from '../../base/faults.ts'
+import { Fault } from '../../base/faults.ts'
 import { Gate } from '../../base/gate.ts'
-import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import type { StateDir } from '../../base/state-dir.ts'
-import { PROGRAM } from '../../base/version.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Egress } from '../../link/dial/egress.ts'
-import {
-  type AgentMessage,
-  type ControlMessage,
-  PROTOCOL_VERSION,
-  type WelcomeMessage,
-} from '../../wire/control.ts'
-import { credentialsOf, loadProfile, type Profile, renewAtMs, saveProfile } from './profile.ts'
+import type { AgentMessage } from '../../wire/control.ts'
+import { credentialsOfDevice, loadProfile, type Profile, saveProfile } from './profile.ts'
 import { untilAborted } from './until-aborted.ts'
 
 export interface UplinkOptions {
@@ -35,11 +32,10 @@ export interface UplinkOptions {
   readonly log: Log
   /** Of this process, as its session reports name it. */
   readonly run: string
-  /** @param renewed This connection proved another certificate than the one before. */
-  readonly onUp: (welcome: WelcomeMessage, renewed: boolean) => void
-  /** @param fault Why; none where the connection was given up here, to come back at once. */
-  readonly onDown: (fault: Fault | undefined) => void
-  readonly onMessage: (message: ControlMessage) => void
+  /** What else lives with the control connection, for all profiles that are served. */
+  readonly companions: readonly Companion[]
+  /** Another certificate is proved from here on than before. */
+  readonly onRenewed: () => void
   /** An edge is being stopped: what is open there will not last. */
   readonly onDraining: (edge: string) => void
   /** Nothing is open that would wait for the connection. */
@@ -48,22 +44,19 @@ export interface UplinkOptions {
 
 /** A session may wait this long for a control connection that is coming up. */
 const WAIT_MS = 3000
-const RENEW_TIMEOUT_MS = 20_000
-/** Between renewals that failed; a third of a life is left for them. */
-const RENEW_RETRY_MS = 60_000
+const TICK_MS = 2000
 
 export class Uplink {
   readonly #o: UplinkOptions
   #profile: Profile | undefined
   #credentials: Credentials | undefined
   #proved: Credentials | undefined
-  #link: ControlLink | undefined
+  #agent: Agent | undefined
   #route: EdgeRoute | undefined
   #skewMs = 0
   #fault: Fault | undefined
   #changed = new AbortController()
   readonly #up = new Gate()
-  #renewNotBeforeMs = 0
 
   constructor(options: UplinkOptions) {
     this.#o = options
@@ -89,13 +82,11 @@ export class Uplink {
   }
 
   get isUp(): boolean {
-    const state = this.#link?.state
-    return state?.is === 'up' && state.channel.isOpen
+    return this.#agent?.isUp ?? false
   }
 
   get rttUs(): number | undefined {
-    const state = this.#link?.state
-    return state?.is === 'up' ? state.channel.rttUs : undefined
+    return this.#agent?.rttUs
   }
 
   /** @throws {Fault} REAUTH_NEEDED if nobody has signed in, or the certificate has ended. */
@@ -145,17 +136,12 @@ export class Uplink {
         })
       })
     }
-    return this.#link!
+    return this.#agent!.link
   }
 
   /** @returns false when there is no connection now; the message is then dropped. */
   send(message: AgentMessage): boolean {
-    return this.#link?.send(message) ?? false
-  }
-
-  /** As ControlLink.request, for what is told until it is answered. */
-  tell(message: AgentMessage & { id: string }, timeoutMs: number): Promise<ControlMessage> {
-    return this.#link!.request(message, timeoutMs, { isAskedAgain: true })
+    return this.#agent?.link.send(message) ?? false
   }
 
   /** Stays connected with what the profile says until `signal` aborts. */
@@ -180,111 +166,77 @@ export class Uplink {
     this.#changed.abort()
   }
 
-  /** Renews the certificate if its time has come. */
-  async renewIfDue(): Promise<void> {
-    const profile = this.#profile
-    const link = this.#link
-    const { clock, log, state } = this.#o
-    const nowMs = clock.nowMs()
-    if (profile === undefined || link === undefined || !this.isUp) return
-    if (nowMs < renewAtMs(profile) || nowMs < this.#renewNotBeforeMs) return
-    if (profile.signInEndsMs !== undefined && profile.notAfterMs >= profile.signInEndsMs) return
-    this.#renewNotBeforeMs = nowMs + RENEW_RETRY_MS
-    try {
-      // Another command of this user may have renewed it: two certificates would look like two devices.
-      await this.reload()
-      if (this.#profile !== profile) return
-      const reply = await link.request(
-        { type: 'renew', id: newId('req'), csr: profile.csrPem },
-        RENEW_TIMEOUT_MS,
-      )
-      if (reply.type !== 'renewed') {
-        throw new Fault('PROTOCOL_ERROR', `the answer to renew was ${reply.type}`, { hop: 'control' })
-      }
-      const { certificate, notAfterMs, signInEndsMs, generation } = reply
-      const receivedMs = clock.nowMs()
-      const renewed = { ...profile, certificate, notAfterMs, signInEndsMs, generation, receivedMs }
-      await saveProfile(state, renewed)
-      if (this.#profile !== profile) return // somebody signed in meanwhile
-      this.#adopt(renewed)
-      log.info(
-        { event: 'certificate.renewed', until: rfc3339(notAfterMs), generation },
-        `Device certificate valid until ${rfc3339(notAfterMs)}`,
-      )
-      link.redial({ why: 'certificate' })
-    } catch (error) {
-      const { code, detail } = asFault(error)
-      log.warn(
-        { event: 'certificate.renewal-failed', code, until: rfc3339(profile.notAfterMs) },
-        `Device certificate valid until ${rfc3339(profile.notAfterMs)} could not be renewed: ${code}: ${detail}`,
-      )
-    }
-  }
-
   #adopt(profile: Profile | undefined): void {
     this.#profile = profile
-    this.#credentials = profile && credentialsOf(profile)
+    this.#credentials = profile && credentialsOfDevice(profile)
     this.#fault = undefined
   }
 
   async #connect(profile: Profile, signal: AbortSignal): Promise<void> {
-    const { egress, log, state } = this.#o
-    using route = new EdgeRoute({
+    const { egress, log, state, run, posture, clock, companions } = this.#o
+    const route = new EdgeRoute({
       cache: await EdgeCache.open(state, log),
       first: profile.edge,
       egress: () => egress,
       log,
       send: (message) => this.send(message),
-      move: () => link.redial({ why: 'edge' }),
+      move: () => agent.link.redial({ why: 'edge' }),
       onDraining: (edge) => this.#o.onDraining(edge),
-      isIdle: () => link.isIdle && this.#o.isIdle(),
+      isIdle: () => agent.link.isIdle && this.#o.isIdle(),
     })
     this.#route = route
-    const link = new ControlLink({
-      edge: () => route.next(),
-      timeoutMs: () => route.patienceMs,
-      elsewhere: (fault) => route.failed(fault),
-      onControlPort: (fault) => route.secondPort(fault),
-      egress,
-      log,
+    const agent = new Agent({
+      role: 'client',
+      ...{ run, posture, way: route, egress, log },
+      nowMs: () => clock.nowMs(),
       credentials: () => this.#credentials!,
-      hello: () => ({
-        type: 'hello',
-        version: PROTOCOL_VERSION,
-        program: PROGRAM,
-        role: 'client',
-        run: this.#o.run,
-        timeMs: this.#o.clock.nowMs(),
-        host: os.hostname(),
-        posture: { ...this.#o.posture },
-      }),
-      onUp: (welcome, skewMs, address) => {
-        const renewed = this.#proved !== undefined && this.#proved !== this.#credentials
+      inWords: (fault) => (this.#isOurEnd(fault) ? this.#ended(fault) : fault),
+      companions: [this.#own(), followsEdges(route), ...companions, this.#opens(), this.#renewal()],
+      tickMs: TICK_MS,
+    })
+    this.#agent = agent
+    await agent.serve(signal)
+    this.#up.close()
+  }
+
+  #own(): Companion {
+    return {
+      up: (_welcome, { skewMs }) => {
+        if (this.#proved !== undefined && this.#proved !== this.#credentials) this.#o.onRenewed()
         this.#proved = this.#credentials
         this.#skewMs = skewMs
         this.#fault = undefined
-        route.up(welcome, address)
-        this.#o.onUp(welcome, renewed)
-        this.#up.open()
       },
-      onDown: (fault, redialling) => {
+      down: (fault, redialling) => {
         this.#up.close()
         if (!redialling) this.#fault = fault
         // What another command of this user has renewed meanwhile, an older one would be taken for a copy of.
         void this.reload().catch(() => {})
-        this.#o.onDown(redialling ? undefined : fault)
       },
-      onTime: (skewMs) => {
+      time: (skewMs) => {
         this.#skewMs = skewMs
       },
-      inWords: (fault) => (this.#isOurEnd(fault) ? this.#ended(fault) : fault),
-      onMessage: (message) => {
-        if (message.type === 'edges') route.learn(message.edges)
-        else this.#o.onMessage(message)
-      },
+    }
+  }
+
+  /** After everything else knows of the connection: who waits for it may ask. */
+  #opens(): Companion {
+    return { up: () => this.#up.open() }
+  }
+
+  #renewal(): Renewal<Profile> {
+    const { state, clock, log } = this.#o
+    return new Renewal({
+      role: 'client',
+      idOf: ({ deviceId }) => deviceId,
+      current: () => this.#profile,
+      // Another command of this user may have renewed it: two certificates would look like two devices.
+      refresh: () => this.reload(),
+      endMs: ({ signInEndsMs }) => signInEndsMs,
+      more: ({ signInEndsMs }) => ({ signInEndsMs }),
+      save: (renewed) => saveProfile(state, renewed),
+      use: (renewed) => this.#adopt(renewed),
+      ...{ clock, log },
     })
-    this.#link = link
-    await link.serve(signal)
-    this.#up.close()
   }
 }

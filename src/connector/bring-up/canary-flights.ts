@@ -1,3 +1,4 @@
+import type { Companion } from '../../agent/link/companion.ts'
 import type { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import { SLOW_MS } from '../../base/patience.ts'
@@ -24,7 +25,7 @@ export interface CanaryFlightsOptions {
 }
 
 /** Canaries while there is a control connection: they say whether the data path is there, which is stage 6. */
-export class CanaryFlights {
+export class CanaryFlights implements Companion {
   readonly #o: CanaryFlightsOptions
   #flying: AbortController | undefined
 
@@ -32,8 +33,12 @@ export class CanaryFlights {
     this.#o = options
   }
 
-  start(): void {
-    this.stop()
+  start(): Disposable {
+    return { [Symbol.dispose]: () => this.down() }
+  }
+
+  up(): void {
+    this.down()
     this.#flying = new AbortController()
     const { request, reroute, egress, credentials, rawPhase, progress, log, onHealth, onEdgeLost } = this.#o
     if (progress.stages[6].is !== 'passed') progress.begin(6)
@@ -61,7 +66,7 @@ export class CanaryFlights {
     )
   }
 
-  stop(): void {
+  down(): void {
     this.#flying?.abort()
   }
 }

@@ -1,76 +1,70 @@
 /**
  * The connector's side of the control connection: takes the whole state from each welcome, follows tickets, cuts what
- * is revoked, renews, and tells how it is.
+ * is revoked, and tells how it is.
  *
  * @module
  */
-import os from 'node:os'
-import { ControlLink } from '../../agent/control-link.ts'
+import { Agent } from '../../agent/agent.ts'
+import {
+  followsEdges,
+  followsKeys,
+  followsTime,
+  tellsOutages,
+  tellsSessions,
+} from '../../agent/companions.ts'
 import { EdgeRoute, type EdgeRouteOptions } from '../../agent/edges/edge-route.ts'
 import type { SelfExamination } from '../../agent/examination/self-examination.ts'
-import type { AskAgain } from '../../agent/sessions/session-reports.ts'
+import { Renewal } from '../../agent/identity/renewal.ts'
+import type { RepairWatch } from '../../agent/identity/repair-watch.ts'
+import type { Companion, Met } from '../../agent/link/companion.ts'
 import { skewText } from '../../base/clock-skew.ts'
 import { wordsOf } from '../../base/fault-words.ts'
-import type { Fault, FaultCode } from '../../base/faults.ts'
+import type { Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
-import { PROGRAM } from '../../base/version.ts'
-import { ASK_AGAIN } from '../../link/control/server-clock.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Egress } from '../../link/dial/egress.ts'
-import {
-  type AgentMessage,
-  type ControlMessage,
-  type FaultMessage,
-  PROTOCOL_VERSION,
-  type WatchedApplication,
-  type WelcomeMessage,
-} from '../../wire/control.ts'
+import type { ControlMessage, FaultMessage, WatchedApplication, WelcomeMessage } from '../../wire/control.ts'
 import { ListParts } from '../../wire/list-parts.ts'
 import { type ConnectorState, stageOf } from '../bring-up/bring-up.ts'
 import { CanaryFlights } from '../bring-up/canary-flights.ts'
 import type { Progress } from '../bring-up/progress.ts'
-import { type ConnectorIdentity, credentialsOf } from '../enrol/identity.ts'
-import type { Renewal } from '../enrol/renewal.ts'
+import { type ConnectorIdentity, credentialsOfConnector } from '../enrol/identity.ts'
 import type { ServedTunnels } from '../tunnels/served-tunnels.ts'
 import type { Services } from '../tunnels/services.ts'
 import { tellEnded } from './tell-ended.ts'
 import { statusMessage } from './tell-status.ts'
 
-const STATUS_MS = 30_000
-/** Trying again would only disturb whoever is rightly there. */
-const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
-
 export interface ConnectorControlOptions {
   readonly identity: ConnectorIdentity
+  /** Of a renewed identity, before it is used. */
+  readonly save: (identity: ConnectorIdentity) => Promise<void>
+  readonly onRenewed: (identity: ConnectorIdentity) => void
   /** What is known of edges, and whether one was set by hand: tickets for that one are followed there, too. */
   readonly edges: Pick<EdgeRouteOptions, 'cache' | 'first' | 'pinned' | 'controlPort'>
   readonly egress: Egress
   readonly services: Services
   readonly tunnels: ServedTunnels
-  readonly renewal: Renewal
   readonly progress: Progress
   readonly examination: SelfExamination
+  readonly repair: RepairWatch
   readonly log: Log
   /** What this connector serves in spite of. */
   readonly notes: () => readonly FaultMessage[]
   readonly state: () => ConnectorState
   /** A canary came through, or was lost for good: called for each. */
   readonly onHealth: (healthy: boolean) => void
-  readonly onRenewed: (identity: ConnectorIdentity) => void
 }
 
 export class ConnectorControl {
   readonly #o: ConnectorControlOptions
-  readonly #link: ControlLink
-  readonly #over = new AbortController()
+  readonly #agent: Agent
   readonly #canaries: CanaryFlights
   readonly #watched = new ListParts<WatchedApplication>()
   readonly route: EdgeRoute
   #identity: ConnectorIdentity
   /** One object per certificate: TLS contexts are kept by it. */
   #credentials: Credentials
-  #fatal: Fault | undefined
   #told: ConnectorState | undefined
   /** Samples up to here are told. */
   #toldMark = 0
@@ -79,53 +73,49 @@ export class ConnectorControl {
   constructor(o: ConnectorControlOptions) {
     this.#o = o
     this.#identity = o.identity
-    this.#credentials = credentialsOf(o.identity)
+    this.#credentials = credentialsOfConnector(o.identity)
+    const { services, examination, repair, egress, log } = o
+    const credentials = () => this.#credentials
     this.route = new EdgeRoute({
       ...o.edges,
-      egress: () => o.egress,
-      log: o.log,
-      send: (message) => this.#send(message),
-      move: () => this.#link.redial({ why: 'edge' }),
-      isIdle: () => o.services.active.count === 0 && this.#link.isIdle,
+      egress: () => egress,
+      log,
+      send: (message) => this.#agent.link.send(message),
+      move: () => this.#agent.link.redial({ why: 'edge' }),
+      isIdle: () => services.active.count === 0 && this.#agent.link.isIdle,
     })
     this.#canaries = new CanaryFlights({
-      request: (message, timeoutMs) => this.#link.request(message, timeoutMs),
+      request: (message, timeoutMs) => this.#agent.link.request(message, timeoutMs),
       reroute: (pipe) => this.route.reroute(pipe),
-      egress: o.egress,
-      credentials: () => this.#credentials,
-      rawPhase: o.services.rawPhase,
+      egress,
+      credentials,
+      rawPhase: services.rawPhase,
       progress: o.progress,
-      log: o.log,
+      log,
       onHealth: (healthy) => {
         o.onHealth(healthy)
         this.tellState()
       },
       onEdgeLost: (edge, fault) => this.route.pipeLost(edge, fault),
     })
-    this.#link = new ControlLink({
-      edge: () => this.route.next(),
-      timeoutMs: () => this.route.patienceMs,
-      elsewhere: (fault) => this.route.failed(fault),
-      onControlPort: (fault) => this.route.secondPort(fault),
-      egress: o.egress,
-      log: o.log,
+    this.#agent = new Agent({
+      role: 'connector',
+      run: services.reports.run,
+      ...{ way: this.route, egress, log, credentials },
       isSaid: true,
-      credentials: () => this.#credentials,
-      hello: () => ({
-        type: 'hello',
-        version: PROTOCOL_VERSION,
-        program: PROGRAM,
-        role: 'connector',
-        run: o.services.reports.run,
-        timeMs: Date.now(),
-        host: os.hostname().slice(0, 253),
-      }),
       onStep: (step) => o.progress.step(step, 5),
-      judge: ({ keys }) => o.services.authority.known.take(keys, this.#credentials),
-      onUp: (welcome, skewMs, address) => this.#up(welcome, skewMs, address),
-      onTime: (skewMs) => this.#time(skewMs),
-      onDown: (fault, redialling) => this.#down(fault, redialling),
-      onMessage: (message) => this.#message(message),
+      companions: [
+        repair,
+        followsTime(services.clock, log),
+        followsKeys(services.authority.known, credentials),
+        this.#own(),
+        services.health,
+        tellsSessions(services.reports),
+        tellsOutages(examination),
+        followsEdges(this.route),
+        this.#canaries,
+        this.#renewal(),
+      ],
     })
   }
 
@@ -135,34 +125,17 @@ export class ConnectorControl {
   }
 
   get rttUs(): number | undefined {
-    const { state } = this.#link
-    return state.is === 'up' ? state.channel.rttUs : undefined
+    return this.#agent.rttUs
   }
 
-  /**
-   * Keeps the control connection until `signal` aborts.
-   *
-   * @throws {Fault} IDENTITY_CLONED: there is no place for this copy.
-   */
-  async serve(signal: AbortSignal): Promise<void> {
-    const tick = setInterval(() => this.#tick(), STATUS_MS)
-    const { services, log } = this.#o
-    using _jumps = services.clock.watch(log, ASK_AGAIN, (detail) =>
-      this.#link.redial({ why: 'clock', detail }),
-    )
-    try {
-      await this.#link.serve(AbortSignal.any([signal, this.#over.signal]))
-    } finally {
-      clearInterval(tick)
-      this.#canaries.stop()
-      this.route[Symbol.dispose]()
-    }
-    if (this.#fatal !== undefined) throw this.#fatal
+  /** As Agent.serve. */
+  serve(signal: AbortSignal): Promise<void> {
+    return this.#agent.serve(signal)
   }
 
   /** Tells control how this connector is, now. */
   tell(): void {
-    if (this.#link.state.is === 'up') this.#tellStatus()
+    if (this.#agent.link.state.is === 'up') this.#tellStatus()
   }
 
   /** Tells control the state, if it changed since it was last told. */
@@ -170,16 +143,38 @@ export class ConnectorControl {
     if (this.#o.state() !== this.#told) this.#tellStatus()
   }
 
-  #time(skewMs: number): void {
-    this.#skewMs = skewMs
-    this.#o.services.clock.set(skewMs)
+  #renewal(): Renewal<ConnectorIdentity> {
+    const { save, onRenewed, services, log } = this.#o
+    return new Renewal({
+      role: 'connector',
+      idOf: ({ id }) => id,
+      current: () => this.#identity,
+      save,
+      use: (renewed) => {
+        this.#identity = renewed
+        this.#credentials = credentialsOfConnector(renewed)
+        onRenewed(renewed)
+      },
+      ...{ clock: services.clock, log },
+    })
   }
 
-  #up(welcome: WelcomeMessage, skewMs: number, address: string | undefined): void {
+  #own(): Companion {
+    return {
+      up: (welcome, met) => this.#up(welcome, met),
+      down: (fault, redialling) => this.#down(fault, redialling),
+      time: (skewMs) => {
+        this.#skewMs = skewMs
+      },
+      message: (message) => this.#message(message),
+      tick: () => this.#tick(),
+    }
+  }
+
+  #up(welcome: WelcomeMessage, { skewMs }: Met): void {
     const { progress, log, services } = this.#o
-    const { reach, reports, clock } = services
     const edge = this.route.address
-    this.#time(skewMs)
+    this.#skewMs = skewMs
     progress.pass(5, { edge: welcome.edge.id, skewMs })
     log.info(
       { event: 'control.connected', edge: hostPort(edge), skewMs },
@@ -188,30 +183,17 @@ export class ConnectorControl {
     const skew = skewText(skewMs, 'the control plane')
     if (skew !== undefined) log.warn({ event: 'clock.skew', skewMs }, `Clock of this machine is ${skew}`)
     services.authority.welcomed(welcome.serverTimeMs)
-    services.authority.replaceRevoked(welcome.revoked, clock.nowMs())
+    services.authority.replaceRevoked(welcome.revoked, services.clock.nowMs())
     services.active.cut(welcome.revoked, 'revoked while the control connection was down')
     this.#told = undefined
     this.#toldMark = 0
-    this.#tellStatus()
-    reach.resume((source) => this.#link.offer(source))
-    const ask: AskAgain = (batch, timeoutMs) => this.#link.request(batch, timeoutMs, { isAskedAgain: true })
-    reports.resume(ask)
-    this.#o.examination.resume((message) => this.#send(message))
-    this.route.up(welcome, address)
-    this.#canaries.start()
-    this.#tick()
   }
 
-  /** @param redialling It was given up here, to come back at once: no failure. */
+  /** @param redialling It was given up here, to come back at once: no failure, where it had been up. */
   #down(fault: Fault, redialling: boolean): void {
-    const { progress, log, services } = this.#o
+    const { progress, log } = this.#o
     const edge = this.route.address
     const wasUp = progress.stages[5].is === 'passed'
-    this.#canaries.stop()
-    services.reach.pause()
-    services.probes.pause()
-    services.reports.pause()
-    this.#o.examination.pause()
     if (redialling && wasUp) return
     progress.fail(wasUp ? 5 : stageOf(fault.code), fault, wasUp)
     if (wasUp) {
@@ -221,12 +203,10 @@ export class ConnectorControl {
         `Control connection state: DISCONNECTED from ${hostPort(edge)}: ${fault.message}`,
       )
     }
-    if (FATAL.has(fault.code)) this.#fatal = fault
     this.#o.onHealth(false)
-    if (this.#fatal !== undefined) this.#over.abort()
   }
 
-  #message(message: ControlMessage): void {
+  #message(message: ControlMessage): boolean {
     const { services, tunnels, egress, log } = this.#o
     switch (message.type) {
       case 'ticket':
@@ -235,10 +215,7 @@ export class ConnectorControl {
           credentials: this.#credentials,
           onEdgeLost: (edge, fault) => this.route.pipeFailed(edge, fault),
         })
-        break
-      case 'edges':
-        this.route.learn(message.edges)
-        break
+        return true
       case 'revoke': {
         services.authority.revoke(message.grants, services.clock.nowMs())
         const cut = services.active.cut(message.grants, message.detail)
@@ -246,38 +223,22 @@ export class ConnectorControl {
           { event: 'grants.revoked', grants: message.grants.length, cut },
           `${message.grants.length} grants revoked, ${cut} live sessions cut: ${message.detail}`,
         )
-        break
+        return true
       }
       case 'probe': {
         const list = this.#watched.take(message.part, message.applications)
         if (list !== undefined) services.probes.replace(list)
-        break
+        return true
       }
-      case 'keys':
-        void services.authority.known.change(message.keys, this.#credentials, () =>
-          this.#link.redial({ why: 'keys' }),
-        )
-        break
       default:
-        if (this.#o.examination.message(message)) break
-        log.debug({ event: 'control.unexpected', type: message.type }, 'message that nobody waits for')
+        return false
     }
   }
 
-  /** Every half minute. */
   #tick(): void {
     this.#tellStatus()
     this.#tellEnded()
     void this.#o.services.rawPhase.lookAgain(() => this.#credentials)
-    if (this.#link.state.is !== 'up' || !this.#o.renewal.isDue(this.#identity)) return
-    const request = this.#link.request.bind(this.#link)
-    void this.#o.renewal.renew(this.#identity, request).then((renewed) => {
-      if (renewed === undefined) return
-      this.#identity = renewed
-      this.#credentials = credentialsOf(renewed)
-      this.#o.onRenewed(renewed)
-      this.#link.redial({ why: 'certificate' })
-    })
   }
 
   #tellStatus(): void {
@@ -289,16 +250,12 @@ export class ConnectorControl {
     const notes = this.#o.notes()
     const facts = { rttUs: this.rttUs, active, vitals, notes, toldMark: this.#toldMark }
     this.#toldMark = vitals.mark
-    this.#send(statusMessage({ state: now, tunnels: tunnels.count, ...facts }))
+    this.#agent.link.send(statusMessage({ state: now, tunnels: tunnels.count, ...facts }))
   }
 
   #tellEnded(): void {
     const { active, clock } = this.#o.services
     const told = tellEnded(active, clock.nowMs())
-    this.#link.offer(() => told.next().value)
-  }
-
-  #send(message: AgentMessage): void {
-    this.#link.send(message)
+    this.#agent.link.offer(() => told.next().value)
   }
 }

@@ -1,26 +1,16 @@
-import { z } from 'zod'
-import { requireOwnCertificate } from '../../link/dial/accept-certificate.ts'
-import type { Credentials, EdgeAddress } from '../../link/dial/credentials.ts'
+import * as z from 'zod'
+import type { EnrolStore } from '../../agent/identity/enrol.ts'
+import { credentialsOf, enrolledIdentity, keyPair } from '../../agent/identity/own-certificate.ts'
+import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Drift } from '../../pki/seal.ts'
-import type { CertificateReply } from '../../wire/control.ts'
 import type { SealedState } from './sealed-state.ts'
 
 const FILE = 'identity.json'
+const PENDING_FILE = 'enrolment.json'
 
 /** What enrolment left on this machine, and renewal replaces. */
 export const connectorIdentity = z.strictObject({
-  id: z.string(),
-  tenant: z.string(),
-  keyPem: z.string(),
-  /** The request for `keyPem`: sent again to renew, and to come back as the same connector after an expiry. */
-  csrPem: z.string(),
-  /** Leaf, then intermediate. */
-  certificate: z.string(),
-  rootPem: z.string(),
-  notAfterMs: z.number(),
-  /** When the certificate came, by the clock of this machine. */
-  receivedMs: z.number(),
-  generation: z.number(),
+  ...enrolledIdentity.shape,
   edge: z.strictObject({ host: z.string(), port: z.number() }),
 })
 export type ConnectorIdentity = z.infer<typeof connectorIdentity>
@@ -47,43 +37,20 @@ export async function saveIdentity(sealedState: SealedState, identity: Connector
   )
 }
 
-export function credentialsOf(identity: ConnectorIdentity): Credentials {
-  const { id, tenant, keyPem, certificate, rootPem, notAfterMs, generation } = identity
+/** Sealed to this machine, all of it. */
+export function enrolStore(sealedState: SealedState): EnrolStore<ConnectorIdentity> {
   return {
-    identity: { tenant, role: 'connector', id },
-    keyPem,
-    certificate,
-    rootPem,
-    notAfterMs,
-    generation,
+    async pending() {
+      const stored = await sealedState.load(PENDING_FILE)
+      return stored === undefined ? undefined : keyPair.parse(JSON.parse(stored))
+    },
+    keepPending: (pair) =>
+      sealedState.save(PENDING_FILE, 'an enrolment that is not complete', JSON.stringify(pair)),
+    dropPending: () => sealedState.remove(PENDING_FILE),
+    save: (identity) => saveIdentity(sealedState, identity),
   }
 }
 
-/** Two thirds of the life of the certificate, by the clock of this machine. */
-export function renewAtMs({ receivedMs, notAfterMs }: ConnectorIdentity): number {
-  return receivedMs + ((notAfterMs - receivedMs) * 2) / 3
-}
-
-/**
- * An identity from a reply, after looking that it is ours: our key, our name, the root that was pinned.
- *
- * @throws {Fault} PROTOCOL_ERROR naming what does not fit.
- */
-export function acceptCertificate(
-  reply: Pick<CertificateReply, 'id' | 'tenant' | 'certificate' | 'root' | 'notAfterMs' | 'generation'>,
-  o: { keyPem: string; csrPem: string; edge: EdgeAddress; nowMs: number; pin?: Buffer },
-): ConnectorIdentity {
-  requireOwnCertificate(reply, { role: 'connector', keyPem: o.keyPem, pin: o.pin })
-  return {
-    id: reply.id,
-    tenant: reply.tenant,
-    keyPem: o.keyPem,
-    csrPem: o.csrPem,
-    certificate: reply.certificate,
-    rootPem: reply.root,
-    notAfterMs: reply.notAfterMs,
-    receivedMs: o.nowMs,
-    generation: reply.generation,
-    edge: { host: o.edge.host, port: o.edge.port },
-  }
+export function credentialsOfConnector(identity: ConnectorIdentity): Credentials {
+  return credentialsOf('connector', identity.id, identity)
 }

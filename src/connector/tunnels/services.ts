@@ -1,6 +1,7 @@
 import { FlapWatch } from '../../agent/examination/flap-watch.ts'
 import type { OutageReport } from '../../agent/examination/self-examination.ts'
 import { KnownKeys } from '../../agent/identity/known-keys.ts'
+import type { Companion } from '../../agent/link/companion.ts'
 import { SessionReports } from '../../agent/sessions/session-reports.ts'
 import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import { CountedLines } from '../../base/counted-lines.ts'
@@ -84,6 +85,17 @@ export class Services implements StreamServices, AsyncDisposable {
     this.vitals.onSample = () => {
       flaps.look()
       this.onSample?.()
+    }
+  }
+
+  /** What control knows of applications ends with the connection, and is told anew with the next. */
+  get health(): Companion {
+    return {
+      up: (_welcome, { link }) => this.reach.resume((source) => link.offer(source)),
+      down: () => {
+        this.reach.pause()
+        this.probes.pause()
+      },
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Parting } from '../base/parting.ts'
+import type { Parting } from '../../base/parting.ts'
 
 /** The reason of a signal that ends a daemon: who asked, for whomever it says goodbye to. */
 export class StopReason extends Error {

@@ -4,15 +4,21 @@ import net from 'node:net'
 import { test } from 'node:test'
 import tls from 'node:tls'
 import { pino } from 'pino'
-import { Fault } from '../base/faults.ts'
-import { type Log, silentLog } from '../base/log.ts'
-import { PROGRAM } from '../base/version.ts'
-import { faultToMessage } from '../link/control/fault-message.ts'
-import { DIRECT } from '../link/dial/egress.ts'
-import { TestTenant } from '../link/dial/tenant.fixture.ts'
-import { PROTOCOL_VERSION } from '../wire/control.ts'
-import { ALPN_CONTROL } from '../wire/handover.ts'
-import { ControlLink } from './control-link.ts'
+import { Fault } from '../../base/faults.ts'
+import { type Log, silentLog } from '../../base/log.ts'
+import { PROGRAM } from '../../base/version.ts'
+import { faultToMessage } from '../../link/control/fault-message.ts'
+import { DIRECT } from '../../link/dial/egress.ts'
+import { TestTenant } from '../../link/dial/tenant.fixture.ts'
+import type { HelloMessage } from '../../wire/control.ts'
+import { PROTOCOL_VERSION } from '../../wire/control.ts'
+import { ALPN_CONTROL } from '../../wire/handover.ts'
+import { ControlLink, onlyEdge } from './control-link.ts'
+
+const hello = (): HelloMessage => ({
+  ...{ type: 'hello', version: PROTOCOL_VERSION, program: PROGRAM, role: 'connector' },
+  ...{ timeMs: 0, host: 'h' },
+})
 
 test('an agent that is told when to come again does not come before', async () => {
   const tenant = await TestTenant.create()
@@ -39,14 +45,12 @@ test('an agent that is told when to come again does not come before', async () =
   const { port } = server.address() as net.AddressInfo
   const codes: string[] = []
   const link = new ControlLink({
-    edge: { host: '127.0.0.1', port },
-    ...{ egress: DIRECT, log: silentLog, credentials: () => connector },
-    hello: () => ({
-      ...{ type: 'hello', version: PROTOCOL_VERSION, program: PROGRAM, role: 'connector' },
-      ...{ timeMs: 0, host: 'h' },
-    }),
-    onDown: ({ code }) => {
-      if (codes.push(code) === 3) stop.abort()
+    way: onlyEdge({ host: '127.0.0.1', port }),
+    ...{ egress: DIRECT, log: silentLog, self: { credentials: () => connector, hello } },
+    on: {
+      down({ code }) {
+        if (codes.push(code) === 3) stop.abort()
+      },
     },
     backoff: { baseMs: 1, random: () => 0 },
   })
@@ -68,22 +72,24 @@ test('where two edges are away the pauses grow, and the log says each fault once
   const attempts: number[] = []
   let dials = 0
   const link = new ControlLink({
-    edge: () => ({ host: `127.0.0.${1 + (dials++ % 2)}`, port }),
-    // As EdgeRoute says at every first of two edges.
-    elsewhere: () => dials % 2 === 1,
+    way: {
+      next: () => ({ host: `127.0.0.${1 + (dials++ % 2)}`, port }),
+      // As EdgeRoute says at every first of two edges.
+      failed: () => dials % 2 === 1,
+      patienceMs: undefined,
+      secondPort() {},
+    },
     egress: DIRECT,
     log,
-    credentials: () => connector,
-    hello: () => ({
-      ...{ type: 'hello', version: PROTOCOL_VERSION, program: PROGRAM, role: 'connector' },
-      ...{ timeMs: 0, host: 'h' },
-    }),
-    onDown: () => {
-      assert.ok(getEventListeners(stop.signal, 'abort').length <= 1, 'an attempt leaves nothing behind')
-      const { state } = link
-      assert.equal(state.is, 'waiting')
-      if (state.is === 'waiting') attempts.push(state.attempt)
-      if (attempts.length === 8) stop.abort()
+    self: { credentials: () => connector, hello },
+    on: {
+      down: () => {
+        assert.ok(getEventListeners(stop.signal, 'abort').length <= 1, 'an attempt leaves nothing behind')
+        const { state } = link
+        assert.equal(state.is, 'waiting')
+        if (state.is === 'waiting') attempts.push(state.attempt)
+        if (attempts.length === 8) stop.abort()
+      },
     },
     backoff: { baseMs: 1, random: () => 0 },
   })

@@ -1,21 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { backoffMs } from '../base/backoff.ts'
-import { eitherAborted } from '../base/deadline.ts'
-import { asFault, Fault } from '../base/faults.ts'
-import { hostPort } from '../base/host-port.ts'
-import type { Log } from '../base/log.ts'
-import type { Parting } from '../base/parting.ts'
-import { type StandstillOptions, StandstillWatch } from '../base/standstill.ts'
-import type { Source } from '../link/control/bulk-lane.ts'
-import type { AgentChannel, ChannelOptions } from '../link/control/control-channel.ts'
-import { dialControl } from '../link/control/control-dial.ts'
-import { ownDoing } from '../link/control/own-doing.ts'
-import type { PendingRequestOptions } from '../link/control/pending-requests.ts'
-import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
-import type { DialStep } from '../link/dial/dial.ts'
-import type { Egress } from '../link/dial/egress.ts'
-import { partingText } from '../policy/parting-text.ts'
-import type { AgentMessage, ControlMessage, HelloMessage, WelcomeMessage } from '../wire/control.ts'
+import { backoffMs } from '../../base/backoff.ts'
+import { eitherAborted } from '../../base/deadline.ts'
+import { asFault, Fault } from '../../base/faults.ts'
+import { hostPort } from '../../base/host-port.ts'
+import type { Log } from '../../base/log.ts'
+import type { Parting } from '../../base/parting.ts'
+import { type StandstillOptions, StandstillWatch } from '../../base/standstill.ts'
+import type { Source } from '../../link/control/bulk-lane.ts'
+import type { AgentChannel, ChannelOptions } from '../../link/control/control-channel.ts'
+import { dialControl } from '../../link/control/control-dial.ts'
+import { ownDoing } from '../../link/control/own-doing.ts'
+import type { PendingRequestOptions } from '../../link/control/pending-requests.ts'
+import type { Credentials, EdgeAddress } from '../../link/dial/credentials.ts'
+import type { DialStep } from '../../link/dial/dial.ts'
+import type { Egress } from '../../link/dial/egress.ts'
+import { partingText } from '../../policy/parting-text.ts'
+import type { AgentMessage, ControlMessage, HelloMessage, WelcomeMessage } from '../../wire/control.ts'
 import { partingOf } from './stop-reason.ts'
 
 /**
@@ -37,35 +37,53 @@ export type LinkState =
   | { readonly is: 'waiting'; readonly attempt: number; readonly because: Fault }
   | { readonly is: 'closed' }
 
+/** Where to dial, and what came of it: the choice among several edges, or the only one. */
+export interface LinkWay {
+  /** For the next dial. */
+  next(): EdgeAddress
+  /** For each step of a dial; undefined: as dialControl does by itself. */
+  readonly patienceMs: number | undefined
+  /** The dial failed, or the connection was lost. @returns whether another edge is to be tried at once. */
+  failed(fault: Fault): boolean
+  /** What became of the second port of the edge that was dialled last, where it has one. */
+  secondPort(fault: Fault | undefined): void
+}
+
+export function onlyEdge(edge: EdgeAddress): LinkWay {
+  return { next: () => edge, patienceMs: undefined, failed: () => false, secondPort() {} }
+}
+
+/** Who dials: asked at every dial, so that a renewed certificate is used from the next one on. */
+export interface LinkSelf {
+  credentials(): Credentials
+  hello(): HelloMessage
+  /** As of dialControl. */
+  judge?(welcome: WelcomeMessage): Promise<void>
+}
+
+/** What becomes of the connection. */
+export interface LinkEvents {
+  /** The full state: replaces what was known before. `skewMs` is positive when this clock is slow. */
+  up?(welcome: WelcomeMessage, skewMs: number, address?: string): void
+  /** The connection was lost, or an attempt failed: called once for each. `redialling`: it was given up here. */
+  down?(fault: Fault, redialling: boolean): void
+  /** The control plane tells its time anew, as in a welcome. */
+  time?(skewMs: number): void
+  message?(message: ControlMessage): void
+  /** How far the attempt under way has come. */
+  step?(step: DialStep): void
+}
+
 export interface ControlLinkOptions {
-  /** Asked at every dial: there may be several. */
-  readonly edge: EdgeAddress | (() => EdgeAddress)
-  /** For each step of a dial, in milliseconds; undefined: as dialControl does by itself. */
-  readonly timeoutMs?: () => number | undefined
-  /** The dial failed, or the connection was lost: is there another edge that is to be tried at once? */
-  readonly elsewhere?: (fault: Fault) => boolean
+  readonly way: LinkWay
+  readonly self: LinkSelf
+  readonly on?: LinkEvents
   readonly egress: Egress
   readonly log: Log
   /** Whose link it is says each failure in lines of its own: those of the link are for a closer look then. */
   readonly isSaid?: boolean
-  /** Asked at every dial, so that a renewed certificate is used from the next one on. */
-  readonly credentials: () => Credentials
-  readonly hello: () => HelloMessage
-  /** As of dialControl. */
-  readonly judge?: (welcome: WelcomeMessage) => Promise<void>
-  /** The full state: replaces what was known before. `skewMs` is positive when this clock is slow. */
-  readonly onUp?: (welcome: WelcomeMessage, skewMs: number, address?: string) => void
-  /** The connection was lost, or an attempt failed: called once for each. `redialling`: it was given up here. */
-  readonly onDown?: (fault: Fault, redialling: boolean) => void
-  /** The control plane tells its time anew, as in a welcome. */
-  readonly onTime?: (skewMs: number) => void
-  readonly onMessage?: (message: ControlMessage) => void
   /** Why it failed, in the words of this role; as it came where there are none. */
   readonly inWords?: (fault: Fault) => Fault
-  /** How far the attempt under way has come. */
-  readonly onStep?: (step: DialStep) => void
-  /** What became of the second port of the edge that was dialled last, where it has one. */
-  readonly onControlPort?: (fault: Fault | undefined) => void
   readonly backoff?: { readonly baseMs?: number; readonly capMs?: number; readonly random?: () => number }
   readonly channel?: ChannelOptions
   readonly standstill?: StandstillOptions
@@ -142,15 +160,15 @@ export class ControlLink {
       const beganMs = performance.now()
       this.#state = { is: 'dialing', attempt }
       const { fault: met, upMs } = await this.#once(signal)
-      const fault = ownDoing(this.#o.inWords?.(met) ?? met, watch.recent(beganMs), this.#o.hello().role)
+      const fault = ownDoing(this.#o.inWords?.(met) ?? met, watch.recent(beganMs), this.#o.self.hello().role)
       if (signal.aborted) break
       const redialling = this.#hurry.signal.aborted
-      const elsewhere = !redialling && (this.#o.elsewhere?.(fault) ?? false)
+      const elsewhere = !redialling && this.#o.way.failed(fault)
       // Counted over all edges: that there is another one to try must not make it an endless first attempt.
       attempt = upMs >= STABLE_MS ? 0 : attempt + 1
       this.#state = { is: 'waiting', attempt, because: fault }
       this.#log(fault, { attempt, upMs, redialling })
-      this.#o.onDown?.(fault, redialling)
+      this.#o.on?.down?.(fault, redialling)
       await this.#pause(
         backoffMs(pauseFor(fault, attempt, elsewhere), this.#o.backoff) + toldMs(fault),
         signal,
@@ -161,22 +179,22 @@ export class ControlLink {
 
   /** One connection from dial to loss, and how long it stood. */
   async #once(signal: AbortSignal): Promise<{ fault: Fault; upMs: number }> {
-    const { egress, log, channel: channelOptions } = this.#o
-    const edge = typeof this.#o.edge === 'function' ? this.#o.edge() : this.#o.edge
+    const { way, self, on, egress, log, channel: channelOptions } = this.#o
+    const edge = way.next()
     this.#dialled = hostPort(edge)
     let upAt: number | undefined
     const upMs = () => (upAt === undefined ? 0 : Math.round(performance.now() - upAt))
     try {
       const { channel, welcome, skewMs, by, address } = await dialControl(edge, {
         egress,
-        credentials: this.#o.credentials(),
-        hello: this.#o.hello(),
+        credentials: self.credentials(),
+        hello: self.hello(),
         signal,
-        timeoutMs: this.#o.timeoutMs?.(),
+        timeoutMs: way.patienceMs,
         channel: { log, ...channelOptions },
-        onStep: this.#o.onStep,
-        onControlPort: this.#o.onControlPort,
-        judge: this.#o.judge,
+        onStep: on?.step && ((step) => on.step!(step)),
+        onControlPort: (fault) => way.secondPort(fault),
+        judge: self.judge && ((told) => self.judge!(told)),
       })
       const stop = () => channel.close(undefined, partingOf(signal.reason))
       signal.addEventListener('abort', stop, { once: true })
@@ -186,7 +204,7 @@ export class ControlLink {
         this.#state = { is: 'up', channel, welcome, sinceMs: Date.now(), skewMs }
         this.#said.clear()
         log.info({ event: 'control.up', edge: welcome.edge.id, skewMs }, `CONNECTED to ${hostPort(by)}`)
-        this.#o.onUp?.(welcome, skewMs, address)
+        on?.up?.(welcome, skewMs, address)
         channel.onMessage = (message) => this.#message(message)
         if (signal.aborted) stop()
         const why = await channel.closed
@@ -204,13 +222,13 @@ export class ControlLink {
 
   #message(message: ControlMessage): void {
     if (message.type !== 'time' || this.#state.is !== 'up') {
-      this.#o.onMessage?.(message)
+      this.#o.on?.message?.(message)
       return
     }
     const skewMs = message.serverTimeMs - Date.now()
     this.#state = { ...this.#state, skewMs }
     this.#o.log.info({ event: 'control.time', skewMs }, 'The clock of the control plane has jumped')
-    this.#o.onTime?.(skewMs)
+    this.#o.on?.time?.(skewMs)
   }
 
   /** Once for each edge and fault of an outage, and now and then while it lasts: the rest is for a closer look. */

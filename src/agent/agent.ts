@@ -1,0 +1,134 @@
+/**
+ * What every process with a control connection is, whatever its role: it proves who it is, keeps one connection up, and
+ * tells its companions what becomes of that. A role is its companions, and the one line that lists them.
+ *
+ *     dial → judge → up → messages, ticks … → down → dial …
+ *
+ * @module
+ */
+import os from 'node:os'
+import type { Fault, FaultCode } from '../base/faults.ts'
+import { PROGRAM } from '../base/version.ts'
+import type { Credentials } from '../link/dial/credentials.ts'
+import type { DialStep } from '../link/dial/dial.ts'
+import {
+  type ControlMessage,
+  type HelloMessage,
+  PROTOCOL_VERSION,
+  type WelcomeMessage,
+} from '../wire/control.ts'
+import type { Companion } from './link/companion.ts'
+import { ControlLink, type ControlLinkOptions } from './link/control-link.ts'
+
+const TICK_MS = 30_000
+/** Trying again would only disturb whoever is rightly there. */
+const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
+const MAX_HOST_CHARS = 253
+
+export interface AgentOptions extends Omit<ControlLinkOptions, 'self' | 'on'> {
+  readonly role: HelloMessage['role']
+  readonly credentials: () => Credentials
+  /** Of this process, as its session reports name it. */
+  readonly run?: string
+  /** By the clock of this machine. */
+  readonly nowMs?: () => number
+  readonly posture?: HelloMessage['posture']
+  readonly companions: readonly Companion[]
+  readonly onStep?: (step: DialStep) => void
+  readonly tickMs?: number
+}
+
+export class Agent {
+  readonly link: ControlLink
+  readonly #o: AgentOptions
+  readonly #over = new AbortController()
+  #fatal: Fault | undefined
+
+  constructor(options: AgentOptions) {
+    this.#o = options
+    const { companions, credentials, onStep } = options
+    this.link = new ControlLink({
+      ...options,
+      self: {
+        credentials,
+        hello: () => this.#hello(),
+        judge: async (welcome) => {
+          for (const companion of companions) await companion.judge?.(welcome)
+        },
+      },
+      on: {
+        up: (welcome, skewMs, address) => this.#up(welcome, skewMs, address),
+        down: (fault, redialling) => this.#down(fault, redialling),
+        time: (skewMs) => {
+          for (const companion of companions) companion.time?.(skewMs)
+        },
+        message: (message) => this.#message(message),
+        step: onStep,
+      },
+    })
+  }
+
+  get isUp(): boolean {
+    const { state } = this.link
+    return state.is === 'up' && state.channel.isOpen
+  }
+
+  get rttUs(): number | undefined {
+    const { state } = this.link
+    return state.is === 'up' ? state.channel.rttUs : undefined
+  }
+
+  /**
+   * Keeps the control connection until `signal` aborts.
+   *
+   * @throws {Fault} IDENTITY_CLONED: there is no place for this copy.
+   */
+  async serve(signal: AbortSignal): Promise<void> {
+    using running = new DisposableStack()
+    for (const companion of this.#o.companions) running.use(companion.start?.(this.link))
+    const tick = setInterval(() => this.#tick(), this.#o.tickMs ?? TICK_MS)
+    running.defer(() => clearInterval(tick))
+    await this.link.serve(AbortSignal.any([signal, this.#over.signal]))
+    if (this.#fatal !== undefined && !signal.aborted) throw this.#fatal
+  }
+
+  #hello(): HelloMessage {
+    const { role, run, posture, nowMs = Date.now } = this.#o
+    const host = os.hostname().slice(0, MAX_HOST_CHARS)
+    return {
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      program: PROGRAM,
+      role,
+      run,
+      timeMs: nowMs(),
+      host,
+      posture,
+    }
+  }
+
+  #up(welcome: WelcomeMessage, skewMs: number, address: string | undefined): void {
+    const met = { link: this.link, skewMs, address }
+    for (const companion of this.#o.companions) companion.up?.(welcome, met)
+    this.#tick()
+  }
+
+  #down(fault: Fault, redialling: boolean): void {
+    for (const companion of this.#o.companions) companion.down?.(fault, redialling)
+    if (redialling || !FATAL.has(fault.code)) return
+    this.#fatal = fault
+    this.#over.abort()
+  }
+
+  #message(message: ControlMessage): void {
+    for (const companion of this.#o.companions) if (companion.message?.(message, this.link) === true) return
+    this.#o.log.debug(
+      { event: 'control.unexpected', type: message.type },
+      `unexpected message: ${message.type}`,
+    )
+  }
+
+  #tick(): void {
+    for (const companion of this.#o.companions) companion.tick?.(this.link)
+  }
+}
