@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import os from 'node:os'
 import { Registry } from 'prom-client'
 import { Agent } from '../agent/agent.ts'
 import { countsOutages, followsKeys, followsTime, tellsOutages } from '../agent/companions.ts'
