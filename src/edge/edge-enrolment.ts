@@ -1,5 +1,5 @@
+import type { KeyPair } from '../agent/identity/agent-certificate.ts'
 import { enrol } from '../agent/identity/enrol.ts'
-import type { KeyPair } from '../agent/identity/own-certificate.ts'
 import { untilEnrolled } from '../agent/identity/until-enrolled.ts'
 import type { Clock } from '../base/clock.ts'
 import { wordsOf } from '../base/fault-words.ts'

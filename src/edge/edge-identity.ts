@@ -5,8 +5,8 @@
  * @module
  */
 import * as z from 'zod'
+import { credentialsOf, enrolledIdentity, keyPair } from '../agent/identity/agent-certificate.ts'
 import type { EnrolStore } from '../agent/identity/enrol.ts'
-import { credentialsOf, enrolledIdentity, keyPair } from '../agent/identity/own-certificate.ts'
 import { Fault } from '../base/faults.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import type { Credentials } from '../link/dial/credentials.ts'

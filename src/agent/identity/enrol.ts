@@ -20,8 +20,8 @@ import type { DialStep } from '../../link/dial/dial.ts'
 import type { Egress } from '../../link/dial/egress.ts'
 import { createKeyAndCsr } from '../../pki/csr.ts'
 import { PROTOCOL_VERSION } from '../../wire/control.ts'
+import type { EnrolledIdentity, KeyPair } from './agent-certificate.ts'
 import { readKeyFile, removeKeyFile } from './key-file.ts'
-import type { EnrolledIdentity, KeyPair } from './own-certificate.ts'
 
 /** Where a role keeps what enrolment makes. */
 export interface EnrolStore<Held> {

@@ -7,13 +7,13 @@ import type { AgentRole } from '../../pki/identity.ts'
 import type { ControlMessage } from '../../wire/control.ts'
 import type { Companion } from '../link/companion.ts'
 import type { ControlLink } from '../link/control-link.ts'
-import { type OwnCertificate, renewAtMs } from './own-certificate.ts'
+import { type AgentCertificate, renewAtMs } from './agent-certificate.ts'
 
 const RENEW_MS = 20_000
 /** Between attempts that failed; there is a third of a life left for them. */
 const RETRY_MS = 60_000
 
-export interface RenewalOptions<Held extends OwnCertificate> {
+export interface RenewalOptions<Held extends AgentCertificate> {
   readonly role: AgentRole
   readonly idOf: (held: Held) => string
   readonly current: () => Held | undefined
@@ -32,7 +32,7 @@ export interface RenewalOptions<Held extends OwnCertificate> {
 }
 
 /** Keeps a certificate fresh: asks at two thirds of its life, stores the answer before it is used. */
-export class Renewal<Held extends OwnCertificate> implements Companion {
+export class Renewal<Held extends AgentCertificate> implements Companion {
   readonly #o: RenewalOptions<Held>
   #notBeforeMs = 0
   #asking = false

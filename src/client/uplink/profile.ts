@@ -7,7 +7,7 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
-import { credentialsOf } from '../../agent/identity/own-certificate.ts'
+import { credentialsOf } from '../../agent/identity/agent-certificate.ts'
 import { Fault } from '../../base/faults.ts'
 import type { StateDir } from '../../base/state-dir.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
+import { credentialsOf, enrolledIdentity, keyPair } from '../../agent/identity/agent-certificate.ts'
 import type { EnrolStore } from '../../agent/identity/enrol.ts'
-import { credentialsOf, enrolledIdentity, keyPair } from '../../agent/identity/own-certificate.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Drift } from '../../pki/seal.ts'
 import type { SealedState } from './sealed-state.ts'

@@ -14,7 +14,7 @@ export const keyPair = z.strictObject({
 })
 export type KeyPair = z.infer<typeof keyPair>
 
-export interface OwnCertificate extends KeyPair {
+export interface AgentCertificate extends KeyPair {
   readonly tenant: string
   /** Leaf, then intermediate. */
   readonly certificate: string
@@ -39,12 +39,12 @@ export const enrolledIdentity = z.strictObject({
 
 export type EnrolledIdentity = z.infer<typeof enrolledIdentity>
 
-export function credentialsOf(role: AgentRole, id: string, held: OwnCertificate): Credentials {
+export function credentialsOf(role: AgentRole, id: string, held: AgentCertificate): Credentials {
   const { tenant, keyPem, certificate, rootPem, notAfterMs, generation } = held
   return { identity: { tenant, role, id }, keyPem, certificate, rootPem, notAfterMs, generation }
 }
 
 /** Two thirds of the life of the certificate, counted from when it came, so that a clock that is off matters little. */
-export function renewAtMs({ receivedMs, notAfterMs }: OwnCertificate): number {
+export function renewAtMs({ receivedMs, notAfterMs }: AgentCertificate): number {
   return receivedMs + ((notAfterMs - receivedMs) * 2) / 3
 }
