@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { systemClock } from '../src/base/clock.ts'
 import { withoutPaint } from '../src/base/paint.ts'
-import { HEADS, rowOf } from '../src/cli/columns.ts'
+import { cellsOf, HEADS } from '../src/cli/columns.ts'
 import { deviceText } from '../src/cli/describe-device.ts'
 import type { ResourceRow } from '../src/cli/resource-row.ts'
 import { askApi } from './ask-api.ts'
@@ -15,7 +15,7 @@ import { PROGRAM } from './installation.ts'
 const FIVE_MINUTES_MS = 300_000
 
 const becauseOf = (row: ResourceRow) =>
-  rowOf('client-device', row)[HEADS['client-device'].indexOf('BECAUSE')]!
+  cellsOf('client-device', row)[HEADS['client-device'].indexOf('BECAUSE')]!
 
 test('a device that was killed: how it went, who else is there, what is not known, and what to run on it', async (t) => {
   // The control plane is ahead, so the clock of the device is behind.

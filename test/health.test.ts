@@ -10,7 +10,7 @@ import tls from 'node:tls'
 import type { SegmentSpec } from '../src/api/specs.ts'
 import { Fault } from '../src/base/faults.ts'
 import { readStatus } from '../src/base/status-socket.ts'
-import { HEADS, rowOf } from '../src/cli/columns.ts'
+import { cellsOf, HEADS } from '../src/cli/columns.ts'
 import type { ResourceRow } from '../src/cli/resource-row.ts'
 import { parseForward } from '../src/client/address/forward-spec.ts'
 import type { ConnectorStatus } from '../src/connector/status.ts'
@@ -159,7 +159,7 @@ test('health: continuous is known without a session, onAccess is unknown until s
     assert.deepEqual(said, { state, because }, name)
   }
   const one = await askApi<ResourceRow>(site, '/segments/watched')
-  assert.equal(rowOf('segment', one)[HEADS.segment.indexOf('HEALTH')], 'unhealthy')
+  assert.equal(cellsOf('segment', one)[HEADS.segment.indexOf('HEALTH')], 'unhealthy')
 
   await once(app.listen(port, '127.0.0.1'), 'listening')
   t.after(() => app.close())

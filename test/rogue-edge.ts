@@ -14,7 +14,7 @@ import { postEnrol, postLogin } from '../src/link/control/requests.ts'
 import type { Credentials } from '../src/link/dial/credentials.ts'
 import { dialLocal } from '../src/link/dial/dial-local.ts'
 import { DIRECT } from '../src/link/dial/egress.ts'
-import { listen } from '../src/link/dial/listen.fixture.ts'
+import { listenHere } from '../src/link/dial/listen.fixture.ts'
 import { readExactly } from '../src/link/dial/read-exactly.ts'
 import { contextOf } from '../src/link/dial/tls-context.ts'
 import { startTls } from '../src/link/dial/tls-session.ts'
@@ -86,7 +86,7 @@ async function openWay(
     return socket
   }
   let refused: unknown
-  const listener = await listen((socket) => {
+  const listener = await listenHere((socket) => {
     connect().then(
       (far) =>
         void stitchStreams(

@@ -12,7 +12,7 @@ import { newId } from '../../src/base/ids.ts'
 import { sessionId } from '../../src/base/session-id.ts'
 import { hashOf } from '../../src/store/audit-chain.ts'
 import type { KnownSession } from '../../src/store/session-record.ts'
-import { rowOf } from '../../src/store/session-row.ts'
+import { sessionRowOf } from '../../src/store/session-row.ts'
 import { openStore } from '../../src/store/store.ts'
 
 export interface LargeStore {
@@ -228,7 +228,7 @@ function sessions(db: DatabaseSync, filled: Filled, size: LargeStore, nowMs: num
       client: { ...side, side: 'client' },
       connector: n % 3 === 0 ? undefined : { ...side, side: 'connector', address: '10.0.0.7' },
     } as unknown as KnownSession
-    const values = rowOf(known, atMs + 5000 + (n % 100))
+    const values = sessionRowOf(known, atMs + 5000 + (n % 100))
     const names = Object.keys(values)
     row ??= insert(
       db,

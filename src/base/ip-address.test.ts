@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addressBytes, addressText, limitKey, unmapped, v6Bytes } from './ip-address.ts'
+import { addressBytes, addressText, isLoopback, limitKey, unmapped, v6Bytes } from './ip-address.ts'
 
 for (const [address, key, wide] of [
   ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
@@ -46,4 +46,20 @@ test('an address is its bytes, however it is written', () => {
 
 for (const text of ['', 'app', '10.1', '010.0.0.1', '0x7f.0.0.1', '1:2', 'fe80::1%eth0', '[::1]']) {
   test(`"${text}" is no address`, () => assert.equal(addressBytes(text), undefined))
+}
+
+for (const [text, is] of [
+  ['127.0.0.1', true],
+  ['127.9.8.7', true],
+  ['::1', true],
+  ['0:0::1', true],
+  ['::ffff:127.0.0.1', true],
+  ['128.0.0.1', false],
+  ['::', false],
+  ['::2', false],
+  ['2001:db8::1', false],
+  ['localhost', false],
+  ['127.example.com', false],
+] as const) {
+  test(`"${text}" is ${is ? 'loopback' : 'no loopback address'}`, () => assert.equal(isLoopback(text), is))
 }

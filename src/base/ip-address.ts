@@ -15,6 +15,13 @@ export function addressBytes(text: string): AddressBytes | undefined {
   return isIPv6(text) && !text.includes('%') ? unmapped(v6Bytes(text)) : undefined
 }
 
+/** Only this machine hears it: 127.0.0.0/8, ::1, and the IPv4-mapped form. A name is none, whatever it stands for. */
+export function isLoopback(text: string): boolean {
+  const bytes = addressBytes(text)
+  if (bytes?.length !== 16) return bytes?.[0] === 127
+  return bytes[15] === 1 && bytes.subarray(0, 15).every((byte) => byte === 0)
+}
+
 /** The IPv4 address that an IPv6 form of it holds; any other as it is. */
 export function unmapped(bytes: AddressBytes): AddressBytes {
   return bytes.length === 16 && isV4Mapped(bytes) ? bytes.subarray(12) : bytes

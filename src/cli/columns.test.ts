@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withoutPaint } from '../base/paint.ts'
-import { HEADS, rowOf } from './columns.ts'
+import { cellsOf, HEADS } from './columns.ts'
 import { connectorText } from './describe-connector.ts'
 import { deviceText } from './describe-device.ts'
 import type { ResourceRow } from './resource-row.ts'
 
-const because = (row: ResourceRow) => rowOf('connector', row)[HEADS.connector.indexOf('BECAUSE')]
+const because = (row: ResourceRow) => cellsOf('connector', row)[HEADS.connector.indexOf('BECAUSE')]
 const NO_EDGES = { edges: [] }
 
 test('a list of connectors says why one is away, and how far a clock is off', () => {

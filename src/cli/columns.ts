@@ -140,7 +140,7 @@ export const HEADS = Object.fromEntries(
   Object.entries(COLUMNS).map(([kind, columns]) => [kind, columns.map(([head]) => head)]),
 ) as Record<Kind, string[]>
 
-export function rowOf(kind: Kind, row: ResourceRow): string[] {
+export function cellsOf(kind: Kind, row: ResourceRow): string[] {
   return COLUMNS[kind].map(([, cell]) => {
     const value = cell(row)
     return value === undefined || value === null || value === '' ? '-' : cut(inLine(String(value)))

@@ -32,7 +32,7 @@ export function connectorText(connector: ResourceRow): string {
 }
 
 /** An edge with what it serves in spite of first. */
-export function edgeText({ notes, ...edge }: ResourceRow): string {
+export function describeEdgeText({ notes, ...edge }: ResourceRow): string {
   return [...concernLines({ notes }), awayText(edge)].join('\n')
 }
 

@@ -13,7 +13,7 @@ import type { Report } from '../doctor/report.ts'
 import type { PackageFiles } from '../probe/package.ts'
 import type { HostRole } from './doctor-host.ts'
 import { faultJson, faultText } from './fault-report.ts'
-import { examples, globals, parseApp, parseEdge, parsePorts } from './globals.ts'
+import { examples, globals, parseApp, parseEdge, portsOption } from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { inLine, print, say } from './terminal.ts'
 
@@ -76,7 +76,7 @@ export function addDoctor(program: Command): void {
     )
     .addOption(
       new Option('--ports <list>', 'ports of the segment of --app, such as 443,8000-8100').argParser(
-        parsePorts,
+        portsOption,
       ),
     )
     .option('--package <file>', 'could this package be installed: room, signature')

@@ -88,7 +88,7 @@ export function parseSeconds(text: string): number {
 }
 
 /** `443,8000-8100` as ranges. */
-export function parsePorts(text: string): [number, number][] {
+export function portsOption(text: string): [number, number][] {
   return text.split(',').map((part) => {
     const [from, to = from, ...rest] = part.split('-')
     const range: [number, number] = [parsePort(from!), parsePort(to!)]

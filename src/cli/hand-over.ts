@@ -20,7 +20,7 @@ export interface Secret {
  *
  * @throws {Fault} `revoked`; or what the revocation failed with, naming the command that does it.
  */
-export async function handOver(rest: Rest, { what, name, path, text, revoked }: Secret): Promise<void> {
+export async function printSecret(rest: Rest, { what, name, path, text, revoked }: Secret): Promise<void> {
   const bytes = Buffer.from(text)
   let why = 'not all of it was taken'
   try {

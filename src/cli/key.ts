@@ -4,7 +4,7 @@ import type { provisioningKeyCreated } from '../api/records.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { newId } from '../base/ids.ts'
 import { examples, globals, parseCount, parseDuration, restFor } from './globals.ts'
-import { handOver } from './hand-over.ts'
+import { printSecret } from './hand-over.ts'
 import { say } from './terminal.ts'
 
 interface KeyOptions {
@@ -63,7 +63,7 @@ export function addKey(program: Command): void {
       const { body: created } = await rest.call('/provisioning-keys', { method: 'POST', body })
       const made = created as z.infer<typeof provisioningKeyCreated>
       const hand = (text: string) =>
-        handOver(rest, {
+        printSecret(rest, {
           ...({ what: 'key', name: made.name, revoked: 'KEY_REVOKED' } as const),
           ...{ path: `/provisioning-keys/${made.id}`, text },
         })

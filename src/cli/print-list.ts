@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { called, type Kind } from '../api/kinds.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { HEADS, rowOf } from './columns.ts'
+import { cellsOf, HEADS } from './columns.ts'
 import type { ResourceRow } from './resource-row.ts'
 import { jsonItem, print, say, TableWriter } from './terminal.ts'
 
@@ -38,7 +38,7 @@ export function printListTable(kind: Kind, pages: ListPages): Promise<boolean> {
   return eachPage(kind, pages, {
     page(items) {
       isEmpty = false
-      print(table.rows(items.map((item) => rowOf(kind, item))))
+      print(table.rows(items.map((item) => cellsOf(kind, item))))
     },
     end: () => isEmpty && say(`There is no ${called(kind).title}.`),
     cut: () => {},

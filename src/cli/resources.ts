@@ -5,9 +5,9 @@ import type { StillOpen } from '../api/sign-ins.ts'
 import type { DenialResource } from '../api/trace.ts'
 import { asFault } from '../base/faults.ts'
 import { nearest } from '../base/nearest.ts'
-import { HEADS, rowOf } from './columns.ts'
+import { cellsOf, HEADS } from './columns.ts'
 import { denialText } from './denial-text.ts'
-import { awayText, connectorText, edgeText, withOutages } from './describe-connector.ts'
+import { awayText, connectorText, describeEdgeText, withOutages } from './describe-connector.ts'
 import { deviceText } from './describe-device.ts'
 import { healthText } from './describe-health.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
@@ -29,7 +29,7 @@ const TEXTS: Partial<Record<Kind, (one: ResourceRow) => string>> = {
   connector: connectorText,
   'client-device': deviceText,
   'provisioning-key': keyText,
-  edge: edgeText,
+  edge: describeEdgeText,
   // Its health follows, with all that is known of it.
   segment: ({ state: _, because: __, ...segment }) => awayText(segment),
 }
@@ -62,7 +62,7 @@ export function addResources(program: Command): void {
       const rest = await restFor(command)
       if (name !== undefined) {
         const one = await rest.get<ResourceRow>(pathOf(kind, name))
-        return globals(command).json ? printJson(one) : print(table(HEADS[kind], [rowOf(kind, one)]))
+        return globals(command).json ? printJson(one) : print(table(HEADS[kind], [cellsOf(kind, one)]))
       }
       const everything = globals(command).json && !RECORDS.has(kind)
       const limit = options.limit ?? (everything ? Number.POSITIVE_INFINITY : SHOWN)

@@ -8,7 +8,7 @@ import type { ClientStatus } from '../client/status.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { clientStatusText } from './client-status.ts'
-import { HEADS, rowOf } from './columns.ts'
+import { cellsOf, HEADS } from './columns.ts'
 import { connectorStatusText } from './connector-status.ts'
 import { CONTEXT_FILE, findContext, SERVER_FOLDER } from './context.ts'
 import { edgeStatusText } from './edge-status.ts'
@@ -145,7 +145,7 @@ function foundText({ daemons, server }: Found): string {
       parts.push(
         table(
           HEADS.connector,
-          connectors.map((row) => rowOf('connector', row)),
+          connectors.map((row) => cellsOf('connector', row)),
         ),
       )
     } else parts.push(NO_CONNECTOR)

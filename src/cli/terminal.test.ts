@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { KIND_NAMES } from '../api/kinds.ts'
 import { Fault } from '../base/faults.ts'
 import { paint, withoutPaint } from '../base/paint.ts'
-import { HEADS, rowOf } from './columns.ts'
+import { cellsOf, HEADS } from './columns.ts'
 import { resourceText } from './describe.ts'
 import { faultJson, faultText } from './fault-report.ts'
 import { table } from './terminal.ts'
@@ -24,14 +24,14 @@ test('a table lines up, whatever is coloured, and ends no line with spaces', () 
 
 for (const kind of KIND_NAMES) {
   test(`a ${kind} of which nothing is known is still a row`, () => {
-    const row = rowOf(kind, { id: 'x', state: 'healthy', bytesUp: 0, bytesDown: 0 })
+    const row = cellsOf(kind, { id: 'x', state: 'healthy', bytesUp: 0, bytesDown: 0 })
     assert.equal(row.length, HEADS[kind].length)
     for (const cell of row) assert.notEqual(cell, '')
   })
 }
 
 test('a cell is not longer than a screen: describe shows all of it', () => {
-  const [name] = rowOf('segment', { name: 'x'.repeat(5000) })
+  const [name] = cellsOf('segment', { name: 'x'.repeat(5000) })
   assert.equal(name!.length, 200)
   assert.ok(name!.endsWith('…'))
 })

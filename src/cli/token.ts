@@ -4,7 +4,7 @@ import type { tokenCreated } from '../api/records.ts'
 import { ROLES, type TokenRole } from '../api/roles.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { examples, globals, parseDuration, parseName, restFor } from './globals.ts'
-import { handOver } from './hand-over.ts'
+import { printSecret } from './hand-over.ts'
 import { say } from './terminal.ts'
 
 interface TokenOptions {
@@ -57,6 +57,6 @@ export function addToken(program: Command): void {
       // Only the token on stdout, so that it can go into a file as it is.
       const text = json ? JSON.stringify(made, null, 2) : made.token
       const secret = { what: 'token', name: made.name, revoked: 'TOKEN_INVALID' } as const
-      await handOver(rest, { ...secret, path: `/tokens/${made.id}`, text: `${text}\n` })
+      await printSecret(rest, { ...secret, path: `/tokens/${made.id}`, text: `${text}\n` })
     })
 }

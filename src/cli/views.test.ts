@@ -12,7 +12,7 @@ import { shown, visibleText } from '../base/visible-text.ts'
 import { renderLogVerdict } from '../doctor/log/read-log.ts'
 import { renderText } from '../doctor/render-text.ts'
 import { clientStatusText } from './client-status.ts'
-import { rowOf } from './columns.ts'
+import { cellsOf } from './columns.ts'
 import { connectorStatusText } from './connector-status.ts'
 import { denialText } from './denial-text.ts'
 import { resourceText } from './describe.ts'
@@ -213,7 +213,7 @@ const VIEWS: Readonly<Record<string, (s: string) => string>> = {
         table(
           ['A'],
           [
-            rowOf(
+            cellsOf(
               kind,
               shown<Made>({
                 ...{ name: s, state: s, user: s, id: s, code: s, closeReason: s, bytesUp: 0, bytesDown: 0 },

@@ -25,7 +25,7 @@ import { Looks } from './session/looks.ts'
 import { Opener } from './session/open-session.ts'
 import { Permits } from './session/permits.ts'
 import { Rewarm } from './session/rewarm.ts'
-import { type SilentApps, watchSilence } from './session/silent-app.ts'
+import { type SilentApps, watchOwnSessions } from './session/silent-app.ts'
 import { TunnelPools } from './session/tunnel-pools.ts'
 import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
 import { Tracer } from './trace/tracer.ts'
@@ -72,7 +72,7 @@ export class Client {
     this.#decisions = new Decisions(log, clock, () => this.#uplink?.profile?.user)
     this.#reports = new SessionReports({ log })
     this.looks = new Looks({ control: async () => this.#running().control(), clock, log })
-    this.#silence = watchSilence({ clock, log, looks: this.looks })
+    this.#silence = watchOwnSessions({ clock, log, looks: this.looks })
     const onOpen = () => this.#tunnels.retire(({ facts }) => facts.wrapped)
     this.#rawPhase = new RawPhase({ log, clock, onOpen })
     this.#permits = new Permits({

@@ -14,7 +14,7 @@ import type { Peer } from '../pki/verify.ts'
 import type { Store } from '../store/store.ts'
 import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/control.ts'
 import { ChangeEffects } from './agents/change-effects.ts'
-import { enrol } from './agents/enrol.ts'
+import { admitWithKey } from './agents/enrol.ts'
 import { agentHandlers } from './agents/handlers.ts'
 import { Hub } from './agents/hub.ts'
 import { keepHouse } from './agents/keep-house.ts'
@@ -128,7 +128,7 @@ export class Control implements FrontBackend, AsyncDisposable {
   }
 
   async enrol(body: EnrolRequest, from: string): Promise<CertificateReply> {
-    const reply = await enrol(this.#parts, body, from)
+    const reply = await admitWithKey(this.#parts, body, from)
     if (body.role === 'edge') await this.#changes.edgesChanged()
     return reply
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
-import { changed, factsOf, faultOf } from './facts.fixture.ts'
+import { changed, factsOf, fixtureFault } from './facts.fixture.ts'
 import type { AppSessionFacts } from './facts.ts'
 
 const TARGET = { host: 'wiki.internal', port: 8080 }
@@ -38,7 +38,7 @@ test('a device looks at an application by a session, and asks no resolver of its
 })
 
 test('what stands in the way of a session is told with its hop, and what to do and whom to ask by name', () => {
-  const refused = faultOf('APP_REFUSED', '10.20.0.9:8080: ECONNREFUSED')
+  const refused = fixtureFault('APP_REFUSED', '10.20.0.9:8080: ECONNREFUSED')
   const [root] = judged({ fault: refused }).roots
   assert.equal(root?.hop, 'application')
   assert.equal(root?.verdict.fault, 'APP_REFUSED')
@@ -51,7 +51,7 @@ test('what stands in the way of a session is told with its hop, and what to do a
 
 test('who is refused by policy gets the command by which an admin sees why', () => {
   const seen = { destination: 'wiki.internal tcp 8080', denial: 'den_1', segment: 'wiki' }
-  const denied = faultOf('POLICY_DENIED', 'no rule allows wiki', { seen })
+  const denied = fixtureFault('POLICY_DENIED', 'no rule allows wiki', { seen })
   const [root] = judged({ fault: denied }).roots
   assert.equal(root?.hop, 'control')
   assert.ok(root?.verdict.fix.includes('or ask an admin: backstitch describe denial den_1'))
@@ -59,7 +59,7 @@ test('who is refused by policy gets the command by which an admin sees why', () 
 
 test('every member that is out is quoted, and an application that hangs up is its own fault', () => {
   const members = ['dc1-a: its process ended', 'dc1-b: it is disconnected']
-  const none = faultOf('NO_HEALTHY_CONNECTOR', 'segment wiki', { seen: { members } })
+  const none = fixtureFault('NO_HEALTHY_CONNECTOR', 'segment wiki', { seen: { members } })
   const [root] = judged({ fault: none }).roots
   for (const member of members) assert.ok(root?.verdict.seen.includes(member), member)
   const [hungUp] = judged({ said: { is: 'closed' } }).roots
@@ -67,12 +67,16 @@ test('every member that is out is quoted, and an application that hangs up is it
 })
 
 test('an application that a session reaches and that is known not to be as it should is not called well', () => {
-  const silent = faultOf('APP_SILENT', 'wiki.internal:8080: silent since noon, says dc1-a', {
+  const silent = fixtureFault('APP_SILENT', 'wiki.internal:8080: silent since noon, says dc1-a', {
     seen: { saw: ['the last sent 94 B and gave up after 12 s'] },
   })
-  const narrow = faultOf('PATH_MTU', 'wiki.internal:8080: packets over 1280 bytes are lost, says dc1-a', {
-    hop: 'application',
-  })
+  const narrow = fixtureFault(
+    'PATH_MTU',
+    'wiki.internal:8080: packets over 1280 bytes are lost, says dc1-a',
+    {
+      hop: 'application',
+    },
+  )
   const [root] = judged({ said: { is: 'silent' }, notes: [silent, narrow] }).roots
   assert.deepEqual([root?.hop, root?.verdict.fault], ['application', 'APP_SILENT'])
   assert.match(
@@ -87,7 +91,7 @@ test('an application that a session reaches and that is known not to be as it sh
 })
 
 test('what control saw from this device is the verdict where a session shows nothing, and what it saw well is said', () => {
-  const narrow = faultOf('PATH_MTU', 'wiki.internal:8080: Large packets are lost on the way.', {
+  const narrow = fixtureFault('PATH_MTU', 'wiki.internal:8080: Large packets are lost on the way.', {
     hop: 'application',
     seen: { saw: ['1280 bytes pass, 1360 are lost in silence'] },
   })

@@ -121,7 +121,7 @@ export function changed<Name extends keyof typeof HEALTHY>(
   return { ...HEALTHY[name], ...change } as FactTable[Name]
 }
 
-export function faultOf(...args: ConstructorParameters<typeof Fault>): Fault {
+export function fixtureFault(...args: ConstructorParameters<typeof Fault>): Fault {
   return new Fault(...args)
 }
 

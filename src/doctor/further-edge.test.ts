@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { diagnose } from './diagnose.ts'
 import { EDGE_CHECKS } from './examine-host.ts'
-import { type Change, changed, factsOf, faultOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
+import { type Change, changed, factsOf, fixtureFault, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
 import type { EdgeHostFacts } from './host-look.ts'
 
 const STATE = '/var/lib/backstitch/edge'
@@ -36,7 +36,7 @@ const CASES: {
     known: {
       host: DARK,
       identity: NEW,
-      key: { file: '/k', fault: faultOf('KEY_MISSING', 'there is no /k') },
+      key: { file: '/k', fault: fixtureFault('KEY_MISSING', 'there is no /k') },
     },
     roots: ['edge KEY_MISSING'],
   },
@@ -51,14 +51,14 @@ const CASES: {
       host: DARK,
       identity: NEW,
       tcp: GONE,
-      dial: { tookMs: 4000, fault: faultOf('EGRESS_BLOCKED', '') },
+      dial: { tookMs: 4000, fault: fixtureFault('EGRESS_BLOCKED', '') },
     },
     without: NO_WAY,
     roots: ['edge EGRESS_BLOCKED'],
   },
   {
     name: 'enrolled, serves, and home is behind a firewall',
-    known: { host: SERVES, tcp: GONE, dial: { tookMs: 4000, fault: faultOf('EGRESS_BLOCKED', '') } },
+    known: { host: SERVES, tcp: GONE, dial: { tookMs: 4000, fault: fixtureFault('EGRESS_BLOCKED', '') } },
     without: NO_WAY,
     roots: ['edge EGRESS_BLOCKED'],
   },

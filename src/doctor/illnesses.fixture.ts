@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Change, changed, factsOf, faultOf, NO_WAY, NOW_MS, PATIENT, tcp } from './facts.fixture.ts'
+import { type Change, changed, factsOf, fixtureFault, NO_WAY, NOW_MS, PATIENT, tcp } from './facts.fixture.ts'
 import type { SecondLook } from './second-look.ts'
 
 const HOUR_MS = 3_600_000
@@ -44,7 +44,7 @@ export const ILL = {
   keyMissing: {
     known: {
       identity: { stored: false, drifted: [] },
-      key: { file: PATIENT.keyFile!, fault: faultOf('KEY_MISSING', `there is no ${PATIENT.keyFile}`) },
+      key: { file: PATIENT.keyFile!, fault: fixtureFault('KEY_MISSING', `there is no ${PATIENT.keyFile}`) },
     },
   },
   keyMalformed: {
@@ -52,7 +52,7 @@ export const ILL = {
       identity: { stored: false, drifted: [] },
       key: {
         file: PATIENT.keyFile!,
-        fault: faultOf('KEY_MALFORMED', 'foreign character: U+201C', {
+        fault: fixtureFault('KEY_MALFORMED', 'foreign character: U+201C', {
           seen: { position: 1, character: 'U+201C' },
         }),
       },
@@ -63,7 +63,7 @@ export const ILL = {
       identity: { stored: false, drifted: [] },
       key: {
         file: PATIENT.keyFile!,
-        fault: faultOf('KEY_UNREADABLE', 'EACCES', {
+        fault: fixtureFault('KEY_UNREADABLE', 'EACCES', {
           seen: { errno: 'EACCES', uid: 990, owner: 0, mode: '0600' },
         }),
       },
@@ -74,7 +74,9 @@ export const ILL = {
       identity: {
         stored: true,
         drifted: [],
-        fault: faultOf('SEAL_BROKEN', '2 factors match, 3 are needed', { seen: { changed: ['mac aa→bb'] } }),
+        fault: fixtureFault('SEAL_BROKEN', '2 factors match, 3 are needed', {
+          seen: { changed: ['mac aa→bb'] },
+        }),
       },
     },
   },
@@ -160,7 +162,7 @@ export const ILL = {
   blocked: {
     known: {
       tcp: { host: 'edge.example.com', attempts: [tcp('silent')], proxies: [] },
-      dial: { fault: faultOf('EGRESS_BLOCKED', 'x'), tookMs: 4000 },
+      dial: { fault: fixtureFault('EGRESS_BLOCKED', 'x'), tookMs: 4000 },
     },
     without: NO_WAY,
   },
@@ -203,7 +205,7 @@ export const ILL = {
     known: {
       link: { name: 'eth0', state: 'down', running: [], cards: ['eth0'] },
       tcp: { host: 'edge.example.com', attempts: [tcp('unreachable')], proxies: [] },
-      dial: { fault: faultOf('EDGE_UNREACHABLE', 'x'), tookMs: 3000 },
+      dial: { fault: fixtureFault('EDGE_UNREACHABLE', 'x'), tookMs: 3000 },
     },
     without: NO_WAY,
   },
@@ -251,7 +253,7 @@ export const ILL = {
         },
       },
       dial: {
-        fault: faultOf('PROXY_AUTH', 'asks', {
+        fault: fixtureFault('PROXY_AUTH', 'asks', {
           seen: {
             status: '407 Authentication Required',
             asksFor: ['Basic realm="x"'],
@@ -274,7 +276,7 @@ export const ILL = {
           },
         ],
         trustedBySystem: true,
-        fault: faultOf('TLS_INTERCEPTED', 'the chain does not end in the pinned tenant CA'),
+        fault: fixtureFault('TLS_INTERCEPTED', 'the chain does not end in the pinned tenant CA'),
       }),
     },
     without: ['answer'],
@@ -282,7 +284,7 @@ export const ILL = {
   otherTenant: {
     known: {
       tls: changed('tls', {
-        fault: faultOf(
+        fault: fixtureFault(
           'PIN_MISMATCH',
           'what answers is a Backstitch server, and not the one that was pinned',
           {
@@ -296,7 +298,10 @@ export const ILL = {
   controlAway: {
     known: {
       tls: changed('tls', {
-        fault: faultOf('CONTROL_UNREACHABLE', 'edge edg_1 answers, and the control plane behind it does not'),
+        fault: fixtureFault(
+          'CONTROL_UNREACHABLE',
+          'edge edg_1 answers, and the control plane behind it does not',
+        ),
       }),
     },
     without: ['answer'],
@@ -305,14 +310,16 @@ export const ILL = {
     known: {
       tls: changed('tls', {
         chain: [],
-        broken: faultOf('EDGE_UNREACHABLE', 'EPROTO'),
+        broken: fixtureFault('EDGE_UNREACHABLE', 'EPROTO'),
         plain: { firstLine: 'HTTP/1.1 302 Found', location: 'http://login.hotel.example/' },
       }),
     },
     without: ['answer'],
   },
   handshakeStalls: {
-    known: { tls: changed('tls', { chain: [], tookMs: 10_000, broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }) },
+    known: {
+      tls: changed('tls', { chain: [], tookMs: 10_000, broken: fixtureFault('HANDSHAKE_TIMEOUT', 'x') }),
+    },
     without: ['answer'],
   },
   edgeStands: {
@@ -320,7 +327,7 @@ export const ILL = {
       tls: changed('tls', {
         chain: [],
         tookMs: 10_000,
-        broken: faultOf('HANDSHAKE_TIMEOUT', 'x'),
+        broken: fixtureFault('HANDSHAKE_TIMEOUT', 'x'),
         second: [again('plain', 'silent'), again('nameless', 'silent'), again('short', 'silent')],
       }),
     },
@@ -330,7 +337,7 @@ export const ILL = {
     known: {
       tls: changed('tls', {
         chain: [],
-        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
+        broken: fixtureFault('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
         second: (['plain', 'nameless', 'short', 'mute'] as const).map((asked) => again(asked, 'ended')),
       }),
     },
@@ -346,7 +353,7 @@ export const ILL = {
     known: {
       tls: changed('tls', {
         chain: [],
-        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
+        broken: fixtureFault('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
         second: [
           ...(['plain', 'nameless', 'short'] as const).map((asked) => again(asked, 'ended')),
           again('mute', 'silent'),
@@ -360,7 +367,7 @@ export const ILL = {
       tls: changed('tls', {
         chain: [],
         tookMs: 10_000,
-        broken: faultOf('HANDSHAKE_TIMEOUT', 'x'),
+        broken: fixtureFault('HANDSHAKE_TIMEOUT', 'x'),
         second: [
           { ...again('plain', 'answered'), chain: factsOf().known.tls!.chain, pinned: true, believed: false },
           again('nameless', 'silent'),
@@ -374,7 +381,7 @@ export const ILL = {
     known: {
       tls: changed('tls', {
         chain: [],
-        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
+        broken: fixtureFault('EDGE_UNREACHABLE', 'the TLS handshake broke: ECONNRESET'),
         second: [
           again('plain', 'ended'),
           { ...again('nameless', 'answered'), chain: factsOf().known.tls!.chain, pinned: true },
@@ -388,7 +395,7 @@ export const ILL = {
     known: {
       tls: changed('tls', {
         chain: [],
-        broken: faultOf('EDGE_UNREACHABLE', 'the TLS handshake broke', {
+        broken: fixtureFault('EDGE_UNREACHABLE', 'the TLS handshake broke', {
           seen: { code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' },
         }),
         second: [
@@ -409,7 +416,7 @@ export const ILL = {
       tls: changed('tls', {
         chain: [],
         tookMs: 10_000,
-        broken: faultOf('HANDSHAKE_TIMEOUT', 'x'),
+        broken: fixtureFault('HANDSHAKE_TIMEOUT', 'x'),
         second: [again('plain', 'answered'), again('nameless', 'silent'), again('short', 'alert')],
       }),
       ping: { address: '203.0.113.7', via: 'eth0', saw: 'no echo at any size' },
@@ -418,7 +425,7 @@ export const ILL = {
   },
   narrowHandshake: {
     known: {
-      tls: changed('tls', { chain: [], tookMs: 10_000, broken: faultOf('HANDSHAKE_TIMEOUT', 'x') }),
+      tls: changed('tls', { chain: [], tookMs: 10_000, broken: fixtureFault('HANDSHAKE_TIMEOUT', 'x') }),
       ping: {
         address: '203.0.113.7',
         via: 'eth0',
@@ -446,14 +453,14 @@ export const ILL = {
     known: {
       answer: {
         ...{ records: [], tookMs: 10_000 },
-        fault: faultOf('CONTROL_UNREACHABLE', 'no answer from edge.example.com:443'),
+        fault: fixtureFault('CONTROL_UNREACHABLE', 'no answer from edge.example.com:443'),
       },
     },
   },
   otherEdgeAnswers: {
     known: {
       tls: changed('tls', {
-        fault: faultOf('PROTOCOL_ERROR', 'the server does not speak backstitch-control/1'),
+        fault: fixtureFault('PROTOCOL_ERROR', 'the server does not speak backstitch-control/1'),
       }),
     },
     without: ['answer'],
@@ -461,7 +468,7 @@ export const ILL = {
   proxyMalformed: {
     known: {
       egress: {
-        fault: faultOf('INVALID', '/etc/backstitch/proxy: no port behind "proxy.example.com"', {
+        fault: fixtureFault('INVALID', '/etc/backstitch/proxy: no port behind "proxy.example.com"', {
           seen: { file: '/etc/backstitch/proxy' },
         }),
       },

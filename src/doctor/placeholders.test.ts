@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
-import { changed, factsOf, faultOf } from './facts.fixture.ts'
+import { changed, factsOf, fixtureFault } from './facts.fixture.ts'
 import { ILL, type Illness } from './illnesses.fixture.ts'
 
 /** Where nothing on this machine tells: the person who reads knows. `GROUP` only where no configuration names it. */
@@ -27,7 +27,7 @@ for (const name of Object.keys(ILL) as Illness[]) {
 
 test('what control told of a key names the group by which the next one is made', () => {
   const seen = { group: 'grp_1', groupName: 'dc1' }
-  const fault = faultOf('KEY_EXPIRED', 'key k (key_1) ended yesterday', { seen })
+  const fault = fixtureFault('KEY_EXPIRED', 'key k (key_1) ended yesterday', { seen })
   const facts = factsOf({ known: { daemon: changed('daemon', { state: 'enrolling', fault }) } })
   const [root] = diagnose(CHECKS, facts).roots
   assert.match(root!.verdict.fix[0]!, /^backstitch key create --group dc1, then/)

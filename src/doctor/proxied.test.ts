@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
-import { type Change, factsOf, faultOf } from './facts.fixture.ts'
+import { type Change, factsOf, fixtureFault } from './facts.fixture.ts'
 
 const BEHIND = {
   egress: { proxy: { host: '10.20.1.8', port: 8080 }, source: 'file /etc/backstitch/proxy', noProxy: [] },
@@ -16,7 +16,7 @@ function verdictOf(change: Change) {
 }
 
 function asked(asksFor: string[], credentialsSent: boolean) {
-  const fault = faultOf('PROXY_AUTH', 'asks', { seen: { status: '407', asksFor, credentialsSent } })
+  const fault = fixtureFault('PROXY_AUTH', 'asks', { seen: { status: '407', asksFor, credentialsSent } })
   const known = { egress: BEHIND, dial: { fault, tookMs: 9 } }
   return verdictOf({ known, without: ['tcp', 'edgeName', 'tls', 'answer'] })
 }
@@ -35,7 +35,7 @@ test('a proxy that takes Basic beside others: whether user and password were sen
   assert.match(asked(['Negotiate', 'Basic realm="x"'], false).cause, /none are set/)
 })
 
-type Code = Parameters<typeof faultOf>[0]
+type Code = Parameters<typeof fixtureFault>[0]
 const WAYS: [code: Code, proxied: boolean, how: RegExp, fix: RegExp, verify: RegExp][] = [
   ['EGRESS_BLOCKED', false, /was dropped/, /^allow outbound TCP .* to 203\.0\.113\.7 port 8443$/, /^nc /],
   ['EGRESS_REJECTED', false, /was refused;/, /^allow outbound TCP .* port 8443$/, /^nc /],
@@ -54,7 +54,7 @@ const WAYS: [code: Code, proxied: boolean, how: RegExp, fix: RegExp, verify: Reg
 
 for (const [code, proxied, how, fix, verify] of WAYS) {
   test(`a second port that is stopped by ${code}, ${proxied ? 'behind a proxy' : 'straight'}: the fix is for whoever stops it`, () => {
-    const fault = faultOf(code, 'stopped', { seen: { resolved: ['203.0.113.7'] } })
+    const fault = fixtureFault(code, 'stopped', { seen: { resolved: ['203.0.113.7'] } })
     const edges = { region: '', edges: [], second: { at: SECOND, distance: { fault } } }
     const said = verdictOf({
       known: { edges, ...(proxied ? { egress: BEHIND } : {}) },
@@ -73,7 +73,7 @@ test('TLS that is ended behind a proxy: its certificate, and the proxy to ask, i
   const tls = {
     ...factsOf({}).known.tls!,
     chain: [{ ...leaf!, issuer, subject: 'CN=edge.example.com' }],
-    fault: faultOf('TLS_INTERCEPTED', 'the chain does not end in the pinned tenant CA'),
+    fault: fixtureFault('TLS_INTERCEPTED', 'the chain does not end in the pinned tenant CA'),
   }
   const without = ['answer', 'tcp', 'edgeName'] as const
   const said = verdictOf({ known: { tls, egress: BEHIND }, without: [...without] })

@@ -80,7 +80,7 @@ export async function handshake<T>(
 }
 
 /** A leaf under the name of `issuerPem` with whatever in it, signed with any key, claiming the issuer's key. */
-export async function write(o: {
+export async function writeCertificate(o: {
   issuerPem: string
   signingKeyPem: string
   uris: string[]

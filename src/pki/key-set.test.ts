@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { before, test } from 'node:test'
 import { SignJWT } from 'jose'
-import { type HandshakeTenant, type Held, HOUR_MS, hold, nowMs, tenant, write } from './handshake.fixture.ts'
+import {
+  type HandshakeTenant,
+  type Held,
+  HOUR_MS,
+  hold,
+  nowMs,
+  tenant,
+  writeCertificate,
+} from './handshake.fixture.ts'
 import { type Identity, type IdentityRole, keySetUri } from './identity.ts'
 import { type KeySetExpectation, MAX_KEY_SET_CHARS, signKeySet, verifyKeySet } from './key-set.ts'
 import { type KeyPurpose, newSigningKey } from './signing-keys.ts'
@@ -76,7 +84,7 @@ for (const role of ['edge', 'control', 'connector', 'client'] as IdentityRole[])
 
 test('a set written by hand with the certificate that may is taken, so that what follows fails for its own reason', async () => {
   const { material } = ours
-  const by = await write({
+  const by = await writeCertificate({
     ...{ issuerPem: material.intermediateCert, signingKeyPem: material.intermediateKey },
     ...{ uris: [keySetUri('tnt_a', 'grant')], usages: [KEY_SET_USAGE] },
   })
@@ -106,18 +114,21 @@ const KINDS: [name: string, o: { uris: string[]; usages: string[] }][] = [
 for (const [name, o] of KINDS) {
   test(`a certificate of our CA ${name} signs no keys`, async () => {
     const { intermediateCert: issuerPem, intermediateKey: signingKeyPem } = ours.material
-    await assert.rejects(verify(await forged(await write({ issuerPem, signingKeyPem, ...o }))), refused)
+    await assert.rejects(
+      verify(await forged(await writeCertificate({ issuerPem, signingKeyPem, ...o }))),
+      refused,
+    )
   })
 }
 
 test('nor does one that a leaf has signed, or that only claims our intermediate', async () => {
   const edge = await hold(ours, { tenant: 'tnt_a', role: 'edge', id: 'edg_1' })
   const o = { uris: [keySetUri('tnt_a', 'grant')], usages: [KEY_SET_USAGE] }
-  const below = await write({ issuerPem: edge.leaf, signingKeyPem: edge.key, ...o })
+  const below = await writeCertificate({ issuerPem: edge.leaf, signingKeyPem: edge.key, ...o })
   const x5c = [chainOf(below)[0]!, chainOf(edge)[0]!]
   await assert.rejects(verify(await forged(below, { x5c })), refused)
   const { intermediateCert } = ours.material
-  const claimed = await write({
+  const claimed = await writeCertificate({
     ...{ issuerPem: intermediateCert, signingKeyPem: foreign.material.intermediateKey },
     ...o,
   })

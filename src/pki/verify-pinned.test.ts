@@ -12,7 +12,7 @@ import {
   hold,
   nowMs,
   tenant,
-  write,
+  writeCertificate,
 } from './handshake.fixture.ts'
 import { identityUri, keySetUri } from './identity.ts'
 import { KEY_SET_USAGE } from './usages.ts'
@@ -104,7 +104,7 @@ test('neither an edge nor a client of the same tenant can stand in for the contr
 })
 
 test('a leaf with a real leaf above it is no control plane', async () => {
-  const asControl = await write({
+  const asControl = await writeCertificate({
     issuerPem: mallory.leaf,
     signingKeyPem: mallory.key,
     uris: [identityUri(aControl)],
@@ -118,7 +118,7 @@ test('a leaf with a real leaf above it is no control plane', async () => {
 })
 
 test('a leaf that only claims to be signed by the intermediate is no control plane', async () => {
-  const forged = await write({
+  const forged = await writeCertificate({
     issuerPem: ours.material.intermediateCert,
     signingKeyPem: foreign.material.intermediateKey,
     uris: [identityUri(aControl)],
@@ -127,7 +127,7 @@ test('a leaf that only claims to be signed by the intermediate is no control pla
 })
 
 test('nor is what signs key sets, though it is of the tenant CA', async () => {
-  const signer = await write({
+  const signer = await writeCertificate({
     ...{ issuerPem: ours.material.intermediateCert, signingKeyPem: ours.material.intermediateKey },
     ...{ uris: [keySetUri('tnt_a', 'grant')], usages: [KEY_SET_USAGE] },
   })

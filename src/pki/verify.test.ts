@@ -12,7 +12,7 @@ import {
   hold,
   nowMs,
   tenant,
-  write,
+  writeCertificate,
 } from './handshake.fixture.ts'
 import { type IdentityRole, keySetUri } from './identity.ts'
 import { KEY_SET_USAGE, TLS_USAGES } from './usages.ts'
@@ -160,16 +160,20 @@ test('without verification by TLS nothing is believed', async () => {
 // ── certificates that the authority would never write ───────────────────────────────────────────────
 
 const byIntermediate = (o: { uris: string[]; dns?: string[]; usages?: readonly string[] }) =>
-  write({ issuerPem: ours.material.intermediateCert, signingKeyPem: ours.material.intermediateKey, ...o })
+  writeCertificate({
+    issuerPem: ours.material.intermediateCert,
+    signingKeyPem: ours.material.intermediateKey,
+    ...o,
+  })
 
 test('a leaf with a real leaf above it is refused: leaves sign nothing', async () => {
   const uris = ['backstitch://tnt_a/client/dev_victim']
-  const forged = await write({ issuerPem: mallory.leaf, signingKeyPem: mallory.key, uris })
+  const forged = await writeCertificate({ issuerPem: mallory.leaf, signingKeyPem: mallory.key, uris })
   await assert.rejects(seenByServer(forged.leaf + mallory.cert, forged.key), { code: 'PEER_REFUSED' })
 })
 
 test('a leaf that only claims to be signed by our intermediate is refused by its signature', async () => {
-  const forged = await write({
+  const forged = await writeCertificate({
     issuerPem: ours.material.intermediateCert,
     signingKeyPem: foreign.material.intermediateKey,
     uris: ['backstitch://tnt_a/client/dev_victim'],
@@ -222,7 +226,7 @@ test('a certificate serves in TLS for what its role does there: a client is no s
 
 test('what signs key sets speaks for nobody in TLS', async () => {
   const { material } = ours
-  const signer = await write({
+  const signer = await writeCertificate({
     ...{ issuerPem: material.intermediateCert, signingKeyPem: material.intermediateKey },
     ...{ uris: [keySetUri('tnt_a', 'grant')], usages: [KEY_SET_USAGE] },
   })

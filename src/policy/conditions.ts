@@ -1,7 +1,7 @@
 /** The conditions of a rule, each with what it wants and what it sees. */
 import { haveCommon } from './have-common.ts'
 import type { AccessRequest, Conditions, FailingCondition, PostureValue } from './rule.ts'
-import { isWithin, localTime } from './time-window.ts'
+import { isWithinWindow, localTime } from './time-window.ts'
 
 type Test<Name extends keyof Conditions> = (
   want: NonNullable<Conditions[Name]>,
@@ -23,7 +23,7 @@ const HOLDS: {
   clientKinds: (want, { clientKind }) => want.includes(clientKind),
   posture: (want, { device }) =>
     want.length > 0 && want.every(({ fact, equals }) => factOf(device.posture, fact) === equals),
-  time: (want, { nowMs }) => isWithin(want, nowMs),
+  time: (want, { nowMs }) => isWithinWindow(want, nowMs),
 }
 const HOLDS_NAMES = Object.keys(HOLDS) as (keyof Conditions)[]
 
@@ -98,7 +98,7 @@ const TESTS: { readonly [Name in keyof Conditions]-?: Test<Name> } = {
     }
   },
   time: (want, { nowMs }) => {
-    if (isWithin(want, nowMs)) return undefined
+    if (isWithinWindow(want, nowMs)) return undefined
     const { day, minute } = localTime(nowMs, want.zone)
     return {
       wanted: [`${want.days.join(' ')} ${want.from}-${want.to} ${want.zone}`],

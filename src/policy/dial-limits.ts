@@ -1,5 +1,5 @@
 import { canonicalHost, inCidrs } from './destination.ts'
-import { partsOf, specialNetworks } from './meant-networks.ts'
+import { networkPartsOf, specialNetworks } from './meant-networks.ts'
 import { carriedV4, isForbiddenAddress, isNamed, whatIsSpecial } from './special-address.ts'
 
 /**
@@ -18,7 +18,7 @@ export class DialLimits {
   constructor(networks: readonly string[]) {
     this.#networks = networks
     this.#explicit = specialNetworks(networks)
-    const single = networks.map(partsOf).filter(({ whole }) => whole)
+    const single = networks.map(networkPartsOf).filter(({ whole }) => whole)
     this.#single = new Set(single.map(({ base }) => base))
   }
 

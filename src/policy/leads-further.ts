@@ -1,6 +1,6 @@
 import { inCidrs, isAddress } from './destination.ts'
 import { DialLimits } from './dial-limits.ts'
-import { partsOf } from './meant-networks.ts'
+import { networkPartsOf } from './meant-networks.ts'
 import { isSpecialNetwork } from './special-address.ts'
 
 /**
@@ -22,12 +22,12 @@ export function leadsFurther(host: string, before: readonly string[], now: reado
 
 /** No networks at all: any address but special ones. */
 function isOpen(network: string, now: readonly string[]): boolean {
-  return now.length === 0 && !isSpecialNetwork(network) && !partsOf(network).whole
+  return now.length === 0 && !isSpecialNetwork(network) && !networkPartsOf(network).whole
 }
 
 function holds(other: string, network: string): boolean {
   if (other === network) return true
-  const { base, prefix, whole } = partsOf(network)
-  if (whole || partsOf(other).prefix > prefix || !inCidrs(base, [other])) return false
+  const { base, prefix, whole } = networkPartsOf(network)
+  if (whole || networkPartsOf(other).prefix > prefix || !inCidrs(base, [other])) return false
   return !isSpecialNetwork(network) || isSpecialNetwork(other)
 }

@@ -22,7 +22,7 @@ export function specialNetworks(networks: readonly string[]): string[] {
 }
 
 /** Of a CIDR, or of a single address. */
-export function partsOf(cidr: string): { base: string; prefix: number; whole: boolean } {
+export function networkPartsOf(cidr: string): { base: string; prefix: number; whole: boolean } {
   const [base = '', text] = cidr.split('/')
   const bits = base.includes(':') ? 128 : 32
   const prefix = text === undefined ? bits : Number(text)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TimeWindow } from './rule.ts'
-import { isWithin, localTime } from './time-window.ts'
+import { isWithinWindow, localTime } from './time-window.ts'
 
 const office: TimeWindow = {
   days: ['mon', 'tue', 'wed', 'thu', 'fri'],
@@ -33,7 +33,7 @@ const CASES: [name: string, window: TimeWindow, at: string, within: boolean][] =
   ['equal times are 24 hours, no more', shift, '2026-11-17T08:00:00Z', false],
 ]
 for (const [name, window, at, within] of CASES) {
-  test(`time: ${name}`, () => assert.equal(isWithin(window, Date.parse(at)), within))
+  test(`time: ${name}`, () => assert.equal(isWithinWindow(window, Date.parse(at)), within))
 }
 
 test('the day is the day of the zone', () => {
@@ -52,6 +52,6 @@ for (const wrong of [
   { to: '12:60' },
 ]) {
   test(`time: ${JSON.stringify(wrong)} is refused, not taken for never`, () => {
-    assert.throws(() => isWithin({ ...office, ...wrong }, 0), { code: 'INVALID' })
+    assert.throws(() => isWithinWindow({ ...office, ...wrong }, 0), { code: 'INVALID' })
   })
 }

@@ -12,7 +12,7 @@ export interface LocalTime {
 }
 
 /** @throws {Fault} INVALID if the window cannot be read: a rule that is not understood must not decide. */
-export function isWithin(window: TimeWindow, nowMs: number): boolean {
+export function isWithinWindow(window: TimeWindow, nowMs: number): boolean {
   const { day, minute } = localTime(nowMs, window.zone)
   const from = readTime(window.from)
   const to = readTime(window.to)

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { copyDatabase } from './copy-database.ts'
-import { issuedGrant, reportedBy, reportOf } from './sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from './sessions.fixture.ts'
 import { openStore, type Store } from './store.ts'
 
 /** The same numbers for the same seed. */
@@ -34,7 +34,7 @@ test('however sessions open, close, vanish, are swept and put back from a copy: 
     const grant = grants[random(grants.length)]!
     const side = random(2) === 0 ? 'client' : 'connector'
     const state = random(3) === 0 ? 'closed' : 'open'
-    return reportedBy(grant, reportOf(grant, random(40), { side, state }))
+    return reportedBy(grant, sessionReportOf(grant, random(40), { side, state }))
   }
   const steps: ((store: Store) => Promise<unknown>)[] = [
     ...Array.from({ length: 4 }, () => (at: Store) => {

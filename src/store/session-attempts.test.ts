@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SessionReport } from '../wire/control.ts'
 import type { IssuedGrant } from './revocations.ts'
-import { issuedGrant, reportedBy, reportOf } from './sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from './sessions.fixture.ts'
 import { openStore } from './store.ts'
 
 const first = issuedGrant()
@@ -12,11 +12,12 @@ const failed = { state: 'closed', closeReason: 'CONNECTOR_OVERLOADED', closeHop:
 
 async function listed(told: readonly [IssuedGrant, Partial<SessionReport>][], filter = {}) {
   await using store = await openStore({ file: ':memory:' })
-  for (const [grant, over] of told) await store.sessions.merge(reportedBy(grant, reportOf(grant, 1, over)))
+  for (const [grant, over] of told)
+    await store.sessions.merge(reportedBy(grant, sessionReportOf(grant, 1, over)))
   return (await store.sessions.list({ limit: 10 }, filter)).items
 }
 
-const idOf = (grant: IssuedGrant) => reportOf(grant, 1).session
+const idOf = (grant: IssuedGrant) => sessionReportOf(grant, 1).session
 const went: [IssuedGrant, Partial<SessionReport>] = [first, { ...failed, continuedAs: idOf(second) }]
 
 test('an attempt that failed stands in the session that came of it, whoever tells first', async () => {

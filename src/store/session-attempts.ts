@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import { inList } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import { recordOf, type SessionRecord } from './session-record.ts'
-import { knownOf } from './session-row.ts'
+import { knownSessionOf } from './session-row.ts'
 
 /** Condition on rows of `session`. One of another device, or of nobody, hides nothing. */
 export const STANDS_ALONE = sql`(session.continued_as is null or not exists (
@@ -33,6 +33,8 @@ export async function withAttempts(
   const attempts = Map.groupBy(rows, ({ continuedAs }) => continuedAs!)
   return records.map((record) => {
     const own = (attempts.get(record.id) ?? []).filter(({ deviceId }) => deviceId === record.device)
-    return own.length === 0 ? record : { ...record, attempts: own.map((row) => recordOf(knownOf(row))) }
+    return own.length === 0
+      ? record
+      : { ...record, attempts: own.map((row) => recordOf(knownSessionOf(row))) }
   })
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { issuedGrant, reportedBy, reportOf } from './sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from './sessions.fixture.ts'
 import { openStore } from './store.ts'
 
 const LOT = 64
@@ -19,7 +19,9 @@ async function flooded(t: TestContext) {
   const grant = issuedGrant()
   let told = 0
   const lots = Array.from({ length: 100 }, (_, lot) => {
-    const reports = Array.from({ length: LOT }, (_, n) => reportedBy(grant, reportOf(grant, lot * LOT + n)))
+    const reports = Array.from({ length: LOT }, (_, n) =>
+      reportedBy(grant, sessionReportOf(grant, lot * LOT + n)),
+    )
     return store.sessions.mergeAll(reports).then(() => told++)
   })
   return { store, grant, lots, told: () => told }
@@ -28,7 +30,7 @@ async function flooded(t: TestContext) {
 test('a device that tells of one session does not wait for those that another tells of', async (t) => {
   const { store, lots, told } = await flooded(t)
   const other = issuedGrant()
-  await store.sessions.merge(reportedBy(other, reportOf(other, 1)))
+  await store.sessions.merge(reportedBy(other, sessionReportOf(other, 1)))
   assert.ok(told() < 10, `${told()} lots of the other device were written before`)
   await Promise.all(lots)
   assert.equal(await store.sessions.countOpen(), 100 * LOT + 1)

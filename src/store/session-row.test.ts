@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { newId } from '../base/ids.ts'
 import type { SessionReport } from '../wire/control.ts'
 import { joinSession, type KnownSession, recordOf, type SessionNames } from './session-record.ts'
-import { knownOf, rowOf } from './session-row.ts'
-import { issuedGrant, reportedBy, reportOf } from './sessions.fixture.ts'
+import { knownSessionOf, sessionRowOf } from './session-row.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from './sessions.fixture.ts'
 
 const AT_MS = 1_790_000_000_000
 const grant = issuedGrant({ host: 'a.example', ports: { tcp: [[1, 2]], udp: [[1, 2]] } }, AT_MS)
@@ -26,7 +26,7 @@ const report = (side: SessionReport['side']) =>
       ...{ closeHop: maybe('client' as const), closeDetail: maybe('why') },
       continuedAs: maybe('ses_2'),
     })
-    .map((more) => reportOf(grant, 1, { side, ...more }))
+    .map((more) => sessionReportOf(grant, 1, { side, ...more }))
 const names: fc.Arbitrary<SessionNames> = fc
   .record({
     ...{ userName: maybe('ada'), segmentName: maybe('wiki'), edgeName: maybe('home', 'east') },
@@ -49,7 +49,7 @@ test('a record is read from its row as it was, whatever its sides have in common
           } catch {
             continue // an end that contradicts itself
           }
-          const back = knownOf(rowOf(known, 1))
+          const back = knownSessionOf(sessionRowOf(known, 1))
           assert.deepEqual(clean(back), clean(known))
           assert.deepEqual(clean(recordOf(back)), clean(recordOf(known)))
         }
@@ -82,7 +82,7 @@ test('rows of earlier versions are read: with the whole record in them, and with
     c: { times: { totalUs: 5 }, bytesUp: 0, bytesDown: 0, run: 'r', user: null },
   }
   for (const record of [whole, kept]) {
-    const known = knownOf({ ...row, record: JSON.stringify(record) })
+    const known = knownSessionOf({ ...row, record: JSON.stringify(record) })
     const { userName, user, device, host, port, times, sides } = recordOf(known)
     assert.deepEqual(
       { userName, user, device, host, port, times },
@@ -96,18 +96,19 @@ test('rows of earlier versions are read: with the whole record in them, and with
 
 test('a row of a usual session is a fraction of a page', () => {
   const side = (name: SessionReport['side'], times: SessionReport['times']) =>
-    reportOf(grant, 1, {
+    sessionReportOf(grant, 1, {
       ...{ side: name, state: 'closed', pipe: newId('pip'), edge: newId('edg'), times },
       ...{ address: '10.1.2.3', startedMs: AT_MS, endedMs: AT_MS + 100, bytesUp: 1234, bytesDown: 56_789 },
     })
   const given = { userName: 'ada@corp.example', deviceName: 'laptop', segmentName: 'wiki', ruleName: 'staff' }
   const first = joinSession(undefined, reportedBy(grant, side('client', { totalUs: 1840 }), given))
   const known = joinSession(first, reportedBy(grant, side('connector', { dnsUs: 210, connectUs: 412 })))
-  assert.ok(rowOf(known, 1).record.length < 600, rowOf(known, 1).record)
+  assert.ok(sessionRowOf(known, 1).record.length < 600, sessionRowOf(known, 1).record)
 })
 
 test('what an end has said of its end is its last word', () => {
-  const client = (more: Partial<SessionReport>) => reportedBy(grant, reportOf(grant, 1, { port: 1, ...more }))
+  const client = (more: Partial<SessionReport>) =>
+    reportedBy(grant, sessionReportOf(grant, 1, { port: 1, ...more }))
   const ended = joinSession(undefined, client({ state: 'closed', bytesUp: 5 }))
   assert.equal(joinSession(ended, client({ state: 'closed', endedMs: AT_MS + 11 })), ended)
   assert.equal(joinSession(ended, client({ state: 'open' })), ended)

@@ -23,7 +23,7 @@ interface RecordColumn {
   readonly v?: KnownSession['vanished']
 }
 
-export function rowOf(known: KnownSession, revision: number): SessionRow {
+export function sessionRowOf(known: KnownSession, revision: number): SessionRow {
   const record = recordOf(known)
   const { facts, client, connector, vanished } = known
   const row = {
@@ -55,9 +55,9 @@ export function rowOf(known: KnownSession, revision: number): SessionRow {
   return { ...row, record: JSON.stringify(kept), revision }
 }
 
-export function knownOf(row: SessionRow): KnownSession {
+export function knownSessionOf(row: SessionRow): KnownSession {
   const kept = JSON.parse(row.record) as RecordColumn | { readonly sides: unknown }
-  if ('sides' in kept) return knownOf({ ...row, record: JSON.stringify(keptOfRecord(kept)) })
+  if ('sides' in kept) return knownSessionOf({ ...row, record: JSON.stringify(keptOfRecord(kept)) })
   const base = saidByRow(row, kept.p, kept.g)
   const side = (fields: RowFields | undefined, under: RowFields, name: SessionReport['side']) =>
     fields &&

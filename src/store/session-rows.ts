@@ -4,7 +4,7 @@ import type { SessionRow } from '../store/session-row.ts'
 import { inList } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import type { KnownSession } from './session-record.ts'
-import { knownOf } from './session-row.ts'
+import { knownSessionOf } from './session-row.ts'
 
 export async function loadSessions(
   scope: StoreScope,
@@ -17,7 +17,7 @@ export async function loadSessions(
       .selectAll()
       .where('id', 'in', inList(ids.slice(at, at + 500)))
       .execute()
-    for (const row of rows) found.set(row.id, knownOf(row))
+    for (const row of rows) found.set(row.id, knownSessionOf(row))
   }
   return found
 }

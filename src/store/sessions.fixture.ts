@@ -17,7 +17,7 @@ export function issuedGrant(over: Partial<IssuedGrant> = {}, atMs = Date.now()):
 }
 
 /** The report of one end of session `number` of a grant. */
-export function reportOf(
+export function sessionReportOf(
   grant: Pick<IssuedGrant, 'id' | 'expiresMs'>,
   number: number,
   over: Partial<SessionReport> = {},

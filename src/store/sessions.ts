@@ -9,7 +9,7 @@ import { type SessionFilter, sessionRows } from './session-list.ts'
 import { mergeReport, type RefusedReport } from './session-merge.ts'
 import { type Lot, SessionQueue } from './session-queue.ts'
 import { type KnownSession, type ReportedSession, recordOf, type SessionRecord } from './session-record.ts'
-import { knownOf, rowOf, type SessionRow } from './session-row.ts'
+import { knownSessionOf, type SessionRow, sessionRowOf } from './session-row.ts'
 import { loadSessions, openAmong, saveSessions } from './session-rows.ts'
 import { sweepClientOnly, sweepSessions } from './session-sweep.ts'
 
@@ -86,7 +86,7 @@ export class Sessions {
   async #save(scope: StoreScope, changed: readonly KnownSession[]): Promise<void> {
     if (changed.length === 0) return
     const rows: SessionRow[] = []
-    for (const known of changed) rows.push(rowOf(known, await this.#nextRevision(scope)))
+    for (const known of changed) rows.push(sessionRowOf(known, await this.#nextRevision(scope)))
     const ids = rows.map(({ id }) => id)
     const before = await openAmong(scope, ids)
     await saveSessions(scope, rows)
@@ -115,7 +115,7 @@ export class Sessions {
   /** Newest first. */
   async list(query: PageQuery, filter: SessionFilter = {}): Promise<Page<SessionRecord>> {
     const page = await sessionRows(this.#scope, query, filter)
-    const records = page.items.map((row) => recordOf(knownOf(row)))
+    const records = page.items.map((row) => recordOf(knownSessionOf(row)))
     return { ...page, items: await withAttempts(this.#scope, records) }
   }
 
@@ -142,7 +142,7 @@ export class Sessions {
     return {
       items: await withAttempts(
         this.#scope,
-        rows.map((row) => recordOf(knownOf(row))),
+        rows.map((row) => recordOf(knownSessionOf(row))),
       ),
       revision: rows.at(-1)?.revision ?? revision,
     }
@@ -169,7 +169,7 @@ export class Sessions {
       .orderBy('id')
       .limit(limit)
       .execute()
-    return rows.map(knownOf)
+    return rows.map(knownSessionOf)
   }
 
   /** Their ends are gone. What one of them has told meanwhile counts. */

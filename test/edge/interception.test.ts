@@ -6,7 +6,7 @@ import { Fault } from '../../src/base/faults.ts'
 import { dialControl } from '../../src/link/control/control-dial.ts'
 import { postEnrol } from '../../src/link/control/requests.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
-import { listen } from '../../src/link/dial/listen.fixture.ts'
+import { listenHere } from '../../src/link/dial/listen.fixture.ts'
 import { bringHalf } from '../../src/link/pipe/handover.ts'
 import { createKeyAndCsr } from '../../src/pki/csr.ts'
 import { loadX509 } from '../../src/pki/x509.ts'
@@ -44,7 +44,7 @@ async function openInspection(upstream: number) {
   })
   const outgoing: net.Socket[] = []
   let passed = 0
-  const listener = await listen((raw) => {
+  const listener = await listenHere((raw) => {
     const inside = new tls.TLSSocket(raw, {
       isServer: true,
       secureContext: context,

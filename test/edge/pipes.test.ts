@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
 import { DIRECT } from '../../src/link/dial/egress.ts'
-import { listen } from '../../src/link/dial/listen.fixture.ts'
+import { listenHere } from '../../src/link/dial/listen.fixture.ts'
 import { readExactly } from '../../src/link/dial/read-exactly.ts'
 import { TestTenant } from '../../src/link/dial/tenant.fixture.ts'
 import { bringHalf } from '../../src/link/pipe/handover.ts'
@@ -218,7 +218,7 @@ test('what passes the edge holds neither the plaintext nor a key: TLS 1.3 in bot
   const tapes = { client: new Tape(), connector: new Tape() }
   const sockets: net.Socket[] = []
   const tap = (tape: Tape) =>
-    listen((down) => {
+    listenHere((down) => {
       const up = net
         .connect({ port: t.edge.port, host: '127.0.0.1', allowHalfOpen: true })
         .on('error', () => {})

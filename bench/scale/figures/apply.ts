@@ -14,7 +14,7 @@ import { agentHandlers } from '../../../src/control/agents/handlers.ts'
 import { type ControlParts, openParts } from '../../../src/control/parts.ts'
 import { createToken } from '../../../src/control/rest/auth.ts'
 import { RestFixture } from '../../../src/control/rest/fixture.ts'
-import { issuedGrant, reportOf } from '../../../src/store/sessions.fixture.ts'
+import { issuedGrant, sessionReportOf } from '../../../src/store/sessions.fixture.ts'
 import type { At, Figure, Measured, Statistic } from '../figure.ts'
 import { threadCpuMs } from '../measure.ts'
 import type { World } from '../world.ts'
@@ -136,7 +136,7 @@ function askMeanwhile(
         userId: made.users[who]!,
         connectorId: made.connectors[0]!,
       })
-      const report = reportOf(grant, 1)
+      const report = sessionReportOf(grant, 1)
       return parts.store.revocations.issued(grant).then(() =>
         handlers.handle(clients[who]!, {
           type: 'session',

@@ -15,7 +15,7 @@ import path from 'node:path'
 import { DemoPart } from './part.ts'
 import { CHECKOUT, connectorCommand, demoProgram } from './programs.ts'
 import type { SiteAnswer, SiteOrder } from './site-messages.ts'
-import { handOver, unprivileged } from './unprivileged.ts'
+import { giveFolderTo, unprivileged } from './unprivileged.ts'
 import { openWire } from './wire.ts'
 
 const GATEWAY = '10.213.7.1'
@@ -70,7 +70,7 @@ async function startConnector({ edge, wire, state }: SiteOrder & { order: 'conne
     owned.use(await openWire({ host: edge.host, port: edge.port }, { path: wire }))
   }
   const as = unprivileged(CHECKOUT, state, true)
-  handOver(path.join(state, 'connector'), as.uid)
+  giveFolderTo(path.join(state, 'connector'), as.uid)
   start('connector', connectorCommand(as, edge), path.join(state, 'connector.log'))
   answer({ answer: 'connector', user: as.user, wired })
 }

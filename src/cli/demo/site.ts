@@ -7,7 +7,7 @@ import { DemoPart } from './part.ts'
 import { freePort } from './ports.ts'
 import { CHECKOUT, connectorCommand, demoProgram } from './programs.ts'
 import type { SiteAnswer, SiteOrder } from './site-messages.ts'
-import { handOver, unprivileged } from './unprivileged.ts'
+import { giveFolderTo, unprivileged } from './unprivileged.ts'
 import { openWire } from './wire.ts'
 
 /** The private site: the application, and the only place from which it can be dialled. */
@@ -229,7 +229,7 @@ class LoopbackSite implements Site {
 
   async startConnector(edge: { host: string; port: number }): Promise<string> {
     const as = unprivileged(CHECKOUT, this.#state, false)
-    handOver(path.join(this.#state, 'connector'), as.uid)
+    giveFolderTo(path.join(this.#state, 'connector'), as.uid)
     this.#start('connector', connectorCommand(as, edge), path.join(this.#state, 'connector.log'))
     return as.user
   }

@@ -51,7 +51,7 @@ export function unprivileged(checkout: string, state: string, mayMount: boolean)
 }
 
 /** Gives a directory of the state, and the files in it, to the user that works there. */
-export function handOver(folder: string, uid: number): void {
+export function giveFolderTo(folder: string, uid: number): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (process.getuid?.() !== 0) return
   chownSync(folder, uid, uid)

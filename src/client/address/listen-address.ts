@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import path from 'node:path'
 import { Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
+import { isLoopback } from '../../base/ip-address.ts'
 
 export interface ListenAddress {
   /** An IP address, never a name: what a name means can change under a listener. */
@@ -64,8 +65,4 @@ export function parseListen(text: string, { beyondLoopback = false } = {}): List
     )
   }
   return { host, port }
-}
-
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.')
 }

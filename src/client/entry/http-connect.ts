@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import type { Destination } from '../address/destination.ts'
-import { writeFault } from './http-reply.ts'
+import { replyWithFault } from './http-reply.ts'
 import { endWith } from './last-word.ts'
 import { openWay } from './open-way.ts'
 
@@ -24,7 +24,7 @@ export function serveConnect(
     },
     failed: (fault, session) => {
       const ask = context.opener.adminCommand(fault, to)
-      endWith(socket, writeFault(fault, { session, to, ask }))
+      endWith(socket, replyWithFault(fault, { session, to, ask }))
     },
   })
 }

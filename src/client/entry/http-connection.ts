@@ -19,7 +19,7 @@ import { MessageBody, NO_BODY } from './http-body.ts'
 import { serveConnect } from './http-connect.ts'
 import { HeadReader, type RequestHead, UnreadableRequest } from './http-head.ts'
 import { cameInOn, type LocalPages, readPage } from './http-pages.ts'
-import { type ReplyWanted, replyWanted, writeFault } from './http-reply.ts'
+import { type ReplyWanted, replyWanted, replyWithFault } from './http-reply.ts'
 import { type HttpTarget, readTarget, showTarget, writeHead } from './http-target.ts'
 import { Upstream, type UpstreamEvents } from './http-upstream.ts'
 import { endWith } from './last-word.ts'
@@ -189,7 +189,7 @@ class HttpConnection implements UpstreamEvents {
 
   #words(fault: Fault, to: Destination, session: string | undefined): string {
     const ask = this.#context.opener.adminCommand(fault, to)
-    return writeFault(fault, { session, to, ask, ...this.#wants })
+    return replyWithFault(fault, { session, to, ask, ...this.#wants })
   }
 
   readonly #wayOf = () => ({ opener: this.#context.opener, guard: this.#guard, startedUs: this.#startedUs })
@@ -264,7 +264,7 @@ class HttpConnection implements UpstreamEvents {
   #refuse(fault: Fault): void {
     this.#context.opener.refuse('http', this.#asked, fault)
     const status = fault instanceof UnreadableRequest ? fault.status : undefined
-    const say = () => this.#end(writeFault(fault, { status, html: this.#html }))
+    const say = () => this.#end(replyWithFault(fault, { status, html: this.#html }))
     if (this.#over) this.#cut()
     else if (this.#body.over && fault.code !== 'INTERNAL') this.#whenWhole(say)
     else if (this.#upstream === undefined || !this.#upstream.answered) say()

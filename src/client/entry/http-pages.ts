@@ -1,9 +1,10 @@
 import type net from 'node:net'
 import { Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
-import { isLoopback, type ListenAddress } from '../address/listen-address.ts'
+import { isLoopback } from '../../base/ip-address.ts'
+import type { ListenAddress } from '../address/listen-address.ts'
 import { fieldsNamed, type RequestHead } from './http-head.ts'
-import { writeReply } from './http-reply.ts'
+import { httpReply } from './http-reply.ts'
 import { checkLocalRequest } from './local-request.ts'
 
 /** Pages of the proxy itself, by path. */
@@ -45,7 +46,7 @@ export function readPage(
     'Cache-Control': 'no-cache',
     'X-Content-Type-Options': 'nosniff',
   }
-  return writeReply({ status: 200, headers: headersOfPage, body }, method)
+  return httpReply({ status: 200, headers: headersOfPage, body }, method)
 }
 
 /** The address of this machine that a connection came in on; none where it is a Unix socket. */

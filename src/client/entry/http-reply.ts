@@ -12,7 +12,7 @@ interface Reply {
 }
 
 /** A whole answer of the proxy itself, after which the connection ends. @param method Of the request: HEAD wants no body. */
-export function writeReply({ status, reason, headers, body }: Reply, method?: string): string {
+export function httpReply({ status, reason, headers, body }: Reply, method?: string): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const head = `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status]}\r\n${lines.join('')}Connection: close\r\n\r\n`
   return method === 'HEAD' ? head : head + body
@@ -31,7 +31,7 @@ export function replyWanted({ method, fields }: RequestHead): ReplyWanted {
 }
 
 /** The problem document, or its page. @param o.status Instead of the one that the code has. */
-export function writeFault(fault: Fault, o: AboutReply & ReplyWanted & { status?: number } = {}): string {
+export function replyWithFault(fault: Fault, o: AboutReply & ReplyWanted & { status?: number } = {}): string {
   const reply = httpReplyOf(fault, o)
-  return writeReply({ ...reply, status: o.status ?? reply.status }, o.method)
+  return httpReply({ ...reply, status: o.status ?? reply.status }, o.method)
 }

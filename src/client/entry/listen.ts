@@ -23,13 +23,13 @@ export const ACCEPT: net.ServerOpts = {
 
 /** @returns The place bound. @throws {Fault} LISTEN_FAILED naming address and errno. */
 export async function listenAt(server: net.Server, place: ListenPlace): Promise<ListenPlace> {
-  if (!('file' in place)) return listen(server, place)
+  if (!('file' in place)) return listenPort(server, place)
   await listenFile(server, place.file)
   return place
 }
 
 /** @returns The address bound. @throws {Fault} LISTEN_FAILED naming address and errno. */
-export async function listen(server: net.Server, at: ListenAddress): Promise<ListenAddress> {
+async function listenPort(server: net.Server, at: ListenAddress): Promise<ListenAddress> {
   try {
     server.listen({ host: at.host, port: at.port, backlog: BACKLOG })
     await once(server, 'listening')

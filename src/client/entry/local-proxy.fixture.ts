@@ -18,7 +18,7 @@ import { ClientTunnel } from '../session/client-tunnel.ts'
 import { Decisions } from '../session/decisions.ts'
 import { GrantCache } from '../session/grant-cache.ts'
 import { Opener, type OpenerDeps } from '../session/open-session.ts'
-import { type SilentApps, watchSilence } from '../session/silent-app.ts'
+import { type SilentApps, watchOwnSessions } from '../session/silent-app.ts'
 import { LocalProxy } from './local-proxy.ts'
 import { LocalUsers } from './local-users.ts'
 
@@ -64,7 +64,7 @@ export async function openProxy(
   const tunnel = new ClientTunnel(pair.client, { ...facts, wrapped: false }, clock)
   const grants = new GrantCache(clock)
   const decisions = new Decisions(log, clock)
-  const silence = watchSilence({ clock, log, now: options.now })
+  const silence = watchOwnSessions({ clock, log, now: options.now })
   const bypass = new Bypass(decisions)
   bypass.set({ bypass: [{ pattern: STRAIGHT, rule: 'straight' }], claimed: [] })
   const deps = {

@@ -9,12 +9,12 @@
 import { existsSync } from 'node:fs'
 import type net from 'node:net'
 import { Fault } from '../../base/faults.ts'
+import { isLoopback } from '../../base/ip-address.ts'
 import { ownAddresses } from '../../probe/own-addresses.ts'
 import { SocketOwners } from '../../probe/socket-owners.ts'
 import type { Endpoint, SocketOwner } from '../../probe/socket-table.ts'
 import { UserNames } from '../../probe/user-names.ts'
 import { strangersUid } from '../../probe/user-namespace.ts'
-import { isLoopback } from '../address/listen-address.ts'
 
 export interface LocalUsersOptions {
   /** Besides the user of this process. */

@@ -1,9 +1,9 @@
 import type net from 'node:net'
 import type { Fault } from '../../base/faults.ts'
 import { socksReplyOf } from './fault-replies.ts'
-import { writeFault } from './http-reply.ts'
+import { replyWithFault } from './http-reply.ts'
 import { endWith } from './last-word.ts'
-import { METHOD_NONE, readGreeting, readRequest, SOCKS_VERSION, writeReply } from './socks5-wire.ts'
+import { METHOD_NONE, readGreeting, readRequest, SOCKS_VERSION, socksReply } from './socks5-wire.ts'
 
 /** What is read of a stranger's request, to answer it where an answer is expected. */
 const MAX_BYTES = 16_384
@@ -37,16 +37,16 @@ export function refuseUser(socket: net.Socket, refusal: Fault): void {
         socket.write(METHOD_NONE)
         bytes = bytes.subarray(greeting.used)
       }
-      return readRequest(bytes) && writeReply(socksReplyOf(refusal))
+      return readRequest(bytes) && socksReply(socksReplyOf(refusal))
     } catch {
-      return writeReply(socksReplyOf(refusal)) // whatever it meant
+      return socksReply(socksReplyOf(refusal)) // whatever it meant
     }
   }
   const http = (): string | undefined => {
     const head = bytes.toString('latin1', 0, MAX_BYTES)
     if (!head.includes(HEAD_END)) return undefined
     const html = /\r\naccept:[^\r]*\btext\/html\b/i.test(head)
-    return writeFault(refusal, { method: head.split(' ', 1)[0], html })
+    return replyWithFault(refusal, { method: head.split(' ', 1)[0], html })
   }
 
   socket.on('data', onData).once('end', onEnd)

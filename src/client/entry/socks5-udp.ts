@@ -12,8 +12,8 @@ import {
   readDatagram,
   type SocksAddress,
   SocksReply,
+  socksReply,
   writeDatagramHeader,
-  writeReply,
 } from './socks5-wire.ts'
 import { UdpSenders } from './udp-senders.ts'
 
@@ -49,7 +49,7 @@ export function associateUdp(
   socket.on('error', (error) => {
     const fault = listenFailed({ host: local, port: 0 }, error)
     opener.refuse('socks5-udp', `association of ${program}`, fault)
-    endWith(control, writeReply(SocksReply.GENERAL_FAILURE))
+    endWith(control, socksReply(SocksReply.GENERAL_FAILURE))
   })
   const onMessage = (message: Buffer, from: dgram.RemoteInfo) => {
     if (port !== 0 && from.port !== port) return
@@ -76,7 +76,7 @@ export function associateUdp(
   control.once('close', close)
   socket.bind(0, local, () => {
     if (control.destroyed) return
-    control.write(writeReply(SocksReply.SUCCEEDED, { host: local, port: socket.address().port }))
+    control.write(socksReply(SocksReply.SUCCEEDED, { host: local, port: socket.address().port }))
     // Nothing is said on the control connection any more; its end is the end of the association.
     control.once('end', () => control.destroy())
     control.resume()

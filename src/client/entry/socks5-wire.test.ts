@@ -7,8 +7,8 @@ import {
   readDatagram,
   readGreeting,
   readRequest,
+  socksReply,
   writeDatagramHeader,
-  writeReply,
 } from './socks5-wire.ts'
 
 const code = (want: string) => (error: unknown) => error instanceof Fault && error.code === want
@@ -136,6 +136,6 @@ test('what is written reads back: header of a datagram, reply', () => {
       assert.equal(again.host, whole.host)
     }),
   )
-  assert.equal(writeReply(5).toString('hex'), '05050001000000000000')
-  assert.equal(writeReply(0, { host: '::1', port: 80 }).length, 22)
+  assert.equal(socksReply(5).toString('hex'), '05050001000000000000')
+  assert.equal(socksReply(0, { host: '::1', port: 80 }).length, 22)
 })

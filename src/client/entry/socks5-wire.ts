@@ -83,7 +83,7 @@ export function readDatagram(bytes: Buffer): SocksDatagram {
 }
 
 /** A reply; the bound address is all zeros where the code is not 0. */
-export function writeReply(code: SocksReply, bound: SocksAddress = { host: '0.0.0.0', port: 0 }): Buffer {
+export function socksReply(code: SocksReply, bound: SocksAddress = { host: '0.0.0.0', port: 0 }): Buffer {
   return Buffer.concat([Buffer.from([SOCKS_VERSION, code, 0]), writeAddress(bound)])
 }
 

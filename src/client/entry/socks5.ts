@@ -19,10 +19,10 @@ import {
   SocksCommand,
   SocksReply,
   type SocksRequest,
-  writeReply,
+  socksReply,
 } from './socks5-wire.ts'
 
-const SUCCEEDED = writeReply(SocksReply.SUCCEEDED)
+const SUCCEEDED = socksReply(SocksReply.SUCCEEDED)
 
 export interface SocksContext {
   readonly opener: Opener
@@ -79,14 +79,14 @@ export function serveSocks(socket: net.Socket, { opener, log, users, settled }: 
   const guard = guardLocal(log, (fault) => {
     opener.refuse('socks5', asked || bytes.toString('latin1', 0, 32), fault)
     if (answered) cutSocket(socket)
-    else finish(greeted ? writeReply(socksReplyOf(fault)) : undefined)
+    else finish(greeted ? socksReply(socksReplyOf(fault)) : undefined)
   })
   const run = ({ command, host, port }: SocksRequest) => {
     if (command === SocksCommand.UDP_ASSOCIATE) associateUdp(socket, { host, port }, { opener, users, guard })
     else if (command !== SocksCommand.CONNECT) {
       const fault = new Fault('LOCAL_REQUEST_REFUSED', `SOCKS command ${command} is not supported`)
       opener.refuse('socks5', asked, fault)
-      endWith(socket, writeReply(SocksReply.COMMAND_NOT_SUPPORTED))
+      endWith(socket, socksReply(SocksReply.COMMAND_NOT_SUPPORTED))
     } else {
       const giveUp = openWay({ opener, guard, startedUs }, destination(host, port, 'tcp'), 'socks5', {
         opened(way) {
@@ -94,7 +94,7 @@ export function serveSocks(socket: net.Socket, { opener, log, users, settled }: 
           socket.write(SUCCEEDED)
           way.attach(socket)
         },
-        failed: (fault) => endWith(socket, writeReply(socksReplyOf(fault))),
+        failed: (fault) => endWith(socket, socksReply(socksReplyOf(fault))),
       })
       socket.once('close', giveUp)
     }

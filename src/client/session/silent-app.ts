@@ -19,7 +19,7 @@ import type { Looks } from './looks.ts'
 export type SilentApps = SilenceWatch<Destination, ClientSession>
 
 /** By the sessions of this device. */
-export function watchSilence({
+export function watchOwnSessions({
   looks,
   ...o
 }: {

@@ -123,7 +123,7 @@ export const OWN_STATES = [
 ] as const
 export type ConnectorState = (typeof OWN_STATES)[number]
 
-/** Pure: the one state of architecture section 1 that these facts make. */
+/** Pure: the one state that these facts make. */
 export function stateOf(facts: {
   stages: BringUp
   draining: boolean

@@ -9,7 +9,7 @@ import { type Application, type ApplicationReach, keyOf } from '../health/applic
 type SilenceOfApplication = Of<Pick<Application, 'host' | 'port' | 'protocol'>>
 
 /** By the sessions of everybody who goes through this connector. Control is told. */
-export function watchSilence({
+export function watchApplications({
   reach,
   ...o
 }: Pick<SilenceWatchOptions<Application>, 'clock' | 'log' | 'lossy' | 'now' | 'onSilent' | 'onWaits'> & {

@@ -21,7 +21,7 @@ import { Probes } from '../health/probes.ts'
 import { Vitals } from '../health/vitals.ts'
 import { ActiveSessions } from '../sessions/active-sessions.ts'
 import { ConnectorUdpFlows } from '../sessions/connector-udp-flows.ts'
-import { watchSilence } from '../sessions/silence-fault.ts'
+import { watchApplications } from '../sessions/silence-fault.ts'
 import { GrantAuthority } from '../sessions/tunnel-grants.ts'
 import { ConnectorShares } from './shares.ts'
 import type { StreamServices } from './streams.ts'
@@ -60,7 +60,7 @@ export class Services implements StreamServices, AsyncDisposable {
     })
     this.rawPhase = new RawPhase({ log })
     this.reports = new SessionReports({ log })
-    this.silence = watchSilence({
+    this.silence = watchApplications({
       clock: this.clock,
       log,
       reach: this.reach,

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { newId } from '../../base/ids.ts'
 import type { Lossy } from '../../probe/stalls.ts'
-import { openStage, USERS, type User, until } from './silence.fixture.ts'
+import { openStage, USERS, type User, untilSeen } from './silence.fixture.ts'
 
 /** An application, a connector whose clock stands still, and users who come one after the other. */
 async function stage(
@@ -59,13 +59,13 @@ async function stage(
     const say = async (text: string) => {
       const before = stream.bytesOut
       program.write(text)
-      await until(() => stream.bytesOut > before)
+      await untilSeen(() => stream.bytesOut > before)
       await tunnel.client.ping()
     }
     /** The program says no more, and the connector knows. */
     const end = async () => {
       program.end()
-      await until(() => local.readableEnded)
+      await untilSeen(() => local.readableEnded)
       await tunnel.client.ping()
     }
     return { program, session, closed, stream, say, end }
@@ -74,7 +74,7 @@ async function stage(
   const ask = async (user: User, answered = false) => {
     const opened = await open(user)
     await opened.say('GET / HTTP/1.1\r\n\r\n')
-    if (answered) await until(() => opened.stream.bytesIn > 0)
+    if (answered) await untilSeen(() => opened.stream.bytesIn > 0)
     pass(1)
     return opened
   }
@@ -96,7 +96,7 @@ test('users who ask, wait and give up are a silence, told at once; the first ans
     assert.equal(record.closeReason, 'done')
     assert.equal(record.closeDetail, '18 B asked, no answer in 5 s')
   }
-  await until(() => words().includes('APP_SILENT'))
+  await untilSeen(() => words().includes('APP_SILENT'))
   const [note] = silence.notes
   assert.match(
     note?.detail ?? '',
@@ -106,7 +106,7 @@ test('users who ask, wait and give up are a silence, told at once; the first ans
   answers = true
   await ask('ada', true)
   assert.deepEqual(silence.notes, [])
-  await until(() => words().at(-1) === 'well')
+  await untilSeen(() => words().at(-1) === 'well')
 })
 
 test('an application that is stopped takes no end either: whoever ended its side has given up all the same', async (t) => {
@@ -134,7 +134,7 @@ test('a silence whose reason is known is told as that reason only, and is counte
   assert.equal(silence.notes.length, 1)
   silence.explained(application, true)
   assert.equal(silence.notes.length, 0)
-  await until(() => words().at(-1) === 'well')
+  await untilSeen(() => words().at(-1) === 'well')
   await inVain()
   assert.equal(silence.notes.length, 0)
   silence.explained(application, false)
@@ -160,7 +160,7 @@ test('an application that is only written to, and one that greets, are well', as
   const greeting = await stage(t, (socket) => void socket.write('220 mail\r\n'))
   for (const user of ['ada', 'bob', 'eve'] as const) {
     const { end, stream } = await greeting.open(user)
-    await until(() => stream.bytesIn > 0)
+    await untilSeen(() => stream.bytesIn > 0)
     greeting.pass(60)
     await end()
     greeting.pass(8)
@@ -182,7 +182,7 @@ test('what the kernel says is not acknowledged is lost on the way; an answer aft
   pass(1)
   assert.equal(silence.notes.length, 0)
   pass(3)
-  await until(() => silence.notes.length > 0)
+  await untilSeen(() => silence.notes.length > 0)
   assert.match(
     silence.notes[0]?.detail ?? '',
     /in 3 sessions of 1 user what was sent after a pause of 3\d s or more is not acknowledged/,
@@ -195,7 +195,7 @@ test('what the kernel says is not acknowledged is lost on the way; an answer aft
   pass(31)
   const before = bob.stream.bytesIn
   await bob.say('GET / HTTP/1.1\r\n\r\n')
-  await until(() => bob.stream.bytesIn > before)
+  await untilSeen(() => bob.stream.bytesIn > before)
   pass(1)
   assert.deepEqual(silence.notes, [])
 })
@@ -209,7 +209,7 @@ test('downloads that stand in the middle are told where the kernel knows of a ga
   )
   for (const user of ['ada', 'bob', 'eve'] as const) await ask(user, true)
   pass(3)
-  await until(() => asked() === 1)
+  await untilSeen(() => asked() === 1)
   for (let minute = 0; minute < 5; minute++) {
     pass(60)
     await immediate()
@@ -220,7 +220,7 @@ test('downloads that stand in the middle are told where the kernel knows of a ga
   isOn = true
   const last = await ask('ada', true)
   pass(4)
-  await until(() => silence.notes.length > 0)
+  await untilSeen(() => silence.notes.length > 0)
   assert.match(
     silence.notes[0]?.detail ?? '',
     /: silent since \S+: in 4 sessions of 3 users of what it sends some is lost on the way, and the rest waits for that$/,
@@ -228,7 +228,7 @@ test('downloads that stand in the middle are told where the kernel knows of a ga
   isOn = false
   const before = last.stream.bytesIn
   sockets.at(-1)!.write(Buffer.alloc(20_000))
-  await until(() => last.stream.bytesIn === before + 20_000)
+  await untilSeen(() => last.stream.bytesIn === before + 20_000)
   pass(1)
   assert.deepEqual(silence.notes, [])
 })
@@ -246,20 +246,20 @@ test('two whose requests hang are told while they wait, one of them as words; a 
   pass(1)
   const [one = assert.fail('nobody waits')] = silence.waiting
   assert.deepEqual([one.sessions, one.stillS, silence.notes.length], [1, [12, 12], 0])
-  await until(() => tunnel.told.some((message) => message.type === 'reach' && message.waits === 1))
+  await untilSeen(() => tunnel.told.some((message) => message.type === 'reach' && message.waits === 1))
   const second = await ask('ada')
   pass(11)
   assert.equal(silence.notes.length, 0)
   pass(1)
   assert.match(silence.notes[0]?.detail ?? '', /: 2 sessions of 1 user asked it and no byte came back$/)
   assert.deepEqual((silence.notes[0]!.seen.saw as string[])[0], 'the last sent 18 B and waits, for 12 s')
-  await until(() => words().at(-1) === 'APP_SILENT')
+  await untilSeen(() => words().at(-1) === 'APP_SILENT')
   const { host, port, segment } = tunnel.told.findLast((message) => message.type === 'reach')!
   assert.equal(silence.soFar({ host, port, segment })?.code, 'APP_SILENT')
   sockets.at(-1)!.write('HTTP/1.1 200 OK\r\n\r\n')
-  await until(() => second.stream.bytesIn > 0)
+  await untilSeen(() => second.stream.bytesIn > 0)
   assert.equal(silence.notes.length, 0, 'at once, for whoever asks')
-  await until(() => words().at(-1) === 'well')
+  await untilSeen(() => words().at(-1) === 'well')
   await first.end()
   for (const user of ['ada', 'bob'] as const) await ask(user)
   pass(46)
@@ -301,7 +301,7 @@ test('after the cure nothing old is told: what was last sent before an answer ca
   )
   for (const user of ['ada', 'bob', 'eve'] as const) await ask(user)
   pass(4)
-  await until(() => silence.notes.length > 0)
+  await untilSeen(() => silence.notes.length > 0)
   isOn = true
   await ask('ada', true)
   assert.deepEqual(silence.notes, [])
@@ -312,5 +312,5 @@ test('after the cure nothing old is told: what was last sent before an answer ca
   }
   sentAgoMs = 500
   pass(61)
-  await until(() => silence.notes.length > 0)
+  await untilSeen(() => silence.notes.length > 0)
 })

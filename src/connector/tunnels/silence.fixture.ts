@@ -6,7 +6,7 @@ import { openTunnel, type TunnelFixture } from './tunnel.fixture.ts'
 export const USERS = { ada: newId('usr'), bob: newId('usr'), eve: newId('usr') } as const
 export type User = keyof typeof USERS
 
-export async function until(ready: () => boolean): Promise<void> {
+export async function untilSeen(ready: () => boolean): Promise<void> {
   while (!ready()) await immediate()
 }
 

@@ -32,7 +32,7 @@ import { Resolver, type ResolverOptions } from '../dial/resolver.ts'
 import { type Application, ApplicationReach } from '../health/application-reach.ts'
 import { ActiveSessions } from '../sessions/active-sessions.ts'
 import { ConnectorUdpFlows } from '../sessions/connector-udp-flows.ts'
-import { watchSilence } from '../sessions/silence-fault.ts'
+import { watchApplications } from '../sessions/silence-fault.ts'
 import { GrantAuthority } from '../sessions/tunnel-grants.ts'
 import { ConnectorShares } from './shares.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
@@ -107,7 +107,7 @@ export async function openTunnel(
   })
   const reach = new ApplicationReach()
   const { now, lossy } = o
-  const silence = watchSilence({ clock: systemClock, log: silentLog, reach, now, lossy })
+  const silence = watchApplications({ clock: systemClock, log: silentLog, reach, now, lossy })
   const services: StreamServices = {
     unreached: new CountedLines(),
     moved: new MovedNames(),

@@ -3,7 +3,7 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { newId } from '../../base/ids.ts'
-import { openStage, USERS, type User, until } from './silence.fixture.ts'
+import { openStage, USERS, type User, untilSeen } from './silence.fixture.ts'
 
 /** An application that takes datagrams, and a connector whose clock stands still. */
 async function stage(t: TestContext, answers: (text: string) => boolean) {
@@ -31,7 +31,7 @@ async function stage(t: TestContext, answers: (text: string) => boolean) {
     const before = heard
     stream.sendDatagram(Buffer.from(text))
     await opened
-    await until(() => heard > before && (back > 0 || !answers(text)))
+    await untilSeen(() => heard > before && (back > 0 || !answers(text)))
     await tunnel.client.ping()
     pass(1)
     return stream
@@ -70,7 +70,7 @@ test('datagrams that were answered and are no more are a silence, told at once; 
   isWell = true
   await ask('bob')
   assert.deepEqual(silence.notes, [])
-  await until(() => words().at(-1) === 'well')
+  await untilSeen(() => words().at(-1) === 'well')
 })
 
 test('what goes one way is no silence, however many send and however long', async (t) => {
@@ -105,7 +105,7 @@ test('a flow that was answered may end with what needs no answer', async (t) => 
   const { ask, pass, silence, heard } = await stage(t, (text) => text === 'question')
   const streams = [await ask('ada'), await ask('bob'), await ask('ada'), await ask('bob')]
   for (const stream of streams) stream.sendDatagram(Buffer.from('bye'))
-  await until(() => heard() === 8)
+  await untilSeen(() => heard() === 8)
   pass(60)
   assert.equal(silence.silent, 0)
 })

@@ -11,7 +11,7 @@ import type { AgentMessage } from '../../wire/control.ts'
 import type { Keyring } from '../base/keyring.ts'
 import type { PolicyNow } from '../base/policy-now.ts'
 import type { PolicySnapshot } from '../base/snapshot.ts'
-import { isSignedIn, signedOut } from '../presence/admitted.ts'
+import { isSignedIn, whySignedOut } from '../presence/admitted.ts'
 import type { SegmentApplication } from '../presence/applications.ts'
 import type { Departures } from '../presence/departures.ts'
 import type { Connected, Presence } from '../presence/presence.ts'
@@ -102,7 +102,7 @@ async function decided(
   const record = await from.devices.byId(device)
   if (record === undefined || !record.enabled)
     throw new Fault('IDENTITY_REVOKED', `device ${device} is disabled or deleted`)
-  if (!isSignedIn(record, clock.nowMs())) throw await signedOut(from, record)
+  if (!isSignedIn(record, clock.nowMs())) throw await whySignedOut(from, record)
   const { userId: user } = record
   const { posture } = record
   const { host, port, protocol } = asked

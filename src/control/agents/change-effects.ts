@@ -5,7 +5,7 @@ import type { BusMessages } from '../../store/bus.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import { type ReevaluateDeps, reevaluate } from '../access/reevaluate.ts'
-import { isSignedIn, shutOut, signedOut } from '../presence/admitted.ts'
+import { isSignedIn, shutOut, whySignedOut } from '../presence/admitted.ts'
 import type { EdgeNews } from '../presence/edge-news.ts'
 import type { Edges } from '../presence/edges.ts'
 import type { Probing } from '../presence/probing.ts'
@@ -115,7 +115,7 @@ export class ChangeEffects implements Disposable {
       const role = kind === 'connector' ? 'connector' : 'client'
       return shutOut(store, { tenant, role, id }, record?.name)
     }
-    return 'userId' in record && !isSignedIn(record, clock.nowMs()) ? signedOut(store, record) : undefined
+    return 'userId' in record && !isSignedIn(record, clock.nowMs()) ? whySignedOut(store, record) : undefined
   }
 
   /** An edge was enrolled, changed or deleted: one that is no more loses its connection. */

@@ -4,7 +4,7 @@ import type { KeyUse } from '../../store/keys.ts'
 import type { Repositories } from '../../store/store.ts'
 import type { CertificateReply, EnrolRequest } from '../../wire/control.ts'
 import { issueFor } from '../base/issue.ts'
-import { namesOf } from '../presence/agent-record.ts'
+import { agentNamesOf } from '../presence/agent-record.ts'
 import { type CertifyDeps, replyOf } from './certify.ts'
 
 /**
@@ -34,7 +34,7 @@ export async function enrolEdge(
     throw new Fault('IDENTITY_REVOKED', `edge ${edge.name} (${edge.id}) is disabled`)
   const before = await tx.edges.byId(edge.id)
   const identity = { tenant: deps.tenant, role: 'edge', id: edge.id } as const
-  const issued = await issueFor(deps, identity, body.csr, { names: namesOf(edge.spec) })
+  const issued = await issueFor(deps, identity, body.csr, { names: agentNamesOf(edge.spec) })
   const { thumbprint, serial, notAfterMs } = issued
   const generation = (before?.generation ?? 0) + 1
   await tx.edges.put({

@@ -34,7 +34,11 @@ export interface EnrolDeps {
  * @throws {Fault} KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, KEY_EXHAUSTED, KEY_WRONG_GROUP, WRONG_CONNECTOR_KIND,
  *   IDENTITY_REVOKED, INVALID (the CSR), RATE_LIMITED for whoever fails too often.
  */
-export async function enrol(deps: EnrolDeps, body: EnrolRequest, from: string): Promise<CertificateReply> {
+export async function admitWithKey(
+  deps: EnrolDeps,
+  body: EnrolRequest,
+  from: string,
+): Promise<CertificateReply> {
   const { refusedKeys, clock } = deps
   const publicKeyHash = await csrPublicKeyHash(body.csr)
   try {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
-import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from '../../store/sessions.fixture.ts'
 import { openParts } from '../parts.ts'
 import { keepHouse } from './keep-house.ts'
 
@@ -23,8 +23,8 @@ async function opened(t: TestContext) {
     await rm(stateDir, { recursive: true })
   })
   const grant = issuedGrant()
-  await parts.store.sessions.merge(reportedBy(grant, reportOf(grant, 1, { state: 'closed' })))
-  await parts.store.sessions.merge(reportedBy(grant, reportOf(grant, 2)))
+  await parts.store.sessions.merge(reportedBy(grant, sessionReportOf(grant, 1, { state: 'closed' })))
+  await parts.store.sessions.merge(reportedBy(grant, sessionReportOf(grant, 2)))
   const left = async () => ({
     sessions: (await parts.store.sessions.list({ limit: 10 })).items.length,
     audit: (await parts.store.audit.list({ limit: 10 })).items.length,

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { newId } from '../../base/ids.ts'
 import { CLIENT_NUMBERS } from '../../base/session-id.ts'
 import { ALLOWANCE } from '../../store/session-allowance.ts'
-import { issuedGrant, reportOf } from '../../store/sessions.fixture.ts'
+import { issuedGrant, sessionReportOf } from '../../store/sessions.fixture.ts'
 import type { SessionReport } from '../../wire/control.ts'
 import { connected, openControl } from './control.fixture.ts'
 import { objectionTo, takeReports } from './take-reports.ts'
@@ -12,7 +12,7 @@ import { objectionTo, takeReports } from './take-reports.ts'
 const DAY_MS = 86_400_000
 const NOW_MS = Date.now()
 const grant = issuedGrant({ ports: { tcp: [[443, 443]], udp: [[53, 53]] } }, NOW_MS)
-const report = (more: Partial<SessionReport>) => reportOf(grant, 1, { startedMs: NOW_MS, ...more })
+const report = (more: Partial<SessionReport>) => sessionReportOf(grant, 1, { startedMs: NOW_MS, ...more })
 
 test('reports of honest agents are taken, with the difference of clocks that certificates bear', () => {
   for (const good of [
@@ -21,8 +21,8 @@ test('reports of honest agents are taken, with the difference of clocks that cer
     report({ startedMs: NOW_MS + DAY_MS / 2 }),
     report({ startedMs: NOW_MS - 90 * DAY_MS }),
     report({ state: 'closed', endedMs: NOW_MS }),
-    reportOf(grant, CLIENT_NUMBERS - 1),
-    reportOf(grant, CLIENT_NUMBERS, { side: 'connector' }),
+    sessionReportOf(grant, CLIENT_NUMBERS - 1),
+    sessionReportOf(grant, CLIENT_NUMBERS, { side: 'connector' }),
   ]) {
     assert.equal(objectionTo(good, grant, NOW_MS), undefined)
   }
@@ -33,9 +33,9 @@ test('what cannot be true is refused: made-up ids, other ports, sessions of the 
     [{ session: 'zzzz' }, /id/],
     [{ session: newId('dev') }, /id/],
     [{ session: newId('ses', NOW_MS) }, /id/],
-    [{ session: reportOf(issuedGrant({}, NOW_MS), 1).session }, /id/],
-    [{ session: reportOf({ ...grant, expiresMs: NOW_MS + DAY_MS }, 1).session }, /id/],
-    [{ session: reportOf(grant, CLIENT_NUMBERS).session }, /connectors/],
+    [{ session: sessionReportOf(issuedGrant({}, NOW_MS), 1).session }, /id/],
+    [{ session: sessionReportOf({ ...grant, expiresMs: NOW_MS + DAY_MS }, 1).session }, /id/],
+    [{ session: sessionReportOf(grant, CLIENT_NUMBERS).session }, /connectors/],
     [{ port: 22 }, /tcp 22/],
     [{ protocol: 'udp' }, /udp 443/],
     [{ startedMs: 253_402_300_799_999 }, /future/],
@@ -108,8 +108,8 @@ test('whatever anybody tells, in whatever order: what a grant fixes stays, each 
   await fc.assert(
     fc.asyncProperty(fc.array(some, { minLength: 1, maxLength: 12 }), async (told) => {
       for (const { who, of, id, number, laterMs, bytes, ...more } of told) {
-        const { session, startedMs } = reportOf(all[id]!, number)
-        const one = reportOf(all[of]!, number, {
+        const { session, startedMs } = sessionReportOf(all[id]!, number)
+        const one = sessionReportOf(all[of]!, number, {
           ...{ session, startedMs: startedMs + laterMs, bytesUp: bytes, ...more },
         } as Partial<SessionReport>)
         await tell(who, [one])
@@ -153,7 +153,8 @@ test('whatever anybody tells, in whatever order: what a grant fixes stays, each 
 test('a report on a grant that nobody knows is refused, whoever tells it, and said in the answer', async () => {
   await using opened = await world()
   const { store, grants, tell } = opened
-  const closed = (number: number, over = {}) => reportOf(grants[0]!, number, { state: 'closed', ...over })
+  const closed = (number: number, over = {}) =>
+    sessionReportOf(grants[0]!, number, { state: 'closed', ...over })
   assert.equal(await tell('dev1', [closed(1), closed(2, { grant: newId('grt') }), closed(3)]), 1)
   assert.equal(await tell('dev2', [closed(4)]), 1)
   assert.equal(await tell('con2', [closed(5)]), 1)
@@ -163,7 +164,7 @@ test('a report on a grant that nobody knows is refused, whoever tells it, and sa
 test('a session that outlives the memory of its grant is told of as before', async () => {
   await using opened = await world()
   const { store, grants, tell } = opened
-  const one = (over: Partial<SessionReport>) => reportOf(grants[0]!, 1, over)
+  const one = (over: Partial<SessionReport>) => sessionReportOf(grants[0]!, 1, over)
   await tell('con1', [one({ side: 'connector' })])
   await store.revocations.sweep(grants[0]!.expiresMs + 6 * DAY_MS)
   assert.equal(await tell('dev1', [one({})]), 0)
@@ -172,7 +173,7 @@ test('a session that outlives the memory of its grant is told of as before', asy
   assert.equal(await tell('dev2', [one({ state: 'closed' })]), 1)
   const record = (await store.sessions.get(one({}).session))!
   assert.deepEqual([record.state, record.bytesDown], ['closed', 9])
-  assert.equal(await tell('con1', [reportOf(grants[0]!, 2, { side: 'connector' })]), 1)
+  assert.equal(await tell('con1', [sessionReportOf(grants[0]!, 2, { side: 'connector' })]), 1)
 })
 
 test('sessions that only a client tells of end at a number; what its connector tells of is on record', async () => {
@@ -184,7 +185,7 @@ test('sessions that only a client tells of end at a number; what its connector t
   for (let n = 0; n < ALLOWANCE.client.most - 100; n++) assert.ok(flood.first('client', deviceId, id))
   flood.commit()
   const some = (from: number, over: Partial<SessionReport> = {}) =>
-    Array.from({ length: 200 }, (_, n) => reportOf(grant!, from + n, over))
+    Array.from({ length: 200 }, (_, n) => sessionReportOf(grant!, from + n, over))
   const refused = await tell('dev1', some(1))
   assert.ok(refused > 90 && refused <= 100, `${refused}`)
   assert.equal(store.sessions.allowance.shedOf(deviceId), refused)

@@ -99,7 +99,7 @@ export function both(a: readonly PortRange[], b: readonly PortRange[]): PortRang
   return minus(a, minus([[1, 65_535]], b))
 }
 
-export function portsText(protocol: 'tcp' | 'udp', ranges: readonly PortRange[]): string {
+export function claimPortsText(protocol: 'tcp' | 'udp', ranges: readonly PortRange[]): string {
   const texts = ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`))
   return `${protocol} ${texts.join(', ')}`
 }

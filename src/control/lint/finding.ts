@@ -36,7 +36,7 @@ export function about<K extends LintObject['kind']>(
 }
 
 /** "a, b, c and 4 more". */
-export function namesOf(names: readonly string[]): string {
+export function objectNamesOf(names: readonly string[]): string {
   const shown = names.slice(0, MAX_NAMED).join(', ')
   return names.length <= MAX_NAMED ? shown : `${shown} and ${names.length - MAX_NAMED} more`
 }

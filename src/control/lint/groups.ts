@@ -1,7 +1,7 @@
 /** Connector groups: who takes over, whether they are equals, whether they are of the right kind. */
 import type { StoredObject } from '../../store/objects.ts'
 import type { Concerned } from './concerned.ts'
-import { about, count, type Findings, finding, namesOf } from './finding.ts'
+import { about, count, type Findings, finding, objectNamesOf } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 import type { Topology } from './topology.ts'
 
@@ -16,7 +16,7 @@ export function* lonelyGroups({ connectorGroups }: Concerned, topology: Topology
     const members = topology.members(group.id)
     if (segments.length === 0 || members.length > 1) continue
     const object = about('connector-group', group)
-    const served = `${count(segments.length, 'segment')} (${namesOf(segments.map(({ name }) => name))})`
+    const served = `${count(segments.length, 'segment')} (${objectNamesOf(segments.map(({ name }) => name))})`
     if (members.length === 0) {
       yield finding('NO_HEALTHY_CONNECTOR', object, {
         reason: 'no enabled connector is enrolled in it',
@@ -46,7 +46,7 @@ export function* wrongKinds(
     yield
     const members = topology.members(group.id)
     if (group.spec.connectorKind === 'app' || members.length === 0) continue
-    const names = namesOf(members.map(({ name }) => name))
+    const names = objectNamesOf(members.map(({ name }) => name))
     yield finding('WRONG_CONNECTOR_KIND', about('connector-group', group), {
       reason: `it is for ${group.spec.connectorKind} connectors, and App Connectors are in it: ${names}`,
       consequence: 'they serve nobody, and cannot enrol in it again',

@@ -1,6 +1,6 @@
 /** The two lanes: what goes through a tunnel, and what clients send straight to the internet. */
 import type { Claims } from './claims.ts'
-import { about, type Findings, finding, namesOf } from './finding.ts'
+import { about, type Findings, finding, objectNamesOf } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 
 export function* twoLanes({ declared }: LintFacts, claims: Claims): Findings {
@@ -14,7 +14,7 @@ export function* twoLanes({ declared }: LintFacts, claims: Claims): Findings {
     )
     const segments = [...owners.values()]
     yield finding('NAME_IN_TWO_LANES', about('internet-rule', rule), {
-      reason: `segment ${namesOf(segments.map(({ name }) => name))} claims ${namesOf(names)}, too`,
+      reason: `segment ${objectNamesOf(segments.map(({ name }) => name))} claims ${objectNamesOf(names)}, too`,
       consequence: 'the private segment wins: clients send nothing for those names straight to the internet',
       others: segments.map((segment) => about('segment', segment)),
     })

@@ -16,9 +16,9 @@ import { twoLanes } from './lanes.ts'
 import type { LintFacts } from './lint-facts.ts'
 import { ownMachine } from './one-machine.ts'
 import { rulesInVain } from './rules.ts'
-import { claimedTwice, hiddenPorts, unmapped } from './segments.ts'
+import { claimedTwice, hiddenPorts, unmappedSegments } from './segments.ts'
 import { groupsAcrossSites } from './sites.ts'
-import { type Chain, chainOf, enabledSegments, type Topology, topologyOf } from './topology.ts'
+import { type Chain, enabledChainOf, enabledSegments, type Topology, topologyOf } from './topology.ts'
 import { touching } from './touching.ts'
 import { unreached } from './unreached.ts'
 import { unreadableObjects } from './unreadable.ts'
@@ -41,7 +41,7 @@ interface LintCheck {
 
 const CHECKS: readonly LintCheck[] = [
   { prefixes: 'any', find: ({ facts }) => unreadableObjects(facts) },
-  { prefixes: ['seg', 'sgr'], find: ({ concerned, chain }) => unmapped(concerned, chain) },
+  { prefixes: ['seg', 'sgr'], find: ({ concerned, chain }) => unmappedSegments(concerned, chain) },
   { prefixes: ['seg'], find: ({ concerned }) => ownMachine(concerned) },
   {
     prefixes: ['grp', 'sgr', 'con'],
@@ -101,7 +101,7 @@ function lookAt(facts: LintFacts, about: ReadonlySet<string> | undefined): LintI
     facts,
     about,
     get chain() {
-      chain ??= chainOf(facts)
+      chain ??= enabledChainOf(facts)
       return chain
     },
     get concerned() {

@@ -5,7 +5,7 @@
  */
 import type { LintObject } from '../../api/lint.ts'
 import type { AccessRuleSpec } from '../../api/specs.ts'
-import { about, namesOf } from './finding.ts'
+import { about, objectNamesOf } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 import { Population } from './population.ts'
 import { enabledSegments } from './topology.ts'
@@ -61,7 +61,7 @@ export function populationsOf(facts: LintFacts): Populations {
         const reason =
           ids.length === 0
             ? 'the list is empty'
-            : `${namesOf(others.map((one) => one.name))}: ${WHY_UNUSABLE[condition]}`
+            : `${objectNamesOf(others.map((one) => one.name))}: ${WHY_UNUSABLE[condition]}`
         return { condition, reason, others }
       }
       if (conditions.clientKinds?.length === 0) {

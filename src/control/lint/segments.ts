@@ -1,13 +1,13 @@
 /** Segments: does each lead anywhere, and is what it lists what users get? */
 import { minus } from '../../policy/ports.ts'
-import { both, type Claim, type Claims, portsOf, portsText, type StoredSegment } from './claims.ts'
+import { both, type Claim, type Claims, claimPortsText, portsOf, type StoredSegment } from './claims.ts'
 import type { Concerned } from './concerned.ts'
-import { about, type Findings, finding, namesOf } from './finding.ts'
+import { about, type Findings, finding, objectNamesOf } from './finding.ts'
 import type { Chain } from './topology.ts'
 
 const PROTOCOLS = ['tcp', 'udp'] as const
 
-export function* unmapped({ segments }: Concerned, chain: Chain): Findings {
+export function* unmappedSegments({ segments }: Concerned, chain: Chain): Findings {
   for (const segment of segments) {
     yield
     const reason = whyUnmapped(segment, chain)
@@ -34,7 +34,7 @@ function whyUnmapped(segment: StoredSegment, chain: Chain): string | undefined {
       return `server group ${name} has no connector group`
     return `every connector group of server group ${name} is disabled`
   })
-  return namesOf(reasons)
+  return objectNamesOf(reasons)
 }
 
 /** Names and networks that two segments claim exactly alike, for the same port: only the older of them is asked. */
@@ -48,7 +48,7 @@ export function* claimedTwice(claims: Claims): Findings {
     for (const loser of losers) {
       const ports = PROTOCOLS.flatMap((protocol) => {
         const common = both(first[protocol], portsOf([loser], protocol))
-        return common.length === 0 ? [] : portsText(protocol, common)
+        return common.length === 0 ? [] : claimPortsText(protocol, common)
       })
       if (ports.length === 0) continue
       const key = `${winner!.id} ${loser.id}`
@@ -60,7 +60,7 @@ export function* claimedTwice(claims: Claims): Findings {
   for (const { winner, loser, at } of pairs.values()) {
     yield
     yield finding('LINT_NAME_IN_TWO_SEGMENTS', about('segment', loser), {
-      reason: `segment ${winner.name} claims ${namesOf(at)}, too`,
+      reason: `segment ${winner.name} claims ${objectNamesOf(at)}, too`,
       consequence: `${winner.name} decides there, with its rules and connectors; ${loser.name} is never asked`,
       others: [about('segment', winner)],
     })
@@ -87,7 +87,7 @@ export function* hiddenPorts(claims: Claims): Findings {
   for (const { narrow, wide, within, at } of pairs.values()) {
     yield
     yield finding('LINT_PORT_HIDDEN', about('segment', narrow), {
-      reason: `it claims ${namesOf(at)} without ports that segment ${wide.name} lists for ${within}`,
+      reason: `it claims ${objectNamesOf(at)} without ports that segment ${wide.name} lists for ${within}`,
       consequence:
         'users get CLIENT_WRONG_PORT on those ports there: the more specific segment decides alone',
       others: [about('segment', wide)],
@@ -109,7 +109,7 @@ function hiddenBy(claim: Claim, wide: Claim): { wide: StoredSegment; within: str
   if (other === undefined) return undefined
   const ports = PROTOCOLS.flatMap((protocol) => {
     const hidden = minus(portsOf(wide.segments, protocol), portsOf(claim.segments, protocol))
-    return hidden.length === 0 ? [] : portsText(protocol, hidden)
+    return hidden.length === 0 ? [] : claimPortsText(protocol, hidden)
   })
   return ports.length === 0 ? undefined : { wide: other, within: `${wide.pattern}: ${ports.join('; ')}` }
 }

@@ -21,7 +21,7 @@ export interface Topology extends Chain {
   segmentsBehind(group: string): readonly StoredSegment[]
 }
 
-export function chainOf(facts: LintFacts): Chain {
+export function enabledChainOf(facts: LintFacts): Chain {
   const { declared } = facts
   const serverGroups = new Map(declared['server-group'].map((one) => [one.id, one]))
   const enabledGroups = new Set(

@@ -24,7 +24,7 @@ export async function admitted(
   const record = await agentRecord(store, identity)
   if (record === undefined || !record.enabled) throw await shutOut(store, identity, record?.name)
   if (identity.role === 'client' && !isSignedIn(record, nowMs))
-    throw await signedOut(store, { id: identity.id, ...record })
+    throw await whySignedOut(store, { id: identity.id, ...record })
   return record
 }
 
@@ -68,7 +68,7 @@ export function isSignedIn({ signIn }: Pick<DeviceRecord, 'signIn'>, nowMs: numb
 }
 
 /** Why it has to be signed in on it again. */
-export async function signedOut(
+export async function whySignedOut(
   { signIns }: Pick<Repositories, 'signIns'>,
   { id, name }: Pick<DeviceRecord, 'id' | 'name'>,
 ): Promise<Fault> {

@@ -32,10 +32,10 @@ export async function agentRecord(
   if (held === undefined || edge === undefined) return undefined
   const { enabled, host, addresses } = edge.spec
   const { name } = edge
-  return { ...held, name, enabled: enabled || name === HOME_EDGE, names: namesOf({ host, addresses }) }
+  return { ...held, name, enabled: enabled || name === HOME_EDGE, names: agentNamesOf({ host, addresses }) }
 }
 
-export function namesOf(edge: { host: string; addresses?: readonly string[] }): string[] {
+export function agentNamesOf(edge: { host: string; addresses?: readonly string[] }): string[] {
   return [...new Set([edge.host, ...(edge.addresses ?? [])])]
 }
 

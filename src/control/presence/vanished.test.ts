@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLog } from '../../base/log.ts'
-import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from '../../store/sessions.fixture.ts'
 import { openStore } from '../../store/store.ts'
 import type { SessionReport } from '../../wire/control.ts'
 import { Runs } from './runs.ts'
@@ -14,9 +14,9 @@ async function books() {
   const deps = { store, presence: { runs }, clock: { nowMs: Date.now, monotonicUs: () => 0 }, log: silentLog }
   const look = vanishedLooks(deps)
   const grant = issuedGrant({ deviceId: 'dev_1', connectorId: 'con_1' })
-  const { session } = reportOf(grant, 1)
+  const { session } = sessionReportOf(grant, 1)
   const tell = (side: SessionReport['side'], run: string, more: Partial<SessionReport> = {}) =>
-    store.sessions.merge(reportedBy(grant, reportOf(grant, 1, { side, run, ...more })))
+    store.sessions.merge(reportedBy(grant, sessionReportOf(grant, 1, { side, run, ...more })))
   /** What the books say after so many seconds, and a look. */
   const after = async (seconds: number) => {
     monotonicMs += seconds * 1000
@@ -75,7 +75,7 @@ test('of many that are open each has its turn: a look ends, and the next one goe
   const store = await openStore({ file: ':memory:' })
   await using _ = store
   const grant = issuedGrant({ deviceId: 'dev_1', connectorId: 'con_1' })
-  const report = (n: number, run: string) => reportedBy(grant, reportOf(grant, n, { run }))
+  const report = (n: number, run: string) => reportedBy(grant, sessionReportOf(grant, n, { run }))
   const many = Array.from({ length: 10_000 }, (_, n) => report(n, 'a'))
   await store.sessions.mergeAll([...many, report(20_000, 'before')])
   let nowMs = 0

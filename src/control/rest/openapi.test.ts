@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from '../../store/sessions.fixture.ts'
 import type { LivePresence, RestDeps } from './deps.ts'
 import { NO_VITALS, RestFixture } from './fixture.ts'
 
@@ -264,7 +264,7 @@ test('every documented operation answers as documented, and a repeat by Idempote
   await exercise('get', '/api/v1/denials/{id}', { id: 'den_1' })
 
   const grant = issuedGrant({ userId: user, host: 'wiki.internal' })
-  const told = reportOf(grant, 1, { state: 'closed', times: { totalUs: 1200 }, closeHop: 'client' })
+  const told = sessionReportOf(grant, 1, { state: 'closed', times: { totalUs: 1200 }, closeHop: 'client' })
   const { session } = told
   await rest.store.sessions.merge(reportedBy(grant, told, { userName: 'alice' }))
   const found = await exercise('get', '/api/v1/sessions', { query: '?user=alice' })

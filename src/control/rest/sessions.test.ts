@@ -5,16 +5,16 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { newId } from '../../base/ids.ts'
 import type { SessionNames } from '../../store/session-record.ts'
-import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from '../../store/sessions.fixture.ts'
 import type { SessionReport } from '../../wire/control.ts'
 import { enrolDevice, put } from '../agents/control.fixture.ts'
 import { RestFixture } from './fixture.ts'
 
 const grant = issuedGrant({ host: 'wiki.internal' }, 1_700_000_000_000)
-const idOf = (n: number) => reportOf(grant, n).session
+const idOf = (n: number) => sessionReportOf(grant, n).session
 /** Of session `n`, by the agent that the grant names. */
 const report = (n: number, more: Partial<SessionReport> = {}, names: SessionNames = {}) =>
-  reportedBy(grant, reportOf(grant, n, { times: { totalUs: 900 }, ...more }), names)
+  reportedBy(grant, sessionReportOf(grant, n, { times: { totalUs: 900 }, ...more }), names)
 
 test('a session is one record of what both ends and the control plane saw', async () => {
   await using rest = await RestFixture.open()
@@ -68,7 +68,7 @@ test('a device of which too many sessions were told is shown with how many are n
   while (flood.first('client', device.id, grant.id));
   flood.commit()
   const of = issuedGrant({ deviceId: device.id })
-  const told = Array.from({ length: 200 }, (_, n) => reportedBy(of, reportOf(of, n)))
+  const told = Array.from({ length: 200 }, (_, n) => reportedBy(of, sessionReportOf(of, n)))
   const lost = await rest.store.sessions.mergeAll(told)
   assert.ok(lost.length > 100 && lost.every(({ shedOf }) => shedOf === device.id))
   allowance.shed(device.id, lost.length)
@@ -81,7 +81,7 @@ test('lists are newest first and filtered', async () => {
   const users = [0, 1, 2, 3, 4, 5].map(() => newId('usr'))
   const told = [1, 2, 3, 4, 5].map((n) => {
     const of = issuedGrant({ userId: users[n]! }, 1_700_000_000_000 + n)
-    const report = reportOf(of, 1, n % 2 ? {} : { state: 'closed' })
+    const report = sessionReportOf(of, 1, n % 2 ? {} : { state: 'closed' })
     numbers.set(report.session, n)
     return reportedBy(of, report)
   })

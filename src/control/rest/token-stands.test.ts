@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import type { Fault } from '../../base/faults.ts'
 import { DATABASE } from '../../store/backup-file.ts'
-import { issuedGrant, reportedBy, reportOf } from '../../store/sessions.fixture.ts'
+import { issuedGrant, reportedBy, sessionReportOf } from '../../store/sessions.fixture.ts'
 import { openControl } from '../agents/control.fixture.ts'
 import { handClock, RestFixture } from './fixture.ts'
 
@@ -47,7 +47,7 @@ async function follow(t: TestContext, rest: RestFixture, token: string) {
 
 function happens({ store }: RestFixture): Promise<unknown> {
   const grant = issuedGrant()
-  return store.sessions.merge(reportedBy(grant, reportOf(grant, 1)))
+  return store.sessions.merge(reportedBy(grant, sessionReportOf(grant, 1)))
 }
 
 test('a stream ends when its token is revoked, and says so', async (t) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { FaultCode } from '../../base/faults.ts'
 import type { TraceStep } from '../../wire/control.ts'
 import type { ApplicationReport } from '../presence/applications.ts'
-import { knownOf, stepFrom } from './known.ts'
+import { knownTroubles, stepFrom } from './known.ts'
 
 const NOW = 100_000
 
@@ -28,7 +28,7 @@ test('everything that is known is said with who said it, how, and how long ago',
     { id: 'con_4', name: 'four', notes: [] },
   ]
   assert.deepEqual(
-    knownOf(members, NOW).map(({ from, text }) => `${from} ${text}`),
+    knownTroubles(members, NOW).map(({ from, text }) => `${from} ${text}`),
     [
       'one connects to it: a session 20 s ago',
       'two APP_REFUSED: x:443: APP_REFUSED it is; its own check 20 s ago',

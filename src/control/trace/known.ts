@@ -22,7 +22,7 @@ export interface MemberWord {
 export type KnownTrouble = NonNullable<TraceReport['known']>[number]
 
 /** In words that say who said it, and when. */
-export function knownOf(members: readonly MemberWord[], nowMs: number): KnownTrouble[] {
+export function knownTroubles(members: readonly MemberWord[], nowMs: number): KnownTrouble[] {
   return members.flatMap(({ name, told, notes }): KnownTrouble[] => [
     ...(told === undefined ? [] : [{ from: name, at: rfc3339(told.atMs), ...wordOf(told, nowMs) }]),
     ...notes.map(({ code, detail }) => ({ from: name, code, text: `of itself: ${code}: ${detail}` })),

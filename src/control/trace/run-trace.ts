@@ -23,7 +23,7 @@ import type { Edges } from '../presence/edges.ts'
 import { lookFromConnector, refine } from './connector-look.ts'
 import { type Decided, decideHere } from './decide-here.ts'
 import { echoGrants } from './echo-grants.ts'
-import { knownOf, type MemberWord, othersOut, stepFrom } from './known.ts'
+import { knownTroubles, type MemberWord, othersOut, stepFrom } from './known.ts'
 import { namedFaults } from './names-in.ts'
 import { findSubject, type Subject } from './subject.ts'
 import type { Traces } from './traces.ts'
@@ -140,7 +140,7 @@ export async function runTrace(
     rule: decided.permitted?.rule.name,
     edge: way && edges.nameOf(way.edge),
     session,
-    known: knownOf(words, clock.nowMs()),
+    known: knownTroubles(words, clock.nowMs()),
     steps,
   }
 }

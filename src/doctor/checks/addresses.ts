@@ -13,7 +13,7 @@ export function isSinkhole(address: string): boolean {
   return SINKHOLES.check(address, familyOf(address))
 }
 
-export function isWithin(address: string, cidrs: readonly string[]): boolean {
+export function isWithinNetwork(address: string, cidrs: readonly string[]): boolean {
   return blockList(...cidrs).check(address, familyOf(address))
 }
 

@@ -5,8 +5,8 @@ import type { Stall } from '../../probe/stalls.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { AppFacts, Facts, Patient } from '../facts.ts'
-import { isWithin } from './addresses.ts'
-import { answeredNo, noNameCause, notAsked, overriding, resolverFailure, serverText } from './names.ts'
+import { isWithinNetwork } from './addresses.ts'
+import { answeredNo, nameNotAsked, noNameCause, overriding, resolverFailure, serverText } from './names.ts'
 import { answering, asksResolver, givenBy, keptBy, sourcesText } from './other-way.ts'
 import { whyLost } from './return-path.ts'
 import { attemptText, hopOfRole, mtuFix, notTried, otherText, slowly, verifyHealthy } from './words.ts'
@@ -28,7 +28,7 @@ export const appName: Check = check({
   after: ['link', 'resolver-file', 'resolver'],
   judge: ({ app, resolvers }, { patient }) => {
     const { name } = app
-    const own = notAsked(name)
+    const own = nameNotAsked(name)
     if (own !== undefined) return own
     if (net.isIP(name.name) !== 0) return pass(name.name)
     const verify = { run: `getent ahosts ${name.name}`, expect: 'STREAM' }
@@ -71,9 +71,9 @@ export const appName: Check = check({
 /** An answer of the outside where the inside was meant: by the networks expected, or because resolvers disagree. */
 function wrongView({ name, target }: AppFacts, seen: string[], patient: Patient): Judged {
   const { networks } = target
-  const outside = networks.length > 0 && !name.addresses.some((address) => isWithin(address, networks))
+  const outside = networks.length > 0 && !name.addresses.some((address) => isWithinNetwork(address, networks))
   const knows = name.servers.find(
-    ({ addresses }) => networks.length > 0 && addresses.some((one) => isWithin(one, networks)),
+    ({ addresses }) => networks.length > 0 && addresses.some((one) => isWithinNetwork(one, networks)),
   )
   if (!outside) return undefined
   return fail('APP_NAME_WRONG_VIEW', {

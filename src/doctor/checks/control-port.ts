@@ -7,7 +7,7 @@ import { ms } from '../../policy/edge-choice.ts'
 import { type Check, check, type Failure, fail, pass } from '../check.ts'
 import type { Patient } from '../facts.ts'
 import { proxyOf } from './proxy.ts'
-import { edgeText, verifyHealthy } from './words.ts'
+import { edgeWords, verifyHealthy } from './words.ts'
 
 /** No outage: the port that every edge has was found open before this is asked. */
 export const controlPort: Check = check({
@@ -33,7 +33,7 @@ export const controlPort: Check = check({
       seen: [
         `${hostPort(at)} ${howStopped(fault)} (${fault.code}: ${fault.detail})`,
         proxy === undefined ? '' : `the way to it leads through the proxy ${hostPort(proxy)}`,
-        `${edgeText(patient)} works and is used`,
+        `${edgeWords(patient)} works and is used`,
         note === undefined ? '' : `the daemon says: ${note.detail}`,
       ],
       cause: `Port ${at.port} of the edge ${howStopped(fault)}; control connections take the port that every edge has.`,

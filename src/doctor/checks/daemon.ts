@@ -3,7 +3,7 @@ import { FAULTS, type FaultCode, HOPS, type Hop, isFaultCode } from '../../base/
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { DaemonFacts, Facts, IdentityFacts, KeyFacts, Patient } from '../facts.ts'
 import { down } from './daemon-down.ts'
-import { edgeText, keyFor, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
+import { edgeWords, keyWords, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
 
 /** What this doctor looks at itself, on the same way and as the same user: its own look counts, not the last try. */
 const LOOKED_AT_HERE: ReadonlySet<string> = new Set([
@@ -64,7 +64,7 @@ export const control: Check = check({
 /** The edge proved who it is, and says that it cannot pass anybody on. */
 function away(detail: string, { patient }: Facts): Judged {
   return fail('CONTROL_UNREACHABLE', {
-    expected: `a control plane behind the edge at ${edgeText(patient)}`,
+    expected: `a control plane behind the edge at ${edgeWords(patient)}`,
     seen: [detail],
     cause: FAULTS.CONTROL_UNREACHABLE.cause,
     fix: [FAULTS.CONTROL_UNREACHABLE.fix],
@@ -83,13 +83,13 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
     seen: [
       `the daemon (process ${daemon.pid}) is ${daemon.state}`,
       fault.detail,
-      code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeText(patient)}` : '',
+      code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeWords(patient)}` : '',
     ],
     cause: gone ? whyGone(fault.detail) : cause,
     // What is made for an edge names the edge, and not a group.
     fix: gone
       ? comeBack(fault.detail, patient)
-      : [patient.role === 'edge' ? fix.replaceAll(/--group [^\s,]+/g, keyFor(patient)) : fix],
+      : [patient.role === 'edge' ? fix.replaceAll(/--group [^\s,]+/g, keyWords(patient)) : fix],
     verify: verifyConnected(patient),
   })
 }

@@ -1,5 +1,5 @@
 import { blind, type Check, check, fail, pass } from '../check.ts'
-import { edgeText, gaveUpEarly, hardlyWaited, mtuFix, slowly, verifyHealthy } from './words.ts'
+import { edgeWords, gaveUpEarly, hardlyWaited, mtuFix, slowly, verifyHealthy } from './words.ts'
 
 /** IP and TCP with timestamps, and a TLS record around its content. */
 const PACKET_OVERHEAD_BYTES = 52
@@ -24,7 +24,7 @@ export const edgeRecords: Check = check({
     const narrow = ping?.lostBytes === undefined ? undefined : ping
     const measured = narrow?.toldMtu ?? narrow?.throughBytes ?? largest + PACKET_OVERHEAD_BYTES
     return fail('PATH_MTU', {
-      expected: `records of 16 KiB answered by ${edgeText(patient)}`,
+      expected: `records of 16 KiB answered by ${edgeWords(patient)}`,
       seen: [
         `records up to ${largest} bytes are answered, from ${Math.min(...lost)} bytes on they are not`,
         narrow?.saw ?? '',
@@ -49,7 +49,7 @@ export const upgrade: Check = check({
       if (hardly !== undefined && answer.tookMs !== undefined) return hardly
       return fail(answer.fault.code, {
         hop: 'edge',
-        expected: `an answer of ${edgeText(patient)} to a small request`,
+        expected: `an answer of ${edgeWords(patient)} to a small request`,
         seen: [answer.fault.detail, gaveUpEarly('answer', answer.tookMs ?? 0, known) ?? ''],
         cause: 'TLS stands and the edge proved itself, and then it says nothing: it hangs or is overloaded.',
         fix: ['on the machine of the edge: look at its log and load, and restart it where it stands still'],
@@ -64,7 +64,7 @@ export const upgrade: Check = check({
       expected: 'the edge answers the upgrade itself',
       seen: [`status ${status}`, body],
       cause: 'Something between this machine and the edge takes the upgrade header away.',
-      fix: [`let ${edgeText(patient)} pass as plain TCP, or pass WebSockets on`],
+      fix: [`let ${edgeWords(patient)} pass as plain TCP, or pass WebSockets on`],
       verify: verifyHealthy(patient),
     })
   },

@@ -10,7 +10,7 @@ import { isProxied } from './proxy.ts'
 import { whyLost } from './return-path.ts'
 import {
   attemptText,
-  edgeText,
+  edgeWords,
   gaveUpEarly,
   hardlyWaited,
   hopOfRole,
@@ -43,7 +43,7 @@ function proxyRequired(tcp: TcpWay, { patient }: Facts): Failure | undefined {
   if (proxy === undefined) return undefined
   const at = hostPort(proxy)
   return fail('PROXY_REQUIRED', {
-    expected: `a connection to ${edgeText(patient)}`,
+    expected: `a connection to ${edgeWords(patient)}`,
     seen: [
       ...tcp.attempts.map(attemptText),
       'effective proxy: none',
@@ -65,7 +65,7 @@ function answersLost(tcp: TcpWay, { patient }: Facts): Failure | undefined {
   const { fault, seen, ...why } = whyLost(tcp.returnPath, where)
   return fail(fault, {
     ...why,
-    expected: `a connection to ${edgeText(patient)}`,
+    expected: `a connection to ${edgeWords(patient)}`,
     seen: [...tcp.attempts.map(attemptText), ...seen],
     verify: { run: `nc -zv -w 4 ${tcp.host} ${port}`, expect: 'succeeded' },
   })
@@ -93,7 +93,7 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Judged {
   const { port } = tcp.attempts[0]!
   const addresses = addressesOf(tcp)
   const common = {
-    expected: `a connection to ${edgeText(patient)}`,
+    expected: `a connection to ${edgeWords(patient)}`,
     seen: [
       ...tcp.attempts.map(attemptText),
       ...reachable(tcp, known),
@@ -113,7 +113,7 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Judged {
   if (tcp.attempts.some(({ errno }) => errno === 'ECONNRESET'))
     return fail('EDGE_UNREACHABLE', {
       ...common,
-      ...whyDropped(edgeText(patient)),
+      ...whyDropped(edgeWords(patient)),
       verify: verifyHealthy(patient),
     })
   if (has('refused')) {

@@ -6,7 +6,7 @@ import { losesLong, secondTexts, stranger, whyDeclined } from './declined.ts'
 import { inspectionVendor } from './inspection-vendors.ts'
 import { proxyAt } from './proxy.ts'
 import {
-  edgeText,
+  edgeWords,
   gaveUpEarly,
   hardlyWaited,
   mtuFix,
@@ -40,7 +40,7 @@ function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts):
   const { patient } = facts
   const portalFound = portal(tls, facts)
   if (portalFound !== undefined) return portalFound
-  const expected = `a TLS handshake with ${edgeText(patient)}`
+  const expected = `a TLS handshake with ${edgeWords(patient)}`
   const verify = verifyHealthy(patient) // what is held back is our handshake: that of another program proves nothing
   const fault = tls.broken!
   const stalls = fault.code === 'HANDSHAKE_TIMEOUT'
@@ -56,7 +56,7 @@ function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts):
   return fail(stalls ? 'HANDSHAKE_TIMEOUT' : 'EDGE_UNREACHABLE', {
     expected,
     seen: ['TCP connects', met, early ?? '', ...secondTexts(tls.second ?? []), ping?.saw ?? ''],
-    ...whyDeclined(tls, edgeText(patient), proxyAt(facts)?.at),
+    ...whyDeclined(tls, edgeWords(patient), proxyAt(facts)?.at),
     verify,
   })
 }
@@ -64,7 +64,7 @@ function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts):
 /** No echo comes back at any size, so nobody has measured; that short answers come and long ones do not says enough. */
 function longLost(tls: TlsFacts, ping: Facts['known']['ping'], { patient }: Facts): Failure {
   return fail('PATH_MTU', {
-    expected: `packets of 1500 bytes between this machine and ${edgeText(patient)}`,
+    expected: `packets of 1500 bytes between this machine and ${edgeWords(patient)}`,
     seen: [
       'TCP connects, and a short answer (a TLS alert) comes at once',
       `no end of the handshake in ${seconds(tls.tookMs)}: its answer fills more than one packet`,
@@ -81,7 +81,7 @@ function longLost(tls: TlsFacts, ping: Facts['known']['ping'], { patient }: Fact
 function narrow(ping: NonNullable<Facts['known']['ping']>, { patient }: Facts, tls: TlsFacts): Failure {
   const through = ping.toldMtu ?? ping.throughBytes!
   return fail('PATH_MTU', {
-    expected: `packets of 1500 bytes between this machine and ${edgeText(patient)}`,
+    expected: `packets of 1500 bytes between this machine and ${edgeWords(patient)}`,
     seen: [
       ping.saw,
       `largest that passes ${through} bytes, ${ping.lostBytes} is lost`,
@@ -100,12 +100,12 @@ function portal({ plain, chain }: TlsFacts, { patient }: Facts): Failure | undef
   const elsewhere = plain.location !== undefined && !plain.location.includes(`//${patient.edge?.host}`)
   if (chain.length > 0 && !elsewhere && !/ 511 /.test(plain.firstLine)) return undefined
   return fail('CAPTIVE_PORTAL', {
-    expected: `an edge at ${edgeText(patient)}`,
+    expected: `an edge at ${edgeWords(patient)}`,
     seen: [`plain HTTP is answered: ${plain.firstLine}`, plain.location ? `Location: ${plain.location}` : ''],
     cause: 'A sign-in or block page of the network answers in place of the edge.',
     fix: [
       plain.location ? `sign in at ${plain.location}` : `look at http://${patient.edge?.host}/ in a browser`,
-      `or have ${edgeText(patient)} exempted from it`,
+      `or have ${edgeWords(patient)} exempted from it`,
     ],
     verify: verifyConnected(patient),
   })
@@ -116,7 +116,7 @@ function intercepted(tls: TlsFacts, facts: Facts, more: readonly string[] = []):
   const proxy = proxyAt(facts)
   const leaf = tls.chain[0]
   const vendor = tls.chain.map(({ issuer }) => inspectionVendor(issuer)).find((name) => name !== undefined)
-  const edge = edgeText(patient)
+  const edge = edgeWords(patient)
   const fingerprint = patient.pin?.toString('hex')
   return fail('TLS_INTERCEPTED', {
     expected: `a certificate chain that ends in the tenant CA${fingerprint ? `, SHA-256 ${fingerprint}` : ''}`,
@@ -140,7 +140,7 @@ function intercepted(tls: TlsFacts, facts: Facts, more: readonly string[] = []):
 }
 
 function otherTenant({ fault, chain }: TlsFacts, { patient }: Facts): Failure {
-  const edge = edgeText(patient)
+  const edge = edgeWords(patient)
   const pinned = patient.pin?.toString('hex') ?? 'unknown'
   return fail('PIN_MISMATCH', {
     expected: `a certificate chain that ends in the tenant CA, SHA-256 ${pinned}`,
@@ -171,7 +171,7 @@ function notControl(tls: TlsFacts, { patient }: Facts): Failure {
   const { code, detail } = tls.fault!
   return fail(code, {
     hop: 'edge',
-    expected: `the control plane behind ${edgeText(patient)}`,
+    expected: `the control plane behind ${edgeWords(patient)}`,
     seen: [detail, ...tls.chain.slice(0, 1).map(({ subject }) => `subject=${subject}`)],
     cause: 'The certificate is of the tenant CA, but not that of the control plane.',
     fix: [`correct the edge address, which comes from ${patient.edge?.source ?? 'the configuration'}`],

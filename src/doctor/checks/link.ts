@@ -1,5 +1,5 @@
-import net from 'node:net'
 import type { FaultCode } from '../../base/faults.ts'
+import { isLoopback } from '../../base/ip-address.ts'
 import type { LinkFacts } from '../../probe/link.ts'
 import { type Check, check, fail, pass } from '../check.ts'
 import { proxyOf } from './proxy.ts'
@@ -30,7 +30,12 @@ export const link: Check = check({
     const proxy = egress && proxyOf(egress, patient)
     const nearest = proxy === undefined ? (edgeName?.addresses ?? []) : [proxy.host]
     const byAnother = tcp?.attempts.some(({ via }) => via !== undefined && via !== name) === true
-    if (heard || byAnother || nearest.some(isLoopback) || !isDead(found)) {
+    if (
+      heard ||
+      byAnother ||
+      nearest.some((host) => host === 'localhost' || isLoopback(host)) ||
+      !isDead(found)
+    ) {
       return pass(name === undefined ? `${works}, and no default route` : `${name} is ${state ?? 'there'}`)
     }
     const interfaceName = name ?? cards[0] ?? 'INTERFACE'
@@ -60,8 +65,4 @@ export const link: Check = check({
 function isDead({ name, state = '', running, cards }: LinkFacts): boolean {
   if (name !== undefined) return DEAD.test(state) && !running.includes(name)
   return cards.length === 0 ? running.length === 0 : !cards.some((card) => running.includes(card))
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || (net.isIPv6(host) ? host === '::1' : /^127\.[\d.]+$/.test(host))
 }

@@ -3,7 +3,7 @@ import { hostPort } from '../../base/host-port.ts'
 import type { Descriptors } from '../../probe/load.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
 import type { Facts, FactTable, Patient } from '../facts.ts'
-import { keyFor, unitOf, verifyHealthy } from './words.ts'
+import { keyWords, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
 const MIN_MEMORY_SHARE = 0.04
@@ -67,7 +67,7 @@ export const overload: Check = check({
       fix: over.some(({ saw }) => /local port|EADDRNOTAVAIL/.test(saw))
         ? MORE_PORTS
         : [
-            `add a connector to the group: backstitch key create ${keyFor({ role: 'connector', group: patient.group })}`,
+            `add a connector to the group: backstitch key create ${keyWords({ role: 'connector', group: patient.group })}`,
             'or give this machine more of what it lacks',
             'ps -eo rss,pcpu,pid,args --sort=-rss | head -8',
           ],
@@ -91,7 +91,7 @@ export const leak: Check = check({
   after: ['daemon'],
   judge: ({ daemon }, { patient }) => {
     const { answers, notes = [] } = daemon
-    if (!answers) return notAsked(daemon)
+    if (!answers) return daemonNotAsked(daemon)
     const note = notes.find(({ code }) => code === 'MEMORY_LEAK_SUSPECTED')
     if (note === undefined) return pass('it does not only grow')
     return fail('MEMORY_LEAK_SUSPECTED', {
@@ -115,7 +115,7 @@ export const lookups: Check = check({
   after: ['daemon'],
   judge: ({ daemon }, { patient }) => {
     const { answers, notes = [] } = daemon
-    if (!answers) return notAsked(daemon)
+    if (!answers) return daemonNotAsked(daemon)
     const note = notes.find(({ code }) => code === 'LOOKUPS_BUSY')
     if (note === undefined) return pass('none had to wait in vain')
     return fail('LOOKUPS_BUSY', {
@@ -157,7 +157,7 @@ export const hostMemory: Check = check({
 })
 
 /** What only the daemon knows, of one that could not be asked. Where none runs there is nothing to know. */
-export function notAsked({ unasked }: FactTable['daemon']): Judged {
+export function daemonNotAsked({ unasked }: FactTable['daemon']): Judged {
   return unasked === undefined ? undefined : unknown(`the daemon could not be asked: ${unasked}`)
 }
 

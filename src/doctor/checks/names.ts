@@ -29,7 +29,7 @@ export const resolver: Check = check({
   applies: (facts) => !isProxied(facts), // a proxy resolves for us
   judge: ({ edgeName: name, resolvers, link }, facts) => {
     if (net.isIP(name.name) !== 0) return pass('not needed: the edge is an address')
-    const own = notAsked(name)
+    const own = nameNotAsked(name)
     if (own !== undefined) return own
     if (name.addresses.length > 0) return pass(answerText(name), slowly('name', name.tookMs))
     if (!asksResolver(name))
@@ -112,7 +112,7 @@ function ofThisMachine(
 }
 
 /** This process lacked what it takes: no resolver was heard, and none is to blame. */
-export function notAsked({ name, errno }: NameFacts): Judged {
+export function nameNotAsked({ name, errno }: NameFacts): Judged {
   return shortageOf(errno) && unknown(`${name} was not looked up: ${shortageText(errno!)}`)
 }
 
@@ -143,7 +143,7 @@ export const edgeName: Check = check({
   judge: (known, facts) => {
     const name = known.edgeName
     if (net.isIP(name.name) !== 0) return pass(name.name)
-    const own = notAsked(name)
+    const own = nameNotAsked(name)
     if (own !== undefined) return own
     if (name.addresses.length === 0) return noSuchName(name, known.resolvers, facts)
     return (

@@ -7,7 +7,7 @@ import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts
 import type { DialFacts, Facts, FactTable, Patient } from '../facts.ts'
 import { whyLost } from './return-path.ts'
 import {
-  edgeText,
+  edgeWords,
   hardlyWaited,
   hopOfRole,
   slowly,
@@ -69,7 +69,7 @@ export const proxy: Check = check({
   judge: ({ egress, dial }, facts) => {
     const used = proxyOf(egress, facts.patient)
     if (used === undefined || 'fault' in egress) return undefined
-    const way = `${edgeText(facts.patient)} through ${hostPort(used)}`
+    const way = `${edgeWords(facts.patient)} through ${hostPort(used)}`
     if (dial.fault === undefined) return pass(`${way} in ${dial.tookMs} ms`, slowly('proxy', dial.tookMs))
     return proxyFailure(dial.fault, { at: hostPort(used), source: egress.egress.source, facts, dial })
   },
@@ -85,7 +85,7 @@ interface ProxyWhere {
 function proxyFailure(fault: Fault, { at, source, facts, dial }: ProxyWhere): Judged {
   const { patient } = facts
   const { seen } = fault
-  const edge = edgeText(patient)
+  const edge = edgeWords(patient)
   const setting = `proxy ${at}, set by ${source}`
   const verify = verifyConnected(patient)
   const common = { expected: `CONNECT ${edge} answered 200`, verify }

@@ -1,6 +1,6 @@
 import { type Check, check, type Failure, fail, pass } from '../check.ts'
 import type { Patient } from '../facts.ts'
-import { notAsked } from './load.ts'
+import { daemonNotAsked } from './load.ts'
 import { hopOfRole, unitOf, verifyHealthy } from './words.ts'
 
 /** Whoever looks now may well see a connection that stands; the daemon knows how often it did not. */
@@ -12,7 +12,7 @@ export const flapping: Check = check({
   after: ['daemon'],
   judge: ({ daemon }, { patient }) => {
     const { answers, notes = [] } = daemon
-    if (!answers) return notAsked(daemon)
+    if (!answers) return daemonNotAsked(daemon)
     const note = notes.find(({ code }) => code === 'FLAPPING')
     if (note !== undefined) return flaps(note.detail, patient)
     const still = notes.find(({ code }) => code === 'STOOD_STILL')

@@ -18,7 +18,7 @@ export function hopOfRole(role: PatientRole): Hop {
   return role === 'server' ? 'edge' : role
 }
 
-export function edgeText({ edge }: Patient): string {
+export function edgeWords({ edge }: Patient): string {
   return edge === undefined ? 'the edge' : hostPort(edge)
 }
 
@@ -98,11 +98,11 @@ export function verifyEnrolled(patient: Patient): { run: string; expect: string 
 
 /** The command that makes a key where one is wanted. */
 export function newKey(patient: Patient): string {
-  return `backstitch key create ${keyFor(patient)} > ${patient.keyFile ?? 'KEYFILE'}`
+  return `backstitch key create ${keyWords(patient)} > ${patient.keyFile ?? 'KEYFILE'}`
 }
 
 /** For whom a key is made, as the flag that says so. */
-export function keyFor({ role, group }: Pick<Patient, 'role' | 'group'>): string {
+export function keyWords({ role, group }: Pick<Patient, 'role' | 'group'>): string {
   return role === 'edge' ? '--edge NAME' : fillIn('--group GROUP', { GROUP: group })
 }
 

@@ -11,7 +11,7 @@ const MIN_DROPS = 3
 /** Half the way around the world and back; a near edge is within a fifth of it. */
 const FAR_MS = 150
 
-export const flapping: ClueReader = (lines) => {
+export const flappingClues: ClueReader = (lines) => {
   const drops = lines.filter(isDrop)
   if (drops.length < MIN_DROPS) return []
   const times = drops.flatMap(({ timeMs }) => (timeMs === undefined ? [] : [timeMs]))

@@ -7,13 +7,13 @@
 import { isEchoOf } from '../../base/fault-causes.ts'
 import { FAULTS, type FaultCode, type Hop } from '../../base/faults.ts'
 import { shown } from '../../base/visible-text.ts'
-import { farEdge, flapping } from './across-lines.ts'
+import { farEdge, flappingClues } from './across-lines.ts'
 import type { Clue } from './clue.ts'
 import { journal } from './journal.ts'
 import { type LogLine, readLines } from './log-lines.ts'
 import { lastGood, ownLog } from './own-log.ts'
 import { denials, df, files, top } from './tools-machine.ts'
-import { clocks, connections, curl, names, openssl, ping } from './tools-network.ts'
+import { clocks, connections, curl, openssl, ping, toolNames } from './tools-network.ts'
 
 export type LogVerdict =
   | { readonly is: 'fault'; readonly findings: readonly LogFinding[] }
@@ -40,8 +40,8 @@ export interface LogFinding {
 export function readLog(text: string, { edgeHost }: { edgeHost?: string } = {}): LogVerdict {
   const lines = readLines(text)
   const readers = [
-    ...[ownLog, journal, files, denials, df, top, clocks, openssl, curl, ping, flapping, farEdge],
-    ...[names(edgeHost), connections(edgeHost)],
+    ...[ownLog, journal, files, denials, df, top, clocks, openssl, curl, ping, flappingClues, farEdge],
+    ...[toolNames(edgeHost), connections(edgeHost)],
   ]
   const clues = readers.flatMap((read) => read(lines))
   const codes = [...new Set(clues.map(({ code }) => code))]

@@ -13,7 +13,7 @@ import { byLine, type Clue, type ClueReader, type Pattern } from './clue.ts'
 import type { LogLine } from './log-lines.ts'
 
 /** Of names: is it the edge that was asked for, or an application? An edge says so in its name, or was dialled. */
-export function names(edgeHost: string | undefined): ClueReader {
+export function toolNames(edgeHost: string | undefined): ClueReader {
   const edge = `(${edgePattern(edgeHost)})`
   const other = `((?!${edgePattern(edgeHost)})\\S+?)`
   return byLine([

@@ -17,17 +17,11 @@ const NOBODY = [
   'fe80::/10', // link-local
   'ff00::/8', // multicast
 ].map(readNetwork)
-const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(readNetwork)
 
 /** Whether a peer of an edge can have this address as others understand it. */
 export function isClaimable(address: string): boolean {
   const bytes = addressBytes(address)
   return bytes !== undefined && !NOBODY.some((network) => networkHas(network, bytes))
-}
-
-export function isLoopback(address: string): boolean {
-  const bytes = addressBytes(address)
-  return bytes !== undefined && LOOPBACK.some((network) => networkHas(network, bytes))
 }
 
 /**

@@ -14,8 +14,8 @@ const SPREAD = 0.2
  * through a firewall that forgot it looks healthy from the end that only waits.
  *
  * The end of the control plane pings only in silence. The agents ping anyway, and thousands of them that are pinged as
- * well would cost it as much again to learn what it has just heard. Whoever is gone is noticed as soon as before: a
- * ping leaves when nothing has come for as long as the longest pause between two.
+ * well would cost it as much again to learn what it has just heard. Whoever is gone is noticed as soon all the same:
+ * a ping leaves when nothing has come for as long as the longest pause between two.
  */
 export class ControlHeartbeat {
   readonly #socket: WebSocket

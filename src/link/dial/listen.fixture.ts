@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 
 /** Accepts on loopback as an edge does and gives each socket to `serve`. */
-export async function listen(
+export async function listenHere(
   serve: (socket: net.Socket) => void,
 ): Promise<AsyncDisposable & { host: string; port: number }> {
   const sockets = new Set<net.Socket>()

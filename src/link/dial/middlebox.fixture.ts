@@ -4,7 +4,7 @@
  * @module
  */
 import net from 'node:net'
-import { listen } from './listen.fixture.ts'
+import { listenHere } from './listen.fixture.ts'
 
 const HEADER_BYTES = 5
 /** change_cipher_spec, alert, handshake, application_data: RFC 8446, 5.1. */
@@ -32,7 +32,7 @@ export async function openMiddlebox(
   const { kill = 'reset' } = o
   const far = new Set<net.Socket>()
   const box = { strict: true, killed: 0 }
-  const listener = await listen((down) => {
+  const listener = await listenHere((down) => {
     const up = net.connect({ ...to, allowHalfOpen: true, noDelay: true }).on('error', () => {})
     far.add(up)
     const { strict } = box

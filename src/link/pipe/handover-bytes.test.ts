@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { systemClock } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { DIRECT } from '../dial/egress.ts'
-import { listen } from '../dial/listen.fixture.ts'
+import { listenHere } from '../dial/listen.fixture.ts'
 import { readExactly } from '../dial/read-exactly.ts'
 import { TestTenant } from '../dial/tenant.fixture.ts'
 import { bringHalf } from './handover.ts'
@@ -55,7 +55,7 @@ function carry(from: net.Socket, to: net.Socket, { pieces, flip }: Way): void {
 /** One handover over `way`. @returns What the edge and the agent have, or why not. */
 async function handOver(way: Way, timeoutMs = 5000) {
   const received = Promise.withResolvers<ReceivedHalf | Fault>()
-  await using receiver = await listen((socket) => {
+  await using receiver = await listenHere((socket) => {
     receiveHalf(socket, {
       ...{
         credentials: edge,
@@ -67,7 +67,7 @@ async function handOver(way: Way, timeoutMs = 5000) {
       signal: AbortSignal.timeout(timeoutMs),
     }).then((half) => received.resolve(half!), received.resolve)
   })
-  await using between = await listen((near) => {
+  await using between = await listenHere((near) => {
     const far = net.connect(receiver.port, receiver.host)
     carry(near, far, way)
     carry(far, near, { pieces: way.pieces })

@@ -8,7 +8,7 @@ import { Fault } from '../../base/faults.ts'
 import { ALPN_CONTROL, ALPN_PIPE, encodeHandoverHeader, MAX_TICKET_BYTES } from '../../wire/handover.ts'
 import type { Credentials } from '../dial/credentials.ts'
 import { DIRECT } from '../dial/egress.ts'
-import { listen } from '../dial/listen.fixture.ts'
+import { listenHere } from '../dial/listen.fixture.ts'
 import { readExactly, type StreamEnded } from '../dial/read-exactly.ts'
 import { TestTenant } from '../dial/tenant.fixture.ts'
 import { bringHalf } from './handover.ts'
@@ -31,7 +31,7 @@ async function openReceiver(
   o: { credentials?: Credentials; admit?: () => void; revoked?: boolean; handshakeMs?: number } = {},
 ): Promise<Receiver> {
   const halves: Receiver['halves'] = []
-  const listener = await listen((socket) => {
+  const listener = await listenHere((socket) => {
     const received = receiveHalf(socket, {
       credentials: o.credentials ?? edge,
       ticketKeys: () => tenant.ticketKeys,
@@ -287,8 +287,8 @@ test('a connection that stalls ends at the deadline, whichever step it stalls in
 })
 
 test('an agent whose edge stalls gives up with HANDSHAKE_TIMEOUT, and with EDGE_UNREACHABLE when it hangs up', async () => {
-  await using mute = await listen(() => {})
-  await using rude = await listen((socket) => socket.destroy())
+  await using mute = await listenHere(() => {})
+  await using rude = await listenHere((socket) => socket.destroy())
   for (const [{ host, port }, code] of [
     [mute, 'HANDSHAKE_TIMEOUT'],
     [rude, 'EDGE_UNREACHABLE'],

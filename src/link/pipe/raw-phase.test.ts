@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { DIRECT } from '../dial/egress.ts'
-import { listen } from '../dial/listen.fixture.ts'
+import { listenHere } from '../dial/listen.fixture.ts'
 import { openMiddlebox } from '../dial/middlebox.fixture.ts'
 import { TestTenant } from '../dial/tenant.fixture.ts'
 import { RawPhase, type RawPhaseOptions } from './raw-phase.ts'
@@ -18,7 +18,7 @@ const MINUTE_US = 60_000_000
 /** The least of an edge; or one that crashes whenever it is asked for a half. */
 async function openReceiver(o: { crash?: boolean } = {}) {
   const seen = { trials: 0 }
-  const listener = await listen((socket) => {
+  const listener = await listenHere((socket) => {
     seen.trials++
     const receiving = receiveHalf(socket, {
       credentials: edge,
@@ -103,7 +103,7 @@ test('an edge that breaks halves of either mode, or is not there, is not taken f
 })
 
 test('the end of its owner ends a trial', async () => {
-  await using mute = await listen(() => {})
+  await using mute = await listenHere(() => {})
   const { raw } = rawPhase()
   const examined = raw.examine({ id: 'edg_1', host: mute.host, port: mute.port }, way)
   raw[Symbol.dispose]()

@@ -7,7 +7,7 @@ import { FAULTS, Fault } from '../../base/faults.ts'
 import { identityUri } from '../../pki/identity.ts'
 import { ALPN_TUNNEL } from '../../wire/handover.ts'
 import type { Credentials } from '../dial/credentials.ts'
-import { listen } from '../dial/listen.fixture.ts'
+import { listenHere } from '../dial/listen.fixture.ts'
 import { readExactly } from '../dial/read-exactly.ts'
 import { tcpPair } from '../dial/tcp-pair.fixture.ts'
 import { TestTenant } from '../dial/tenant.fixture.ts'
@@ -146,8 +146,8 @@ test('a byte changed on the way breaks the tunnel at the end that receives it', 
     let spoil = false
     const sockets: net.Socket[] = []
     const accepted = Promise.withResolvers<net.Socket>()
-    await using target = await listen((socket) => accepted.resolve(socket))
-    await using relay = await listen((down) => {
+    await using target = await listenHere((socket) => accepted.resolve(socket))
+    await using relay = await listenHere((down) => {
       const up = net.connect(target.port, target.host).on('error', () => {})
       sockets.push(up)
       const pass = (from: net.Socket, to: net.Socket, spoilable: boolean) => {
