@@ -8,7 +8,7 @@ import { GrantScope } from '../src/connector/dial/grant-scope.ts'
 import { CLIENT_KIND, permit } from '../src/control/access/authorize.ts'
 import { makeGrant } from '../src/control/access/make-grant.ts'
 import { objection } from '../src/control/access/objection.ts'
-import { enrolConnector, enrolDevice, put } from '../src/control/agents/control.fixture.ts'
+import { enrolDevice, enrolledConnector, put } from '../src/control/agents/control.fixture.ts'
 import { loadPolicy } from '../src/control/base/policy-now.ts'
 import type { PolicySnapshot } from '../src/control/base/snapshot.ts'
 import { type Grant, verifyGrant } from '../src/pki/grant.ts'
@@ -77,7 +77,7 @@ async function world() {
   const user = await put(store, 'user', 'ada')
   const other = await put(store, 'user', 'bob')
   const device = await enrolDevice(store, user.id, 'laptop')
-  const connector = await enrolConnector(store, group.id, 'con')
+  const connector = await enrolledConnector(store, group.id, 'con')
   let made: { kind: 'segment' | 'access-rule'; id: string }[] = []
   return {
     ...{ store, user, device, connector },

@@ -1,4 +1,4 @@
-import { enrolConnector, enrolDevice, put } from '../../src/control/agents/control.fixture.ts'
+import { enrolDevice, enrolledConnector, put } from '../../src/control/agents/control.fixture.ts'
 import type { Repositories } from '../../src/store/store.ts'
 
 /** Ids of what was made, each list by number. */
@@ -49,7 +49,7 @@ export async function makeUsual(tx: Repositories, size: number): Promise<Made> {
     made.devices.push((await enrolDevice(tx, made.users[n]!, `d${n}`)).id)
     if (n % 2 === 0) {
       const group = made.connectorGroups[(n / 2) % groups]!
-      made.connectors.push((await enrolConnector(tx, group, `c${n / 2}`)).id)
+      made.connectors.push((await enrolledConnector(tx, group, `c${n / 2}`)).id)
     }
   }
   return made

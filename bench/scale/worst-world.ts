@@ -1,4 +1,4 @@
-import { enrolConnector, enrolDevice, put } from '../../src/control/agents/control.fixture.ts'
+import { enrolDevice, enrolledConnector, put } from '../../src/control/agents/control.fixture.ts'
 import type { Repositories } from '../../src/store/store.ts'
 import { type Made, nothingMade } from './usual-world.ts'
 
@@ -27,7 +27,7 @@ export async function makeWorst(tx: Repositories, size: number): Promise<Made> {
     made.rules.push((await put(tx, 'access-rule', `r${n}`, ruleOf(n, size, names))).id)
     made.devices.push((await enrolDevice(tx, user.id, `d${n}`)).id)
     if (n % 2 === 0)
-      made.connectors.push((await enrolConnector(tx, made.connectorGroups[0]!, `c${n / 2}`)).id)
+      made.connectors.push((await enrolledConnector(tx, made.connectorGroups[0]!, `c${n / 2}`)).id)
   }
   return made
 }

@@ -16,9 +16,14 @@ import { type ConnectorState, stateOf } from './bring-up/bring-up.ts'
 import { Progress } from './bring-up/progress.ts'
 import { ConnectorControl } from './control/connector-control.ts'
 import { notesFor } from './control/tell-status.ts'
-import { enrolUntilDone } from './enrol/enrol.ts'
-import { type ConnectorIdentity, enrolStore, loadIdentity, saveIdentity } from './enrol/identity.ts'
-import { introduce } from './enrol/introduce.ts'
+import { enrolConnectorUntilDone } from './enrol/enrol.ts'
+import {
+  type ConnectorIdentity,
+  connectorEnrolStore,
+  loadConnectorIdentity,
+  saveConnectorIdentity,
+} from './enrol/identity.ts'
+import { introduceConnector } from './enrol/introduce.ts'
 import { SealedState } from './enrol/sealed-state.ts'
 import { writeMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
@@ -86,7 +91,7 @@ export class Connector {
       this.#services.vitals.onChange = () => this.#control?.tell()
       const machine = await readMachine({ root: this.#o.machineRoot, gathered: this.#o.gatheredFile })
       this.#sealedState = new SealedState(state, machine, log)
-      this.#identity = await loadIdentity(this.#sealedState)
+      this.#identity = await loadConnectorIdentity(this.#sealedState)
       this.#progress.pass(1, { version: VERSION, pid: process.pid, stateDir: state.path })
       const drain = () => void this.#drain(ending, signal.reason)
       if (signal.aborted) ending.abort(signal.reason)
@@ -118,7 +123,7 @@ export class Connector {
     while (!ending.aborted) {
       if (this.#identity === undefined || comesBack !== undefined) {
         this.#progress.begin(4)
-        const enrolled = await enrolUntilDone(sealedState, {
+        const enrolled = await enrolConnectorUntilDone(sealedState, {
           keyFile: this.#o.keyFile,
           group: this.#o.group,
           proxyFile: this.#o.proxyFile,
@@ -136,11 +141,11 @@ export class Connector {
         this.#services.clock.set(enrolled.skewMs)
       } else {
         const { keyFile, log } = this.#o
-        await finishEnrolment({ store: enrolStore(sealedState), keyFile, log })
+        await finishEnrolment({ store: connectorEnrolStore(sealedState), keyFile, log })
         this.#progress.begin(4)
         this.#progress.pass(4, { connector: this.#identity.id, stored: true })
       }
-      introduce(this.#identity, sealedState.protection, this.#o.log)
+      introduceConnector(this.#identity, sealedState.protection, this.#o.log)
       comesBack = await this.#connect(sealedState, this.#identity, ending)
     }
   }
@@ -171,7 +176,7 @@ export class Connector {
       },
       services: this.#services,
       tunnels: this.#tunnels,
-      save: (renewed) => saveIdentity(sealedState, renewed),
+      save: (renewed) => saveConnectorIdentity(sealedState, renewed),
       repair,
       progress: this.#progress,
       examination: this.#examination!,

@@ -18,7 +18,7 @@ import { admitWithKey } from './agents/enrol.ts'
 import { agentHandlers } from './agents/handlers.ts'
 import { Hub } from './agents/hub.ts'
 import { keepHouse } from './agents/keep-house.ts'
-import { signIn } from './agents/sign-in.ts'
+import { signInDevice } from './agents/sign-in.ts'
 import { tellTime } from './agents/time-news.ts'
 import { controlCredentials } from './base/tenant.ts'
 import type { FrontBackend } from './front/backend.ts'
@@ -134,7 +134,7 @@ export class Control implements FrontBackend, AsyncDisposable {
   }
 
   login(body: LoginRequest, from: string): Promise<CertificateReply> {
-    return signIn(this.#parts, body, from)
+    return signInDevice(this.#parts, body, from)
   }
 
   attach(channel: ControlEnd, peer: Peer, from: string, via = this.edgeId): void {

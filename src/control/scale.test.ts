@@ -12,8 +12,8 @@ import type { IssuedGrant } from '../store/revocations.ts'
 import { reevaluate } from './access/reevaluate.ts'
 import {
   connected,
-  enrolConnector,
   enrolDevice,
+  enrolledConnector,
   type OpenedControl,
   openControl,
   put,
@@ -63,7 +63,7 @@ before(async () => {
         (await put(tx, 'access-rule', `r${n}`, { order: n + 1, action: 'allow', conditions })).id,
       )
       made.devices.push((await enrolDevice(tx, made.users[n]!, `d${n}`)).id)
-      made.connectors.push((await enrolConnector(tx, groups[n % GROUPS]!, `c${n}`)).id)
+      made.connectors.push((await enrolledConnector(tx, groups[n % GROUPS]!, `c${n}`)).id)
     }
     await put(tx, 'internet-rule', 'out', { domains: ['*.example.net', '*.app1.example'] })
   })

@@ -17,8 +17,8 @@ import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
 import { type Egress, readEgress } from '../link/dial/egress.ts'
 import type { EdgeStateMessage } from '../wire/control.ts'
 import { Edge } from './edge.ts'
-import { enrolUntilDone } from './edge-enrolment.ts'
-import { credentialsOfEdge, type EdgeIdentity, loadIdentity, saveIdentity } from './edge-identity.ts'
+import { enrolEdgeUntilDone } from './edge-enrolment.ts'
+import { credentialsOfEdge, type EdgeIdentity, loadEdgeIdentity, saveEdgeIdentity } from './edge-identity.ts'
 import type { EdgeDaemonOptions } from './edge-options.ts'
 import { describeEdge, type EdgeDaemonStatus } from './edge-status.ts'
 import { OwnNotes } from './own-notes.ts'
@@ -118,7 +118,7 @@ export class EdgeDaemon {
   }
 
   async #identify(state: StateDir, egress: Egress, signal: AbortSignal): Promise<EdgeIdentity> {
-    const kept = await loadIdentity(state)
+    const kept = await loadEdgeIdentity(state)
     const hasFreshKey = this.#o.home?.socket !== undefined && existsSync(this.#o.keyFile)
     return kept === undefined || hasFreshKey ? this.#enrol(state, egress, signal, kept) : kept
   }
@@ -201,7 +201,7 @@ export class EdgeDaemon {
       this.#examination?.failed(fault, true)
     }
     this.#enrolling = true
-    return enrolUntilDone(state, {
+    return enrolEdgeUntilDone(state, {
       keyFile,
       home,
       expired,
@@ -264,7 +264,7 @@ export class EdgeDaemon {
       role: 'edge',
       idOf: ({ id }) => id,
       current: () => this.#identity,
-      save: (renewed) => saveIdentity(state, renewed),
+      save: (renewed) => saveEdgeIdentity(state, renewed),
       use: (renewed) => {
         this.#adopt(renewed)
         edge.renew(this.#credentials!)

@@ -8,7 +8,7 @@ import type { Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { readEgress } from '../link/dial/egress.ts'
-import { enrolUntilDone } from './edge-enrolment.ts'
+import { enrolEdgeUntilDone } from './edge-enrolment.ts'
 
 // Both parts of a server were killed: the edge has read the key of the control plane before, and the next one lies there
 // a moment later. Far from the control plane it takes a person, and ten seconds.
@@ -21,7 +21,7 @@ test('beside the control plane a key that does not do is soon looked at again', 
   await writeFile(keyFile, 'not a key')
   const over = new AbortController()
   const met: string[] = []
-  const enrolling = enrolUntilDone(await StateDir.open(dir, 'edge'), {
+  const enrolling = enrolEdgeUntilDone(await StateDir.open(dir, 'edge'), {
     ...{ keyFile, log: silentLog, signal: over.signal, clock: systemClock },
     home: { host: '127.0.0.1', port: 443, socket: path.join(dir, 'control.sock') },
     egress: await readEgress({ env: {}, file: path.join(dir, 'proxy') }),

@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 import type { Egress } from '../link/dial/egress.ts'
-import { type EdgeIdentity, enrolStore } from './edge-identity.ts'
+import { type EdgeIdentity, edgeEnrolStore } from './edge-identity.ts'
 
 export interface EnrolEdgeOptions {
   readonly keyFile: string
@@ -29,13 +29,13 @@ const HOPELESS_MS = 10_000
 const BESIDE_MS = 1000
 
 /** Enrols, however often it takes. @throws the reason of `o.signal`; nothing else. */
-export async function enrolUntilDone(state: StateDir, o: EnrolEdgeOptions): Promise<EdgeIdentity> {
+export async function enrolEdgeUntilDone(state: StateDir, o: EnrolEdgeOptions): Promise<EdgeIdentity> {
   const { keyFile, home, expired, egress, clock, log, signal } = o
   let said = ''
   const attempt = () =>
     enrol<EdgeIdentity>({
       ...{ role: 'edge', keyFile, edge: home, expired, clock, log, signal },
-      store: enrolStore(state),
+      store: edgeEnrolStore(state),
       fingerprint: {},
       egress: async () => egress,
       held: (identity, at) => ({ ...identity, home: at }),

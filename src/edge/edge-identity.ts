@@ -22,20 +22,20 @@ const edgeIdentity = z.strictObject({
 export type EdgeIdentity = z.infer<typeof edgeIdentity>
 
 /** @returns undefined before enrolment. @throws {Fault} INVALID for a damaged file; STATE_UNWRITABLE. */
-export async function loadIdentity(state: StateDir): Promise<EdgeIdentity | undefined> {
+export async function loadEdgeIdentity(state: StateDir): Promise<EdgeIdentity | undefined> {
   return read(state, FILE, edgeIdentity)
 }
 
-export async function saveIdentity(state: StateDir, identity: EdgeIdentity): Promise<void> {
+export async function saveEdgeIdentity(state: StateDir, identity: EdgeIdentity): Promise<void> {
   await state.write(FILE, `${JSON.stringify(identity, undefined, 2)}\n`)
 }
 
-export function enrolStore(state: StateDir): EnrolStore<EdgeIdentity> {
+export function edgeEnrolStore(state: StateDir): EnrolStore<EdgeIdentity> {
   return {
     pending: () => read(state, PENDING_FILE, keyPair),
     keepPending: (pair) => state.write(PENDING_FILE, `${JSON.stringify(pair)}\n`),
     dropPending: () => state.remove(PENDING_FILE),
-    save: (identity) => saveIdentity(state, identity),
+    save: (identity) => saveEdgeIdentity(state, identity),
   }
 }
 

@@ -7,7 +7,7 @@
 import { OBJECT_KINDS } from '../../src/api/kinds.ts'
 import type { CachedGrant } from '../../src/client/session/grant-cache.ts'
 import { ChangeEffects } from '../../src/control/agents/change-effects.ts'
-import { enrolConnector, enrolDevice, openControl } from '../../src/control/agents/control.fixture.ts'
+import { enrolDevice, enrolledConnector, openControl } from '../../src/control/agents/control.fixture.ts'
 import { agentHandlers } from '../../src/control/agents/handlers.ts'
 import { Hub } from '../../src/control/agents/hub.ts'
 import type { ControlParts } from '../../src/control/parts.ts'
@@ -165,7 +165,7 @@ export class World implements AsyncDisposable {
     const { store } = parts
     const notAfterMs = START_MS + 365 * 24 * HOUR_MS
     for (const { name, group } of CONNECTORS) {
-      const record = await enrolConnector(
+      const record = await enrolledConnector(
         store,
         (await store.objects.find('connector-group', group))!.id,
         name,

@@ -8,7 +8,7 @@ import { DescriptorWatch } from '../../base/descriptor-watch.ts'
 import { createLog } from '../../base/log.ts'
 import { actAs } from '../../base/own-hop.ts'
 import { ControlPart } from './control-part.ts'
-import { introduce } from './introduce.ts'
+import { introduceServer } from './introduce.ts'
 import type { Order } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 import { underSupervisor } from './under-supervisor.ts'
@@ -33,7 +33,7 @@ async function obey(order: Order): Promise<void> {
   if (order.do === 'edge-listens') {
     const part = await opened!
     const { control, front } = part
-    const tell = () => introduce(control, options, { port: order.port, pin: front.publicPin })
+    const tell = () => introduceServer(control, options, { port: order.port, pin: front.publicPin })
     await control.edgeListens(options.publicPort ?? order.port)
     supervisor.tell({ is: 'ready', facts: await tell() })
     part.onShown = () => {

@@ -12,7 +12,7 @@ import type { ServerFacts } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 
 /** Writes down, for people and tools on this machine, how the server is reached, and the token of the first run. */
-export async function introduce(
+export async function introduceServer(
   control: Control,
   { stateDir, listen }: ServerOptions,
   { port, pin }: { port: number; pin: PublicPin },

@@ -5,7 +5,7 @@ import { VERSION } from '../../base/version.ts'
 import { fingerprintOf, type MachineFacts } from '../../probe/machine.ts'
 import { type StageNumber, stageOf } from '../bring-up/bring-up.ts'
 import type { Progress } from '../bring-up/progress.ts'
-import { type ConnectorIdentity, enrolStore } from './identity.ts'
+import { type ConnectorIdentity, connectorEnrolStore } from './identity.ts'
 import type { SealedState } from './sealed-state.ts'
 
 /** A fault that only a person can repair is tried again at this pace: the repair may be far from this machine. */
@@ -25,7 +25,7 @@ export function enrolConnector(
   return enrol<ConnectorIdentity>({
     ...o,
     role: 'connector',
-    store: enrolStore(sealedState),
+    store: connectorEnrolStore(sealedState),
     fingerprint: fingerprintOf(o.machine.factors),
     held: (identity, edge) => ({ ...identity, edge }),
     say: ({ id, tenant, notAfterMs }) =>
@@ -43,7 +43,7 @@ export function enrolConnector(
 }
 
 /** However often it takes. @throws the reason of `o.signal`; nothing else. */
-export async function enrolUntilDone(
+export async function enrolConnectorUntilDone(
   sealedState: SealedState,
   o: EnrolConnectorOptions & { readonly progress: Progress; readonly proxyFile: string },
 ): Promise<Enrolled<ConnectorIdentity>> {

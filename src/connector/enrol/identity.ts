@@ -15,7 +15,9 @@ export const connectorIdentity = z.strictObject({
 })
 export type ConnectorIdentity = z.infer<typeof connectorIdentity>
 
-export async function loadIdentity(sealedState: SealedState): Promise<ConnectorIdentity | undefined> {
+export async function loadConnectorIdentity(
+  sealedState: SealedState,
+): Promise<ConnectorIdentity | undefined> {
   const secret = await sealedState.load(FILE)
   return secret === undefined ? undefined : connectorIdentity.parse(JSON.parse(secret))
 }
@@ -29,7 +31,10 @@ export async function peekIdentity(
   return { identity: connectorIdentity.parse(JSON.parse(found.secret)), drifted: found.drifted }
 }
 
-export async function saveIdentity(sealedState: SealedState, identity: ConnectorIdentity): Promise<void> {
+export async function saveConnectorIdentity(
+  sealedState: SealedState,
+  identity: ConnectorIdentity,
+): Promise<void> {
   await sealedState.save(
     FILE,
     `connector ${identity.id} of tenant ${identity.tenant}`,
@@ -38,7 +43,7 @@ export async function saveIdentity(sealedState: SealedState, identity: Connector
 }
 
 /** Sealed to this machine, all of it. */
-export function enrolStore(sealedState: SealedState): EnrolStore<ConnectorIdentity> {
+export function connectorEnrolStore(sealedState: SealedState): EnrolStore<ConnectorIdentity> {
   return {
     async pending() {
       const stored = await sealedState.load(PENDING_FILE)
@@ -47,7 +52,7 @@ export function enrolStore(sealedState: SealedState): EnrolStore<ConnectorIdenti
     keepPending: (pair) =>
       sealedState.save(PENDING_FILE, 'an enrolment that is not complete', JSON.stringify(pair)),
     dropPending: () => sealedState.remove(PENDING_FILE),
-    save: (identity) => saveIdentity(sealedState, identity),
+    save: (identity) => saveConnectorIdentity(sealedState, identity),
   }
 }
 

@@ -5,7 +5,7 @@ import type { ConnectorIdentity } from './identity.ts'
 import type { Protection } from './sealed-state.ts'
 
 /** Who this connector is, in its log: what a person looks for first. */
-export function introduce(identity: ConnectorIdentity, protection: Protection, log: Log): void {
+export function introduceConnector(identity: ConnectorIdentity, protection: Protection, log: Log): void {
   log.info(
     { event: 'connector.identity', connector: identity.id, version: VERSION },
     `Connector ID ${identity.id}, version ${VERSION}`,

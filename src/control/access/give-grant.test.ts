@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLog } from '../../base/log.ts'
 import type { Store } from '../../store/store.ts'
-import { connected, enrolConnector, enrolDevice, openControl, put } from '../agents/control.fixture.ts'
+import { connected, enrolDevice, enrolledConnector, openControl, put } from '../agents/control.fixture.ts'
 import { cachedPolicy } from '../base/policy-now.ts'
 import { giveGrant } from './give-grant.ts'
 import { reevaluate } from './reevaluate.ts'
@@ -16,7 +16,7 @@ async function world() {
   await put(store, 'segment', 'wiki', { domains: ['wiki.example'], tcp: ['443'], serverGroups: ['web'] })
   const user = await put(store, 'user', 'alice')
   await put(store, 'access-rule', 'r', { order: 1, action: 'allow', conditions: { users: ['alice'] } })
-  const connector = connected('connector', (await enrolConnector(store, group.id, 'c1')).id)
+  const connector = connected('connector', (await enrolledConnector(store, group.id, 'c1')).id)
   control.parts.presence.addConnector(connector)
   const device = await enrolDevice(store, user.id, 'laptop')
   const client = { ...connected('client', device.id), device: { name: 'laptop', userId: user.id } }

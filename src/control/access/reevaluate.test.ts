@@ -10,8 +10,8 @@ import type { AgentMessage } from '../../wire/control.ts'
 import { Clients } from '../agents/clients.ts'
 import {
   connected,
-  enrolConnector,
   enrolDevice,
+  enrolledConnector,
   type FakeAgent,
   openControl,
   put,
@@ -28,7 +28,7 @@ async function world({ clock = systemClock }: { clock?: Clock } = {}) {
   await put(store, 'server-group', 'web', { connectorGroups: ['dc1'] })
   const rule = await put(store, 'access-rule', 'all', { order: 1000, action: 'allow' })
   const user = await put(store, 'user', 'alice')
-  const connector = connected('connector', (await enrolConnector(store, group.id, 'con')).id)
+  const connector = connected('connector', (await enrolledConnector(store, group.id, 'con')).id)
   const client = connected('client', (await enrolDevice(store, user.id, 'laptop')).id)
   parts.presence.addConnector(connector)
   parts.presence.addClient(client)

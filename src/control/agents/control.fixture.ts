@@ -86,7 +86,7 @@ const held = () => ({
   publicKeyHash: randomBytes(8).toString('hex'),
 })
 
-export function enrolConnector(store: Pick<Store, 'connectors'>, groupId: string, name: string) {
+export function enrolledConnector(store: Pick<Store, 'connectors'>, groupId: string, name: string) {
   const host = { name, platform: 'linux', program: 'test' }
   return store.connectors.create({ ...held(), groupId, fingerprint: {}, host, name })
 }

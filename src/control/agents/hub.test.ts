@@ -5,7 +5,7 @@ import { silentLog } from '../../base/log.ts'
 import type { ControlEnd } from '../../link/control/control-channel.ts'
 import type { Peer } from '../../pki/verify.ts'
 import { type AgentMessage, type ControlMessage, PROTOCOL_VERSION } from '../../wire/control.ts'
-import { enrolConnector, enrolDevice, type OpenedControl, openControl, put } from './control.fixture.ts'
+import { enrolDevice, enrolledConnector, type OpenedControl, openControl, put } from './control.fixture.ts'
 import { agentHandlers } from './handlers.ts'
 import { type AgentHandlers, Hub } from './hub.ts'
 
@@ -34,7 +34,7 @@ const settled = async () => {
 
 async function connectorOf({ store, parts }: OpenedControl) {
   const group = await put(store, 'connector-group', 'dc1')
-  const record = await enrolConnector(store, group.id, 'con')
+  const record = await enrolledConnector(store, group.id, 'con')
   const { serial, thumbprint, publicKeyHash, notAfterMs } = record
   const identity = { tenant: parts.tenant, role: 'connector', id: record.id } as const
   return { identity, serial, thumbprint, publicKeyHash, notAfterMs } as Peer

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Clients } from './clients.ts'
-import { connected, enrolConnector, enrolDevice, openControl, put } from './control.fixture.ts'
+import { connected, enrolDevice, enrolledConnector, openControl, put } from './control.fixture.ts'
 import { agentHandlers } from './handlers.ts'
 
 test('whoever is let in hears what connectors know of an application that takes connections', async () => {
@@ -13,7 +13,7 @@ test('whoever is let in hears what connectors know of an application that takes 
   const fields = { domains: ['wiki.example'], serverGroups: ['web'], tcp: ['443'] }
   const segment = (await put(store, 'segment', 'wiki', fields)).id
   const user = await put(store, 'user', 'ada')
-  const connector = connected('connector', (await enrolConnector(store, group.id, 'dc1-a')).id)
+  const connector = connected('connector', (await enrolledConnector(store, group.id, 'dc1-a')).id)
   const client = connected('client', (await enrolDevice(store, user.id, 'laptop')).id)
   parts.presence.addConnector(connector)
   parts.presence.addClient(client)
@@ -45,7 +45,7 @@ test('a connector hears the name of its group, for the commands that its machine
   await using control = await openControl()
   const { store, parts } = control
   const group = await put(store, 'connector-group', 'dc1', { region: 'eu' })
-  const connector = connected('connector', (await enrolConnector(store, group.id, 'dc1-a')).id)
+  const connector = connected('connector', (await enrolledConnector(store, group.id, 'dc1-a')).id)
   const [welcome] = await agentHandlers(parts).welcome(connector)
   assert.ok(welcome?.type === 'welcome')
   assert.deepEqual([welcome.group, welcome.region], ['dc1', 'eu'])

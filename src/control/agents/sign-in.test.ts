@@ -11,7 +11,7 @@ import { handClock } from '../rest/fixture.ts'
 import { adoptCertificate } from './adopt.ts'
 import { renew } from './certify.ts'
 import { connected, openControl, put } from './control.fixture.ts'
-import { signIn } from './sign-in.ts'
+import { signInDevice } from './sign-in.ts'
 
 const HOUR_MS = 3_600_000
 const PASSWORD = 'a password of ada'
@@ -26,7 +26,7 @@ async function world(t: TestContext) {
   const device = async (name = 'laptop', over: Partial<ControlParts> = {}) => {
     const { csrPem } = await createKeyAndCsr(name)
     const login = () =>
-      signIn(
+      signInDevice(
         { ...parts, ...over },
         {
           ...{ version: PROTOCOL_VERSION, user: 'ada', password: PASSWORD, csr: csrPem },

@@ -15,7 +15,7 @@ export const SIGN_IN_MS = 7 * 86_400_000
  *
  * @throws {Fault} LOGIN_FAILED, RATE_LIMITED, IDENTITY_REVOKED, INVALID (the CSR).
  */
-export async function signIn(
+export async function signInDevice(
   deps: CertifyDeps & { authenticator: Authenticator; signInMs: number },
   body: LoginRequest,
   from: string,

@@ -5,7 +5,7 @@ import { OBJECT_KINDS, type ObjectKind } from '../../api/kinds.ts'
 import { Fault } from '../../base/faults.ts'
 import { decide } from '../../policy/decide.ts'
 import { openStore, type Repositories, type Store } from '../../store/store.ts'
-import { enrolConnector } from '../agents/control.fixture.ts'
+import { enrolledConnector } from '../agents/control.fixture.ts'
 import { type PolicyReading, readPolicy, readPolicyAfter } from './read-policy.ts'
 import type { PolicySnapshot } from './snapshot.ts'
 
@@ -86,7 +86,7 @@ async function change(tx: Repositories, pick: Pick, n: number): Promise<void> {
       const connector = connectors[pick(connectors.length)]
       const groups = await tx.objects.all('connector-group')
       const groupId = groups[pick(groups.length)]!.id
-      if (connector === undefined || what === 9) await enrolConnector(tx, groupId, `con${n}`)
+      if (connector === undefined || what === 9) await enrolledConnector(tx, groupId, `con${n}`)
       else if (pick(4) === 0) await tx.connectors.delete(connector.id)
       else await tx.connectors.update(connector.id, { groupId, enabled: enabled(pick), name: `con-${n}` })
     }

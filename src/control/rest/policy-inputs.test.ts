@@ -10,7 +10,7 @@ import type { Repositories, Store } from '../../store/store.ts'
 import { choose, permit } from '../access/authorize.ts'
 import { candidatesOf } from '../access/candidates.ts'
 import { objection } from '../access/objection.ts'
-import { connected, enrolConnector, enrolDevice, openControl, put } from '../agents/control.fixture.ts'
+import { connected, enrolDevice, enrolledConnector, openControl, put } from '../agents/control.fixture.ts'
 import { readPolicy } from '../base/read-policy.ts'
 import { Edges } from '../presence/edges.ts'
 import {
@@ -204,6 +204,6 @@ async function everything(store: Store): Promise<{ device: string; connector: st
   await store.edges.put({ id: edge.id, publicKeyHash: 'cd', ...certificate, host, lastAddress: '192.0.2.1' })
   return {
     device: (await enrolDevice(store, ada.id, 'laptop')).id,
-    connector: (await enrolConnector(store, group.id, 'one')).id,
+    connector: (await enrolledConnector(store, group.id, 'one')).id,
   }
 }

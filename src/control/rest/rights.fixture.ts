@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import { Clients } from '../agents/clients.ts'
-import { connected, enrolConnector, enrolDevice, openControl, put } from '../agents/control.fixture.ts'
+import { connected, enrolDevice, enrolledConnector, openControl, put } from '../agents/control.fixture.ts'
 import { hashPassword } from '../base/password.ts'
 import type { Connected } from '../presence/presence.ts'
 import { NOBODY, RestFixture } from './fixture.ts'
@@ -92,9 +92,9 @@ export async function openWorld(): Promise<World> {
   await put(store, 'internet-rule', 'saas', { domains: ['*.saas.example'], enabled: false })
 
   const connectors = {
-    one: await enrolConnector(store, dc1.id, 'one'),
-    two: await enrolConnector(store, dc1.id, 'two'),
-    three: await enrolConnector(store, dc2.id, 'three'),
+    one: await enrolledConnector(store, dc1.id, 'one'),
+    two: await enrolledConnector(store, dc1.id, 'two'),
+    three: await enrolledConnector(store, dc2.id, 'three'),
   }
   await store.connectors.update(connectors.two.id, { enabled: false })
   const key = { secretHash: '', maxUses: 2, expiresMs: Date.now() + 2 * HOUR_MS, groupId: dc1.id }

@@ -5,7 +5,7 @@ import { wordsOf } from '../../base/fault-words.ts'
 import { Fault } from '../../base/faults.ts'
 import type { FaultMessage } from '../../wire/control.ts'
 import { Clients } from '../agents/clients.ts'
-import { connected, enrolConnector, enrolDevice, openControl, put } from '../agents/control.fixture.ts'
+import { connected, enrolDevice, enrolledConnector, openControl, put } from '../agents/control.fixture.ts'
 
 /** A user, and two connectors behind a segment, of which none is connected. */
 async function world() {
@@ -17,7 +17,10 @@ async function world() {
   await put(store, 'access-rule', 'all', { order: 1000, action: 'allow' })
   await put(store, 'segment', 'wiki', { domains: ['wiki.example'], serverGroups: ['web'], tcp: ['443-444'] })
   const user = await put(store, 'user', 'ada')
-  const [a, b] = [await enrolConnector(store, group.id, 'a'), await enrolConnector(store, group.id, 'b')]
+  const [a, b] = [
+    await enrolledConnector(store, group.id, 'a'),
+    await enrolledConnector(store, group.id, 'b'),
+  ]
   const client = connected('client', (await enrolDevice(store, user.id, 'laptop')).id)
   parts.presence.addClient(client)
   const clients = new Clients(parts)
@@ -72,7 +75,7 @@ test('beside those that are out; not once another one was enrolled behind it', a
   const { told } = await w.refused()
   assert.match(told.detail, /^segment wiki: b: it is disconnected; a: an admin deleted it at/)
   assert.match(fixOf(told), /^Bring one back that is still there: .* or enrol another one: .*--group dc1/)
-  await enrolConnector(w.store, w.group.id, 'c')
+  await enrolledConnector(w.store, w.group.id, 'c')
   assert.doesNotMatch((await w.refused(444)).told.detail, /deleted/)
 })
 
