@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import { after, before, test } from 'node:test'
 import type { Client } from '../src/client/client.ts'
+import { laneOf } from '../src/policy/lanes.ts'
 import { type ClientSite, openClientSite, until } from './client-site.ts'
 import { needs } from './needs.ts'
 import { finish, succeed } from './program.ts'
@@ -66,7 +67,7 @@ test('a name of an internet rule goes straight, by every door, as soon as the ru
   assert.equal(client.status().decisions[0]?.code, 'CLIENT_NOT_COVERED')
 
   await put('own', [NAME])
-  await until(() => client.opener.bypass.laneOf(NAME).is === 'bypass')
+  await until(() => laneOf(NAME, client.opener.lanes.rules).is === 'bypass')
   const sessions = client.opener.totals.total
   for (const [door, flags] of Object.entries(doors())) {
     const body = await succeed(curl(...flags, '--data', 'hello', url) as [string, ...string[]])
@@ -82,7 +83,7 @@ test('a name of an internet rule goes straight, by every door, as soon as the ru
 test('a host that does not answer straight is said to be that, not a fault of the tunnel', {
   skip: needs('curl'),
 }, async () => {
-  await until(() => client.opener.bypass.laneOf(NAME).is === 'bypass')
+  await until(() => laneOf(NAME, client.opener.lanes.rules).is === 'bypass')
   const closed = http.createServer()
   await new Promise<void>((listening) =>
     closed.listen(0, (server.address() as AddressInfo).address, listening),
@@ -100,7 +101,7 @@ test('a name that a segment claims as well stays in the tunnel, and decision and
   skip: needs('curl'),
 }, async () => {
   await put('slip', ['localhost'])
-  await until(() => client.opener.bypass.laneOf('localhost').is === 'both')
+  await until(() => laneOf('localhost', client.opener.lanes.rules).is === 'both')
   const local = http.createServer((_request, response) => response.end('private'))
   await new Promise<void>((listening) => local.listen(0, 'localhost', listening))
   try {

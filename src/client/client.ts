@@ -21,6 +21,7 @@ import { bringTunnel } from './session/bring-tunnel.ts'
 import { Bypass } from './session/bypass.ts'
 import { Decisions } from './session/decisions.ts'
 import { GrantCache } from './session/grant-cache.ts'
+import { LaneChooser } from './session/lane-chooser.ts'
 import { Looks } from './session/looks.ts'
 import { Opener } from './session/open-session.ts'
 import { Permits } from './session/permits.ts'
@@ -109,6 +110,7 @@ export class Client {
       newSession: () => newId('ses', clock.nowMs()),
     })
     this.opener = new Opener({
+      lanes: new LaneChooser(),
       bypass: new Bypass(this.#decisions),
       grants: this.#grants,
       permits: this.#permits,
@@ -239,7 +241,7 @@ export class Client {
     return {
       up: (welcome) => {
         this.#covered = welcome.covers ?? this.#covered
-        this.opener.bypass.set(welcome.lanes ?? NO_LANES)
+        this.opener.lanes.set(welcome.lanes ?? NO_LANES)
         this.#revoke(welcome.revoked, 'revoked while the control connection was down')
         this.#rewarm.controlIsUp()
       },
@@ -253,7 +255,7 @@ export class Client {
   }
 
   #message(message: ControlMessage): boolean {
-    if (message.type === 'lanes') this.opener.bypass.set(message.lanes)
+    if (message.type === 'lanes') this.opener.lanes.set(message.lanes)
     else if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
     else if (message.type === 'trace') void this.#tracer.run(message)
     else return message.type === 'keys' // for those who verify what this one carries
@@ -278,7 +280,7 @@ export class Client {
 
   #patterns(): Covered {
     const hosts = [...this.#covered.hosts, ...this.#o.pacHosts]
-    return { hosts, cidrs: this.#covered.cidrs, lanes: this.opener.bypass.lanes }
+    return { hosts, cidrs: this.#covered.cidrs, lanes: this.opener.lanes.rules }
   }
 
   /** Prometheus text; the local proxy serves it at /metrics. */

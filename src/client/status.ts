@@ -143,7 +143,7 @@ export function describeClient(parts: ClientParts): ClientStatus {
       parts.reports.unwritten,
       parts.stoodStill,
       ...(uplink?.route?.notes ?? []),
-      opener.bypass.note,
+      opener.lanes.note,
       ...applicationNotes({ ...parts, grants }),
     ]
       .filter((note) => note !== undefined)

@@ -13,6 +13,7 @@ import { ControlSocket } from '../entry/control-socket.ts'
 import { LocalUsers } from '../entry/local-users.ts'
 import type { ClientOptions } from '../options.ts'
 import type { ClientSession, SessionEvents } from '../session/client-session.ts'
+import { LaneChooser } from '../session/lane-chooser.ts'
 import type { Opener } from '../session/open-session.ts'
 import { openDaemon } from './control-call.ts'
 import { runStdio } from './stdio.ts'
@@ -28,7 +29,8 @@ async function running(t: TestContext, notes: readonly Fault[] = []) {
   const opener = {
     nowUs: () => 0,
     notesOf: () => notes,
-    open(_to: unknown, _entry: unknown, events: SessionEvents): ClientSession {
+    lanes: new LaneChooser(),
+    open(_lane: unknown, events: SessionEvents): ClientSession {
       const session = { id: 'ses_test', abandon() {} } as ClientSession
       void (async () => {
         const { near, far } = await tunnel.stream()

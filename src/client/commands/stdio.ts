@@ -76,8 +76,7 @@ async function connect(client: Client, to: Destination, options: StdioOptions): 
   over.promise.catch(() => {}) // awaited below, if the session comes about
   const opened = Promise.withResolvers<StdioStream>()
   const session: ClientSession = client.opener.open(
-    to,
-    'stdio',
+    client.opener.lanes.choose(to, 'stdio'),
     {
       opened: (ready) => {
         const stdio = joined(options)

@@ -68,8 +68,7 @@ export async function trySession(o: {
       const opened = Promise.withResolvers<void>()
       opened.promise.catch(() => {})
       const session = opener.open(
-        to,
-        'stdio',
+        opener.lanes.choose(to, 'stdio'),
         {
           opened: (open) => {
             open.attach(theirs)

@@ -109,7 +109,7 @@ export class ControlSocket implements AsyncDisposable {
       opened: (id) => this.#sessions.set(id, events),
       closed: (id) => this.#ended.add(id),
     })
-    const session = opener.open(to, 'stdio', events, startedUs)
+    const session = opener.open(opener.lanes.choose(to, 'stdio'), events, startedUs)
     socket.once('close', () => session.abandon())
   }
 

@@ -57,7 +57,7 @@ async function forwardTcp(
     live.add(accepted)
     const begin = () => {
       if (socket.destroyed) accepted.gone()
-      else opener.open(to, 'forward', accepted, startedUs)
+      else opener.open(opener.lanes.choose(to, 'forward'), accepted, startedUs)
     }
     if ('file' in local) return begin()
     users.admit(socket, (refusal) => {

@@ -17,6 +17,7 @@ import { Bypass } from '../session/bypass.ts'
 import { ClientTunnel } from '../session/client-tunnel.ts'
 import { Decisions } from '../session/decisions.ts'
 import { GrantCache } from '../session/grant-cache.ts'
+import { LaneChooser } from '../session/lane-chooser.ts'
 import { Opener, type OpenerDeps } from '../session/open-session.ts'
 import { type SilentApps, watchOwnSessions } from '../session/silent-app.ts'
 import { LocalProxy } from './local-proxy.ts'
@@ -66,7 +67,8 @@ export async function openProxy(
   const decisions = new Decisions(log, clock)
   const silence = watchOwnSessions({ clock, log, now: options.now })
   const bypass = new Bypass(decisions)
-  bypass.set({ bypass: [{ pattern: STRAIGHT, rule: 'straight' }], claimed: [] })
+  const lanes = new LaneChooser()
+  lanes.set({ bypass: [{ pattern: STRAIGHT, rule: 'straight' }], claimed: [] })
   const deps = {
     permits: {
       ask: (to: Parameters<GrantCache['put']>[0]) => Promise.resolve({ fresh: false, grant: grant(to) }),
@@ -93,7 +95,15 @@ export async function openProxy(
       },
       0,
     )
-  const opener = new Opener({ ...deps, grants, decisions, bypass, clock, log } as unknown as OpenerDeps)
+  const opener = new Opener({
+    ...deps,
+    grants,
+    decisions,
+    lanes,
+    bypass,
+    clock,
+    log,
+  } as unknown as OpenerDeps)
   const users = new LocalUsers()
   const proxy = await LocalProxy.open({
     places: [{ host: '127.0.0.1', port: 0 }],

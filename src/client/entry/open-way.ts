@@ -2,10 +2,12 @@ import type { Duplex } from 'node:stream'
 import { Fault } from '../../base/faults.ts'
 import { cutSocket } from '../../mux/cut-socket.ts'
 import type { Destination } from '../address/destination.ts'
-import type { EntryKind } from '../session/decisions.ts'
 import { directFaultCode, join } from '../session/direct.ts'
 import type { Opener } from '../session/open-session.ts'
 import type { Guard } from './local-guard.ts'
+
+/** Entries that connect programs of this device to whatever they name. */
+export type ProxyEntry = 'socks5' | 'http-connect' | 'http'
 
 /** A connection to an application, in whichever lane. */
 export interface OpenedWay {
@@ -32,12 +34,12 @@ export interface WayEvents {
 export function openWay(
   { opener, guard, startedUs }: { opener: Opener; guard: Guard; startedUs: number },
   to: Destination,
-  entry: EntryKind,
+  entry: ProxyEntry,
   events: WayEvents,
 ): () => void {
-  const lane = opener.bypass.laneOf(to.host)
-  if (lane.is === 'bypass') {
-    const gone = opener.bypass.open(to, lane, entry, {
+  const chosen = opener.lanes.choose(to, entry)
+  if (chosen.lane === 'internet') {
+    const gone = opener.bypass.open(chosen, {
       opened: (remote) => {
         let errno = 'ECONNRESET'
         remote.once('error', (error: NodeJS.ErrnoException) => {
@@ -56,8 +58,7 @@ export function openWay(
     return () => gone.abort()
   }
   const session = opener.open(
-    to,
-    entry,
+    chosen,
     {
       opened: (open) =>
         guard(() => events.opened({ session: open.id, attach: (local) => open.attach(local) })),

@@ -47,6 +47,8 @@ export function faultOf(end: StreamEnd): Fault | undefined {
 export interface SessionStart {
   readonly to: Destination
   readonly entry: EntryKind
+  /** The internet rule that names it, too. */
+  readonly alsoInternet?: string
   readonly events: SessionEvents
   readonly startedMs: number
   /** Monotonic: the same moment. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { destination } from '../address/destination.ts'
 import type { ClientSession, SessionEvents } from './client-session.ts'
 import { ClientUdpFlows } from './client-udp-flows.ts'
+import { LaneChooser } from './lane-chooser.ts'
 import type { Opener } from './open-session.ts'
 
 /** Opens at once what repeats every datagram, and keeps what is open. */
@@ -11,7 +12,8 @@ function echoes() {
   let opened = 0
   const opener = {
     nowUs: () => 0,
-    open: (_to: unknown, _entry: unknown, events: SessionEvents) => {
+    lanes: new LaneChooser(),
+    open: (_lane: unknown, events: SessionEvents) => {
       const id = opened++
       open.add(id)
       const stream = {
@@ -29,7 +31,7 @@ function echoes() {
 
 test('a program that takes a new port for each question is answered for ever: the quietest flow makes room', () => {
   const { opener, open, opened } = echoes()
-  using flows = new ClientUdpFlows({ opener, entry: 'forward', maxFlows: 8 })
+  using flows = new ClientUdpFlows({ opener, entry: 'forward-udp', maxFlows: 8 })
   const to = destination('dns.example', 53, 'udp')
   const answers: string[] = []
   const ask = (key: string) =>

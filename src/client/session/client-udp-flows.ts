@@ -7,7 +7,6 @@ import { Deadlines } from '../../base/deadlines.ts'
 import type { Fault } from '../../base/faults.ts'
 import type { Destination } from '../address/destination.ts'
 import type { ClientSession, SessionEvents } from './client-session.ts'
-import type { EntryKind } from './decisions.ts'
 import type { Opener } from './open-session.ts'
 
 /** RFC 4787, REQ-5: a mapping lives two minutes or more. */
@@ -18,9 +17,11 @@ const REFUSED_MS = 3000
 const MAX_WAITING = 32
 const MAX_FLOWS = 1024
 
+type UdpEntry = 'socks5-udp' | 'forward-udp'
+
 export interface UdpFlowsOptions {
   readonly opener: Opener
-  readonly entry: EntryKind
+  readonly entry: UdpEntry
   /** Hears why a flow was refused. */
   readonly trouble?: (fault: Fault) => void
   readonly idleMs?: number
@@ -29,7 +30,7 @@ export interface UdpFlowsOptions {
 
 export class ClientUdpFlows implements Disposable {
   readonly #opener: Opener
-  readonly #entry: EntryKind
+  readonly #entry: UdpEntry
   readonly #trouble: UdpFlowsOptions['trouble']
   readonly #idleMs: number
   readonly #maxFlows: number
@@ -68,7 +69,12 @@ export class ClientUdpFlows implements Disposable {
     this.#flows.set(key, flow)
     this.#idle.add(flow)
     flow.send(datagram)
-    flow.session ??= this.#opener.open(to, this.#entry, flow, this.#opener.nowUs())
+    flow.session ??= this.#open(to, flow)
+  }
+
+  #open(to: Destination, flow: ClientUdpFlow): ClientSession {
+    const opener = this.#opener
+    return opener.open(opener.lanes.choose(to, this.#entry), flow, opener.nowUs())
   }
 
   /** The flow that has been silent longest ends: a resolver takes a new port for each question and never comes back. */

@@ -7,7 +7,6 @@
  *
  * @module
  */
-
 import type { SessionReports } from '../../agent/sessions/session-reports.ts'
 import type { Clock } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
@@ -22,6 +21,7 @@ import { ClientSessionTotals } from './client-session-totals.ts'
 import type { ClientTunnel } from './client-tunnel.ts'
 import type { Decisions, EntryKind } from './decisions.ts'
 import type { CachedGrant, GrantCache, LatestSession } from './grant-cache.ts'
+import type { LaneChooser, PrivateLane } from './lane-chooser.ts'
 import type { Permits } from './permits.ts'
 import { ANOTHER_WAY, ASK_ANEW, GRANT_IS_SPENT } from './retry-rules.ts'
 import type { SilentApps } from './silent-app.ts'
@@ -32,6 +32,7 @@ export interface OpenerDeps {
   readonly permits: Permits
   readonly tunnels: TunnelPools
   readonly decisions: Decisions
+  readonly lanes: LaneChooser
   readonly bypass: Bypass
   readonly reports: SessionReports
   readonly silence: Pick<SilentApps, 'opened' | 'ended' | 'soFar'>
@@ -45,13 +46,15 @@ const UNANSWERED_US = 4_000_000
 export class Opener implements SessionOwner {
   readonly live = new Set<ClientSession>()
   readonly totals = new ClientSessionTotals()
-  /** The other way: destinations that need no tunnel. */
+  readonly lanes: LaneChooser
+  /** The other lane: destinations that need no tunnel. */
   readonly bypass: Bypass
   readonly #deps: OpenerDeps
   #stopped = false
 
   constructor(deps: OpenerDeps) {
     this.#deps = deps
+    this.lanes = deps.lanes
     this.bypass = deps.bypass
   }
 
@@ -60,9 +63,10 @@ export class Opener implements SessionOwner {
    *
    * @param startedUs Monotonic time at which the local program asked, for what the user waited.
    */
-  open(to: Destination, entry: EntryKind, events: SessionEvents, startedUs: number): ClientSession {
+  open(lane: PrivateLane, events: SessionEvents, startedUs: number): ClientSession {
+    const { to, entry, alsoInternet } = lane
     const began = { startedMs: this.#deps.clock.nowMs(), openedUs: this.nowUs() }
-    const session = new ClientSession(this, { to, entry, events, ...began, startedUs })
+    const session = new ClientSession(this, { to, entry, alsoInternet, events, ...began, startedUs })
     this.totals.total++
     const grant = this.#grantFor(to)
     const tunnel = grant && this.#deps.tunnels.pick(grant.granted.connector)
@@ -219,7 +223,7 @@ export class Opener implements SessionOwner {
     session.isOfFreshGrant = true
     if (fresh) {
       Object.assign(session.times, { policyUs, selectionUs })
-      const because = `segment ${grant.granted.segmentName} through ${grant.granted.connectorName ?? connector}: ${grant.granted.because}${this.#twoLanes(to)}`
+      const because = `segment ${grant.granted.segmentName} through ${grant.granted.connectorName ?? connector}: ${grant.granted.because}${twoLanes(session)}`
       this.#deps.decisions.sent(session.start.entry, to, because)
     }
     const brought = fresh && pipe !== undefined ? tunnels.take(connector, pipe) : undefined
@@ -232,12 +236,6 @@ export class Opener implements SessionOwner {
     const { ticketUs, handoverUs, innerTlsUs } = tunnel.facts
     Object.assign(session.times, { ticketUs, handoverUs, innerTlsUs })
     return { grant, tunnel }
-  }
-
-  /** Said where it matters: the destination is named by an internet rule, too, and was kept private. */
-  #twoLanes(to: Destination): string {
-    const lane = this.bypass.laneOf(to.host)
-    return lane.is === 'both' ? `; NAME_IN_TWO_LANES: internet rule ${lane.rule} names it, too` : ''
   }
 
   #refused(session: ClientSession, fault: Fault, end?: StreamEnd): void {
@@ -331,4 +329,9 @@ export class Opener implements SessionOwner {
     session.over = true
     session.start.events.closed?.(session, end)
   }
+}
+
+/** Said where it matters: the destination is named by an internet rule, too, and was kept private. */
+function twoLanes({ start: { alsoInternet } }: ClientSession): string {
+  return alsoInternet === undefined ? '' : `; NAME_IN_TWO_LANES: internet rule ${alsoInternet} names it, too`
 }

@@ -1,7 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream'
 import { asFault, type Fault } from '../../base/faults.ts'
-import type { Destination } from '../address/destination.ts'
 import type { ClientSession } from '../session/client-session.ts'
+import type { PrivateLane } from '../session/lane-chooser.ts'
 import type { Opener } from '../session/open-session.ts'
 
 export interface CanarySession {
@@ -15,7 +15,8 @@ export interface CanarySession {
 }
 
 /** A session that goes the way of every other, and is marked as what it is. Never rejects. */
-export function openCanary(opener: Opener, to: Destination, signal: AbortSignal): Promise<CanarySession> {
+export function openCanary(opener: Opener, lane: PrivateLane, signal: AbortSignal): Promise<CanarySession> {
+  const { to } = lane
   return new Promise((resolve) => {
     const [ours, theirs] = duplexPair()
     ours.on('error', () => {}) // the session says why
@@ -36,8 +37,7 @@ export function openCanary(opener: Opener, to: Destination, signal: AbortSignal)
     }
     signal.addEventListener('abort', late, { once: true })
     const session = opener.open(
-      to,
-      'trace',
+      lane,
       {
         opened: (open) => settle(open),
         failed: (fault, failed) => settle(failed, fault),

@@ -22,10 +22,11 @@ import {
   type TraceTold,
 } from '../../wire/control.ts'
 import { traceHopOf } from '../../wire/trace-hop.ts'
-import { type Destination, destination } from '../address/destination.ts'
+import { destination } from '../address/destination.ts'
 import type { ClientSession } from '../session/client-session.ts'
 import type { ClientTunnel } from '../session/client-tunnel.ts'
 import type { GrantCache } from '../session/grant-cache.ts'
+import type { PrivateLane } from '../session/lane-chooser.ts'
 import type { Opener } from '../session/open-session.ts'
 import { lookAtApp } from './app-look.ts'
 import { openCanary } from './canary-session.ts'
@@ -70,8 +71,8 @@ export class Tracer {
     try {
       log.info(where, `the control plane traces the way to ${hostPort(asked)} from this device`)
       const to = destination(asked.host, asked.port, asked.protocol)
-      const lane = opener.bypass.laneOf(to.host)
-      if (lane.is === 'bypass') {
+      const lane = opener.lanes.choose(to, 'trace')
+      if (lane.lane === 'internet') {
         const why = `internet rule ${lane.rule} names ${lane.pattern}: this device sends it straight out, without a tunnel`
         say('client', failure(new Fault('CLIENT_NOT_COVERED', why, { seen: { rule: lane.rule } })))
         return
@@ -94,7 +95,7 @@ export class Tracer {
         return
       }
       say('client', { verdict: 'pass', text: `it takes ${hostPort(to)} for private and ${grant}` })
-      if (asked.canary !== undefined) await this.#fly(to, asked.canary.echo, say, tell)
+      if (asked.canary !== undefined) await this.#fly(lane, asked.canary.echo, say, tell)
     } catch (error) {
       const fault = asFault(error)
       say(traceHopOf(fault), failure(fault))
@@ -105,14 +106,14 @@ export class Tracer {
   }
 
   async #fly(
-    to: Destination,
+    lane: PrivateLane,
     echo: readonly { connector: string; grant: string }[],
     say: (hop: TraceHop, said: Said) => void,
     tell: (told: Omit<TraceTold, 'type' | 'id'>) => void,
   ): Promise<void> {
-    const { opener } = this.#deps
+    const { to } = lane
     const signal = AbortSignal.timeout(ALL_MS)
-    const flight = await openCanary(opener, to, signal)
+    const flight = await openCanary(this.#deps.opener, lane, signal)
     const { session, fault } = flight
     if (session.id !== undefined) tell({ session: session.id })
     const tunnel = session.tunnel
