@@ -4,21 +4,30 @@ import path from 'node:path'
 import { test } from 'node:test'
 
 const TYPE = /^(?:export )?(?:abstract )?(?:class|interface|type) (\w+)/gm
+const FUNCTION = /^export (?:async )?function\*? (\w+)/gm
+const root = import.meta.dirname
+
+/** Names that are declared in more than one of these files, each with the files. */
+function recurring(declaration: RegExp, files: readonly string[]): [string, string[]][] {
+  const found = new Map<string, Set<string>>()
+  for (const file of files) {
+    for (const [, name] of readFileSync(path.join(root, file), 'utf8').matchAll(declaration))
+      found.set(name!, (found.get(name!) ?? new Set()).add(file))
+  }
+  assert.ok(found.size > 500)
+  return [...found].filter(([, at]) => at.size > 1).map(([name, at]) => [name, [...at]])
+}
 
 test('a type has a name that no other has: whoever reads it need not ask which is meant', () => {
-  const root = import.meta.dirname
-  const found = new Map<string, string[]>()
-  for (const file of globSync('**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] })) {
-    for (const [, name] of readFileSync(path.join(root, file), 'utf8').matchAll(TYPE))
-      found.set(name!, [...(found.get(name!) ?? []), file])
-  }
-  assert.ok(found.size > 1000)
-  const recurring = [...found].filter(([, files]) => files.length > 1)
-  assert.deepEqual(recurring, [])
+  assert.deepEqual(recurring(TYPE, globSync('**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] })), [])
+})
+
+test('an exported function has a name that no other has', () => {
+  const exclude = ['**/*.test.ts', 'store/migrations/*.ts'] // each migration is `up`
+  assert.deepEqual(recurring(FUNCTION, globSync('**/*.ts', { cwd: root, exclude })), [])
 })
 
 test('an event of the log is named THING.WHAT-HAPPENED, in lower case and with hyphens', () => {
-  const root = import.meta.dirname
   const events = globSync('**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] }).flatMap((file) =>
     [...readFileSync(path.join(root, file), 'utf8').matchAll(/\bevent: '([^']*)'/g)].map(([, name]) => name!),
   )

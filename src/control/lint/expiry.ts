@@ -1,7 +1,7 @@
 /** What ends or runs out soon, while somebody still counts on it. */
 import type { LintObject } from '../../api/lint.ts'
 import { rfc3339 } from '../../base/clock.ts'
-import { about, type Findings, lintFinding } from './finding.ts'
+import { about, type Findings, findingAbout } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 
 /** Agents renew at two thirds of the life of a certificate: with less than this left, renewing has failed. */
@@ -18,14 +18,14 @@ export function* keysNearEnd({ keys, nowMs }: LintFacts): Findings {
     if (key.revoked || left === 0 || key.expiresMs <= nowMs) continue
     const object = about('provisioning-key', key)
     if (key.maxUses > 1 && key.uses / key.maxUses >= 1 - KEY_LEFT_SHARE) {
-      yield lintFinding('KEY_EXHAUSTED', object, {
+      yield findingAbout('KEY_EXHAUSTED', object, {
         reason: `${key.uses} of ${key.maxUses} uses are taken`,
         consequence: `after ${left} more the next machine is refused with KEY_EXHAUSTED`,
       })
     }
     const lifeMs = key.expiresMs - key.createdMs
     if (key.expiresMs - nowMs <= lifeMs * KEY_LEFT_SHARE) {
-      yield lintFinding('KEY_EXPIRED', object, {
+      yield findingAbout('KEY_EXPIRED', object, {
         reason: `it ends at ${rfc3339(key.expiresMs)}, with ${left} of ${key.maxUses} uses left`,
         consequence: 'a machine that comes with it later is refused with KEY_EXPIRED',
       })
@@ -51,7 +51,7 @@ function* nearEnd(object: LintObject, endMs: number, lifeMs: number, { nowMs }: 
   const leftMs = endMs - nowMs
   if (leftMs > lifeMs * CERTIFICATE_LEFT_SHARE) return
   const ended = leftMs <= 0
-  yield lintFinding('CERT_EXPIRED', object, {
+  yield findingAbout('CERT_EXPIRED', object, {
     reason: `its certificate ${ended ? 'ended' : 'ends'} at ${rfc3339(endMs)} and was not renewed`,
     consequence: ended
       ? 'it cannot come back without a new provisioning key'

@@ -9,7 +9,7 @@ const MAX_OTHERS = 20
 const MAX_NAMED = 5
 
 /** A finding whose fix is that of the fault table, unless the case knows a better one. */
-export function lintFinding(
+export function findingAbout(
   code: FaultCode,
   object: LintObject,
   o: {

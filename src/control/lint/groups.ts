@@ -1,7 +1,7 @@
 /** Connector groups: who takes over, whether they are equals, whether they are of the right kind. */
 import type { StoredObject } from '../../store/objects.ts'
 import type { Concerned } from './concerned.ts'
-import { about, count, type Findings, lintFinding, objectNamesOf } from './finding.ts'
+import { about, count, type Findings, findingAbout, objectNamesOf } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 import type { Topology } from './topology.ts'
 
@@ -18,7 +18,7 @@ export function* lonelyGroups({ connectorGroups }: Concerned, topology: Topology
     const object = about('connector-group', group)
     const served = `${count(segments.length, 'segment')} (${objectNamesOf(segments.map(({ name }) => name))})`
     if (members.length === 0) {
-      yield lintFinding('NO_HEALTHY_CONNECTOR', object, {
+      yield findingAbout('NO_HEALTHY_CONNECTOR', object, {
         reason: 'no enabled connector is enrolled in it',
         consequence: `it serves nobody: ${served} rests on it`,
         fix: `backstitch key create --group ${group.name}, then enrol two connectors with it`,
@@ -27,7 +27,7 @@ export function* lonelyGroups({ connectorGroups }: Concerned, topology: Topology
       continue
     }
     const only = members[0]!
-    yield lintFinding('GROUP_SINGLE_MEMBER', object, {
+    yield findingAbout('GROUP_SINGLE_MEMBER', object, {
       reason: `${only.name} is its only enabled connector`,
       consequence: `while that is upgraded, restarted or lost, nobody reaches ${served}`,
       fix: `backstitch key create --group ${group.name}, then enrol a second connector on another machine of the site`,
@@ -47,7 +47,7 @@ export function* wrongKinds(
     const members = topology.members(group.id)
     if (group.spec.connectorKind === 'app' || members.length === 0) continue
     const names = objectNamesOf(members.map(({ name }) => name))
-    yield lintFinding('WRONG_CONNECTOR_KIND', about('connector-group', group), {
+    yield findingAbout('WRONG_CONNECTOR_KIND', about('connector-group', group), {
       reason: `it is for ${group.spec.connectorKind} connectors, and App Connectors are in it: ${names}`,
       consequence: 'they serve nobody, and cannot enrol in it again',
       fix: 'Move them to a group whose connectorKind is app, or set it to app here.',
@@ -59,7 +59,7 @@ export function* wrongKinds(
     yield
     for (const group of connectorGroupsOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {
       if (group.spec.connectorKind === 'app') continue
-      yield lintFinding('WRONG_CONNECTOR_KIND', about('server-group', serverGroup), {
+      yield findingAbout('WRONG_CONNECTOR_KIND', about('server-group', serverGroup), {
         reason: `it names connector group ${group.name}, which is for ${group.spec.connectorKind} connectors`,
         consequence: 'members of that group are never chosen for a private application',
         others: [about('connector-group', group)],
@@ -80,7 +80,7 @@ export function* emptyFailover(
     for (const group of serverGroup.spec.failoverConnectorGroups.flatMap((id) => groups.get(id) ?? [])) {
       const why = whyEmpty(group, topology)
       if (why === undefined) continue
-      yield lintFinding('LINT_FAILOVER_EMPTY', about('server-group', serverGroup), {
+      yield findingAbout('LINT_FAILOVER_EMPTY', about('server-group', serverGroup), {
         reason: `failover group ${group.name} ${why}`,
         consequence: 'when the groups before it are lost, nobody takes over',
         others: [about('connector-group', group)],

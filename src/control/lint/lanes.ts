@@ -1,6 +1,6 @@
 /** The two lanes: what goes through a tunnel, and what clients send straight to the internet. */
 import type { Claims } from './claims.ts'
-import { about, type Findings, lintFinding, objectNamesOf } from './finding.ts'
+import { about, type Findings, findingAbout, objectNamesOf } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 
 export function* twoLanes({ declared }: LintFacts, claims: Claims): Findings {
@@ -13,7 +13,7 @@ export function* twoLanes({ declared }: LintFacts, claims: Claims): Findings {
       names.flatMap((name) => claims.all.get(name)!.segments).map((segment) => [segment.id, segment]),
     )
     const segments = [...owners.values()]
-    yield lintFinding('NAME_IN_TWO_LANES', about('internet-rule', rule), {
+    yield findingAbout('NAME_IN_TWO_LANES', about('internet-rule', rule), {
       reason: `segment ${objectNamesOf(segments.map(({ name }) => name))} claims ${objectNamesOf(names)}, too`,
       consequence: 'the private segment wins: clients send nothing for those names straight to the internet',
       others: segments.map((segment) => about('segment', segment)),

@@ -1,5 +1,5 @@
 import type { Concerned } from './concerned.ts'
-import { about, type Findings, lintFinding } from './finding.ts'
+import { about, type Findings, findingAbout } from './finding.ts'
 
 const LOOPBACK = /^(?:\*\.)?localhost$/
 
@@ -9,7 +9,7 @@ export function* ownMachine({ segments }: Concerned): Findings {
     yield
     const named = segment.spec.domains.find((domain) => LOOPBACK.test(domain))
     if (named === undefined || segment.spec.addressCidrs.length > 0) continue
-    yield lintFinding('ADDRESS_FORBIDDEN', about('segment', segment), {
+    yield findingAbout('ADDRESS_FORBIDDEN', about('segment', segment), {
       reason: `it names ${named}, which is the machine of the connector itself, and no addressCidrs`,
       consequence: 'connectors dial neither loopback nor themselves: sessions end with ADDRESS_FORBIDDEN',
       fix: 'set addressCidrs: [127.0.0.0/8] in the segment',

@@ -1,6 +1,6 @@
 /** Access rules that do not do what their author thought: those that match nobody, and those that are never reached. */
 import { partsOf, type Steps } from '../../base/slices.ts'
-import { about, type Findings, lintFinding } from './finding.ts'
+import { about, type Findings, findingAbout } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 import { populationsOf } from './populations.ts'
 import { byOrder, RuleComparison, type StoredRule } from './rule-comparison.ts'
@@ -21,7 +21,7 @@ export function* rulesInVain(facts: LintFacts, about?: ReadonlySet<string>): Fin
     yield
     const nobody = comparison.emptyOf(rule)
     if (nobody !== undefined) {
-      yield lintFinding('LINT_RULE_NEVER_MATCHES', nameOf(rule), {
+      yield findingAbout('LINT_RULE_NEVER_MATCHES', nameOf(rule), {
         reason: `${nobody.condition}: ${nobody.reason}`,
         consequence: `it ${rule.spec.action === 'allow' ? 'allows' : 'denies'} nobody anything`,
         others: nobody.others,
@@ -31,7 +31,7 @@ export function* rulesInVain(facts: LintFacts, about?: ReadonlySet<string>): Fin
     const before = yield* shadowOf(rule)
     if (before === undefined) continue
     const same = before.spec.action === rule.spec.action
-    yield lintFinding('LINT_RULE_SHADOWED', nameOf(rule), {
+    yield findingAbout('LINT_RULE_SHADOWED', nameOf(rule), {
       reason: `rule ${before.name} (order ${before.spec.order}) matches whenever this one (order ${rule.spec.order}) does, and is asked first`,
       consequence: same
         ? `it has no effect: ${before.name} says ${before.spec.action} already`

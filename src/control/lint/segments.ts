@@ -2,7 +2,7 @@
 import { minus } from '../../policy/ports.ts'
 import { both, type Claim, type Claims, claimPortsText, portsOf, type StoredSegment } from './claims.ts'
 import type { Concerned } from './concerned.ts'
-import { about, type Findings, lintFinding, objectNamesOf } from './finding.ts'
+import { about, type Findings, findingAbout, objectNamesOf } from './finding.ts'
 import type { Chain } from './topology.ts'
 
 const PROTOCOLS = ['tcp', 'udp'] as const
@@ -12,7 +12,7 @@ export function* unmappedSegments({ segments }: Concerned, chain: Chain): Findin
     yield
     const reason = whyUnmapped(segment, chain)
     if (reason === undefined) continue
-    yield lintFinding('SEGMENT_UNMAPPED', about('segment', segment), {
+    yield findingAbout('SEGMENT_UNMAPPED', about('segment', segment), {
       reason,
       consequence: 'users whom policy allows in get SEGMENT_UNMAPPED',
       others: segment.spec.serverGroups.flatMap((id) => {
@@ -59,7 +59,7 @@ export function* claimedTwice(claims: Claims): Findings {
   }
   for (const { winner, loser, at } of pairs.values()) {
     yield
-    yield lintFinding('LINT_NAME_IN_TWO_SEGMENTS', about('segment', loser), {
+    yield findingAbout('LINT_NAME_IN_TWO_SEGMENTS', about('segment', loser), {
       reason: `segment ${winner.name} claims ${objectNamesOf(at)}, too`,
       consequence: `${winner.name} decides there, with its rules and connectors; ${loser.name} is never asked`,
       others: [about('segment', winner)],
@@ -86,7 +86,7 @@ export function* hiddenPorts(claims: Claims): Findings {
   }
   for (const { narrow, wide, within, at } of pairs.values()) {
     yield
-    yield lintFinding('LINT_PORT_HIDDEN', about('segment', narrow), {
+    yield findingAbout('LINT_PORT_HIDDEN', about('segment', narrow), {
       reason: `it claims ${objectNamesOf(at)} without ports that segment ${wide.name} lists for ${within}`,
       consequence:
         'users get CLIENT_WRONG_PORT on those ports there: the more specific segment decides alone',

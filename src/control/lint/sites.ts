@@ -7,7 +7,7 @@
 import { addressBytes } from '../../base/ip-address.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { Concerned } from './concerned.ts'
-import { about, type Findings, lintFinding } from './finding.ts'
+import { about, type Findings, findingAbout } from './finding.ts'
 import { type LintConnector, type LintFacts, standing } from './lint-facts.ts'
 import type { Topology } from './topology.ts'
 
@@ -30,7 +30,7 @@ export function* groupsAcrossSites(
     const members = topology.members(group.id)
     const evidence = group.spec.enabled ? firstPairApart(members, facts, edgeName) : undefined
     if (evidence === undefined) continue
-    yield lintFinding('GROUP_SPANS_SITES', about('connector-group', group), {
+    yield findingAbout('GROUP_SPANS_SITES', about('connector-group', group), {
       reason: evidence.reason,
       fix: `First look where ${evidence.other} stands: round trips are long on a busy machine, too. If it is another site: make a connector group for that site and name it in the server group; enrol ${evidence.other} anew with a key of that group, and only then backstitch delete connector ${evidence.other}, its former self.`,
       consequence: 'users are sent to either of them by load alone, some of them across sites',

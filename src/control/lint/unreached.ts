@@ -1,6 +1,6 @@
 import type { StoredSegment } from '../../control/lint/claims.ts'
 import type { StoredRule } from '../../control/lint/rule-comparison.ts'
-import { about as aboutObject, type Findings, lintFinding, objectNamesOf } from './finding.ts'
+import { about as aboutObject, type Findings, findingAbout, objectNamesOf } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 import { populationsOf } from './populations.ts'
 import type { Chain } from './topology.ts'
@@ -22,7 +22,7 @@ export function* unreached(facts: LintFacts, chain: Chain, about?: ReadonlySet<s
     const meant = rulesOn(segment)
     if (meant.some(isInEffect) || !segment.spec.serverGroups.some(chain.leadsOn)) continue
     const names = objectNamesOf(meant.map(({ name }) => name))
-    yield lintFinding('POLICY_DENIED', aboutObject('segment', segment), {
+    yield findingAbout('POLICY_DENIED', aboutObject('segment', segment), {
       reason:
         meant.length === 0
           ? 'no access rule allows it to anybody'

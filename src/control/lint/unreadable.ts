@@ -1,4 +1,4 @@
-import { about, type Findings, lintFinding } from './finding.ts'
+import { about, type Findings, findingAbout } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 
 const CLOSED: Readonly<Record<string, string>> = {
@@ -13,7 +13,7 @@ const CLOSED: Readonly<Record<string, string>> = {
 export function* unreadableObjects({ unreadable }: LintFacts): Findings {
   for (const { kind, id, name, why } of unreadable) {
     yield
-    yield lintFinding('POLICY_UNREADABLE', about(kind, { id, name }), {
+    yield findingAbout('POLICY_UNREADABLE', about(kind, { id, name }), {
       reason: why,
       consequence: CLOSED[kind] ?? 'it is as if it were not there',
     })

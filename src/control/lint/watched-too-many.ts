@@ -1,7 +1,7 @@
 import { declared, MAX_PLANNED } from '../../policy/probe-plan.ts'
 import { portsOf, type StoredSegment } from './claims.ts'
 import type { Concerned } from './concerned.ts'
-import { about, count, type Findings, lintFinding } from './finding.ts'
+import { about, count, type Findings, findingAbout } from './finding.ts'
 import type { Topology } from './topology.ts'
 
 /** Each member of a group watches every application of it: how many there are is a matter of segments, not of members. */
@@ -15,7 +15,7 @@ export function* watchedTooMany({ connectorGroups }: Concerned, topology: Topolo
       yield
     }
     if (applications <= MAX_PLANNED) continue
-    yield lintFinding('LINT_PROBES_TOO_MANY', about('connector-group', group), {
+    yield findingAbout('LINT_PROBES_TOO_MANY', about('connector-group', group), {
       reason: `${count(watched.length, 'segment')} behind it have ${applications} applications to be checked without pause; a connector checks ${MAX_PLANNED}`,
       consequence: 'the health of the rest stays unknown until somebody uses them',
       others: watched.map((segment) => about('segment', segment)),
