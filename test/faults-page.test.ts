@@ -57,6 +57,7 @@ function section(code: FaultCode): string {
     `- Why: ${cause}`,
     `- Fix: ${fix}`,
     `- Verify: ${verify}`,
+    ...('visibleAfterMs' in row ? [`- Shown once it has lasted ${row.visibleAfterMs / 1000} s`] : []),
     `- Trying again can help: ${retry ? 'yes' : 'no'}`,
     ...(dependsOn.length > 0 ? [`- Hidden behind: ${dependsOn.join(', ')}`] : []),
     ...(commands.length > 0 ? [`- In the lab: ${commands.join(', ')}`] : []),

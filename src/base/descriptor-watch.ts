@@ -1,4 +1,6 @@
 import { close, open } from 'node:fs'
+import { Condition } from './condition.ts'
+import { Fault, type Hop } from './faults.ts'
 import type { Log } from './log.ts'
 
 const LOOK_MS = 2000
@@ -19,32 +21,28 @@ export function lackOfDescriptors(): Promise<string | undefined> {
  */
 export class DescriptorWatch implements Disposable {
   readonly #timer: NodeJS.Timeout
-  readonly #log: Log
-  #exhausted = false
+  readonly #lack: Condition
 
   constructor(log: Log, everyMs = LOOK_MS) {
-    this.#log = log
+    const over = 'There are file descriptors again'
+    this.#lack = new Condition(log, {
+      ...{ begins: 'descriptors.exhausted', ends: 'descriptors.again', over },
+      level: 'error',
+    })
     this.#timer = setInterval(() => this.#look(), everyMs).unref()
   }
 
   #look(): void {
-    lackOfDescriptors().then((errno) => this.#tell(errno))
-  }
-
-  #tell(errno: string | undefined): void {
-    const before = this.#exhausted
-    this.#exhausted = errno !== undefined
-    if (this.#exhausted === before) return
-    if (errno !== undefined) {
-      const fields = { event: 'descriptors.exhausted', code: 'FD_EXHAUSTED', seen: { errno } }
-      this.#log.error(
-        fields,
-        `No file descriptor is left (${errno}): new connections are closed as they come`,
-      )
-    } else this.#log.info({ event: 'descriptors.again' }, 'There are file descriptors again')
+    lackOfDescriptors().then((errno) => this.#lack.set(errno === undefined ? undefined : lackFault(errno)))
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
   }
+}
+
+/** The kernel takes connections and closes them before anybody here hears of them. */
+export function lackFault(errno: string, hop?: Hop): Fault {
+  const detail = `no file descriptor is left (${errno}): new connections are closed as they come`
+  return new Fault('FD_EXHAUSTED', detail, { hop, seen: { errno } })
 }

@@ -15,7 +15,7 @@ import { CONNECTOR_FAULTS } from './fault-table/connector.ts'
 import { CONTROL_FAULTS } from './fault-table/control.ts'
 import { DNS_FAULTS } from './fault-table/dns.ts'
 import { EDGE_FAULTS } from './fault-table/edge.ts'
-import type { Hop } from './fault-table/row.ts'
+import type { FaultRow, Hop } from './fault-table/row.ts'
 
 export { HOPS, type Hop } from './fault-table/row.ts'
 
@@ -31,6 +31,11 @@ export const FAULTS = {
 } as const
 
 export type FaultCode = keyof typeof FAULTS
+
+/** What the table says of a code. */
+export function faultRow(code: FaultCode): FaultRow {
+  return FAULTS[code]
+}
 
 export function isFaultCode(text: string): text is FaultCode {
   return Object.hasOwn(FAULTS, text)

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { lackOfDescriptors } from '../base/descriptor-watch.ts'
-import { Fault } from '../base/faults.ts'
+import { lackFault, lackOfDescriptors } from '../base/descriptor-watch.ts'
+import type { Fault } from '../base/faults.ts'
 import { type Note, note } from '../wire/notes.ts'
 
 const LOOK_MS = 2000
@@ -45,9 +45,7 @@ export class OwnNotes implements Disposable {
   /** The kernel closes connections before anybody here hears of them: only to open something shows it. */
   async #look(): Promise<void> {
     const errno = await lackOfDescriptors()
-    const detail = `no file descriptor is left (${errno}): new connections are closed as they come`
-    this.#lack =
-      errno === undefined ? undefined : new Fault('FD_EXHAUSTED', detail, { hop: 'edge', seen: { errno } })
+    this.#lack = errno === undefined ? undefined : lackFault(errno, 'edge')
     const codes = this.now.map(({ code }) => code).join()
     if (codes === this.#told) return
     this.#told = codes

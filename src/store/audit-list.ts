@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { type Condition, ledPage } from './led-list.ts'
+import { type LedCondition, ledPage } from './led-list.ts'
 import type { Page, PageQuery } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
@@ -23,8 +23,8 @@ export function auditRows(scope: StoreScope, query: PageQuery & AuditFilter): Pr
   })
 }
 
-function conditionsOf({ actor, object, action }: AuditFilter): Condition[] {
-  const conditions: Condition[] = []
+function conditionsOf({ actor, object, action }: AuditFilter): LedCondition[] {
+  const conditions: LedCondition[] = []
   if (object !== undefined) conditions.push({ is: sql`object = ${object}`, found: true })
   if (actor !== undefined) conditions.push({ is: sql`actor = ${actor}`, found: true })
   if (action === USUAL) conditions.push({ is: sql`action = ${action}`, found: false })

@@ -8,7 +8,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { cursorKey, type Page, type PageQuery, pageOf, pageThrough, WINDOW_ROWS } from './page.ts'
 import type { StoreScope } from './scope.ts'
 
-export interface Condition {
+export interface LedCondition {
   readonly is: RawBuilder<unknown>
   /** An index finds those that pass. */
   readonly found: boolean
@@ -18,7 +18,7 @@ export interface LedList<Row> {
   readonly table: 'session' | 'audit'
   /** What the order is by: unique, and the last column of each index. */
   readonly key: keyof Row & string
-  readonly conditions: readonly Condition[]
+  readonly conditions: readonly LedCondition[]
   /** Nearly every row has it, so that no index is of use. */
   readonly always?: RawBuilder<unknown>
   /** The key is a number. */
@@ -72,10 +72,10 @@ export async function ledPage<Row>(
 async function fewest<Row>(
   { db }: StoreScope,
   { table, conditions }: LedList<Row>,
-): Promise<Condition | undefined> {
+): Promise<LedCondition | undefined> {
   const ways = conditions.filter(({ found }) => found)
   if (ways.length < 2) return ways[0]
-  let best: { way: Condition; count: number } | undefined
+  let best: { way: LedCondition; count: number } | undefined
   for (const way of ways) {
     const some = sql`select 1 from ${sql.raw(table)} ${where([way.is])} limit ${WINDOW_ROWS}`
     const { rows } = await sql<{ count: number }>`select count(*) as count from (${some})`.execute(db)

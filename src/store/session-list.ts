@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { type Condition, ledPage } from './led-list.ts'
+import { type LedCondition, ledPage } from './led-list.ts'
 import type { Page, PageQuery } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import { STANDS_ALONE } from './session-attempts.ts'
@@ -19,7 +19,7 @@ export interface SessionFilter {
 /** Nearly all end so. */
 const USUAL = 'done'
 
-type FilterConditions = { readonly [Key in keyof SessionFilter]-?: (wanted: string) => Condition }
+type FilterConditions = { readonly [Key in keyof SessionFilter]-?: (wanted: string) => LedCondition }
 
 /** Literals: only so the database knows that an index of some has them. */
 const CONDITIONS: FilterConditions = {
@@ -50,6 +50,6 @@ export function sessionRows(
   return ledPage(scope, query, { table: 'session', key: 'id', conditions, always })
 }
 
-function indexed(is: RawBuilder<unknown>): Condition {
+function indexed(is: RawBuilder<unknown>): LedCondition {
   return { is, found: true }
 }

@@ -4,13 +4,15 @@
  *
  * @module
  */
+
 import { systemClock } from '../../base/clock.ts'
+import { Condition } from '../../base/condition.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import { faultToMessage, listedFault } from '../../link/control/fault-message.ts'
 import type { EdgeAddress } from '../../link/dial/credentials.ts'
 import type { Egress } from '../../link/dial/egress.ts'
-import { judgeEdge, ms } from '../../policy/edge-choice.ts'
+import { type FarEdge, judgeEdge, ms } from '../../policy/edge-choice.ts'
 import type { AgentMessage, SeenEdge } from '../../wire/control.ts'
 import type { EdgeCache } from './edge-cache.ts'
 import { type Distance, measureEdge } from './edge-survey.ts'
@@ -62,16 +64,21 @@ export class EdgeMonitor implements Disposable {
   #surveying: Promise<void> | undefined
   #again = false
   #looks = 0
-  #far: Fault | undefined
+  readonly #far: Condition
 
   constructor(options: EdgeMonitorOptions) {
     this.#o = options
+    this.#far = new Condition(options.log, {
+      begins: 'edge.far',
+      ends: 'edge.near',
+      over: 'No nearer edge is known that is not used',
+    })
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
   }
 
   /** EDGE_FAR, while a nearer edge is known that is not used. */
   get far(): Fault | undefined {
-    return this.#far
+    return this.#far.fault
   }
 
   /** As measured last. */
@@ -154,13 +161,14 @@ export class EdgeMonitor implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#far[Symbol.dispose]()
     clearInterval(this.#timer)
     this.#stop.abort(new Fault('TUNNEL_LOST', 'this agent is stopping'))
   }
 
   #look(): void {
     this.#looks = (this.#looks + 1) % SURVEY_AT_LOOKS
-    if (this.#looks === 0 || this.#far !== undefined) this.survey()
+    if (this.#looks === 0 || this.far !== undefined) this.survey()
   }
 
   async #measureAll(): Promise<void> {
@@ -183,36 +191,26 @@ export class EdgeMonitor implements Disposable {
 
   /** Says when it begins and ends that a far edge is used. */
   #judge(): void {
-    const { log, pinned, cache } = this.#o
+    const { pinned, cache } = this.#o
     if (this.inUse === undefined) return
     const edges = this.report().map(({ fault, ...edge }) => ({
       ...edge,
       code: fault && `${fault.code}: ${fault.detail}`,
     }))
     const found = judgeEdge(edges, this.inUse, { region: cache.region, pinned: pinned?.by })
-    const before = this.#far
-    if (found === undefined) {
-      this.#far = undefined
-      if (before) log.info({ event: 'edge.near' }, 'No nearer edge is known that is not used')
-      return
-    }
-    const { chosen, nearer } = found
-    const away = chosen.rttUs === undefined ? 'not measured' : ms(chosen.rttUs)
-    const reasons = nearer.map(({ edge, because }) => {
-      const us = edge.rttUs ?? edge.knownRttUs
-      return `${edge.name} (${us === undefined ? `region ${edge.region}` : ms(us)}): ${because}`
-    })
-    this.#far = new Fault(
-      'EDGE_FAR',
-      `${chosen.name} is used, ${away} away; not used: ${reasons.join('; ')}`,
-      {
-        seen: { chosen: `${chosen.name} (${away})`, nearer: reasons },
-      },
-    )
-    if (before !== undefined) return
-    const { code, hop, seen, message } = this.#far
-    log.warn({ event: 'edge.far', code, hop, seen }, message)
+    this.#far.set(found && farFault(found))
   }
+}
+
+function farFault({ chosen, nearer }: FarEdge): Fault {
+  const away = chosen.rttUs === undefined ? 'not measured' : ms(chosen.rttUs)
+  const reasons = nearer.map(({ edge, because }) => {
+    const us = edge.rttUs ?? edge.knownRttUs
+    return `${edge.name} (${us === undefined ? `region ${edge.region}` : ms(us)}): ${because}`
+  })
+  return new Fault('EDGE_FAR', `${chosen.name} is used, ${away} away; not used: ${reasons.join('; ')}`, {
+    seen: { chosen: `${chosen.name} (${away})`, nearer: reasons },
+  })
 }
 
 function outFault(name: string, out: 'draining' | 'away'): Fault {

@@ -5,7 +5,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { Fault } from '../../base/faults.ts'
+import { FAULTS, Fault } from '../../base/faults.ts'
 import { silentLog } from '../../base/log.ts'
 import { StateDir } from '../../base/state-dir.ts'
 import { DIRECT } from '../../link/dial/egress.ts'
@@ -151,13 +151,16 @@ test('connected, all edges are measured and told; one that does not answer has i
   assert.deepEqual(t.route.notes, [], 'nobody knows that it would be nearer')
 })
 
-test('an edge of our region that does not answer: EDGE_FAR says why, until there is no such edge', async () => {
+test('an edge of our region that does not answer: EDGE_FAR says why, until there is no such edge', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
   await using far = await listening('far')
   await using t = await open()
   const near = { id: 'edg_near', name: 'near', region: 'eu', host: '127.0.0.1', port: 1 }
   t.route.next()
   t.route.up({ ...welcome([plain(far), near], far.id), region: 'eu' })
   await t.told()
+  assert.equal(t.route.notes.length, 0, 'a moment of it is no news')
+  context.mock.timers.tick(FAULTS.EDGE_FAR.visibleAfterMs)
   const [note] = t.route.notes
   assert.equal(note?.code, 'EDGE_FAR')
   assert.match(note.detail, /^far is used, .* away; not used: near \(region eu\): EGRESS_REJECTED: /)

@@ -1,3 +1,4 @@
+import { Condition } from '../../base/condition.ts'
 import type { Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
@@ -16,16 +17,20 @@ export interface SecondPortOptions {
 export class SecondPort implements Disposable {
   readonly #o: SecondPortOptions
   readonly #stop = new AbortController()
-  #blocked: Fault | undefined
+  readonly #blocked: Condition
   #looking = false
 
   constructor(options: SecondPortOptions) {
     this.#o = options
+    const over = 'The control port of the edge is no longer blocked'
+    this.#blocked = new Condition(options.log, {
+      ...{ begins: 'control.port-blocked', ends: 'control.port-open', over },
+    })
   }
 
   /** CONTROL_PORT_BLOCKED, while control connections have to take the port that every edge has. */
   get blocked(): Fault | undefined {
-    return this.#blocked
+    return this.#blocked.fault
   }
 
   /** For a dial. */
@@ -37,21 +42,13 @@ export class SecondPort implements Disposable {
 
   /** The dial is over. */
   tried(fault: Fault | undefined): void {
-    const before = this.#blocked
-    this.#blocked = fault
-    const { log } = this.#o
-    if (fault !== undefined && fault.detail !== before?.detail) {
-      const { code, hop, seen, message } = fault
-      log.warn({ event: 'control.port-blocked', code, hop, seen }, message)
-    } else if (fault === undefined && before !== undefined) {
-      log.info({ event: 'control.port-open' }, 'The control port of the edge is blocked no more')
-    }
+    this.#blocked.set(fault)
   }
 
   /** Somebody may have repaired the way meanwhile: the next dial will use it. */
   lookAgain(edge: EdgeAddress): void {
     const { controlPort, ...main } = edge
-    if (this.#blocked === undefined || controlPort === undefined || this.#looking) return
+    if (this.blocked === undefined || controlPort === undefined || this.#looking) return
     this.#looking = true
     const { egress, log } = this.#o
     measureEdge({ ...main, port: controlPort }, { egress: egress(), signal: this.#stop.signal })

@@ -1,3 +1,4 @@
+import { Condition } from '../../base/condition.ts'
 import { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import { type Drop, flappingOf, flappingText } from '../../policy/flapping.ts'
@@ -31,13 +32,16 @@ export function flappingFault(
 
 /** One verdict over many drops: said when it begins and when it is over, not at each of them. */
 export class FlapWatch {
-  readonly #log: Log
+  readonly #said: Condition
   readonly #outages: () => OutageReport
   readonly #nowMs: () => number
-  #saying = false
 
   constructor(log: Log, outages: () => OutageReport, nowMs: () => number = Date.now) {
-    this.#log = log
+    const over = 'The control connection is steady again'
+    this.#said = new Condition(log, {
+      ...{ begins: 'control.flapping', ends: 'control.calm', over },
+      level: 'error',
+    })
     this.#outages = outages
     this.#nowMs = nowMs
   }
@@ -47,14 +51,6 @@ export class FlapWatch {
   }
 
   look(): void {
-    const { fault } = this
-    if (this.#saying === (fault !== undefined)) return
-    this.#saying = fault !== undefined
-    if (fault === undefined) {
-      this.#log.info({ event: 'control.calm' }, 'The control connection is steady again')
-      return
-    }
-    const { code, hop, seen } = fault
-    this.#log.error({ event: 'control.flapping', code, hop, seen }, fault.message)
+    this.#said.set(this.fault)
   }
 }

@@ -4,9 +4,11 @@
  *
  * @module
  */
+
 import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import { type BootTime, bootTime, elapsedMs } from '../../base/boot-clock.ts'
+import { Condition } from '../../base/condition.ts'
 import { asFault, FAULTS, type Fault, type FaultCode, HOPS } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
@@ -90,7 +92,7 @@ export class Outages {
   #past: readonly Outage[]
   #writing: Promise<void> = Promise.resolve()
   #writtenMs = 0
-  #unwritten: Fault | undefined
+  readonly #unwritten: Condition
   #rewriting: NodeJS.Timeout | undefined
 
   /**
@@ -123,6 +125,13 @@ export class Outages {
     this.#current = current
     this.#past = past
     this.#log = log
+    // The daemon serves on: a full disk is no reason to cut anybody off.
+    this.#unwritten = new Condition(log, {
+      begins: 'state.unwritten',
+      ends: 'state.written',
+      over: 'The state directory can be written again',
+      level: 'error',
+    })
     this.#nowMs = nowMs
     this.#bootNow = bootNow
   }
@@ -147,7 +156,7 @@ export class Outages {
 
   /** Why the last state of things is not on disk: DISK_FULL, STATE_UNWRITABLE. Nothing else may need to be written for days. */
   get unwritten(): Fault | undefined {
-    return this.#unwritten
+    return this.#unwritten.fault
   }
 
   /** Those that have ended, newest first. */
@@ -218,12 +227,12 @@ export class Outages {
     this.#write()
     await this.#writing
     clearTimeout(this.#rewriting)
-    await this.#state.remove(RUNNING_FILE).catch((error: unknown) => this.#tellWritten(asFault(error)))
+    await this.#state.remove(RUNNING_FILE).catch((error: unknown) => this.#unwritten.set(asFault(error)))
   }
 
   async #mark(): Promise<void> {
     const text = `${JSON.stringify({ pid: process.pid } satisfies z.infer<typeof running>)}\n`
-    await this.#state.write(RUNNING_FILE, text).catch((error: unknown) => this.#tellWritten(asFault(error)))
+    await this.#state.write(RUNNING_FILE, text).catch((error: unknown) => this.#unwritten.set(asFault(error)))
   }
 
   #write(): void {
@@ -236,24 +245,12 @@ export class Outages {
     this.#writing = this.#writing
       .then(() => this.#state.write(FILE, text))
       .then(
-        () => this.#tellWritten(undefined),
+        () => this.#unwritten.set(undefined),
         (error: unknown) => {
-          this.#tellWritten(asFault(error))
+          this.#unwritten.set(asFault(error))
           this.#rewriting = setTimeout(() => this.#write(), REWRITE_MS).unref()
         },
       )
-  }
-
-  /** Said when it begins and when it is over. The daemon serves on: a full disk is no reason to cut anybody off. */
-  #tellWritten(fault: Fault | undefined): void {
-    const before = this.#unwritten
-    this.#unwritten = fault
-    if (before === undefined && fault !== undefined) {
-      const { code, hop, seen } = fault
-      this.#log.error({ event: 'state.unwritten', code, hop, seen }, fault.message)
-    } else if (before !== undefined && fault === undefined) {
-      this.#log.info({ event: 'state.written' }, 'The state directory can be written again')
-    }
   }
 }
 

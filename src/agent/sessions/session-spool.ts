@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Condition } from '../../base/condition.ts'
 import { asFault, type Fault, type Hop } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import { type SessionReport, sessionReport } from '../../wire/control.ts'
@@ -50,16 +51,23 @@ export class SessionSpool {
   #said = 0
   #saidMs = Number.NEGATIVE_INFINITY
   #file: RecordFile | undefined
-  #fault: Fault | undefined
+  readonly #unwritten: Condition
 
   constructor(log: Log, maxBytes = MAX_SPOOL_BYTES) {
     this.#log = log
+    this.#unwritten = new Condition(log, {
+      begins: 'session-report.unwritten',
+      intro: 'Records are in memory only: ',
+      ends: 'session-report.written',
+      over: 'Records that wait are on disk again',
+      level: 'error',
+    })
     this.#maxBytes = maxBytes
   }
 
   /** From here on in this file, too; with what a process before has left there. Never rejects: it serves without. */
   async keepIn(path: string, hop: Hop): Promise<void> {
-    const onFault = (fault: Fault | undefined) => this.#wrote(fault)
+    const onFault = (fault: Fault | undefined) => this.#unwritten.set(fault)
     const made = this.#entries
     this.#entries = []
     try {
@@ -96,7 +104,7 @@ export class SessionSpool {
 
   /** Why records are in memory only. */
   get unwritten(): Fault | undefined {
-    return this.#fault
+    return this.#unwritten.fault
   }
 
   /** @param told Of a record of the end: the session was told open before. */
@@ -209,20 +217,6 @@ export class SessionSpool {
   /** With those that are done with and stand behind one that is not: `done` counts them. */
   #lines(): string[] {
     return this.#entries.map(({ text }) => text)
-  }
-
-  #wrote(fault: Fault | undefined): void {
-    const before = this.#fault
-    this.#fault = fault
-    if (fault !== undefined && before?.code !== fault.code) {
-      const { code, hop, seen } = fault
-      this.#log.error(
-        { event: 'session-report.unwritten', code, hop, seen },
-        `Records are in memory only: ${fault.message}`,
-      )
-    } else if (fault === undefined && before !== undefined) {
-      this.#log.info({ event: 'session-report.written' }, 'Records that wait are on disk again')
-    }
   }
 }
 

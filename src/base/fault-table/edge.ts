@@ -116,6 +116,7 @@ export const EDGE_FAULTS = {
     hop: 'edge',
     scenario: 8,
     retry: true,
+    visibleAfterMs: 5000,
     title: 'A far edge is used although a nearer one exists',
     evidence: 'chosen edge and its round trip; each nearer edge with its reason',
     cause: 'The nearer edges cannot be reached from here, so every session pays for the detour.',

@@ -10,6 +10,8 @@ export interface FaultRow {
   readonly scenario?: number
   /** Can trying again help, with nothing changed by a person? */
   readonly retry: boolean
+  /** As a condition it is logged and shown once it has lasted so long; none: at once. What is over before was a hiccup. */
+  readonly visibleAfterMs?: number
   readonly title: string
   /** What a verdict quotes as seen, in the order in which a person asks for it; parts are set off by semicolons. */
   readonly evidence: string

@@ -4,8 +4,10 @@
  *
  * @module
  */
+
 import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import type { Clock } from '../../base/clock.ts'
+import { Condition } from '../../base/condition.ts'
 import { asFault, type Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
@@ -40,7 +42,7 @@ interface DeepCheckEntry {
   readonly application: Application
   where: AddressesOf
   lookedMs: number
-  fault: Fault | undefined
+  readonly condition: Condition
 }
 
 export class DeepChecks implements Disposable {
@@ -57,7 +59,7 @@ export class DeepChecks implements Disposable {
 
   /** Of applications that are reached, and not as they should be: the first few. */
   get notes(): Fault[] {
-    return [...this.#impaired()].flatMap(({ fault }) => fault ?? []).slice(0, MAX_NOTES)
+    return [...this.#impaired()].flatMap(({ condition }) => condition.fault ?? []).slice(0, MAX_NOTES)
   }
 
   get impaired(): number {
@@ -68,10 +70,15 @@ export class DeepChecks implements Disposable {
   reached(application: Application, why: 'session' | 'check', where: AddressesOf): void {
     if (this.#o.look === undefined) return
     const key = keyOf(application)
-    const entry = this.#entries.get(key) ?? { application, where, lookedMs: -Infinity, fault: undefined }
+    const entry = this.#entries.get(key) ?? {
+      application,
+      where,
+      lookedMs: -Infinity,
+      condition: this.#condition(application),
+    }
     entry.where = where
     this.#entries.set(key, entry)
-    this.#due(entry, why, entry.fault === undefined ? PAUSE_MS[why] : PAUSE_MS.impaired)
+    this.#due(entry, why, entry.condition.fault === undefined ? PAUSE_MS[why] : PAUSE_MS.impaired)
   }
 
   /** It takes connections and answers nobody, or somebody waits: large packets that are lost on the way would explain it. */
@@ -98,7 +105,7 @@ export class DeepChecks implements Disposable {
   }
 
   *#impaired(): Iterable<DeepCheckEntry> {
-    for (const entry of this.#entries.values()) if (entry.fault !== undefined) yield entry
+    for (const entry of this.#entries.values()) if (entry.condition.fault !== undefined) yield entry
   }
 
   async #work(look: DeepCheck): Promise<void> {
@@ -108,7 +115,7 @@ export class DeepChecks implements Disposable {
       try {
         const found = await this.#twice(entry, where, look)
         entry.lookedMs = performance.now()
-        if (this.#entries.get(keyOf(entry.application)) === entry) this.#judge(entry, found)
+        if (this.#entries.get(keyOf(entry.application)) === entry) entry.condition.set(found)
       } catch (error) {
         // A name that is gone, a program that cannot be started: whoever connects next says what is wrong.
         const { code, detail } = asFault(error)
@@ -133,34 +140,28 @@ export class DeepChecks implements Disposable {
   async #twice(entry: DeepCheckEntry, where: AddressesOf, look: DeepCheck): Promise<Fault | undefined> {
     const { host, port } = entry.application
     const [address] = await where(entry.application)
-    if (address === undefined) return entry.fault
+    if (address === undefined) return entry.condition.fault
     const once = () => look({ host, port, address, nowMs: this.#o.clock.nowMs() }, this.#over.signal)
     const found = await once()
-    if (found === undefined || found.code === entry.fault?.code) return found
+    if (found === undefined || found.code === entry.condition.fault?.code) return found
     const again = await once()
-    return again?.code === found.code ? again : entry.fault
+    return again?.code === found.code ? again : entry.condition.fault
   }
 
-  #judge(entry: DeepCheckEntry, found: Fault | undefined): void {
-    const before = entry.fault
-    entry.fault = found
-    if (found?.code === before?.code) return
+  #condition(application: Application): Condition {
     const { log, reach, silence } = this.#o
-    const { host, port } = entry.application
-    reach.impaired(entry.application, found)
-    silence.explained(entry.application, found?.code === 'PATH_MTU')
-    if (found === undefined) {
-      log.info(
-        { event: 'application.well', host, port, was: before?.code },
-        `${hostPort({ host, port })} is as it should be again`,
-      )
-      return
-    }
-    const { code, hop, seen, detail } = found
-    log.warn(
-      { event: 'application.impaired', code, hop, host, port, seen },
-      `Connects, but ${code}: ${detail}`,
-    )
+    const { host, port } = application
+    return new Condition(log, {
+      begins: 'application.impaired',
+      intro: 'Connects, but ',
+      ends: 'application.well',
+      over: `${hostPort({ host, port })} works as expected again`,
+      about: { host, port },
+      onChange(found) {
+        reach.impaired(application, found)
+        silence.explained(application, found?.code === 'PATH_MTU')
+      },
+    })
   }
 
   [Symbol.dispose](): void {

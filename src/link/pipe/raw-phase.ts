@@ -10,7 +10,9 @@
  *
  * @module
  */
+
 import { type Clock, systemClock } from '../../base/clock.ts'
+import { Condition } from '../../base/condition.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
@@ -40,8 +42,8 @@ export interface RawPhaseOptions {
 interface RawPhaseFinding {
   readonly edge: PipeTicket['edge']
   readonly egress: Egress
-  /** RAW_PHASE_BLOCKED, or nothing: the path is open, as far as is known. */
-  readonly blocked: Fault | undefined
+  /** RAW_PHASE_BLOCKED, or nothing: the path lets raw halves through, as far as is known. */
+  readonly condition: Condition
   readonly untilUs: number
 }
 
@@ -59,12 +61,12 @@ export class RawPhase implements Disposable {
 
   /** RAW_PHASE_BLOCKED for each path where it holds: pipes work, and somebody should know. */
   get blocked(): readonly Fault[] {
-    return [...this.#findings.values()].flatMap(({ blocked }) => (blocked === undefined ? [] : [blocked]))
+    return [...this.#findings.values()].flatMap(({ condition }) => condition.fault ?? [])
   }
 
   /** How a half is to be brought now. */
   mode(edge: PipeTicket['edge'], { egress }: Pick<TrialAccess, 'egress'>): HalfMode {
-    return this.#findings.get(pathOf(edge, egress))?.blocked === undefined ? 'raw' : 'wrapped'
+    return this.#findings.get(pathOf(edge, egress))?.condition.fault === undefined ? 'raw' : 'wrapped'
   }
 
   /**
@@ -75,7 +77,7 @@ export class RawPhase implements Disposable {
   async lookAgain(credentials: () => Credentials): Promise<void> {
     const nowUs = this.#clock.monotonicUs()
     const due = [...this.#findings.values()].filter(
-      (one) => one.blocked !== undefined && one.untilUs <= nowUs,
+      (one) => one.condition.fault !== undefined && one.untilUs <= nowUs,
     )
     await Promise.all(due.map(({ edge, egress }) => this.#try(edge, { egress, credentials: credentials() })))
   }
@@ -84,7 +86,7 @@ export class RawPhase implements Disposable {
   async examine(edge: PipeTicket['edge'], way: TrialAccess): Promise<Fault | undefined> {
     const found = this.#findings.get(pathOf(edge, way.egress))
     const settled = found !== undefined && found.untilUs > this.#clock.monotonicUs()
-    return settled ? found.blocked : this.#try(edge, way)
+    return settled ? found.condition.fault : this.#try(edge, way)
   }
 
   [Symbol.dispose](): void {
@@ -103,12 +105,12 @@ export class RawPhase implements Disposable {
   }
 
   async #judge(path: string, edge: PipeTicket['edge'], way: TrialAccess): Promise<Fault | undefined> {
-    const before = this.#findings.get(path)?.blocked
+    const before = this.#findings.get(path)?.condition.fault
     const { egress, credentials } = way
     const { trialMs } = this.#o
     const o = { egress, credentials, signal: this.#stop.signal, trialMs }
     const keep = (blocked: Fault | undefined, forUs: number) =>
-      this.#keep(path, { edge, egress, blocked, untilUs: this.#clock.monotonicUs() + forUs })
+      this.#keep(path, blocked, { edge, egress, untilUs: this.#clock.monotonicUs() + forUs })
     try {
       const raw = await tryPath(edge, { ...o, mode: 'raw' })
       if (raw === undefined) return keep(undefined, SETTLED_FOR_US)
@@ -123,20 +125,24 @@ export class RawPhase implements Disposable {
     return keep(before, SETTLED_FOR_US)
   }
 
-  #keep(path: string, finding: RawPhaseFinding): Fault | undefined {
-    const { log, onOpen } = this.#o
-    const { blocked } = finding
-    const before = this.#findings.get(path)?.blocked
-    this.#findings.set(path, finding)
-    if (blocked !== undefined && before === undefined) {
-      const { code, hop, seen, message } = blocked
-      log.warn({ event: 'raw-phase.blocked', path, code, hop, seen }, message)
-    }
-    if (blocked === undefined && before !== undefined) {
-      log.info({ event: 'raw-phase.open', path }, `Pipes to ${path} are raw again`)
-      onOpen?.()
-    }
+  #keep(
+    path: string,
+    blocked: Fault | undefined,
+    finding: Omit<RawPhaseFinding, 'condition'>,
+  ): Fault | undefined {
+    const condition = this.#findings.get(path)?.condition ?? this.#condition(path)
+    this.#findings.set(path, { ...finding, condition })
+    condition.set(blocked)
     return blocked
+  }
+
+  #condition(path: string): Condition {
+    const { log, onOpen } = this.#o
+    return new Condition(log, {
+      ...{ begins: 'raw-phase.blocked', ends: 'raw-phase.open', over: `Pipes to ${path} are raw again` },
+      about: { path },
+      onChange: (blocked) => blocked === undefined && onOpen?.(),
+    })
   }
 }
 
