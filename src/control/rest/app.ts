@@ -20,12 +20,13 @@ import { ON_THIS_MACHINE, placeOf } from '../../link/accept/origin.ts'
 import { applyRoutes } from './apply.ts'
 import { auditRoutes } from './audit.ts'
 import { TokenAuth } from './auth.ts'
-import { connectorRoutes } from './connectors.ts'
+import { CONNECTORS } from './connectors.ts'
 import { denialRoutes } from './denials.ts'
 import type { RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
-import { deviceRoutes } from './devices.ts'
+import { CLIENT_DEVICES } from './devices.ts'
 import { diagnoseRoutes } from './diagnose.ts'
+import { enrolledRoutes } from './enrolled.ts'
 import { healthRoutes } from './health.ts'
 import { checkHost } from './host-check.ts'
 import { keyRoutes } from './keys.ts'
@@ -135,10 +136,10 @@ export function buildApp(deps: RestDeps): RestApp {
   })
   objectRoutes(app, deps)
   keyRoutes(app, deps)
-  connectorRoutes(app, deps)
+  enrolledRoutes(app, deps, CONNECTORS)
   diagnoseRoutes(app, deps)
   outageRoutes(app, deps)
-  deviceRoutes(app, deps)
+  enrolledRoutes(app, deps, CLIENT_DEVICES)
   signOutRoutes(app, deps)
   sessionRoutes(app, deps)
   traceRoutes(app, deps)

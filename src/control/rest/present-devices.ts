@@ -10,14 +10,6 @@ import type { LiveDevice } from './deps.ts'
 import { deviceAwayBriefly, explainDeviceAway } from './device-away.ts'
 import { identity, namesFor, type PresentNow, type PresentReader } from './present.ts'
 
-export async function deviceResource(
-  tx: PresentReader,
-  record: DeviceRecord,
-  now: PresentNow,
-): Promise<z.infer<typeof clientDevice>> {
-  return (await deviceResources(tx, [record], now))[0]!
-}
-
 export async function deviceResources(
   tx: PresentReader,
   records: readonly DeviceRecord[],

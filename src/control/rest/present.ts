@@ -99,14 +99,6 @@ export function identity(record: ConnectorRecord | DeviceRecord) {
 
 export type PresentNow = Pick<RestDeps, 'presence' | 'clock'>
 
-export async function connectorResource(
-  tx: PresentReader,
-  record: ConnectorRecord,
-  now: PresentNow,
-): Promise<z.infer<typeof connector>> {
-  return (await connectorResources(tx, [record], now))[0]!
-}
-
 export async function connectorResources(
   tx: PresentReader,
   records: readonly ConnectorRecord[],
