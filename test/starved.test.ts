@@ -9,7 +9,7 @@ import { Cgroup } from '../lab/cgroup.ts'
 import { patience } from '../lab/pace.ts'
 import { Fault } from '../src/base/faults.ts'
 import type { Standstill } from '../src/base/standstill.ts'
-import { ownDoing } from '../src/link/control/own-doing.ts'
+import { selfInflicted } from '../src/link/control/self-inflicted.ts'
 import { needs } from './needs.ts'
 
 /** Computes for 4 ms at a time, so that no single step of it takes long, and says when it is asked. */
@@ -45,7 +45,7 @@ test('a process that is let run for 3 % of the time says that it had no processo
   while (still === null) still = await ask() // each answer takes as long as it is let run
   assert.equal(still.kind, 'starved')
   assert.ok(still.lostMs >= 2000, `${still.lostMs}`)
-  const fault = ownDoing(
+  const fault = selfInflicted(
     new Fault('CONTROL_UNREACHABLE', 'no reply to a ping in 5000 ms'),
     still,
     'connector',

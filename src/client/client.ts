@@ -25,9 +25,9 @@ import { LaneChooser } from './session/lane-chooser.ts'
 import { Looks } from './session/looks.ts'
 import { Opener } from './session/open-session.ts'
 import { Permits } from './session/permits.ts'
-import { Rewarm } from './session/rewarm.ts'
 import { type SilentApps, watchOwnSessions } from './session/silent-app.ts'
 import { TunnelPools } from './session/tunnel-pools.ts'
+import { TunnelWarmer } from './session/tunnel-warmer.ts'
 import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
 import { Tracer } from './trace/tracer.ts'
 import { untilAborted } from './uplink/until-aborted.ts'
@@ -53,7 +53,7 @@ export class Client {
   readonly #reports: SessionReports
   readonly #rawPhase: RawPhase
   readonly #silence: SilentApps
-  readonly #rewarm: Rewarm
+  readonly #warmer: TunnelWarmer
   readonly #tracer: Tracer
   readonly #listening = Promise.withResolvers<void>()
   #examination: SelfExamination | undefined
@@ -84,7 +84,7 @@ export class Client {
       skewMs: () => this.#uplink?.skewMs ?? 0,
       onPipe: (connector, pipe) => void this.#tunnels.take(connector, pipe).catch(() => {}),
     })
-    this.#rewarm = new Rewarm({ ask: (to) => this.#permits.warm(to), log })
+    this.#warmer = new TunnelWarmer({ ask: (to) => this.#permits.warm(to), log })
     this.#tunnels = new TunnelPools({
       log,
       clock,
@@ -243,7 +243,7 @@ export class Client {
         this.#covered = welcome.covers ?? this.#covered
         this.opener.lanes.set(welcome.lanes ?? NO_LANES)
         this.#revoke(welcome.revoked, 'revoked while the control connection was down')
-        this.#rewarm.controlIsUp()
+        this.#warmer.controlIsUp()
       },
       message: (message) => this.#message(message),
       tick: (link) => {
@@ -270,7 +270,7 @@ export class Client {
 
   /** The way to a connector is gone. One destination that was in use is asked for anew, so that the next session is warm. */
   #lost(connector: string): void {
-    this.#rewarm.lost(this.#grants.dropConnector(connector), this.#uplink?.isUp ?? false)
+    this.#warmer.lost(this.#grants.dropConnector(connector), this.#uplink?.isUp ?? false)
   }
 
   #running(): Uplink {

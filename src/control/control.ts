@@ -16,10 +16,10 @@ import type { CertificateReply, EnrolRequest, LoginRequest } from '../wire/contr
 import { ChangeEffects } from './agents/change-effects.ts'
 import { admitWithKey } from './agents/enrol.ts'
 import { agentHandlers } from './agents/handlers.ts'
+import { startHousekeeping } from './agents/housekeeping.ts'
 import { Hub } from './agents/hub.ts'
-import { keepHouse } from './agents/keep-house.ts'
 import { signInDevice } from './agents/sign-in.ts'
-import { tellTime } from './agents/time-news.ts'
+import { tellTime } from './agents/tell-time.ts'
 import { controlCredentials } from './base/tenant.ts'
 import type { FrontBackend } from './front/backend.ts'
 import { type ControlOptions, type ControlParts, openParts } from './parts.ts'
@@ -103,7 +103,7 @@ export class Control implements FrontBackend, AsyncDisposable {
     const lookForVanished = vanishedLooks(parts)
     this.#every(VANISHED_MS, () => void lookForVanished())
     this.#owned.use(tellTime(parts))
-    this.#owned.use(everyPeriod(HOUSEKEEPING_MS, () => void keepHouse(parts), clock))
+    this.#owned.use(everyPeriod(HOUSEKEEPING_MS, () => void startHousekeeping(parts), clock))
   }
 
   get tenant(): string {

@@ -16,7 +16,7 @@ import { localBus } from '../store/bus.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { LiveGrants } from './access/live-grants.ts'
 import type { HandlerDeps } from './agents/handlers.ts'
-import { LaneNews } from './agents/lanes.ts'
+import { LaneUpdates } from './agents/lanes.ts'
 import { RefusedKeys } from './agents/refused-keys.ts'
 import { SIGN_IN_MS } from './agents/sign-in.ts'
 import { type Authenticator, LocalAuthenticator } from './base/authenticator.ts'
@@ -29,7 +29,7 @@ import { ControlShares } from './base/shares.ts'
 import { openTenant, type Tenant } from './base/tenant.ts'
 import { Departures } from './presence/departures.ts'
 import { Diagnoses } from './presence/diagnoses.ts'
-import { EdgeNews } from './presence/edge-news.ts'
+import { EdgeUpdates } from './presence/edge-updates.ts'
 import { Edges, type HomeEdge } from './presence/edges.ts'
 import { Presence } from './presence/presence.ts'
 import { Probing } from './presence/probing.ts'
@@ -147,8 +147,8 @@ export async function openParts({
       traces: new Traces(),
       vitals: new VitalsOfConnectors(clock),
       probing: new Probing({ presence, policy, clock, log }),
-      lanes: new LaneNews({ policy, presence, log }),
-      news: new EdgeNews({ presence, edges, revokedSerials }),
+      lanes: new LaneUpdates({ policy, presence, log }),
+      news: new EdgeUpdates({ presence, edges, revokedSerials }),
       ...{ vault, registry, firstToken: await createFirstToken(store) },
       ...{ tenant, authority },
       keyFailures: new Failures({ clock, free: 50, everyMs: 1000 }),

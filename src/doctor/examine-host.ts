@@ -36,13 +36,13 @@ import { proxy, proxySetting } from './checks/proxy.ts'
 import { flapping } from './checks/stability.ts'
 import { askDaemon } from './daemon-look.ts'
 import { diagnose } from './diagnose.ts'
+import { EDGE_PATH_FACTS, lookAtEdgePath } from './edge-path-look.ts'
 import { OUR_NAMES, readSetting } from './examine.ts'
 import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { lookAtHost } from './host-look.ts'
 import { daemonMet, Patience } from './patience.ts'
 import { type Report, reportOf } from './report.ts'
-import { lookAtWay, WAY_FACTS } from './way.ts'
 
 const MACHINE: readonly Check[] = [securityPolicy, disk, stateDirectory]
 const SERVING: readonly Check[] = [
@@ -66,7 +66,7 @@ export const EDGE_CHECKS: readonly Check[] = [
 const FACTS: readonly FactName[] = ['denials', 'disk', 'stateDir', 'resolvers', 'sync', 'host', 'load']
 const EDGE_FACTS: readonly FactName[] = [
   ...FACTS,
-  ...(['key', 'identity', 'daemon', 'link', ...WAY_FACTS] as const),
+  ...(['key', 'identity', 'daemon', 'link', ...EDGE_PATH_FACTS] as const),
 ]
 const ALL_MS = 10_000
 
@@ -120,7 +120,7 @@ async function lookAtFurtherEdge(
     g.look('identity', Promise.resolve(given.identity)),
     g.look('link', lookAtLink()),
     g.look('daemon', asked),
-    lookAtWay(g, { patient, egress: readSetting(input), resolvers, input, signal, patience }),
+    lookAtEdgePath(g, { patient, egress: readSetting(input), resolvers, input, signal, patience }),
   ])
 }
 

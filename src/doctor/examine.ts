@@ -19,13 +19,13 @@ import { lookAtApplication } from './application-look.ts'
 import { CHECKS } from './checks/all.ts'
 import { askDaemon } from './daemon-look.ts'
 import { type Diagnosis, diagnose } from './diagnose.ts'
+import { EDGE_PATH_FACTS, lookAtEdgePath } from './edge-path-look.ts'
 import { lookAtEdges } from './edges-look.ts'
 import type { AppSessionFacts, AppTarget, DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { appAddressesBefore } from './other-addresses.ts'
 import { daemonMet, Patience } from './patience.ts'
 import { type Report, reportOf } from './report.ts'
-import { lookAtWay, WAY_FACTS } from './way.ts'
 
 export type GivenFacts = Partial<
   Pick<FactTable, 'key' | 'identity' | 'denials'> & Pick<DaemonFacts, 'oomKill'>
@@ -54,7 +54,7 @@ const ALWAYS: readonly FactName[] = [
   'resolvers',
   'key',
   'identity',
-  ...WAY_FACTS,
+  ...EDGE_PATH_FACTS,
   'sync',
   'daemon',
   'load',
@@ -105,7 +105,7 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
     g.look('identity', Promise.resolve(given.identity)),
     g.look('sync', lookAtClockSync(signal)),
     lookAtDaemon(g, o, { setting: egress, daemon, signal }),
-    lookAtWay(g, { patient, egress, resolvers, input: o.egress, signal, patience }),
+    lookAtEdgePath(g, { patient, egress, resolvers, input: o.egress, signal, patience }),
     patient.role === 'client'
       ? tryApp(g, o, signal)
       : lookAtApp(g, patient, { resolvers, daemon, signal, patience }),

@@ -22,7 +22,7 @@ import { credentialsOfEdge, type EdgeIdentity, loadEdgeIdentity, saveEdgeIdentit
 import type { EdgeDaemonOptions } from './edge-options.ts'
 import { describeEdge, type EdgeDaemonStatus } from './edge-status.ts'
 import { OwnNotes } from './own-notes.ts'
-import { ToldAuthority } from './told-authority.ts'
+import { ReplicatedAuthority } from './replicated-authority.ts'
 
 const STATUS_SOCKET = 'status.sock'
 /** What a key that lies there puts right. */
@@ -130,7 +130,7 @@ export class EdgeDaemon {
     const home: EdgeAddress = this.#o.home ?? identity.home
     const known = new KnownKeys({ purpose: 'ticket', log })
     await known.keepIn(state)
-    const authority = new ToldAuthority(identity, known)
+    const authority = new ReplicatedAuthority(identity, known)
     this.#registry.clear()
     await using edge = new Edge({
       ...{ listen, controlPort, balancers, credentials: this.#credentials!, authority, log, limits },
@@ -238,7 +238,7 @@ export class EdgeDaemon {
   }
 
   /** Who is shut out. Beside the control plane it listens when it knows that. */
-  #followsState(edge: Edge, authority: ToldAuthority, onFailed: (fault: Fault) => void): Companion {
+  #followsState(edge: Edge, authority: ReplicatedAuthority, onFailed: (fault: Fault) => void): Companion {
     return {
       message: (message) => {
         if (message.type !== 'edge-state') return false
@@ -250,7 +250,7 @@ export class EdgeDaemon {
     }
   }
 
-  #take(told: EdgeStateMessage, edge: Edge, authority: ToldAuthority): void {
+  #take(told: EdgeStateMessage, edge: Edge, authority: ReplicatedAuthority): void {
     const cut = edge.revoke(authority.take(told))
     const { whole, revoked, ended } = told
     this.#o.log.info(

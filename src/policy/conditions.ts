@@ -1,5 +1,5 @@
 /** The conditions of a rule, each with what it wants and what it sees. */
-import { haveCommon } from './have-common.ts'
+import { intersects } from './intersects.ts'
 import type { AccessRequest, Conditions, FailingCondition, PostureValue } from './rule.ts'
 import { isWithinWindow, localTime } from './time-window.ts'
 
@@ -18,7 +18,7 @@ const HOLDS: {
   segments: (want, { segment }) => segment === undefined || want.includes(segment.id),
   segmentGroups: (want, { segment }) => segment === undefined || isIn(want, segment.segmentGroup),
   users: (want, { user }) => want.includes(user.id),
-  userGroups: (want, { user }) => haveCommon(want, user.groups),
+  userGroups: (want, { user }) => intersects(want, user.groups),
   devices: (want, { device }) => want.includes(device.id),
   clientKinds: (want, { clientKind }) => want.includes(clientKind),
   posture: (want, { device }) =>
@@ -84,7 +84,7 @@ const TESTS: { readonly [Name in keyof Conditions]-?: Test<Name> } = {
   segmentGroups: (want, { segment }) => oneOf(want, segment.segmentGroup ? [segment.segmentGroup] : []),
   users: (want, { user }) => oneOf(want, [user.id]),
   userGroups: (want, { user }) =>
-    haveCommon(want, user.groups) ? undefined : { wanted: want, seen: user.groups },
+    intersects(want, user.groups) ? undefined : { wanted: want, seen: user.groups },
   devices: (want, { device }) => oneOf(want, [device.id]),
   clientKinds: (want, { clientKind }) => oneOf(want, [clientKind]),
   posture: (want, { device }) => {

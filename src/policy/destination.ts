@@ -16,8 +16,8 @@
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { Fault } from '../base/faults.ts'
 import { addressBytes, addressText } from '../base/ip-address.ts'
+import { memoize } from './memoize.ts'
 import { networkHas, networkOf, readNetwork } from './network.ts'
-import { remember } from './remember.ts'
 
 const MAX_NAME_CHARS = 253
 const MAX_LABEL_CHARS = 63
@@ -31,7 +31,7 @@ export function canonicalHost(text: string): string {
 
 /** A change of policy asks again about every name that is in use. */
 const KNOWN_HOSTS = 20_000
-const knownHost = remember(readHost, KNOWN_HOSTS)
+const knownHost = memoize(readHost, KNOWN_HOSTS)
 
 function readHost(text: string): string {
   if (text === '') bad('the host is empty')

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { haveCommon } from './have-common.ts'
+import { intersects } from './intersects.ts'
 import type { AccessRequest, Conditions } from './rule.ts'
 import type { RuleIndex } from './rule-index.ts'
 
@@ -31,7 +31,7 @@ export function concerns(
   if (segments !== undefined && !segments.includes(segment.id)) return false
   if (segmentGroups !== undefined && !segmentGroups.includes(segment.segmentGroup ?? '')) return false
   if (users !== undefined && !users.includes(user.id)) return false
-  if (userGroups !== undefined && !haveCommon(userGroups, user.groups)) return false
+  if (userGroups !== undefined && !intersects(userGroups, user.groups)) return false
   if (users !== undefined || userGroups !== undefined || devices === undefined) return true
   return devices.includes(device.id)
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Longest } from './longest.ts'
+import { WindowedMax } from './windowed-max.ts'
 
 /** A session that asked and has had no byte at all yet. */
 export interface WaitingSession {
@@ -34,7 +34,7 @@ export class LongWaits {
   readonly #answersAsARule: boolean
   #answeredMs: number | undefined
   /** The longest that somebody waited for an answer, or without one while others were answered. */
-  readonly #longest = new Longest()
+  readonly #longest = new WindowedMax()
 
   constructor(answersAsARule: boolean) {
     this.#answersAsARule = answersAsARule

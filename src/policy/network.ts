@@ -1,7 +1,7 @@
 /** Networks as bytes: one reading, whatever the spelling. */
 import { Fault } from '../base/faults.ts'
 import { type AddressBytes, addressBytes, addressText } from '../base/ip-address.ts'
-import { remember } from './remember.ts'
+import { memoize } from './memoize.ts'
 
 export interface Network {
   readonly bytes: AddressBytes
@@ -34,7 +34,7 @@ export function readNetwork(text: string): Network {
 }
 
 /** As readNetwork, remembered: rules and grants bring the same few networks with every stream. */
-export const networkOf = remember(readNetwork)
+export const networkOf = memoize(readNetwork)
 
 export function networkHas({ bytes, prefix }: Network, address: AddressBytes): boolean {
   return bytes.length === address.length && sameStart(bytes, address, prefix)

@@ -1,15 +1,15 @@
 import type { AddressBytes } from '../base/ip-address.ts'
 import { masked, type Network } from './network.ts'
-import { SharedMap } from './shared-map.ts'
+import { PersistentMap } from './persistent-map.ts'
 
 /** Things by network, so that those around an address are found in as many steps as there are lengths of networks. */
 export class Networks<Item> {
-  readonly #items: SharedMap<string, Item[]>
+  readonly #items: PersistentMap<string, Item[]>
   /** Lengths of prefixes, by size of the address; longest first. */
   readonly #prefixes: { readonly [bytes: number]: number[] }
 
   constructor(
-    items = new SharedMap<string, Item[]>(),
+    items = new PersistentMap<string, Item[]>(),
     prefixes: { readonly [bytes: number]: number[] } = { 4: [], 16: [] },
   ) {
     this.#items = items

@@ -4,10 +4,10 @@ import type { Steps } from '../base/slices.ts'
 import { canonicalHost } from './destination.ts'
 import { networkOf } from './network.ts'
 import { Networks } from './networks.ts'
+import { PersistentMap } from './persistent-map.ts'
 import { merged, minus, type PortRange } from './ports.ts'
 import { type PolicyDestination, type PolicySegment, portIn, type SegmentMatch } from './segment.ts'
 import { segmentChanges } from './segment-changes.ts'
-import { SharedMap } from './shared-map.ts'
 
 /** Patterns, networks or segments of an index that were changed one by one, before it is made anew as a whole. */
 const MAX_CHANGES = 512
@@ -20,16 +20,16 @@ export class SegmentIndex {
   /** All that it was made of. */
   readonly #segments: readonly PolicySegment[]
   /** Enabled segments by pattern, each list by id. */
-  readonly #byPattern: SharedMap<string, PolicySegment[]>
+  readonly #byPattern: PersistentMap<string, PolicySegment[]>
   /** Enabled segments by network, each list by id. */
   readonly #networks: Networks<PolicySegment>
-  readonly #byId: SharedMap<string, PolicySegment>
+  readonly #byId: PersistentMap<string, PolicySegment>
   readonly #decided = new WeakMap<PolicySegment, ReturnType<SegmentIndex['decidedBy']>>()
 
   private constructor(
     segments: readonly PolicySegment[],
-    byId = new SharedMap<string, PolicySegment>(),
-    byPattern = new SharedMap<string, PolicySegment[]>(),
+    byId = new PersistentMap<string, PolicySegment>(),
+    byPattern = new PersistentMap<string, PolicySegment[]>(),
     networks = new Networks<PolicySegment>(),
   ) {
     this.#segments = segments

@@ -9,8 +9,8 @@
  */
 import { Fault } from '../base/faults.ts'
 import { canonicalPattern, isCanonicalHost } from './destination.ts'
+import { memoize } from './memoize.ts'
 import type { PortRange } from './ports.ts'
-import { remember } from './remember.ts'
 
 export interface PolicySegment {
   readonly id: string
@@ -74,7 +74,7 @@ export function patternRank(pattern: string, host: string): number {
 
 const NO_PATTERN = ''
 
-const patternOf = remember((pattern) => {
+const patternOf = memoize((pattern) => {
   try {
     return canonicalPattern(pattern)
   } catch (thrown) {

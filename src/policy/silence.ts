@@ -8,8 +8,8 @@
 
 import type { Answered } from './exchange.ts'
 import { LongWaits, type WaitingSession } from './long-waits.ts'
-import { Longest } from './longest.ts'
 import { Survived } from './survived.ts'
+import { WindowedMax } from './windowed-max.ts'
 
 /** A session that asked, was not answered, and was given up by whoever waited. */
 export interface GivenUp {
@@ -82,7 +82,7 @@ const LOOKS_APART_MS = 2000
 /** What is known of one application. */
 export class Tally {
   #answeredMs: number | undefined
-  readonly #slowest = new Longest()
+  readonly #slowest = new WindowedMax()
   #greeted = 0
   #asked = 0
   #oneWay = false

@@ -1,6 +1,6 @@
 /** Wall-clock windows in a named zone, by the zone rules that the runtime carries. */
 import { Fault } from '../base/faults.ts'
-import { remember } from './remember.ts'
+import { memoize } from './memoize.ts'
 import { type TimeWindow, WEEKDAYS, type Weekday } from './rule.ts'
 
 const MINUTES_PER_DAY = 1440
@@ -70,7 +70,7 @@ export function isTimeZone(text: string): boolean {
 /** Making one costs a hundred times what using one does. The few that exist can be spelled in many ways. */
 const MAX_ZONES = 1000
 
-const formatFor = remember((zone): Intl.DateTimeFormat => {
+const formatFor = memoize((zone): Intl.DateTimeFormat => {
   // Offsets such as +02:00 are accepted by the runtime but know no summer time: not what a person means.
   if (!/^[A-Za-z]/.test(zone)) throw new Fault('INVALID', `"${zone.slice(0, 64)}" is not a time zone`)
   try {

@@ -6,11 +6,11 @@ import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import type { Parting } from '../../base/parting.ts'
 import { type StandstillOptions, StandstillWatch } from '../../base/standstill.ts'
-import type { Source } from '../../link/control/bulk-lane.ts'
+import type { BulkSource } from '../../link/control/bulk-queue.ts'
 import type { AgentChannel, ChannelOptions } from '../../link/control/control-channel.ts'
 import { dialControl } from '../../link/control/control-dial.ts'
-import { ownDoing } from '../../link/control/own-doing.ts'
 import type { PendingRequestOptions } from '../../link/control/pending-requests.ts'
+import { selfInflicted } from '../../link/control/self-inflicted.ts'
 import type { Credentials, EdgeAddress } from '../../link/dial/credentials.ts'
 import type { DialStep } from '../../link/dial/dial.ts'
 import type { Egress } from '../../link/dial/egress.ts'
@@ -126,7 +126,7 @@ export class ControlLink {
   }
 
   /** As ControlChannel.offer; nothing is asked of `source` when there is no connection now. */
-  offer(source: Source<AgentMessage>): void {
+  offer(source: BulkSource<AgentMessage>): void {
     if (this.#state.is === 'up') this.#state.channel.offer(source)
   }
 
@@ -160,7 +160,11 @@ export class ControlLink {
       const beganMs = performance.now()
       this.#state = { is: 'dialing', attempt }
       const { fault: met, upMs } = await this.#once(signal)
-      const fault = ownDoing(this.#o.inWords?.(met) ?? met, watch.recent(beganMs), this.#o.self.hello().role)
+      const fault = selfInflicted(
+        this.#o.inWords?.(met) ?? met,
+        watch.recent(beganMs),
+        this.#o.self.hello().role,
+      )
       if (signal.aborted) break
       const redialling = this.#hurry.signal.aborted
       const elsewhere = !redialling && this.#o.way.failed(fault)

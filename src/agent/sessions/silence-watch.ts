@@ -15,9 +15,9 @@ import { Flow } from '../../policy/flow.ts'
 import type { WaitingSession } from '../../policy/long-waits.ts'
 import { type GivenUp, Tally } from '../../policy/silence.ts'
 import type { Lossy } from '../../probe/stalls.ts'
-import { type AsksKernel, KernelAsks } from './kernel-asks.ts'
+import { type KernelQueried, KernelQueries } from './kernel-queries.ts'
 import { SessionWaits } from './session-waits.ts'
-import { type At, ToldSilence, type ToldSilenceOptions } from './silence-told.ts'
+import { type At, SilenceReports, type SilenceReportsOptions } from './silence-reports.ts'
 import { type StillSessions, stillSessions, waitingSessions } from './still-sessions.ts'
 import {
   isGivenUp,
@@ -37,9 +37,9 @@ const MAX_APPLICATIONS = 2000
 const NOT_ACKNOWLEDGED = 'ETIMEDOUT'
 const MAX_NOTES = 5
 
-interface SilenceEntry<A extends At, S> extends AsksKernel<S> {
+interface SilenceEntry<A extends At, S> extends KernelQueried<S> {
   readonly application: A
-  readonly told: ToldSilence<A>
+  readonly told: SilenceReports<A>
   /** It takes datagrams. */
   readonly rule: AnswerRule | undefined
   readonly sessions: Set<Watched<S>>
@@ -50,7 +50,7 @@ interface SilenceEntry<A extends At, S> extends AsksKernel<S> {
 }
 
 export interface SilenceWatchOptions<A, S extends WatchedSession = WatchedSession>
-  extends ToldSilenceOptions<A> {
+  extends SilenceReportsOptions<A> {
   readonly side: Side
   readonly keyOf: (application: A) => string
   /** Resolves when the way to the other end of its stream is known to stand, now; rejects where it does not. */
@@ -68,7 +68,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   readonly #now: () => number
   readonly #entries = new Map<string, SilenceEntry<A, S>>()
   readonly #watched = new WeakMap<S, readonly [SilenceEntry<A, S>, Watched<S>]>()
-  readonly #kernel: KernelAsks | undefined
+  readonly #kernel: KernelQueries | undefined
   readonly #waits: SessionWaits<S>
   #timer: NodeJS.Timeout | undefined
   #over = false
@@ -77,7 +77,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     this.#o = o
     this.#now = o.now ?? (() => performance.now())
     this.#waits = new SessionWaits(o)
-    this.#kernel = o.lossy && new KernelAsks(o.lossy, this.#now)
+    this.#kernel = o.lossy && new KernelQueries(o.lossy, this.#now)
   }
 
   /** Of the applications that are silent, now: the first few. */
@@ -267,7 +267,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     return {
       ...{ application, port: application.port, address: undefined, sessions: new Set() },
       tally: new Tally(!isUdp && answersAsARule(application.port)),
-      told: new ToldSilence(application, this.#o),
+      told: new SilenceReports(application, this.#o),
       rule: isUdp ? new AnswerRule() : undefined,
       ...{ waiting: [], explained: false, asks: undefined },
     }

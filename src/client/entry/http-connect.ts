@@ -2,7 +2,7 @@ import type net from 'node:net'
 import type { Destination } from '../address/destination.ts'
 import { replyWithFault } from './http-reply.ts'
 import { endWith } from './last-word.ts'
-import { openWay } from './open-way.ts'
+import { openConnection } from './open-connection.ts'
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
 
@@ -15,9 +15,9 @@ const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
 export function serveConnect(
   socket: net.Socket,
   to: Destination,
-  context: Parameters<typeof openWay>[0],
+  context: Parameters<typeof openConnection>[0],
 ): () => void {
-  return openWay(context, to, 'http-connect', {
+  return openConnection(context, to, 'http-connect', {
     opened: (way) => {
       socket.write(ESTABLISHED)
       way.attach(socket)

@@ -24,7 +24,7 @@ import { type HttpTarget, readTarget, showTarget, writeHead } from './http-targe
 import { Upstream, type UpstreamEvents } from './http-upstream.ts'
 import { endWith } from './last-word.ts'
 import { type Guard, guardLocal } from './local-guard.ts'
-import { openWay } from './open-way.ts'
+import { openConnection } from './open-connection.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -175,7 +175,7 @@ class HttpConnection implements UpstreamEvents {
     this.#upstream = upstream
     this.#upstreamFull = false
     this.#wants = replyWanted(head)
-    this.#giveUp = openWay(this.#wayOf(), to, 'http', {
+    this.#giveUp = openConnection(this.#wayOf(), to, 'http', {
       opened: (way) => {
         upstream.session = way.session
         way.attach(upstream)

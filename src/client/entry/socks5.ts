@@ -9,7 +9,7 @@ import { socksReplyOf } from './fault-replies.ts'
 import { endWith } from './last-word.ts'
 import { guardLocal } from './local-guard.ts'
 import type { LocalUsers } from './local-users.ts'
-import { openWay } from './open-way.ts'
+import { openConnection } from './open-connection.ts'
 import { associateUdp } from './socks5-udp.ts'
 import {
   METHOD_NONE,
@@ -88,7 +88,7 @@ export function serveSocks(socket: net.Socket, { opener, log, users, settled }: 
       opener.refuse('socks5', asked, fault)
       endWith(socket, socksReply(SocksReply.COMMAND_NOT_SUPPORTED))
     } else {
-      const giveUp = openWay({ opener, guard, startedUs }, destination(host, port, 'tcp'), 'socks5', {
+      const giveUp = openConnection({ opener, guard, startedUs }, destination(host, port, 'tcp'), 'socks5', {
         opened(way) {
           answered = true
           socket.write(SUCCEEDED)

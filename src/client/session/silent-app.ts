@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SilenceOf } from '../../agent/sessions/silence-told.ts'
+import type { SilenceOf } from '../../agent/sessions/silence-reports.ts'
 import { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import { type Clock, rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'

@@ -27,7 +27,7 @@ import type { Egress } from '../../link/dial/egress.ts'
 import type { ControlMessage, FaultMessage, WatchedApplication, WelcomeMessage } from '../../wire/control.ts'
 import { ListParts } from '../../wire/list-parts.ts'
 import { type ConnectorState, stageOf } from '../bring-up/bring-up.ts'
-import { CanaryFlights } from '../bring-up/canary-flights.ts'
+import { CanaryRuns } from '../bring-up/canary-runs.ts'
 import type { Progress } from '../bring-up/progress.ts'
 import { type ConnectorIdentity, credentialsOfConnector } from '../enrol/identity.ts'
 import type { ServedTunnels } from '../tunnels/served-tunnels.ts'
@@ -59,7 +59,7 @@ export interface ConnectorControlOptions {
 export class ConnectorControl {
   readonly #o: ConnectorControlOptions
   readonly #agent: Agent
-  readonly #canaries: CanaryFlights
+  readonly #canaries: CanaryRuns
   readonly #watched = new ListParts<WatchedApplication>()
   readonly route: EdgeRoute
   #identity: ConnectorIdentity
@@ -84,7 +84,7 @@ export class ConnectorControl {
       move: () => this.#agent.link.redial({ why: 'edge' }),
       isIdle: () => services.active.count === 0 && this.#agent.link.isIdle,
     })
-    this.#canaries = new CanaryFlights({
+    this.#canaries = new CanaryRuns({
       request: (message, timeoutMs) => this.#agent.link.request(message, timeoutMs),
       reroute: (pipe) => this.route.reroute(pipe),
       egress,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Fault } from '../../base/faults.ts'
-import type { Source } from '../../link/control/bulk-lane.ts'
+import type { BulkSource } from '../../link/control/bulk-queue.ts'
 import { type AgentMessage, agentMessage } from '../../wire/control.ts'
 import { ApplicationReach } from './application-reach.ts'
 
@@ -15,7 +15,7 @@ function fixture(t: TestContext) {
   const told: AgentMessage[] = []
   const reach = new ApplicationReach()
   t.after(() => reach[Symbol.dispose]())
-  const tell = (source: Source<AgentMessage>) => {
+  const tell = (source: BulkSource<AgentMessage>) => {
     for (let message = source(); message !== undefined; message = source())
       told.push(agentMessage.parse(message))
   }

@@ -8,7 +8,7 @@
  */
 import type { Fault } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
-import type { Source } from '../../link/control/bulk-lane.ts'
+import type { BulkSource } from '../../link/control/bulk-queue.ts'
 import { listedFault } from '../../link/control/fault-message.ts'
 import type { AgentMessage } from '../../wire/control.ts'
 
@@ -60,7 +60,7 @@ export class ApplicationReach implements Disposable {
   readonly #failing = new Set<ReachEntry>()
   /** What control does not know yet, and whether it was found by a try. The last word of an application is the one told. */
   readonly #untold = new Map<ReachEntry, boolean>()
-  #offer: ((source: Source<AgentMessage>) => void) | undefined
+  #offer: ((source: BulkSource<AgentMessage>) => void) | undefined
   #timer: NodeJS.Timeout | undefined
 
   get failing(): number {
@@ -151,7 +151,7 @@ export class ApplicationReach implements Disposable {
   }
 
   /** Control is up and knows nothing: everything is told again, as fast as it takes it. */
-  resume(offer: (source: Source<AgentMessage>) => void): void {
+  resume(offer: (source: BulkSource<AgentMessage>) => void): void {
     for (const entry of this.#known.values()) this.#untold.set(entry, false)
     this.#offer = offer
     offer(this.#next)
@@ -181,7 +181,7 @@ export class ApplicationReach implements Disposable {
     this.#offer(this.#next)
   }
 
-  readonly #next: Source<AgentMessage> = () => {
+  readonly #next: BulkSource<AgentMessage> = () => {
     const first = this.#untold.entries().next().value
     if (first === undefined) return undefined
     const [entry, probe] = first

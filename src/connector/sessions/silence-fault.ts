@@ -1,4 +1,4 @@
-import type { SilenceOf as Of } from '../../agent/sessions/silence-told.ts'
+import type { SilenceOf as Of } from '../../agent/sessions/silence-reports.ts'
 import { SilenceWatch, type SilenceWatchOptions } from '../../agent/sessions/silence-watch.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'

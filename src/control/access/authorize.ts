@@ -5,9 +5,9 @@
  * @module
  */
 import { Fault } from '../../base/faults.ts'
+import { commonCause } from '../../policy/common-cause.ts'
 import { decide, decisionFault } from '../../policy/decide.ts'
 import { canonicalHost } from '../../policy/destination.ts'
-import { restedOnOne } from '../../policy/rested-on-one.ts'
 import type { PolicyRule, PostureValue } from '../../policy/rule.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
 import { type Candidate, type Selection, selectConnector } from '../../policy/select.ts'
@@ -130,7 +130,7 @@ export function choose(
   const excluded = [...selection.excluded, ...others]
   if (selection.chosen === undefined) {
     const reasons = excluded.map((member) => `${member.name}: ${member.because}`)
-    const alone = restedOnOne(members)
+    const alone = commonCause(members)
     const detail = reasons.length === 0 ? 'its connector groups have no member' : reasons.join('; ')
     // Whoever is lost is where it broke; what an admin has switched off, or not enrolled, control has decided.
     const lost =

@@ -1,22 +1,22 @@
+import { CoalescedRun } from '../../base/coalesced-run.ts'
 import { Fault } from '../../base/faults.ts'
-import { Rerun } from '../../base/rerun.ts'
 import { sayGoodbye } from '../../link/control/control-channel.ts'
 import type { BusMessages } from '../../store/bus.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { DeviceRecord } from '../../store/devices.ts'
 import { type ReevaluateDeps, reevaluate } from '../access/reevaluate.ts'
 import { isSignedIn, shutOut, whySignedOut } from '../presence/admitted.ts'
-import type { EdgeNews } from '../presence/edge-news.ts'
+import type { EdgeUpdates } from '../presence/edge-updates.ts'
 import type { Edges } from '../presence/edges.ts'
 import type { Probing } from '../presence/probing.ts'
-import type { LaneNews } from './lanes.ts'
+import type { LaneUpdates } from './lanes.ts'
 
 export interface ChangesDeps extends ReevaluateDeps {
   readonly tenant: string
   readonly home: { readonly id: string }
   readonly edges: Edges
-  readonly news: EdgeNews
-  readonly lanes: LaneNews
+  readonly news: EdgeUpdates
+  readonly lanes: LaneUpdates
   readonly probing: Probing
 }
 
@@ -31,8 +31,8 @@ export interface ChangesHear {
 export class ChangeEffects implements Disposable {
   readonly #deps: ChangesDeps
   readonly #on: ChangesHear
-  readonly #look: Rerun
-  readonly #probes: Rerun
+  readonly #look: CoalescedRun
+  readonly #probes: CoalescedRun
   /** Changes of identities that are being followed. */
   readonly #following = new Set<Promise<void>>()
   readonly #owned = new DisposableStack()
@@ -77,8 +77,8 @@ export class ChangeEffects implements Disposable {
   }
 
   /** What goes wrong in it is logged, and ends nothing. */
-  #background(event: string, what: string, work: () => Promise<void>): Rerun {
-    return new Rerun(work, (error) => this.#deps.log.error({ event, err: error }, what))
+  #background(event: string, what: string, work: () => Promise<void>): CoalescedRun {
+    return new CoalescedRun(work, (error) => this.#deps.log.error({ event, err: error }, what))
   }
 
   /** Whoever was disabled, deleted or signed out loses its connections now; its grants end with the policy check. */

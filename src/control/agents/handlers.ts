@@ -13,7 +13,7 @@ import { revocation } from '../access/reevaluate.ts'
 import type { KeySets } from '../base/key-sets.ts'
 import type { Departures } from '../presence/departures.ts'
 import type { Diagnoses } from '../presence/diagnoses.ts'
-import type { EdgeNews } from '../presence/edge-news.ts'
+import type { EdgeUpdates } from '../presence/edge-updates.ts'
 import { lossOf, lossText, lostBy } from '../presence/loss.ts'
 import type { Connected } from '../presence/presence.ts'
 import type { VitalsOfConnectors } from '../presence/vitals.ts'
@@ -24,7 +24,7 @@ import { type ClientDeps, Clients } from './clients.ts'
 import { ConnectorMessages } from './connector-messages.ts'
 import { coversOf } from './covers.ts'
 import type { AgentHandlers } from './hub.ts'
-import type { LaneNews } from './lanes.ts'
+import type { LaneUpdates } from './lanes.ts'
 import { keepOutages } from './outages.ts'
 import { takeReports } from './take-reports.ts'
 
@@ -34,8 +34,8 @@ export interface HandlerDeps extends ClientDeps, CertifyDeps {
   readonly vitals: VitalsOfConnectors
   readonly grantSets: KeySets
   readonly ticketSets: KeySets
-  readonly news: EdgeNews
-  readonly lanes: LaneNews
+  readonly news: EdgeUpdates
+  readonly lanes: LaneUpdates
   readonly diagnoses: Diagnoses
   readonly traces: Traces
 }

@@ -8,7 +8,7 @@ import { StandstillWatch } from '../../base/standstill.ts'
 import { atDate } from '../../base/wall-clock.ts'
 import { type ControlEnd, sayGoodbye } from '../../link/control/control-channel.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
-import { ownDoing } from '../../link/control/own-doing.ts'
+import { selfInflicted } from '../../link/control/self-inflicted.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Store } from '../../store/store.ts'
 import {
@@ -21,7 +21,7 @@ import type { ControlShares } from '../base/shares.ts'
 import { admitted, signInOver } from '../presence/admitted.ts'
 import type { Connected, Presence } from '../presence/presence.ts'
 import { adoptCertificate, cloned } from './adopt.ts'
-import { InTurn } from './in-turn.ts'
+import { MessageQueue } from './message-queue.ts'
 
 export type AfterHello = Exclude<AgentMessage, HelloMessage>
 
@@ -191,7 +191,7 @@ export class Hub {
       channel.closed.then((fault) => {
         certificateEnds[Symbol.dispose]()
         presence.remove(connected)
-        handlers.left(connected, fault && ownDoing(fault, this.#watch.recent(), 'control'))
+        handlers.left(connected, fault && selfInflicted(fault, this.#watch.recent(), 'control'))
       }),
     )
     // Whoever was disabled or signed out while the former connection was asked for a sign of life was not here to be cut.
@@ -201,7 +201,7 @@ export class Hub {
       role === 'client' ? await shares.welcomes.run(record.userId ?? id, welcome) : await welcome()
     if (first !== undefined) channel.release(first)
     channel.sendAll(more)
-    const inTurn = new InTurn<AgentMessage>({
+    const inTurn = new MessageQueue<AgentMessage>({
       atOnce: AT_ONCE,
       mayWait: MAY_WAIT,
       work: (message) => this.#guard(peer, this.#answer(connected, message)),

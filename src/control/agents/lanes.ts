@@ -42,7 +42,7 @@ export interface LaneNewsDeps {
   readonly log: Log
 }
 
-export class LaneNews {
+export class LaneUpdates {
   readonly #deps: LaneNewsDeps
   #told = JSON.stringify(NONE)
   #known: { readonly version: number; readonly lanes: Promise<Lanes> } | undefined

@@ -1,7 +1,7 @@
 import type { Steps } from '../../base/slices.ts'
+import { PersistentMap } from '../../policy/persistent-map.ts'
 import type { PolicySegment } from '../../policy/segment.ts'
 import { segmentChanges } from '../../policy/segment-changes.ts'
-import { SharedMap } from '../../policy/shared-map.ts'
 
 type GroupsOf = (segment: PolicySegment) => readonly string[]
 
@@ -11,11 +11,11 @@ const MAX_CHANGES = 64
 /** Segments by the connector groups that they are behind, each list in the order of all. */
 export class SegmentsBehind {
   readonly #segments: readonly PolicySegment[]
-  readonly #byGroup: SharedMap<string, PolicySegment[]>
+  readonly #byGroup: PersistentMap<string, PolicySegment[]>
 
   private constructor(
     segments: readonly PolicySegment[],
-    byGroup = new SharedMap<string, PolicySegment[]>(),
+    byGroup = new PersistentMap<string, PolicySegment[]>(),
   ) {
     this.#segments = segments
     this.#byGroup = byGroup
@@ -23,7 +23,7 @@ export class SegmentsBehind {
 
   /** @param segments In order of name. */
   static *of(segments: readonly PolicySegment[], groupsOf: GroupsOf): Steps<SegmentsBehind> {
-    return new SegmentsBehind(segments, new SharedMap(yield* byGroups(segments, groupsOf)))
+    return new SegmentsBehind(segments, new PersistentMap(yield* byGroups(segments, groupsOf)))
   }
 
   /**

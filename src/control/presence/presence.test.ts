@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connected } from '../agents/control.fixture.ts'
+import { AgentProcesses } from './agent-processes.ts'
 import { Presence } from './presence.ts'
-import { Runs } from './runs.ts'
 
 const HOUR_MS = 3_600_000
 
 function presence() {
   let monotonicMs = 0
-  const runs = new Runs(() => monotonicMs)
+  const runs = new AgentProcesses(() => monotonicMs)
   const later = () => {
     monotonicMs += HOUR_MS
   }

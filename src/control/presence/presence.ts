@@ -4,9 +4,9 @@ import type { Peer } from '../../pki/verify.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import type { CandidateState } from '../../policy/select.ts'
 import type { FaultMessage } from '../../wire/control.ts'
+import { AgentProcesses } from './agent-processes.ts'
 import { Applications } from './applications.ts'
-import { Returning } from './returning.ts'
-import { Runs } from './runs.ts'
+import { ReconnectGrace } from './reconnect-grace.ts'
 
 /** One control connection of one agent that has said hello. */
 export interface Connected {
@@ -53,14 +53,14 @@ export interface Connected {
 
 /** Who is connected now, and what connectors have lately seen of applications. Nothing of it is written to the store. */
 export class Presence {
-  readonly returning = new Returning()
-  readonly runs: Runs
+  readonly returning = new ReconnectGrace()
+  readonly runs: AgentProcesses
   readonly applications = new Applications()
   readonly #connectors = new Map<string, Connected>()
   readonly #clients = new Map<string, Set<Connected>>()
   readonly #edges = new Map<string, Connected>()
 
-  constructor(runs = new Runs()) {
+  constructor(runs = new AgentProcesses()) {
     this.runs = runs
   }
 

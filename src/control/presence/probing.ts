@@ -5,8 +5,8 @@
  * @module
  */
 import type { Clock } from '../../base/clock.ts'
+import { CoalescedRun } from '../../base/coalesced-run.ts'
 import type { Log } from '../../base/log.ts'
-import { Rerun } from '../../base/rerun.ts'
 import { nextTurn, turnIsOver } from '../../base/slices.ts'
 import { meantNetworks } from '../../policy/meant-networks.ts'
 import { type PlannedProbe, planProbes, type Use } from '../../policy/probe-plan.ts'
@@ -39,7 +39,7 @@ export class Probing {
 
   /** Segments of which somebody uses what nobody has used lately: their connectors have not heard of it yet. */
   readonly #newlyUsed = new Set<string>()
-  readonly #tellOfUses = new Rerun(
+  readonly #tellOfUses = new CoalescedRun(
     () => this.#tellUsed(),
     (error) => this.#sayFailed(error),
   )

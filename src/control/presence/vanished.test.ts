@@ -4,13 +4,13 @@ import { silentLog } from '../../base/log.ts'
 import { issuedGrant, reportedBy, sessionReportOf } from '../../store/sessions.fixture.ts'
 import { openStore } from '../../store/store.ts'
 import type { SessionReport } from '../../wire/control.ts'
-import { Runs } from './runs.ts'
+import { AgentProcesses } from './agent-processes.ts'
 import { vanishedLooks } from './vanished.ts'
 
 async function books() {
   let monotonicMs = 0
   const store = await openStore({ file: ':memory:' })
-  const runs = new Runs(() => monotonicMs)
+  const runs = new AgentProcesses(() => monotonicMs)
   const deps = { store, presence: { runs }, clock: { nowMs: Date.now, monotonicUs: () => 0 }, log: silentLog }
   const look = vanishedLooks(deps)
   const grant = issuedGrant({ deviceId: 'dev_1', connectorId: 'con_1' })
@@ -79,7 +79,7 @@ test('of many that are open each has its turn: a look ends, and the next one goe
   const many = Array.from({ length: 10_000 }, (_, n) => report(n, 'a'))
   await store.sessions.mergeAll([...many, report(20_000, 'before')])
   let nowMs = 0
-  const runs = new Runs(() => nowMs)
+  const runs = new AgentProcesses(() => nowMs)
   runs.here('dev_1', 'a')
   nowMs += 100_000 // longer than one that was replaced has
   const deps = { store, presence: { runs }, clock: { nowMs: Date.now, monotonicUs: () => 0 }, log: silentLog }

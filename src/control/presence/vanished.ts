@@ -9,11 +9,11 @@ import type { Log } from '../../base/log.ts'
 import { nextTurn } from '../../base/slices.ts'
 import type { KnownSession } from '../../store/session-record.ts'
 import type { Store } from '../../store/store.ts'
-import type { Runs } from './runs.ts'
+import type { AgentProcesses } from './agent-processes.ts'
 
 export interface VanishedDeps {
   readonly store: Pick<Store, 'sessions'>
-  readonly presence: { readonly runs: Runs }
+  readonly presence: { readonly runs: AgentProcesses }
   readonly clock: Clock
   readonly log: Log
 }
@@ -68,7 +68,7 @@ async function look(
 /** Who held the session and is gone, if nobody holds it any more. */
 export function whoVanished(
   { facts, client, connector }: KnownSession,
-  runs: Pick<Runs, 'goneForMs'>,
+  runs: Pick<AgentProcesses, 'goneForMs'>,
   nowMs: number,
 ): KnownSession['vanished'] {
   const ends = [

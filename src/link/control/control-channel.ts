@@ -8,7 +8,7 @@ import {
   type FaultMessage,
   MAX_MESSAGE_BYTES,
 } from '../../wire/control.ts'
-import { BulkLane, type Source } from './bulk-lane.ts'
+import { BulkQueue, type BulkSource } from './bulk-queue.ts'
 import { ControlHeartbeat } from './control-heartbeat.ts'
 import { faultFromMessage, faultToMessage } from './fault-message.ts'
 import { type PendingRequestOptions, PendingRequests } from './pending-requests.ts'
@@ -87,7 +87,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
   readonly #log: Log
   readonly #heartbeat: ControlHeartbeat
   readonly #pending = new PendingRequests<In>()
-  readonly #bulk = new BulkLane<Out>({
+  readonly #bulk = new BulkQueue<Out>({
     send: (message) => this.send(message),
     unsentBytes: () => (this.#held === undefined ? this.#socket.bufferedAmount : Number.POSITIVE_INFINITY),
   })
@@ -193,7 +193,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
   }
 
   /** `source` has something that can wait: it is asked for messages while the peer keeps up, until it has none. */
-  offer(source: Source<Out>): void {
+  offer(source: BulkSource<Out>): void {
     if (this.isOpen) this.#bulk.offer(source)
   }
 

@@ -19,7 +19,7 @@ import { contextOf } from '../dial/tls-context.ts'
 import { startTls } from '../dial/tls-session.ts'
 import { FOR_CONTROL, verifyControl } from '../dial/verify-server.ts'
 import { type AgentChannel, agentChannel, type ChannelOptions, WEB_SOCKET } from './control-channel.ts'
-import { openControlWay } from './control-way.ts'
+import { openControlPath } from './control-path.ts'
 import { faultFromMessage } from './fault-message.ts'
 import { blocked } from './port-blocked.ts'
 
@@ -64,7 +64,7 @@ export async function dialControl(edge: EdgeAddress, o: DialControlOptions): Pro
     // Of two ways that are tried side by side, the one that lost has nothing more to say.
     if (!chosen) o.onStep?.(step)
   }
-  const way = await openControlWay(edge, {
+  const way = await openControlPath(edge, {
     ...{ signal, timeoutMs, onControlPort },
     secure: (to, limitMs) => secure(to, limitMs, { ...o, onStep }),
   })

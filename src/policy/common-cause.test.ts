@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { restedOnOne } from './rested-on-one.ts'
+import { commonCause } from './common-cause.ts'
 import type { Candidate } from './select.ts'
 
 const AT = Date.UTC(2026, 0, 1, 12)
@@ -46,7 +46,7 @@ test('who was the last one is said where the loss of one was enough, and not whe
     { name: 'an admin took out all', members: [member('a', 'disabled'), member('b', 'disabled')] },
   ]
   for (const { name, members, says } of cases) {
-    const said = restedOnOne(members)
+    const said = commonCause(members)
     if (says === undefined) assert.equal(said, undefined, name)
     else assert.match(said ?? 'nothing', says, name)
   }

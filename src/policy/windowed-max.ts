@@ -3,7 +3,7 @@
 /** What happens regularly is seen again by then; how long an outage lasted says little of an ordinary day. */
 const LATELY_MS = 1_800_000
 
-export class Longest {
+export class WindowedMax {
   #ms = 0
   #atMs = 0
 

@@ -8,7 +8,7 @@ import type { EdgeAuthority } from './edge-authority.ts'
  * What an edge knows of tickets and of who is shut out: what the control plane has told. While that is away it
  * goes by what it knew last. Of it only how new its keys are is written to disk.
  */
-export class ToldAuthority implements EdgeAuthority {
+export class ReplicatedAuthority implements EdgeAuthority {
   readonly tenant: string
   readonly rootPem: string
   readonly #known: KnownKeys

@@ -6,7 +6,7 @@ import type { Destination } from '../address/destination.ts'
  * When the last tunnel to a connector is lost, one destination that was in use is asked for anew, so that the next
  * session finds a tunnel; at once, or when control is back.
  */
-export class Rewarm {
+export class TunnelWarmer {
   readonly #ask: (to: Destination) => Promise<unknown>
   readonly #log: Log
   #waiting: Destination | undefined

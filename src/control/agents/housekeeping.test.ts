@@ -7,7 +7,7 @@ import { systemClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { issuedGrant, reportedBy, sessionReportOf } from '../../store/sessions.fixture.ts'
 import { openParts } from '../parts.ts'
-import { keepHouse } from './keep-house.ts'
+import { startHousekeeping } from './housekeeping.ts'
 
 const DAY_MS = 86_400_000
 
@@ -35,7 +35,7 @@ async function opened(t: TestContext) {
     left,
     async pass(days: number) {
       aheadMs += days * DAY_MS
-      await keepHouse(parts)
+      await startHousekeeping(parts)
     },
   }
 }

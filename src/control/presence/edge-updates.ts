@@ -18,19 +18,19 @@ const LIST_AT_MOST_EVERY_MS = 1000
 
 const STATE = { maxBytes: MAX_LIST_BYTES, maxItems: MAX_STATE_IDS }
 
-export interface EdgeNewsDeps {
+export interface EdgeUpdatesDeps {
   readonly presence: Presence
   readonly edges: Edges
   readonly revokedSerials: ReadonlySet<string>
 }
 
-export class EdgeNews {
-  readonly #deps: EdgeNewsDeps
+export class EdgeUpdates {
+  readonly #deps: EdgeUpdatesDeps
   #told = ''
   #toldMs = Number.NEGATIVE_INFINITY
   #later: NodeJS.Timeout | undefined
 
-  constructor(deps: EdgeNewsDeps) {
+  constructor(deps: EdgeUpdatesDeps) {
     this.#deps = deps
   }
 

@@ -10,15 +10,15 @@ import type { Guard } from './local-guard.ts'
 export type ProxyEntry = 'socks5' | 'http-connect' | 'http'
 
 /** A connection to an application, in whichever lane. */
-export interface OpenedWay {
+export interface OpenedConnection {
   /** Id of the session, if there is one. */
   readonly session?: string
   /** Joins it to the local side, which it owns from here. */
   attach(local: Duplex): void
 }
 
-export interface WayEvents {
-  opened(way: OpenedWay): void
+export interface ConnectionEvents {
+  opened(way: OpenedConnection): void
   /** There is no connection; nothing else is told. */
   failed(fault: Fault, session?: string): void
   /** It was open and has broken; the local side is cut, or about to be. */
@@ -31,11 +31,11 @@ export interface WayEvents {
  * @param o.guard Around everything that `events` does.
  * @returns Gives it up, as long as nothing is attached.
  */
-export function openWay(
+export function openConnection(
   { opener, guard, startedUs }: { opener: Opener; guard: Guard; startedUs: number },
   to: Destination,
   entry: ProxyEntry,
-  events: WayEvents,
+  events: ConnectionEvents,
 ): () => void {
   const chosen = opener.lanes.choose(to, entry)
   if (chosen.lane === 'internet') {

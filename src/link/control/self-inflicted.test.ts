@@ -8,18 +8,18 @@ import { WebSocket } from 'ws'
 import { Fault } from '../../base/faults.ts'
 import type { Standstill } from '../../base/standstill.ts'
 import { agentChannel } from './control-channel.ts'
-import { ownDoing } from './own-doing.ts'
+import { selfInflicted } from './self-inflicted.ts'
 
 const STILL: Standstill = { kind: 'stopped', lostMs: 12_000, endedAtMs: 1 }
 
 test('whoever stood still calls nobody silent; what control has decided stays what it is', () => {
   const silent = new Fault('CONTROL_UNREACHABLE', 'no reply to a ping in 5000 ms')
-  const own = ownDoing(silent, STILL, 'connector')
+  const own = selfInflicted(silent, STILL, 'connector')
   assert.deepEqual([own.code, own.hop, own.seen.stoodStillMs], ['STOOD_STILL', 'connector', 12_000])
   assert.match(own.detail, /stood still for 12\.0 s.*\(CONTROL_UNREACHABLE: no reply to a ping in 5000 ms\)$/)
-  assert.equal(ownDoing(silent, undefined, 'connector'), silent)
+  assert.equal(selfInflicted(silent, undefined, 'connector'), silent)
   const revoked = new Fault('IDENTITY_REVOKED', 'disabled')
-  assert.equal(ownDoing(revoked, STILL, 'connector'), revoked)
+  assert.equal(selfInflicted(revoked, STILL, 'connector'), revoked)
 })
 
 /** A control plane in a process of its own, that says how its one connection ended. */

@@ -2,9 +2,9 @@
 const FULL_BYTES = 65_536
 
 /** Gives the next message, or nothing for now. */
-export type Source<Out> = () => Out | undefined
+export type BulkSource<Out> = () => Out | undefined
 
-export interface BulkLaneOptions<Out> {
+export interface BulkQueueOptions<Out> {
   readonly send: (message: Out) => boolean
   /** Bytes that were sent and have not left. */
   readonly unsentBytes: () => number
@@ -14,18 +14,18 @@ export interface BulkLaneOptions<Out> {
  * What can wait on its way out: told as fast as the peer takes it and no faster, so that decisions and pings overtake
  * it, and no sender ever queues more than its peer is patient with. Whoever has something is asked in turns.
  */
-export class BulkLane<Out> {
-  readonly #o: BulkLaneOptions<Out>
-  readonly #ready = new Set<Source<Out>>()
+export class BulkQueue<Out> {
+  readonly #o: BulkQueueOptions<Out>
+  readonly #ready = new Set<BulkSource<Out>>()
   readonly #lists: Iterator<Out>[] = []
   #pumping = false
 
-  constructor(options: BulkLaneOptions<Out>) {
+  constructor(options: BulkQueueOptions<Out>) {
     this.#o = options
   }
 
   /** `source` has something to say: it is asked until it says nothing, and then again after the next offer. */
-  offer(source: Source<Out>): void {
+  offer(source: BulkSource<Out>): void {
     this.#ready.add(source)
     this.pump()
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { slowText } from './canary-flights.ts'
+import { slowText } from './canary-runs.ts'
 
 test('a canary that came through slowly says how long it took, and where', () => {
   const quick = { handoverUs: 1_900_000, innerTlsUs: 60_000, pingUs: 39_000, wrapped: false }

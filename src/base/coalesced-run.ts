@@ -2,7 +2,7 @@
  * Work of which one run at a time is enough: asked for while it runs, it is run once more behind that, however often
  * it was asked for. What it throws goes to `failed`, and the next time it is tried again.
  */
-export class Rerun {
+export class CoalescedRun {
   readonly #work: () => Promise<void>
   readonly #failed: (error: unknown) => void
   #running: Promise<void> | undefined

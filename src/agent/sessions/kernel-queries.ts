@@ -20,7 +20,7 @@ const PAUSE_MS = { first: 3000, last: 60_000 } as const
 const STOPPED_PAUSE_MS = 2000
 
 /** One application. */
-export interface AsksKernel<S> {
+export interface KernelQueried<S> {
   readonly port: number
   readonly tally: Tally
   readonly sessions: ReadonlySet<Watched<S>>
@@ -29,7 +29,7 @@ export interface AsksKernel<S> {
   asks: { notBeforeMs: number; pauseMs: number } | undefined
 }
 
-export class KernelAsks {
+export class KernelQueries {
   readonly #lossy: (address: string, port: number) => Promise<readonly Lossy[]>
   readonly #now: () => number
   #asking = false
@@ -42,7 +42,7 @@ export class KernelAsks {
   }
 
   /** @returns Nothing where there is no reason to, or no turn. Never rejects. */
-  ask<S extends WatchedSession>(entry: AsksKernel<S>): Promise<void> | undefined {
+  ask<S extends WatchedSession>(entry: KernelQueried<S>): Promise<void> | undefined {
     const nowMs = this.#now()
     const { address, sessions, asks } = entry
     if (address === undefined || this.#asking) return undefined
@@ -57,7 +57,7 @@ export class KernelAsks {
   }
 
   async #ask<S extends WatchedSession>(
-    entry: AsksKernel<S>,
+    entry: KernelQueried<S>,
     address: string,
     why: 'waits' | 'stopped',
   ): Promise<void> {

@@ -25,7 +25,7 @@ export interface CanaryFlightsOptions {
 }
 
 /** Canaries while there is a control connection: they say whether the data path is there, which is stage 6. */
-export class CanaryFlights implements Companion {
+export class CanaryRuns implements Companion {
   readonly #o: CanaryFlightsOptions
   #flying: AbortController | undefined
 

@@ -3,7 +3,7 @@
  *
  * @param limit Texts kept; at the limit all are forgotten, which costs one slow round and never memory.
  */
-export function remember<Result>(read: (text: string) => Result, limit = 50_000): (text: string) => Result {
+export function memoize<Result>(read: (text: string) => Result, limit = 50_000): (text: string) => Result {
   const known = new Map<string, Result>()
   return (text) => {
     const before = known.get(text)

@@ -8,7 +8,7 @@ import type { Connected, Presence } from '../presence/presence.ts'
 
 const DAY_MS = 86_400_000
 
-export interface KeepHouseDeps {
+export interface HousekeepingDeps {
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
@@ -24,7 +24,7 @@ export interface KeepHouseDeps {
  * What is due by the calendar: keys, and what is kept no longer. Each by itself, so that one that cannot be done, on a
  * full disk for instance, keeps no other from being done. What is not done is due again the next time.
  */
-export async function keepHouse(deps: KeepHouseDeps): Promise<void> {
+export async function startHousekeeping(deps: HousekeepingDeps): Promise<void> {
   const { store, clock, log, grantSets, ticketSets, presence, retention, auditArchive } = deps
   const before = (days: number) => clock.nowMs() - days * DAY_MS
   const steps: readonly [what: string, work: () => Promise<unknown>][] = [

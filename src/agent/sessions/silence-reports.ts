@@ -28,7 +28,7 @@ export interface SilenceOf<A> {
   readonly wallMs: (monotonicMs: number) => number
 }
 
-export interface ToldSilenceOptions<A> {
+export interface SilenceReportsOptions<A> {
   readonly clock: Clock
   readonly log: Log
   readonly faultOf: (silence: Silence, of: SilenceOf<A>) => Fault
@@ -41,16 +41,16 @@ export interface ToldSilenceOptions<A> {
 }
 
 /** Of one application. */
-export class ToldSilence<A extends At> {
+export class SilenceReports<A extends At> {
   /** While it is silent. */
   fault: Fault | undefined
   #sinceMs = 0
   /** Of those that wait: what was told last. */
   #waits = 0
   readonly #application: A
-  readonly #o: ToldSilenceOptions<A>
+  readonly #o: SilenceReportsOptions<A>
 
-  constructor(application: A, o: ToldSilenceOptions<A>) {
+  constructor(application: A, o: SilenceReportsOptions<A>) {
     this.#application = application
     this.#o = o
   }

@@ -25,7 +25,7 @@ import { addressesBefore, type OtherAddress, othersOf } from './other-addresses.
 import type { Patience } from './patience.ts'
 import { lookAtTls } from './tls-look.ts'
 
-export interface WayOptions {
+export interface EdgePathOptions {
   readonly patient: Patient
   readonly egress: Promise<EgressFacts>
   readonly resolvers: Promise<ResolverFile>
@@ -42,9 +42,9 @@ const MAX_ADDRESSES = 6
 const USUAL_PROXY_PORTS = [3128, 8080]
 
 /** What the way consists of, for whoever waits for it. */
-export const WAY_FACTS = ['egress', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping'] as const
+export const EDGE_PATH_FACTS = ['egress', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping'] as const
 
-export async function lookAtWay(g: Gathering, o: WayOptions): Promise<void> {
+export async function lookAtEdgePath(g: Gathering, o: EdgePathOptions): Promise<void> {
   const { patient, signal } = o
   const setting = await g.look('egress', o.egress)
   const { edge } = patient
@@ -70,7 +70,7 @@ export async function lookAtWay(g: Gathering, o: WayOptions): Promise<void> {
   ])
 }
 
-async function nameOf(g: Gathering, edge: EdgeAddress, o: WayOptions): Promise<NameFacts | undefined> {
+async function nameOf(g: Gathering, edge: EdgeAddress, o: EdgePathOptions): Promise<NameFacts | undefined> {
   if (net.isIP(edge.host) !== 0) {
     const itself = { name: edge.host, addresses: [edge.host], tookMs: 0, servers: [] }
     return g.look('edgeName', Promise.resolve(itself))
@@ -90,7 +90,7 @@ async function theWholeWay(
     patience,
     proxied,
     resolvers,
-  }: Omit<WayOptions, 'egress'> & { egress: Egress; proxied: boolean },
+  }: Omit<EdgePathOptions, 'egress'> & { egress: Egress; proxied: boolean },
 ): Promise<void> {
   const startedAt = performance.now()
   let step: DialStep | undefined
@@ -126,7 +126,7 @@ async function theWholeWay(
 async function lookAtTcp(
   edge: EdgeAddress,
   addresses: readonly string[],
-  o: WayOptions & { readonly others: readonly OtherAddress[] },
+  o: EdgePathOptions & { readonly others: readonly OtherAddress[] },
 ): Promise<TcpWay> {
   const [way, others] = await Promise.all([
     straight(edge, addresses, o),
@@ -141,7 +141,11 @@ async function lookAtTcp(
 }
 
 /** Straight TCP to every address; and, where none stands soon, whatever tells a blocked port from a blocked network. */
-async function straight(edge: EdgeAddress, addresses: readonly string[], o: WayOptions): Promise<TcpWay> {
+async function straight(
+  edge: EdgeAddress,
+  addresses: readonly string[],
+  o: EdgePathOptions,
+): Promise<TcpWay> {
   const { signal, patience } = o
   using limit = patience.signalFor('dial', hostPort(edge))
   const enough = new AbortController()
@@ -166,7 +170,7 @@ async function straight(edge: EdgeAddress, addresses: readonly string[], o: WayO
 async function lostOfProxy(
   proxy: OutboundProxy | undefined,
   stands: () => boolean,
-  { resolvers, signal }: Pick<WayOptions, 'resolvers' | 'signal'>,
+  { resolvers, signal }: Pick<EdgePathOptions, 'resolvers' | 'signal'>,
 ): Promise<Pick<DialFacts, 'returnPath' | 'address'>> {
   if (proxy === undefined) return {}
   try {
@@ -188,7 +192,11 @@ function try443(addresses: readonly string[], signal: AbortSignal): Promise<TcpF
 }
 
 /** Proxies that other programs here are told to use, and the gateway: would they take us there? */
-async function tryProxies(edge: EdgeAddress, address: string, o: WayOptions): Promise<TcpWay['proxies']> {
+async function tryProxies(
+  edge: EdgeAddress,
+  address: string,
+  o: EdgePathOptions,
+): Promise<TcpWay['proxies']> {
   const hints = await findProxyHints(o.input.env)
   const gateway = await readNeighbour(address)
   const usual =

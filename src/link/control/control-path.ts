@@ -20,7 +20,7 @@ const HEAD_START_MS = 400
 /** A port that has not answered by then is not slow: its packets are dropped. */
 const VERDICT_MS = 4000
 
-export interface ControlWayOptions {
+export interface ControlPathOptions {
   readonly signal: AbortSignal
   /** For each step, in milliseconds. */
   readonly timeoutMs: number
@@ -30,7 +30,7 @@ export interface ControlWayOptions {
   readonly onControlPort?: (fault: Fault | undefined) => void
 }
 
-export interface ControlWay {
+export interface ControlPath {
   readonly socket: tls.TLSSocket
   /** As it was dialled. */
   readonly edge: EdgeAddress
@@ -39,7 +39,7 @@ export interface ControlWay {
 type Tried = { readonly socket: tls.TLSSocket } | { readonly fault: Fault }
 
 /** @throws {Fault} what the port that every edge has was not reached for; the reason of `signal`. */
-export async function openControlWay(edge: EdgeAddress, o: ControlWayOptions): Promise<ControlWay> {
+export async function openControlPath(edge: EdgeAddress, o: ControlPathOptions): Promise<ControlPath> {
   const { controlPort, ...main } = edge
   if (controlPort === undefined || controlPort === main.port) {
     return { socket: await o.secure(main, o.timeoutMs), edge: main }

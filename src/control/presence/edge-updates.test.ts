@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { EdgeNews, type EdgeNewsDeps } from './edge-news.ts'
+import { EdgeUpdates, type EdgeUpdatesDeps } from './edge-updates.ts'
 
 function open(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
@@ -10,8 +10,8 @@ function open(t: TestContext) {
   const deps = {
     presence: { connectors: () => [{ channel }], allClients: () => [] },
     edges: { list: () => [{ id: 'edg_1', name: 'near', region: '', host: 'h', port: 443, out: state }] },
-  } as unknown as EdgeNewsDeps
-  const news = new EdgeNews(deps)
+  } as unknown as EdgeUpdatesDeps
+  const news = new EdgeUpdates(deps)
   const turn = (to: typeof state) => {
     state = to
     news.listChanged()

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { InTurn } from './in-turn.ts'
+import { MessageQueue } from './message-queue.ts'
 
 function held(atOnce: number, mayWait = 2) {
   const begun: number[] = []
   const ends: (() => void)[] = []
   const full: boolean[] = []
-  const inTurn = new InTurn<number>({
+  const inTurn = new MessageQueue<number>({
     atOnce,
     mayWait,
     work: (message) => {
@@ -55,7 +55,12 @@ test('one that comes later does not overtake one that waits', async () => {
 
 test('work that never leaves its turn of the event loop leaves room for others', async () => {
   let done = 0
-  const inTurn = new InTurn<number>({ atOnce: 4, mayWait: 64, work: async () => void done++, full: () => {} })
+  const inTurn = new MessageQueue<number>({
+    atOnce: 4,
+    mayWait: 64,
+    work: async () => void done++,
+    full: () => {},
+  })
   for (let n = 0; n < 1000; n++) inTurn.take(n)
   await new Promise((resolve) => setImmediate(resolve))
   assert.ok(done < 100, `${done} were done before anybody else was heard`)

@@ -10,7 +10,7 @@ const TOGETHER_MS = 60_000
  *
  * @param members Every member of the groups, all of them out.
  */
-export function restedOnOne(members: readonly Candidate[]): string | undefined {
+export function commonCause(members: readonly Candidate[]): string | undefined {
   const [only] = members
   if (only === undefined) return undefined
   if (members.length === 1) return `${only.name} is the only member: a single point of failure`

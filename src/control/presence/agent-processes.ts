@@ -9,7 +9,7 @@ const GONE_MS = 600_000
 /** When another process of the same agent has come since: it has been started anew. */
 const REPLACED_MS = 60_000
 
-export class Runs {
+export class AgentProcesses {
   readonly #nowMs: () => number
   readonly #startedMs: number
   /** By agent, then by process: when it left; nothing while it is connected. */

@@ -1,4 +1,4 @@
-export interface InTurnOptions<Message> {
+export interface MessageQueueOptions<Message> {
   /** As many at once; the others wait. */
   readonly atOnce: number
   /** As many may wait before nothing more is read: what is not read may be a ping. */
@@ -13,13 +13,13 @@ export interface InTurnOptions<Message> {
  * The messages of one connection, begun in the order they came and a few at a time: whoever sends faster than is
  * answered waits with what it sends, and holds up nobody else.
  */
-export class InTurn<Message> {
-  readonly #o: InTurnOptions<Message>
+export class MessageQueue<Message> {
+  readonly #o: MessageQueueOptions<Message>
   #waiting: Message[] = []
   #working = 0
   #full = false
 
-  constructor(options: InTurnOptions<Message>) {
+  constructor(options: MessageQueueOptions<Message>) {
     this.#o = options
   }
 

@@ -2,7 +2,7 @@
  * A map of which another is made by a few changes, without a copy of the whole: both go on, and have in common what has
  * not changed.
  */
-export class SharedMap<Key, Value> {
+export class PersistentMap<Key, Value> {
   readonly #whole: Map<Key, Value>
   /** What is not as in the whole; undefined: is not there. */
   readonly #over: ReadonlyMap<Key, Value | undefined>
@@ -26,7 +26,7 @@ export class SharedMap<Key, Value> {
     return this.#over.size > 0 && this.#over.has(key) ? this.#over.get(key) : this.#whole.get(key)
   }
 
-  with(changes: ReadonlyMap<Key, Value | undefined>): SharedMap<Key, Value> {
-    return changes.size === 0 ? this : new SharedMap(this.#whole, new Map([...this.#over, ...changes]))
+  with(changes: ReadonlyMap<Key, Value | undefined>): PersistentMap<Key, Value> {
+    return changes.size === 0 ? this : new PersistentMap(this.#whole, new Map([...this.#over, ...changes]))
   }
 }

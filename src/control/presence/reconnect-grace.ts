@@ -5,7 +5,7 @@ const SOON_MS = 2000
  * Connectors that have just lost their connection. Most are back in a moment: an edge has died, a certificate was
  * renewed. A session that needs one of them waits that moment instead of being refused.
  */
-export class Returning {
+export class ReconnectGrace {
   readonly #leftMs = new Map<string, number>()
   readonly #waiting = new Set<(id: string) => void>()
 

@@ -2,7 +2,7 @@
 const FEW = 64
 
 /** Has one list an id of the other? The second is that of one person, and is asked about with rule after rule. */
-export function haveCommon(wanted: readonly string[], has: readonly string[]): boolean {
+export function intersects(wanted: readonly string[], has: readonly string[]): boolean {
   if (wanted.length * has.length <= FEW) return wanted.some((id) => has.includes(id))
   const ids = setOf(has)
   return wanted.some((id) => ids.has(id))
