@@ -5,7 +5,7 @@ import { CoalescedRun } from './coalesced-run.ts'
 test('asked for during a run it is run once more, and what is thrown ends nothing', async () => {
   const errors: unknown[] = []
   const runs: PromiseWithResolvers<void>[] = []
-  const run = new CoalescedRun(
+  const coalesced = new CoalescedRun(
     () => {
       const run = Promise.withResolvers<void>()
       runs.push(run)
@@ -14,7 +14,7 @@ test('asked for during a run it is run once more, and what is thrown ends nothin
     (error) => errors.push(error),
   )
   const settled = () => new Promise(setImmediate)
-  for (let n = 0; n < 5; n++) run.ask()
+  for (let n = 0; n < 5; n++) coalesced.ask()
   assert.equal(runs.length, 1)
   runs[0]!.reject('broken')
   await settled()
@@ -23,7 +23,7 @@ test('asked for during a run it is run once more, and what is thrown ends nothin
   runs[1]!.resolve()
   await settled()
   assert.equal(runs.length, 2)
-  run.ask()
+  coalesced.ask()
   assert.equal(runs.length, 3)
   runs[2]!.resolve()
 })
