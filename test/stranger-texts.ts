@@ -17,7 +17,7 @@ import { parseProvisioningKey } from '../src/pki/provisioning-key.ts'
 import { canonicalCidr, canonicalHost, canonicalPattern } from '../src/policy/destination.ts'
 import { parsePorts } from '../src/policy/ports.ts'
 import { isTimeZone } from '../src/policy/time-window.ts'
-import { freeName } from '../src/store/identity.ts'
+import { freeName } from '../src/store/agent-fields.ts'
 import { cursorKey } from '../src/store/page.ts'
 import {
   agentMessage,

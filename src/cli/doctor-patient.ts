@@ -24,7 +24,7 @@ import type { AppTarget, IdentityFacts, KeyFacts, Patient, PatientRole } from '.
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 import type { EgressInput } from '../link/dial/egress.ts'
 import type { ProvisioningKey } from '../pki/provisioning-key.ts'
-import { lookAtDenials } from '../probe/denials.ts'
+import { lookAtDenials } from '../probe/lsm-denials.ts'
 import { readMachine } from '../probe/machine.ts'
 
 const STATUS_MS = 1000

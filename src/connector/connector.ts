@@ -16,7 +16,7 @@ import { type ConnectorState, stateOf } from './bring-up/bring-up.ts'
 import { Progress } from './bring-up/progress.ts'
 import { ConnectorControl } from './control/connector-control.ts'
 import { notesFor } from './control/tell-status.ts'
-import { enrolConnectorUntilDone } from './enrol/enrol.ts'
+import { enrolConnectorUntilDone } from './enrol/enrol-connector.ts'
 import {
   type ConnectorIdentity,
   connectorEnrolStore,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from '../base/faults.ts'
-import type { LinkFacts } from '../probe/link.ts'
+import type { LinkFacts } from '../probe/network-link.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { name } from '../api/fields.ts'
 import { OBJECT_KIND_NAMES, OBJECT_KINDS, type ObjectKind } from '../api/kinds.ts'
 import { isId, looksLikeId, newId } from '../base/ids.ts'
-import { freeName } from './identity.ts'
+import { freeName } from './agent-fields.ts'
 import { openStore, type Store } from './store.ts'
 
 const memory = () => openStore({ file: ':memory:' })

@@ -1,7 +1,7 @@
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
-import { defined, freeName, type HeldCertificate, type ReportedHost } from './identity.ts'
+import { defined, freeName, type HeldCertificate, type ReportedHost } from './agent-fields.ts'
 import { checkVersion, type ExpectedVersion, goneOrNever, notFound } from './objects.ts'
 import { allRows, cursorKey, idsAtOnce, inList, type Page, type PageQuery, pageOf } from './page.ts'
 import { namesByIds } from './references.ts'

@@ -1,5 +1,5 @@
 import { Fault } from '../base/faults.ts'
-import type { HeldCertificate, ReportedHost } from './identity.ts'
+import type { HeldCertificate, ReportedHost } from './agent-fields.ts'
 import { setMeta } from './meta.ts'
 import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'

@@ -5,7 +5,7 @@
  * @module
  */
 import type { z } from 'zod'
-import type { HeldCertificate } from '../../store/identity.ts'
+import type { HeldCertificate } from '../../store/agent-fields.ts'
 import type { ExpectedVersion } from '../../store/objects.ts'
 import type { Page, PageQuery } from '../../store/page.ts'
 import type { Repositories } from '../../store/store.ts'

@@ -1,6 +1,6 @@
 import type { FaultCode } from '../../base/faults.ts'
 import { isLoopback } from '../../base/ip-address.ts'
-import type { LinkFacts } from '../../probe/link.ts'
+import type { LinkFacts } from '../../probe/network-link.ts'
 import { type Check, check, fail, pass } from '../check.ts'
 import { proxyOf } from './proxy.ts'
 import { verifyHealthy } from './words.ts'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { denialsIn } from '../../probe/denials.ts'
+import { denialsIn } from '../../probe/lsm-denials.ts'
 import { byLine, type Clue, type ClueReader } from './clue.ts'
 
 const FULL_PERCENT = 95
