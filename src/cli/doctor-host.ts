@@ -80,9 +80,9 @@ async function listenOfDaemon(stateDir: string): Promise<EdgeDaemonStatus['liste
 }
 
 async function ownIdentity(stateDir: string): Promise<{ found?: EdgeIdentity; facts: IdentityFacts }> {
-  const { loadEdgeIdentity } = await import('../edge/edge-identity.ts')
+  const { edgeIdentityIn } = await import('../edge/edge-identity.ts')
   try {
-    const found = await loadEdgeIdentity(StateDir.at(stateDir))
+    const found = await edgeIdentityIn(StateDir.at(stateDir)).load()
     const { id, notAfterMs } = found ?? {}
     return { found, facts: { stored: found !== undefined, id, notAfterMs, drifted: [] } }
   } catch (error) {

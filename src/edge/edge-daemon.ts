@@ -18,7 +18,7 @@ import { type Egress, readEgress } from '../link/dial/egress.ts'
 import type { EdgeStateMessage } from '../wire/control.ts'
 import { Edge } from './edge.ts'
 import { enrolEdgeUntilDone } from './edge-enrolment.ts'
-import { credentialsOfEdge, type EdgeIdentity, loadEdgeIdentity, saveEdgeIdentity } from './edge-identity.ts'
+import { credentialsOfEdge, type EdgeIdentity, edgeIdentityIn } from './edge-identity.ts'
 import type { EdgeDaemonOptions } from './edge-options.ts'
 import { describeEdge, type EdgeDaemonStatus } from './edge-status.ts'
 import { OwnNotes } from './own-notes.ts'
@@ -118,7 +118,7 @@ export class EdgeDaemon {
   }
 
   async #identify(state: StateDir, egress: Egress, signal: AbortSignal): Promise<EdgeIdentity> {
-    const kept = await loadEdgeIdentity(state)
+    const kept = await edgeIdentityIn(state).load()
     const hasFreshKey = this.#o.home?.socket !== undefined && existsSync(this.#o.keyFile)
     return kept === undefined || hasFreshKey ? this.#enrol(state, egress, signal, kept) : kept
   }
@@ -264,7 +264,7 @@ export class EdgeDaemon {
       role: 'edge',
       idOf: ({ id }) => id,
       current: () => this.#identity,
-      save: (renewed) => saveEdgeIdentity(state, renewed),
+      save: (renewed) => edgeIdentityIn(state).save(renewed),
       use: (renewed) => {
         this.#adopt(renewed)
         edge.renew(this.#credentials!)

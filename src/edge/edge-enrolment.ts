@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { StateDir } from '../base/state-dir.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 import type { Egress } from '../link/dial/egress.ts'
-import { type EdgeIdentity, edgeEnrolStore } from './edge-identity.ts'
+import { type EdgeIdentity, edgeIdentityIn } from './edge-identity.ts'
 
 export interface EnrolEdgeOptions {
   readonly keyFile: string
@@ -35,7 +35,7 @@ export async function enrolEdgeUntilDone(state: StateDir, o: EnrolEdgeOptions): 
   const attempt = () =>
     enrol<EdgeIdentity>({
       ...{ role: 'edge', keyFile, edge: home, expired, clock, log, signal },
-      store: edgeEnrolStore(state),
+      store: edgeIdentityIn(state),
       fingerprint: {},
       egress: async () => egress,
       held: (identity, at) => ({ ...identity, home: at }),
