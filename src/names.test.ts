@@ -27,6 +27,28 @@ test('an exported function has a name that no other has', () => {
   assert.deepEqual(recurring(FUNCTION, globSync('**/*.ts', { cwd: root, exclude })), [])
 })
 
+test('no name has a word in it for which the vocabulary has another', () => {
+  const page = readFileSync(path.join(root, '../docs/vocabulary.md'), 'utf8')
+  const rows = page.slice(page.indexOf('## Words that are in no name')).matchAll(/^\| ([a-z, ]+) \|/gm)
+  const unwanted = [...rows].flatMap(([, words]) => words!.split(', ')).filter((word) => word !== 'not')
+  assert.ok(unwanted.length > 10)
+  const wordsOf = (name: string) =>
+    name
+      .replace(/(?<=[a-z\d])(?=[A-Z])/g, '-')
+      .toLowerCase()
+      .split(/[-./]/)
+  const files = globSync('**/*.ts', { cwd: root })
+  const names = files.flatMap((file) =>
+    [TYPE, FUNCTION].flatMap((declared) =>
+      [...readFileSync(path.join(root, file), 'utf8').matchAll(declared)].map(([, name]) => name!),
+    ),
+  )
+  assert.deepEqual(
+    [...files, ...names].filter((name) => wordsOf(name).some((word) => unwanted.includes(word))),
+    [],
+  )
+})
+
 test('an event of the log is named THING.WHAT-HAPPENED, in lower case and with hyphens', () => {
   const events = globSync('**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] }).flatMap((file) =>
     [...readFileSync(path.join(root, file), 'utf8').matchAll(/\bevent: '([^']*)'/g)].map(([, name]) => name!),

@@ -4,14 +4,14 @@ import { Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { Parting } from '../../base/parting.ts'
 import { faultFromMessage } from '../../link/control/fault-message.ts'
-import type { News, Order } from './messages.ts'
+import type { Order, PartReport } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 
 export interface KeptPartOptions {
   readonly name: 'control' | 'edge'
   readonly options: ServerOptions
   readonly log: Log
-  readonly onNews: (news: News) => void
+  readonly onNews: (news: PartReport) => void
   /** It ended unasked; told before it is started again. */
   readonly onEnded: (fault: Fault) => void
 }
@@ -49,7 +49,7 @@ export class KeptPart implements AsyncDisposable {
     })
     this.#child = child
     let fault: Fault | undefined
-    child.on('message', (news: News) => {
+    child.on('message', (news: PartReport) => {
       if (news.is === 'failed') fault = faultFromMessage(news.fault)
       else onNews(news)
     })

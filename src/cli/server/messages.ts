@@ -16,7 +16,7 @@ export type Order =
   /** In good order; why, where it is known. */
   | { readonly do: 'stop'; readonly parting?: Parting }
 
-export type News =
+export type PartReport =
   /** The control plane takes what the edge passes on. */
   | { readonly is: 'open' }
   /** The edge takes agents and people. */

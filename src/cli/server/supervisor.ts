@@ -6,7 +6,7 @@ import type { Log } from '../../base/log.ts'
 import type { Parting } from '../../base/parting.ts'
 import { refuseStrangers } from '../../base/strangers.ts'
 import { KeptPart } from './kept-part.ts'
-import type { News, ServerFacts } from './messages.ts'
+import type { PartReport, ServerFacts } from './messages.ts'
 import type { ServerOptions } from './options.ts'
 
 /**
@@ -45,7 +45,7 @@ export class Supervisor implements AsyncDisposable {
 
   private constructor(options: ServerOptions, log: Log) {
     this.#options = options
-    const onNews = (news: News) => this.#news(news)
+    const onNews = (news: PartReport) => this.#news(news)
     const common = { options, log, onNews }
     this.#control = new KeptPart({
       ...common,
@@ -64,7 +64,7 @@ export class Supervisor implements AsyncDisposable {
     this.#control.start()
   }
 
-  #news(news: News): void {
+  #news(news: PartReport): void {
     if (news.is === 'open') {
       if (!this.#isEdgeStarted) this.#edge.start()
       this.#isEdgeStarted = true

@@ -3,11 +3,11 @@ import type { Log } from '../../base/log.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
 import { EXIT } from '../exit-codes.ts'
 import { guardLastWords } from '../last-words.ts'
-import type { News, Order } from './messages.ts'
+import type { Order, PartReport } from './messages.ts'
 
 /** The child's side of the channel between a server and one of its parts. */
 export interface SupervisorChannel {
-  tell(news: News): void
+  tell(news: PartReport): void
   /** Tells why, and ends this process. */
   fail(thrown: unknown, log: Log): void
   /** Ends this process: it was asked to, and is done. */
@@ -24,7 +24,7 @@ export function underSupervisor(title: string, take: (order: Order) => void): Su
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   process.on('disconnect', () => process.exit(EXIT.TERMINATED))
   process.on('message', take)
-  const send = (news: News, sent: () => void) => {
+  const send = (news: PartReport, sent: () => void) => {
     if (process.connected) process.send?.(news, undefined, undefined, sent)
   }
   return {

@@ -10,7 +10,7 @@ import { type CanaryOptions, type CanaryResult, flyCanary } from './canary.ts'
 import { watchCanary } from './canary-watch.ts'
 import type { Progress } from './progress.ts'
 
-export interface CanaryFlightsOptions {
+export interface CanaryRunsOptions {
   readonly request: CanaryOptions['request']
   readonly reroute: (pipe: PipeTicket) => PipeTicket
   readonly egress: Egress
@@ -26,10 +26,10 @@ export interface CanaryFlightsOptions {
 
 /** Canaries while there is a control connection: they say whether the data path is there, which is stage 6. */
 export class CanaryRuns implements Companion {
-  readonly #o: CanaryFlightsOptions
+  readonly #o: CanaryRunsOptions
   #flying: AbortController | undefined
 
-  constructor(options: CanaryFlightsOptions) {
+  constructor(options: CanaryRunsOptions) {
     this.#o = options
   }
 

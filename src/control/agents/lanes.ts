@@ -36,18 +36,18 @@ export function* lanesOf(policy: PolicySnapshot): Steps<Lanes | undefined> {
   return tooMany || encodedBytes(lanes) > MAX_BYTES ? undefined : lanes
 }
 
-export interface LaneNewsDeps {
+export interface LaneUpdatesDeps {
   readonly policy: () => Promise<PolicySnapshot>
   readonly presence: Presence
   readonly log: Log
 }
 
 export class LaneUpdates {
-  readonly #deps: LaneNewsDeps
+  readonly #deps: LaneUpdatesDeps
   #told = JSON.stringify(NONE)
   #known: { readonly version: number; readonly lanes: Promise<Lanes> } | undefined
 
-  constructor(deps: LaneNewsDeps) {
+  constructor(deps: LaneUpdatesDeps) {
     this.#deps = deps
   }
 

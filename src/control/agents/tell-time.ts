@@ -7,7 +7,7 @@ import type { Presence } from '../presence/presence.ts'
  * Agents judge grants and tickets by the time of their last welcome. A server that starts with a wrong clock, which
  * is then set, would sign what none of them takes: whoever is connected is told.
  */
-export function tellTime({ presence, clock, log }: TimeNewsDeps): Disposable {
+export function tellTime({ presence, clock, log }: TellTimeDeps): Disposable {
   const own = new ServerClock(clock)
   own.set(0)
   return own.watch(log, 'agents are told the time', () => {
@@ -18,7 +18,7 @@ export function tellTime({ presence, clock, log }: TimeNewsDeps): Disposable {
   })
 }
 
-interface TimeNewsDeps {
+interface TellTimeDeps {
   readonly presence: Presence
   readonly clock: Clock
   readonly log: Log
