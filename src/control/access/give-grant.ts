@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import type { Selection } from '../../policy/select.ts'
 import type { Repositories, Store } from '../../store/store.ts'
@@ -18,12 +19,14 @@ import type { Connected, Presence } from '../presence/presence.ts'
 import { CLIENT_KIND, choose, type Permitted } from './authorize.ts'
 import { candidatesOf } from './candidates.ts'
 import type { LiveGrants } from './live-grants.ts'
-import { type GrantDeps, keepGrant, type MadeGrant, makeGrant } from './make-grant.ts'
+import { keepGrant, type MadeGrant, makeGrant } from './make-grant.ts'
 import { permitOrTell } from './told.ts'
 
 export type Authorize = Extract<AgentMessage, { type: 'authorize' }>
 
-export interface GiveGrantDeps extends GrantDeps {
+export interface GiveGrantDeps {
+  readonly tenant: string
+  readonly clock: Clock
   readonly store: Store
   readonly presence: Presence
   readonly departures: Departures

@@ -1,17 +1,25 @@
+import type { Clock } from '../../base/clock.ts'
 import { inSlices, nextTurn, turnIsOver } from '../../base/slices.ts'
 import { allowedSegments } from '../../policy/allowed-segments.ts'
+import type { Store } from '../../store/store.ts'
 import { batches } from '../../wire/control.ts'
 import { CLIENT_KIND } from '../access/authorize.ts'
+import type { PolicyNow } from '../base/policy-now.ts'
 import type { Connected } from '../presence/presence.ts'
-import type { ClientDeps } from './clients.ts'
 
 /** What a client may reach is a hint: it must not make the welcome too long to be taken. */
 const COVERED_HOSTS = { maxItems: 2000, maxBytes: 48_000 }
 const COVERED_CIDRS = { maxItems: 2000, maxBytes: 16_000 }
 
+interface CoversDeps {
+  readonly store: Pick<Store, 'devices'>
+  readonly policy: PolicyNow
+  readonly clock: Clock
+}
+
 /** Hosts and networks that policy would let this device reach now: a hint for its PAC file. */
 export async function coversOf(
-  { store, policy: read, clock }: Pick<ClientDeps, 'store' | 'policy' | 'clock'>,
+  { store, policy: read, clock }: CoversDeps,
   client: Connected,
 ): Promise<{ hosts: string[]; cidrs: string[] }> {
   const policy = await read()
