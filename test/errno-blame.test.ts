@@ -6,11 +6,11 @@ import type { Fault } from '../src/base/faults.ts'
 import { actAs } from '../src/base/own-hop.ts'
 import { shortageOf } from '../src/base/shortage.ts'
 import { directFaultCode } from '../src/client/session/direct.ts'
-import { faultCodeOf } from '../src/connector/dial/dialer.ts'
 import { Resolver } from '../src/connector/dial/resolver.ts'
 import { CHECKS } from '../src/doctor/checks/all.ts'
 import { diagnose } from '../src/doctor/diagnose.ts'
 import { factsOf, NO_WAY, tcp } from '../src/doctor/facts.fixture.ts'
+import { appFaultCode } from '../src/link/dial/app-errno.ts'
 import { unconnected, unresolved } from '../src/link/dial/dial.ts'
 import { endOf } from '../src/probe/tcp.ts'
 
@@ -32,7 +32,7 @@ const error = (code: string) => Object.assign(new Error(code), { code })
 
 /** Where an errno becomes a code: what it may be, besides a shortage of our own. */
 const PLACES: Readonly<Record<string, (errno: string) => string | Promise<string>>> = {
-  'connector: a dial': (errno) => faultCodeOf(errno, AT),
+  'connector: a dial': (errno) => appFaultCode(errno, AT),
   'connector: a name': async (errno) => {
     using resolver = new Resolver({ lookup: () => Promise.reject(error(errno)) })
     return await Promise.resolve(resolver.addresses('app')).then(

@@ -166,7 +166,7 @@ export class Edge implements AsyncDisposable {
       waiting: this.#rendezvous.waiting,
       pipes: this.#rendezvous.pipes,
       relayed: this.#relays.size,
-      refused: this.#metrics.refusedByCode,
+      refused: this.#metrics.refused.byCode,
       draining: this.#draining,
     }
   }
@@ -213,7 +213,7 @@ export class Edge implements AsyncDisposable {
     socket.on('error', ignore)
     const visit = this.#enter(socket)
     if (visit instanceof Fault) {
-      this.#metrics.refused(visit.code)
+      this.#metrics.refused.add(visit.code)
       socket.resetAndDestroy()
       return
     }
@@ -228,7 +228,7 @@ export class Edge implements AsyncDisposable {
       const fault = asFault(thrown)
       // Agents measure how far an edge is by connections that they make for nothing else.
       if (fault.seen.silent === true) return
-      this.#metrics.refused(fault.code)
+      this.#metrics.refused.add(fault.code)
       const { remoteAddress: from = by } = socket
       const fields = { event: 'edge.refused', code: fault.code, from, seen: fault.seen }
       if (fault.code === 'INTERNAL') this.#o.log.error({ ...fields, err: thrown }, fault.detail)

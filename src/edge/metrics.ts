@@ -1,5 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { FaultCode } from '../base/faults.ts'
+import { Counter, Histogram, type Registry } from 'prom-client'
+import { addGauge, RefusedCounter } from '../base/prometheus.ts'
 import type { ArrivalKind } from '../link/accept/arrival.ts'
 import type { StitchEnd } from '../link/pipe/stitch.ts'
 import type { HalfMode } from '../wire/handover.ts'
@@ -14,8 +14,8 @@ export interface EdgeGauges {
 
 /** Counters of one edge. Labels are fault codes and kinds: a closed list, whatever peers send. */
 export class EdgeMetrics {
-  readonly #refused = new Map<FaultCode, number>()
-  readonly #refusedTotal: Counter<'code'>
+  /** Connections and halves. */
+  readonly refused: RefusedCounter
   readonly #handshakes: Histogram<'kind'>
   readonly #halves: Counter<'mode'>
   readonly #pipes: Counter
@@ -24,15 +24,7 @@ export class EdgeMetrics {
 
   constructor(registry: Registry, gauges: EdgeGauges) {
     const registers = [registry]
-    const gauge = (name: string, help: string, read: () => number) =>
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(read())
-        },
-      })
+    const gauge = addGauge.bind(undefined, registry)
     gauge('backstitch_edge_connections', 'Open TCP connections', gauges.connections)
     gauge(
       'backstitch_edge_handshakes_unfinished',
@@ -42,12 +34,11 @@ export class EdgeMetrics {
     gauge('backstitch_edge_pipes', 'Pipes joined now', gauges.pipes)
     gauge('backstitch_edge_pipes_waiting', 'Pipes that wait for their other half', gauges.waiting)
     gauge('backstitch_edge_relays', 'Connections passed on to the control plane', gauges.relayed)
-    this.#refusedTotal = new Counter({
-      name: 'backstitch_edge_refused_total',
-      help: 'Connections and halves refused, by fault code',
-      labelNames: ['code'],
-      registers,
-    })
+    this.refused = new RefusedCounter(
+      registry,
+      'backstitch_edge_refused_total',
+      'Connections and halves refused, by fault code',
+    )
     this.#handshakes = new Histogram({
       name: 'backstitch_edge_handshake_seconds',
       help: 'Accept to the end of the handshake (for a pipe: to its ACK)',
@@ -74,15 +65,6 @@ export class EdgeMetrics {
       labelNames: ['direction'],
       registers,
     })
-  }
-
-  get refusedByCode(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#refused)
-  }
-
-  refused(code: FaultCode): void {
-    this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
-    this.#refusedTotal.inc({ code })
   }
 
   handshakeDone(kind: ArrivalKind, tookMs: number): void {

@@ -197,7 +197,7 @@ export class Rendezvous {
     for (const admitted of Object.values(pending.halves)) {
       // The connection is raw by now: closing it is all that can be said.
       admitted.half?.socket.destroy()
-      this.#o.metrics.refused('PAIR_TIMEOUT')
+      this.#o.metrics.refused.add('PAIR_TIMEOUT')
       this.#o.log.warn(
         {
           event: 'pipe.pair-timeout',

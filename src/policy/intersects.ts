@@ -1,19 +1,11 @@
+import { idSet } from './id-set.ts'
+
 /** So few comparisons are made one by one. */
 const FEW = 64
 
 /** Has one list an id of the other? The second is that of one person, and is asked about with rule after rule. */
 export function intersects(wanted: readonly string[], has: readonly string[]): boolean {
   if (wanted.length * has.length <= FEW) return wanted.some((id) => has.includes(id))
-  const ids = setOf(has)
+  const ids = idSet(has)
   return wanted.some((id) => ids.has(id))
 }
-
-function setOf(list: readonly string[]): ReadonlySet<string> {
-  const known = SETS.get(list)
-  if (known !== undefined) return known
-  const made = new Set(list)
-  SETS.set(list, made)
-  return made
-}
-
-const SETS = new WeakMap<readonly string[], ReadonlySet<string>>()

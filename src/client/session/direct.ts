@@ -13,6 +13,7 @@ import { ignoreError } from '../../base/ignore-error.ts'
 import { nameEnd } from '../../base/name-errno.ts'
 import { PATIENCE_MS } from '../../base/patience.ts'
 import { shortageFault, shortageOf } from '../../base/shortage.ts'
+import { appFaultCode } from '../../link/dial/app-errno.ts'
 import { type Egress, egressFor } from '../../link/dial/egress.ts'
 import { connectThrough } from '../../link/dial/proxy-connect.ts'
 import { RaceLost, raceConnect, resolveAddresses } from '../../link/dial/race-connect.ts'
@@ -80,21 +81,11 @@ function errnoOf(error: unknown): string {
 
 /** What an errno of a connection from this device says of where it leads; or of this device. */
 export function directFaultCode(errno: string): FaultCode {
-  const short = shortageOf(errno)
-  if (short !== undefined) return short.code
-  if (nameEnd(errno) === 'no-name') return 'APP_NAME_NXDOMAIN'
-  if (errno.startsWith('EAI_')) return nameEnd(errno) === 'no-answer' ? 'APP_RESOLVER_DOWN' : 'INTERNAL'
-  switch (errno) {
-    case 'ECONNREFUSED':
-      return 'APP_REFUSED'
-    case 'ETIMEDOUT':
-      return 'APP_TIMEOUT'
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return 'APP_RESET'
-    default:
-      return 'APP_UNREACHABLE'
-  }
+  const isOurs = shortageOf(errno) !== undefined
+  if (!isOurs && nameEnd(errno) === 'no-name') return 'APP_NAME_NXDOMAIN'
+  if (!isOurs && errno.startsWith('EAI_'))
+    return nameEnd(errno) === 'no-answer' ? 'APP_RESOLVER_DOWN' : 'INTERNAL'
+  return appFaultCode(errno)
 }
 
 /** Joins a local program and where it wanted to go, until both have ended; how one ends, the other is told. */

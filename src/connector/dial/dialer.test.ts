@@ -4,8 +4,9 @@ import net from 'node:net'
 import { test } from 'node:test'
 import type { Fault } from '../../base/faults.ts'
 import { keepAliveDue } from '../../base/keep-alive.fixture.ts'
+import { appFaultCode } from '../../link/dial/app-errno.ts'
 import { blackHole } from '../tunnels/black-hole.fixture.ts'
-import { Dialer, faultCodeOf } from './dialer.ts'
+import { Dialer } from './dialer.ts'
 
 function dial(dialer: Dialer, addresses: string[], port: number) {
   const { promise, resolve, reject } = Promise.withResolvers<{ socket: net.Socket; address: string }>()
@@ -123,5 +124,5 @@ const ERRNOS = [
   ['EMFILE', 'FD_EXHAUSTED'],
 ] as const
 for (const [errno, code] of ERRNOS) {
-  test(`faultCodeOf ${errno} is ${code}`, () => assert.equal(faultCodeOf(errno), code))
+  test(`appFaultCode ${errno} is ${code}`, () => assert.equal(appFaultCode(errno), code))
 }

@@ -13,6 +13,7 @@ import { PATIENCE_MS } from '../../base/patience.ts'
 import { shortageOf, shortageText } from '../../base/shortage.ts'
 import { StandstillWatch, standstillText } from '../../base/standstill.ts'
 import { AddressRace, type FailedAttempt, interleave } from '../../link/dial/address-race.ts'
+import { appFaultCode } from '../../link/dial/app-errno.ts'
 
 export interface DialerOptions {
   /** From the first attempt to the last. */
@@ -96,7 +97,7 @@ export class Dialer implements Disposable {
 /** The failure of the address that came furthest: a refusal says more than a route that is not there. */
 function furthest(failed: readonly FailedAttempt[], port: number): Fault {
   const ranked = failed
-    .map((failure) => ({ ...failure, code: faultCodeOf(failure.errno, failure.address) }))
+    .map((failure) => ({ ...failure, code: appFaultCode(failure.errno, failure.address) }))
     .sort((a, b) => RANK.indexOf(a.code) - RANK.indexOf(b.code))
   const { code, address, errno } = ranked[0]!
   return new Fault(code, dialText(errno, address, port), {
@@ -117,21 +118,4 @@ const RANK: readonly FaultCode[] = [
 export function dialText(errno: string, address: string, port: number): string {
   const what = shortageOf(errno, address) === undefined ? errno : shortageText(errno)
   return `${hostPort({ host: address, port })}: ${what}`
-}
-
-/** What an errno of connect(2) means for the application; or for this machine, where it was not even tried. */
-export function faultCodeOf(errno: string, address?: string): FaultCode {
-  const short = shortageOf(errno, address)
-  if (short !== undefined) return short.code
-  switch (errno) {
-    case 'ECONNREFUSED':
-      return 'APP_REFUSED'
-    case 'ETIMEDOUT':
-      return 'APP_TIMEOUT'
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return 'APP_RESET'
-    default:
-      return 'APP_UNREACHABLE'
-  }
 }

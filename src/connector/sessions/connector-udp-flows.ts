@@ -9,8 +9,9 @@
 import dgram from 'node:dgram'
 import { Deadlines } from '../../base/deadlines.ts'
 import { Fault } from '../../base/faults.ts'
+import { appFaultCode } from '../../link/dial/app-errno.ts'
 import type { MuxStream } from '../../mux/stream.ts'
-import { dialText, faultCodeOf } from '../dial/dialer.ts'
+import { dialText } from '../dial/dialer.ts'
 
 /** RFC 4787 REQ-5 asks for at least two minutes; the tunnel costs nothing while idle, a port does. */
 const IDLE_MS = 120_000
@@ -168,7 +169,7 @@ class ConnectorUdpFlow {
       return
     }
     const errno = error.code ?? 'unknown'
-    const fault = new Fault(faultCodeOf(errno, address), dialText(errno, address, this.#port), {
+    const fault = new Fault(appFaultCode(errno, address), dialText(errno, address, this.#port), {
       cause: error,
       seen: { address, port: this.#port, errno, tried: this.#addresses.slice(0, this.#at + 1) },
     })

@@ -1,6 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
 import type { Log } from '../../base/log.ts'
 import { LOOP_BUDGET_MS, LoopWatch } from '../../base/loop-watch.ts'
+import { addGauge } from '../../base/prometheus.ts'
 
 /** A control plane that is behind all the time says so, and not at every step. */
 const SAY_EVERY_MS = 10_000
@@ -25,13 +26,11 @@ export function watchLoop(log: Log, registry: Registry): LoopWatch {
       )
     },
   })
-  new Gauge({
-    name: 'backstitch_control_longest_step_seconds',
-    help: 'The longest step of the control plane since it was started',
-    registers,
-    collect() {
-      this.set(watch.longestMs / 1000)
-    },
-  })
+  addGauge(
+    registry,
+    'backstitch_control_longest_step_seconds',
+    'The longest step of the control plane since it was started',
+    () => watch.longestMs / 1000,
+  )
   return watch
 }

@@ -14,6 +14,7 @@ import { deadline } from '../../base/deadline.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import { listenUnix } from '../../base/listen-unix.ts'
 import type { Log } from '../../base/log.ts'
+import type { RefusedCounter } from '../../base/prometheus.ts'
 import { Admission, type Visit } from '../../link/accept/admission.ts'
 import { ALPN_HTTP, kindOf } from '../../link/accept/arrival.ts'
 import { peekClientHello } from '../../link/accept/client-hello.ts'
@@ -30,7 +31,7 @@ import type { PeerAddress } from '../../wire/relay.ts'
 import { type AgentCaller, AgentServer } from './agent-server.ts'
 import type { FrontBackend } from './backend.ts'
 import { httpServer } from './http-server.ts'
-import { FrontMetrics } from './metrics.ts'
+import { frontMetrics } from './metrics.ts'
 import type { PublicCertificate } from './public-certificate.ts'
 import { acceptRelay, readPeerAddress } from './relay-end.ts'
 
@@ -75,7 +76,7 @@ export class Front implements AsyncDisposable {
   readonly #listener: net.Server
   readonly #admission: Admission
   readonly #descriptors: DescriptorReserve
-  readonly #metrics: FrontMetrics
+  readonly #refused: RefusedCounter
   readonly #sockets = new Set<net.Socket>()
   readonly #callers = new Map<tls.TLSSocket, AgentCaller>()
   readonly #relays = new Map<tls.TLSSocket, Peer>()
@@ -100,7 +101,7 @@ export class Front implements AsyncDisposable {
     this.#descriptors = new DescriptorReserve(log, 'control', descriptors)
     const connections = Math.min(this.#limits.connections, this.#descriptors.most)
     this.#admission = new Admission({ ...this.#limits, connections }, { takesRelays: true })
-    this.#metrics = new FrontMetrics(
+    this.#refused = frontMetrics(
       {
         connections: () => this.#sockets.size,
         attached: () => this.attached,
@@ -112,7 +113,7 @@ export class Front implements AsyncDisposable {
     this.#agents = new AgentServer({
       ...{ headersMs, backend, log },
       callerOf: (socket) => this.#callers.get(socket) ?? {},
-      refused: (code) => this.#metrics.refused(code),
+      refused: (code) => this.#refused.add(code),
     })
     this.#people = httpServer({ headersMs, requestMs: REQUEST_MS }, log, (request, response) => {
       backend.http(request, response)
@@ -142,7 +143,7 @@ export class Front implements AsyncDisposable {
   }
 
   get refusedByCode(): Readonly<Record<string, number>> {
-    return this.#metrics.refusedByCode
+    return this.#refused.byCode
   }
 
   /** The certificate for people and tools was renewed: handshakes from here on show it. */
@@ -189,7 +190,7 @@ export class Front implements AsyncDisposable {
     this.#serve(socket, met).catch((thrown: unknown) => {
       socket.destroy()
       const fault = asFault(thrown)
-      this.#metrics.refused(fault.code)
+      this.#refused.add(fault.code)
       const fields = { event: 'control.refused', code: fault.code, from: met.from, seen: fault.seen }
       if (fault.code === 'INTERNAL') this.#o.log.error({ ...fields, err: thrown }, fault.detail)
       else this.#o.log.info(fields, fault.detail)

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { idSet } from '../../policy/id-set.ts'
 import type { Conditions } from '../../policy/rule.ts'
 import type { Populations } from './populations.ts'
 
@@ -41,17 +42,6 @@ function within(narrow: readonly string[] | undefined, wide: readonly string[] |
   if (wide === undefined) return true
   if (narrow === undefined) return false
   if (wide.length <= FEW_IDS) return narrow.every((id) => wide.includes(id))
-  const ids = setOf(wide)
+  const ids = idSet(wide)
   return narrow.every((id) => ids.has(id))
 }
-
-/** A list is compared with those of many other rules. */
-function setOf(list: readonly string[]): ReadonlySet<string> {
-  const known = SETS.get(list)
-  if (known !== undefined) return known
-  const made = new Set(list)
-  SETS.set(list, made)
-  return made
-}
-
-const SETS = new WeakMap<readonly string[], ReadonlySet<string>>()

@@ -1,7 +1,7 @@
 import type { Hop } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Descriptors } from '../../probe/load.ts'
-import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
+import { blind, type Check, check, type Failure, fail, pass } from '../check.ts'
 import type { Facts, FactTable, Patient } from '../facts.ts'
 import { keyWords, unitOf, verifyHealthy } from './words.ts'
 
@@ -82,54 +82,6 @@ const MORE_PORTS = [
   'and stop the program that holds them: ss -tanp',
 ]
 
-/** Only whoever has looked for minutes can tell: the daemon itself. */
-export const leak: Check = check({
-  name: 'memory-growth',
-  title: 'memory of the daemon over five minutes',
-  hop: 'self',
-  needs: ['daemon'],
-  after: ['daemon'],
-  judge: ({ daemon }, { patient }) => {
-    const { answers, notes = [] } = daemon
-    if (!answers) return daemonNotAsked(daemon)
-    const note = notes.find(({ code }) => code === 'MEMORY_LEAK_SUSPECTED')
-    if (note === undefined) return pass('it does not only grow')
-    return fail('MEMORY_LEAK_SUSPECTED', {
-      expected: 'memory that follows the number of sessions',
-      seen: [`the daemon says: ${note.detail}`],
-      fix: [
-        `backstitch support-bundle ${patient.role}: report it, with the figures in it`,
-        `then, while others of its group serve: systemctl restart ${unitOf(patient.role)}`,
-      ],
-      verify: verifyHealthy(patient),
-    })
-  },
-})
-
-/** A look of our own finds a free thread: this process is not the daemon. */
-export const lookups: Check = check({
-  name: 'lookups',
-  title: 'look-ups of names by the daemon',
-  hop: 'self',
-  needs: ['daemon'],
-  after: ['daemon'],
-  judge: ({ daemon }, { patient }) => {
-    const { answers, notes = [] } = daemon
-    if (!answers) return daemonNotAsked(daemon)
-    const note = notes.find(({ code }) => code === 'LOOKUPS_BUSY')
-    if (note === undefined) return pass('none had to wait in vain')
-    return fail('LOOKUPS_BUSY', {
-      expected: 'a free thread for every name that is asked for',
-      seen: [`the daemon says: ${note.detail}`],
-      fix: [
-        'repair the resolver of the names that are said to be silent, or take them out of use',
-        `or systemctl edit ${unitOf(patient.role)}, with: Environment=UV_THREADPOOL_SIZE=256`,
-      ],
-      verify: verifyHealthy(patient),
-    })
-  },
-})
-
 /** Of the machine, or of the control group of the edge where that is tighter: at its end the kernel kills it. */
 export const hostMemory: Check = check({
   name: 'memory',
@@ -155,11 +107,6 @@ export const hostMemory: Check = check({
     })
   },
 })
-
-/** What only the daemon knows, of one that could not be asked. Where none runs there is nothing to know. */
-export function daemonNotAsked({ unasked }: FactTable['daemon']): Judged {
-  return unasked === undefined ? undefined : unknown(`the daemon could not be asked: ${unasked}`)
-}
 
 /** The daemon has looked for minutes, and knows what its own limits are; this look takes one second. */
 function saidByItself(daemon: FactTable['daemon'] | undefined): { saw: string; cause: string }[] {

@@ -1,22 +1,16 @@
-import { type Check, check, type Failure, fail, pass } from '../check.ts'
+import { type Check, type Failure, fail } from '../check.ts'
 import type { Patient } from '../facts.ts'
-import { daemonNotAsked } from './load.ts'
+import { daemonNote } from './daemon-note.ts'
 import { hopOfRole, unitOf, verifyHealthy } from './words.ts'
 
 /** Whoever looks now may well see a connection that stands; the daemon knows how often it did not. */
-export const flapping: Check = check({
+export const flapping: Check = daemonNote({
   name: 'stability',
   title: 'how long the connection stands',
-  hop: 'self',
-  needs: ['daemon'],
-  after: ['daemon'],
-  judge: ({ daemon }, { patient }) => {
-    const { answers, notes = [] } = daemon
-    if (!answers) return daemonNotAsked(daemon)
-    const note = notes.find(({ code }) => code === 'FLAPPING')
-    if (note !== undefined) return flaps(note.detail, patient)
-    const still = notes.find(({ code }) => code === 'STOOD_STILL')
-    return still === undefined ? pass('it does not come and go') : stoodStill(still.detail, patient)
+  well: 'it does not come and go',
+  notes: {
+    FLAPPING: ({ detail }, patient) => flaps(detail, patient),
+    STOOD_STILL: ({ detail }, patient) => stoodStill(detail, patient),
   },
 })
 
