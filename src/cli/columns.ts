@@ -12,7 +12,7 @@ const name: Column = ['NAME', (row) => row.name]
 const enabled: Column = ['ENABLED', (row) => (row.enabled === false ? 'no' : 'yes')]
 const description: Column = ['DESCRIPTION', (row) => row.description]
 const state: Column = ['STATE', (row) => stateText(row.state)]
-const at = ({ host, port }: ResourceRow) => hostPort({ host, port })
+const at = ({ host, port }: ResourceRow) => (host === undefined ? undefined : hostPort({ host, port }))
 const list = (values: unknown) => (Array.isArray(values) && values.length > 0 ? values.join(',') : undefined)
 const named = (row: ResourceRow, id: string | undefined) =>
   id === undefined ? undefined : (row.names?.[id] ?? id)
