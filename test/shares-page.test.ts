@@ -2,13 +2,11 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import {
-  CONNECTOR_SHARES,
-  CONTROL_SHARES,
-  EDGE_SHARES,
-  LOG_SHARE,
-  type ShareRow,
-} from '../src/base/share-table.ts'
+import { CONNECTOR_SHARES } from '../src/base/share-table/connector.ts'
+import { CONTROL_SHARES } from '../src/base/share-table/control.ts'
+import { EDGE_SHARES } from '../src/base/share-table/edge.ts'
+import { LOG_SHARE } from '../src/base/share-table/log.ts'
+import type { ShareRow } from '../src/base/share-table/row.ts'
 
 /** docs/operations.md: who may hold how much of what, written from the table that the code takes its numbers from. */
 const ROOT = path.resolve(import.meta.dirname, '..')

@@ -5,11 +5,10 @@
  *
  * @module
  */
-
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { createLog } from '../../src/base/log.ts'
-import { EDGE_SHARES } from '../../src/base/share-table.ts'
+import { EDGE_SHARES } from '../../src/base/share-table/edge.ts'
 import { Edge } from '../../src/edge/edge.ts'
 import { EdgeShares } from '../../src/edge/shares.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Logger, LoggerOptions } from 'pino'
-import { LOG_SHARE } from './share-table.ts'
+import { LOG_SHARE } from './share-table/log.ts'
 import { Rate } from './shares.ts'
 
 type Hook = NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']>

@@ -1,4 +1,4 @@
-import { EDGE_SHARES } from '../base/share-table.ts'
+import { EDGE_SHARES } from '../base/share-table/edge.ts'
 import { Pool, type PoolRow, Rate, type RateRow } from '../base/shares.ts'
 import type { Ticket } from '../pki/ticket.ts'
 import type { Peer } from '../pki/verify.ts'

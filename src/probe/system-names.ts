@@ -12,7 +12,7 @@
  */
 import dns from 'node:dns'
 import { Deadlines } from '../base/deadlines.ts'
-import { CONNECTOR_SHARES } from '../base/share-table.ts'
+import { CONNECTOR_SHARES } from '../base/share-table/connector.ts'
 import { Pool } from '../base/shares.ts'
 import { Turns } from '../base/turns.ts'
 

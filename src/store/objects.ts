@@ -1,26 +1,13 @@
-import {
-  called,
-  HOME_EDGE,
-  type Kind,
-  OBJECT_KINDS,
-  type ObjectKind,
-  type ObjectSpecs,
-} from '../api/kinds.ts'
-import { rfc3339 } from '../base/clock.ts'
+import { HOME_EDGE, type Kind, OBJECT_KINDS, type ObjectKind, type ObjectSpecs } from '../api/kinds.ts'
 import { Fault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
 import { nextTurn, turnIsOver } from '../base/slices.ts'
+import { goneOrNever, notFound } from './absent.ts'
 import { deleteRows, referredTo, writeRows } from './bulk-write.ts'
 import { byIdOrName } from './by-id-or-name.ts'
-import {
-  type Deletion,
-  deletedText,
-  deletionOf,
-  deletionsOf,
-  lastRestoration,
-  type Restoration,
-} from './deletions.ts'
+import { type Deletion, deletionsOf, lastRestoration, type Restoration } from './deletions.ts'
 import { endEdgeIdentity } from './edge-identities.ts'
+import { checkVersion, type ExpectedVersion } from './expected-version.ts'
 import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
 import { allNames, keepReferences, namesByIds, namesOfAll, resolveReferences } from './references.ts'
 import type { StoreScope } from './scope.ts'
@@ -285,43 +272,6 @@ export interface ResolvedObject {
 
 function isDisabled(spec: object): boolean {
   return 'enabled' in spec && spec.enabled === false
-}
-
-/** A version, or any of several, that a change is of. */
-export type ExpectedVersion = number | readonly number[]
-
-/** @throws {Fault} PRECONDITION_FAILED, also when an object is expected and there is none. */
-export function checkVersion(
-  kind: Kind,
-  name: string,
-  is: number | undefined,
-  expected?: ExpectedVersion,
-): void {
-  const any = typeof expected === 'number' ? [expected] : expected
-  if (any === undefined || (is !== undefined && any.includes(is))) return
-  throw new Fault('PRECONDITION_FAILED', `${called(kind).title} ${name} is at version ${is ?? 'none'}`, {
-    seen: { expected: any.length === 1 ? any[0]! : any.join(' or '), is: is ?? 'none' },
-  })
-}
-
-/** As notFound; of what was there not long ago, with who deleted it and when. */
-export async function goneOrNever(
-  scope: Pick<StoreScope, 'db'>,
-  kind: Kind,
-  idOrName: string,
-): Promise<Fault> {
-  const deleted = await deletionOf(scope, kind, idOrName)
-  if (deleted === undefined) return notFound(kind, idOrName)
-  const { id, name, by } = deleted
-  return new Fault(
-    'NOT_FOUND',
-    `there is no ${called(kind).title} ${idOrName} any more: ${name} (${id}) was ${deletedText(deleted)}`,
-    { seen: { kind, id, by, deleted: rfc3339(deleted.atMs) } },
-  )
-}
-
-export function notFound(kind: Kind, idOrName: string): Fault {
-  return new Fault('NOT_FOUND', `there is no ${called(kind).title} ${idOrName}`, { seen: { kind } })
 }
 
 /** Whatever its spec is, an object can be listed, replaced and deleted: one that is no JSON object comes as empty. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { silentLog } from '../../src/base/log.ts'
-import { EDGE_SHARES } from '../../src/base/share-table.ts'
+import { EDGE_SHARES } from '../../src/base/share-table/edge.ts'
 import { ServedTunnels, type TunnelWay } from '../../src/connector/tunnels/served-tunnels.ts'
 import { Services } from '../../src/connector/tunnels/services.ts'
 import { type EdgeShareRows, EdgeShares } from '../../src/edge/shares.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { descriptorLimit } from '../../base/descriptor-limit.ts'
-import { CONNECTOR_SHARES, DESCRIPTOR_RESERVE, PORT_RESERVE } from '../../base/share-table.ts'
+import { CONNECTOR_SHARES, DESCRIPTOR_RESERVE, PORT_RESERVE } from '../../base/share-table/connector.ts'
 import { Pool } from '../../base/shares.ts'
 
 export interface ConnectorSharesOptions {

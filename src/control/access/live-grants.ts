@@ -1,5 +1,5 @@
 import { Fault } from '../../base/faults.ts'
-import { CONTROL_SHARES } from '../../base/share-table.ts'
+import { CONTROL_SHARES } from '../../base/share-table/control.ts'
 import type { IssuedGrant } from '../../store/revocations.ts'
 import type { CarriedGrant } from '../../wire/control.ts'
 

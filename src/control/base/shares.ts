@@ -1,5 +1,5 @@
 import { FairQueue } from '../../base/fair-queue.ts'
-import { CONTROL_SHARES } from '../../base/share-table.ts'
+import { CONTROL_SHARES } from '../../base/share-table/control.ts'
 import { Pool, Rate } from '../../base/shares.ts'
 
 /** An agent waits ten seconds for its welcome. */

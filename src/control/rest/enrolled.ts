@@ -6,7 +6,7 @@
  */
 import type { z } from 'zod'
 import type { HeldCertificate } from '../../store/agent-fields.ts'
-import type { ExpectedVersion } from '../../store/objects.ts'
+import type { ExpectedVersion } from '../../store/expected-version.ts'
 import type { Page, PageQuery } from '../../store/page.ts'
 import type { Repositories } from '../../store/store.ts'
 import { diff } from '../base/diff.ts'
