@@ -163,7 +163,7 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         (await lab.ask('/bytes/100000', 4)) === undefined && oneSays(lab, since, 'PATH_MTU'),
       async cure(lab, finding) {
         const { a } = lab.connectors
-        await noteGone(a, 'APP_SILENT') // a closer look says why, as soon as it is
+        await noteGone(a, 'APP_SILENT') // a deep check says why, as soon as it is
         await runPrinted(a, finding, /^ip link set dev eth0 mtu 1280$/)
         await noteGone(a, 'PATH_MTU')
       },

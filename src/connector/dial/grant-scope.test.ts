@@ -97,7 +97,7 @@ const DESTINATIONS: { name: string; grant: Partial<Grant>; open: Open; fault?: s
   { name: 'address of an exact host entry', grant: { hosts: ['10.0.0.5'] }, open: to('10.0.0.5') },
 ]
 for (const { name, grant: change, open, fault } of DESTINATIONS) {
-  test(`Scope.check ${name}: ${fault ?? 'through'}`, () => {
+  test(`GrantScope.check ${name}: ${fault ?? 'through'}`, () => {
     const scope = new GrantScope(grant(change))
     const ask = () => scope.check(open)
     if (fault === undefined) {
@@ -190,7 +190,7 @@ const ADDRESSES: { name: string; host: string; found: string[]; addressCidrs: st
     },
   ]
 for (const { name, host, found, addressCidrs, left } of ADDRESSES) {
-  test(`Scope.allowed ${name}: ${left?.join(', ') ?? 'ADDRESS_FORBIDDEN'}`, () => {
+  test(`GrantScope.allowed ${name}: ${left?.join(', ') ?? 'ADDRESS_FORBIDDEN'}`, () => {
     const scope = new GrantScope(grant({ hosts: ['a'], addressCidrs }))
     const ask = () => scope.allowed(host, found, OWN)
     if (left !== undefined) {

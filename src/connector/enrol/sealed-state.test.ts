@@ -27,7 +27,7 @@ async function fixture(t: { after(work: () => unknown): void }) {
   return { state, lines, on: (facts: MachineFacts) => new SealedState(state, facts, log) }
 }
 
-test('Locker: what is sealed opens here, and the file gives nothing away', async (t) => {
+test('SealedState: what is sealed opens here, and the file gives nothing away', async (t) => {
   const { state, on } = await fixture(t)
   await on(HOME).save('identity.json', 'connector con_1', 'the private key')
   assert.equal(await on(HOME).load('identity.json'), 'the private key')
@@ -36,7 +36,7 @@ test('Locker: what is sealed opens here, and the file gives nothing away', async
   assert.equal((await stat(state.file('identity.json'))).mode & 0o777, 0o600)
 })
 
-test('Locker: one change is logged with old and new hash, healed, and a second one later is borne too', async (t) => {
+test('SealedState: one change is logged with old and new hash, healed, and a second one later is borne too', async (t) => {
   const { lines, on } = await fixture(t)
   await on(HOME).save('identity.json', 'x', 'secret')
   const newMac = machine({ mac: '52:54:00:00:00:02' })
@@ -57,7 +57,7 @@ test('Locker: one change is logged with old and new hash, healed, and a second o
   assert.equal(settled.drift, undefined)
 })
 
-test('Locker: a factor that is away for a while is not forgotten', async (t) => {
+test('SealedState: a factor that is away for a while is not forgotten', async (t) => {
   const { on } = await fixture(t)
   await on(HOME).save('identity.json', 'x', 'secret')
   assert.equal(await on(machine({ mac: undefined })).load('identity.json'), 'secret')
@@ -68,7 +68,7 @@ test('Locker: a factor that is away for a while is not forgotten', async (t) => 
   )
 })
 
-test('Locker: on another machine the seal is broken, and names what changed and whose it was', async (t) => {
+test('SealedState: on another machine the seal is broken, and names what changed and whose it was', async (t) => {
   const { state, on } = await fixture(t)
   await on(HOME).save('identity.json', 'connector con_1', 'secret')
   const clone = machine({ machineId: 'm2', mac: '52:54:00:00:00:09' })
@@ -83,7 +83,7 @@ test('Locker: on another machine the seal is broken, and names what changed and 
   })
 })
 
-test('Locker: fewer than three factors is a plain file 0600, the status says so, and a third factor seals it', async (t) => {
+test('SealedState: fewer than three factors is a plain file 0600, the status says so, and a third factor seals it', async (t) => {
   const { state, on } = await fixture(t)
   const poor = on({
     factors: { machineId: 'm1', mac: 'x' },
@@ -102,7 +102,7 @@ test('Locker: fewer than three factors is a plain file 0600, the status says so,
 })
 
 for (const damaged of ['', '{', '{"format":2}', '{"format":1,"about":"x"}', 'null']) {
-  test(`Locker: a damaged file (${damaged || 'empty'}) is a Fault that names it, not an enrolment anew`, async (t) => {
+  test(`SealedState: a damaged file (${damaged || 'empty'}) is a Fault that names it, not an enrolment anew`, async (t) => {
     const { state, on } = await fixture(t)
     await writeFile(state.file('identity.json'), damaged)
     await assert.rejects(on(HOME).load('identity.json'), (fault: Fault) => {

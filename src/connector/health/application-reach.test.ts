@@ -35,7 +35,7 @@ function fixture(t: TestContext) {
   }
 }
 
-test('Reach tells control of changes, not of every session', (t) => {
+test('ApplicationReach tells control of changes, not of every session', (t) => {
   const { reach, told } = fixture(t)
   const attempt = async () => undefined
   for (let i = 0; i < 3; i++) reach.note(APP, attempt, undefined)
@@ -48,7 +48,7 @@ test('Reach tells control of changes, not of every session', (t) => {
   assert.equal(reach.failing, 0)
 })
 
-test('Reach tries what fails by itself, ever less often, and tells of the recovery', async (t) => {
+test('ApplicationReach tries what fails by itself, ever less often, and tells of the recovery', async (t) => {
   const { reach, told, pass } = fixture(t)
   let tries = 0
   let up = false
@@ -71,14 +71,14 @@ test('Reach tries what fails by itself, ever less often, and tells of the recove
   assert.equal(tries, before, 'what works is not tried')
 })
 
-test('Reach leaves an application alone that nobody has asked for in half an hour', async (t) => {
+test('ApplicationReach leaves an application alone that nobody has asked for in half an hour', async (t) => {
   const { reach, pass } = fixture(t)
   reach.note(APP, async () => refused, refused)
   await pass(1802)
   assert.equal(reach.failing, 0)
 })
 
-test('Reach spends at most 20 attempts in a second', async (t) => {
+test('ApplicationReach spends at most 20 attempts in a second', async (t) => {
   const { reach, pass } = fixture(t)
   let tries = 0
   const attempt = async () => {
@@ -94,7 +94,7 @@ test('Reach spends at most 20 attempts in a second', async (t) => {
   assert.ok(tries >= 100)
 })
 
-test('Reach: a fault of this machine is no news of the application; a name that leads outside its segment is', (t) => {
+test('ApplicationReach: a fault of this machine is no news of the application; a name that leads outside its segment is', (t) => {
   const { reach, told } = fixture(t)
   reach.note(APP, async () => undefined, new Fault('FD_EXHAUSTED', 'EMFILE'))
   assert.deepEqual(told(), [])
@@ -102,7 +102,7 @@ test('Reach: a fault of this machine is no news of the application; a name that 
   assert.deepEqual(told(), ['hr.example ADDRESS_FORBIDDEN'])
 })
 
-test('Reach tries as the last who asked would: a segment that was mended is tried as it is now', async (t) => {
+test('ApplicationReach tries as the last who asked would: a segment that was mended is tried as it is now', async (t) => {
   const { reach, told, pass } = fixture(t)
   const forbidden = new Fault('ADDRESS_FORBIDDEN', 'outside its networks')
   reach.note(APP, async () => forbidden, forbidden)
@@ -112,7 +112,7 @@ test('Reach tries as the last who asked would: a segment that was mended is trie
   assert.deepEqual(told(), ['hr.example ok'])
 })
 
-test('Reach: UDP is known by its sessions alone, apart from TCP, and not for long once it was refused', async (t) => {
+test('ApplicationReach: UDP is known by its sessions alone, apart from TCP, and not for long once it was refused', async (t) => {
   const { reach, told, pass } = fixture(t)
   const udp = { ...APP, protocol: 'udp' } as const
   reach.note(APP, async () => undefined, undefined)
@@ -126,7 +126,7 @@ test('Reach: UDP is known by its sessions alone, apart from TCP, and not for lon
   assert.equal(reach.failing, 0, 'nobody knows any more')
 })
 
-test('Reach: an application that is silent is reached, and told with what is known of it, until it answers', (t) => {
+test('ApplicationReach: an application that is silent is reached, and told with what is known of it, until it answers', (t) => {
   const { reach, said } = fixture(t)
   const silent = (sessions: number) =>
     new Fault('APP_SILENT', `${sessions} sessions`, { seen: { is: 'silent' } })
@@ -141,7 +141,7 @@ test('Reach: an application that is silent is reached, and told with what is kno
   ])
 })
 
-test('Reach tells everything again to a control plane that comes back', (t) => {
+test('ApplicationReach tells everything again to a control plane that comes back', (t) => {
   const { reach, told, tell } = fixture(t)
   reach.note(APP, async () => undefined, undefined)
   reach.pause()
@@ -151,7 +151,7 @@ test('Reach tells everything again to a control plane that comes back', (t) => {
   assert.deepEqual(told(), ['hr.example ok', 'hr.example APP_REFUSED'])
 })
 
-test('Reach: what was only watched and is watched no more makes nobody ill; what users asked for does', (t) => {
+test('ApplicationReach: what was only watched and is watched no more makes nobody ill; what users asked for does', (t) => {
   const { reach } = fixture(t)
   const used = { ...APP, port: 80 }
   for (const one of [APP, used]) reach.probed(one, async () => refused, refused)
@@ -161,7 +161,7 @@ test('Reach: what was only watched and is watched no more makes nobody ill; what
   assert.equal(reach.failing, 1)
 })
 
-test('Reach tells what a closer look has found, beside that it is reached, until it is well or not watched', (t) => {
+test('ApplicationReach tells what a deep check has found, beside that it is reached, until it is well or not watched', (t) => {
   const { reach, said } = fixture(t)
   const narrow = new Fault('PATH_MTU', 'hr.example:443: too narrow', { hop: 'application' })
   reach.note(APP, async () => undefined, undefined)

@@ -115,7 +115,7 @@ export class ApplicationReach implements Disposable {
     this.#report(this.#known.get(keyOf(application))!, true)
   }
 
-  /** What a closer look at an application that can be connected to has found, or that it is well again. */
+  /** What a deep check at an application that can be connected to has found, or that it is well again. */
   impaired(application: Application, found: Fault | undefined): void {
     const entry = this.#known.get(keyOf(application))
     if (entry === undefined || entry.impaired?.code === found?.code) return

@@ -36,7 +36,7 @@ function fixture(t: TestContext, ...answers: (Fault | undefined)[]) {
   return { looks, looked, told, explained, pass }
 }
 
-test('a closer look follows the first connection, and then one in a while', async (t) => {
+test('a deep check follows the first connection, and then one in a while', async (t) => {
   const { looks, looked, told, pass } = fixture(t, undefined)
   for (let i = 0; i < 3; i++) looks.reached(APP, 'session', where)
   await settled()

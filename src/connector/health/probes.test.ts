@@ -48,7 +48,7 @@ function fixture(t: TestContext) {
   }
 }
 
-test('what is watched is tried in its turn, and reached means a closer look', async (t) => {
+test('what is watched is tried in its turn, and reached means a deep check', async (t) => {
   const { probes, dials, said, pass } = fixture(t)
   probes.replace([APP])
   await pass(250)
@@ -95,7 +95,7 @@ test('without control nothing is tried, and nothing is forgotten', async (t) => 
   assert.equal(dials.length, 1)
 })
 
-test('a session of what is watched is reason for a closer look, one of anything else is not', (t) => {
+test('a session of what is watched is reason for a deep check, one of anything else is not', (t) => {
   const { probes, said } = fixture(t)
   probes.replace([APP])
   probes.used(APP)
