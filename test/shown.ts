@@ -77,8 +77,8 @@ export const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'link LINK_DOWN': ['SCN-05:link'],
   'load CONNECTOR_OVERLOADED': ['SCN-10:processor', 'SCN-10:memory', 'src/doctor/host.test.ts'],
   'load FD_EXHAUSTED': ['SCN-17:descriptors'],
-  'load LOOKUPS_BUSY': ['SCN-13:lookups-busy'],
-  'load MEMORY_LEAK_SUSPECTED': ['SCN-10:leak'],
+  'daemon-note LOOKUPS_BUSY': ['SCN-13:lookups-busy'],
+  'daemon-note MEMORY_LEAK_SUSPECTED': ['SCN-10:leak'],
   'machine DISK_FULL': ['SCN-17:disk-full'],
   'machine MAC_DENIED': ['SCN-17:apparmor'],
   'machine RESOLVER_UNREADABLE': ['SCN-04:chmod'],
@@ -109,7 +109,7 @@ export function places(): Place[] {
   return globSync('src/doctor/checks/*.ts', { cwd: ROOT })
     .sort()
     .flatMap((file) =>
-      [...readFileSync(path.join(ROOT, file), 'utf8').matchAll(/(?:return|=>) fail\(\s*([^,\n]+?),/g)].map(
+      [...readFileSync(path.join(ROOT, file), 'utf8').matchAll(/(?:return|=>)\s+fail\(\s*([^,\n]+?),/g)].map(
         ({ index, 1: what = '' }) => ({
           file,
           name: `${path.basename(file, '.ts')} ${what.replaceAll("'", '')}`,
