@@ -9,7 +9,7 @@ import { needs } from './needs.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 const LOOK = `
-  import { lookAtApplication } from '${ROOT}/src/doctor/application.ts'
+  import { lookAtApplication } from '${ROOT}/src/doctor/application-look.ts'
   const target = { host: '10.9.9.9', port: 5555, networks: [] }
   console.log(JSON.stringify(await lookAtApplication(target, { servers: [] }, { before: Promise.resolve([]), signal: new AbortController().signal })))`
 
