@@ -15,7 +15,7 @@ import { type Grant, verifyGrant } from '../src/pki/grant.ts'
 import { newSigningKey, verifyKeys } from '../src/pki/signing-keys.ts'
 import { canonicalHost } from '../src/policy/destination.ts'
 import type { Candidate } from '../src/policy/select.ts'
-import type { DeviceRecord } from '../src/store/devices.ts'
+import type { DeviceRecord } from '../src/store/device-record.ts'
 import type { IssuedGrant } from '../src/store/revocations.ts'
 import { openStore, type Store } from '../src/store/store.ts'
 

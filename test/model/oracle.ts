@@ -7,7 +7,7 @@
 import type { ObjectKind, ObjectSpecs } from '../../src/api/kinds.ts'
 import { leadsFurther } from '../../src/policy/leads-further.ts'
 import type { ConnectorRecord } from '../../src/store/connectors.ts'
-import type { DeviceRecord } from '../../src/store/devices.ts'
+import type { DeviceRecord } from '../../src/store/device-record.ts'
 import type { StoredObject } from '../../src/store/objects.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { To } from './change.ts'

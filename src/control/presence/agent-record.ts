@@ -1,7 +1,7 @@
 import { HOME_EDGE } from '../../api/kinds.ts'
 import type { Identity } from '../../pki/identity.ts'
 import type { HeldCertificate } from '../../store/agent-fields.ts'
-import type { DeviceRecord } from '../../store/devices.ts'
+import type { DeviceRecord } from '../../store/device-record.ts'
 import type { Repositories } from '../../store/store.ts'
 
 /** What the store holds of an agent, whatever its role. */

@@ -1,6 +1,6 @@
 import { clientDevice, clientDevicePatch, clientDeviceWritten } from '../../api/client-devices.ts'
 import { clientDeviceDeleted } from '../../api/sign-ins.ts'
-import type { DeviceRecord } from '../../store/devices.ts'
+import type { DeviceRecord } from '../../store/device-record.ts'
 import type { EnrolledKind } from './enrolled.ts'
 import { deviceDetails, deviceResources } from './present-devices.ts'
 import { stillOpenOf } from './still-open.ts'

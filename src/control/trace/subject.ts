@@ -1,7 +1,7 @@
 import type { TraceInput } from '../../api/trace.ts'
 import { Fault } from '../../base/faults.ts'
 import { amongByIdOrName } from '../../store/by-id-or-name.ts'
-import type { DeviceRecord } from '../../store/devices.ts'
+import type { DeviceRecord } from '../../store/device-record.ts'
 import type { Store } from '../../store/store.ts'
 import type { Connected, Presence } from '../presence/presence.ts'
 
