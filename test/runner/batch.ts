@@ -35,6 +35,8 @@ interface BatchOptions {
   readonly progress: Progress
   /** File for its outcomes. */
   readonly report: string
+  /** Where what it writes for a while goes. */
+  readonly scratch?: string
 }
 
 const OUTPUT_KEPT_CHARS = 4000
@@ -42,7 +44,7 @@ const LOOK_MS = 500
 
 export async function runBatch(
   files: readonly string[],
-  { quietMs, pace, progress, report }: BatchOptions,
+  { quietMs, pace, progress, report, scratch }: BatchOptions,
 ): Promise<BatchResult> {
   const startedMs = performance.now()
   const running = progress.begin(files)
@@ -59,7 +61,12 @@ export async function runBatch(
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...paceEnv(pace) },
+      env: {
+        ...process.env,
+        NODE_TEST_CONTEXT: undefined,
+        ...paceEnv(pace),
+        ...(scratch === undefined ? {} : { TMPDIR: scratch }),
+      },
     },
   )
   // The child leads a process group, so that what a test started can be ended with it.

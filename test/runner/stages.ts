@@ -51,7 +51,7 @@ export const STAGES: readonly Stage[] = [
       part: 'test',
       pattern: '{src,lab,bench,test/edge,test/model,test/runner}/**/*.test.ts',
     },
-    ...{ quietMs: 60_000, sharing: VALUES, parallel: processors + 1 },
+    ...{ quietMs: 60_000, sharing: VALUES, parallel: processors + 1, inMemory: true },
   },
   // Much of it is waiting for what another process does.
   {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -68,4 +68,12 @@ test('files of a folder that keep nothing in the process share one, and each is 
     batches.map((batch) => [batch.files, batch.passed, batch.cpuMs > 0]),
     [[files, 3, true]],
   )
+})
+
+test('what tests write for a while goes to memory where there is some, and is gone with the run', async (t) => {
+  const [file] = filesOf(t, "test('where', () => writeFileSync(mark, process.env.TMPDIR ?? ''))")
+  await runSuite([file!], { quietMs: 60_000, inMemory: true })
+  const scratch = readFileSync(`${file}.ran`, 'utf8')
+  if (existsSync('/dev/shm')) assert.match(scratch, /^\/dev\/shm\/backstitch-test-/)
+  assert.ok(!existsSync(scratch))
 })

@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { availableParallelism, freemem, tmpdir } from 'node:os'
 import path from 'node:path'
 import { type BatchResult, type Failure, runBatch } from './batch.ts'
 import { batches } from './batches.ts'
@@ -19,6 +19,10 @@ export interface SuiteResult {
 /** A busy machine fails a file or two. Where more fail it is the code, and running them again only takes time. */
 const FILES_AGAIN = 5
 
+/** tmpfs(5) */
+const MEMORY = '/dev/shm'
+const MEMORY_BYTES = 2e9
+
 export interface SuiteOptions {
   /** Shown while it runs. */
   readonly name?: string
@@ -33,6 +37,8 @@ export interface SuiteOptions {
   readonly parallel?: number
   /** Folders whose files keep no state of the process, and so may share one. */
   readonly sharing?: RegExp
+  /** What tests write goes to memory where there is enough: hundreds of databases each wait for the disk many times. */
+  readonly inMemory?: boolean
   /** What failed is not run again: a file that takes minutes sees to that itself. */
   readonly once?: boolean
 }
@@ -44,12 +50,13 @@ export async function runSuite(
 ): Promise<SuiteResult> {
   const { name = '', quietMs, pace = 1, parallel = availableParallelism(), sharing } = o
   const folder = mkdtempSync(path.join(tmpdir(), 'backstitch-test-'))
+  const scratch = o.inMemory && hasMemory() ? mkdtempSync(path.join(MEMORY, 'backstitch-test-')) : undefined
   const waiting = batches(files, sharing)
   const done = new Map<readonly string[], BatchResult>()
   const onlyAlone: Failure[] = []
   using progress = o.progress ?? new Progress({ stage: name, of: files.length })
   const run = (batch: readonly string[], report: string) =>
-    runBatch(batch, { quietMs, pace, progress, report: path.join(folder, report) })
+    runBatch(batch, { quietMs, pace, progress, scratch, report: path.join(folder, report) })
   const worker = async (): Promise<void> => {
     for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
       done.set(batch, await run(batch, `${waiting.length}`))
@@ -64,7 +71,7 @@ export async function runSuite(
       if (again.failures.length === 0) onlyAlone.push(...failures)
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    for (const one of [folder, scratch]) if (one !== undefined) rmSync(one, { recursive: true, force: true })
   }
   const results = [...done.values()]
   return {
@@ -73,5 +80,15 @@ export async function runSuite(
     skips: results.flatMap((one) => one.skips),
     onlyAlone,
     batches: results,
+  }
+}
+
+function hasMemory(): boolean {
+  try {
+    accessSync(MEMORY, constants.W_OK)
+    const { bavail, bsize } = statfsSync(MEMORY)
+    return bavail * bsize > MEMORY_BYTES && freemem() > MEMORY_BYTES
+  } catch {
+    return false // a machine without it has a disk
   }
 }

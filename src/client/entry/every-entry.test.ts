@@ -9,7 +9,6 @@ import { ControlSocket } from './control-socket.ts'
 import { type Inside, RefusedEntry, testEntry, type WayIn } from './every-entry.fixture.ts'
 import { openForward } from './forward-listener.ts'
 import { type ProxyFixture, STRAIGHT } from './local-proxy.fixture.ts'
-import { LocalUsers } from './local-users.ts'
 
 const NAME = 'app.test'
 const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-entries-'))
