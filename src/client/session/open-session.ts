@@ -7,37 +7,30 @@
  *
  * @module
  */
-import type { SessionReports } from '../../agent/sessions/session-reports.ts'
-import type { Clock } from '../../base/clock.ts'
 import { asFault, Fault } from '../../base/faults.ts'
-import type { Log } from '../../base/log.ts'
 import type { StreamEnd } from '../../mux/stream-end.ts'
-import type { SessionReport } from '../../wire/control.ts'
 import type { Destination } from '../address/destination.ts'
 import { applicationNotes } from './application-notes.ts'
 import type { Bypass } from './bypass.ts'
-import { ClientSession, faultOf, type SessionEvents, type SessionOwner } from './client-session.ts'
-import { ClientSessionTotals } from './client-session-totals.ts'
+import { ClientSession, type SessionEvents, type SessionOwner } from './client-session.ts'
+import type { ClientSessionTotals } from './client-session-totals.ts'
 import type { ClientTunnel } from './client-tunnel.ts'
-import type { Decisions, EntryKind } from './decisions.ts'
+import type { EntryKind } from './decisions.ts'
 import type { CachedGrant, GrantCache, LatestSession } from './grant-cache.ts'
 import type { LaneChooser, PrivateLane } from './lane-chooser.ts'
 import type { Permits } from './permits.ts'
 import { ANOTHER_WAY, ASK_ANEW, GRANT_IS_SPENT } from './retry-rules.ts'
+import { SessionLedger, type SessionLedgerDeps } from './session-ledger.ts'
 import type { SilentApps } from './silent-app.ts'
 import type { TunnelPools } from './tunnel-pools.ts'
 
-export interface OpenerDeps {
+export interface OpenerDeps extends SessionLedgerDeps {
   readonly grants: GrantCache
   readonly permits: Permits
   readonly tunnels: TunnelPools
-  readonly decisions: Decisions
   readonly lanes: LaneChooser
   readonly bypass: Bypass
-  readonly reports: SessionReports
   readonly silence: Pick<SilentApps, 'opened' | 'ended' | 'soFar'>
-  readonly clock: Clock
-  readonly log: Log
 }
 
 const MAX_ATTEMPTS = 2
@@ -45,17 +38,18 @@ const UNANSWERED_US = 4_000_000
 
 export class Opener implements SessionOwner {
   readonly live = new Set<ClientSession>()
-  readonly totals = new ClientSessionTotals()
   readonly lanes: LaneChooser
   /** The other lane: destinations that need no tunnel. */
   readonly bypass: Bypass
   readonly #deps: OpenerDeps
+  readonly #ledger: SessionLedger
   #stopped = false
 
   constructor(deps: OpenerDeps) {
     this.#deps = deps
     this.lanes = deps.lanes
     this.bypass = deps.bypass
+    this.#ledger = new SessionLedger(deps)
   }
 
   /**
@@ -79,6 +73,10 @@ export class Opener implements SessionOwner {
       this.#ask(session)
     }
     return session
+  }
+
+  get totals(): ClientSessionTotals {
+    return this.#ledger.totals
   }
 
   /** Monotonic now, for `startedUs`. */
@@ -128,11 +126,7 @@ export class Opener implements SessionOwner {
   }
 
   sessionOpened(session: ClientSession): void {
-    const totalUs = Math.max(0, this.#deps.clock.monotonicUs() - session.start.startedUs)
-    session.times.totalUs = totalUs
-    this.totals.opened(totalUs)
-    this.#tellTries(session)
-    this.#deps.reports.opened(session)
+    this.#ledger.opened(session)
     const { to, entry } = session.start
     if (to.protocol === 'tcp' && entry !== 'trace') this.#deps.silence.opened(to, session, session.stream!)
     if (!session.over) session.start.events.opened?.(session)
@@ -192,7 +186,7 @@ export class Opener implements SessionOwner {
     this.#way(session)
       .then(
         ({ grant, tunnel }) => {
-          if (session.over) this.#tellTries(session)
+          if (session.over) this.#ledger.tellTries(session)
           else if (!this.#begin(session, grant, tunnel))
             this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
         },
@@ -240,7 +234,7 @@ export class Opener implements SessionOwner {
 
   #refused(session: ClientSession, fault: Fault, end?: StreamEnd): void {
     if (session.over && end === undefined) {
-      this.#tellTries(session)
+      this.#ledger.tellTries(session)
       return
     }
     const mayHelp = ANOTHER_WAY.has(fault.code) || (ASK_ANEW.has(fault.code) && !session.isOfFreshGrant)
@@ -248,10 +242,9 @@ export class Opener implements SessionOwner {
     if (again && !session.over) {
       session.attempts++
       if (session.grant !== undefined) {
-        session.failedTries ??= []
-        session.failedTries.push(this.#failed(session, fault, end))
+        this.#ledger.keepTry(session, fault, end)
+        this.#deps.grants.drop(session.grant)
       }
-      if (session.grant !== undefined) this.#deps.grants.drop(session.grant)
       session.stream = undefined
       // What comes of this try is another session: an id is of one stream.
       session.grant = undefined
@@ -262,25 +255,8 @@ export class Opener implements SessionOwner {
     }
     const abandoned = session.over
     session.over = true
-    const { entry, to, events } = session.start
-    if (!abandoned) this.#deps.decisions.refused(entry, to, fault, session.id)
-    this.totals.fail(fault.code)
-    this.#tellTries(session)
-    // What was not granted is no session: control has kept that it was denied.
-    if (session.grant !== undefined) this.#deps.reports.closed(session, this.#failed(session, fault, end))
-    if (!abandoned) events.failed(fault, session)
-  }
-
-  #failed(session: ClientSession, fault: Fault, end?: StreamEnd): SessionReport {
-    const why = end ?? { reason: fault.code, by: 'local', detail: fault.detail, bytesIn: 0, bytesOut: 0 }
-    return { ...session.report('closed', why, this.nowUs()), closeHop: fault.hop }
-  }
-
-  /** To its user it is one session: each try that failed names the one they have. */
-  #tellTries(session: ClientSession): void {
-    const continuedAs = session.id
-    for (const report of session.failedTries?.splice(0) ?? [])
-      this.#deps.reports.closed(session, { ...report, continuedAs })
+    this.#ledger.refused(session, fault, { end, abandoned })
+    if (!abandoned) session.start.events.failed(fault, session)
   }
 
   /** The one that is held, unless its latest session waits in vain: which connector is answered, control knows. */
@@ -300,31 +276,7 @@ export class Opener implements SessionOwner {
 
   #ended(session: ClientSession, end: StreamEnd): void {
     if (this.#isUnanswered(session)) this.#deps.grants.drop(session.grant!)
-    this.totals.bytesUp += end.bytesOut
-    this.totals.bytesDown += end.bytesIn
-    this.#deps.reports.closed(session, session.report('closed', end, this.nowUs()))
-    const fault = faultOf(end)
-    const { entry, to } = session.start
-    // What the program itself did, it knows.
-    if (fault !== undefined && fault.hop !== 'client') {
-      // A flow of UDP is open before anybody has seen whether its datagrams are taken: this is the answer to the first.
-      if (to.protocol === 'udp' && fault.hop === 'application' && end.bytesIn === 0) {
-        this.#deps.decisions.refused(entry, to, fault, session.id)
-        this.totals.fail(fault.code)
-      } else this.#deps.decisions.broke(entry, to, fault, session.id)
-    }
-    if (this.#deps.log.isLevelEnabled('debug')) {
-      const { reason, bytesOut, bytesIn } = end
-      const fields = {
-        event: 'session.closed',
-        session: session.id,
-        to: session.start.to.key,
-        reason,
-        bytesOut,
-        bytesIn,
-      }
-      this.#deps.log.debug(fields, `session ended: ${reason}`)
-    }
+    this.#ledger.ended(session, end)
     if (session.over) return
     session.over = true
     session.start.events.closed?.(session, end)
