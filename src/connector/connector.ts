@@ -8,11 +8,11 @@ import { asFault, type FaultCode } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
-import { listedFault } from '../link/control/fault-message.ts'
 import { type Egress, readEgress } from '../link/dial/egress.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import { type ConnectorState, stateOf } from './bring-up/bring-up.ts'
+import { HealthySince } from './bring-up/healthy-since.ts'
 import { Progress } from './bring-up/progress.ts'
 import { ConnectorControl } from './control/connector-control.ts'
 import { notesFor } from './control/tell-status.ts'
@@ -25,9 +25,9 @@ import {
 } from './enrol/identity.ts'
 import { introduceConnector } from './enrol/introduce.ts'
 import { SealedState } from './enrol/sealed-state.ts'
-import { writeMetrics } from './metrics.ts'
+import { connectorMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
-import { type ConnectorStatus, statusOf } from './status.ts'
+import { type ConnectorParts, type ConnectorStatus, describeConnector } from './status.ts'
 import { ServedTunnels } from './tunnels/served-tunnels.ts'
 import { Services } from './tunnels/services.ts'
 
@@ -42,7 +42,7 @@ const CURED_BY_KEY: ReadonlySet<FaultCode> = new Set(['CERT_EXPIRED'])
 export class Connector {
   readonly #o: ConnectorOptions
   readonly #startedMs = Date.now()
-  readonly #startedUs = systemClock.monotonicUs()
+  readonly #healthy: HealthySince
   readonly #progress: Progress
   readonly #services: Services
   readonly #tunnels: ServedTunnels
@@ -53,13 +53,12 @@ export class Connector {
   #control: ConnectorControl | undefined
   #draining = false
   #notesTold = ''
-  #healthyMs: number | undefined
-  #startToHealthyMs: number | undefined
   #enrolSkewMs: number | undefined
 
   constructor(options: ConnectorOptions) {
     const { log, deepCheck } = options
     this.#o = options
+    this.#healthy = new HealthySince(log)
     this.#progress = new Progress(log, systemClock)
     this.#services = new Services(log, deepCheck)
     const { rawPhase } = this.#services
@@ -183,7 +182,7 @@ export class Connector {
       log,
       state: () => this.#state(),
       notes: () => this.#notes(),
-      onHealth: (healthy) => this.#health(healthy),
+      onHealth: (healthy) => this.#healthy.set(healthy),
       onRenewed: (renewed) => {
         this.#identity = renewed
       },
@@ -194,35 +193,35 @@ export class Connector {
   }
 
   status(): ConnectorStatus {
-    return statusOf({
+    return describeConnector(this.#parts())
+  }
+
+  /** Prometheus text. */
+  metrics(): string {
+    return connectorMetrics(this.#parts())
+  }
+
+  #document(): ConnectorStatus & { metrics: string } {
+    return { ...this.status(), metrics: this.metrics() }
+  }
+
+  #parts(): ConnectorParts {
+    return {
       state: this.#state(),
-      stages: this.#progress.report(),
+      progress: this.#progress,
+      services: this.#services,
+      tunnels: this.#tunnels,
       identity: this.#identity,
       protection: this.#sealedState?.protection,
-      edge: this.#control?.route.address ?? this.#o.edge ?? this.#identity?.edge,
-      edges: this.#control?.route.report() ?? [],
+      control: this.#control,
+      examination: this.#examination,
       egress: this.#egress,
-      rttUs: this.#control?.rttUs,
-      clockSkewMs: this.#control?.skewMs ?? this.#enrolSkewMs,
+      edge: this.#o.edge,
+      enrolSkewMs: this.#enrolSkewMs,
       startedMs: this.#startedMs,
-      healthyMs: this.#healthyMs,
-      startToHealthyMs: this.#startToHealthyMs,
-      tunnels: this.#tunnels.count,
-      sessions: this.#services.active.count,
-      sessionReportsWaiting: this.#services.reports.waiting,
-      sessionReportsShed: this.#services.reports.shed,
-      applicationsFailing: this.#services.reach.failing,
-      failing: this.#services.reach.failures.map(({ application, fault }) => ({
-        application,
-        fault: listedFault(fault),
-      })),
-      outages: this.#examination?.report(),
-      history: this.#services.vitals.history,
-      sessionsBy: this.#services.active.bySegment(),
-      still: this.#services.silence.still,
-      waiting: this.#services.silence.waiting,
+      healthy: this.#healthy,
       notes: this.#notes(),
-    })
+    }
   }
 
   /** What is wrong though it serves. */
@@ -246,50 +245,12 @@ export class Connector {
     this.#control?.tell()
   }
 
-  #document(): ConnectorStatus & { metrics: string } {
-    return { ...this.status(), metrics: this.metrics() }
-  }
-
-  /** Prometheus text. */
-  metrics(): string {
-    const { active, authority, reports, reach, looks, silence, rawPhase, vitals } = this.#services
-    return writeMetrics({
-      state: this.#state(),
-      stages: this.#progress.stages,
-      sessions: active.totals,
-      grants: authority.totals,
-      tunnels: this.#tunnels.totals,
-      sessionsOpen: active.count,
-      tunnelsOpen: this.#tunnels.count,
-      reportsWaiting: reports.waiting,
-      reportsShed: reports.shed,
-      applicationsFailing: reach.failing,
-      applicationsImpaired: looks.impaired + silence.silent,
-      rawPhaseBlocked: rawPhase.blocked.length,
-      figures: vitals.last,
-      overloaded: vitals.overload !== undefined,
-      notAfterMs: this.#identity?.notAfterMs,
-    })
-  }
-
   #state(): ConnectorState {
     return stateOf({
       stages: this.#progress.stages,
       draining: this.#draining,
       failingApplications: this.#services.reach.failing,
     })
-  }
-
-  #health(healthy: boolean): void {
-    if (!healthy) this.#healthyMs = undefined
-    if (!healthy || this.#healthyMs !== undefined) return
-    this.#healthyMs = Date.now()
-    const first = this.#startToHealthyMs === undefined
-    this.#startToHealthyMs ??= Math.round((systemClock.monotonicUs() - this.#startedUs) / 1000)
-    this.#o.log.info(
-      { event: 'connector.healthy', startToHealthyMs: this.#startToHealthyMs },
-      first ? `Connector healthy ${this.#startToHealthyMs} ms after its start` : 'Connector healthy again',
-    )
   }
 
   async #readEgress(): Promise<Egress> {

@@ -4,43 +4,22 @@
  *
  * @module
  */
-import type { Figures } from '../base/figures.ts'
 import { MetricsText } from '../base/metrics-text.ts'
-import { type BringUp, type ConnectorState, OWN_STATES, STAGE_NUMBERS } from './bring-up/bring-up.ts'
-import type {
-  ConnectorSessionTotals,
-  GrantTotals,
-  TunnelTotals,
-} from './sessions/connector-session-totals.ts'
+import { OWN_STATES, STAGE_NUMBERS } from './bring-up/bring-up.ts'
+import type { Vitals } from './health/vitals.ts'
+import type { ConnectorParts } from './status.ts'
 
-export interface ConnectorFigures {
-  readonly state: ConnectorState
-  readonly stages: BringUp
-  readonly sessions: ConnectorSessionTotals
-  readonly grants: GrantTotals
-  readonly tunnels: TunnelTotals
-  readonly sessionsOpen: number
-  readonly tunnelsOpen: number
-  readonly reportsWaiting: number
-  readonly reportsShed: number
-  readonly applicationsFailing: number
-  readonly applicationsImpaired: number
-  /** Paths to edges that let only TLS through. */
-  readonly rawPhaseBlocked: number
-  /** Of the last sample; absent before the first. */
-  readonly figures?: Figures
-  readonly overloaded: boolean
-  /** Unix milliseconds; absent before enrolment. */
-  readonly notAfterMs?: number
-}
-
-export function writeMetrics(figures: ConnectorFigures): string {
-  const { sessions, grants, tunnels, stages, notAfterMs } = figures
+export function connectorMetrics(parts: ConnectorParts): string {
+  const { services, identity } = parts
+  const { active, authority, reports, reach, looks, silence, rawPhase, vitals } = services
+  const { totals: sessions } = active
+  const { totals: tunnels } = parts.tunnels
+  const { stages } = parts.progress
   const text = new MetricsText('backstitch_connector')
-  text.oneOf('state', 'State of the connector', 'state', OWN_STATES, figures.state)
+  text.oneOf('state', 'State of the connector', 'state', OWN_STATES, parts.state)
   const passed = STAGE_NUMBERS.filter((stage) => stages[stage].is === 'passed').length
   text.gauge('bring_up_stages_passed', 'Stages of the bring-up that are passed, of 6', passed)
-  text.gauge('sessions', 'Sessions open now', figures.sessionsOpen)
+  text.gauge('sessions', 'Sessions open now', active.count)
   text.counter(
     'sessions_total',
     'Sessions ended: done, or by fault code',
@@ -52,44 +31,44 @@ export function writeMetrics(figures: ConnectorFigures): string {
   ])
   text.durations('dns_seconds', 'Names of applications asked for and answered', sessions.dns)
   text.durations('dial_seconds', 'Connections to applications', sessions.dial)
-  text.gauge('applications_failing', 'Applications whose last dial failed', figures.applicationsFailing)
+  text.gauge('applications_failing', 'Applications whose last dial failed', reach.failing)
   text.gauge(
     'applications_impaired',
     'Applications that can be connected to and are not as they should be',
-    figures.applicationsImpaired,
+    looks.impaired + silence.silent,
   )
-  text.gauge('tunnels', 'Tunnels open now', figures.tunnelsOpen)
+  text.gauge('tunnels', 'Tunnels open now', parts.tunnels.count)
   text.counter('tunnels_total', 'Tunnels opened', tunnels.opened)
   text.counter(
     'tunnels_failed_total',
     'Tunnels that did not open, by fault code',
     tunnels.failedBy.samples('code'),
   )
-  text.counter('grants_verified_total', 'Grants that were good', grants.verified)
+  text.counter('grants_verified_total', 'Grants that were good', authority.totals.verified)
   text.counter(
     'grants_refused_total',
     'Grants that were not, by fault code',
-    grants.refusedBy.samples('code'),
+    authority.totals.refusedBy.samples('code'),
   )
-  text.gauge(
-    'session_reports_waiting',
-    'Session records not yet sent to the control plane',
-    figures.reportsWaiting,
-  )
-  text.counter('session_reports_shed_total', 'Session records given up', figures.reportsShed)
+  text.gauge('session_reports_waiting', 'Session records not yet sent to the control plane', reports.waiting)
+  text.counter('session_reports_shed_total', 'Session records given up', reports.shed)
   text.gauge(
     'raw_phase_blocked',
     'Paths to edges that let only TLS through: pipes there are wrapped',
-    figures.rawPhaseBlocked,
+    rawPhase.blocked.length,
   )
-  writeFigures(text, figures)
-  const end = notAfterMs === undefined ? undefined : Math.round(notAfterMs / 1000)
+  writeFigures(text, vitals)
+  const end = identity && Math.round(identity.notAfterMs / 1000)
   text.gauge('certificate_end_seconds', 'When the certificate ends, Unix time', end)
   return text.toString()
 }
 
-function writeFigures(text: MetricsText, { figures, overloaded }: ConnectorFigures): void {
-  text.gauge('overloaded', '1 while a figure of this machine is over its threshold', overloaded ? 1 : 0)
+function writeFigures(text: MetricsText, { last: figures, overload }: Vitals): void {
+  text.gauge(
+    'overloaded',
+    '1 while a figure of this machine is over its threshold',
+    overload === undefined ? 0 : 1,
+  )
   const share = (percent: number | undefined) => (percent === undefined ? undefined : percent / 100)
   text.gauge('cpu_ratio', 'Processor time used, of one processor', share(figures?.cpuPercent))
   text.gauge('cpu_limit_ratio', 'Processor time it may use', share(figures?.cpuLimitPercent))

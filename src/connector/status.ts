@@ -1,19 +1,41 @@
 import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
-import type { OutageReport } from '../agent/examination/self-examination.ts'
+import type { OutageReport, SelfExamination } from '../agent/examination/self-examination.ts'
 import type { StillSessions } from '../agent/sessions/still-sessions.ts'
 import { rfc3339 } from '../base/clock.ts'
 import type { FiguresSample } from '../base/figures.ts'
 import { VERSION } from '../base/version.ts'
+import { listedFault } from '../link/control/fault-message.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 import { type Egress, explainEgress } from '../link/dial/egress.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import type { ConnectorState } from './bring-up/bring-up.ts'
-import type { StageReport } from './bring-up/progress.ts'
+import type { HealthySince } from './bring-up/healthy-since.ts'
+import type { Progress, StageReport } from './bring-up/progress.ts'
+import type { ConnectorControl } from './control/connector-control.ts'
 import type { ConnectorIdentity } from './enrol/identity.ts'
 import type { Protection } from './enrol/sealed-state.ts'
+import type { ServedTunnels } from './tunnels/served-tunnels.ts'
+import type { Services } from './tunnels/services.ts'
 
-/** What goes into the document as it is. */
-interface StatusCounts {
+/** The document that the status socket gives to whoever connects. */
+export interface ConnectorStatus {
+  readonly role: 'connector'
+  readonly version: string
+  readonly pid: number
+  readonly state: ConnectorState
+  readonly startedAt: string
+  readonly healthySince?: string
+  readonly id?: string
+  readonly tenant?: string
+  /** How the identity rests on disk. */
+  readonly identity?: Protection
+  readonly certificate?: { readonly notAfter: string; readonly generation: number }
+  readonly edge?: { readonly host: string; readonly port: number; readonly rttUs?: number }
+  /** How edges are reached, and who said so. */
+  readonly egress?: string
+  readonly stages: readonly StageReport[]
+  /** Of the first stage that failed. */
+  readonly fault?: FaultMessage
   readonly tunnels: number
   readonly sessions: number
   /** Session records that control has not taken yet. */
@@ -47,60 +69,64 @@ interface StatusCounts {
   readonly notes: readonly FaultMessage[]
 }
 
-/** The document that the status socket gives to whoever connects. */
-export interface ConnectorStatus extends StatusCounts {
-  readonly role: 'connector'
-  readonly version: string
-  readonly pid: number
+/** What a connector consists of, for whoever describes it. */
+export interface ConnectorParts {
   readonly state: ConnectorState
-  readonly startedAt: string
-  readonly healthySince?: string
-  readonly id?: string
-  readonly tenant?: string
-  /** How the identity rests on disk. */
-  readonly identity?: Protection
-  readonly certificate?: { readonly notAfter: string; readonly generation: number }
-  readonly edge?: { readonly host: string; readonly port: number; readonly rttUs?: number }
-  /** How edges are reached, and who said so. */
-  readonly egress?: string
-  readonly stages: readonly StageReport[]
-  /** Of the first stage that failed. */
-  readonly fault?: FaultMessage
-}
-
-export interface ConnectorStatusFacts extends StatusCounts {
-  readonly state: ConnectorState
-  readonly stages: readonly StageReport[]
-  readonly identity?: ConnectorIdentity
-  readonly protection?: Protection
-  readonly edge?: EdgeAddress
-  readonly egress?: Egress
-  readonly rttUs?: number
+  readonly progress: Progress
+  readonly services: Services
+  readonly tunnels: ServedTunnels
+  readonly identity: ConnectorIdentity | undefined
+  readonly protection: Protection | undefined
+  readonly control: ConnectorControl | undefined
+  readonly examination: SelfExamination | undefined
+  readonly egress: Egress | undefined
+  /** The edge that was set by hand. */
+  readonly edge: EdgeAddress | undefined
+  readonly enrolSkewMs: number | undefined
   readonly startedMs: number
-  readonly healthyMs?: number
+  readonly healthy: HealthySince
+  readonly notes: readonly FaultMessage[]
 }
 
 /** What is not known is left out. */
-export function statusOf(facts: ConnectorStatusFacts): ConnectorStatus {
-  const { identity, protection, egress, rttUs, startedMs, healthyMs, ...rest } = facts
-  const edge = facts.edge && { host: facts.edge.host, port: facts.edge.port }
-  const { id, tenant, notAfterMs, generation } = identity ?? {}
+export function describeConnector(parts: ConnectorParts): ConnectorStatus {
+  const { services, control, identity, egress, healthy, progress } = parts
+  const { active, reports, reach, vitals, silence } = services
+  const at = control?.route.address ?? parts.edge ?? identity?.edge
+  const edge = at && { host: at.host, port: at.port }
+  const stages = progress.report()
   return {
     role: 'connector',
     version: VERSION,
     pid: process.pid,
-    startedAt: rfc3339(startedMs),
-    healthySince: healthyMs === undefined ? undefined : rfc3339(healthyMs),
-    id,
-    tenant,
-    identity: protection,
-    certificate:
-      notAfterMs === undefined || generation === undefined
-        ? undefined
-        : { notAfter: rfc3339(notAfterMs), generation },
-    edge: edge === undefined ? undefined : { ...edge, rttUs },
-    egress: egress === undefined || edge === undefined ? undefined : explainEgress(egress, edge),
-    fault: facts.stages.find((stage) => stage.fault !== undefined)?.fault,
-    ...rest,
+    state: parts.state,
+    startedAt: rfc3339(parts.startedMs),
+    healthySince: healthy.sinceMs === undefined ? undefined : rfc3339(healthy.sinceMs),
+    startToHealthyMs: healthy.startToHealthyMs,
+    id: identity?.id,
+    tenant: identity?.tenant,
+    identity: parts.protection,
+    certificate: identity && {
+      notAfter: rfc3339(identity.notAfterMs),
+      generation: identity.generation,
+    },
+    edge: edge && { ...edge, rttUs: control?.rttUs },
+    edges: control?.route.report() ?? [],
+    egress: egress && edge && explainEgress(egress, edge),
+    clockSkewMs: control?.skewMs ?? parts.enrolSkewMs,
+    stages,
+    fault: stages.find((stage) => stage.fault !== undefined)?.fault,
+    outages: parts.examination?.report(),
+    notes: parts.notes,
+    tunnels: parts.tunnels.count,
+    sessions: active.count,
+    sessionsBy: active.bySegment(),
+    still: silence.still,
+    waiting: silence.waiting,
+    sessionReportsWaiting: reports.waiting,
+    sessionReportsShed: reports.shed,
+    applicationsFailing: reach.failing,
+    failing: reach.failures.map(({ application, fault }) => ({ application, fault: listedFault(fault) })),
+    history: vitals.history,
   }
 }
