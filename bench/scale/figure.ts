@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { World } from './world.ts'
+import type { Shape, World } from './world.ts'
 
 export type Statistic = 'p99' | 'median' | 'max'
 
@@ -24,12 +24,6 @@ export interface Figure {
   readonly mayHold?: boolean
   run(at: At): Promise<Measured>
 }
-
-/**
- * usual: each rule lets one person to one application. worst: rules about everything, a person in a thousand groups,
- * wildcards within wildcards, networks within networks.
- */
-export type Shape = 'usual' | 'worst'
 
 export interface At {
   /** Segments = rules = users; half as many connectors. */

@@ -10,9 +10,14 @@ import { silentLog } from '../../src/base/log.ts'
 import { connected, type FakeAgent } from '../../src/control/agents/control.fixture.ts'
 import { type ControlParts, openParts } from '../../src/control/parts.ts'
 import type { Store } from '../../src/store/store.ts'
-import type { Shape } from './figure.ts'
 import { type Made, makeUsual } from './usual-world.ts'
 import { makeWorst } from './worst-world.ts'
+
+/**
+ * usual: each rule lets one person to one application. worst: rules about everything, a person in a thousand groups,
+ * wildcards within wildcards, networks within networks.
+ */
+export type Shape = 'usual' | 'worst'
 
 export interface World extends AsyncDisposable {
   readonly size: number

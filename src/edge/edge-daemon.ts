@@ -15,14 +15,13 @@ import { VERSION } from '../base/version.ts'
 import { ServerClock } from '../link/control/server-clock.ts'
 import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
 import { type Egress, readEgress } from '../link/dial/egress.ts'
-import type { EdgeStateMessage } from '../wire/control.ts'
 import { Edge } from './edge.ts'
 import { enrolEdgeUntilDone } from './edge-enrolment.ts'
 import { credentialsOfEdge, type EdgeIdentity, edgeIdentityIn } from './edge-identity.ts'
 import type { EdgeDaemonOptions } from './edge-options.ts'
 import { describeEdge, type EdgeDaemonStatus } from './edge-status.ts'
 import { OwnNotes } from './own-notes.ts'
-import { ReplicatedAuthority } from './replicated-authority.ts'
+import { followsAuthority, ReplicatedAuthority } from './replicated-authority.ts'
 
 const STATUS_SOCKET = 'status.sock'
 /** What a key that lies there puts right. */
@@ -157,7 +156,11 @@ export class EdgeDaemon {
         this.#own(),
         countsOutages(this.#examination!),
         tellsOutages(this.#examination!),
-        this.#followsState(edge, authority, (fault) => failed.abort(fault)),
+        followsAuthority(authority, edge, log, () => {
+          // Beside the control plane it listens when it knows who is shut out.
+          if (this.#edge !== edge)
+            this.#listen(edge, identity).catch((thrown: unknown) => failed.abort(asFault(thrown)))
+        }),
         this.#renewal(state, edge),
       ],
       backoff: isBeside ? BACKOFF_BESIDE : undefined,
@@ -235,28 +238,6 @@ export class EdgeDaemon {
       },
       tick: () => this.#tell(),
     }
-  }
-
-  /** Who is shut out. Beside the control plane it listens when it knows that. */
-  #followsState(edge: Edge, authority: ReplicatedAuthority, onFailed: (fault: Fault) => void): Companion {
-    return {
-      message: (message) => {
-        if (message.type !== 'edge-state') return false
-        this.#take(message, edge, authority)
-        if (this.#edge !== edge)
-          this.#listen(edge, this.#identity!).catch((thrown: unknown) => onFailed(asFault(thrown)))
-        return true
-      },
-    }
-  }
-
-  #take(told: EdgeStateMessage, edge: Edge, authority: ReplicatedAuthority): void {
-    const cut = edge.revoke(authority.take(told))
-    const { whole, revoked, ended } = told
-    this.#o.log.info(
-      { event: 'edge.told', whole, revoked: revoked.length, ended: ended.length, cut },
-      `${revoked.length} revoked certificates ${whole ? 'are known' : 'more'}, ${cut} connections cut`,
-    )
   }
 
   #renewal(state: StateDir, edge: Edge): Renewal<EdgeIdentity> {

@@ -1,7 +1,10 @@
 import type { KnownKeys } from '../agent/identity/known-keys.ts'
+import type { Companion } from '../agent/link/companion.ts'
+import type { Log } from '../base/log.ts'
 import type { VerifyKeys } from '../pki/signing-keys.ts'
 import type { Peer } from '../pki/verify.ts'
 import type { EdgeStateMessage } from '../wire/control.ts'
+import type { Edge } from './edge.ts'
 import type { EdgeAuthority } from './edge-authority.ts'
 
 /**
@@ -34,5 +37,27 @@ export class ReplicatedAuthority implements EdgeAuthority {
     for (const serial of revoked) this.#revoked.add(serial)
     const ids = new Set(ended)
     return ({ identity, serial }) => ids.has(identity.id) || this.#revoked.has(serial)
+  }
+}
+
+/** Takes what control tells of it: whoever is shut out is cut, then `onTold` is called. */
+export function followsAuthority(
+  authority: ReplicatedAuthority,
+  edge: Pick<Edge, 'revoke'>,
+  log: Log,
+  onTold: () => void,
+): Companion {
+  return {
+    message(message) {
+      if (message.type !== 'edge-state') return false
+      const cut = edge.revoke(authority.take(message))
+      const { whole, revoked, ended } = message
+      log.info(
+        { event: 'edge.told', whole, revoked: revoked.length, ended: ended.length, cut },
+        `${revoked.length} revoked certificates ${whole ? 'are known' : 'more'}, ${cut} connections cut`,
+      )
+      onTold()
+      return true
+    },
   }
 }

@@ -1,7 +1,8 @@
 import { CLIENT_KIND } from '../../../src/control/access/authorize.ts'
 import { permitOrTell } from '../../../src/control/access/told.ts'
-import type { At, Figure, Shape } from '../figure.ts'
+import type { At, Figure } from '../figure.ts'
 import { measureSteps } from '../measure.ts'
+import type { Shape } from '../world.ts'
 
 const TIMES = 1000
 const GOAL_MS = 5

@@ -1,10 +1,10 @@
 import type { ObjectKind } from '../../../src/api/kinds.ts'
 import { warningsAbout } from '../../../src/control/lint/warnings.ts'
-import type { Figure, Measured, Shape } from '../figure.ts'
+import type { Figure, Measured } from '../figure.ts'
 import { measure } from '../measure.ts'
 import { statisticOf } from '../results.ts'
 import type { Made } from '../usual-world.ts'
-import type { World } from '../world.ts'
+import type { Shape, World } from '../world.ts'
 
 /** What people write, and where those of the kind are among what was made. */
 const WRITTEN = {

@@ -1,7 +1,8 @@
 import { connected } from '../../../src/control/agents/control.fixture.ts'
 import { agentHandlers } from '../../../src/control/agents/handlers.ts'
-import type { At, Figure, Shape } from '../figure.ts'
+import type { At, Figure } from '../figure.ts'
 import { measure } from '../measure.ts'
+import type { Shape } from '../world.ts'
 
 /** What a client is told when it comes: keys, edges, what it may reach, lanes, revocations. */
 async function welcomes({ world, size }: At, who: (time: number) => number) {
