@@ -7,7 +7,7 @@ import { CHECKS } from './checks/all.ts'
 import { askAgain } from './checks/words.ts'
 import { diagnose } from './diagnose.ts'
 import { factsOf, tcp } from './facts.fixture.ts'
-import type { AppTarget } from './facts.ts'
+import type { AppTarget } from './patient.ts'
 
 async function listener() {
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1')

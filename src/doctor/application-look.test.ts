@@ -5,7 +5,8 @@ import { lookAtApplication } from './application-look.ts'
 import { CHECKS } from './checks/all.ts'
 import { diagnose } from './diagnose.ts'
 import { factsOf, NOW_MS, tcp } from './facts.fixture.ts'
-import type { AppFacts, AppTarget } from './facts.ts'
+import type { AppFacts } from './facts.ts'
+import type { AppTarget } from './patient.ts'
 
 const TARGET: AppTarget = { host: 'hr.tcs.internal', port: 443, networks: ['10.20.9.0/24'] }
 const AT = { address: '10.20.9.40' }

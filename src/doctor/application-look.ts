@@ -14,9 +14,10 @@ import { lookForLostAnswers } from '../probe/return-path.ts'
 import { lookAtStalls } from '../probe/stalls.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import { tryUdp } from '../probe/udp.ts'
-import type { AppFacts, AppTarget, OtherTcp } from './facts.ts'
+import type { AppFacts, OtherTcp } from './facts.ts'
 import { type OtherAddress, othersOf } from './other-addresses.ts'
 import { Patience } from './patience.ts'
+import type { AppTarget } from './patient.ts'
 
 const NEIGHBOUR_MS = 2500
 const HEAD_START_MS = 700

@@ -7,7 +7,8 @@ import { lookForOomKill, type OomKill } from '../probe/oom-kill.ts'
 import { unixSocketHolder } from '../probe/port-holder.ts'
 import { lookAtUnit } from '../probe/unit.ts'
 import { unitOf } from './checks/words.ts'
-import type { DaemonFacts, Patient } from './facts.ts'
+import type { DaemonFacts } from './facts.ts'
+import type { Patient } from './patient.ts'
 
 const STATUS_MS = 2000
 

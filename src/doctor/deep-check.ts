@@ -9,7 +9,8 @@ import { hostPort } from '../base/host-port.ts'
 import { certificateOf, lookAtPathBriefly } from './application-look.ts'
 import { appMtu, appTls } from './checks/application.ts'
 import { diagnose } from './diagnose.ts'
-import type { AppFacts, Patient } from './facts.ts'
+import type { AppFacts } from './facts.ts'
+import type { Patient } from './patient.ts'
 
 const CHECKS = [appTls, appMtu]
 const MIN_MTU = 1280

@@ -19,10 +19,11 @@ import type { ResolverFile } from '../probe/resolver-file.ts'
 import { lookForLostAnswers } from '../probe/return-path.ts'
 import { type TcpFacts, tryTcp } from '../probe/tcp.ts'
 import { lookAtAnswers } from './answers.ts'
-import type { DialFacts, EgressFacts, Patient, TcpWay } from './facts.ts'
+import type { DialFacts, EgressFacts, TcpWay } from './facts.ts'
 import type { Gathering } from './gathering.ts'
 import { addressesBefore, type OtherAddress, othersOf } from './other-addresses.ts'
 import type { Patience } from './patience.ts'
+import type { Patient } from './patient.ts'
 import { lookAtTls } from './tls-look.ts'
 
 export interface EdgePathOptions {

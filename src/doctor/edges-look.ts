@@ -6,7 +6,8 @@ import { StateDir } from '../base/state-dir.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 import type { Egress } from '../link/dial/egress.ts'
 import type { KnownEdge } from '../wire/control.ts'
-import type { DaemonFacts, EdgesFacts, Patient } from './facts.ts'
+import type { DaemonFacts, EdgesFacts } from './facts.ts'
+import type { Patient } from './patient.ts'
 
 export interface EdgesLook {
   readonly patient: Patient

@@ -38,10 +38,11 @@ import { askDaemon } from './daemon-look.ts'
 import { diagnose } from './diagnose.ts'
 import { EDGE_PATH_FACTS, lookAtEdgePath } from './edge-path-look.ts'
 import { OUR_NAMES, readSetting } from './examine.ts'
-import type { DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
+import type { DaemonFacts, FactName, FactTable } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { lookAtHost } from './host-look.ts'
 import { daemonMet, Patience } from './patience.ts'
+import type { Patient } from './patient.ts'
 import { type Report, reportOf } from './report.ts'
 
 const MACHINE: readonly Check[] = [securityPolicy, disk, stateDirectory]

@@ -21,10 +21,11 @@ import { askDaemon } from './daemon-look.ts'
 import { type Diagnosis, diagnose } from './diagnose.ts'
 import { EDGE_PATH_FACTS, lookAtEdgePath } from './edge-path-look.ts'
 import { lookAtEdges } from './edges-look.ts'
-import type { AppSessionFacts, AppTarget, DaemonFacts, FactName, FactTable, Patient } from './facts.ts'
+import type { AppSessionFacts, DaemonFacts, FactName, FactTable } from './facts.ts'
 import { Gathering } from './gathering.ts'
 import { appAddressesBefore } from './other-addresses.ts'
 import { daemonMet, Patience } from './patience.ts'
+import type { AppTarget, Patient } from './patient.ts'
 import { type Report, reportOf } from './report.ts'
 
 export type GivenFacts = Partial<

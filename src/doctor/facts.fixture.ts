@@ -6,7 +6,8 @@
 import { Fault } from '../base/faults.ts'
 import { DIRECT } from '../link/dial/egress.ts'
 import type { TcpFacts } from '../probe/tcp.ts'
-import type { FactName, Facts, FactTable, Patient } from './facts.ts'
+import type { FactName, Facts, FactTable } from './facts.ts'
+import type { Patient } from './patient.ts'
 
 export const NOW_MS = Date.parse('2026-05-30T09:12:00Z')
 const PIN = Buffer.alloc(32, 0xab)

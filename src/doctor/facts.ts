@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
 import type { Distance } from '../agent/edges/edge-survey.ts'
 import type { Fault } from '../base/faults.ts'
@@ -20,7 +19,7 @@ import type { DenialFacts } from '../probe/lsm-denials.ts'
 import type { NameFacts } from '../probe/names.ts'
 import type { LinkFacts } from '../probe/network-link.ts'
 import type { OomKill } from '../probe/oom-kill.ts'
-import type { PackageFacts, PackageFiles } from '../probe/package.ts'
+import type { PackageFacts } from '../probe/package.ts'
 import type { PingFacts } from '../probe/ping.ts'
 import type { PresentedCertificate } from '../probe/presented-chain.ts'
 import type { ProxyHint } from '../probe/proxy-hints.ts'
@@ -31,42 +30,9 @@ import type { TcpFacts } from '../probe/tcp.ts'
 import type { UdpFacts } from '../probe/udp.ts'
 import type { UnitFacts } from '../probe/unit.ts'
 import type { KnownEdge } from '../wire/control.ts'
-import type { EdgeHost, EdgeHostFacts } from './host-look.ts'
+import type { EdgeHostFacts } from './host-look.ts'
+import type { AppTarget, Patient } from './patient.ts'
 import type { SecondLook } from './second-look.ts'
-
-/** Whose connection to the world is looked at. */
-export type PatientRole = 'connector' | 'client' | 'edge' | 'server'
-
-/** What is known before anything is looked at. */
-export interface Patient {
-  readonly role: PatientRole
-  readonly stateDir: string
-  /** Connector only. */
-  readonly keyFile?: string
-  /** The group that it is set up for, where its configuration says so. */
-  readonly group?: string
-  readonly proxyFile: string
-  /** Where it connects to, and who says so: the flag, the configuration, the identity, the key. */
-  readonly edge?: EdgeAddress & { readonly source: string }
-  /** SHA-256 of the tenant root, 32 bytes. */
-  readonly pin?: Buffer
-  readonly app?: AppTarget
-  /** That somebody wants to install. */
-  readonly package?: PackageFiles
-  /** Edge and server only. */
-  readonly host?: EdgeHost
-}
-
-export interface AppTarget {
-  readonly host: string
-  readonly port: number
-  /** TCP, unless it says so. */
-  readonly protocol?: 'udp'
-  /** Where its address is expected, CIDRs; nothing is expected when empty. */
-  readonly networks: readonly string[]
-  /** Ports of its segment, from and to, where they are known. */
-  readonly ports?: readonly (readonly [number, number])[]
-}
 
 /** The provisioning key file, read by this user. */
 export interface KeyFacts {

@@ -1,4 +1,5 @@
-import type { FactName, Facts, FactTable, Patient } from './facts.ts'
+import type { FactName, Facts, FactTable } from './facts.ts'
+import type { Patient } from './patient.ts'
 
 /** Facts as they come in; whoever waits for a verdict is told of each. */
 export class Gathering {

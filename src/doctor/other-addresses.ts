@@ -3,7 +3,8 @@ import { rfc3339 } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
 import type { NameFacts } from '../probe/names.ts'
-import type { DaemonFacts, Patient } from './facts.ts'
+import type { DaemonFacts } from './facts.ts'
+import type { Patient } from './patient.ts'
 
 const MAX_OTHERS = 3
 

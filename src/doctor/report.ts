@@ -7,7 +7,7 @@ import { rfc3339 } from '../base/clock.ts'
 import { FAULTS, type FaultCode, type Hop } from '../base/faults.ts'
 import type { Verdict } from './check.ts'
 import type { Diagnosis, FailedJudgement, Judgement } from './diagnose.ts'
-import type { PatientRole } from './facts.ts'
+import type { PatientRole } from './patient.ts'
 
 /** One failure, with everything that a person on call needs. */
 export interface Finding {

@@ -5,7 +5,7 @@ import type { EdgeAddress } from '../../link/dial/credentials.ts'
 import type { OutboundProxy } from '../../link/dial/egress.ts'
 import { ms } from '../../policy/edge-choice.ts'
 import { type Check, check, type Failure, fail, pass } from '../check.ts'
-import type { Patient } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { proxyOf } from './proxy.ts'
 import { edgeWords, verifyHealthy } from './words.ts'
 

@@ -6,7 +6,8 @@
 import type { OomKill } from '../../probe/oom-kill.ts'
 import type { UnitFacts } from '../../probe/unit.ts'
 import { type Failure, fail } from '../check.ts'
-import type { DaemonFacts, Patient } from '../facts.ts'
+import type { DaemonFacts } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { unitOf } from './words.ts'
 
 export function down(

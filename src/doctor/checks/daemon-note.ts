@@ -1,7 +1,8 @@
 /** Checks of what only the daemon can tell: it has looked for minutes, and knows what its own limits are. */
 import type { FaultCode } from '../../base/faults.ts'
 import { type Check, check, type Failure, fail, pass, unknown } from '../check.ts'
-import type { DaemonNote, Patient } from '../facts.ts'
+import type { DaemonNote } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { unitOf, verifyHealthy } from './words.ts'
 
 interface NoteCheck {

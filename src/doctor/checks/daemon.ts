@@ -1,7 +1,8 @@
 import { shellWord, wordsOf } from '../../base/fault-words.ts'
 import { FAULTS, type FaultCode, HOPS, type Hop, isFaultCode } from '../../base/faults.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
-import type { DaemonFacts, Facts, IdentityFacts, KeyFacts, Patient } from '../facts.ts'
+import type { DaemonFacts, Facts, IdentityFacts, KeyFacts } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { down } from './daemon-down.ts'
 import { edgeWords, keyWords, newKey, unitOf, verifyConnected, verifyEnrolled } from './words.ts'
 

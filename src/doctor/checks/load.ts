@@ -2,7 +2,8 @@ import type { Hop } from '../../base/faults.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Descriptors } from '../../probe/load.ts'
 import { blind, type Check, check, type Failure, fail, pass } from '../check.ts'
-import type { Facts, FactTable, Patient } from '../facts.ts'
+import type { Facts, FactTable } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { keyWords, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95

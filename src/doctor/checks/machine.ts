@@ -1,6 +1,6 @@
 import type { FileAccess } from '../../probe/file-access.ts'
 import { blind, type Check, check, fail, pass, unknown } from '../check.ts'
-import type { Patient } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { unitOf, verifyHealthy } from './words.ts'
 
 /** A state file is a few kilobytes; below this not even the log of the daemon is safe. */

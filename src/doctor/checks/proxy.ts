@@ -4,7 +4,8 @@ import { seconds } from '../../base/span.ts'
 import type { EdgeAddress } from '../../link/dial/credentials.ts'
 import { egressFor } from '../../link/dial/egress.ts'
 import { type Check, check, fail, type Judged, pass, unknown } from '../check.ts'
-import type { DialFacts, Facts, FactTable, Patient } from '../facts.ts'
+import type { DialFacts, Facts, FactTable } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { whyLost } from './return-path.ts'
 import {
   edgeWords,

@@ -1,5 +1,5 @@
 import { type Check, type Failure, fail } from '../check.ts'
-import type { Patient } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { daemonNote } from './daemon-note.ts'
 import { hopOfRole, unitOf, verifyHealthy } from './words.ts'
 

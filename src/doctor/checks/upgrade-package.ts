@@ -1,7 +1,7 @@
 import { VERSION } from '../../base/version.ts'
 import type { PackageFacts } from '../../probe/package.ts'
 import { type Check, check, type Failure, fail, pass, unknown } from '../check.ts'
-import type { Patient } from '../facts.ts'
+import type { Patient } from '../patient.ts'
 import { hopOfRole, unitOf, verifyHealthy } from './words.ts'
 
 /** Packed, unpacked, and the old version beside it, which stays until the new one has connected. */

@@ -6,7 +6,8 @@ import { shortageText } from '../../base/shortage.ts'
 import { seconds } from '../../base/span.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { type Judged, unknown } from '../check.ts'
-import type { AppTarget, Facts, OtherTcp, Patient, PatientRole } from '../facts.ts'
+import type { Facts, OtherTcp } from '../facts.ts'
+import type { AppTarget, Patient, PatientRole } from '../patient.ts'
 
 /** The systemd service of a role. */
 export function unitOf(role: PatientRole): string {
