@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { availableParallelism, freemem, tmpdir } from 'node:os'
 import path from 'node:path'
 import { type BatchResult, type Failure, runBatch } from './batch.ts'
@@ -51,6 +51,7 @@ export async function runSuite(
   const { name = '', quietMs, pace = 1, parallel = availableParallelism(), sharing } = o
   const folder = mkdtempSync(path.join(tmpdir(), 'backstitch-test-'))
   const scratch = o.inMemory && hasMemory() ? mkdtempSync(path.join(MEMORY, 'backstitch-test-')) : undefined
+  if (scratch !== undefined) chmodSync(scratch, 0o1777) // as /tmp: some tests are other users for a moment
   const waiting = batches(files, sharing)
   const done = new Map<readonly string[], BatchResult>()
   const onlyAlone: Failure[] = []
