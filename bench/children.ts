@@ -7,10 +7,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { patience } from '../lab/pace.ts'
+import { takesConnections } from '../src/base/takes-connections.ts'
 import { descendants } from './usage.ts'
 
 export interface Address {
@@ -67,7 +67,7 @@ export class Children implements AsyncDisposable {
 
   /** Resolves once something accepts at `at`. @throws {Error} with the end of the log when `child` dies or stays deaf. */
   async listening(child: Child, at: Address, timeoutMs = START_MS): Promise<void> {
-    await this.until(child, () => accepts(at), `listen on ${at.host}:${at.port}`, timeoutMs)
+    await this.until(child, () => takesConnections(at), `listen on ${at.host}:${at.port}`, timeoutMs)
   }
 
   /** Polls `reached` while `child` lives. */
@@ -113,18 +113,6 @@ function kill(pid: number): void {
     process.kill(pid, 'SIGKILL')
   } catch {
     // Already gone, which is what is wanted.
-  }
-}
-
-async function accepts({ host, port }: Address): Promise<boolean> {
-  const socket = net.connect(port, host)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }
 

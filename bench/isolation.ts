@@ -86,20 +86,7 @@ export function prepareNamespace(): Isolation {
 function prepareLoopback(): void {
   run('ip', ['link', 'set', 'lo', 'up'])
   for (const target of ['127.0.0.0/8', '127.0.0.1']) {
-    const route = [
-      target,
-      'dev',
-      'lo',
-      'table',
-      'local',
-      'proto',
-      'kernel',
-      'scope',
-      'host',
-      'src',
-      '127.0.0.1',
-    ]
-    run('ip', ['route', 'replace', 'local', ...route, 'congctl', 'cubic'])
+    localRoute(target)
   }
   writeFileSync('/proc/sys/net/ipv4/ip_local_port_range', '16384 65535')
   writeFileSync('/proc/sys/net/ipv4/tcp_tw_reuse', '1')

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { text } from 'node:stream/consumers'
+import { takesConnections } from '../src/base/takes-connections.ts'
 
 const SOCKET = '/run/bslab.sock'
 const MAX_ORDER_CHARS = 1000
@@ -21,7 +22,7 @@ export type Obey = (order: Order, say: (line: string) => void) => Promise<void>
 
 /** @throws {Error} when another lab is up already. */
 export async function takeOrders(obey: Obey): Promise<AsyncDisposable> {
-  if (await answers()) throw new Error('a lab is up already: backstitch lab down')
+  if (await takesConnections({ path: SOCKET })) throw new Error('a lab is up already: backstitch lab down')
   rmSync(SOCKET, { force: true })
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {}) // who asked has gone
@@ -67,16 +68,4 @@ export async function sendOrder(order: Order, write: (text: string) => void): Pr
     last = part.slice(-1)
   }
   return last === '+'
-}
-
-async function answers(): Promise<boolean> {
-  const socket = net.connect(SOCKET)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }

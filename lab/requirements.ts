@@ -4,8 +4,8 @@
  * @module
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, globSync } from 'node:fs'
-import path from 'node:path'
+import { globSync } from 'node:fs'
+import { findProgram } from './find-program.ts'
 
 /** Debian packages, each with the program that shows it is there. */
 export const LAB_PACKAGES = {
@@ -41,21 +41,6 @@ export function missingHere(): string[] {
     )
   }
   return problems
-}
-
-/** Absolute path of a program, also where only root or a service looks for it. */
-export function findProgram(program: string): string | undefined {
-  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '')
-  return [...folders, '/usr/sbin', '/sbin'].map((folder) => path.join(folder, program)).find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** libfaketime, for programs with threads; Debian keeps it beside the libraries of the architecture. */

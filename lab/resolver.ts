@@ -5,8 +5,8 @@
  */
 
 import { type Daemon, until } from './daemon.ts'
+import { findProgram } from './find-program.ts'
 import type { Machine } from './machine.ts'
-import { findProgram } from './requirements.ts'
 import { ADDRESS, APP_NAME, EDGE_NAME, EDGE2_NAME } from './topology.ts'
 
 /** Addresses by name; a name that is left out does not exist. */

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, globSync } from 'node:fs'
 import path from 'node:path'
+import { findProgram as findBeside } from '../lab/find-program.ts'
 import { PACKAGES, type Package } from './packages.ts'
 
 /** `netns`: the right to make network namespaces, as root has outside most containers; `cgroup`: to limit processors. */
@@ -29,25 +30,9 @@ export function missingPackages(packages: readonly Package[]): Package[] {
   return packages.filter((name) => findProgram(PACKAGES[name].program) === undefined)
 }
 
-/** Absolute path of a program, also where only root or a service looks for it. */
+/** Absolute path of a program, also where only root, a service or the scripts of a package look for it. */
 export function findProgram(program: string): string | undefined {
-  const folders = [
-    ...(process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== ''),
-    '/usr/local/sbin',
-    '/usr/sbin',
-    '/sbin',
-    ...globSync('/usr/lib/postgresql/*/bin'),
-  ]
-  return folders.map((folder) => path.join(folder, program)).find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
+  return findBeside(program, globSync('/usr/lib/postgresql/*/bin'))
 }
 
 /** Of v1, and of v2. */

@@ -1,24 +1,8 @@
 /** What leaves connector-a arrives; what comes back does not. */
 import { printed } from '../cures.ts'
-import type { Lab } from '../lab.ts'
 import type { Variant } from '../scenario.ts'
+import { pullSecondCable, secondCable } from '../second-cable.ts'
 import { ADDRESS } from '../topology.ts'
-
-/** From the firewall straight to connector-a, and only what comes from the edge takes it. */
-async function secondCable(lab: Lab): Promise<void> {
-  const { fw, 'connector-a': a } = lab.machines
-  const peer = ['type', 'veth', 'peer', 'name', 'eth1', 'netns', a.namespace]
-  await fw.succeed('ip', 'link', 'add', 'alt0', ...peer)
-  await fw.shell('ip address add 10.1.5.1/24 dev alt0; ip link set alt0 up')
-  await a.shell('ip address add 10.1.5.11/24 dev eth1; ip link set eth1 up')
-  await a.succeed('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth1.rp_filter=1')
-  const back = `ip route add ${ADDRESS['connector-a']} via 10.1.5.11 dev alt0 table 101`
-  const rule = `ip rule add from ${ADDRESS.edge} to ${ADDRESS['connector-a']} lookup 101`
-  await fw.succeed('bash', '-c', `${back} && ${rule}`)
-}
-
-const pullSecondCable = async ({ machines: { fw } }: Lab) =>
-  void (await fw.shell('ip rule del lookup 101; ip link del alt0'))
 
 export const edgeAsymmetric: Variant = {
   name: 'asymmetric',
@@ -36,7 +20,7 @@ export const edgeAsymmetric: Variant = {
     since
       .faults(lab.connectors.a)
       .some(({ code }) => code === 'EGRESS_BLOCKED' || code === 'RETURN_PATH_ASYMMETRIC'),
-  inject: secondCable,
+  inject: (lab) => secondCable(lab, 'edge'),
   async cure(lab, finding) {
     printed(finding, /^on the side of the edge: route /)
     await pullSecondCable(lab)

@@ -2,6 +2,7 @@ import { browse } from '../browse.ts'
 import { printed } from '../cures.ts'
 import type { Lab } from '../lab.ts'
 import type { Scenario, Variant } from '../scenario.ts'
+import { pullSecondCable, secondCable } from '../second-cable.ts'
 import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
 import { silent } from './scn-14-silent.ts'
 import { tlsDays, tlsName } from './scn-14-tls.ts'
@@ -29,26 +30,6 @@ function variant(
 async function restart(lab: Lab): Promise<void> {
   await lab.stopApp()
   lab.startApp()
-}
-
-/** From the firewall straight to connector-a, and only answers of the application take it. */
-async function secondCable(lab: Lab): Promise<void> {
-  const { fw, 'connector-a': a } = lab.machines
-  const peer = ['type', 'veth', 'peer', 'name', 'eth1', 'netns', a.namespace]
-  await fw.succeed('ip', 'link', 'add', 'alt0', ...peer)
-  await fw.shell('ip address add 10.1.5.1/24 dev alt0; ip link set alt0 up')
-  await a.shell('ip address add 10.1.5.11/24 dev eth1; ip link set eth1 up')
-  await a.succeed('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth1.rp_filter=1')
-  const back = `ip route add ${ADDRESS['connector-a']} via 10.1.5.11 dev alt0 table 100`
-  await fw.succeed(
-    'bash',
-    '-c',
-    `${back} && ip rule add from ${ADDRESS.app} to ${ADDRESS['connector-a']} lookup 100`,
-  )
-}
-
-async function pullSecondCable({ machines: { fw } }: Lab): Promise<void> {
-  await fw.shell('ip rule del lookup 100; ip link del alt0')
 }
 
 export const application: Scenario = {
@@ -114,7 +95,7 @@ somebody else.`,
       cutsAll: true,
       async inject(lab) {
         await lab.connectors.b.stop()
-        await secondCable(lab)
+        await secondCable(lab, 'app')
       },
       async cure(lab, finding) {
         printed(finding, /^on the side of the application: route the source address of this connector back/)

@@ -14,6 +14,12 @@ async function offload(lab: Lab, segments: number): Promise<void> {
   }
 }
 
+async function wideWay(lab: Lab): Promise<void> {
+  await lab.firewall.clear()
+  await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
+  await offload(lab, 65_535)
+}
+
 const EDGES = '198.51.100.0/24'
 const TOO_BIG = 'icmp type destination-unreachable icmp code frag-needed'
 /** By which the firewall sends what comes from connector-a, and nothing else. */
@@ -81,11 +87,7 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         await blink(lab, lab.connectors.a)
       },
       cure: (lab, finding) => runPrinted(lab.connectors.a, finding, /^ip link set dev eth0 mtu 1280$/),
-      async restore(lab) {
-        await lab.firewall.clear()
-        await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
-        await offload(lab, 65_535)
-      },
+      restore: wideWay,
     },
     {
       name: 'no-echo',
@@ -113,11 +115,7 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
         runPrinted(lab.connectors.a, finding, /^ip link set dev (eth0|INTERFACE) mtu 1280$/, {
           INTERFACE: 'eth0',
         }),
-      async restore(lab) {
-        await lab.firewall.clear()
-        await lab.machines['connector-a'].succeed('ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500')
-        await offload(lab, 65_535)
-      },
+      restore: wideWay,
     },
     {
       name: 'route-mtu',

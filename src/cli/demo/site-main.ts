@@ -8,10 +8,9 @@
  * @module
  */
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import net from 'node:net'
 import path from 'node:path'
+import { takesConnections } from '../../base/takes-connections.ts'
 import { DemoPart } from './part.ts'
 import { CHECKOUT, connectorCommand, demoProgram } from './programs.ts'
 import type { SiteAnswer, SiteOrder } from './site-messages.ts'
@@ -60,7 +59,7 @@ async function buildNetwork({ uplink, application, name, state }: SiteOrder & { 
 
 async function startConnector({ edge, wire, state }: SiteOrder & { order: 'connector' }) {
   // A firewall of this machine may drop what comes from a new interface; the wire does not pass it.
-  const wired = !(await reaches(edge))
+  const wired = !(await takesConnections(edge, PROBE_MS))
   if (wired) {
     if (edge.host !== '127.0.0.1') {
       // Not deleted: the address of the edge is on its other end.
@@ -79,19 +78,6 @@ function start(name: string, command: string[], log: string): DemoPart {
   const part = owned.use(new DemoPart({ name, command, log, cwd: '/' }))
   void part.ended.then((how) => answer({ answer: 'ended', part: name, how: String(how) }))
   return part
-}
-
-async function reaches(edge: { host: string; port: number }): Promise<boolean> {
-  const socket = net.connect(edge)
-  socket.setTimeout(PROBE_MS, () => socket.destroy(new Error('no answer')))
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }
 
 process.on('message', (order: SiteOrder) => {
