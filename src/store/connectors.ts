@@ -5,7 +5,7 @@ import { goneOrNever, notFound } from './absent.ts'
 import { defined, freeName, type HeldCertificate, type ReportedHost } from './agent-fields.ts'
 import { byIdOrName } from './by-id-or-name.ts'
 import { checkVersion, type ExpectedVersion } from './expected-version.ts'
-import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
+import { allRows, idsAtOnce, listPage, type Page, type PageQuery } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 import { setUses, usersOf } from './uses.ts'
@@ -101,16 +101,15 @@ export class Connectors {
     return rows.map(fromRow)
   }
 
-  async list({ limit, cursor }: PageQuery): Promise<Page<ConnectorRecord>> {
-    const after = cursorKey(cursor)
-    let query = this.#scope.db.selectFrom('connector').selectAll()
-    if (after !== undefined) query = query.where('name', '>', after)
-    const rows = await query
-      .orderBy('name')
-      .limit(limit + 1)
-      .execute()
-    const page = pageOf(rows, limit, (row) => row.name)
-    return { ...page, items: page.items.map(fromRow) }
+  list(query: PageQuery): Promise<Page<ConnectorRecord>> {
+    return listPage(query, {
+      read: (after, limit) => {
+        const rows = this.#scope.db.selectFrom('connector').selectAll().orderBy('name').limit(limit)
+        return (after === undefined ? rows : rows.where('name', '>', after)).execute()
+      },
+      key: ({ name }) => name,
+      item: fromRow,
+    })
   }
 
   /** @throws {Fault} CONFLICT if the public key is enrolled already. */

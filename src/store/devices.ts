@@ -14,7 +14,7 @@ import {
   withSignIn,
 } from './device-record.ts'
 import { checkVersion, type ExpectedVersion } from './expected-version.ts'
-import { allRows, cursorKey, idsAtOnce, inList, type Page, type PageQuery, pageOf } from './page.ts'
+import { allRows, idsAtOnce, inList, listPage, type Page, type PageQuery } from './page.ts'
 import { namesByIds } from './references.ts'
 import type { StoreScope } from './scope.ts'
 import { type By, endSignIns, forgetSignIns } from './sign-ins.ts'
@@ -113,16 +113,15 @@ export class Devices {
     return rows.map(fromRow)
   }
 
-  async list({ limit, cursor }: PageQuery): Promise<Page<DeviceRecord>> {
-    const after = cursorKey(cursor)
-    let query = devices(this.#scope)
-    if (after !== undefined) query = query.where('device.id', '>', after)
-    const rows = await query
-      .orderBy('device.id')
-      .limit(limit + 1)
-      .execute()
-    const page = pageOf(rows, limit, (row) => row.id)
-    return { ...page, items: page.items.map(fromRow) }
+  list(query: PageQuery): Promise<Page<DeviceRecord>> {
+    return listPage(query, {
+      read: (after, limit) => {
+        const rows = devices(this.#scope).orderBy('device.id').limit(limit)
+        return (after === undefined ? rows : rows.where('device.id', '>', after)).execute()
+      },
+      key: ({ id }) => id,
+      item: fromRow,
+    })
   }
 
   /** @throws {Fault} CONFLICT if the public key is known already. */

@@ -4,7 +4,7 @@ import { goneOrNever, notFound } from './absent.ts'
 import { byIdOrName } from './by-id-or-name.ts'
 import { meantFor, rememberDeleted, whyNoKey } from './deleted-keys.ts'
 import { checkVersion, type ExpectedVersion } from './expected-version.ts'
-import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import { listPage, type Page, type PageQuery } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 import { setUses } from './uses.ts'
@@ -148,16 +148,15 @@ export class ProvisioningKeys {
     return fromRow(row)
   }
 
-  async list({ limit, cursor }: PageQuery): Promise<Page<KeyRecord>> {
-    const after = cursorKey(cursor)
-    let query = this.#scope.db.selectFrom('provisioningKey').selectAll()
-    if (after !== undefined) query = query.where('name', '>', after)
-    const rows = await query
-      .orderBy('name')
-      .limit(limit + 1)
-      .execute()
-    const page = pageOf(rows, limit, (row) => row.name)
-    return { ...page, items: page.items.map(fromRow) }
+  list(query: PageQuery): Promise<Page<KeyRecord>> {
+    return listPage(query, {
+      read: (after, limit) => {
+        const rows = this.#scope.db.selectFrom('provisioningKey').selectAll().orderBy('name').limit(limit)
+        return (after === undefined ? rows : rows.where('name', '>', after)).execute()
+      },
+      key: ({ name }) => name,
+      item: fromRow,
+    })
   }
 
   /** @throws {Fault} NOT_FOUND, PRECONDITION_FAILED. */

@@ -8,7 +8,7 @@ import { byIdOrName } from './by-id-or-name.ts'
 import { type Deletion, deletionsOf, lastRestoration, type Restoration } from './deletions.ts'
 import { endEdgeIdentity } from './edge-identities.ts'
 import { checkVersion, type ExpectedVersion } from './expected-version.ts'
-import { allRows, cursorKey, idsAtOnce, type Page, type PageQuery, pageOf } from './page.ts'
+import { allRows, idsAtOnce, listPage, type Page, type PageQuery } from './page.ts'
 import { allNames, keepReferences, namesByIds, namesOfAll, resolveReferences } from './references.ts'
 import type { StoreScope } from './scope.ts'
 import { endSignIns } from './sign-ins.ts'
@@ -70,16 +70,20 @@ export class Objects {
   }
 
   /** In order of name. */
-  async list<K extends ObjectKind>(kind: K, { limit, cursor }: PageQuery): Promise<Page<StoredObject<K>>> {
-    const after = cursorKey(cursor)
-    let query = this.#scope.db.selectFrom('object').selectAll().where('kind', '=', kind)
-    if (after !== undefined) query = query.where('name', '>', after)
-    const rows = await query
-      .orderBy('name')
-      .limit(limit + 1)
-      .execute()
-    const page = pageOf(rows, limit, (row) => row.name)
-    return { ...page, items: page.items.map((row) => fromRow<K>(row)) }
+  list<K extends ObjectKind>(kind: K, query: PageQuery): Promise<Page<StoredObject<K>>> {
+    return listPage(query, {
+      read: (after, limit) => {
+        const rows = this.#scope.db
+          .selectFrom('object')
+          .selectAll()
+          .where('kind', '=', kind)
+          .orderBy('name')
+          .limit(limit)
+        return (after === undefined ? rows : rows.where('name', '>', after)).execute()
+      },
+      key: ({ name }) => name,
+      item: (row) => fromRow<K>(row),
+    })
   }
 
   /**

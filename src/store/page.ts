@@ -22,6 +22,23 @@ export function pageOf<T>(rows: readonly T[], limit: number, key: (row: T) => st
   return { items, next: cursorAfter(key(items.at(-1)!)) }
 }
 
+export interface PageRows<Row, Item> {
+  /** Rows in the order of the list, behind the one with the key `after`. */
+  read(after: string | undefined, limit: number): Promise<Row[]>
+  /** What the order is by. */
+  key(row: Row): string
+  item(row: Row): Item
+}
+
+/** A page of a list that is read in its order. @throws {Fault} INVALID if the cursor was not made by one. */
+export async function listPage<Row, Item>(
+  { limit, cursor }: PageQuery,
+  { read, key, item }: PageRows<Row, Item>,
+): Promise<Page<Item>> {
+  const page = pageOf(await read(cursorKey(cursor), limit + 1), limit, key)
+  return { ...page, items: page.items.map(item) }
+}
+
 /** Where a list goes on behind the row with this key. */
 export function cursorAfter(key: string): string {
   return Buffer.from(key).toString('base64url')

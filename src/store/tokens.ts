@@ -3,7 +3,7 @@ import { newId } from '../base/ids.ts'
 import { notFound } from './absent.ts'
 import { byIdOrName } from './by-id-or-name.ts'
 import { checkVersion, type ExpectedVersion } from './expected-version.ts'
-import { cursorKey, type Page, type PageQuery, pageOf } from './page.ts'
+import { listPage, type Page, type PageQuery } from './page.ts'
 import type { StoreScope } from './scope.ts'
 import type { Tables } from './tables.ts'
 
@@ -84,16 +84,15 @@ export class Tokens {
     return fromRow(row)
   }
 
-  async list({ limit, cursor }: PageQuery): Promise<Page<TokenRecord>> {
-    const after = cursorKey(cursor)
-    let query = this.#scope.db.selectFrom('token').selectAll()
-    if (after !== undefined) query = query.where('name', '>', after)
-    const rows = await query
-      .orderBy('name')
-      .limit(limit + 1)
-      .execute()
-    const page = pageOf(rows, limit, (row) => row.name)
-    return { ...page, items: page.items.map(fromRow) }
+  list(query: PageQuery): Promise<Page<TokenRecord>> {
+    return listPage(query, {
+      read: (after, limit) => {
+        const rows = this.#scope.db.selectFrom('token').selectAll().orderBy('name').limit(limit)
+        return (after === undefined ? rows : rows.where('name', '>', after)).execute()
+      },
+      key: ({ name }) => name,
+      item: fromRow,
+    })
   }
 
   async used(id: string, atMs: number): Promise<void> {
