@@ -6,8 +6,8 @@
  */
 import { sessionId } from '../src/base/session-id.ts'
 import { PROGRAM } from '../src/base/version.ts'
-import type { AgentChannel } from '../src/link/control/control-channel.ts'
 import { dialControl } from '../src/link/control/control-dial.ts'
+import type { AgentChannel } from '../src/link/control/control-ends.ts'
 import { postEnrol, postLogin } from '../src/link/control/requests.ts'
 import type { Credentials } from '../src/link/dial/credentials.ts'
 import { DIRECT } from '../src/link/dial/egress.ts'

@@ -1,5 +1,5 @@
 import type { Fault } from '../../src/base/faults.ts'
-import type { ControlEnd } from '../../src/link/control/control-channel.ts'
+import type { ControlEnd } from '../../src/link/control/control-ends.ts'
 import type { AgentMessage, ControlMessage } from '../../src/wire/control.ts'
 
 /** Both ends of a control connection, without a network between: what control sends is heard at once, in order. */

@@ -1,6 +1,6 @@
 import { CoalescedRun } from '../../base/coalesced-run.ts'
 import { Fault } from '../../base/faults.ts'
-import { sayGoodbye } from '../../link/control/control-channel.ts'
+import { sayGoodbye } from '../../link/control/control-ends.ts'
 import type { BusMessages } from '../../store/bus.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { DeviceRecord } from '../../store/device-record.ts'

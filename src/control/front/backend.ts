@@ -1,6 +1,6 @@
 import type http from 'node:http'
 import type { Fault } from '../../base/faults.ts'
-import type { ControlEnd } from '../../link/control/control-channel.ts'
+import type { ControlEnd } from '../../link/control/control-ends.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { CertificateReply, EnrolRequest, LoginRequest } from '../../wire/control.ts'
 

@@ -1,5 +1,5 @@
 import type { Figures } from '../../base/figures.ts'
-import type { ControlEnd } from '../../link/control/control-channel.ts'
+import type { ControlEnd } from '../../link/control/control-ends.ts'
 import type { Peer } from '../../pki/verify.ts'
 import type { Reachability } from '../../policy/edge-choice.ts'
 import type { CandidateState } from '../../policy/select.ts'

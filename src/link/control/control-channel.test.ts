@@ -8,15 +8,8 @@ import { Fault } from '../../base/faults.ts'
 import { newId } from '../../base/ids.ts'
 import type { Parting } from '../../base/parting.ts'
 import { type AgentMessage, MAX_MESSAGE_BYTES } from '../../wire/control.ts'
-import {
-  type AgentChannel,
-  agentChannel,
-  type ChannelOptions,
-  type ControlEnd,
-  controlEnd,
-  sayGoodbye,
-  WEB_SOCKET,
-} from './control-channel.ts'
+import { type ChannelOptions, WEB_SOCKET } from './control-channel.ts'
+import { type AgentChannel, agentChannel, type ControlEnd, controlEnd, sayGoodbye } from './control-ends.ts'
 import { faultToMessage } from './fault-message.ts'
 
 interface Pair extends AsyncDisposable {

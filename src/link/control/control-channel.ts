@@ -2,29 +2,12 @@ import type { WebSocket } from 'ws'
 import { asFault, Fault } from '../../base/faults.ts'
 import { type Log, silentLog } from '../../base/log.ts'
 import { type Parting, readParting, writeParting } from '../../base/parting.ts'
-import {
-  type AgentMessage,
-  type ControlMessage,
-  type FaultMessage,
-  MAX_MESSAGE_BYTES,
-} from '../../wire/control.ts'
+import { type FaultMessage, MAX_MESSAGE_BYTES } from '../../wire/control.ts'
 import { BulkQueue, type BulkSource } from './bulk-queue.ts'
 import { ControlHeartbeat } from './control-heartbeat.ts'
-import { faultFromMessage, faultToMessage } from './fault-message.ts'
+import { faultFromMessage } from './fault-message.ts'
 import { type PendingRequestOptions, PendingRequests } from './pending-requests.ts'
-import {
-  broken,
-  type MessageReading,
-  OF_AGENT,
-  OF_CONTROL,
-  type ReadMessage,
-  readMessage,
-} from './read-message.ts'
-
-/** The end an agent holds. */
-export type AgentChannel = ControlChannel<AgentMessage, ControlMessage>
-/** The end the control plane holds. */
-export type ControlEnd = ControlChannel<ControlMessage, AgentMessage>
+import { broken, type MessageReading, type ReadMessage, readMessage } from './read-message.ts'
 
 const PING_MS = 5000
 const REPLY_MS = 5000
@@ -53,22 +36,6 @@ export interface ChannelOptions {
   readonly bytesRead?: () => number
   /** Hears of messages that are not sent or not taken. */
   readonly log?: Log
-}
-
-/** The agent's end of a WebSocket whose peer is proved to be an edge. */
-export function agentChannel(socket: WebSocket, o: ChannelOptions = {}): AgentChannel {
-  return new ControlChannel(socket, OF_AGENT, o, { pingsOnlyInSilence: false })
-}
-
-/** The control plane's end of a WebSocket whose peer is proved to be an agent. */
-export function controlEnd(socket: WebSocket, o: ChannelOptions = {}): ControlEnd {
-  return new ControlChannel(socket, OF_CONTROL, o, { pingsOnlyInSilence: true })
-}
-
-/** Ends an agent's connection and tells it why. */
-export function sayGoodbye(channel: ControlEnd, fault: Fault): void {
-  channel.send({ type: 'goodbye', fault: faultToMessage(fault) })
-  channel.close(fault)
 }
 
 /**

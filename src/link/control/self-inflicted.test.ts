@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { WebSocket } from 'ws'
 import { Fault } from '../../base/faults.ts'
 import type { Standstill } from '../../base/standstill.ts'
-import { agentChannel } from './control-channel.ts'
+import { agentChannel } from './control-ends.ts'
 import { selfInflicted } from './self-inflicted.ts'
 
 const STILL: Standstill = { kind: 'stopped', lostMs: 12_000, endedAtMs: 1 }
@@ -25,7 +25,8 @@ test('whoever stood still calls nobody silent; what control has decided stays wh
 /** A control plane in a process of its own, that says how its one connection ended. */
 const SERVER = `
 import { WebSocketServer } from 'ws'
-import { controlEnd, WEB_SOCKET } from '${path.join(import.meta.dirname, 'control-channel.ts')}'
+import { WEB_SOCKET } from '${path.join(import.meta.dirname, 'control-channel.ts')}'
+import { controlEnd } from '${path.join(import.meta.dirname, 'control-ends.ts')}'
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', ...WEB_SOCKET })
 server.on('connection', (socket) => {
   const end = controlEnd(socket, { pingMs: 100, replyMs: 300 })
