@@ -9,6 +9,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Address, type Child, Children } from '../bench/children.ts'
 import { freePort } from '../bench/ports.ts'
+import { readStatus } from '../src/base/status-socket.ts'
+import type { ClientStatus } from '../src/client/status.ts'
 import { type Command, succeed } from './program.ts'
 
 export const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'backstitch')
@@ -185,7 +187,7 @@ export class Installation implements AsyncDisposable {
   }
 
   /** Polls `reached` while `child` lives. */
-  until(child: Child, reached: () => boolean, what: string): Promise<void> {
+  until(child: Child, reached: () => boolean | Promise<boolean>, what: string): Promise<void> {
     return this.#children.until(child, reached, what, 30_000)
   }
 
@@ -227,9 +229,16 @@ export class Installation implements AsyncDisposable {
     const client = this.#children.start('client', [PROGRAM, ...this.clientFlags, 'run'], {
       env: this.#env.client,
     })
-    // Trying to connect would be a session more, or none, if it is gone before it is looked at.
-    await this.until(client, () => this.logged(client, 'client.listening').length > 0, 'listen')
+    // Trying to connect would be a session more, or none, if it is gone before it is looked at. Its log may be at `warn`.
+    await this.until(client, () => this.#clientListens(), 'listen')
     return client
+  }
+
+  async #clientListens(): Promise<boolean> {
+    const status = (await readStatus(path.join(this.stateOf(CLIENT), 'status.sock'))) as
+      | ClientStatus
+      | undefined
+    return status !== undefined && (status.proxy !== undefined || status.forwards.length > 0)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
