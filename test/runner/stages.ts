@@ -27,6 +27,7 @@ const RARE = new RegExp(
   `^test/(${[
     ...[
       'admin-socket',
+      'bench',
       'clock-jumps',
       'control-port',
       'errno-blame',
