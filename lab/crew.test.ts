@@ -37,7 +37,10 @@ test('where they are busy, or there is no memory, it stays as it began', async (
 })
 
 test('a machine that is far too slow gets fewer, and all is done all the same', async () => {
-  assert.equal((await worked(60, { pace: () => 8 })).done, 60)
+  assert.deepEqual(await worked(20, { pace: () => 8 }), { most: 1, done: 20 })
+  assert.deepEqual(await worked(20, { pace: () => 4 }), { most: processors, done: 20 })
+  let looks = 0
+  assert.equal((await worked(60, { pace: () => (looks++ === 0 ? 1 : 10) })).done, 60)
 })
 
 test('exactly as many as somebody said, and no more than there is to do', async () => {

@@ -23,12 +23,14 @@ export interface CrewOptions {
 /** A worker that begins takes a processor for some seconds: what it leaves idle is seen after that. */
 const LOOK_MS = 12_000
 const ENOUGH_IDLE = 0.25
+const SLOW = 2.5
 const TOO_SLOW = 6
+const FAR_TOO_SLOW = 9
 const MOST_PER_PROCESSOR = 5
 
 /** @throws What a worker threw, when all have ended. */
 export async function runCrew(o: CrewOptions): Promise<void> {
-  const first = Math.min(o.atOnce ?? 2 * availableParallelism(), o.left())
+  const first = Math.min(o.atOnce ?? firstFor(o.pace()), o.left())
   const most = o.atOnce ?? MOST_PER_PROCESSOR * availableParallelism()
   const workers = new Set<Promise<void>>()
   let [tooMany, failed] = [0, [] as unknown[]]
@@ -47,7 +49,7 @@ export async function runCrew(o: CrewOptions): Promise<void> {
   const look = () => {
     const idle = o.idle()
     if (idle > ENOUGH_IDLE && workers.size < most && o.left() > 0 && o.hasMemory()) add()
-    tooMany = o.pace() > TOO_SLOW && workers.size > availableParallelism() ? 1 : 0
+    tooMany = workers.size > mostFor(o.pace()) ? 1 : 0
   }
   for (let n = 0; n < first; n++) add()
   o.idle()
@@ -55,4 +57,16 @@ export async function runCrew(o: CrewOptions): Promise<void> {
   while (workers.size > 0) await Promise.all(workers)
   clearInterval(timer)
   if (failed.length > 0) throw failed[0]
+}
+
+/** Before we have begun, all that makes it slow is others' work. */
+function firstFor(pace: number): number {
+  if (pace > TOO_SLOW) return 1
+  return pace > SLOW ? availableParallelism() : 2 * availableParallelism()
+}
+
+/** What makes it slow now is our own work, too. */
+function mostFor(pace: number): number {
+  if (pace > FAR_TOO_SLOW) return 1
+  return pace > TOO_SLOW ? availableParallelism() : Number.POSITIVE_INFINITY
 }

@@ -6,6 +6,7 @@
 import type { FaultCode, Hop } from '../src/base/faults.ts'
 import type { LabConnector } from './connector.ts'
 import type { Machine } from './machine.ts'
+import { isSlowHost } from './pace.ts'
 import { PROGRAM } from './paths.ts'
 import { APP_NETWORK } from './topology.ts'
 
@@ -76,6 +77,7 @@ function parse(text: string): Pick<Consultation, 'outcome' | 'findings' | 'check
 
 /** The lab may share its processors with other work, and then it is true that they are too few: no part of a story. */
 export function notOfThisHost({ code, seen }: Finding): boolean {
+  if (code === 'STOOD_STILL') return !isSlowHost()
   return code !== 'CONNECTOR_OVERLOADED' || seen.some((line) => LACKS_MORE_THAN_PROCESSORS.test(line))
 }
 

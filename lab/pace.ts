@@ -14,6 +14,7 @@ const REFERENCE_MS = 140
 /** Slower than this is no machine that a limit can be stretched for. */
 const MOST = 12
 const FEW_PROCESSORS = 2
+const SLOW = 2.5
 const LOOK_MS = 15_000
 /** Told to the processes that tests run in. */
 const VARIABLE = 'BACKSTITCH_TEST_PACE'
@@ -37,6 +38,11 @@ async function runJob(): Promise<void> {
 /** For processes that are to know it. */
 export function paceEnv(pace: number): NodeJS.ProcessEnv {
   return { [VARIABLE]: pace.toFixed(2) }
+}
+
+/** So slow that programs stand still for seconds through no fault of theirs. */
+export function isSlowHost(): boolean {
+  return found > SLOW
 }
 
 /** @param ms A limit for a quiet machine. @returns What it is here and now. */
