@@ -81,7 +81,7 @@ export class Children implements AsyncDisposable {
     const endMs = performance.now() + patience(timeoutMs)
     while (!(await reached())) {
       if (running.exitCode !== null || running.signalCode !== null) {
-        throw new Error(`${child.name} ended before it could ${what}:\n${tail(child.logFile)}`)
+        throw new Error(`${child.name} exited before it could ${what}:\n${tail(child.logFile)}`)
       }
       if (performance.now() > endMs) {
         throw new Error(`${child.name} did not ${what} within ${timeoutMs} ms:\n${tail(child.logFile)}`)

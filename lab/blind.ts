@@ -1,7 +1,7 @@
 import { FAULTS, type FaultCode } from '../src/base/faults.ts'
 import type { Consultation, Finding } from './doctor.ts'
 
-const UNKNOWN = 'unknown: nothing failed, but not everything could be looked at: '
+const UNKNOWN = 'unknown: nothing failed, but not everything could be checked: '
 
 /** That a look was not possible, and why: taken the way a verdict of the doctor is. Anything else it says stays as it is. */
 export function blindness(

@@ -70,7 +70,7 @@ export class LabConnector {
   }
 
   get daemon(): Daemon {
-    if (this.#daemon === undefined) throw new Error(`${this.machine.name} runs no connector`)
+    if (this.#daemon === undefined) throw new Error(`${this.machine.name} has no connector`)
     return this.#daemon
   }
 

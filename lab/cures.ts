@@ -14,7 +14,7 @@ export function printed({ fix }: Finding, pattern: RegExp): RegExpExecArray {
     const found = pattern.exec(line)
     if (found !== null) return found
   }
-  throw new Error(`the fix says nothing like ${pattern}:\n${fix.join('\n')}`)
+  throw new Error(`the fix contains nothing like ${pattern}:\n${fix.join('\n')}`)
 }
 
 /** Runs, as root on that machine, the printed commands that look like this. */

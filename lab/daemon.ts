@@ -72,7 +72,7 @@ export class Daemon {
     await until(
       async () => {
         if (await reached()) return true
-        if (this.ended) throw new Error(`${this.name} ended before it could ${what}:\n${this.tail()}`)
+        if (this.ended) throw new Error(`${this.name} exited before it could ${what}:\n${this.tail()}`)
         return false
       },
       () => `${this.name} did not ${what}:\n${this.tail()}`,

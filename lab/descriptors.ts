@@ -26,6 +26,6 @@ export async function descriptorsAgain(
 export async function holderOf(machine: Machine, port: number): Promise<number> {
   const said = await machine.succeed('ss', '-ltnpH', `sport = :${port}`)
   const pid = /pid=(\d+)/.exec(said)?.[1]
-  if (pid === undefined) throw new Error(`nobody listens on port ${port} of ${machine.name}:\n${said}`)
+  if (pid === undefined) throw new Error(`nothing is listening on port ${port} of ${machine.name}:\n${said}`)
   return Number(pid)
 }

@@ -56,7 +56,7 @@ export async function consultAt(machine: Machine, asked: readonly string[]): Pro
     machine.run(PROGRAM, '--json', ...asked),
   ])
   const report = parse(data.stdout)
-  if (report === undefined) throw new Error(`the doctor said no JSON: ${data.stdout}${data.stderr}`)
+  if (report === undefined) throw new Error(`the doctor printed no JSON: ${data.stdout}${data.stderr}`)
   return {
     text: plain.stdout,
     firstLine: plain.stdout.split('\n')[0] ?? '',
@@ -102,7 +102,7 @@ export function faultsOf(
     .slice(1)
     .filter(notOfThisHost)
     .map(({ hop, code }) => `${hop} ${code}`)
-  if (others.length > 0) problems.push(`others are blamed, too: ${others.join(', ')}`)
+  if (others.length > 0) problems.push(`other hops are blamed too: ${others.join(', ')}`)
   const seen = findings[0]?.seen.join('\n') ?? ''
   for (const evidence of wanted.seen) {
     if (!evidence.test(seen)) problems.push(`the evidence ${evidence} is not quoted in:\n${seen}`)

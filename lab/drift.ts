@@ -20,9 +20,9 @@ export async function drift({ connectors: { a } }: Lab): Promise<Consultation> {
     return { ...common, firstLine: 'no note', exitCode: 0, outcome: 'healthy', findings: [] }
   }
   const { checks, findings, firstLine } = await consult(a)
-  if (findings.some(notOfThisHost)) throw new Error(`the doctor takes it for a fault: ${firstLine}`)
+  if (findings.some(notOfThisHost)) throw new Error(`the doctor reports it as a fault: ${firstLine}`)
   const said = checks.find(({ check }) => check === 'daemon')?.text ?? 'nothing'
-  if (!CHANGED.test(said)) throw new Error(`the doctor says nothing of it: ${said}`)
+  if (!CHANGED.test(said)) throw new Error(`the doctor does not mention it: ${said}`)
   const finding: Finding = {
     ...{ hop, code: 'SEAL_DRIFTED', seen: [noted], cause, fix: [fix] },
     verify: { run: `${command} | grep -c SEAL_DRIFTED`, expect: '0' },

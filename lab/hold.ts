@@ -25,21 +25,21 @@ export async function hold(say: (line: string) => void): Promise<void> {
       if (broken === undefined) return reply('nothing is broken')
       await broken.variant.restore?.(lab)
       await lab.repair()
-      reply(`${nameOf(broken.scenario, broken.variant)} is repaired: both connectors are healthy`)
+      reply(`${nameOf(broken.scenario, broken.variant)} is fixed: both connectors are healthy`)
       broken = undefined
     } else if (order.do === 'break') {
       if (broken) throw new Error(`${nameOf(broken.scenario, broken.variant)} is broken: backstitch lab fix`)
       broken = choose(order.scenario)[0]
-      if (broken === undefined) throw new Error(`there is no ${order.scenario}`)
+      if (broken === undefined) throw new Error(`no scenario ${order.scenario}`)
       await broken.variant.inject(lab)
       reply(`broken: ${broken.variant.does}`)
-    } else throw new Error(`there is no order "${order.do}"`)
+    } else throw new Error(`no command "${order.do}"`)
   })
   const opening = Lab.up(say)
   try {
     lab = await Promise.race([opening, stop.now, down.promise])
     if (lab !== undefined) {
-      say(`\n${commands(lab)}\n\nCtrl-C ends the lab and removes everything.`)
+      say(`\n${commands(lab)}\n\nCtrl-C stops the lab and removes everything.`)
       await Promise.race([stop.now, down.promise])
     }
   } finally {

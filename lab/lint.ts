@@ -22,7 +22,7 @@ export async function lint(lab: Lab, about: FaultCode): Promise<Consultation> {
   const [first] = findings
   return {
     ...{ text, tookMs, verdictMs: tookMs, checks: [], findings },
-    firstLine: first === undefined ? 'nothing doubtful' : `${first.hop} ${first.code}: ${first.cause}`,
+    firstLine: first === undefined ? 'no findings' : `${first.hop} ${first.code}: ${first.cause}`,
     exitCode: first === undefined ? 0 : 1,
     outcome: first === undefined ? 'healthy' : 'fault',
   }

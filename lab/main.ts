@@ -14,40 +14,42 @@ const EXIT_CANNOT = 2
 const EXIT_USAGE = 64
 
 const program = new Command('backstitch lab')
-  .description('Real parts in network namespaces, broken one way at a time: what does the doctor say?')
+  .description(
+    'A real installation in network namespaces, broken one failure at a time: what does the doctor report?',
+  )
   .showHelpAfterError()
   .exitOverride()
 
-program.command('list').description('Every scenario and variant').action(list)
+program.command('list').description('List every scenario and variant').action(list)
 program
   .command('run')
-  .description('Break it, wait until the system notices, ask the doctor, do what it prints, verify')
-  .argument('[scenarios...]', 'SCN-05 or SCN-05:drop, one or more')
-  .option('--all', 'every scenario there is')
+  .description('Break it, wait until the system notices, ask the doctor, apply its fix, verify')
+  .argument('[scenarios...]', 'one or more of SCN-05 or SCN-05:drop')
+  .option('--all', 'run every scenario')
   .option('--quick', 'one variant of each scenario, and so every hop: two minutes')
   .option('--rest', 'all variants but those')
   .option(
     '--at-once <labs>',
-    'so many labs side by side; else as many as the processors have time for',
+    'number of labs to run in parallel; else as many as the processors have time for',
     positive,
   )
-  .option('--report <file>', 'write the results as JSON')
-  .option('--examples <folder>', 'write what a person sees of each while it lasts')
+  .option('--report <file>', 'write the results to a file as JSON')
+  .option('--examples <folder>', 'save what a person sees during each variant')
   .action(run)
 program
   .command('show')
-  .description('The six stages of each connector, live: of the lab that is up, or of any status socket')
-  .option('--socket <file...>', 'status socket, or the state directory it is in', [])
-  .option('--once', 'one picture, then end')
+  .description('Show the six stages of each connector, live: of the running lab, or of any status socket')
+  .option('--socket <file...>', 'status socket, or the state directory that contains it', [])
+  .option('--once', 'show one frame, then exit')
   .action(async ({ socket, once }: { socket: string[]; once?: boolean }) => {
     const { show } = await import('./show/show.ts')
     await show({ sockets: socket, once: once ?? false })
   })
-program.command('up').description('A lab to play with, until Ctrl-C').action(up)
+program.command('up').description('Start a lab to experiment with, until Ctrl-C').action(up)
 for (const [name, does] of Object.entries({
-  status: 'What runs in the lab that is up, and what is broken',
-  down: 'End the lab that is up, and remove what killed ones left behind',
-  fix: 'Repair what `break` broke',
+  status: 'Show what runs in the running lab, and what is broken',
+  down: 'Stop the running lab, and clean up after killed ones',
+  fix: 'Undo what `break` broke',
 })) {
   program
     .command(name)
@@ -56,14 +58,14 @@ for (const [name, does] of Object.entries({
 }
 program
   .command('break')
-  .description('Break the lab that is up')
+  .description('Break the running lab')
   .argument('<scenario>', 'SCN-05:drop')
   .action((scenario: string) => tell({ do: 'break', scenario }))
 program
   .command('drill')
-  .description('Something breaks at random, and you say what it is')
-  .argument('[scenarios...]', 'out of these only: SCN-05 or SCN-05:drop')
-  .option('--scores', 'what you reached so far')
+  .description('A random failure; you name the cause')
+  .argument('[scenarios...]', 'only these: SCN-05 or SCN-05:drop')
+  .option('--scores', 'show your scores')
   .action(drill)
 
 try {
@@ -109,11 +111,11 @@ async function run(what: string[], o: RunFlags): Promise<void> {
 }
 
 function wanted(what: readonly string[], all: boolean): Chosen[] {
-  if (what.length === 0 && !all) throw usage('name a scenario, or say --all or --quick')
+  if (what.length === 0 && !all) throw usage('name a scenario, or use --all or --quick')
   if (all) return choose()
   return what.flatMap((name) => {
     const chosen = choose(name)
-    if (chosen.length === 0) throw usage(`there is no ${name}: backstitch lab list`)
+    if (chosen.length === 0) throw usage(`no scenario ${name}: backstitch lab list`)
     return chosen
   })
 }
@@ -141,7 +143,7 @@ async function drill(what: string[], { scores }: { scores?: boolean }): Promise<
   const lesson = await import('./drill/drill.ts')
   if (scores) return lesson.tellScores()
   const possible = chosen.filter(({ variant }) => variant.impossible?.() === undefined)
-  if (possible.length === 0) throw usage('this machine cannot show any of these')
+  if (possible.length === 0) throw usage('this machine can run none of these')
   await lesson.drill(possible)
 }
 

@@ -30,14 +30,14 @@ export const LAB_PACKAGES = {
 /** Sentences, empty when the lab can run here. */
 export function missingHere(): string[] {
   const problems: string[] = []
-  if (process.getuid?.() !== 0) problems.push('root is needed: run it with sudo')
+  if (process.getuid?.() !== 0) problems.push('root is required: run it with sudo')
   const packages = Object.entries(LAB_PACKAGES)
     .filter(([, program]) => findProgram(program) === undefined)
     .map(([name]) => name)
   if (packages.length > 0) problems.push(`apt-get install -y ${packages.join(' ')}`)
   if (problems.length === 0 && spawnSync('unshare', ['--net', 'true']).status !== 0) {
     problems.push(
-      'this machine does not let root make network namespaces (a container without CAP_SYS_ADMIN?)',
+      'this machine does not let root create network namespaces (a container without CAP_SYS_ADMIN?)',
     )
   }
   return problems

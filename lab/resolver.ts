@@ -72,10 +72,10 @@ export class Resolver {
       (await this.#machine.run('ss', '-Hlun', 'sport = :53')).stdout.includes(this.#address)
     await until(
       async () => {
-        if (daemon.ended) throw new Error(`${name} ended:\n${daemon.tail()}`)
+        if (daemon.ended) throw new Error(`${name} exited:\n${daemon.tail()}`)
         return listens()
       },
-      () => `${name} does not listen:\n${daemon.tail()}`,
+      () => `${name} is not listening:\n${daemon.tail()}`,
       10_000,
     )
   }

@@ -99,5 +99,5 @@ async function work(queue: Chosen[], { stop, say, examples, isTooMany, results, 
 
 function outcome({ cured, noticedMs, verdictMs, problems }: Result): string {
   if (!cured) return problems.join('\n')
-  return `cured; noticed after ${seconds(noticedMs)}, verdict in ${seconds(verdictMs)}`
+  return `fixed; noticed after ${seconds(noticedMs)}, verdict in ${seconds(verdictMs)}`
 }

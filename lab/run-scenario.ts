@@ -90,7 +90,7 @@ export async function runVariant(
       await patient.healthy(HEALTHY_MS)
       timed.recoveredMs = Math.round(performance.now() - curedAt)
       if (before !== undefined && before !== patient.daemon && !variant.restarts) {
-        problems.push('the connector was healthy only after it was started again')
+        problems.push('the connector was healthy only after a restart')
       }
       // What is remembered for some minutes is verified as after these.
       if (variant.remembered) await variant.restore?.(lab)
@@ -140,7 +140,7 @@ export async function noticed(lab: Lab, variant: Variant, since: Since): Promise
     async () => (variant.noticed ? variant.noticed(lab, since) : byItself()),
     () => {
       const codes = [...new Set(since.faults(patient).map(({ code }) => code))]
-      return `the system did not say ${variant.code} by itself; it said ${codes.join(', ') || 'nothing'}`
+      return `the system did not report ${variant.code} by itself; it reported ${codes.join(', ') || 'nothing'}`
     },
     variant.noticeMs ?? NOTICE_MS,
   )
@@ -151,7 +151,7 @@ async function provesNothing(machine: Machine, { findings }: Consultation): Prom
   const verify = findings[0]?.verify
   if (verify === undefined) return []
   const { line } = await ranVerify(machine, verify)
-  return line === undefined ? [] : [`while it is broken "${verify.run}" shows "${line.trim()}" already`]
+  return line === undefined ? [] : [`while it is broken "${verify.run}" already shows "${line.trim()}"`]
 }
 
 /** Runs the printed command, as it stands, until it shows the printed line. */
@@ -193,5 +193,5 @@ async function stillIll(lab: Lab, variant: Variant): Promise<string[]> {
   if (outcome === 'healthy' || busy) return []
   const unknown = checks.filter(({ verdict }) => verdict === 'unknown')
   const not = unknown.map(({ check, text }) => `; ${check}: ${text}`).join('')
-  return [`after the cure the doctor says ${outcome}: ${firstLine}${not}`]
+  return [`after the fix the doctor reports ${outcome}: ${firstLine}${not}`]
 }

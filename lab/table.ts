@@ -44,7 +44,7 @@ function summary(results: readonly Result[]): string {
   const cured = run.filter((one) => one.cured).length
   const noticed = spread('time to notice', results, ({ noticedMs }) => noticedMs)
   const verdict = spread('time to verdict', results, ({ verdictMs }) => verdictMs)
-  return [`${cured} of ${run.length} cured`, ...noticed, ...verdict].join('; ')
+  return [`${cured} of ${run.length} fixed`, ...noticed, ...verdict].join('; ')
 }
 
 function spread(

@@ -13,9 +13,9 @@ export async function unknownHealth(lab: Lab, segment: string): Promise<Consulta
   const { hop, fix } = FAULTS.HEALTH_UNKNOWN
   const { text, tookMs, command } = await lab.describe('segment', segment)
   const { stdout } = await lab.machines.edge.shell(`FORCE_COLOR=1 ${command}`)
-  if (stdout.includes(RED)) throw new Error(`what is not known is shown in red:\n${stdout}`)
+  if (stdout.includes(RED)) throw new Error(`what is unknown is shown as red:\n${stdout}`)
   const { findings, firstLine } = await consult(lab.connectors.a)
-  if (findings.some(notOfThisHost)) throw new Error(`the doctor takes it for a fault: ${firstLine}`)
+  if (findings.some(notOfThisHost)) throw new Error(`the doctor reports it as a fault: ${firstLine}`)
   const common = { text, tookMs, verdictMs: tookMs, checks: [] }
   const said = /^health +unknown, HEALTH_UNKNOWN: (.*?)(?: {2}\w+)?$/m.exec(text)?.[1]
   if (said === undefined) {
@@ -23,7 +23,7 @@ export async function unknownHealth(lab: Lab, segment: string): Promise<Consulta
   }
   const finding: Finding = {
     ...{ hop, code: 'HEALTH_UNKNOWN', seen: [said], cause: said, fix: [fix] },
-    verify: { run: command, expect: 'its application is reached' },
+    verify: { run: command, expect: 'its application is reachable' },
   }
   return {
     ...common,

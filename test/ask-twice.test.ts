@@ -23,7 +23,7 @@ test('a connector is examined once at a time; one that dies meanwhile ends the w
   const left = diagnoses.ask(connected, undefined, { signal: gone.signal })
   await assert.rejects(diagnoses.ask(connected, undefined, { signal }), { code: 'CONFLICT' })
   gone.abort()
-  await assert.rejects(left, { code: 'CONFLICT', detail: 'whoever asked for the examination has gone' })
+  await assert.rejects(left, { code: 'CONFLICT', detail: 'the requester of the examination has gone' })
 
   const waiting = diagnoses.ask(connected, undefined, { signal })
   connector.child.kill('SIGKILL')

@@ -130,7 +130,7 @@ test('of a connector that is gone control says how it left, what explains it, an
   const { stdout } = await ask('describe', 'connector', name)
   assert.match(
     stdout,
-    /^connector CONNECTOR_DISCONNECTED: Its connection was closed at \S+ without a goodbye: its process has ended/,
+    /^connector CONNECTOR_DISCONNECTED: Its connection was closed at \S+ without a goodbye: its process exited/,
   )
   assert.match(stdout, /last connected \S+ from 127\.0\.0\.1/)
   assert.match(stdout, /run +sudo backstitch doctor connector +\(on its machine\)/)
@@ -158,7 +158,7 @@ test('of a connector that is gone control says how it left, what explains it, an
   assert.deepEqual([(await gone()).code, (await gone()).left], ['DAEMON_DOWN', 'orderly'])
   assert.match(
     (await ask('get', 'connector', name)).stdout,
-    / DAEMON_DOWN: was ended by a signal \d{4}-\S+Z /,
+    / DAEMON_DOWN: was stopped by a signal \d{4}-\S+Z /,
   )
 
   // Both at once, as when the line of the site is cut.
@@ -174,6 +174,6 @@ test('of a connector that is gone control says how it left, what explains it, an
   const both = await ask('describe', 'connector', name)
   assert.match(
     both.stdout,
-    /at the same time that of \S+ from the same address: their processes have ended, or a box of that site/,
+    /at the same time as that of \S+ from the same address: their processes exited, or a middlebox at that site/,
   )
 })

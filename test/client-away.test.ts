@@ -51,7 +51,7 @@ test('a device that was killed: how it went, who else is there, what is not know
     /^Its connection was closed at \S+ without a goodbye: .*One other agent is from the same/,
   )
   assert.match(shown, /^ {2}run {5}backstitch doctor client {2}\(on the device\)$/m)
-  assert.match(shown, /port 443 do there now: unknown, only the device sees it/)
+  assert.match(shown, /port 443 do there now: unknown, only the device can see it/)
 
   // It is back, and tells what that was: from then on it is known, should it happen again.
   const again = await all.client()

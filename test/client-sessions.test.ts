@@ -274,7 +274,7 @@ test('taking a permission away cuts the live session and refuses the next', asyn
   await closed(next)
   const [decision] = client.status().decisions
   assert.equal(decision?.code, 'CLIENT_NOT_COVERED')
-  assert.match(decision?.because ?? '', /no application that you may use/)
+  assert.match(decision?.because ?? '', /no application available to you/)
 })
 
 test('the certificate is renewed at two thirds of its life: sessions go on, new ones use new tunnels', async (t) => {

@@ -58,7 +58,7 @@ test('a second port that refuses is a note with its evidence, and the doctor say
   assert.equal(note?.code, 'CONTROL_PORT_BLOCKED')
   assert.equal(
     note?.detail,
-    `127.0.0.1:${closed} was refused (EGRESS_REJECTED); 127.0.0.1:${all.edge.port} works and is used`,
+    `127.0.0.1:${closed} was refused (EGRESS_REJECTED); 127.0.0.1:${all.edge.port} works and is in use`,
   )
   const where = ['--config', path.join(dir, `${name}.yaml`), '--state', path.join(dir, name)]
   const { code, stdout } = await finish([PROGRAM, '--json', 'doctor', 'connector', ...where])
@@ -88,7 +88,7 @@ test('a second port behind which no edge answers holds nothing up', async (t) =>
     const [said] = all.logged(child, 'control.port-blocked')
     assert.match(
       String(said?.msg),
-      /connects, and the handshake stands still \(HANDSHAKE_TIMEOUT\); .* works and is used/,
+      /connects, but the TLS handshake stalls \(HANDSHAKE_TIMEOUT\); .* works and is in use/,
     )
   } finally {
     for (const socket of taken) socket.destroy()

@@ -65,7 +65,7 @@ const USES: { name: string; args: string[]; input?: string; code: number; says: 
     args: ['--log', '-'],
     input: 'hello\n',
     code: 2,
-    says: /^not enough to tell/,
+    says: /^inconclusive/,
   },
   {
     name: 'a log that tells',

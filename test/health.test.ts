@@ -144,7 +144,7 @@ test('health: continuous is known without a session, onAccess is unknown until s
   const quiet = await health('quiet')
   assert.equal(quiet.state, 'unknown')
   assert.equal(quiet.code, 'HEALTH_UNKNOWN')
-  assert.equal(quiet.because, 'health is onAccess, and nobody has asked lately')
+  assert.equal(quiet.because, 'health is onAccess, and it has not been used recently')
 
   // A list knows what the view of one knows.
   const listed = async () => {
@@ -188,7 +188,7 @@ test('an application that answers with the certificate of another name is degrad
   const health = () => askApi<Health>(site, '/segments/watched/health')
   await until(async () => (await health()).state === 'degraded')
   const { because, connectors } = await health()
-  assert.match(because, / connects, but APP_TLS_NAME: localhost:\d+: The certificate that answers /)
+  assert.match(because, / connects, but APP_TLS_NAME: localhost:\d+: The certificate presented /)
   assert.deepEqual(
     connectors[0]!.applications.map(({ state, code }) => [state, code]),
     [['degraded', 'APP_TLS_NAME']],

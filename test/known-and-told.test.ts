@@ -15,7 +15,7 @@ const STATUS = {
 }
 /** A command takes a second, and ten where others use the machine. */
 const SLOW_MS = 60_000
-const SAID = 'this process stood still for 12.0 s'
+const SAID = 'this process was paused for 12.0 s'
 
 test('a note is in describe, in the list and in a trace while it is said, and in none of them after', async (t) => {
   const opened = await openClientSite()
@@ -57,7 +57,7 @@ test('a note is in describe, in the list and in a trace while it is said, and in
   assert.match(during.described, new RegExp(`^connector STOOD_STILL: ${SAID}$`, 'm'))
   assert.doesNotMatch(during.described, /^ *notes /m)
   assert.match(during.row, /STOOD_STILL/)
-  assert.match(during.traced, new RegExp(`of itself: STOOD_STILL: ${SAID}`))
+  assert.match(during.traced, new RegExp(`from its own check: STOOD_STILL: ${SAID}`))
 
   connector.channel.send(STATUS)
   await until(async () => (await notesKnown()).length === 0, SLOW_MS)

@@ -73,7 +73,7 @@ test('with two connectors enrolled nothing is left to say, and lint ends with 0'
   const { findings } = JSON.parse((await run('--json', 'lint')).stdout) as LintReply
   assert.deepEqual(findings, [])
   const { code, stdout } = await run('lint')
-  assert.match(stdout, /^Nothing doubtful in \d+ objects\.$/m)
+  assert.match(stdout, /^No findings in \d+ objects\.$/m)
   assert.equal(code, 0)
 
   const [{ name }] = JSON.parse(await place.command('--json', 'get', 'connectors')) as [{ name: string }]

@@ -63,7 +63,7 @@ test('a key enrols what it was made for; a wrong one costs no use', async () => 
   assert.equal((await enrol(site, secret, 'edge')).identity.role, 'edge')
 })
 
-test('no key makes anybody the edge beside the control plane, also one that is in the store already', async () => {
+test('no key makes anybody the edge next to the control plane, also one that is in the store already', async () => {
   await using site = await openSite()
   const secret = await keyFor(site.control, site.control.edgeId, 'from-before')
   await assert.rejects(enrol(site, secret, 'edge'), { code: 'KEY_WRONG_GROUP' })

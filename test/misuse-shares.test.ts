@@ -71,7 +71,7 @@ test('a device that connects in a loop is told to wait, and another is let in', 
     await using _agent = await RogueAgent.connect(place, loop)
   })
   assert.ok(times >= CONTROL_SHARES.connects.rates[0].burst, `${times}`)
-  told(fault, 'control connections begun')
+  told(fault, 'new control connections')
   const agent = await connect(await signIn())
   assert.equal(agent.channel.isOpen, true)
 })
@@ -86,7 +86,7 @@ test('a device that asks without end is told to wait, and another is answered', 
   assert.equal((await victim.channel.request(ask(), 20_000)).type, 'granted')
   const refused = (await Promise.all(many)).filter((fault) => fault?.code === 'RATE_LIMITED')
   assert.ok(refused.length > 100, `${refused.length}`)
-  told(refused[0]!, 'questions for access')
+  told(refused[0]!, 'access requests')
   assert.equal((await victim.channel.request(ask(), 20_000)).type, 'granted')
 })
 
@@ -110,7 +110,7 @@ test('a device that asks for pipes and never comes stops nobody: its next is ref
     )
   const { times, fault } = await untilRefused(pipe)
   assert.ok(times >= CONTROL_SHARES.pipes.rates[0].burst, `${times}`)
-  told(fault, 'pipes asked for')
+  told(fault, 'pipe requests')
   // They are answered in turn: what comes behind these finds nothing left, however slow the machine.
   const before = Array.from({ length: 100 }, () => fails(pipe()))
   const over = await mallory.channel.request(ask({ wantPipe: true }), 30_000)
@@ -141,6 +141,6 @@ test('an agent that renews without end is told to wait, and another is given its
   // Of a key that is not its own: what it costs to look is counted all the same.
   let fault = await renew(loud)
   for (let times = 0; fault?.code === 'INVALID' && times < 1000; times++) fault = await renew(loud)
-  told(fault!, 'renewals of a certificate')
+  told(fault!, 'certificate renewals')
   assert.equal((await renew(other))?.code, 'INVALID')
 })

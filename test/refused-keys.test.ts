@@ -95,10 +95,10 @@ test('the doctor of a machine that was refused says so after its daemon has ende
   assert.equal(ended.code, 1, ended.stdout)
   assert.match(ended.stdout, /^control KEY_REVOKED: /)
   assert.match(ended.stdout, /fix +backstitch key create --group dc1/)
-  assert.match(ended.stdout, /✗ what the control plane says/)
+  assert.match(ended.stdout, /✗ what the control plane reports/)
   await assert.rejects(
     server.command(['describe', 'key', 'k1']),
-    /was deleted at .*; a machine still comes with it: (?:once|\d+ times), last at \S+ from 127\.0\.0\.1 \(/,
+    /was deleted at .*; a machine still presents it: (?:once|\d+ times), last at \S+ from 127\.0\.0\.1 \(/,
   )
   writeFileSync(file, await server.command(['key', 'create', '--group', 'dc1', '--name', 'k2']))
   const another = await finish([PROGRAM, 'doctor', 'connector', ...flags])

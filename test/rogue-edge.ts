@@ -43,7 +43,7 @@ export interface Way extends AsyncDisposable {
   enrol(secret: string): Promise<CertificateReply>
 }
 
-/** Whoever comes directly, from `address`: what the edge beside the control plane says of a peer is true. */
+/** Whoever comes directly, from `address`: what the edge next to the control plane says of a peer is true. */
 export function openDirect(site: Site, address: string): Promise<Way> {
   return openWay(site, address, (from) => local(site, from))
 }

@@ -58,7 +58,7 @@ test('every code is shown by a variant of the lab, or asserted by a test that br
 
 /** They show, and change nothing. A fix may begin with one, and must not be that alone. */
 const LOOK =
-  /^(ss|nc|dig|ip route get|journalctl|ps|ls|stat|cat|du|findmnt|look at|backstitch (get|status|describe)) ?/
+  /^(ss|nc|dig|ip route get|journalctl|ps|ls|stat|cat|du|findmnt|look at|check|find|backstitch (get|status|describe)) ?/
 
 test('no fix in the checks is a look alone', () => {
   for (const file of globSync('src/doctor/checks/*.ts', { cwd: ROOT })) {

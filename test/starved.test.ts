@@ -51,5 +51,5 @@ test('a process that is let run for 3 % of the time says that it had no processo
     'connector',
   )
   assert.deepEqual([fault.code, fault.hop], ['STOOD_STILL', 'connector'])
-  assert.match(fault.detail, /^this process had no processor for \d+\.\d s( of \d+\.\d s)?; /)
+  assert.match(fault.detail, /^this process got no processor time for \d+\.\d s( of \d+\.\d s)?; /)
 })

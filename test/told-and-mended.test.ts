@@ -64,7 +64,7 @@ test('PRECONDITION_FAILED: who changes what somebody else has changed is told, r
   const problem = JSON.parse(late.body) as Record<string, string>
   assert.equal(problem.code, 'PRECONDITION_FAILED')
   assert.match(problem.detail!, /is at version 2$/)
-  assert.match(problem.fix!, /^Read it again/)
+  assert.match(problem.fix!, /^Read the object again/)
   assert.equal(problem.verify, 'the same request succeeds')
 
   const { version } = JSON.parse((await server.read(`/api/v1/user-groups/${id}`)).body) as { version: number }
@@ -83,7 +83,7 @@ test('DAEMON_UNASKED: who may not ask is not told that no daemon runs, and who a
     const refused = await ask('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups')
     assert.equal(refused.code, 4, refused.stderr)
     assert.match(refused.stderr, /^DAEMON_UNASKED \(client\): .*status\.sock: EACCES for \S+/)
-    assert.match(refused.stderr, /fix +Ask as that user or as root: sudo backstitch status/)
+    assert.match(refused.stderr, /fix +Run the command as that user or as root: sudo backstitch status/)
     assert.doesNotMatch(refused.stdout, /version/)
 
     const asRoot = await ask()
@@ -119,9 +119,9 @@ test('CONTROL_STARTING: while another program holds the port of the edge, nothin
   const starting = LoneServer.start(t, { state, port })
   const problem = JSON.parse(await reaches(503)) as Record<string, string>
   assert.equal(problem.code, 'CONTROL_STARTING')
-  assert.match(problem.detail!, /the edge does not listen yet/)
-  assert.match(problem.cause!, /^Its own edge does not listen yet/)
-  assert.match(problem.fix!, /read in the log of the server why its edge does not listen/)
+  assert.match(problem.detail!, /the edge is not listening yet/)
+  assert.match(problem.cause!, /^Its own edge is not listening yet/)
+  assert.match(problem.fix!, /check the server's log for why its edge is not listening/)
   assert.equal(problem.verify, 'GET /readyz answers 200')
 
   holder.close()

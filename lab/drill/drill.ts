@@ -25,9 +25,9 @@ const SCORES = path.join(
 )
 const HELP = `answer with a fault code (EGRESS_BLOCKED) or a hop (edge), or say
   hint      a hint, for 2 points
-  doctor    what the doctor says, for all points
+  doctor    the doctor's report, for all points
   give up   the answer
-  quit      no more`
+  quit      end the drill`
 
 /** Asks for one line. @returns Nothing when there are no more: end of input, or Ctrl-C. */
 type Ask = (question: string) => Promise<string | undefined>
@@ -72,7 +72,7 @@ async function round(lab: Lab, one: Chosen, ask: Ask): Promise<boolean> {
     await variant.inject(lab)
     await noticed(lab, variant, since)
     console.log(`
-${machine.name} is not well. Look around in another terminal:
+${machine.name} is not healthy. Look around in another terminal:
   ip netns exec ${machine.namespace} bash
   tail ${machine.dir}/connector.log
   backstitch lab show
@@ -86,7 +86,7 @@ ${HELP}`)
     keep(scoreLine({ at: new Date().toISOString(), variant: nameOf(scenario, variant), points, tookSeconds }))
     const total = scores().reduce((sum, score) => sum + score.points, 0)
     console.log(
-      `\n${points} points for this one, ${total} in all.\n\n${scenario.title}\n\n${scenario.story}\n`,
+      `\n${points} points for this one, ${total} in total.\n\n${scenario.title}\n\n${scenario.story}\n`,
     )
     console.log(`Here: ${variant.does}. That is ${variant.hop} ${variant.code}.\n\nrepairing …`)
   } finally {
@@ -118,7 +118,7 @@ async function guess(lab: Lab, variant: Variant, ask: Ask): Promise<Round | unde
     else if (isFaultCode(answer) || HOP_WORDS.test(answer)) {
       played.wrong++
       console.log('no, that is not it')
-    } else if (answer !== '') console.log(`there is no code ${answer}: it costs nothing\n${HELP}`)
+    } else if (answer !== '') console.log(`there is no code ${answer}; no points lost\n${HELP}`)
   }
 }
 
@@ -136,7 +136,8 @@ function scores() {
 /** Nothing where another lab is up: that one is shown then. */
 function showOnly(lab: Lab): Promise<AsyncDisposable | undefined> {
   return takeOrders(async (order, reply) => {
-    if (order.do !== 'sockets') throw new Error('a drill is on: end it with "quit" or Ctrl-C where it runs')
+    if (order.do !== 'sockets')
+      throw new Error('a drill is running: end it with "quit" or Ctrl-C in its terminal')
     reply(JSON.stringify(watchedOf(lab)))
   }).catch(() => undefined)
 }

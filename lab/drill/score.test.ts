@@ -28,5 +28,5 @@ test('the sum, and the best of each', () => {
       '  SCN-05:drop             2 times   best 8, last 8 in 30 s',
     ].join('\n'),
   )
-  assert.equal(scoresText([]), 'no round was played yet')
+  assert.equal(scoresText([]), 'no round has been played yet')
 })

@@ -41,7 +41,7 @@ export function readScores(text: string): Score[] {
 
 /** Points in all, and each scenario with how often, the best and the last. */
 export function scoresText(scores: readonly Score[]): string {
-  if (scores.length === 0) return 'no round was played yet'
+  if (scores.length === 0) return 'no round has been played yet'
   const total = scores.reduce((sum, { points }) => sum + points, 0)
   const rows = [...Map.groupBy(scores, ({ variant }) => variant)].sort(([a], [b]) => (a < b ? -1 : 1))
   const lines = rows.map(([variant, rounds]) => {

@@ -17,7 +17,7 @@ function variant(
     cure: (lab, finding) => replaceKey(lab, lab.connectors.a, finding),
     ...rest,
     hints: [
-      'connector-a is a new machine that never enrolled',
+      'connector-a is a new machine that has never enrolled',
       'the network is fine: connector-b works',
       hint,
     ],
@@ -48,7 +48,7 @@ function variant(
 async function newKey(lab: Lab, finding: Finding): Promise<void> {
   printed(
     finding,
-    /key create --group (?:dc1|GROUP)|create a new one|Create a key on this control plane|give this machine a new key of it|Create a key for what this machine is to be/,
+    /key create --group (?:dc1|GROUP)|create a new one|Create a key on this control plane|give this machine a new key of it|Create a key for this machine's group or edge/,
   )
   lab.connectors.a.key(await lab.createKey())
 }
@@ -79,10 +79,10 @@ const put = (change: (key: string) => string) => async (lab: Lab, key: string) =
 
 export const key: Scenario = {
   id: 'SCN-02',
-  title: 'The provisioning key does not open the door',
-  story: `connector-a was installed this morning from a wiki page, by somebody in a hurry. The key went from a browser into
-a chat, from the chat into an editor, and from there into a file. Somewhere on that way it stopped being a key, or it was
-one that somebody else had already used up.`,
+  title: 'The provisioning key is not accepted',
+  story: `connector-a was installed this morning from a wiki page, in a hurry. The key went from a browser into a chat, from
+the chat into an editor, and from there into a file. Somewhere along the way it stopped being a key, or another
+machine had already used it.`,
   variants: [
     variant({
       name: 'missing',
@@ -96,7 +96,7 @@ one that somebody else had already used up.`,
     variant({
       name: 'unreadable',
       does: 'the key file belongs to root, mode 0600',
-      hint: 'be the service user, and look at the file',
+      hint: 'become the service user, and look at the file',
       hop: 'connector',
       code: 'KEY_UNREADABLE',
       seen: [/EACCES for uid 65534; owner uid 0, mode 0600/],
@@ -134,7 +134,7 @@ one that somebody else had already used up.`,
     }),
     variant({
       name: 'exhausted',
-      does: 'the key has been used by another connector',
+      does: 'the key has already been used by another connector',
       hint: 'ask the control plane about the key',
       hop: 'control',
       cure: newKey,
@@ -144,7 +144,7 @@ one that somebody else had already used up.`,
     }),
     variant({
       name: 'expired',
-      does: 'the key was good for a second, and that was before lunch',
+      does: 'the key was valid for one second, and that was before lunch',
       hint: 'ask the control plane about the key',
       hop: 'control',
       cure: newKey,
@@ -175,13 +175,13 @@ one that somebody else had already used up.`,
       hop: 'control',
       cure: newKey,
       code: 'KEY_UNKNOWN',
-      seen: [/no provisioning key has this secret/, /the control plane of edge\.example\.net:443/],
+      seen: [/no provisioning key has this secret/, /the control plane at edge\.example\.net:443/],
       key: async (lab) => lab.connectors.a.key(await keyAfterBackup(lab)),
     }),
     variant({
       name: 'other-tenant',
-      does: 'the key is one of the installation that was here before',
-      hint: 'who is the server that answers, and whose is the key?',
+      does: 'the key belongs to an earlier installation of the server',
+      hint: 'which server answers, and which one issued the key?',
       hop: 'edge',
       cure: newKey,
       code: 'PIN_MISMATCH',
@@ -190,8 +190,8 @@ one that somebody else had already used up.`,
     }),
     variant({
       name: 'wrong-group',
-      does: 'connector-a is configured for the group dc1, and the key is one of dc2',
-      hint: 'for which group is the key, and for which the machine?',
+      does: 'connector-a is configured for group dc1, but the key is for dc2',
+      hint: 'which group is the key for, and which the machine?',
       hop: 'control',
       cure: newKey,
       code: 'KEY_WRONG_GROUP',

@@ -21,14 +21,15 @@ async function enrolAnew(lab: Lab, connector: LabConnector, finding: Finding): P
 
 export const seal: Scenario = {
   id: 'SCN-03',
-  title: 'An identity on a machine that is not its own',
-  story: `connector-b was to be "exactly like connector-a", so its disk was made from an image of connector-a. It is exactly
-like it, the identity included. It will not open: it was sealed to a machine id and a network card that stayed behind.`,
+  title: 'An identity on the wrong machine',
+  story: `connector-b was meant to be "exactly like connector-a", so its disk was made from an image of connector-a. It is
+exactly like it, including the identity. That identity will not open here: it was sealed to a machine id and a network
+card that stayed behind.`,
   variants: [
     {
       name: 'clone',
-      does: 'the state directory of connector-a lies on connector-b',
-      hints: ['connector-a works', 'connector-b ends as soon as it is started', 'whose state is it?'],
+      does: 'the state directory of connector-a is on connector-b',
+      hints: ['connector-a works', 'connector-b exits at startup', 'whose state is it?'],
       hop: 'connector',
       code: 'SEAL_BROKEN',
       seen: [/machineId [0-9a-f]{8}→[0-9a-f]{8}/, /mac [0-9a-f]{8}→[0-9a-f]{8}/],
@@ -57,8 +58,8 @@ like it, the identity included. It will not open: it was sealed to a machine id 
     },
     {
       name: 'twin',
-      does: 'the virtual machine of connector-a was copied, its ids included, and both run',
-      hints: ['connector-a works', 'connector-b ends as soon as it is started', 'who else says that name?'],
+      does: 'the virtual machine of connector-a was cloned, ids included, and both are running',
+      hints: ['connector-a works', 'connector-b exits at startup', 'who else uses that identity?'],
       hop: 'control',
       code: 'IDENTITY_CLONED',
       seen: [/con_\w+ from 198\.51\.100\.2 and from 198\.51\.100\.2: host \S+ and host \S+ are connected at/],
@@ -86,12 +87,8 @@ like it, the identity included. It will not open: it was sealed to a machine id 
     },
     {
       name: 'replay',
-      does: 'the state of connector-a was put back from a backup of before its certificate was renewed',
-      hints: [
-        'it ends as soon as it is started',
-        'there is no second one',
-        'which generation does it present?',
-      ],
+      does: 'the state of connector-a was restored from a backup made before its certificate was renewed',
+      hints: ['it exits at startup', 'there is no second copy', 'which generation does it present?'],
       hop: 'control',
       code: 'IDENTITY_CLONED',
       seen: [/a certificate from before generation \d+ was presented/],
@@ -125,7 +122,7 @@ like it, the identity included. It will not open: it was sealed to a machine id 
     },
     {
       name: 'drift',
-      does: 'connector-a got another network card while it was off',
+      does: 'connector-a got a new network card while it was off',
       hints: [
         'users notice nothing',
         'backstitch status has a note',
@@ -139,7 +136,7 @@ like it, the identity included. It will not open: it was sealed to a machine id 
       examinedOn: 'connector-a',
       inject: changeCard,
       async cure({ connectors: { a } }, finding) {
-        printed(finding, /^None needed if the change was meant/)
+        printed(finding, /^None needed if the change was intended/)
         await a.refresh() // "the note is gone after the next start"
       },
       restore: async (lab) => {

@@ -16,15 +16,15 @@ app.dc1 A ${ADDRESS.app}\n`
 
 export const names: Scenario = {
   id: 'SCN-04',
-  title: 'The name of the edge leads nowhere',
-  story: `Nobody touched the connectors. The people who run DNS had a quiet week: an old zone was tidied, a filter list was
-updated, a hardening script set file modes. Connections that stand go on standing. Then the uplink blinks for a second,
-and connector-a, which has to find the edge again, does not come back.`,
+  title: "The edge's name does not resolve",
+  story: `The connectors were not touched. The DNS team had a quiet week: they tidied up an old zone, updated a filter list, and
+ran a hardening script that set file modes. Existing connections stay up. Then the uplink blips for a second, and
+connector-a, which has to resolve the edge again, does not come back.`,
   variants: [
     {
       name: 'nxdomain',
       does: `the zone no longer has ${EDGE_NAME}`,
-      hints: ['the resolver answers', 'other names resolve', 'ask it for the name of the edge'],
+      hints: ['the resolver answers', 'other names resolve', "query it for the edge's name"],
       hop: 'edge',
       code: 'EDGE_NAME_NXDOMAIN',
       seen: [/10\.1\.1\.53 said NXDOMAIN/, /getaddrinfo: ENOTFOUND/],
@@ -37,7 +37,11 @@ and connector-a, which has to find the edge again, does not come back.`,
     {
       name: 'servfail',
       does: 'the resolver cannot load the zone of the edge and answers SERVFAIL',
-      hints: ['the resolver answers', 'other zones resolve', 'it is not the name: it is the whole zone'],
+      hints: [
+        'the resolver answers',
+        'other zones resolve',
+        'the problem is not the name but the whole zone',
+      ],
       hop: 'edge',
       code: 'RESOLVER_UNREACHABLE',
       seen: [/10\.1\.1\.53 said SERVFAIL/, /getaddrinfo: EAI_AGAIN/],
@@ -49,8 +53,8 @@ and connector-a, which has to find the edge again, does not come back.`,
     },
     {
       name: 'timeout',
-      does: 'the resolver hears nothing from connector-a any more',
-      hints: ['no name resolves on connector-a', 'connector-b resolves', 'port 53 is silent'],
+      does: 'queries from connector-a no longer reach the resolver',
+      hints: ['no name resolves on connector-a', 'connector-b resolves', 'port 53 does not answer'],
       hop: 'edge',
       code: 'RESOLVER_UNREACHABLE',
       seen: [/10\.1\.1\.53 said timeout/],
@@ -65,11 +69,11 @@ and connector-a, which has to find the edge again, does not come back.`,
     {
       name: 'slow',
       cutsAll: true, // connector-b asks the same one for the application
-      does: 'the resolver takes 2.6 s for each answer, and programs on connector-a are told to wait one',
+      does: 'the resolver takes 2.6 s per answer, but programs on connector-a are configured to wait one',
       hints: [
         'no name resolves on connector-a',
         'the resolver answers dig',
-        'how long did dig wait, and how long do programs?',
+        'how long did dig wait, and how long do programs wait?',
       ],
       hop: 'edge',
       code: 'RESOLVER_UNREACHABLE',
@@ -87,7 +91,7 @@ and connector-a, which has to find the edge again, does not come back.`,
     {
       name: 'sinkhole',
       does: `a DNS filter answers 0.0.0.0 for ${EDGE_NAME}`,
-      hints: ['the name resolves', 'no machine has that address', 'somebody filters DNS'],
+      hints: ['the name resolves', 'no machine has that address', 'something filters DNS'],
       hop: 'edge',
       code: 'EDGE_NAME_HIJACKED',
       seen: [/10\.1\.1\.53 said 0\.0\.0\.0/],
@@ -100,7 +104,11 @@ and connector-a, which has to find the edge again, does not come back.`,
     {
       name: 'chmod',
       does: 'a hardening script made /etc/resolv.conf of connector-a readable by root alone',
-      hints: ['root sees no problem', 'the resolver is well', 'be the service user, and look at the file'],
+      hints: [
+        'root sees no problem',
+        'the resolver is healthy',
+        'become the service user, and look at the file',
+      ],
       hop: 'connector',
       code: 'RESOLVER_UNREADABLE',
       seen: [/\/etc\/resolv\.conf: EACCES for uid 65534; owner uid 0, mode 0600/],

@@ -14,11 +14,11 @@ const etcOf = (lab: Lab) => lab.machines['connector-a']
 export const sources: readonly Variant[] = [
   {
     name: 'hosts',
-    does: `/etc/hosts of connector-a still has an address of ${EDGE_NAME} from before it moved`,
+    does: `/etc/hosts of connector-a still has the old address of ${EDGE_NAME}`,
     hints: [
       'the resolver has the right address',
       'what do programs get?',
-      'what is asked before the resolver?',
+      'what is consulted before the resolver?',
     ],
     hop: 'connector',
     code: 'EDGE_NAME_HIJACKED',
@@ -41,8 +41,8 @@ export const sources: readonly Variant[] = [
   },
   {
     name: 'nsswitch',
-    does: 'a hardening script left "hosts: files" in /etc/nsswitch.conf of connector-a: programs ask no resolver',
-    hints: ['dig finds the name', 'getent does not', 'who asks the resolver, and who does not?'],
+    does: 'a hardening script left "hosts: files" in /etc/nsswitch.conf of connector-a: programs query no resolver',
+    hints: ['dig finds the name', 'getent does not', 'which programs query the resolver, and which do not?'],
     hop: 'connector',
     code: 'EDGE_NAME_NXDOMAIN',
     seen: [
@@ -62,7 +62,7 @@ export const sources: readonly Variant[] = [
   },
   {
     name: 'indented',
-    does: 'whoever edited /etc/resolv.conf of connector-a left a blank before "nameserver": libc passes over that line',
+    does: 'an edit of /etc/resolv.conf on connector-a left a blank before "nameserver": libc ignores that line',
     hints: ['the resolver answers', 'the file looks right', 'how does libc read it?'],
     hop: 'connector',
     code: 'RESOLVER_UNREACHABLE',
@@ -79,8 +79,8 @@ export const sources: readonly Variant[] = [
   },
   {
     name: 'moved',
-    does: `somebody changed the record of ${EDGE_NAME} to a machine that is not there`,
-    hints: ['the name resolves', 'nobody is at that address', 'where did it lead yesterday?'],
+    does: `the record of ${EDGE_NAME} was changed to a machine that does not exist`,
+    hints: ['the name resolves', 'nothing answers at that address', 'where did it point yesterday?'],
     hop: 'edge',
     code: 'EDGE_NAME_HIJACKED',
     seen: [

@@ -7,7 +7,7 @@ import { ADDRESS, APP_NAME, APP_PORT, EDGE_NAME, EDGE2_NAME } from '../topology.
 
 export const ownFirewall: Variant = {
   name: 'own-firewall',
-  does: 'a hardening script on connector-a lets no question to a resolver out',
+  does: 'a hardening script on connector-a blocks outbound DNS queries',
   hints: [
     'connector-b gets answers',
     'tcpdump at the resolver shows nothing',
@@ -16,7 +16,7 @@ export const ownFirewall: Variant = {
   hop: 'connector',
   code: 'RESOLVER_UNREACHABLE',
   seen: [/10\.1\.1\.53 .*EPERM/],
-  cause: /firewall of this machine/,
+  cause: /this machine's firewall/,
   async inject(lab) {
     const a = lab.machines['connector-a']
     await a.succeed('nft', 'add table inet hardened')
@@ -27,7 +27,7 @@ export const ownFirewall: Variant = {
   async cure({ machines: { 'connector-a': a } }, finding) {
     const [, server] = printed(
       finding,
-      /^in the firewall of this machine, let out UDP and TCP to ([\d.]+) port 53: nft list ruleset$/,
+      /^in this machine's firewall, allow outbound UDP and TCP to ([\d.]+) port 53: nft list ruleset$/,
     )
     await a.succeed('nft', `insert rule inet hardened out ip daddr ${server} udp dport 53 accept`)
   },
@@ -39,7 +39,7 @@ const a = 'connector-a'
 
 export const appUnreadable: Variant = {
   name: 'unreadable',
-  does: 'a hardening script takes the resolver file of connector-a from everybody but root, while it is connected',
+  does: 'a hardening script makes the resolver file of connector-a readable by root only, while it is connected',
   hints: ['it is connected', 'root sees no problem', 'who reads the resolver file?'],
   hop: 'connector',
   code: 'RESOLVER_UNREADABLE',
@@ -59,8 +59,8 @@ const HOSTS = `127.0.0.1 localhost\n${ADDRESS.edge} ${EDGE_NAME}\n${ADDRESS.edge
 
 export const deviceUnnamed: Variant = {
   name: 'device-resolver',
-  does: "a VPN that has ended leaves the user's device a resolver file that names nobody",
-  hints: ['other devices get in', 'no name resolves there', 'whom does libc ask?'],
+  does: "a VPN that has ended leaves a resolver file without resolvers on the user's device",
+  hints: ['other devices connect', 'no name resolves there', 'which resolver does libc query?'],
   hop: 'client',
   code: 'RESOLVER_UNREACHABLE',
   seen: [/127\.0\.0\.1 said ECONNREFUSED/],

@@ -18,18 +18,18 @@ function variant(o: Omit<Variant, 'inject' | 'cure' | 'hop'> & { rule: string })
 
 export const egress: Scenario = {
   id: 'SCN-05',
-  title: 'The firewall does not let the connector out',
-  story: `On Tuesday evening the network team replaced "any to any" by a list. The list came from a spreadsheet, and
+  title: 'The firewall blocks the connector',
+  story: `On Tuesday evening the network team replaced "any to any" with an allow list. The list came from a spreadsheet, and
 connector-a was racked after the spreadsheet was made. Its neighbour connector-b is on the list and works. The
-application team hears of it on Wednesday, when somebody patches connector-b and there is nobody left.`,
+application team hears of it on Wednesday, when connector-b is patched and no connector is left.`,
   variants: [
     variant({
       name: 'drop',
-      does: 'packets from connector-a to port 443 of the edge vanish',
+      does: 'packets from connector-a to port 443 of the edge are dropped',
       hints: [
-        'connector-b beside it works',
+        'connector-b next to it works',
         'the name of the edge resolves',
-        'look at what answers to a SYN: nothing does',
+        'check what answers a SYN: nothing does',
       ],
       code: 'EGRESS_BLOCKED',
       seen: [/198\.51\.100\.10:443 no answer in \d/, /the resolver 10\.1\.1\.53 answers/],
@@ -38,11 +38,11 @@ application team hears of it on Wednesday, when somebody patches connector-b and
     }),
     variant({
       name: 'reset',
-      does: 'a firewall answers every SYN of connector-a with a RST',
+      does: 'a firewall answers every SYN from connector-a with a RST',
       hints: [
-        'connector-b beside it works',
+        'connector-b next to it works',
         'the answer comes at once',
-        'it is a refusal, and the edge did not send it',
+        'it is a refusal, and it did not come from the edge',
       ],
       code: 'EGRESS_REJECTED',
       seen: [/198\.51\.100\.10:443 ECONNREFUSED after \d+ ms/],
@@ -50,11 +50,11 @@ application team hears of it on Wednesday, when somebody patches connector-b and
     }),
     variant({
       name: 'prohibited',
-      does: 'a router answers every SYN of connector-a with "administratively prohibited"',
+      does: 'a router answers every SYN from connector-a with "administratively prohibited"',
       hints: [
-        'connector-b beside it works',
-        'the answer comes at once, and it is no RST',
-        'tcpdump icmp: who says no?',
+        'connector-b next to it works',
+        'the answer comes at once, and it is not a RST',
+        'tcpdump icmp: which machine refuses?',
       ],
       code: 'EGRESS_REJECTED',
       seen: [/198\.51\.100\.10:443 EHOSTUNREACH after \d+ ms/],
@@ -62,10 +62,10 @@ application team hears of it on Wednesday, when somebody patches connector-b and
     }),
     {
       name: 'unreachable',
-      does: 'somebody removed the default route of connector-a',
+      does: 'the default route of connector-a was removed',
       hints: [
-        'connector-b beside it works',
-        'nothing is asked on the wire',
+        'connector-b next to it works',
+        'no packet leaves the machine',
         'ip route: where would a packet go?',
       ],
       hop: 'edge',
@@ -85,11 +85,11 @@ application team hears of it on Wednesday, when somebody patches connector-b and
     },
     {
       name: 'link',
-      does: 'the cable of connector-a has come out of its socket',
+      does: 'the network cable of connector-a is unplugged',
       hints: [
-        'connector-b beside it works',
-        'not even the resolver beside it answers',
-        'ip link: what does it say of the carrier?',
+        'connector-b next to it works',
+        'not even the resolver next to it answers',
+        'ip link: does the interface have a carrier?',
       ],
       hop: 'connector',
       code: 'LINK_DOWN',
@@ -105,11 +105,11 @@ application team hears of it on Wednesday, when somebody patches connector-b and
     },
     {
       name: 'gateway',
-      does: 'after the move of the firewall connector-a still sends by its old address, which nobody has',
+      does: 'after the firewall was moved, connector-a still uses its old address as gateway, which no machine has',
       hints: [
-        'connector-b beside it works',
-        'its neighbours are there',
-        'ip route, and then ip neigh: who is that?',
+        'connector-b next to it works',
+        'its neighbours are reachable',
+        'ip route, then ip neigh: which machine is that?',
       ],
       hop: 'edge',
       code: 'EDGE_UNREACHABLE',
@@ -129,11 +129,11 @@ application team hears of it on Wednesday, when somebody patches connector-b and
     },
     {
       name: 'net-unreachable',
-      does: 'a router answers every packet of connector-a with "network unreachable"',
+      does: 'a router answers every packet from connector-a with "network unreachable"',
       hints: [
-        'connector-b beside it works',
-        'the answer comes at once, and the edge did not send it',
-        'tcpdump icmp: what does the router say?',
+        'connector-b next to it works',
+        'the answer comes at once, and it did not come from the edge',
+        'tcpdump icmp: what does the router report?',
       ],
       hop: 'edge',
       code: 'EDGE_UNREACHABLE',
@@ -146,13 +146,13 @@ application team hears of it on Wednesday, when somebody patches connector-b and
     },
     {
       name: 'second-port',
-      does: 'the edge has port 8443 for control connections, and the firewall lets only 443 out',
+      does: 'the edge has port 8443 for control connections, but the firewall only allows 443',
       hints: ['users notice nothing', 'backstitch status has a note', 'the edge listens on two ports'],
       hop: 'edge',
       code: 'CONTROL_PORT_BLOCKED',
       seen: [
         /edge\.example\.net:8443 was dropped: no answer \(EGRESS_BLOCKED/,
-        /edge\.example\.net:443 works and is used/,
+        /edge\.example\.net:443 works and is in use/,
       ],
       async inject(lab) {
         const { a, b } = lab.connectors

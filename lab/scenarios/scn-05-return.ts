@@ -6,15 +6,15 @@ import { ADDRESS } from '../topology.ts'
 
 export const edgeAsymmetric: Variant = {
   name: 'asymmetric',
-  does: 'answers of the edge come back to connector-a by another cable than its packets leave by',
+  does: "the edge's replies come back to connector-a over a different cable than its packets leave by",
   hints: [
-    'connector-b beside it works',
-    'tcpdump shows answers of the edge, the program sees none',
+    'connector-b next to it works',
+    "tcpdump shows the edge's replies, the program sees none",
     'rp_filter',
   ],
   hop: 'edge',
   code: 'RETURN_PATH_ASYMMETRIC',
-  seen: [/dropped by the return path filter/, /ip route get: 198\.51\.100\.10/],
+  seen: [/dropped by reverse-path filtering/, /ip route get: 198\.51\.100\.10/],
   noticeMs: 60_000,
   noticed: (lab, since) =>
     since
@@ -30,10 +30,10 @@ export const edgeAsymmetric: Variant = {
 
 export const ownFirewall: Variant = {
   name: 'own-firewall',
-  does: 'a hardening script lets in nothing that comes from port 443, and forgot what connector-a has asked for itself',
+  does: 'a hardening script drops everything that comes from port 443, including replies to connector-a',
   hints: [
-    'connector-b beside it works',
-    'the firewall of the site shows answers',
+    'connector-b next to it works',
+    "the site's firewall shows the replies",
     'nft list ruleset, on connector-a',
   ],
   hop: 'connector',
@@ -46,7 +46,7 @@ export const ownFirewall: Variant = {
     await a.succeed('nft', 'add rule inet hardened in tcp sport 443 drop')
   },
   async cure({ machines: { 'connector-a': a } }, finding) {
-    printed(finding, /^in the firewall of this machine, let in what belongs to connections that it opened/)
+    printed(finding, /^in this machine's firewall, accept replies to connections that it opened/)
     await a.succeed('nft', 'insert rule inet hardened in ct state established,related accept')
   },
   restore: async ({ machines: { 'connector-a': a } }) =>
@@ -57,11 +57,11 @@ const FALSE_SOURCE = `ip saddr ${ADDRESS.edge} ip daddr ${ADDRESS['connector-a']
 
 export const otherAddress: Variant = {
   name: 'other-address',
-  does: 'after a change of its address translation the firewall gives answers of the edge another source address',
+  does: "after a change of its address translation, the firewall rewrites the source address of the edge's replies",
   hints: [
-    'connector-b beside it works',
-    'answers arrive at connector-a',
-    'tcpdump on connector-a: from whom?',
+    'connector-b next to it works',
+    'replies arrive at connector-a',
+    'tcpdump on connector-a: from which address?',
   ],
   hop: 'edge',
   code: 'EGRESS_BLOCKED',

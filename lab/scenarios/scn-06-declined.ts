@@ -29,11 +29,11 @@ const HELD = { hop: 'edge', code: 'HANDSHAKE_TIMEOUT', noticeMs: 45_000, restore
 export const heldProtocol: Variant = {
   ...HELD,
   name: 'protocol',
-  does: 'application control on the way does not know the protocol of connector-a, and lets its handshakes hang',
+  does: "application control on the path does not know connector-a's protocol and stalls its handshakes",
   hints: [
     'TCP connects',
     'curl -k https://edge.example.net/ works',
-    'what does a ClientHello say besides the name?',
+    'what does a ClientHello contain besides the name?',
   ],
   seen: [/without our protocol \(ALPN\).*answered/],
   inject: (lab) => hold(lab, 'backstitch-'),
@@ -46,8 +46,12 @@ export const heldProtocol: Variant = {
 export const heldName: Variant = {
   ...HELD,
   name: 'name',
-  does: 'a web filter lets handshakes hang that ask for the name of the edge',
-  hints: ['TCP connects', 'the address without the name works', 'what does a ClientHello say in the clear?'],
+  does: "a web filter stalls handshakes that ask for the edge's name",
+  hints: [
+    'TCP connects',
+    'the address without the name works',
+    'what does a ClientHello contain in the clear?',
+  ],
   seen: [/without the name.*answered/],
   inject: (lab) => hold(lab, EDGE_NAME),
   async cure(lab, finding) {
@@ -58,11 +62,11 @@ export const heldName: Variant = {
 
 export const edgeHangs: Variant = {
   name: 'edge-hangs',
-  does: 'the process of the edge stands still: its kernel takes connections, and nobody reads them',
+  does: 'the edge process is frozen: its kernel accepts connections, but nothing reads them',
   hints: [
     'TCP connects',
-    'every handshake stands still, whatever it asks for',
-    'is the way to blame, or its end?',
+    'every handshake stalls, whatever it asks for',
+    'is the path at fault, or the far end?',
   ],
   hop: 'edge',
   code: 'HANDSHAKE_TIMEOUT',
@@ -73,7 +77,7 @@ export const edgeHangs: Variant = {
     signalPart(lab, 'edge', 'SIGSTOP')
   },
   async cure(lab, finding) {
-    printed(finding, /^on the machine of the edge: backstitch doctor/)
+    printed(finding, /^on the edge's machine: backstitch doctor/)
     signalPart(lab, 'edge', 'SIGCONT')
   },
   restore: async (lab) => signalPart(lab, 'edge', 'SIGCONT'),

@@ -39,15 +39,15 @@ async function end(lab: Lab): Promise<void> {
 
 export const interception: Scenario = {
   id: 'SCN-06',
-  title: 'Somebody on the way opens TLS',
-  story: `The new firewall inspects TLS. Every machine of the company trusts its CA, browsers notice nothing, and the
-project is called a success. connector-a trusts one CA only, that of its tenant, and says that something it has never
-seen answers in place of the edge.`,
+  title: 'TLS is intercepted on the path',
+  story: `The new firewall inspects TLS. Every machine of the company trusts its CA, browsers notice nothing, and the project
+is called a success. connector-a trusts only its tenant's CA, and reports that an unknown server answers in place of
+the edge.`,
   variants: [
     {
       name: 'resigned',
-      does: 'a gateway ends the TLS of connector-a and signs it again with a CA of its own',
-      hints: ['TCP connects', 'a browser would see nothing', 'who signed the certificate that is presented?'],
+      does: 'a gateway intercepts the TLS of connector-a and re-signs it with its own CA',
+      hints: ['TCP connects', 'a browser would see nothing', 'who signed the certificate presented?'],
       hop: 'edge',
       code: 'TLS_INTERCEPTED',
       seen: [/issuer=.*Fortinet_CA_SSL/, /subject=.*edge\.example\.net/],
@@ -67,8 +67,8 @@ seen answers in place of the edge.`,
     },
     {
       name: 'bumped',
-      does: 'a cloud proxy takes over the TLS of connector-a and makes a certificate for each name as it comes',
-      hints: ['TCP connects', 'other connectors work', 'who signed the certificate that is presented?'],
+      does: 'a cloud proxy intercepts the TLS of connector-a and generates a certificate for each name',
+      hints: ['TCP connects', 'other connectors work', 'who signed the certificate presented?'],
       hop: 'edge',
       code: 'TLS_INTERCEPTED',
       seen: [/issuer=.*Zscaler/],
@@ -90,7 +90,7 @@ seen answers in place of the edge.`,
     {
       name: 'portal',
       does: 'a guest network answers every port with its sign-in page',
-      hints: ['TCP connects', 'what answers speaks no TLS', 'ask it in plain HTTP'],
+      hints: ['TCP connects', 'what answers does not speak TLS', 'try plain HTTP'],
       hop: 'edge',
       code: 'CAPTIVE_PORTAL',
       seen: [/HTTP\/1\.1 302/, /Location: http:\/\/login\.guest-network\.example\//],

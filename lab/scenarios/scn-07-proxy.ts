@@ -65,14 +65,14 @@ function variant(o: Omit<Variant, 'hop'>): Variant {
 
 export const proxy: Scenario = {
   id: 'SCN-07',
-  title: 'The only way out is a proxy',
-  story: `"Servers do not talk to the internet" was written into the policy years ago and enforced last weekend. There is
-a proxy; package managers know it, because somebody told them. Nobody told connector-a, or told it wrong.`,
+  title: 'A proxy is the only way out',
+  story: `"Servers do not talk to the internet" was written into the policy years ago and enforced last weekend. There is a
+proxy, and the package managers are configured to use it. connector-a is not, or wrongly.`,
   variants: [
     variant({
       name: 'required',
-      does: 'only the proxy gets out, and connector-a does not know of it',
-      hints: ['straight connections get no answer', 'apt still works', 'cat /etc/environment'],
+      does: 'only the proxy gets out, and connector-a does not know about it',
+      hints: ['direct connections get no answer', 'apt still works', 'cat /etc/environment'],
       code: 'PROXY_REQUIRED',
       seen: [/effective proxy: none/, /proxy 10\.1\.1\.28:3128, named by file \/etc\/environment/],
       async inject(lab) {
@@ -84,8 +84,8 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'auth',
-      does: 'the proxy wants a user and a password, and connector-a has none',
-      hints: ['the proxy answers', 'it does not answer 200', 'it wants to know who asks'],
+      does: 'the proxy requires a user name and password, and connector-a has none',
+      hints: ['the proxy answers', 'it does not answer 200', 'it wants to know who is asking'],
       code: 'PROXY_AUTH',
       seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /status 40[17]/],
       async inject(lab) {
@@ -100,8 +100,8 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'squid-auth',
-      does: 'squid wants a user and a password, and connector-a has none',
-      hints: ['the proxy answers', 'it does not answer 200', 'it wants to know who asks'],
+      does: 'squid requires a user name and password, and connector-a has none',
+      hints: ['the proxy answers', 'it does not answer 200', 'it wants to know who is asking'],
       code: 'PROXY_AUTH',
       seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /status 407/],
       async inject(lab) {
@@ -118,8 +118,8 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'ntlm',
-      does: 'squid wants a sign-in the way of Windows, and connector-a has a user and a password',
-      hints: ['the proxy answers', 'the password is right', 'in which way does it want to be asked?'],
+      does: 'squid requires Windows authentication, and connector-a has a user name and password',
+      hints: ['the proxy answers', 'the password is right', 'which authentication scheme does it require?'],
       code: 'PROXY_AUTH',
       cause: /NTLM/,
       seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /status 407/, /Proxy-Authenticate: NTLM/],
@@ -130,7 +130,7 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
         await wallIn(lab)
       },
       async cure(lab, finding) {
-        printed(finding, /let .* through to edge\.example\.net:443 without a sign-in/)
+        printed(finding, /allow .* to reach edge\.example\.net:443 without authentication/)
         const { proxy } = lab.machines
         await proxy.stop(running.get(lab)!, 'SIGKILL')
         running.set(lab, await startSquid(proxy, { address: ADDRESS.proxy, port: PORT }))
@@ -138,11 +138,18 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'second-port',
-      does: 'the edge has port 8443 for control connections, and the proxy lets only 443 through',
-      hints: ['users notice nothing', 'backstitch status has a note', 'which way would it go to that port?'],
+      does: 'the edge has port 8443 for control connections, but the proxy only allows 443',
+      hints: [
+        'users notice nothing',
+        'backstitch status has a note',
+        'by which path would it reach that port?',
+      ],
       code: 'CONTROL_PORT_BLOCKED',
       cause: /proxy/,
-      seen: [/edge\.example\.net:8443 was refused by the proxy/, /edge\.example\.net:443 works and is used/],
+      seen: [
+        /edge\.example\.net:8443 was refused by the proxy/,
+        /edge\.example\.net:443 works and is in use/,
+      ],
       async inject(lab) {
         const { a, b } = lab.connectors
         await lab.restartServer('--control-port', '8443')
@@ -165,8 +172,8 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'device-ntlm',
-      does: 'the laptop of the user was told a proxy that wants a sign-in the way of Windows',
-      hints: ['the browser gets out', 'the client does not', 'in which way does it want to be asked?'],
+      does: "the user's laptop is configured with a proxy that requires Windows authentication",
+      hints: ['the browser connects', 'the client does not', 'which authentication scheme does it require?'],
       code: 'PROXY_AUTH',
       cause: /NTLM/,
       seen: [/status 407/, /Proxy-Authenticate: NTLM/],
@@ -182,7 +189,7 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
         lab.client.start()
       },
       async cure(lab, finding) {
-        printed(finding, /let .* through to edge\.example\.net:443 without a sign-in/)
+        printed(finding, /allow .* to reach edge\.example\.net:443 without authentication/)
         const { edge2 } = lab.machines
         await edge2.stop(running.get(lab)!, 'SIGKILL')
         running.set(lab, await startSquid(edge2, { address: ADDRESS.edge2, port: PORT }))
@@ -197,8 +204,8 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'refused',
-      does: 'the proxy lets nobody through to port 443',
-      hints: ['the proxy answers', 'it does not answer 200', 'it knows who asks, and says no'],
+      does: 'the proxy allows no connections to port 443',
+      hints: ['the proxy answers', 'it does not answer 200', 'it knows who is asking, and refuses'],
       code: 'PROXY_REFUSED',
       seen: [/status 403/],
       async inject(lab) {
@@ -214,8 +221,8 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'gone',
-      does: 'the proxy that is set is switched off',
-      hints: ['somebody set a proxy', 'does it answer?', 'nc -zv 10.1.1.28 3128'],
+      does: 'the configured proxy is switched off',
+      hints: ['a proxy is configured', 'does it answer?', 'nc -zv 10.1.1.28 3128'],
       code: 'PROXY_UNREACHABLE',
       seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/],
       async inject(lab) {
@@ -230,8 +237,8 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
     }),
     variant({
       name: 'slow',
-      does: 'the proxy has too much to do and answers each CONNECT after 12 s',
-      hints: ['the proxy is there', 'it takes the connection, and then nothing', 'how long do you wait?'],
+      does: 'the proxy is overloaded and answers each CONNECT after 12 s',
+      hints: ['the proxy is up', 'it accepts the connection, and then nothing', 'how long do you wait?'],
       code: 'PROXY_UNREACHABLE',
       seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /the daemon waits 10 s/],
       async inject(lab) {
@@ -242,7 +249,7 @@ a proxy; package managers know it, because somebody told them. Nobody told conne
         await wallIn(lab)
       },
       async cure(lab, finding) {
-        printed(finding, /load of the proxy/)
+        printed(finding, /proxy's log and load/)
         await lab.machines.proxy.stop(running.get(lab)!, 'SIGKILL')
         await startProxy(lab)
       },

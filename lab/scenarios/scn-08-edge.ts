@@ -16,11 +16,11 @@ const ON_ITS_MACHINE = {
 export const nearDown: Variant = {
   ...ON_ITS_MACHINE,
   name: 'near-down',
-  does: 'the process of the near edge is killed, and nobody starts it again',
+  does: 'the near edge process is killed and not restarted',
   hints: [
     'everything is slow again',
     'which edge do the connectors use?',
-    'look at the machine of the near one',
+    'check the machine of the near one',
   ],
   code: 'DAEMON_DOWN',
   seen: [/nobody answers at \S+status\.sock/],
@@ -42,11 +42,11 @@ const TO_HOME = `ip daddr ${ADDRESS.edge} tcp dport 443`
 export const homeBlocked: Variant = {
   ...ON_ITS_MACHINE,
   name: 'home-blocked',
-  does: 'a firewall on the machine of the near edge lets nothing out to the server any more',
+  does: "a firewall on the near edge's machine blocks all traffic to the server",
   hints: [
-    'the near edge listens',
-    'and the connectors are at the far one',
-    'how does the near edge get home?',
+    'the near edge is listening',
+    'yet the connectors use the far one',
+    'how does the near edge reach the server?',
   ],
   code: 'EGRESS_BLOCKED',
   seen: [/198\.51\.100\.10:443 no answer in/],
@@ -77,12 +77,12 @@ export const homeBlocked: Variant = {
 /** What the user's device is told: not that a firewall of its own is in the way. */
 export const nearAway: Variant = {
   name: 'near-away',
-  does: "the process of the near edge is killed, and somebody asks on the user's device why all is slow",
-  hints: ['everything is slow again', 'can the device reach the near edge?', 'can anybody?'],
+  does: 'the near edge process is killed, and a user asks on their device why everything is slow',
+  hints: ['everything is slow again', 'can the device reach the near edge?', 'can any machine?'],
   hop: 'edge',
   code: 'EDGE_FAR',
   seen: [/nearer: near .*not used: EDGE_UNREACHABLE: edge near is not connected to the control plane/],
-  cause: /near takes nobody: it is away from the control plane/,
+  cause: /near takes nobody: it has no connection to the control plane/,
   examine: (lab) => consultAt(lab.machines.user, ['doctor', 'client']),
   noticeMs: 60_000,
   // It stays where it is for two minutes after it moved, lest it wander.

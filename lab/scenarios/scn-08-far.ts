@@ -8,18 +8,18 @@ const NEAR_FROM_A = `ip saddr ${ADDRESS['connector-a']} ip daddr ${ADDRESS.edge2
 
 export const far: Scenario = {
   id: 'SCN-08',
-  title: 'Everything works, and everything is slow',
-  story: `There is an edge in the same city, opened with some pride in spring. Then the firewall of the data centre was
-given a list of destinations, and on the list was one edge: the first, across the ocean. connector-a found another way,
-as it should; nothing is down, no alarm rings, and every click takes a detour of some thousand kilometres.`,
+  title: 'Everything works, but everything is slow',
+  story: `There is an edge in the same city, opened with some pride in spring. Then the firewall of the data centre got an allow
+list of destinations, with one edge on it: the first, across the ocean. connector-a found another path, as it should.
+Nothing is down, no alarm rings, and every click takes a detour of thousands of kilometres.`,
   variants: [
     {
       name: 'near-blocked',
-      does: 'a firewall keeps connector-a from the near edge, so it is at the far one',
+      does: 'a firewall blocks connector-a from the near edge, so it uses the far one',
       hints: [
         'nothing is down',
         'compare the round trip with connector-b',
-        'which edges are there, and which is used?',
+        'which edges exist, and which is in use?',
       ],
       hop: 'edge',
       code: 'EDGE_FAR',

@@ -10,11 +10,7 @@ function variant(o: Pick<Variant, 'name' | 'does' | 'seen'> & { offset: string }
   const { offset, ...rest } = o
   return {
     ...rest,
-    hints: [
-      'the network is fine',
-      'certificates have a first and a last moment',
-      'compare date with connector-b',
-    ],
+    hints: ['the network is fine', 'certificates have a validity period', 'compare date with connector-b'],
     hop: 'connector',
     code: 'CLOCK_SKEW',
     noticed: async (lab, since) => {
@@ -35,9 +31,9 @@ function variant(o: Pick<Variant, 'name' | 'does' | 'seen'> & { offset: string }
 
 export const clock: Scenario = {
   id: 'SCN-09',
-  title: 'The clock is wrong, and it looks like everything else',
-  story: `The hypervisor was restored from a snapshot, and connector-a woke up in another time. Certificates that are valid
-look ended, or not yet begun. The messages speak of TLS, so the firewall team is asked, and finds nothing.`,
+  title: 'The clock is wrong, and it looks like something else',
+  story: `The hypervisor was restored from a snapshot, and connector-a woke up at another time. Valid certificates appear expired
+or not yet valid. The messages mention TLS, so the firewall team is called, and finds nothing.`,
   variants: [
     variant({
       name: 'slow',
@@ -47,7 +43,7 @@ look ended, or not yet begun. The messages speak of TLS, so the firewall team is
     }),
     variant({
       name: 'minutes',
-      does: 'the clock of connector-a is 312 s slow, which no certificate minds',
+      does: 'the clock of connector-a is 312 s slow, which certificates tolerate',
       offset: '-312',
       seen: [/31[0-4] s slow against/],
     }),
@@ -85,8 +81,8 @@ look ended, or not yet begun. The messages speak of TLS, so the firewall team is
     },
     {
       name: 'cert-ended',
-      does: 'the machine of connector-a was off for longer than its certificate lives',
-      hints: ['its clock is right', 'connector-b beside it works', 'how long was it off?'],
+      does: 'the machine of connector-a was off for longer than its certificate is valid',
+      hints: ['its clock is right', 'connector-b next to it works', 'how long was it off?'],
       hop: 'connector',
       code: 'CERT_EXPIRED',
       seen: [/not after 20\S+Z: ended (48 hours|2 days) ago/],

@@ -34,15 +34,15 @@ function transfers(lab: Lab): Daemon[] {
 
 export const load: Scenario = {
   id: 'SCN-10',
-  title: 'Slow at the busy hours',
-  story: `connector-b is down for its patches, and the backup of connector-a's machine runs into the morning. Every light is
-green: connector-a is connected, answers, serves. It has only no processor to do it with, so pings of its control
-connection come late and downloads crawl, and the helpdesk hears "slow", which is nobody's alarm.`,
+  title: 'Slow at peak hours',
+  story: `connector-b is down for patching, and the backup of connector-a's machine runs into the morning. Every light is green:
+connector-a is connected, answers and serves. It just has no processor time, so pings on its control connection are late
+and downloads crawl. The helpdesk hears "slow", which triggers no alarm.`,
   variants: [
     {
       name: 'processor',
       does: `connector-a gets ${LITTLE_PERCENT} % of a processor, while connector-b is down and users copy large files`,
-      hints: ['it is connected', 'what does it lack?', 'look at its figures of the last minutes'],
+      hints: ['it is connected', 'what is it short of?', 'check its metrics of the last minutes'],
       hop: 'connector',
       code: 'CONNECTOR_OVERLOADED',
       seen: [/the daemon says: .*processor/],
@@ -59,7 +59,7 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
         group.set({ cpuPercent: LITTLE_PERCENT })
       },
       async cure(lab, finding) {
-        printed(finding, /^or give this machine more of what it lacks$/)
+        printed(finding, /^or give this machine more of what is short$/)
         groups.get(lab)!.set({})
       },
       async restore(lab) {
@@ -74,8 +74,8 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
     },
     {
       name: 'memory',
-      does: 'a backup job beside connector-a takes the memory that its service group may have',
-      hints: ['it is connected, and it serves', 'what does it share its limit with?', 'look at its figures'],
+      does: 'a backup job next to connector-a takes the memory available to its control group',
+      hints: ['it is connected, and it serves', 'what shares its limit?', 'check its metrics'],
       hop: 'connector',
       code: 'CONNECTOR_OVERLOADED',
       seen: [/the daemon says: memory \d+ % \(\d+ MB of \d+ MB\)/, /\b[0-9] % of memory free/],
@@ -88,15 +88,15 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
         group.set({ memoryBytes: Math.round(group.memoryUsedBytes / 0.95) })
       },
       async cure(lab, finding) {
-        printed(finding, /^or give this machine more of what it lacks$/)
+        printed(finding, /^or give this machine more of what is short$/)
         groups.get(lab)!.set({})
       },
       restore: withoutJob,
     },
     {
       name: 'oom',
-      does: 'a job takes the memory of the group, and the kernel kills connector-a, which it was told may go first',
-      hints: ['it is gone', 'nobody has stopped it', 'dmesg | grep -i killed'],
+      does: 'a job takes the memory of the control group, and the kernel kills connector-a, which is marked as the first to go',
+      hints: ['it is gone', 'it was not stopped', 'dmesg | grep -i killed'],
       hop: 'connector',
       code: 'DAEMON_DOWN',
       seen: [
@@ -116,7 +116,7 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
       },
       async cure(lab, finding) {
         const { a } = lab.connectors
-        printed(finding, /^raise the limit of memory of control group \S+-connector-a, over \d+ MB/)
+        printed(finding, /^raise the memory limit of control group \S+-connector-a, over \d+ MB/)
         groups.get(lab)!.set({})
         printed(finding, /^start the daemon as it was installed$/)
         a.start()
@@ -125,8 +125,12 @@ connection come late and downloads crawl, and the helpdesk hears "slow", which i
     },
     {
       name: 'leak',
-      does: 'something that was loaded into connector-a keeps a megabyte of memory every second',
-      hints: ['it serves, and nothing is slow', 'what was it an hour ago?', 'do its sessions grow as well?'],
+      does: 'code loaded into connector-a leaks a megabyte of memory every second',
+      hints: [
+        'it serves, and nothing is slow',
+        'what was it an hour ago?',
+        'does its number of sessions grow as well?',
+      ],
       hop: 'connector',
       code: 'MEMORY_LEAK_SUSPECTED',
       seen: [/the daemon says: .*sessions 0 → 0/],

@@ -59,9 +59,9 @@ async function forget({ connectors: { a } }: Lab): Promise<void> {
 export const flapping: Scenario = {
   id: 'SCN-12',
   title: 'Up, down, up, down',
-  story: `Whoever looks sees a connector that is connected. Whoever looks again sees one that is connected since a minute.
-A firewall on the way was set to clean up: it resets what it has known for too long. Each time the connector is back
-within a second, and each time sessions have to find another way; the ticket says "sometimes".`,
+  story: `A first look shows a connected connector. A second look shows one that has been connected for a minute. A firewall
+on the path was set to clean up: it resets connections older than a limit. Each time the connector is back within a
+second, and each time sessions have to find another path. The ticket says "sometimes".`,
   variants: [
     {
       name: 'resets',
@@ -78,10 +78,10 @@ within a second, and each time sessions have to find another way; the ticket say
     },
     {
       name: 'cable',
-      does: 'the plug of connector-a is loose: its cable is out for some seconds, again and again',
+      does: 'a loose plug: the cable of connector-a is out for some seconds, again and again',
       hints: [
         'it is connected when you look',
-        'nobody refuses anything',
+        'nothing is refused',
         'when was it gone, and what was seen then?',
       ],
       hop: 'connector',
@@ -101,24 +101,28 @@ within a second, and each time sessions have to find another way; the ticket say
     },
     {
       name: 'frozen',
-      does: 'the hypervisor halts connector-a for its snapshot, for twelve seconds',
-      hints: ['the network is calm', 'nobody ended the process', 'and yet for some seconds it did nothing'],
+      does: 'the hypervisor pauses connector-a for twelve seconds, for a snapshot',
+      hints: ['the network is calm', 'the process was not stopped', 'yet for some seconds it did nothing'],
       hop: 'connector',
       code: 'STOOD_STILL',
-      cause: /it is not the network/,
-      seen: [/^this process stood still for 1\d\.\d s: .*the connection did not outlast that/],
+      cause: /the network is not at fault/,
+      seen: [/^this process was paused for 1\d\.\d s: .*the connection did not outlast that/],
       remembered: true,
       noticeMs: 60_000,
       inject: freeze,
-      cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without halting it/), // it is over
+      cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without pausing it/), // it is over
       restore: forget,
     },
     deviceFrozen,
     edgeFrozen,
     {
       name: 'watchdog',
-      does: 'a watchdog takes connector-a for dead again and again, kills it, and starts it anew',
-      hints: ['the network is calm', 'how long has the process been there?', 'who ended the one before?'],
+      does: 'a watchdog repeatedly takes connector-a for dead, kills it and restarts it',
+      hints: [
+        'the network is calm',
+        'how long has the process been running?',
+        'what ended the previous one?',
+      ],
       hop: 'connector',
       code: 'FLAPPING',
       seen: [/\d drops in 10 min, .*connector DAEMON_DOWN \d times/],
@@ -131,15 +135,15 @@ within a second, and each time sessions have to find another way; the ticket say
     },
     {
       name: 'on-access',
-      does: 'nothing: a new application is declared whose health is looked at when it is used, and nobody has used it',
+      does: 'nothing: a new application is declared whose health is checked on use, and it has not been used',
       hints: [
         'is anything broken at all?',
-        'when is the health of that segment looked at?',
+        'when is the health of that segment checked?',
         'backstitch describe segment wiki',
       ],
       hop: 'application',
       code: 'HEALTH_UNKNOWN',
-      seen: [/^health is onAccess, and nobody has asked lately/],
+      seen: [/^health is onAccess, and it has not been used recently/],
       examine: (lab) => unknownHealth(lab, 'wiki'),
       examinedOn: 'edge',
       noticed: async (lab) => (await lab.describe('segment', 'wiki')).text.includes('HEALTH_UNKNOWN'),
@@ -151,7 +155,7 @@ within a second, and each time sessions have to find another way; the ticket say
         })
       },
       async cure(lab, finding) {
-        printed(finding, /^None needed: this is no fault\. Open it once/)
+        printed(finding, /^None needed: this is not a fault\. Open it once/)
         await lab.browse(WIKI)
       },
       restore: async (lab) => void (await lab.admin('delete', 'segment', 'wiki').catch(() => '')),

@@ -19,8 +19,8 @@ async function stand(file: string): Promise<void> {
 
 const FROZEN = {
   code: 'STOOD_STILL',
-  cause: /it is not the network/,
-  seen: [/^this process stood still for 1\d\.\d s/],
+  cause: /the network is not at fault/,
+  seen: [/^this process was paused for 1\d\.\d s/],
   remembered: true,
   noticeMs: 60_000,
 } as const
@@ -28,11 +28,11 @@ const FROZEN = {
 export const edgeFrozen: Variant = {
   ...FROZEN,
   name: 'edge-frozen',
-  does: 'the hypervisor halts the machine of the near edge, by which both connectors come in, for twelve seconds',
+  does: 'the hypervisor pauses the machine of the near edge, which both connectors use, for twelve seconds',
   hints: [
-    'both connectors lost control at once',
+    'both connectors lost the control plane at once',
     'what do they share?',
-    'the doctor, on the machine of the edge',
+    "the doctor, on the edge's machine",
   ],
   hop: 'edge',
   examine: (lab) => lab.secondEdge.consult(),
@@ -42,7 +42,7 @@ export const edgeFrozen: Variant = {
     await twoEdges(lab)
     await stand(`${lab.machines.edge2.dir}/state/status.sock`)
   },
-  cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without halting it/), // it is over
+  cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without pausing it/), // it is over
   async restore({ secondEdge }) {
     if (secondEdge.daemon === undefined) return
     await secondEdge.kill()
@@ -59,14 +59,14 @@ async function again({ client }: Lab): Promise<void> {
 export const deviceFrozen: Variant = {
   ...FROZEN,
   name: 'device-frozen',
-  does: 'the device of the user sleeps for twelve seconds, and its network does not',
-  hints: ['other users saw nothing', 'the network is calm', 'what does the client say of itself?'],
+  does: "the user's device sleeps for twelve seconds, its network does not",
+  hints: ['other users noticed nothing', 'the network is calm', 'what does the client report about itself?'],
   hop: 'client',
   cutsAll: true,
   examine: (lab) => consultAt(lab.machines.user, ['doctor', 'client']),
   examinedOn: 'user',
   noticed: async (lab) => (await lab.clientStatus()).includes('STOOD_STILL'),
   inject: ({ client }) => stand(`${client.stateDir}/status.sock`),
-  cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without halting it/),
+  cure: async (_lab, finding) => void printed(finding, /^take snapshots .* without pausing it/),
   restore: again,
 }

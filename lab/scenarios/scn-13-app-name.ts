@@ -71,19 +71,18 @@ async function endScan(lab: Lab): Promise<void> {
 
 export const appName: Scenario = {
   id: 'SCN-13',
-  title: 'The connector asks for the application and gets another answer than you',
-  story: `On the laptop of the admin the name resolves, as it always did. The connectors stand in a new network, and the
-resolver there decides by the address of who asks what it says. Nobody thought of telling it that the new network is
-inside.`,
+  title: 'The connector gets another DNS answer than you',
+  story: `On the admin's laptop the name resolves, as always. The connectors are in a new network, and the resolver there answers
+depending on the source address. It was never told that the new network is internal.`,
   variants: [
     {
       ...common,
       name: 'views',
-      does: 'the resolver takes the connectors for the outside, and gives them the public address',
+      does: 'the resolver treats the connectors as external and gives them the public address',
       hints: [
         'the name resolves',
-        'compare the answer with the network of the application',
-        'who is inside?',
+        "compare the answer with the application's network",
+        'which networks are internal?',
       ],
       code: 'APP_NAME_WRONG_VIEW',
       // The connector refuses the address, and the user is told so.
@@ -102,7 +101,7 @@ inside.`,
       ...common,
       name: 'nxdomain',
       does: 'the record of the application was deleted',
-      hints: ['the connectors are connected', 'the resolver answers', 'ask it for the application'],
+      hints: ['the connectors are connected', 'the resolver answers', 'query it for the application'],
       code: 'APP_NAME_NXDOMAIN',
       seen: [/10\.1\.1\.53 said NXDOMAIN/, /getaddrinfo: ENOTFOUND/],
       inject: (lab) => lab.resolver.serve({ [EDGE_NAME]: ADDRESS.edge }),
@@ -123,11 +122,11 @@ inside.`,
     {
       ...common,
       name: 'lookups-busy',
-      does: 'a program asks for 60 hosts of a zone that the resolver forwards to nobody',
+      does: 'a program looks up 60 hosts of a zone whose forwarder does not answer',
       hints: [
-        'the resolver answers, and the name of the application is fine',
-        'who else asks for names, and for how long?',
-        'each look-up holds a thread',
+        "the resolver answers, and the application's name resolves",
+        'what else is looked up, and for how long?',
+        'each lookup holds a thread',
       ],
       hop: 'connector',
       code: 'LOOKUPS_BUSY',
@@ -139,7 +138,7 @@ inside.`,
       verifyMs: 120_000,
       inject: scan,
       async cure(lab, finding) {
-        printed(finding, /^repair the resolver of the names that are said to be silent/)
+        printed(finding, /^fix the resolver of the names reported as unanswered/)
         await lab.resolver.serve({
           ...HEALTHY,
           ...Object.fromEntries(SILENT.map((name) => [name, ADDRESS.app])),

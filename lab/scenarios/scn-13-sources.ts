@@ -28,11 +28,11 @@ export const appSources: readonly Variant[] = [
   {
     ...common,
     name: 'hosts',
-    does: `/etc/hosts of the connectors has the address that ${APP_NAME} had before it moved`,
+    does: `/etc/hosts of the connectors has the old address of ${APP_NAME}`,
     hints: [
       'the resolver has the right address',
       'what do programs get?',
-      'what is asked before the resolver?',
+      'what is consulted before the resolver?',
     ],
     code: 'APP_NAME_WRONG_VIEW',
     seen: [
@@ -51,7 +51,7 @@ export const appSources: readonly Variant[] = [
     ...common,
     name: 'search',
     does: `the record was deleted, and a search domain answers for every name: ${APP_NAME}.${WILD}`,
-    hints: ['the name resolves', 'the resolver says that there is none', 'what stands behind the name?'],
+    hints: ['the name resolves', 'the resolver says that there is none', 'what is appended to the name?'],
     code: 'APP_NAME_NXDOMAIN',
     seen: [/10\.1\.1\.53 said NXDOMAIN/, /app\.dc1\.example\.com\.corp\.lab is 10\.1\.9\.99/],
     async inject(lab) {
@@ -67,8 +67,8 @@ export const appSources: readonly Variant[] = [
   {
     ...common,
     name: 'moved',
-    does: `somebody changed the record of ${APP_NAME} to a machine that is not there`,
-    hints: ['the name resolves', 'nobody is at that address', 'where did it lead yesterday?'],
+    does: `the record of ${APP_NAME} was changed to a machine that does not exist`,
+    hints: ['the name resolves', 'nothing answers at that address', 'where did it point yesterday?'],
     code: 'APP_NAME_WRONG_VIEW',
     seen: [/10\.1\.9\.99:8080 /, /10\.1\.9\.80:8080 connected in \d+ ms \(it was reached there until /],
     // Only a connector that has been at the application knows where it was.

@@ -34,15 +34,14 @@ async function restart(lab: Lab): Promise<void> {
 
 export const application: Scenario = {
   id: 'SCN-14',
-  title: 'The connectors are well, the application is not reached',
-  story: `"The VPN is broken again", says the ticket. Every connector is green, every tunnel stands, other applications
-work. What is left is the last mile: from the connector to the machine of the application, and that mile belongs to
-somebody else.`,
+  title: 'The connectors are healthy, the application is unreachable',
+  story: `"The VPN is broken again", says the ticket. Every connector is green, every tunnel is up, other applications work.
+What is left is the last mile, from the connector to the application's machine, and that mile belongs to another team.`,
   variants: [
     variant({
       name: 'port',
       does: 'after an upgrade the application listens on 8000 instead of 8080',
-      hints: ['the machine of the application is there', 'it refuses', 'try the ports beside it'],
+      hints: ["the application's machine is up", 'it refuses', 'try neighbouring ports'],
       hop: 'application',
       code: 'SEGMENT_PORT_MISMATCH',
       seen: [/10\.1\.9\.80:8080 ECONNREFUSED/, /10\.1\.9\.80:8000 connected/],
@@ -56,7 +55,7 @@ somebody else.`,
     variant({
       name: 'refused',
       does: 'the application is stopped',
-      hints: ['the machine of the application is there', 'it refuses', 'nothing listens'],
+      hints: ["the application's machine is up", 'it refuses', 'nothing listens'],
       hop: 'application',
       code: 'APP_REFUSED',
       seen: [/10\.1\.9\.80:8080 ECONNREFUSED/],
@@ -66,8 +65,8 @@ somebody else.`,
     }),
     variant({
       name: 'timeout',
-      does: 'a firewall drops what the connectors send to the application',
-      hints: ['the name of the application resolves', 'nobody refuses', 'nobody answers, either'],
+      does: 'a firewall drops packets from the connectors to the application',
+      hints: ["the application's name resolves", 'nothing refuses', 'nothing answers either'],
       hop: 'application',
       code: 'APP_TIMEOUT',
       seen: [/10\.1\.9\.80:8080 no answer in/],
@@ -80,16 +79,16 @@ somebody else.`,
     }),
     {
       name: 'asymmetric',
-      does: 'answers of the application come back to connector-a by another cable than requests leave it',
+      does: "the application's replies come back to connector-a over a different cable than requests leave by",
       hints: [
         'connector-b reaches the application',
-        'tcpdump shows answers, the program sees none',
+        'tcpdump shows replies, the program sees none',
         'rp_filter',
       ],
       hop: 'application',
       code: 'RETURN_PATH_ASYMMETRIC',
       app: `${APP_NAME}:${APP_PORT}`,
-      seen: [/dropped by the return path filter/, /ip route get: 10\.1\.9\.80/],
+      seen: [/dropped by reverse-path filtering/, /ip route get: 10\.1\.9\.80/],
       noticeMs: 60_000,
       noticed: connectorSaysSo,
       cutsAll: true,
@@ -108,11 +107,11 @@ somebody else.`,
     },
     variant({
       name: 'prohibited',
-      does: 'a firewall before the application answers "administratively prohibited"',
+      does: 'a firewall in front of the application answers "administratively prohibited"',
       hints: [
-        'the name of the application resolves',
+        "the application's name resolves",
         'an answer comes at once',
-        'tcpdump icmp: who says no?',
+        'tcpdump icmp: which machine refuses?',
       ],
       hop: 'application',
       code: 'APP_UNREACHABLE',
@@ -128,15 +127,15 @@ somebody else.`,
     }),
     variant({
       name: 'hung-up',
-      does: 'the application ends each connection at once: the list of those it takes does not name the connectors',
+      does: 'the application closes each connection at once: its allow list does not include the connectors',
       hints: [
         'TCP connects, so every health check is green',
-        'the browser gets a page of Backstitch, and nothing was reset',
-        'who ended the connection, and after how many bytes?',
+        'the browser shows a Backstitch page, and nothing was reset',
+        'which side closed the connection, and after how many bytes?',
       ],
       hop: 'application',
       code: 'APP_HUNG_UP',
-      seen: [/10\.1\.9\.80:8080 connected, closed by it in good order after \d+ ms, without a byte/],
+      seen: [/10\.1\.9\.80:8080 connected, closed cleanly by it after \d+ ms, without a byte/],
       async inject(lab) {
         await lab.stopApp()
         lab.startApp(APP_PORT, 'hang-up-main.ts')
@@ -144,16 +143,16 @@ somebody else.`,
       // For a connector all is well: it is connected. Whoever asks for something gets the page.
       noticed: async (lab) => (await browse(lab)).findings.some(({ code }) => code === 'APP_HUNG_UP'),
       async cure(lab, finding) {
-        printed(finding, /the list of addresses that it takes$/)
+        printed(finding, /list of allowed addresses$/)
         await restart(lab)
       },
       restore: restart,
     }),
     variant({
       name: 'full-queue',
-      does: 'the application is stuck and takes no connection: its queue is full, and its kernel drops whoever comes on top',
+      does: 'the application hangs and accepts no connections: its queue is full, and its kernel drops new ones',
       hints: [
-        'the machine of the application answers pings',
+        "the application's machine answers ping",
         'its other ports refuse at once',
         'ss -ltn there: Recv-Q',
       ],

@@ -90,7 +90,7 @@ export const silent: readonly Variant[] = [
   {
     ...common,
     name: 'silent',
-    does: 'the application hangs: it takes each connection, reads the request and never answers',
+    does: 'the application hangs: it accepts each connection, reads the request and never answers',
     hints: ['TCP connects, so every health check is green', 'the browser spins', 'how many bytes came back?'],
     seen: [
       /app\.dc1\.example\.com:8080: silent since \S+: \d+ sessions of 1 user asked it and no byte came back/,
@@ -115,8 +115,8 @@ export const silent: readonly Variant[] = [
   {
     ...common,
     name: 'hanging',
-    does: 'the application hangs, and two requests of one user hang with it: nobody has given up yet',
-    hints: ['the browser spins', 'and the user goes on waiting', 'backstitch client status'],
+    does: 'the application hangs, and two requests of one user hang with it; neither has given up yet',
+    hints: ['the browser spins', 'and the user keeps waiting', 'backstitch client status'],
     seen: [
       /2 sessions( of 1 user)? asked it and no byte came back/,
       /the last sent \d+ B and waits, for \d+ s/,
@@ -142,7 +142,7 @@ export const silent: readonly Variant[] = [
       lab.machines.user.start('second', ['curl', ...flags, url])
     },
     async cure(lab, finding) {
-      printed(finding, /^Look at the log of the application and restart it\./)
+      printed(finding, /^Check the application's log and restart it\./)
       await restart(lab)
       await lab.serves()
     },
@@ -151,10 +151,10 @@ export const silent: readonly Variant[] = [
   {
     ...common,
     name: 'swallowed',
-    does: 'a device before the application lets connections through, and drops every request in them',
+    does: 'a device in front of the application lets connections open and drops every request in them',
     hints: ['TCP connects', 'the application has not seen a request', 'ss -ti on the connector'],
     seen: [
-      /what was sent is not acknowledged, though new connections stand/,
+      /the data sent is not acknowledged, though new connections open/,
       /10\.1\.9\.80:8080 \d+ bytes wait.*unacked/,
     ],
     async inject(lab) {
@@ -171,7 +171,7 @@ export const silent: readonly Variant[] = [
   {
     ...common,
     name: 'forgotten',
-    does: 'a device on the way forgets connections that are idle, so that the next request in each is lost',
+    does: 'a device on the path forgets idle connections, so that the next request in each is lost',
     hints: ['new connections work', 'the first click after a pause hangs', 'ss -ti on the connector'],
     seen: [/what was sent after a pause of \d+ s or more is not acknowledged, though new connections stand/],
     noticed: (lab, since) => oneSays(lab, since, 'APP_SILENT'),
@@ -199,8 +199,8 @@ export const silent: readonly Variant[] = [
   {
     ...common,
     name: 'stopped',
-    does: 'the application is stopped where it stands: its kernel goes on taking connections, and nobody reads',
-    hints: ['nc -z succeeds', 'the page never comes', 'trace the way of the user'],
+    does: 'the application is frozen: its kernel keeps accepting connections, but nothing reads them',
+    hints: ['nc -z succeeds', 'the page never comes', "trace the user's path"],
     seen: [/\d+ sessions/],
     examine: (lab) => traced(lab),
     examinedOn: 'edge',

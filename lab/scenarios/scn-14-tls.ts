@@ -43,8 +43,8 @@ async function hush(lab: Lab): Promise<void> {
 const common = {
   hints: [
     'TCP connects',
-    'the browser warns, and the connectors do not care',
-    'what does that certificate say?',
+    'the browser warns, the connectors do not care',
+    'what does that certificate contain?',
   ],
   hop: 'application',
   app: `${APP_NAME}:${PORT}`,
@@ -75,8 +75,8 @@ export const tlsDays: readonly Variant[] = [
   {
     ...notNow,
     name: 'tls-expired',
-    does: 'the application speaks TLS with a certificate that ended three days ago',
-    seen: [/valid from \S+ to \S+; now it is \S+ here/],
+    does: 'the application speaks TLS with a certificate that expired three days ago',
+    seen: [/valid from \S+ to \S+; the time here is \S+/],
     async inject(lab) {
       await lab.apply({ tcp: [String(APP_PORT), String(PORT)] })
       await speakTls(lab, APP_NAME, -400)
@@ -90,14 +90,14 @@ export const tlsDays: readonly Variant[] = [
   {
     ...notNow,
     name: 'tls-early',
-    does: 'the application speaks TLS with a certificate that begins in two days: whoever made it has a clock that is ahead',
-    seen: [/valid from \S+ to \S+; now it is \S+ here/],
+    does: 'the application speaks TLS with a certificate that becomes valid in two days: it was issued by a machine whose clock is ahead',
+    seen: [/valid from \S+ to \S+; the time here is \S+/],
     async inject(lab) {
       await lab.apply({ tcp: [String(APP_PORT), String(PORT)] })
       await speakTls(lab, APP_NAME, 2)
     },
     async cure(lab, finding) {
-      const [, name] = printed(finding, /and make that of (\S+) again$/)
+      const [, name] = printed(finding, /and reissue the one for (\S+)$/)
       await speakTls(lab, name!)
       await wellAgain(lab, 'APP_CERT_EXPIRED')
     },
@@ -107,8 +107,12 @@ export const tlsDays: readonly Variant[] = [
 export const tlsName: Variant = {
   ...common,
   name: 'tls-name',
-  does: 'the application moved to TLS, with the certificate of the host that it was copied from',
-  hints: ['TCP connects', 'the browser warns, and the connectors do not care', 'whose certificate is that?'],
+  does: 'the application moved to TLS, with the certificate of the host it was copied from',
+  hints: [
+    'TCP connects',
+    'the browser warns, the connectors do not care',
+    'which host is that certificate for?',
+  ],
   code: 'APP_TLS_NAME',
   seen: [/names: DNS:legacy\.example\.com/],
   async inject(lab) {

@@ -60,8 +60,8 @@ async function clientSays(lab: Lab): Promise<Consultation> {
 /** The flow is open before anybody has seen whether its datagrams are taken. */
 export const udpRefused: Variant = {
   name: 'udp-refused',
-  does: 'the name server of the data centre is stopped, and its machine says so of each datagram',
-  hints: ['the program of the user only waits', 'no session failed to open', 'backstitch client status'],
+  does: "the data centre's name server is stopped, and its machine reports that for each datagram",
+  hints: ["the user's program just waits", 'no session failed to open', 'backstitch client status'],
   hop: 'application',
   code: 'APP_REFUSED',
   seen: [/^10\.1\.9\.80:5353: ECONNREFUSED/],
@@ -80,8 +80,8 @@ export const udpRefused: Variant = {
 
 export const udpUnanswered: Variant = {
   name: 'udp-unanswered',
-  does: 'the questions to the name server of the data centre arrive, and a firewall drops its answers',
-  hints: ['it worked until now', 'nobody refuses anything', 'does the answer reach the connector?'],
+  does: "queries to the data centre's name server arrive, but a firewall drops its replies",
+  hints: ['it worked until now', 'nothing is refused', 'does the reply reach the connector?'],
   hop: 'application',
   code: 'APP_SILENT',
   noticeMs: 60_000,

@@ -64,14 +64,14 @@ async function wideUser({ machines: { user } }: Lab): Promise<void> {
 
 export const mtu: Scenario = {
   id: 'SCN-15',
-  title: 'Small things work, large ones stand still',
-  story: `The provider moved the line of the data centre onto a tunnel. Tunnels have headers, so packets that fitted do
-not fit any more, and the message that would say so is dropped by a rule from the nineties that calls ICMP dangerous.
-Ping works. TCP connects. Then the certificate of the edge, which is a large thing, never arrives.`,
+  title: 'Small messages pass, large ones stall',
+  story: `The provider moved the data centre's line onto a tunnel. Tunnels add headers, so full-size packets no longer fit, and
+the ICMP message that reports it is dropped by a rule from the nineties that calls ICMP dangerous. Ping works. TCP
+connects. Then the edge's certificate, which is large, never arrives.`,
   variants: [
     {
       name: 'blackhole',
-      does: 'packets over 1300 bytes between connector-a and the edge vanish without a word',
+      does: 'packets over 1300 bytes between connector-a and the edge are silently dropped',
       hints: ['ping works', 'TCP connects', 'ping -M do -s 1400 does not work'],
       hop: 'edge',
       code: 'PATH_MTU',
@@ -91,15 +91,15 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
     },
     {
       name: 'no-echo',
-      does: 'packets over 1300 bytes between connector-a and the edge vanish, and so does every ping',
+      does: 'packets over 1300 bytes between connector-a and the edge are dropped, and so is every ping',
       hints: [
         'TCP connects',
-        'ping is not answered at any size',
-        'what of an answer arrives: its beginning, or its end?',
+        'no ping of any size is answered',
+        'which part of a reply arrives: its beginning, or its end?',
       ],
       hop: 'edge',
       code: 'PATH_MTU',
-      seen: [/no echo at any size/, /short answer/],
+      seen: [/no ping reply at any size/, /short reply/],
       noticeMs: 60_000,
       async inject(lab) {
         await offload(lab, 1)
@@ -119,16 +119,16 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
     },
     {
       name: 'route-mtu',
-      does: 'the firewall sends packets of connector-a by a route of 900 bytes, and drops its own word that they are too big',
+      does: 'the firewall sends packets of connector-a over a route with an MTU of 900, and drops its own "too big" messages',
       hints: [
-        'the handshake ends well',
-        'small messages come through, large ones do not, and only in one direction',
+        'the handshake completes',
+        'small messages pass, large ones do not, and only in one direction',
         'ip route get 198.51.100.10 from 10.1.1.11, on the firewall',
       ],
       hop: 'edge',
       code: 'PATH_MTU',
       seen: [
-        /records up to \d+ bytes are answered, from \d+ bytes on they are not/,
+        /records up to \d+ bytes are answered, records of \d+ bytes and more are not/,
         /echoes up to 800 bytes/,
       ],
       noticeMs: 60_000,
@@ -144,12 +144,12 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
     },
     {
       name: 'app-blackhole',
-      does: 'packets over 1300 bytes between the connectors and the application vanish without a word',
+      does: 'packets over 1300 bytes between the connectors and the application are silently dropped',
       hints: ['the page opens', 'the report on it does not', 'ping -M do -s 1400 from a connector'],
       hop: 'application',
       code: 'PATH_MTU',
       app: `${APP_NAME}:${APP_PORT}`,
-      seen: [/1280 bytes pass, 1360 are lost in silence/],
+      seen: [/1280 bytes pass, 1360 are silently dropped/],
       inject: (lab) =>
         lab.firewall.block(
           `ip saddr 10.1.1.0/24 ip daddr ${ADDRESS.app} meta length > 1300 drop`,
@@ -172,11 +172,11 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
     },
     {
       name: 'app-user',
-      does: 'the same, and it is the user at the device who asks why an upload stands still',
+      does: 'the same, and the user asks on the device why an upload stalls',
       hints: ['the page opens', 'the report cannot be sent', 'backstitch doctor client --app'],
       hop: 'application',
       code: 'PATH_MTU',
-      seen: [/1280 bytes pass, 1360 are lost in silence/],
+      seen: [/1280 bytes pass, 1360 are silently dropped/],
       examine: ({ machines: { user } }) => consultAt(user, ['doctor', 'client', '--app', APP]),
       examinedOn: 'user',
       async inject(lab) {
@@ -210,11 +210,11 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
     },
     {
       name: 'device',
-      does: 'packets over 1300 bytes between the laptop of the user and the edges vanish without a word',
-      hints: ['other users get in', 'sign-in works', 'backstitch doctor client on the laptop'],
+      does: "packets over 1300 bytes between the user's laptop and the edges are silently dropped",
+      hints: ['other users connect', 'sign-in works', 'backstitch doctor client on the laptop'],
       hop: 'edge',
       code: 'PATH_MTU',
-      seen: [/largest that passes \d+ bytes, \d+ is lost/],
+      seen: [/largest that passes: \d+ bytes; \d+ bytes are lost/],
       examine: ({ machines: { user } }) => consultAt(user, ['doctor', 'client', '--app', APP]),
       examinedOn: 'user',
       inject: narrowUser,
@@ -233,8 +233,8 @@ Ping works. TCP connects. Then the certificate of the edge, which is a large thi
     },
     {
       name: 'two-lanes',
-      does: 'a segment and an internet rule both claim the name of the application',
-      hints: ['it works, and not for the reason you think', 'who claims that name?', 'backstitch lint'],
+      does: "a segment and an internet rule both claim the application's name",
+      hints: ['it works, but not for the reason you think', 'who claims that name?', 'backstitch lint'],
       hop: 'control',
       code: 'NAME_IN_TWO_LANES',
       seen: [/app\.dc1\.example\.com/],

@@ -40,15 +40,15 @@ const downloads = new WeakMap<Lab, Daemon>()
 
 export const group: Scenario = {
   id: 'SCN-16',
-  title: 'There were two connectors, and then there was none',
-  story: `connector-b was taken down for its patches, as is right: that is what the second one is for. Nobody looked whether
+  title: 'There were two connectors, and then there were none',
+  story: `connector-b was taken down for patching, as is right: that is what the second one is for. No check was made whether
 the first one was alone. While connector-b was being patched, connector-a ran out of memory, and from one moment to the
-next no one could reach anything in the data centre.`,
+next the whole data centre was unreachable.`,
   variants: [
     {
       name: 'last-one',
-      does: 'connector-b is down for maintenance, and the process of connector-a is killed',
-      hints: ['no user reaches anything', 'the control plane is well', 'who is left in the group?'],
+      does: 'connector-b is down for maintenance, and the connector-a process is killed',
+      hints: ['no user reaches anything', 'the control plane is healthy', 'who is left in the group?'],
       hop: 'connector',
       code: 'DAEMON_DOWN',
       seen: [/nobody answers at \S+status\.sock/],
@@ -72,7 +72,7 @@ next no one could reach anything in the data centre.`,
     },
     {
       name: 'cut-off',
-      does: 'both connectors are connected, and a firewall keeps both from the application',
+      does: 'both connectors are connected, but a firewall blocks both from the application',
       hints: ['both connectors are connected', 'the user is told who is out, and why', 'what do they share?'],
       hop: 'application',
       code: 'APP_TIMEOUT',
@@ -94,18 +94,18 @@ next no one could reach anything in the data centre.`,
     },
     {
       name: 'nobody',
-      does: 'connector-b is stopped for its patches; connector-a is told to stop, too, and drains',
+      does: 'connector-b is stopped for patching; connector-a is told to stop too, and drains',
       hints: [
-        'a download that began before goes on',
-        'nobody else reaches anything',
-        'the reply of the client names each connector, and why it is out',
+        'a download that started before continues',
+        'new sessions fail',
+        "the client's reply lists each connector and why it is out",
       ],
       hop: 'connector',
       code: 'NO_HEALTHY_CONNECTOR',
       seen: [
         /\S+: it is draining/,
-        /\S+: it is disconnected: it was ended by a signal at 2\S+Z/,
-        /once .+ had gone at \S+, all rested on \S+: a single point of failure/,
+        /\S+: it is disconnected: it was stopped by a signal at 2\S+Z/,
+        /once .+ had left at \S+, everything depended on \S+: a single point of failure/,
       ],
       patient: 'b',
       cutsAll: true,
@@ -132,7 +132,7 @@ next no one could reach anything in the data centre.`,
         )
       },
       async cure(lab, finding) {
-        printed(finding, /^Bring one of them back: .*; keep at least two in each group/)
+        printed(finding, /^Bring one of them back: .* Keep at least two in each group/)
         lab.connectors.b.start()
       },
       async restore(lab) {
@@ -146,8 +146,8 @@ next no one could reach anything in the data centre.`,
     },
     {
       name: 'single-member',
-      does: 'the machine of connector-b is taken out of service, and nobody sets up another one',
-      hints: ['everything works, today', 'what if connector-a is restarted?', 'backstitch lint'],
+      does: 'the machine of connector-b is decommissioned and not replaced',
+      hints: ['everything works today', 'what if connector-a is restarted?', 'backstitch lint'],
       hop: 'control',
       code: 'GROUP_SINGLE_MEMBER',
       seen: [/^\S+ is its only enabled connector/],
@@ -170,8 +170,8 @@ next no one could reach anything in the data centre.`,
     },
     {
       name: 'failover-empty',
-      does: 'the group that is named to take over is there, and nobody ever enrolled a connector in it',
-      hints: ['everything works, today', 'who takes over when the data centre is lost?', 'backstitch lint'],
+      does: 'the failover group exists, but no connector was ever enrolled in it',
+      hints: ['everything works today', 'what takes over when the data centre is lost?', 'backstitch lint'],
       hop: 'control',
       code: 'LINT_FAILOVER_EMPTY',
       seen: [/failover group spare has no enabled connector/],
@@ -180,7 +180,7 @@ next no one could reach anything in the data centre.`,
       noticed: (lab) => saidOf(lab, 'server-group', GROUP, 'LINT_FAILOVER_EMPTY'),
       inject: (lab) => lab.declare({ kind: 'connector-group', name: 'spare' }, serverGroup(['spare'])),
       async cure(lab, finding) {
-        printed(finding, /take the group out of failoverConnectorGroups/)
+        printed(finding, /remove the group from failoverConnectorGroups/)
         await lab.declare(serverGroup([]))
       },
       async restore(lab) {
@@ -190,8 +190,8 @@ next no one could reach anything in the data centre.`,
     },
     {
       name: 'spans-sites',
-      does: 'the machine of connector-b is moved to a data centre 60 ms away, and stays in the group of the first',
-      hints: ['every other request is slow', 'which connector took the slow ones?', 'backstitch lint'],
+      does: "the machine of connector-b is moved to a data centre 60 ms away, but stays in the first one's group",
+      hints: ['every other request is slow', 'which connector served the slow ones?', 'backstitch lint'],
       hop: 'control',
       code: 'GROUP_SPANS_SITES',
       seen: [/edge \S+ is \d+ ms from \S+ and \d+ ms from \S+/],
@@ -210,7 +210,7 @@ next no one could reach anything in the data centre.`,
       async cure(lab, finding) {
         const [, name] = printed(
           finding,
-          /make a connector group for that site and name it in the server group; .* backstitch delete connector ([^\s,]+)/,
+          /create a connector group for that site and add it to the server group; .* backstitch delete connector ([^\s,]+)/,
         )
         await lab.declare(
           { kind: 'connector-group', name: 'dc2' },

@@ -47,8 +47,8 @@ export const oneOfTwo: readonly Variant[] = [
   {
     ...common,
     name: 'one-refused',
-    does: 'the application refuses connector-a, which its firewall was never told of; connector-b serves everybody',
-    hints: ['users get in', 'which connector serves them?', 'backstitch status, on each of them'],
+    does: 'the application refuses connector-a, which its firewall was never told about; connector-b serves every user',
+    hints: ['users connect', 'which connector serves them?', 'backstitch status, on each of them'],
     seen: [/the daemon says: app\.dc1\.example\.com:8080 APP_REFUSED: 10\.1\.9\.80:8080: ECONNREFUSED/],
     examine: (lab) => consult(lab.connectors.a),
     examinedOn: 'connector-a',
@@ -56,8 +56,8 @@ export const oneOfTwo: readonly Variant[] = [
   {
     ...common,
     name: 'one-refused-traced',
-    does: 'the same, and whoever traces the way of a user that is served is told who would not serve them',
-    hints: ['the user gets in', 'what if connector-b is patched tonight?', 'trace the way of the user'],
+    does: 'the same, and a trace for a user who is served shows which connector would not serve them',
+    hints: ['the user connects', 'what if connector-b is patched tonight?', "trace the user's path"],
     seen: [/^\S+ does not: APP_REFUSED$/],
     examine: tracedWithOthers,
     examinedOn: 'edge',

@@ -6,8 +6,8 @@ const OUT = 'ip saddr 10.1.1.0/24 ip daddr 198.51.100.0/24'
 /** A whole site is gone, and the next one has been asked to take over. */
 export const siteLost: Variant = {
   name: 'site-lost',
-  does: 'an excavator cuts the uplink of the data centre; a second one is named to take over',
-  hints: ['users go on working', 'both connectors of dc1 are gone at once', 'what do they share?'],
+  does: "an excavator cuts the data centre's uplink; a second data centre is configured as failover",
+  hints: ['users keep working', 'both connectors of dc1 are gone at once', 'what do they share?'],
   hop: 'edge',
   code: 'EDGE_UNREACHABLE',
   seen: [/198\.51\.100\.10:443 ENETUNREACH .*next hop 10\.1\.1\.1 answers/],

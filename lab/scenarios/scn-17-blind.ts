@@ -22,8 +22,8 @@ const PERSON = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups']
 export const withoutSudo: Variant = {
   ...common,
   name: 'no-sudo',
-  does: 'whoever is on call asks the doctor on connector-a as the user of their own shell, without sudo',
-  hints: ['the connector serves', 'who owns the state directory?', 'who asks?'],
+  does: 'the on-call engineer runs the doctor on connector-a as their own user, without sudo',
+  hints: ['the connector serves', 'who owns the state directory?', 'which user is asking?'],
   hop: 'client',
   code: 'DAEMON_UNASKED',
   seen: [/state is that of uid 65534, who runs the connector, and \S+ \(uid 1000\) may not look into it/],
@@ -53,11 +53,11 @@ const serverDir = ({ machines: { edge } }: Lab) => path.join(edge.dir, 'server')
 export const contextDamaged: Variant = {
   ...common,
   name: 'context',
-  does: 'the file in which the server wrote by which name agents come is half of what it was, after a disk was full',
+  does: 'the file in which the server stored its public name is truncated, after the disk was full',
   hints: [
-    'users get in',
-    'which name must lead to this machine?',
-    'what does the server remember of itself?',
+    'users connect',
+    'which name must point to this machine?',
+    'what does the server know about itself?',
   ],
   hop: 'client',
   code: 'CONTEXT_MISSING',
@@ -81,8 +81,8 @@ export const contextDamaged: Variant = {
 export const listDamaged: Variant = {
   ...common,
   name: 'edge-list',
-  does: "the list of edges on the user's device is half of what it was, after the battery went flat",
-  hints: ['the user gets in', 'which edges are there, and which is used?', 'backstitch doctor client'],
+  does: "the edge cache on the user's device is truncated, after the battery died",
+  hints: ['the user connects', 'which edges exist, and which is in use?', 'backstitch doctor client'],
   hop: 'client',
   code: 'DAEMON_UNASKED',
   seen: [/edges\.json cannot be read \(it is damaged\), so which edges there are is not known/],

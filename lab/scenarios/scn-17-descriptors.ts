@@ -37,9 +37,9 @@ const isSaid = (text: string) => text.includes('"descriptors.exhausted"')
 export const ofEdge: Variant = {
   ...common,
   name: 'descriptors-edge',
-  does: 'a further edge may open no more files than it has open already',
+  does: 'a remote edge may open no more files than it has open already',
   hints: [
-    'its port is open, and each connection ends at once',
+    'its port is open, but each connection is closed at once',
     'who holds the port?',
     'ls /proc/PID/fd | wc -l; prlimit',
   ],
@@ -71,8 +71,8 @@ export const ofServerEdge = ofServer(
     name: 'descriptors-front',
     does: 'the edge of the server may open no more files than it has open already',
     hints: [
-      'whoever is in stays in',
-      'its port is open, and each connection ends at once',
+      'existing connections stay up',
+      'its port is open, but each connection is closed at once',
       'who holds the port?',
     ],
     hop: 'edge',
@@ -83,8 +83,12 @@ export const ofServerEdge = ofServer(
 export const ofControl = ofServer(
   {
     name: 'descriptors-control',
-    does: 'the control plane may open no more files than it has open already; the edge before it carries on',
-    hints: ['whoever is in stays in', 'the edge answers, and nobody behind it', 'it has not ended'],
+    does: 'the control plane may open no more files than it has open already; the edge in front of it carries on',
+    hints: [
+      'existing connections stay up',
+      'the edge answers, but nothing behind it does',
+      'it is still running',
+    ],
     hop: 'control',
   },
   'control',
@@ -97,7 +101,7 @@ export const ofDevice: Variant = {
   hints: [
     'a trace from the control plane goes through',
     'curl is told that the connection to the proxy was closed',
-    'what does each program of the user need of the client?',
+    'what does each program of the user need from the client?',
   ],
   hop: 'client',
   cutsAll: true,

@@ -21,19 +21,15 @@ async function restart(lab: Lab): Promise<void> {
 
 export const machine: Scenario = {
   id: 'SCN-17',
-  title: 'The machine under the connector lets it down',
-  story: `The connector is well, the network is well, and the machine is a virtual one that was cloned from a template of
-2017. Its disk is eight gigabytes, most of it somebody's core dumps; its limits are those that a mail server needed; and
-the directories belong to whoever unpacked them. None of that shows in a ping.`,
+  title: 'The machine under the connector fails it',
+  story: `The connector is healthy, the network is healthy, and the machine is a virtual one cloned from a 2017 template. Its
+disk is eight gigabytes, mostly old core dumps; its limits were set for a mail server; and its directories belong to
+the user who unpacked them. None of that shows in a ping.`,
   variants: [
     {
       name: 'unwritable',
       does: 'a hardening script made the state directory of connector-a read-only',
-      hints: [
-        'the daemon ends as soon as it is started',
-        'look at its log',
-        'who may write to the state directory?',
-      ],
+      hints: ['the daemon exits at startup', 'check its log', 'who may write to the state directory?'],
       hop: 'connector',
       code: 'STATE_UNWRITABLE',
       seen: [/state: owner uid 65534, mode 0?500/, /EACCES for/],
@@ -56,8 +52,8 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
     },
     {
       name: 'disk-full',
-      does: 'the disk that holds the state of connector-a is full to the last block',
-      hints: ['the daemon is there', 'what does it write, and where?', 'df -h'],
+      does: "the disk that holds connector-a's state is completely full",
+      hints: ['the daemon is running', 'what does it write, and where?', 'df -h'],
       hop: 'connector',
       code: 'DISK_FULL',
       seen: [/0 MiB of \d+ MiB free at/],
@@ -86,7 +82,7 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
     {
       name: 'descriptors',
       does: 'connector-a may open no more files than it has open already',
-      hints: ['the daemon runs', 'it opens nothing new', 'ls /proc/PID/fd | wc -l; prlimit'],
+      hints: ['the daemon is running', 'it opens nothing new', 'ls /proc/PID/fd | wc -l; prlimit'],
       hop: 'connector',
       code: 'FD_EXHAUSTED',
       seen: [/process \d+ has \d+ of \d+ open/],
@@ -117,8 +113,8 @@ the directories belong to whoever unpacked them. None of that shows in a ping.`,
     listDamaged,
     {
       name: 'apparmor',
-      does: 'a profile of AppArmor forbids the daemon its own state directory',
-      hints: ['owner and mode are right', 'root is refused, too', 'journalctl -k | grep DENIED'],
+      does: 'an AppArmor profile denies the daemon its own state directory',
+      hints: ['owner and mode are correct', 'root is denied too', 'journalctl -k | grep DENIED'],
       hop: 'connector',
       code: 'MAC_DENIED',
       seen: [/apparmor="DENIED"/],

@@ -42,8 +42,8 @@ const widen: Variant['cure'] = (lab, finding) =>
 
 export const portsToEdge: Variant = {
   name: 'ports',
-  does: `a sysctl file leaves connector-a ${COUNT} local ports, and an agent of the machine has taken all of them`,
-  hints: ['connector-b beside it works', 'ping works', 'what does a connection need on this side?'],
+  does: `a sysctl file leaves connector-a ${COUNT} local ports, and another program on the machine has taken all of them`,
+  hints: ['connector-b next to it works', 'ping works', 'what does a connection need on this side?'],
   hop: 'connector',
   code: 'CONNECTOR_OVERLOADED',
   seen: [/32 of 32 local ports in use/],
@@ -58,7 +58,7 @@ export const portsToEdge: Variant = {
 
 export const portsToApp: Variant = {
   name: 'ports-app',
-  does: `an agent on connector-a keeps ${COUNT} connections to the application open, from every local port there is`,
+  does: `a program on connector-a keeps ${COUNT} connections to the application open, using every local port`,
   hints: [
     'the application answers connector-b',
     'connector-a reaches everything else',

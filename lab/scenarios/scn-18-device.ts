@@ -31,8 +31,12 @@ async function signInAgain(lab: Lab): Promise<void> {
 export const ofTheDevice: readonly Variant[] = [
   variant({
     name: 'reauth',
-    does: 'the laptop of the user was shut on Friday, and its certificate has ended since',
-    hints: ['other users get in', 'what does the client say of itself?', 'how long does a certificate live?'],
+    does: "the user's laptop was closed on Friday, and its certificate has expired since",
+    hints: [
+      'other users connect',
+      'what does the client report about itself?',
+      'how long is a certificate valid?',
+    ],
     hop: 'client',
     code: 'REAUTH_NEEDED',
     seen: [/the device certificate ended 2\S+Z/],
@@ -49,8 +53,12 @@ export const ofTheDevice: readonly Variant[] = [
   }),
   variant({
     name: 'revoked',
-    does: 'the laptop of the user was reported lost, an admin deleted it, and it was in the other bag',
-    hints: ['other users get in', 'it is the device, not the person', 'what does the client say of itself?'],
+    does: "the user's laptop was reported lost, an admin deleted it, and it was in the other bag",
+    hints: [
+      'other users connect',
+      'the device is the problem, not the person',
+      'what does the client report about itself?',
+    ],
     hop: 'control',
     code: 'IDENTITY_REVOKED',
     seen: [/revoked|deleted/],
@@ -64,14 +72,18 @@ export const ofTheDevice: readonly Variant[] = [
   {
     ...variant({
       name: 'control-unreachable',
-      does: 'the server hangs: its machine still takes connections, and nobody answers in them',
-      hints: ['TCP connects', 'both connectors have lost control, too', 'what do they all wait for?'],
+      does: 'the server hangs: its machine still accepts connections, but nothing answers on them',
+      hints: [
+        'TCP connects',
+        'both connectors have lost the control plane too',
+        'what are they all waiting for?',
+      ],
       hop: 'edge',
       code: 'CONTROL_UNREACHABLE',
       seen: [/control connection is down: HANDSHAKE_TIMEOUT: control TLS with edge\.example\.net:443/],
       inject: async (lab) => signalServer(lab, 'SIGSTOP'),
       async cure(lab, finding) {
-        printed(finding, /^Check the control plane; sessions on valid grants go on meanwhile/)
+        printed(finding, /^Check the control plane; sessions with valid grants continue meanwhile/)
         signalServer(lab, 'SIGCONT')
       },
       restore: async (lab) => signalServer(lab, 'SIGCONT'),
@@ -85,11 +97,11 @@ export const ofTheDevice: readonly Variant[] = [
   },
   {
     name: 'other-user',
-    does: 'a service of the same laptop, which runs as a user of its own, was pointed at the local proxy',
+    does: 'a service on the same laptop, running as another user, was pointed at the local proxy',
     hints: [
-      'the person at the laptop gets in',
-      'whose program is it?',
-      'what does the client say of itself?',
+      'the person at the laptop can connect',
+      'which user does the program run as?',
+      'what does the client report about itself?',
     ],
     hop: 'client',
     code: 'LOCAL_USER_REFUSED',
@@ -108,11 +120,11 @@ export const ofTheDevice: readonly Variant[] = [
   },
   {
     name: 'control-hung',
-    does: 'the control plane alone hangs; the edge beside it, a process of its own, carries what it carried',
+    does: 'only the control plane hangs; the edge, a separate process, keeps carrying sessions',
     hints: [
-      'whoever is in stays in, and downloads go on',
-      'the edge answers, and says something',
-      'who decides, and who carries?',
+      'existing sessions and downloads continue',
+      'the edge answers, with an error',
+      'which part decides, and which part carries?',
     ],
     hop: 'control',
     code: 'CONTROL_UNREACHABLE',
@@ -132,7 +144,7 @@ export const ofTheDevice: readonly Variant[] = [
     },
     noticeMs: 60_000,
     async cure(lab, finding) {
-      printed(finding, /^Check the control plane; sessions on valid grants go on meanwhile/)
+      printed(finding, /^Check the control plane; sessions with valid grants continue meanwhile/)
       if (open.get(lab)!.download.ended) throw new Error('the session that was open has ended')
       signalPart(lab, 'control', 'SIGCONT')
     },

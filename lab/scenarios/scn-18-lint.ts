@@ -40,14 +40,14 @@ const watched = (lab: Lab, health: string) =>
 function unreached(): Variant {
   const variant = doubtful(['segment', 'app2'], {
     name: 'unreached',
-    does: 'a second application is declared, and no rule for it is written',
+    does: 'a second application is declared without a rule for it',
     hints: [
-      'the segment is there, and leads to its connectors',
-      'nobody gets in',
-      'whom does a rule let in?',
+      'the segment exists and leads to its connectors',
+      'no user gets access',
+      'which users does a rule allow?',
     ],
     code: 'POLICY_DENIED',
-    seen: [/^no access rule allows it to anybody$/],
+    seen: [/^no access rule allows it$/],
     gone: [
       ['access-rule', 'app2'],
       ['segment', 'app2'],
@@ -74,24 +74,24 @@ function unreached(): Variant {
 export const declaredInVain: readonly Variant[] = [
   doubtful(['segment', 'app2'], {
     name: 'two-segments',
-    does: 'a second segment is declared for the name and port that the first has, with rules of its own in mind',
-    hints: ['users get in', 'by which segment?', 'backstitch lint'],
+    does: 'a second segment is declared for the same name and port as the first, with rules of its own in mind',
+    hints: ['users connect', 'by which segment?', 'backstitch lint'],
     code: 'LINT_NAME_IN_TWO_SEGMENTS',
     seen: [/^segment app claims app\.dc1\.example\.com tcp 8080, too$/],
     inject: (lab) => lab.declare(segment('app2', { domains: [APP_NAME] })),
     async cure(lab, finding) {
-      printed(finding, /^Leave the destination in one of them, or give them different ports/)
+      printed(finding, /^Keep the destination in only one of them, or give them different ports/)
       await lab.declare(segment('app2', { domains: [APP_NAME], tcp: ['8443'] }))
     },
   }),
   unreached(),
   doubtful(['access-rule', 'not-ada'], {
     name: 'shadowed',
-    does: 'a rule that shuts out one user is written after the rule that lets everybody in',
+    does: 'a rule that denies one user comes after the rule that allows all users',
     hints: [
-      'the rule is there, anybody can see it',
-      'and yet the user gets in',
-      'which rule is asked first?',
+      'the rule is there, anyone can see it',
+      'yet the user gets access',
+      'which rule is evaluated first?',
     ],
     code: 'LINT_RULE_SHADOWED',
     seen: [/^rule all \(order 1\) matches whenever this one \(order 5\) does, and is asked first$/],
@@ -101,14 +101,14 @@ export const declaredInVain: readonly Variant[] = [
         conditions: { users: ['ada'], segments: ['app'] },
       }),
     async cure(lab, finding) {
-      printed(finding, /^Give it a lower order than the rule that is named, or delete it/)
+      printed(finding, /^Give it a lower order than the earlier rule, or delete it/)
       await lab.admin('delete', 'access-rule', 'not-ada')
     },
   }),
   doubtful(['access-rule', 'contractors'], {
     name: 'nobody',
-    does: 'a rule lets in a group of users that nobody is in',
-    hints: ['the rule is there', 'whom does it let in?', 'backstitch describe access-rule contractors'],
+    does: 'a rule allows a group that has no members',
+    hints: ['the rule is there', 'which users does it allow?', 'backstitch describe access-rule contractors'],
     code: 'LINT_RULE_NEVER_MATCHES',
     seen: [/^userGroups: contractors: no enabled user is in it$/],
     gone: [
@@ -124,14 +124,18 @@ export const declaredInVain: readonly Variant[] = [
         },
       ),
     async cure(lab, finding) {
-      printed(finding, /^Correct the condition that is named, or disable or delete the rule/)
+      printed(finding, /^Correct that condition, or disable or delete the rule/)
       await lab.admin('delete', 'access-rule', 'contractors')
     },
   }),
   doubtful(['connector-group', GROUP], {
     name: 'watched',
-    does: `${WATCHED.flat().length} applications are declared to be looked at without pause`,
-    hints: ['most are known to be well', 'of some nobody knows', 'how many does one connector look at?'],
+    does: `${WATCHED.flat().length} applications are declared with continuous health checks`,
+    hints: [
+      'most are known to be healthy',
+      'for some, the health is unknown',
+      'how many can one connector check?',
+    ],
     code: 'LINT_PROBES_TOO_MANY',
     seen: [
       /^2 segments behind it have 502 applications to be checked without pause; a connector checks 500$/,
@@ -148,7 +152,7 @@ export const declaredInVain: readonly Variant[] = [
       await watched(lab, 'continuous')
     },
     async cure(lab, finding) {
-      printed(finding, /^Set health to onAccess on segments that can wait/)
+      printed(finding, /^Set health to onAccess on segments that do not need it/)
       await watched(lab, 'onAccess')
     },
   }),

@@ -23,11 +23,11 @@ async function scribble(lab: Lab): Promise<void> {
 /** Where it is what is stored: no machine is ill, and nobody has decided anything. */
 export const unreadable: Variant = {
   name: 'unreadable',
-  does: 'a segment that an older version took holds a name that the server of today cannot read',
+  does: 'a segment accepted by an older version contains a name that the current server cannot read',
   hints: ['other applications work', 'it began with the upgrade', 'backstitch lint'],
   hop: 'control',
   code: 'POLICY_UNREADABLE',
-  seen: [/^domains: a label begins with xn-- but is not as IDNA writes it$/],
+  seen: [/^domains: a label begins with xn-- but is not valid IDNA$/],
   cutsAll: true,
   examine: (lab) => lint(lab, 'POLICY_UNREADABLE'),
   examinedOn: 'edge',
@@ -40,7 +40,7 @@ export const unreadable: Variant = {
     lab.server.lines().some(({ event }) => event === 'policy.unreadable') &&
     (await browse(lab)).findings.some(({ code }) => code === 'POLICY_UNREADABLE'),
   async cure(lab, finding) {
-    printed(finding, /write it anew, or delete it/)
+    printed(finding, /write it again or delete it/)
     await lab.apply()
   },
   restore: (lab) => lab.apply(),

@@ -31,20 +31,20 @@ async function heal(lab: Lab): Promise<void> {
 
 export const user: Scenario = {
   id: 'SCN-18',
-  title: 'The user is refused, and every light is green',
-  story: `"It worked yesterday." The connectors are healthy, the application answers whoever stands beside it, and one
-person does not get in. Somebody decided that, with a rule, a posture or a port, and did not think of this person. What
-the person sees must say which decision it was, so that the ticket goes to whoever can change it. Whom no rule lets in at
-all learns nothing of what there is: the denial that the reply names says the rest to the help desk.`,
+  title: 'The user is denied, and every light is green',
+  story: `"It worked yesterday." The connectors are healthy, the application answers from the next machine, and one person has no
+access. A rule, a posture or a port decided that, without this person in mind. What the person sees must say which
+decision it was, so that the ticket goes to the team that can change it. A user whom no rule could ever allow learns
+nothing about what exists: the denial id in the reply tells the help desk the rest.`,
   variants: [
     {
       ...variant({
         name: 'policy',
-        does: 'a rule lets in only a group that the user is not a member of',
+        does: 'a rule allows only a group that the user is not a member of',
         hints: [
-          'other users get in',
-          'the user is told no more than of a name that nobody declared',
-          'look up the denial that the reply names',
+          'other users connect',
+          'the user is told no more than for a name that is not declared',
+          'look up the denial given in the reply',
         ],
         hop: 'control',
         code: 'POLICY_DENIED',
@@ -62,8 +62,12 @@ all learns nothing of what there is: the denial that the reply names says the re
     },
     variant({
       name: 'posture',
-      does: 'the rule asks for an encrypted disk, and the device reports none',
-      hints: ['other devices get in', 'it is the device, not the person', 'read the reply of the client'],
+      does: 'the rule requires an encrypted disk, and the device reports none',
+      hints: [
+        'other devices connect',
+        'the device is the problem, not the person',
+        "read the client's reply",
+      ],
       hop: 'control',
       code: 'POSTURE_FAILED',
       seen: [/diskEncrypted/],
@@ -75,8 +79,8 @@ all learns nothing of what there is: the denial that the reply names says the re
     }),
     variant({
       name: 'port',
-      does: 'the segment declares another port of the application than the user asks for',
-      hints: ['the name is covered', 'another port would be let through', 'describe the segment'],
+      does: 'the segment lists another port of the application than the user asks for',
+      hints: ['the name is covered', 'another port would be allowed', 'describe the segment'],
       hop: 'client',
       code: 'CLIENT_WRONG_PORT',
       seen: [/8443/],
@@ -86,7 +90,7 @@ all learns nothing of what there is: the denial that the reply names says the re
     variant({
       name: 'not-covered',
       does: 'the segment was renamed along with the application, and the user still asks for the old name',
-      hints: ['other applications work', 'nobody claims this name', 'read the reply of the client'],
+      hints: ['other applications work', 'no segment claims this name', "read the client's reply"],
       hop: 'client',
       code: 'CLIENT_NOT_COVERED',
       seen: [/app\.dc1\.example\.com/],
@@ -97,7 +101,7 @@ all learns nothing of what there is: the denial that the reply names says the re
       name: 'unmapped',
       does: 'in a clean-up the segment lost its server group',
       hints: [
-        'the segment is there',
+        'the segment exists',
         'the connectors are healthy',
         'follow the chain: backstitch describe segment app',
       ],
@@ -109,10 +113,10 @@ all learns nothing of what there is: the denial that the reply names says the re
     }),
     variant({
       name: 'wrong-kind',
-      does: 'the server group of the segment names the group of the branch offices in place of that of the data centre',
+      does: "the segment's server group lists the group of the branch offices instead of the data centre's",
       hints: [
         'the connectors are healthy',
-        'they are not asked',
+        'they are not used',
         'follow the chain: backstitch describe segment app',
       ],
       hop: 'control',
@@ -124,7 +128,7 @@ all learns nothing of what there is: the denial that the reply names says the re
           { kind: 'server-group', name: GROUP, connectorGroups: ['branches'] },
         ),
       async cure(lab, finding) {
-        printed(finding, /connectorKind is app, and name such a group in the server group/)
+        printed(finding, /connectorKind is app, and use such a group in the server group/)
         await lab.apply()
         await lab.admin('delete', 'connector-group', 'branches')
       },
@@ -132,9 +136,9 @@ all learns nothing of what there is: the denial that the reply names says the re
     {
       ...variant({
         name: 'port-hidden',
-        does: 'a segment for the whole rack lists the port, and a newer one for the application does not',
+        does: 'a segment for the whole rack lists the port, but a newer one for the application does not',
         hints: [
-          'the port is declared, anybody can see it',
+          'the port is declared, anyone can see it',
           'which segment decides for this name?',
           'backstitch lint',
         ],
@@ -149,7 +153,7 @@ all learns nothing of what there is: the denial that the reply names says the re
           await lab.apply({ tcp: ['8443'] })
         },
         async cure(lab, finding) {
-          printed(finding, /^Add the port to the more specific segment, or take the name out of it/)
+          printed(finding, /^Add the port to the more specific segment, or remove the name from it/)
           await lab.apply({ tcp: ['8443', String(APP_PORT)] })
         },
       }),

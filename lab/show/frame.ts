@@ -43,7 +43,7 @@ export function frame(all: readonly Shown[], { colour, widthChars }: FrameOption
     colour ? styleText(style, text, { validateStream: false }) : text
   const cut = (text: string) => visibleLine(text).slice(0, widthChars)
   const parts = all.map(({ name, socket, status }) => {
-    const state = status?.state ?? 'nobody answers'
+    const state = status?.state ?? 'no answer'
     const head = `${paint('bold', cut(name))}  ${paint(GOOD.includes(state) ? 'green' : 'red', cut(state))}`
     return [head, ...stagesOf(socket, status).flatMap((stage) => stageLines(stage, { paint, cut }))].join(
       '\n',
@@ -56,7 +56,7 @@ export function frame(all: readonly Shown[], { colour, widthChars }: FrameOption
 /** Who does not answer has not got past the first stage: that is one that is seen from outside. */
 function stagesOf(socket: string, status: Shown['status']): readonly ShownStage[] {
   if (status !== undefined) return status.stages ?? []
-  const down = { code: 'DAEMON_DOWN', hop: 'connector', detail: `nobody answers at ${socket}` }
+  const down = { code: 'DAEMON_DOWN', hop: 'connector', detail: `nothing answers at ${socket}` }
   return Object.entries(STAGES).map(([stage, name]) =>
     stage === '1'
       ? { stage: 1, name, state: 'failed', fault: down }

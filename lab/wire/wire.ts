@@ -127,7 +127,7 @@ class UserWire implements Wire {
 
   async set(impairment: Impairment): Promise<void> {
     if ((await this.#ask({ impairment })) === undefined)
-      throw new Error(`the wire has ended:\n${this.#relay.tail()}`)
+      throw new Error(`the wire has exited:\n${this.#relay.tail()}`)
   }
 
   figures(): Promise<WireFigures | undefined> {

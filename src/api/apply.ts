@@ -20,7 +20,7 @@ export const applyRequest = z
     documents: z.array(document).max(MAX_DOCUMENTS),
     dryRun: z.boolean().default(false).meta({
       description:
-        'Show the plan and change nothing; what writes nothing is done again for the same Idempotency-Key',
+        'Show the plan and change nothing; a dry run is repeated even for the same Idempotency-Key',
     }),
     /** Delete objects that are not in the documents, of those kinds that are. */
     prune: z.boolean().default(false),

@@ -69,7 +69,7 @@ export const outage = z
     since: timestamp,
     ended: timestamp,
   })
-  .meta({ id: 'Outage', description: 'A time when a connector was away, as it told afterwards' })
+  .meta({ id: 'Outage', description: 'A time when a connector was disconnected, as it reported afterwards' })
 export type OutageResource = z.infer<typeof outage>
 
 export const outageList = z.object({ items: z.array(outage) }).meta({ id: 'OutageList' })

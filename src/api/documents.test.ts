@@ -41,7 +41,7 @@ const CASES: { name: string; text: string; want: (string | RegExp)[] }[] = [
   {
     name: 'a kind that is not declared',
     text: 'kind: connector\nname: web1\n',
-    want: ['a.yaml:1:1: a connector cannot be declared: it comes into being by itself'],
+    want: ['a.yaml:1:1: a connector cannot be declared: it is created automatically'],
   },
   {
     name: 'no kind',

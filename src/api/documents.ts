@@ -171,7 +171,7 @@ export function* checkDocuments(documents: readonly Record<string, unknown>[]): 
 
 function unknownKind(word: unknown): string {
   if (typeof word !== 'string') return `expected a kind: ${OBJECT_KIND_NAMES.join(', ')}`
-  if (findKind(word) !== undefined) return `a ${word} cannot be declared: it comes into being by itself`
+  if (findKind(word) !== undefined) return `a ${word} cannot be declared: it is created automatically`
   const near = nearest(word, OBJECT_KIND_NAMES)
   return `unknown kind "${word}"; ${near === undefined ? `known are ${OBJECT_KIND_NAMES.join(', ')}` : `did you mean "${near}"?`}`
 }

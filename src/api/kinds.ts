@@ -31,7 +31,7 @@ import {
   userSpec,
 } from './specs.ts'
 
-/** Name of the edge beside the control plane: the server makes it, enrols it, and keeps it. */
+/** Name of the edge next to the control plane: the server makes it, enrols it, and keeps it. */
 export const HOME_EDGE = 'embedded'
 
 /** Kinds that a person declares: kept as documents, changed by REST and by `apply`. */

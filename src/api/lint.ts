@@ -31,7 +31,7 @@ export const lintFinding = z
   })
   .meta({
     id: 'LintFinding',
-    description: 'One thing in the configuration that will not do what it seems to',
+    description: 'One thing in the configuration that will not work as it appears to',
   })
 export type LintFinding = z.infer<typeof lintFinding>
 export type LintObject = z.infer<typeof about>

@@ -94,7 +94,7 @@ export const provisioningKeyCreated = provisioningKey
     key: z.string(),
     warnings,
   })
-  .meta({ id: 'ProvisioningKeyCreated', description: 'The only answer that holds the key' })
+  .meta({ id: 'ProvisioningKeyCreated', description: 'The only answer that contains the key' })
 
 // ── connectors ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,7 +192,7 @@ const sessionAttempt = z
     closeHop: z.enum(HOPS).optional(),
     closeDetail: z.string().optional(),
   })
-  .meta({ id: 'SessionAttempt', description: 'A try that failed before its user noticed' })
+  .meta({ id: 'SessionAttempt', description: 'An attempt that failed before its user noticed' })
 
 export const session = z
   .object({
@@ -261,7 +261,7 @@ export const auditRecord = z
     prevHash: z.string(),
     hash: z.string(),
   })
-  .meta({ id: 'AuditRecord', description: 'One link of the chain of what was done' })
+  .meta({ id: 'AuditRecord', description: 'One link of the audit chain' })
 
 export const auditVerdict = z
   .union([
@@ -291,7 +291,7 @@ export const token = z
     expiresAt: timestamp.optional(),
     lastUsedAt: timestamp.optional(),
   })
-  .meta({ id: 'Token', description: 'An API token, without the token itself' })
+  .meta({ id: 'Token', description: 'An API token, without its secret' })
 
 export const tokenInput = z
   .strictObject({ name, role: z.enum(ROLES), expiresAt: moment.optional() })
@@ -302,7 +302,7 @@ export const tokenCreated = token
     /** The token itself. Shown this once; the store keeps only its hash. */
     token: z.string(),
   })
-  .meta({ id: 'TokenCreated', description: 'The only answer that holds the token' })
+  .meta({ id: 'TokenCreated', description: 'The only answer that contains the token' })
 
 export const whoami = z
   .object({ id: z.string(), name: z.string(), role: z.enum(ROLES), expiresAt: timestamp.optional() })

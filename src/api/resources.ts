@@ -94,7 +94,7 @@ function build(kind: ObjectKind) {
     resource,
     written: resource.safeExtend({ warnings, ...(ANSWERED[kind] ?? {}) }).meta({
       id: `${schemaName(kind)}Written`,
-      description: `A ${title} as it is now, and what is doubtful about it`,
+      description: `A ${title} as it is now, and lint findings about it`,
     }),
   }
 }

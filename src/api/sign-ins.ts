@@ -17,7 +17,7 @@ export const signIn = z
     /** Of one that was ended before: when, why, and through whom. */
     ended: z.object({ at: timestamp, because: z.string(), by: z.string() }).optional(),
   })
-  .meta({ id: 'SignIn', description: 'That a person proved who they are, on one device' })
+  .meta({ id: 'SignIn', description: "Proof of a person's identity on one device" })
 
 const device = z.object({ id: z.string(), name: z.string() })
 
@@ -35,4 +35,4 @@ export const signedOut = z
 
 export const clientDeviceDeleted = z
   .object({ deleted: device, stillOpen })
-  .meta({ id: 'ClientDeviceDeleted', description: 'The device that is gone, and what is still open' })
+  .meta({ id: 'ClientDeviceDeleted', description: 'The deleted device, and what is still open' })

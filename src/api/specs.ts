@@ -23,7 +23,7 @@ import {
   references,
 } from './fields.ts'
 
-/** false: it is as if it were not there. */
+/** false: it is treated as if it did not exist. */
 const enabled = z.boolean().default(true)
 
 /** Only App Connectors carry sessions to private applications. */
@@ -120,7 +120,7 @@ export const segmentSpec = z
   })
   .refine((segment) => segment.health !== 'continuous' || !segment.domains.some((d) => d.startsWith('*')), {
     path: ['health'],
-    message: 'a wildcard names no server to check without pause: use onAccess, or list the names',
+    message: 'a wildcard gives no server to check continuously: use onAccess, or list the names',
   })
 
 function portCount(segment: { tcp: readonly string[]; udp: readonly string[] }): number {
@@ -218,7 +218,7 @@ export const internetRuleSpec = z.strictObject({
   /** `news.example.com`, or `*.example.com` for every name below it. */
   domains: z
     .array(domain)
-    .min(1, 'an internet rule names at least one domain')
+    .min(1, 'an internet rule needs at least one domain')
     .max(256)
     .overwrite((list) => [...new Set(list)]),
   /** They go straight to the internet. */

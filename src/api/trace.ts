@@ -125,5 +125,5 @@ export const denial = z
     /** What tells how it would be decided now. */
     trace: z.string(),
   })
-  .meta({ id: 'Denial', description: 'A refusal to let a device reach an application' })
+  .meta({ id: 'Denial', description: 'A denial: a device was refused an application' })
 export type DenialResource = z.infer<typeof denial>

@@ -45,7 +45,7 @@ export const connectorHistory = z
     /** One every five seconds of the last five minutes, oldest first. */
     samples: z.array(figures.extend({ at: timestamp, sessions: count })),
   })
-  .meta({ id: 'ConnectorHistory', description: 'Figures of a connector over the last five minutes' })
+  .meta({ id: 'ConnectorHistory', description: 'Metrics of a connector over the last five minutes' })
 
 const applicationHealth = z.object({
   host: z.string(),
@@ -95,5 +95,5 @@ export const segmentHealth = z
   .meta({
     // Not SegmentHealth: generators call the field health of a segment so.
     id: 'SegmentHealthReport',
-    description: 'What connectors have lately seen of the applications of a segment',
+    description: 'What connectors have recently seen of the applications of a segment',
   })

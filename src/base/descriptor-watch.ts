@@ -24,7 +24,7 @@ export class DescriptorWatch implements Disposable {
   readonly #lack: Condition
 
   constructor(log: Log, everyMs = LOOK_MS) {
-    const over = 'There are file descriptors again'
+    const over = 'File descriptors are available again'
     this.#lack = new Condition(log, {
       ...{ begins: 'descriptors.exhausted', ends: 'descriptors.again', over },
       level: 'error',
@@ -43,6 +43,6 @@ export class DescriptorWatch implements Disposable {
 
 /** The kernel takes connections and closes them before anybody here hears of them. */
 export function lackFault(errno: string, hop?: Hop): Fault {
-  const detail = `no file descriptor is left (${errno}): new connections are closed as they come`
+  const detail = `out of file descriptors (${errno}): new connections are closed on arrival`
   return new Fault('FD_EXHAUSTED', detail, { hop, seen: { errno } })
 }

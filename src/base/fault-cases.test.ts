@@ -13,8 +13,8 @@ test('fault cases: what keeps the control connection down says cause and fix', (
 
 test('fault cases: TLS without an answer may be the server that hangs, and is not blamed on a middlebox alone', () => {
   const said = away('HANDSHAKE_TIMEOUT')!
-  assert.match(said.cause, /the server hangs, or something on the way holds TLS back/)
-  assert.match(said.fix, /^Check the control plane; .*backstitch doctor client looks at the way/)
+  assert.match(said.cause, /the server hangs, or something on the path holds TLS back/)
+  assert.match(said.fix, /^Check the control plane; .*backstitch doctor client checks the path/)
 })
 
 test('fault cases: a connection that is down for no other reason has the words of its row', () => {

@@ -38,12 +38,12 @@ function controlIsAway({ because }: Fault['seen']): CaseWords | undefined {
 /** TCP alone: from a device, a server that hangs and a middlebox that keeps TLS to itself look the same. */
 const HELD: CaseWords = {
   cause:
-    'TCP connects, and TLS gets no answer: the server hangs, or something on the way holds TLS back. This device has no connection to the control plane.',
-  fix: 'Check the control plane; sessions on valid grants go on meanwhile. If it runs, backstitch doctor client looks at the way to it.',
+    'TCP connects, but TLS gets no answer: the server hangs, or something on the path holds TLS back. This device has no connection to the control plane.',
+  fix: 'Check the control plane; sessions with valid grants continue meanwhile. If it is running, backstitch doctor client checks the path to it.',
 }
 
 const ENROL =
-  'Enrol a connector: backstitch key create --group GROUP, and put the key into the key file of its machine.'
+  'Enrol a connector: backstitch key create --group GROUP, and put the key into the key file on its machine.'
 
 /** A connector that was deleted is not brought back, and where none ever was there is no reason beside a name. */
 function nobodyServes({ members, deleted }: Fault['seen']): CaseWords | undefined {
@@ -53,17 +53,18 @@ function nobodyServes({ members, deleted }: Fault['seen']): CaseWords | undefine
   const gone = Array.isArray(deleted) ? deleted.length : 0
   if (gone === 0) {
     return {
-      cause: 'No connector behind the segment can serve: each is out for the reason beside its name.',
-      fix: 'Bring one of them back: sudo backstitch doctor connector, on its machine; keep at least two in each group.',
+      cause:
+        'No connector behind the segment can serve it: each is out for the reason given next to its name.',
+      fix: 'Bring one of them back: run sudo backstitch doctor connector on its machine. Keep at least two in each group.',
     }
   }
   if (gone === out) {
-    const cause = 'The connectors behind the segment were deleted, and none was enrolled since.'
+    const cause = 'The connectors behind the segment were deleted, and none has been enrolled since.'
     return { cause, fix: ENROL }
   }
   return {
     cause:
-      'No connector behind the segment can serve: each is out, or was deleted, for the reason beside its name.',
-    fix: 'Bring one back that is still there: sudo backstitch doctor connector, on its machine; or enrol another one: backstitch key create --group GROUP.',
+      'No connector behind the segment can serve it: each is out or was deleted, for the reason given next to its name.',
+    fix: 'Bring back one that still exists: run sudo backstitch doctor connector on its machine. Or enrol another: backstitch key create --group GROUP.',
   }
 }

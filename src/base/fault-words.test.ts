@@ -42,7 +42,7 @@ test('evidence fills in what it names; what is not known stays', () => {
     wordsOf({ code: 'CLIENT_WRONG_PORT', seen }).verify,
     'backstitch describe segment wiki lists the port',
   )
-  assert.match(wordsOf({ code: 'CLIENT_NOT_COVERED', seen }).fix, /backstitch describe denial den_1 which/)
+  assert.match(wordsOf({ code: 'CLIENT_NOT_COVERED', seen }).fix, /backstitch describe denial den_1, and/)
   assert.equal(
     wordsOf({ code: 'KEY_REVOKED', seen: {} }).fix.split(',')[0],
     'backstitch key create --group GROUP',

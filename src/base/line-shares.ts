@@ -46,7 +46,7 @@ export class LineShares {
     clearTimeout(this.#timer)
     this.#timer = undefined
     for (const [about, lines] of this.#leftOut) {
-      log.warn({ event: 'log.left-out', about, lines }, `${lines} lines about ${about} were left out`)
+      log.warn({ event: 'log.left-out', about, lines }, `${lines} lines about ${about} were omitted`)
     }
     this.#leftOut.clear()
   }

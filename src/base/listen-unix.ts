@@ -19,7 +19,7 @@ export async function listenUnix(server: net.Server, file: string): Promise<void
   const at = socketPath(file)
   const bytes = Buffer.byteLength(at)
   if (bytes > MAX_PATH_BYTES) {
-    throw unwritable(file, `the path has ${bytes} bytes, a Unix socket takes ${MAX_PATH_BYTES}`)
+    throw unwritable(file, `the path is ${bytes} bytes long, a Unix socket allows ${MAX_PATH_BYTES}`)
   }
   try {
     await rm(at, { force: true })

@@ -45,7 +45,7 @@ function onStderr(role: string): SheddingWriter {
       role,
       event: 'log.shed',
       lines,
-      msg: `${lines} lines of this log are missing: nobody read it, or there was no space`,
+      msg: `${lines} lines of this log were lost: the reader was too slow, or the disk was full`,
     })}\n`
   return new SheddingWriter(2, { notice })
 }

@@ -4,7 +4,7 @@ import { redact } from './redact.ts'
 
 const PEM = '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAsecret\n-----END PRIVATE KEY-----'
 
-/** What is in the text, what must not be in what comes out, and what it is called. */
+/** What is in the text, what must not be in what comes out, and name of the token. */
 const SECRETS: [name: string, text: string, secret: string, kind: string][] = [
   ['a PEM key', PEM, 'MC4CAQ', 'private key'],
   ['a PEM key in JSON', JSON.stringify({ keyPem: PEM }), 'MC4CAQ', 'private key'],

@@ -58,11 +58,11 @@ test('a refusal names resource, whose share it is and how many are held; a full 
   }
   const { code, hop, seen, detail } = thrown(() => pool.take('a', 'u'))
   assert.deepEqual([code, hop], ['RATE_LIMITED', 'edge'])
-  assert.equal(detail, 'things: device a holds 2 of 4 and may hold no more')
+  assert.equal(detail, 'things: device a holds 2 of 4 and may not hold more')
   assert.deepEqual(seen, { resource: 'things', by: 'device', principal: 'a', held: 2, retryAfterS: 1 })
   pool.take('b')
   pool.take('c')
-  assert.equal(thrown(() => pool.take('d')).detail, 'things: all 4 are taken')
+  assert.equal(thrown(() => pool.take('d')).detail, 'things: all 4 are in use')
 })
 
 test('property: whatever is taken and given, counts are those of who holds, and nobody is remembered who holds nothing', () => {

@@ -99,7 +99,7 @@ export class Pool {
     const of = this.#of
     const free = of - this.#taken
     if (free <= 0) {
-      return new Fault(code, `${resource}: all ${of} are taken`, { hop, seen: { resource, of } })
+      return new Fault(code, `${resource}: all ${of} are in use`, { hop, seen: { resource, of } })
     }
     const [first, second] = shares
     const isNarrow = this.heldBy(narrow) >= mostOf(first, free)
@@ -107,7 +107,7 @@ export class Pool {
     const principal = isNarrow ? narrow : wide!
     const held = this.heldBy(principal)
     const all = Number.isFinite(of) ? `of ${of} ` : ''
-    const detail = `${resource}: ${by} ${principal} holds ${held} ${all}and may hold no more`
+    const detail = `${resource}: ${by} ${principal} holds ${held} ${all}and may not hold more`
     const seen = { resource, by, principal, held }
     return new Fault(code, detail, {
       hop,

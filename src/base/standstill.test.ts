@@ -38,7 +38,7 @@ test('many short ones count together, and only what began before their end is pu
   assert.equal(steps(3000), undefined)
   const found = steps(1500)!
   assert.equal(found.kind, 'stopped')
-  assert.match(standstillText(found), /^this process stood still for 4\.5 s/)
+  assert.match(standstillText(found), /^this process was paused for 4\.5 s/)
   assert.equal(watch.recent(now.awakeMs + 1), undefined)
   assert.notEqual(watch.recent(now.awakeMs - 1), undefined)
 })
@@ -54,7 +54,7 @@ function looks(times: number, each: { cpuMs: number; waitedMs: number }): Proces
 test('a processor in many small pieces is missed as much as one that is away in one piece', () => {
   const starved = starvedIn(looks(15, { cpuMs: 30, waitedMs: 900 }), 4000)
   assert.deepEqual(starved, { kind: 'starved', lostMs: 12_600, endedAtMs: 14_000, ofMs: 14_000 })
-  assert.equal(standstillText(starved!), 'this process had no processor for 12.6 s of 14.0 s')
+  assert.equal(standstillText(starved!), 'this process got no processor time for 12.6 s of 14.0 s')
   // It computes and shares its processor: that is load, and no reason to be late.
   assert.equal(starvedIn(looks(15, { cpuMs: 450, waitedMs: 500 }), 4000), undefined)
   assert.equal(starvedIn(looks(15, { cpuMs: 1, waitedMs: 20 }), 4000), undefined)

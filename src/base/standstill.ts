@@ -163,9 +163,9 @@ function kindOf(
 export function standstillText({ kind, lostMs, ofMs }: Standstill, who = 'this process'): string {
   const time = `${(lostMs / 1000).toFixed(1)} s${ofMs === undefined ? '' : ` of ${(ofMs / 1000).toFixed(1)} s`}`
   if (kind === 'suspended') return `the machine of ${who} was suspended for ${time}`
-  if (kind === 'starved') return `${who} had no processor for ${time}`
-  if (kind === 'busy') return `${who} was busy with one step for ${time}`
-  return `${who} stood still for ${time}: stopped by a signal, or halted with its virtual machine`
+  if (kind === 'starved') return `${who} got no processor time for ${time}`
+  if (kind === 'busy') return `${who} was busy with a single step for ${time}`
+  return `${who} was paused for ${time}: stopped by a signal, or halted with its virtual machine`
 }
 
 function processClocks(): ProcessClocks {

@@ -96,11 +96,12 @@ export async function askStatus(file: string, timeoutMs = READER_MS): Promise<St
   } finally {
     socket.destroy()
   }
-  if (parts.length === 0) return { is: 'silent', why: 'it took the connection and ended it without a byte' }
+  if (parts.length === 0)
+    return { is: 'silent', why: 'it accepted the connection and closed it without sending a byte' }
   try {
     return { is: 'told', document: JSON.parse(Buffer.concat(parts).toString('utf8')) }
   } catch {
-    return { is: 'silent', why: 'what it says is no status' }
+    return { is: 'silent', why: 'its answer is not a status' }
   }
 }
 

@@ -113,7 +113,7 @@ export function strangerFault(
   { path: at, owner, mode, why, fix }: Stranger,
   { code, hop }: { code: FaultCode; hop?: Hop },
 ): Fault {
-  const whose = at === path.resolve(file) ? file : `${file} lies below ${at}, which is not safe`
+  const whose = at === path.resolve(file) ? file : `${file} is below ${at}, which is not safe`
   return new Fault(code, `${whose}: ${why} (owner ${owner}, mode ${mode}): ${fix}`, {
     hop,
     seen: { file, path: at, owner, mode, uid: process.getuid?.() ?? -1 },
@@ -123,7 +123,7 @@ export function strangerFault(
 function fixOwner(at: string, owner: number, self: number): string {
   return self === ROOT
     ? `run it as that user (sudo -u '#${owner}'), or chown root ${at}`
-    : `use a place of your own, or have root chown it: chown ${self} ${at}`
+    : `use a directory of your own, or have root chown it: chown ${self} ${at}`
 }
 
 /** Many systems give every user a group of that number, and make its files writable for it: nobody else is in it. */

@@ -16,19 +16,21 @@ import { print, printJson, style } from './terminal.ts'
 export function addApply(program: Command): void {
   program
     .command('apply')
-    .description('Make the control plane hold what a file declares: plan first, then one transaction')
+    .description(
+      'Make the control plane match a file: shows the plan first, then applies it in one transaction',
+    )
     .requiredOption(
       '-f, --file <file>',
-      'YAML with one object per document; - for standard input; several files are one',
+      'YAML with one object per document; - for standard input; several files are merged',
       (file: string, before: string[] = []) => [...before, file],
     )
     .option('--dry-run', 'show the plan and change nothing')
-    .option('--prune', 'delete objects of the declared kinds that no file has')
+    .option('--prune', 'also delete objects of the declared kinds that are in no file')
     .addHelpText(
       'after',
       examples(
         ['backstitch apply -f access.yaml --dry-run', 'what would change'],
-        ['backstitch apply -f access.yaml', 'change it'],
+        ['backstitch apply -f access.yaml', 'apply the change'],
         ['backstitch apply -f access.yaml --prune', 'and delete what is no longer declared'],
       ),
     )

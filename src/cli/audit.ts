@@ -8,25 +8,25 @@ import { print, printJson } from './terminal.ts'
 export function addAudit(program: Command): void {
   const audit = program
     .command('audit')
-    .description('The audit log: a chain of what was done, each record holding the hash of the one before')
+    .description('The audit log: a hash chain of every change')
     .addHelpText(
       'after',
       examples(
-        ['backstitch audit verify', 'is the chain as it was written?'],
+        ['backstitch audit verify', 'is the chain unaltered?'],
         ['backstitch get audit --limit 20', 'the latest records'],
       ),
     )
   audit
     .command('verify')
-    .description('Check every link of the chain; exit code 1 and AUDIT_BROKEN name the first bad one')
-    .option('--archive <file...>', 'instead, files of records that the server has archived, in order')
+    .description('Check every link of the chain; exit code 1 and AUDIT_BROKEN report the first bad record')
+    .option('--archive <file...>', 'check archived record files instead, given in order')
     .addHelpText(
       'after',
       examples(
         ['backstitch audit verify', 'prints: chain intact'],
         [
           'backstitch audit verify --archive audit/*.jsonl',
-          'archives follow from one another; no server is asked',
+          'checks archives that follow each other; no server is needed',
         ],
       ),
     )
@@ -46,7 +46,7 @@ export function addAudit(program: Command): void {
 }
 
 function archived(last: { seq: number; hash: string } | undefined): string {
-  return last === undefined ? '' : `; up to ${last.seq} in archives, which end with ${last.hash}`
+  return last === undefined ? '' : `; archived up to ${last.seq}, which ends with ${last.hash}`
 }
 
 async function verifyFiles(files: readonly string[], command: Command): Promise<void> {

@@ -26,7 +26,7 @@ export function clientStatusText(said: ClientStatus): string {
       ['client', `${stateText(status.state)}, version ${status.version}, process ${status.pid}`],
       ['user', status.user],
       ['device', status.id],
-      ['sign-in', status.signInEnds && `until ${status.signInEnds}; then: backstitch client login`],
+      ['sign-in', status.signInEnds && `until ${status.signInEnds}; after that: backstitch client login`],
       ['certificate', certificate && `until ${certificate.notAfter}`],
       ['edge', edge && `${hostPort(edge)}${edge.rttUs ? `, ${milliseconds(edge.rttUs)} away` : ''}`],
       ['clock', clockText(status.clockSkewMs)],
@@ -37,8 +37,7 @@ export function clientStatusText(said: ClientStatus): string {
       ['fault', fault && `${style('red', fault.code)} (${fault.hop}): ${fault.detail}`],
       [
         'sessions',
-        `${sessions.open} open, ${sessions.total} in all, ${sessions.failed} failed; ` +
-          `${bytesText(sessions.bytesUp)} up, ${bytesText(sessions.bytesDown)} down`,
+        `${sessions.open} open, ${sessions.total} in total, ${sessions.failed} failed; ${bytesText(sessions.bytesUp)} up, ${bytesText(sessions.bytesDown)} down`,
       ],
     ]),
   ]

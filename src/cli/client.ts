@@ -30,7 +30,7 @@ export function addClient(program: Command): void {
       new Option('--config <file>', 'YAML configuration (default: XDG)').env('BACKSTITCH_CLIENT_CONFIG'),
     )
     .addOption(new Option('--state <dir>', 'state directory (default: XDG)').env('BACKSTITCH_CLIENT_STATE'))
-    .option('--proxy <host:port>', 'outbound proxy for edge traffic; credentials go into the proxy file')
+    .option('--proxy <host:port>', 'outbound proxy for edge traffic; put credentials into the proxy file')
     .addHelpText(
       'after',
       examples(
@@ -58,25 +58,30 @@ interface LoginFlags extends ClientFlags {
 function addLogin(client: Command): void {
   client
     .command('login')
-    .description('Sign in: the device key is made here and stays here; a certificate for it comes back')
+    .description('Sign in: the device key is created here and never leaves; a certificate for it comes back')
     .addOption(
-      new Option('--edge <host[:port]>', 'edge to sign in at; known after the first time')
+      new Option('--edge <host[:port]>', 'edge to sign in through; remembered after the first time')
         .env('BACKSTITCH_EDGE')
         .argParser(parseEdge),
     )
     .addOption(
       new Option(
         '--pin <hex>',
-        'SHA-256 of the tenant root, as the server prints it; known after the first time',
+        'SHA-256 of the tenant root, as printed by the server; remembered after the first time',
       ).env('BACKSTITCH_PIN'),
     )
-    .addOption(new Option('--user <name>', 'who signs in; known after the first time').env('BACKSTITCH_USER'))
     .addOption(
-      new Option('--password-file <file>', 'password, - for standard input; asked for when absent').env(
-        'BACKSTITCH_PASSWORD_FILE',
+      new Option('--user <name>', 'who is signing in; remembered after the first time').env(
+        'BACKSTITCH_USER',
       ),
     )
-    .option('--device <name>', 'what this device is called (default: host name)')
+    .addOption(
+      new Option(
+        '--password-file <file>',
+        'password file, - for standard input; prompted for when absent',
+      ).env('BACKSTITCH_PASSWORD_FILE'),
+    )
+    .option('--device <name>', 'name for this device (default: host name)')
     .addHelpText(
       'after',
       examples(
@@ -111,8 +116,7 @@ function addLogin(client: Command): void {
         return printJson({ user, deviceId, tenant, certificateEndsAt: until, signInEndsAt: ends, skewMs })
       if (replaced !== undefined)
         say(
-          `This device was signed in as ${replaced.user} (${replaced.deviceId}), and is not any more. Two people who share it have an ` +
-            `account of the system each; or one signs in with --state DIR of their own.`,
+          `This device was signed in as ${replaced.user} (${replaced.deviceId}) and no longer is. Two people who share it should use separate system accounts, or one signs in with a separate --state DIR.`,
         )
       say(`Signed in as ${user} until ${ends ?? until}; device ${deviceId}; certificate until ${until}.`)
     })
@@ -127,25 +131,25 @@ interface RunFlags extends ClientFlags {
 function addRun(client: Command): void {
   client
     .command('run')
-    .description('Run the client: local SOCKS5 and HTTP proxy, PAC file, standing forwards')
+    .description('Run the client: local SOCKS5 and HTTP proxy, PAC file, permanent forwards')
     .addOption(
-      new Option('--listen <host:port>', 'where the local proxy listens, or unix:PATH; off for none').env(
+      new Option('--listen <host:port>', 'listen address of the local proxy, or unix:PATH, or off').env(
         'BACKSTITCH_CLIENT_LISTEN',
       ),
     )
     .option(
       '--allow-user <name|uid>',
-      'another user of this machine who may go through it as you; repeatable',
+      'another user of this machine who may use it as you; repeatable',
       (user: string, users: string[] = []) => [...users, user],
     )
-    .option('--allow-everyone', 'every user of this machine may go through it as you')
+    .option('--allow-everyone', 'let every user of this machine use it as you')
     .addHelpText(
       'after',
       examples(
         ['backstitch client run', 'until Ctrl-C'],
-        ['curl --proxy socks5h://127.0.0.1:9180 http://wiki.internal/', 'through it'],
+        ['curl --proxy socks5h://127.0.0.1:9180 http://wiki.internal/', 'send a request through it'],
         ['curl http://127.0.0.1:9180/proxy.pac', 'for browsers'],
-        ['backstitch client run --allow-user www-data', 'that user may go through it, as you'],
+        ['backstitch client run --allow-user www-data', 'that user may use it, as you'],
       ),
     )
     .action(async (_flags: object, command: Command) => {
@@ -164,7 +168,7 @@ function addRun(client: Command): void {
 function addForward(client: Command): void {
   client
     .command('forward')
-    .description('One local port that leads to one application, until Ctrl-C')
+    .description('Forward one local port to one application, until Ctrl-C')
     .argument('<local>', 'PORT, ADDRESS:PORT or unix:PATH, with udp/ before a port for UDP')
     .argument('<destination>', 'HOST:PORT of the application')
     .addHelpText(
@@ -192,7 +196,7 @@ function addForward(client: Command): void {
         listening: (address) => {
           if (globals(command).json) announceJson({ listening: address, to: destination })
           else {
-            const why = `Where nothing comes through it: backstitch doctor client --app ${shellWord(destination)}`
+            const why = `If nothing comes through: backstitch doctor client --app ${shellWord(destination)}`
             announce(`${address} leads to ${destination}. ${why}. Ctrl-C ends it.`, 2)
           }
         },
@@ -208,7 +212,7 @@ function addForward(client: Command): void {
 function addConnect(client: Command): void {
   client
     .command('connect')
-    .description('Join standard input and output to one application: for ssh -o ProxyCommand')
+    .description('Connect standard input and output to one application: for ssh -o ProxyCommand')
     .argument('<host>', 'name or address of the application')
     .argument('<port>', 'its port', parsePort)
     .addHelpText(
@@ -238,8 +242,8 @@ function addConnect(client: Command): void {
 function addClientStatus(client: Command): void {
   client
     .command('status')
-    .description('What the running client knows: sign-in, edge, tunnels, and what it decided last')
-    .addHelpText('after', examples(['backstitch client status', 'also says why nothing was sent']))
+    .description('State of the running client: sign-in, edge, tunnels and its latest decisions')
+    .addHelpText('after', examples(['backstitch client status', 'also shows why nothing was sent']))
     .action(async (_flags: object, command: Command) => {
       const { options } = await settings(command.optsWithGlobals<ClientFlags>())
       const file = path.join(options.stateDir, 'status.sock')
@@ -256,7 +260,7 @@ async function settings(
   over: Omit<RunFlags, keyof ClientFlags> & { daemon?: boolean } = {},
 ): Promise<{ options: ClientOptions; config: ClientConfig }> {
   if (flags.proxy?.includes('@')) {
-    throw new Fault('INVALID', 'a proxy password must not stand in a command line: use the proxy file', {
+    throw new Fault('INVALID', 'a proxy password must not be given on the command line: use the proxy file', {
       hop: 'client',
     })
   }

@@ -11,7 +11,7 @@ type Add = (program: Command) => void
 
 export interface CommandSource {
   /** As the help has it. */
-  readonly group: 'Roles:' | 'Configuration:' | 'Looking:'
+  readonly group: 'Roles:' | 'Configuration:' | 'Diagnostics:'
   readonly words: readonly string[]
   readonly load: () => Promise<Add>
 }
@@ -34,16 +34,16 @@ export const COMMANDS: readonly CommandSource[] = [
   of('Configuration:', ['token'], async () => (await import('./token.ts')).addToken),
   of('Configuration:', ['password'], async () => (await import('./sign-out.ts')).addPassword),
   of('Configuration:', ['sign-out'], async () => (await import('./sign-out.ts')).addSignOut),
-  of('Looking:', ['status'], async () => (await import('./status.ts')).addStatus),
-  of('Looking:', ['doctor'], async () => (await import('./doctor.ts')).addDoctor),
-  of('Looking:', ['explain'], async () => (await import('./explain.ts')).addExplain),
-  of('Looking:', ['trace'], async () => (await import('./trace.ts')).addTrace),
-  of('Looking:', ['support-bundle'], async () => (await import('./support-bundle.ts')).addSupportBundle),
-  of('Looking:', ['logs'], async () => (await import('./logs.ts')).addLogs),
-  of('Looking:', ['audit'], async () => (await import('./audit.ts')).addAudit),
-  of('Looking:', ['store'], async () => (await import('./store.ts')).addStore),
-  of('Looking:', ['lab'], async () => (await import('./lab.ts')).addLab),
-  of('Looking:', ['completion', '__names'], async () => (await import('./completion.ts')).addCompletion),
+  of('Diagnostics:', ['status'], async () => (await import('./status.ts')).addStatus),
+  of('Diagnostics:', ['doctor'], async () => (await import('./doctor.ts')).addDoctor),
+  of('Diagnostics:', ['explain'], async () => (await import('./explain.ts')).addExplain),
+  of('Diagnostics:', ['trace'], async () => (await import('./trace.ts')).addTrace),
+  of('Diagnostics:', ['support-bundle'], async () => (await import('./support-bundle.ts')).addSupportBundle),
+  of('Diagnostics:', ['logs'], async () => (await import('./logs.ts')).addLogs),
+  of('Diagnostics:', ['audit'], async () => (await import('./audit.ts')).addAudit),
+  of('Diagnostics:', ['store'], async () => (await import('./store.ts')).addStore),
+  of('Diagnostics:', ['lab'], async () => (await import('./lab.ts')).addLab),
+  of('Diagnostics:', ['completion', '__names'], async () => (await import('./completion.ts')).addCompletion),
 ]
 
 /** Needs the tree of all commands. */

@@ -25,8 +25,8 @@ export function addCompletion(program: Command): void {
     .action((shell: Shell) => print(script(shell, wordsOf(program))))
   program
     .command(NAMES, { hidden: true })
-    .description('What is called how, a name a line: what completion asks for')
-    .argument('<kind>', 'what it is')
+    .description('Print the names of a kind, one per line: used by completion')
+    .argument('<kind>', 'kind of object')
     .addHelpText('after', examples([`backstitch ${NAMES} segments`, 'names of segments']))
     .action(async (word: string, _options: object, command: Command) => {
       const kind = findKind(word)

@@ -22,7 +22,7 @@ function sessionsText({ sessions, tunnels, sessionsBy = [] }: ConnectorStatus): 
 function stillText({ still = [] }: ConnectorStatus): [string, string][] {
   return still.map(({ application, sessions, users, stillS: [least, most] }) => [
     'still',
-    `${application}: no byte in ${sessions} sessions of ${users} ${users === 1 ? 'user' : 'users'} for ${least === most ? '' : `${least} to `}${most} s: idle, or stopped in the middle`,
+    `${application}: no byte in ${sessions} sessions of ${users} ${users === 1 ? 'user' : 'users'} for ${least === most ? '' : `${least} to `}${most} s: idle, or stalled mid-transfer`,
   ])
 }
 
@@ -58,7 +58,7 @@ export function connectorStatusText(said: ConnectorStatus): string {
       'degraded',
       `${application} ${style('yellow', fault.code)} (${fault.hop}): ${fault.detail}`,
     ]),
-    ['healthy', status.startToHealthyMs && `${status.startToHealthyMs} ms after the start`],
+    ['healthy', status.startToHealthyMs && `${status.startToHealthyMs} ms after startup`],
     ...notesOf(status.notes),
   ])
   const stages = status.stages.flatMap(({ stage, name, state, durationMs, fault }) => {

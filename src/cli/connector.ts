@@ -26,7 +26,7 @@ export function addConnector(program: Command): void {
   program
     .command('connector')
     .description(
-      'Run an App Connector: dials out to an edge, serves the applications near it, listens on nothing',
+      'Run an App Connector: dials out to an edge, serves the applications near it, listens on no port',
     )
     .addOption(
       new Option('--config <file>', 'YAML configuration')
@@ -40,25 +40,28 @@ export function addConnector(program: Command): void {
       ),
     )
     .addOption(
-      new Option('--group <group>', 'connector group this machine is for: no key of another is accepted')
+      new Option(
+        '--group <group>',
+        'connector group this machine belongs to: keys of other groups are refused',
+      )
         .env('BACKSTITCH_GROUP')
         .argParser(parseName),
     )
-    .option('--proxy <host:port>', 'outbound proxy for edge traffic; credentials go into the proxy file')
+    .option('--proxy <host:port>', 'outbound proxy for edge traffic; put credentials into the proxy file')
     .addOption(
-      new Option('--edge <host[:port]>', 'edge to use instead of the one that the key names')
+      new Option('--edge <host[:port]>', 'edge to use instead of the one in the key')
         .env('BACKSTITCH_EDGE')
         .argParser(parseEdge),
     )
     .addOption(
-      new Option('--drain <seconds>', 'how long open sessions may go on after a stop').argParser(
+      new Option('--drain <seconds>', 'how long open sessions may continue after a stop').argParser(
         parseSeconds,
       ),
     )
-    .option('--explain-egress', 'print the effective outbound proxy and who set it, and end')
+    .option('--explain-egress', 'print the effective outbound proxy and where it was set, then exit')
     .option(
       '--gather-machine',
-      'as root, before the service starts: write the machine factors that its user cannot read, and end',
+      'as root, before the service starts: write the machine factors that the service user cannot read, then exit',
     )
     .addHelpText(
       'after',
@@ -84,7 +87,7 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
     drainSeconds: flags.drain ?? config.drainSeconds,
   }
   if (options.proxy?.includes('@')) {
-    throw new Fault('INVALID', 'a proxy password must not stand in a command line: use the proxy file', {
+    throw new Fault('INVALID', 'a proxy password must not be given on the command line: use the proxy file', {
       hop: 'connector',
     })
   }
@@ -126,7 +129,7 @@ async function gather(options: { stateDir: string; gatheredFile: string }, comma
   const { gatherMachine } = await import('../probe/gather.ts')
   const file = options.gatheredFile
   const owner = await stat(options.stateDir).catch((cause: unknown) => {
-    throw new Fault('STATE_UNWRITABLE', `${options.stateDir}: whose it is cannot be seen`, { cause })
+    throw new Fault('STATE_UNWRITABLE', `${options.stateDir}: its owner cannot be determined`, { cause })
   })
   const gathered = await gatherMachine({ file, owner }).catch((cause: NodeJS.ErrnoException) => {
     throw new Fault('STATE_UNWRITABLE', `${file}: ${cause.code}`, { cause, seen: { file } })

@@ -139,7 +139,7 @@ test('a context that comes with a folder names no token outside it, by path or b
   symlinkSync(token, path.join(at, 'linked.token'))
   for (const tokenFile of [token, path.relative(at, token), 'linked.token']) {
     await writeContext(path.join(at, 'context.json'), { ...theirs, tokenFile })
-    assert.match((await refusal(undefined, evil.path)).detail, /lies elsewhere/, tokenFile)
+    assert.match((await refusal(undefined, evil.path)).detail, /is elsewhere: it must be/, tokenFile)
   }
   await writeToken(path.join(at, 'own.token'), 'bst_theirs')
   await writeContext(path.join(at, 'context.json'), { ...theirs, tokenFile: 'own.token' })
@@ -162,7 +162,10 @@ test('a token goes to no other server than the one it was made for', async () =>
     { ...SERVER, authority: another },
   ]) {
     await writeContext(file, { ...to, tokenFile: 'admin.token' })
-    assert.match((await refusal(file, home.path)).detail, /made for https:\/\/real\.example: it is not sent/)
+    assert.match(
+      (await refusal(file, home.path)).detail,
+      /issued for https:\/\/real\.example: it is not sent/,
+    )
   }
   await writeContext(file, { ...SERVER, server: 'https://real.example:443', tokenFile: 'admin.token' })
   assert.equal((await findContext(file)).token, 'bst_secret', 'the same in other words')

@@ -128,7 +128,7 @@ async function readToken(file: string, tokenFile: string, to: TokenServer): Prom
   }
   const real = await realpath(named)
   if (!real.startsWith(`${folder}${path.sep}`)) {
-    const detail = `${file} names the token file ${tokenFile}, which lies elsewhere: it must be in ${folder} or below`
+    const detail = `${file} names the token file ${tokenFile}, which is elsewhere: it must be in or below ${folder}`
     throw new Fault('CONTEXT_REFUSED', detail, { seen: { file, tokenFile: real } })
   }
   const made = await read(`${real}${FOR}`)
@@ -142,7 +142,7 @@ async function readToken(file: string, tokenFile: string, to: TokenServer): Prom
   const differs = meant.server === to.server ? 'with another certificate' : `at ${to.server}`
   throw new Fault(
     'CONTEXT_REFUSED',
-    `${file} names a server ${differs}, and its token was made for ${meant.server}: it is not sent`,
+    `${file} names a server ${differs}, but its token was issued for ${meant.server}: it is not sent`,
     { seen: { ...seen, madeForFingerprint: meant.fingerprint ?? 'none' } },
   )
 }

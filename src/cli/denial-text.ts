@@ -14,7 +14,7 @@ export function denialText(denial: DenialResource): string {
     ['at', denial.at],
     [
       'again',
-      denial.times === undefined ? undefined : `${denial.times} times in all, until ${denial.lastAt}`,
+      denial.times === undefined ? undefined : `${denial.times} times in total, until ${denial.lastAt}`,
     ],
     ['user', labelled(user)],
     ['device', labelled(device)],

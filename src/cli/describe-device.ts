@@ -19,7 +19,7 @@ export function deviceText(device: ResourceRow): string {
   const suspicion =
     hosts.size < 2
       ? []
-      : ['It is connected from machines of different names: its state directory may have been copied.']
+      : ['It is connected from machines with different names: its state directory may have been copied.']
   const turnedAway =
     refused === undefined
       ? []
@@ -27,7 +27,9 @@ export function deviceText(device: ResourceRow): string {
   const shed =
     sessionsShed === undefined
       ? []
-      : [`${sessionsShed} of its sessions are not on record: only one end told of them, and of too many.`]
+      : [
+          `${sessionsShed} of its sessions were not recorded: only one end reported them, and too many of them.`,
+        ]
   const rows = signIns.slice(0, SIGN_INS_SHOWN).map(rowOf)
   return [
     ...(disconnected === undefined ? [] : [...absenceLines(disconnected, 'on the device'), '']),

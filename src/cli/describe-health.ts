@@ -21,7 +21,7 @@ export function segmentHealthText({ mode, state, code, because, groups, connecto
   return [
     `${style('dim', 'health')}  ${style(COLOURS[state], named)}: ${inLine(because)}  ${style('dim', mode)}`,
     ...connectors.flatMap(({ name, state: own, out, applications }) => [
-      `  ${name}  ${style(COLOURS[own], own)}${out === undefined ? '' : `  no new session: ${inLine(out)}`}`,
+      `  ${name}  ${style(COLOURS[own], own)}${out === undefined ? '' : `  not used for new sessions: ${inLine(out)}`}`,
       ...applications.map(({ host, port, protocol, state: reached, code: why, at, probe }) => {
         const named = style(COLOURS[reached], String(why))
         const what = { healthy: 'reached', degraded: `reached, but ${named}`, unhealthy: named }[reached]

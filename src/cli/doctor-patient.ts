@@ -86,7 +86,7 @@ export async function findPlaces(
   const host = role === undefined && state === undefined ? await hostHere() : undefined
   const others =
     host === undefined ? '' : `, but ${host === 'edge' ? 'an' : 'a'} ${host} has: backstitch doctor ${host}`
-  throw new Fault('DAEMON_DOWN', `neither a connector nor a client has ever run here${others}`, {
+  throw new Fault('DAEMON_DOWN', `no connector or client has ever run here${others}`, {
     seen: { looked: wanted.map(({ stateDir }) => stateDir) },
   })
 }

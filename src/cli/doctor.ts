@@ -46,9 +46,9 @@ const COULD_NOT_LOOK = 2
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('Find the hop that broke: first line hop and cause, then evidence, fix and how to verify')
+    .description('Find the hop that broke: hop and cause first, then evidence, fix and how to verify')
     .addArgument(
-      new Argument('[role]', 'whose way to look at (default: what runs here)').choices([
+      new Argument('[role]', 'role to examine (default: what runs here)').choices([
         'connector',
         'client',
         'edge',
@@ -58,19 +58,19 @@ export function addDoctor(program: Command): void {
     .option('--config <file>', 'YAML configuration of the role')
     .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
     .addOption(new Option('--key-file <file>', 'provisioning key').env('BACKSTITCH_KEY_FILE'))
-    .option('--proxy <host:port>', 'outbound proxy, in place of the setting')
+    .option('--proxy <host:port>', 'outbound proxy to use instead of the configured one')
     .addOption(
-      new Option('--edge <host[:port]>', 'edge, in place of the one that is known').argParser(parseEdge),
+      new Option('--edge <host[:port]>', 'edge to use instead of the known one').argParser(parseEdge),
     )
-    .option('--pin <hex>', 'SHA-256 of the tenant root, in place of the one that is known')
+    .option('--pin <hex>', 'SHA-256 of the tenant root to use instead of the known one')
     .addOption(
       new Option(
         '--app <host:port>',
-        'look at the way to this application, too; with /udp one of UDP',
+        'also check the path to this application; append /udp for UDP',
       ).argParser(parseApp),
     )
     .addOption(
-      new Option('--network <cidr...>', 'where the address of --app is expected')
+      new Option('--network <cidr...>', 'where the address of --app is expected to be')
         .argParser(collectCidr)
         .default([], 'any address'),
     )
@@ -79,30 +79,30 @@ export function addDoctor(program: Command): void {
         portsOption,
       ),
     )
-    .option('--package <file>', 'could this package be installed: room, signature')
+    .option('--package <file>', 'check whether this package could be installed: space, signature')
     .option('--signature <file>', 'signature of --package (default: FILE.sig)')
-    .option('--package-key <file>', 'public key that --package is to be signed with, Ed25519, PEM')
-    .option('--log <file>', 'look at a log or pasted output instead of this machine; - for standard input')
+    .option('--package-key <file>', 'public key that must have signed --package: Ed25519, PEM')
+    .option('--log <file>', 'examine a log or pasted output instead of this machine; - for standard input')
     .addOption(
-      new Option('--ask <connector>', 'ask a connected connector, over the API, what it sees').conflicts([
+      new Option('--ask <connector>', 'ask a connected connector, through the API, what it sees').conflicts([
         'log',
         'watch',
       ]),
     )
-    .option('--watch', 'look again every 10 s and say what changed, until Ctrl-C')
+    .option('--watch', 'check again every 10 s and report changes, until Ctrl-C')
     .addHelpText(
       'after',
       examples(
         ['backstitch doctor', 'the role that runs on this machine'],
-        ['sudo backstitch doctor connector', 'as its service user, and with what only root can read'],
-        ['sudo backstitch doctor server', 'on the machine of a server or edge: port, certificates, room'],
-        ['backstitch doctor connector --app hr.internal:443', 'the last mile, too'],
-        ['journalctl -u backstitch-connector | backstitch doctor --log -', 'a log, from anywhere'],
-        ['backstitch doctor --ask dc1-a --app hr.internal:443', 'on the machine of a connector, from here'],
+        ['sudo backstitch doctor connector', 'as its service user, plus what only root can read'],
+        ['sudo backstitch doctor server', 'on the machine of a server or edge: port, certificates, capacity'],
+        ['backstitch doctor connector --app hr.internal:443', 'include the last mile'],
+        ['journalctl -u backstitch-connector | backstitch doctor --log -', 'a log from any machine'],
+        ['backstitch doctor --ask dc1-a --app hr.internal:443', "from here, on a connector's machine"],
         ['backstitch doctor --json | jq .findings[0].code', 'for programs'],
       ),
     )
-    .addHelpText('after', '\nExit codes: 0 healthy, 1 fault found, 2 could not look, 64 wrong usage')
+    .addHelpText('after', '\nExit codes: 0 healthy, 1 fault found, 2 could not examine, 64 wrong usage')
     .exitOverride((error) => {
       throw error.exitCode === 0 ? error : new CommanderError(USAGE, error.code, error.message)
     })
@@ -164,8 +164,7 @@ async function readLogOf(file: string, edgeHost: string | undefined, json: boole
   const { readLog, renderLogVerdict } = await import('../doctor/log/read-log.ts')
   const { DOCTOR_EXIT } = await import('../doctor/report.ts')
   const log = await logOf(file)
-  if (log.isCut)
-    say(`Only the last ${MAX_LOG_BYTES / 2 ** 20} MB are looked at; lines are counted from there.`)
+  if (log.isCut) say(`Only the last ${MAX_LOG_BYTES / 2 ** 20} MB are read; lines are counted from there.`)
   const content = writtenText(log.bytes)
   const verdict = readLog(content, { edgeHost })
   print(json ? JSON.stringify(verdict, null, 2) : renderLogVerdict(verdict))
@@ -271,7 +270,7 @@ async function patientOf(role: PatientRole | undefined, flags: DoctorFlags, sign
   if (places.role === 'client' && app?.protocol === 'udp') {
     const detail = `a session to ${hostPort(app)} over UDP cannot be tried from a device`
     const ask = `backstitch doctor --ask CONNECTOR --app ${hostPort(app)}/udp`
-    throw new Fault('INVALID', `${detail}; an admin can have a connector look: ${ask}`, { hop: 'client' })
+    throw new Fault('INVALID', `${detail}; an admin can have a connector check it: ${ask}`, { hop: 'client' })
   }
   const admitted = await admit(places, { ...flags, app, pin }, signal)
   return { ...admitted, patient: { ...admitted.patient, package: packageOf(flags) } }

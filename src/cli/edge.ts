@@ -20,7 +20,7 @@ interface EdgeFlags {
 export function addEdge(program: Command): void {
   program
     .command('edge')
-    .description('Run one more service edge: joins tunnels near the agents, passes the rest on to the server')
+    .description('Run another service edge: joins tunnels near the agents, relays the rest to the server')
     .addOption(
       new Option('--config <file>', 'YAML configuration')
         .env('BACKSTITCH_EDGE_CONFIG')
@@ -28,28 +28,26 @@ export function addEdge(program: Command): void {
     )
     .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
     .addOption(
-      new Option('--key-file <file>', 'key made for this edge, read only while it is not enrolled').env(
+      new Option('--key-file <file>', 'key created for this edge, read only while it is not enrolled').env(
         'BACKSTITCH_KEY_FILE',
       ),
     )
     .addOption(
-      new Option('--listen <host:port>', 'where it listens')
-        .env('BACKSTITCH_LISTEN')
-        .argParser(parseHostPort),
+      new Option('--listen <host:port>', 'listen address').env('BACKSTITCH_LISTEN').argParser(parseHostPort),
     )
     .addOption(
-      new Option('--control-port <port>', 'second port for control connections of agents only').argParser(
+      new Option('--control-port <port>', 'second port, for control connections of agents only').argParser(
         parsePort,
       ),
     )
     .addOption(
-      new Option('--home <host[:port]>', 'server to use instead of the one that the key names').argParser(
-        parseEdge,
-      ),
+      new Option('--home <host[:port]>', 'server to use instead of the one in the key').argParser(parseEdge),
     )
-    .option('--proxy <host:port>', 'outbound proxy towards the server; credentials go into the proxy file')
+    .option('--proxy <host:port>', 'outbound proxy towards the server; put credentials into the proxy file')
     .addOption(
-      new Option('--drain <seconds>', 'how long open tunnels may go on after a stop').argParser(parseSeconds),
+      new Option('--drain <seconds>', 'how long open tunnels may continue after a stop').argParser(
+        parseSeconds,
+      ),
     )
     .addHelpText(
       'after',
@@ -67,7 +65,7 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
   const config = await readEdgeConfig(flags.config)
   const proxy = flags.proxy ?? config.proxy
   if (proxy?.includes('@')) {
-    throw new Fault('INVALID', 'a proxy password must not stand in a command line: use the proxy file', {
+    throw new Fault('INVALID', 'a proxy password must not be given on the command line: use the proxy file', {
       hop: 'edge',
     })
   }

@@ -12,11 +12,11 @@ export function addExplain(program: Command): void {
   program
     .command('explain')
     .description(
-      'What a fault code means: where it breaks, why, what to do, how to see that it is repaired; a denial, a session',
+      'Explain a fault code: where it breaks, why, what to do and how to verify the repair; or a denial or session',
     )
     .argument(
       '[code]',
-      'as it was shown, or the id of a denial or session; without one, all codes',
+      'fault code, or the id of a denial or session; without one, lists all codes',
       parseWhat,
     )
     .addHelpText(
@@ -24,8 +24,8 @@ export function addExplain(program: Command): void {
       examples(
         ['backstitch explain EGRESS_BLOCKED', 'one code'],
         ['backstitch explain', 'all codes by hop'],
-        ['backstitch explain den_01k8…', 'what a user was refused, and what would let it pass'],
-        ['backstitch explain CLOCK_SKEW --json', 'the row of the table for a program'],
+        ['backstitch explain den_01k8…', 'what a user was refused, and what would allow it'],
+        ['backstitch explain CLOCK_SKEW --json', 'the table row, for a program'],
       ),
     )
     .action(async (what: FaultCode | Id | undefined, _options: object, command: Command) => {
@@ -64,7 +64,7 @@ function parseWhat(text: string): FaultCode | Id {
   const code = text.toUpperCase().replaceAll('-', '_')
   if (isFaultCode(code)) return code
   const near = nearest(code, CODES)
-  throw new InvalidArgumentError(near === undefined ? 'There is no such code.' : `Did you mean ${near}?`)
+  throw new InvalidArgumentError(near === undefined ? 'No such code.' : `Did you mean ${near}?`)
 }
 
 function rowOf(code: FaultCode): object {
@@ -79,7 +79,7 @@ export function explanation(code: FaultCode): string {
     ['cause', cause],
     ['fix', fix],
     ['verify', verify],
-    ['retry', retry ? 'trying again can help' : 'trying again alone does not help'],
+    ['retry', retry ? 'trying again can help' : 'trying again does not help by itself'],
     ['hidden by', dependsOn.join(', ')],
     ['more', `docs/faults.md, ${code}${'scenario' in row ? ` (scenario ${row.scenario})` : ''}`],
   ]

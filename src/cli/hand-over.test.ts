@@ -50,7 +50,7 @@ for (const out of ['full', 'closed'] as const) {
     assert.equal(code, 1)
     assert.match(
       said,
-      /KEY_REVOKED .*: standard output: (?:ENOSPC|EPIPE), so nobody got key dc1-x: it was revoked/,
+      /KEY_REVOKED .*: standard output: (?:ENOSPC|EPIPE), so key dc1-x was not delivered: it was revoked/,
     )
   })
 }
@@ -62,11 +62,11 @@ test('a token is handed over in the same way', async (t) => {
   })
   assert.deepEqual(asked, ['POST /api/v1/tokens', 'DELETE /api/v1/tokens/key_1'])
   assert.notEqual(code, 0)
-  assert.match(said, /standard output: ENOSPC, so nobody got token dc1-x: it was revoked/)
+  assert.match(said, /standard output: ENOSPC, so token dc1-x was not delivered: it was revoked/)
 })
 
 test('one that cannot be revoked either is named, with the command that does it', async (t) => {
   const { said, code } = await create(t, { out: 'full', deletes: 503 })
   assert.notEqual(code, 0)
-  assert.match(said, /nobody got key dc1-x, and it stands: backstitch delete key dc1-x/)
+  assert.match(said, /key dc1-x was not delivered, but it exists: backstitch delete key dc1-x/)
 })

@@ -22,18 +22,18 @@ export interface Secret {
  */
 export async function printSecret(rest: Rest, { what, name, path, text, revoked }: Secret): Promise<void> {
   const bytes = Buffer.from(text)
-  let why = 'not all of it was taken'
+  let why = 'not all of it could be written'
   try {
     if (writeSync(1, bytes) === bytes.length) return
   } catch (error) {
     why = (error as NodeJS.ErrnoException).code ?? String(error)
   }
-  const unwritten = `standard output: ${why}, so nobody got ${what} ${name}`
+  const unwritten = `standard output: ${why}, so ${what} ${name} was not delivered`
   try {
     await rest.call(path, { method: 'DELETE', headers: { 'if-match': '*' } })
   } catch (error) {
     const { code, hop, detail } = asFault(error)
-    throw new Fault(code, `${unwritten}, and it stands: backstitch delete ${what} ${name} (${detail})`, {
+    throw new Fault(code, `${unwritten}, but it exists: backstitch delete ${what} ${name} (${detail})`, {
       hop,
     })
   }

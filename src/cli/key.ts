@@ -19,28 +19,28 @@ export function addKey(program: Command): void {
   const key = program
     .command('key')
     .description(
-      'Provisioning keys: what a connector or an edge enrols with; making one takes the role admin or owner',
+      'Provisioning keys, with which a connector or edge enrols; creating one requires the role admin or owner',
     )
     .addHelpText(
       'after',
       examples(
-        ['backstitch key create --group dc1 > provision_key', 'a key for one connector, for a day'],
-        ['backstitch get keys', 'those there are'],
+        ['backstitch key create --group dc1 > provision_key', 'a key for one connector, valid for a day'],
+        ['backstitch get keys', 'list existing keys'],
         ['backstitch delete key NAME', 'revoke one'],
       ),
     )
   key
     .command('create')
-    .description('Create a provisioning key and print it, this once')
+    .description('Create a provisioning key and print it, once only')
     .option('--group <group>', 'connector group that connectors enrolled with it join')
-    .option('--edge <edge>', 'or the edge, already registered, that enrols with it')
+    .option('--edge <edge>', 'or the edge, already declared, that enrols with it')
     .option('--uses <n>', 'how many connectors may enrol with it', parseCount, 1)
     .addOption(
-      new Option('--expires <duration>', 'how long it can be used: 90s, 30m, 24h, 7d')
+      new Option('--expires <duration>', 'how long it is valid: 90s, 30m, 24h, 7d')
         .argParser(parseDuration)
         .default(86_400_000, '24h'),
     )
-    .option('--name <name>', 'what the key is called (default: made up)')
+    .option('--name <name>', 'name of the key (default: generated)')
     .addHelpText(
       'after',
       examples(

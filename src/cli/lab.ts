@@ -10,18 +10,18 @@ const MAIN = path.join(import.meta.dirname, '..', '..', 'lab', 'main.ts')
 export function addLab(program: Command): void {
   program
     .command('lab')
-    .description('Real parts in network namespaces, broken one way at a time; as root')
+    .description('Break a real installation in network namespaces, one failure at a time; requires root')
     .argument('[arguments...]', 'list, run, up, status, show, break, fix, down, drill')
     .helpOption(false)
     .allowUnknownOption()
     .addHelpText(
       'after',
       examples(
-        ['backstitch lab list', 'the stories'],
-        ['backstitch lab run SCN-05:drop', 'break, notice, diagnose, cure, verify'],
+        ['backstitch lab list', 'list the stories'],
+        ['backstitch lab run SCN-05:drop', 'break, notice, diagnose, fix, verify'],
         [
           'backstitch lab show --socket /var/lib/backstitch/connector',
-          'the six stages, live; of any connector',
+          'the six stages, live; works for any connector',
         ],
         ['backstitch lab drill', 'you are the doctor'],
       ),

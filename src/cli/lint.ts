@@ -9,13 +9,13 @@ import { inLine, print, printJson, style } from './terminal.ts'
 export function addLint(program: Command): void {
   program
     .command('lint')
-    .description('What in the configuration will not do what it seems to: why, what comes of it, what to do')
+    .description('What in the configuration will not work as intended: why, the consequence, and what to do')
     .addHelpText(
       'after',
       examples(
-        ['backstitch lint', 'everything that is doubtful; ends with 1 if there is anything'],
+        ['backstitch lint', 'every finding; exits with 1 if there are any'],
         ['backstitch lint --json', 'the same for a program'],
-        ['backstitch apply -f access.yaml --dry-run', 'the same of a file, before it is applied'],
+        ['backstitch apply -f access.yaml --dry-run', 'check a file before it is applied'],
       ),
     )
     .action(async (_options: object, command: Command) => {
@@ -33,7 +33,7 @@ export async function findingsAbout(rest: Rest, id: string): Promise<LintFinding
 }
 
 function lintText({ findings, examined }: LintReply): string {
-  if (findings.length === 0) return `Nothing doubtful in ${examined} objects.`
+  if (findings.length === 0) return `No findings in ${examined} objects.`
   const kinds = new Set(findings.map(({ code }) => code)).size
   const total = `${findings.length} of ${kinds} ${kinds === 1 ? 'kind' : 'kinds'}, in ${examined} objects.`
   return [...findings.map(findingText), total].join('\n\n')

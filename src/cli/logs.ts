@@ -9,13 +9,13 @@ import { print } from './terminal.ts'
 export function addLogs(program: Command): void {
   const logs = program
     .command('logs')
-    .description('Records as they come')
+    .description('Records as they arrive')
     .addHelpText('after', examples(['backstitch logs sessions -f', 'every session as it opens and closes']))
   logs
     .command('sessions')
     .description('Session records: one line each, or JSON lines with --json')
-    .option('-f, --follow', 'go on with those to come, until Ctrl-C')
-    .option('-n, --lines <n>', 'how many of the latest to begin with', parseCount, 20)
+    .option('-f, --follow', 'keep printing new records, until Ctrl-C')
+    .option('-n, --lines <n>', 'how many of the latest records to start with', parseCount, 20)
     .addHelpText(
       'after',
       examples(

@@ -103,7 +103,7 @@ for (const [how, words] of [
       from < 2000 ? page(to, from, 1000, 5000) : void to.destroy()
     const { stdout, stderr, code } = await get(t, cut, `${SESSIONS} ${words}`)
     assert.equal(code, EXIT.UNREACHABLE)
-    assert.match(stderr, /CONTROL_UNREACHABLE.*not whole: it ends after 2000 sessions/s)
+    assert.match(stderr, /CONTROL_UNREACHABLE.*incomplete: it ends after 2000 sessions/s)
     assert.match(stdout, /ses_1999/)
     assert.doesNotMatch(stderr, /There are more/)
     if (words !== '') assert.throws(() => JSON.parse(stdout), SyntaxError)

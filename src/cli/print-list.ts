@@ -75,6 +75,6 @@ async function eachPage(kind: Kind, pages: ListPages, { page, end, cut }: Printe
 }
 
 function partOf(kind: Kind, printed: number, { code, hop, detail, seen, cause }: Fault): Fault {
-  const what = `${detail} The list is not whole: it ends after ${printed} ${called(kind).plural.replaceAll('-', ' ')}.`
+  const what = `${detail} The list is incomplete: it ends after ${printed} ${called(kind).plural.replaceAll('-', ' ')}.`
   return new Fault(code, what, { hop, cause, seen: { ...seen, printed } })
 }

@@ -13,13 +13,15 @@ import { examples } from './globals.ts'
  */
 export async function buildProgram(args?: readonly string[]): Promise<Command> {
   const program = new Command('backstitch')
-    .description('Access to private applications through parts that only dial out; names the hop that broke.')
+    .description(
+      'Access to private applications through agents that only dial out; names the hop that broke.',
+    )
     .version(VERSION, '-V, --version', 'print the version')
-    .option('--json', 'print data, and faults, as JSON')
+    .option('--json', 'print data and faults as JSON')
     .addOption(
       new Option(
         '--context <file>',
-        'control plane to talk to (default: ./.backstitch/context.json, XDG, then the server of this machine)',
+        'control plane to use (default: ./.backstitch/context.json, XDG, then the server on this machine)',
       )
         .env('BACKSTITCH_CONTEXT')
         .argParser(String),
@@ -27,7 +29,7 @@ export async function buildProgram(args?: readonly string[]): Promise<Command> {
     .configureOutput({ writeErr: (text) => void process.stderr.write(visibleText(text)) })
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .showSuggestionAfterError()
-    .showHelpAfterError('Run it with --help to see what it takes.')
+    .showHelpAfterError('Run it with --help to see its options.')
     .exitOverride()
   program.hook('preAction', (_, command) => actAs(hopOfCommand(command)))
   for (const { group, load } of args === undefined ? COMMANDS : commandsFor(args)) {

@@ -40,15 +40,15 @@ const SHOWN = 200
 /** Of these there are without end, latest first: nobody wants all by chance. */
 const RECORDS: ReadonlySet<Kind> = new Set(['session', 'denial', 'audit'])
 
-const kindList = `KIND is one of ${KIND_NAMES.join(', ')}; plurals and short forms work, too.`
+const kindList = `KIND is one of ${KIND_NAMES.join(', ')}; plurals and short forms work too.`
 
 export function addResources(program: Command): void {
   program
     .command('get')
-    .description('List objects of a kind, or show one on a line')
+    .description('List objects of a kind, or show one of them on a line')
     .argument('<kind>', 'what to list', parseKind)
     .argument('[name]', 'name or id')
-    .option('--limit <n>', `at most so many; ${SHOWN} by default, with --json all objects`, parseCount)
+    .option('--limit <n>', `maximum number to list; ${SHOWN} by default, all with --json`, parseCount)
     .addHelpText('after', `\n${kindList}`)
     .addHelpText(
       'after',
@@ -70,23 +70,23 @@ export function addResources(program: Command): void {
       const more = await printed(kind, rest.pages<ResourceRow>(`/${called(kind).plural}`, limit))
       // Whoever chose the limit knows.
       if (more && options.limit === undefined)
-        say(`There are more: these are ${limit}. --limit shows others, too.`)
+        say(`There are more: the first ${limit} are shown. Use --limit to see more.`)
     })
 
   program
     .command('describe')
-    .description('Everything about one object; of a session, how long each hop took')
-    .argument('<kind>', 'what it is', parseKind)
+    .description('Show everything about one object; for a session, how long each hop took')
+    .argument('<kind>', 'kind of object', parseKind)
     .argument('<name>', 'name or id')
     .addHelpText('after', `\n${kindList}`)
     .addHelpText(
       'after',
       examples(
-        ['backstitch describe session ses_01k8…', 'the way it took, with a bar per hop'],
-        ['backstitch describe connector dc1-a', 'of one that is gone: what is known, and what to run there'],
+        ['backstitch describe session ses_01k8…', 'the path it took, with a bar per hop'],
+        ['backstitch describe connector dc1-a', 'for one that is gone: what is known, and what to run there'],
         [
           'backstitch describe denial den_01k8…',
-          'the id that a refused user was told: why, and what would pass',
+          'the id shown to a refused user: why, and what would allow it',
         ],
         ['backstitch describe segment wiki', 'its ports, and which connectors reach it'],
       ),
@@ -109,17 +109,17 @@ export function addResources(program: Command): void {
 
   program
     .command('delete')
-    .description('Delete an object that nothing refers to; revoke a key or token; end a connector or device')
-    .argument('<kind>', 'what it is', parseKind)
+    .description('Delete an object that is not in use; revoke a key or token; remove a connector or device')
+    .argument('<kind>', 'kind of object', parseKind)
     .argument('<name>', 'name or id')
-    .option('--with-devices', 'of a user: delete the devices first')
+    .option('--with-devices', "for a user: delete the user's devices first")
     .addHelpText('after', `\n${kindList}`)
     .addHelpText(
       'after',
       examples(
-        ['backstitch delete user ada --with-devices', 'the user, and the devices that hang on it'],
-        ['backstitch delete rule old-rule', 'refused, and the users named, if something refers to it'],
-        ['backstitch delete connector dc1-a', 'its certificate is revoked and its connection cut'],
+        ['backstitch delete user ada --with-devices', "the user, and the user's devices"],
+        ['backstitch delete rule old-rule', 'refused, with the referring objects listed, if it is in use'],
+        ['backstitch delete connector dc1-a', 'revokes its certificate and closes its connection'],
       ),
     )
     .action(async (kind: Kind, name: string, options: DeleteOptions, command: Command) => {
@@ -178,7 +178,7 @@ function parseKind(word: string): Kind {
     KIND_NAMES.flatMap((name) => [name, called(name).plural]),
   )
   throw new InvalidArgumentError(
-    near === undefined ? `Known are ${KIND_NAMES.join(', ')}.` : `Did you mean ${near}?`,
+    near === undefined ? `Known kinds: ${KIND_NAMES.join(', ')}.` : `Did you mean ${near}?`,
   )
 }
 

@@ -60,7 +60,7 @@ export class Rest {
 
   async get<T>(path: string, signal?: AbortSignal): Promise<T> {
     const { body, status } = await this.call(path, { signal })
-    if (typeof body !== 'object' || body === null) throw unreadable(path, status, 'it is no object')
+    if (typeof body !== 'object' || body === null) throw unreadable(path, status, 'it is not an object')
     return body as T
   }
 
@@ -101,7 +101,7 @@ export class Rest {
     const response = await this.#send(path, call, signal)
     if (response.statusCode !== 200) {
       this.#finish(path, response, await wholeText(path, response))
-      throw unreadable(path, response.statusCode, 'it is no answer that goes on')
+      throw unreadable(path, response.statusCode, 'it is not a stream')
     }
     try {
       const tooLong = () => unreadable(path, response.statusCode, 'it is too large')
@@ -116,7 +116,7 @@ export class Rest {
 
   #finish(path: string, { statusCode: status = 0, headers }: http.IncomingMessage, text: string): RestAnswer {
     // The token is for this server, and goes nowhere else.
-    if (status >= 300 && status < 400) throw unreadable(path, status, 'it sends us elsewhere')
+    if (status >= 300 && status < 400) throw unreadable(path, status, 'it redirects elsewhere')
     const body = text === '' ? undefined : this.#entered(path, status, text)
     if (status < 400) return { status, body, headers }
     const said = problem.safeParse(body)
@@ -204,7 +204,9 @@ function requirePinned(
     return
   const issuer = leaf?.issuer.replaceAll('\n', ', ') ?? 'none'
   const seen = { server, shown: leaf?.fingerprint256 ?? 'none', issuer, pinned: pin.fingerprint }
-  throw new Fault('PIN_MISMATCH', `${server} shows another certificate than the context names`, { seen })
+  throw new Fault('PIN_MISMATCH', `${server} presents a certificate other than the one in the context`, {
+    seen,
+  })
 }
 
 async function wholeText(path: string, response: http.IncomingMessage): Promise<string> {
@@ -233,7 +235,7 @@ function faultOf(said: Problem): Fault {
 }
 
 function unreadable(path: string, status: number | undefined, why: string): Fault {
-  return new Fault('PROTOCOL_ERROR', `the answer to ${path} cannot be used: ${why}`, {
+  return new Fault('PROTOCOL_ERROR', `the answer to ${path} is unusable: ${why}`, {
     hop: 'control',
     seen: { status: status ?? 0 },
   })

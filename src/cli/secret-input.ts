@@ -13,7 +13,7 @@ import { writtenText } from '../base/written-text.ts'
 export async function readSecret(what: string, file: string | undefined): Promise<string> {
   if (file === undefined && process.stdin.isTTY) return ask(what)
   if (file === undefined) {
-    throw new Fault('INVALID', `there is no terminal to ask for the ${what} at: use --${what}-file`, {
+    throw new Fault('INVALID', `there is no terminal to prompt for the ${what}: use --${what}-file`, {
       hop: 'client',
     })
   }

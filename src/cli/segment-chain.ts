@@ -11,15 +11,15 @@ export async function chainText(rest: Rest, segment: ResourceRow): Promise<strin
   ])
   const lines = [style('dim', 'reached through')]
   const attached = serverGroups.filter((group) => segment.serverGroups?.includes(group.id))
-  if (attached.length === 0) lines.push('  no server group: SEGMENT_UNMAPPED for everyone who asks')
+  if (attached.length === 0) lines.push('  no server group: every user gets SEGMENT_UNMAPPED')
   for (const serverGroup of attached) {
     lines.push(`  server group ${serverGroup.name}`)
     const takeOver: readonly string[] = serverGroup.failoverConnectorGroups ?? []
     const native: readonly string[] = serverGroup.connectorGroups ?? []
     const groups = connectorGroups.filter(({ id }) => native.includes(id) || takeOver.includes(id))
-    if (groups.length === 0) lines.push('    no connector group: SEGMENT_UNMAPPED for everyone who asks')
+    if (groups.length === 0) lines.push('    no connector group: every user gets SEGMENT_UNMAPPED')
     for (const group of groups) {
-      const tier = native.includes(group.id) ? '' : ' takes over only'
+      const tier = native.includes(group.id) ? '' : ' failover only'
       lines.push(`    connector group ${group.name}${tier}`)
       const members = connectors.filter((connector) => connector.group === group.id)
       if (members.length === 0) lines.push('      no connector has enrolled: NO_HEALTHY_CONNECTOR')

@@ -9,13 +9,13 @@ import { printJson, say } from './terminal.ts'
 export function addSignOut(program: Command): void {
   program
     .command('sign-out')
-    .description('Sign out every device of a user, or one device; their sessions are cut')
-    .argument('[user]', 'whose devices, all of them')
-    .option('--device <device>', 'this one only, by id or name')
+    .description('Sign out every device of a user, or one device; closes their sessions')
+    .argument('[user]', 'user whose devices are all signed out')
+    .option('--device <device>', 'only this device, by id or name')
     .addHelpText(
       'after',
       examples(
-        ['backstitch sign-out ada', 'everywhere: each device asks for the password again'],
+        ['backstitch sign-out ada', 'everywhere: each device needs the password again'],
         ['backstitch sign-out --device dev_01k8…', 'one device'],
       ),
     )
@@ -39,13 +39,16 @@ export function addSignOut(program: Command): void {
 export function addPassword(program: Command): void {
   program
     .command('password')
-    .description('Set the password of a user; every device of the user has to sign in again')
+    .description("Set a user's password; every device of the user has to sign in again")
     .argument('<user>', 'whose')
-    .option('--password-file <file>', 'the new one, - for standard input; asked for when absent')
+    .option(
+      '--password-file <file>',
+      'file with the new password, - for standard input; prompted for when absent',
+    )
     .addHelpText(
       'after',
       examples(
-        ['backstitch password ada', 'asked for, and not shown'],
+        ['backstitch password ada', 'prompted for, not shown'],
         ['pwgen -s 24 1 | backstitch password ada --password-file -', 'from another program'],
       ),
     )

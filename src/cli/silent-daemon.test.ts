@@ -44,7 +44,7 @@ test('a daemon out of descriptors says so, and status does not say that it is no
   assert.equal(await readStatus(file), undefined)
   const fault = await silentDaemon(['/nonexistent', dir])
   assert.equal(fault.code, 'FD_EXHAUSTED')
-  assert.match(fault.detail, new RegExp(`process ${child.pid} runs .* of 100 descriptors`))
+  assert.match(fault.detail, new RegExp(`process ${child.pid} is running .* of 100 descriptors`))
   child.kill('SIGUSR2')
   assert.equal(await event(), 'descriptors.again')
   assert.deepEqual(await readStatus(file), { state: 'good' })
@@ -67,8 +67,8 @@ test('whose client does not run is told the next command: to sign in first, wher
   const words = async () => (await silentClient(dir)).detail
   assert.match(
     await words(),
-    /nobody has signed in here: backstitch client login, then backstitch client run$/,
+    /this device was never signed in: backstitch client login, then backstitch client run$/,
   )
   writeFileSync(path.join(dir, 'profile.json'), '{}')
-  assert.equal(await words(), 'no client runs: backstitch client run')
+  assert.equal(await words(), 'no client is running: backstitch client run')
 })

@@ -17,8 +17,8 @@ export async function silentClient(stateDir: string): Promise<Fault> {
   if (fault.code !== 'DAEMON_DOWN' || fault.seen.pid !== undefined) return fault
   const isSignedIn = existsSync(path.join(stateDir, 'profile.json'))
   const detail = isSignedIn
-    ? 'no client runs: backstitch client run'
-    : 'no client runs, and nobody has signed in here: backstitch client login, then backstitch client run'
+    ? 'no client is running: backstitch client run'
+    : 'no client is running and this device was never signed in: backstitch client login, then backstitch client run'
   return new Fault('DAEMON_DOWN', detail, { seen: fault.seen })
 }
 
@@ -46,11 +46,11 @@ export async function silentDaemon(folders: readonly string[], role?: 'client'):
     if (pid === undefined) continue
     const found = await readDescriptors('/proc', pid)
     if (found !== undefined && found.open >= found.limit * FULL) {
-      const detail = `process ${pid} runs and cannot answer: ${found.open} of ${found.limit} descriptors are open`
+      const detail = `process ${pid} is running but cannot answer: ${found.open} of ${found.limit} descriptors are open`
       return new Fault('FD_EXHAUSTED', detail, { hop: role, seen: { socket, ...found } })
     }
     const why = answer.is === 'silent' ? `: ${answer.why}` : ''
-    return new Fault('DAEMON_DOWN', `process ${pid} listens on ${socket} and does not answer${why}`, {
+    return new Fault('DAEMON_DOWN', `process ${pid} listens on ${socket} but does not answer${why}`, {
       seen: { socket, pid },
     })
   }

@@ -35,14 +35,14 @@ interface Found {
 export function addStatus(program: Command): void {
   program
     .command('status')
-    .description('What runs on this machine, and the control plane that the context names')
-    .option('--state <dir>', 'look only at the daemon with this state directory')
-    .option('--metrics', 'figures of the daemons instead, as Prometheus text')
+    .description('What runs on this machine, and the control plane in the current context')
+    .option('--state <dir>', 'show only the daemon with this state directory')
+    .option('--metrics', "print the daemons' metrics instead, as Prometheus text")
     .addHelpText(
       'after',
       examples(
         ['backstitch status', 'connector, client and control plane'],
-        ['backstitch status --state /var/lib/backstitch/connector', 'one daemon: which stage is red'],
+        ['backstitch status --state /var/lib/backstitch/connector', 'one daemon: which stage has failed'],
         ['backstitch status --state DIR --metrics > DIR.prom', 'for the textfile collector of node_exporter'],
       ),
     )

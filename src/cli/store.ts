@@ -14,33 +14,33 @@ interface StoreFlags {
 export function addStore(program: Command): void {
   const store = program
     .command('store')
-    .description("The server's database on this machine: back it up while it runs, put a backup in its place")
+    .description("The server's database on this machine: back it up while it runs, restore a backup")
     .addHelpText(
       'after',
       examples(
-        [
-          'backstitch store backup /var/backups/backstitch-monday',
-          'all that a server needs to be itself again',
-        ],
-        ['backstitch store restore /var/backups/backstitch-monday', 'once the server is stopped'],
+        ['backstitch store backup /var/backups/backstitch-monday', 'everything needed to restore the server'],
+        ['backstitch store restore /var/backups/backstitch-monday', 'with the server stopped'],
       ),
     )
   where(store.command('backup'))
-    .description('Write database, master key and public certificate into one new file, and check it')
-    .argument('<file>', 'where to; never over a file that is there')
-    .option('--no-master-key', 'leave the master key out, where it is kept in another place')
+    .description('Write database, master key and public certificate into one new file, and verify it')
+    .argument('<file>', 'destination; never overwrites an existing file')
+    .option('--no-master-key', 'leave out the master key, if it is kept elsewhere')
     .addHelpText(
       'after',
       examples(
-        ['backstitch store backup ./monday', 'mode 0600: whoever reads it can do what the server can'],
-        ['backstitch store backup ./monday --no-master-key', 'of no use without the key'],
+        ['backstitch store backup ./monday', 'mode 0600: anyone who can read it can act as the server'],
+        ['backstitch store backup ./monday --no-master-key', 'useless without the key'],
       ),
     )
     .action(backup)
   where(store.command('restore'))
-    .description('Put a backup in the place of the database; what was there is kept beside it')
-    .argument('<file>', 'a file that "backstitch store backup" made')
-    .addHelpText('after', examples(['backstitch store restore ./monday', 'refused while a server runs']))
+    .description('Restore a backup; the previous database is kept next to it')
+    .argument('<file>', 'a file created by "backstitch store backup"')
+    .addHelpText(
+      'after',
+      examples(['backstitch store restore ./monday', 'refused while a server is running']),
+    )
     .action(restore)
 }
 
@@ -61,7 +61,9 @@ async function backup(name: string, flags: StoreFlags, command: Command): Promis
   const file = path.resolve(name)
   const content = await backUp({ stateDir, file, withMasterKey: flags.masterKey !== false, masterKey })
   if (globals(command).json) return printJson({ file, ...content })
-  const key = content.files.includes('master.key') ? '' : '\nThe master key is not in it: keep that, too.'
+  const key = content.files.includes('master.key')
+    ? ''
+    : '\nThe master key is not included: keep it safe as well.'
   print(
     `${file}: checked; ${content.auditRecords} audit records; ${content.files.join(', ') || 'no files'}${key}`,
   )
@@ -75,8 +77,8 @@ async function restore(name: string, flags: StoreFlags, command: Command): Promi
     masterKey: process.env[MASTER_KEY_VARIABLE],
   })
   if (globals(command).json) return printJson({ stateDir, ...restored })
-  const kept = restored.formerly === undefined ? '' : `\nWhat was there before is in ${restored.formerly}`
-  print(`${stateDir} is as it was backed up, ${restored.auditRecords} audit records.${kept}`)
+  const kept = restored.formerly === undefined ? '' : `\nThe previous files are in ${restored.formerly}`
+  print(`${stateDir} is restored to the backup, ${restored.auditRecords} audit records.${kept}`)
 }
 
 async function stateOf({ config, state }: StoreFlags): Promise<string> {

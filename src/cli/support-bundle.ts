@@ -31,23 +31,26 @@ export function addSupportBundle(program: Command): void {
   program
     .command('support-bundle')
     .description('Doctor report, status, configuration and log of this machine in one file, without secrets')
-    .addArgument(new Argument('[role]', 'whose (default: what runs here)').choices(ROLES))
+    .addArgument(new Argument('[role]', 'role (default: what runs here)').choices(ROLES))
     .option('--config <file>', 'YAML configuration of the role')
     .option('--state <dir>', 'state directory')
-    .option('--log <file>', 'its log, where that is not in the journal')
-    .option('--out <file>', 'where to write it (default: backstitch-support-HOST-TIME.tar.gz here)')
-    .option('--hide-names', 'take names of people out, too')
+    .option('--log <file>', 'its log, if not in the journal')
+    .option('--out <file>', 'output file (default: backstitch-support-HOST-TIME.tar.gz here)')
+    .option('--hide-names', 'remove names of people as well')
     .addHelpText(
       'after',
       examples(
         ['sudo backstitch support-bundle', 'of what runs here, with the journal'],
-        ['backstitch support-bundle client --hide-names', 'of the client of this user'],
-        ['backstitch support-bundle connector --state ./state --log ./log --out b.tar.gz', 'each named'],
+        ['backstitch support-bundle client --hide-names', "of this user's client"],
+        [
+          'backstitch support-bundle connector --state ./state --log ./log --out b.tar.gz',
+          'with all paths given',
+        ],
       ),
     )
     .addHelpText(
       'after',
-      '\nWorks without a network. REDACTIONS.txt in it says what was taken out, and where.',
+      '\nWorks without a network. REDACTIONS.txt in it lists what was removed, and where.',
     )
     .action(makeBundle)
 }
@@ -72,9 +75,7 @@ async function makeBundle(role: BundleRole | undefined, flags: BundleFlags, comm
   const removed = cleaned.flatMap((one) => one.removed.map((what) => ({ file: one.name, ...what })))
   if (globals(command).json) return printJson({ file, files: cleaned.map(({ name }) => name), removed })
   print(file)
-  say(
-    `${removed.length} secrets were taken out: see REDACTIONS.txt in it. Look at it before you give it away.`,
-  )
+  say(`${removed.length} secrets were removed: see REDACTIONS.txt in it. Check it before you share it.`)
 }
 
 /** Where the files of the role lie. */
@@ -127,7 +128,7 @@ function redactionsText(files: readonly Cleaned[]): string {
   const lines = files.flatMap(({ name, removed }) =>
     removed.map(({ kind, line }) => `${name}, line ${line}: ${kind}`),
   )
-  const head = 'What was taken out of this bundle. Files that hold keys were not opened at all.'
+  const head = 'What was removed from this bundle. Files that hold keys were not opened.'
   return `${head}\n\n${lines.length === 0 ? 'Nothing: no secret was found.' : lines.join('\n')}\n`
 }
 

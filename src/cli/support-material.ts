@@ -135,7 +135,7 @@ async function logText({ role, log, signal }: MaterialOptions): Promise<string> 
   const shown = await runProgram('journalctl', flags, {
     ...{ signal, timeoutMs: JOURNAL_MS, keepBytes: MAX_LOG_BYTES },
   })
-  if (shown === undefined) return 'there is no journal here: give the log with --log FILE\n'
+  if (shown === undefined) return 'there is no journal here: pass the log with --log FILE\n'
   return shown.status === 0 ? lastOf(shown.stdout) : `journalctl ${unit}: ${shown.stderr}\n`
 }
 
@@ -147,7 +147,7 @@ function lastOf(text: string): string {
 async function statusTexts(stateDir: string): Promise<Material[]> {
   const socket = path.join(stateDir, 'status.sock')
   const status = (await readStatus(socket)) as { metrics?: string } | undefined
-  if (status === undefined) return [{ name: 'status.json', text: `nobody answers at ${socket}\n` }]
+  if (status === undefined) return [{ name: 'status.json', text: `nothing answers at ${socket}\n` }]
   const { metrics, ...document } = status
   const shown = { name: 'status.json', text: json(document) }
   return metrics === undefined ? [shown] : [shown, { name: 'metrics.txt', text: metrics }]

@@ -35,7 +35,7 @@ test('timeline: a bar per step, each from where the one before ended, and what i
       'connector    end-to-end TLS',
       'dns          resolve',
       'application  connect',
-      'client       way and waiting',
+      'client       transit, waiting',
       'user waited',
       'measured by the server (polic',
     ],
@@ -46,11 +46,11 @@ test('timeline: a bar per step, each from where the one before ended, and what i
     starts.toSorted((a, b) => a - b),
   )
   assert.match(lines[1]!, / 4\.0 ms {2,}█{16}$/)
-  assert.match(lines.at(-3)!, /^client +way and waiting +1\.5 ms +between the steps$/)
+  assert.match(lines.at(-3)!, /^client +transit, waiting +1\.5 ms +between the steps$/)
   assert.match(lines.at(-2)!, /10 ms$/)
   assert.equal(
     lines.at(-1),
-    'measured by the server (policy, selection), the device (ticket to TLS, and in all), the connector (resolve, connect), each by its own clock',
+    'measured by the server (policy, selection), the device (ticket to TLS, and total), the connector (resolve, connect), each with its own clock',
   )
 })
 
@@ -62,7 +62,7 @@ test('timeline: the order is that of the way, whatever order the record has', ()
 
 test('timeline: steps that ran side by side are said to, and no bar leaves the page', () => {
   const text = stripVTControlCharacters(timeline({ handoverUs: 9000, innerTlsUs: 9000, totalUs: 10_000 }))
-  assert.match(text, /^ +side by side +8\.0 ms +steps that did not wait for each other$/m)
+  assert.match(text, /^ +in parallel +8\.0 ms +steps that overlapped$/m)
   for (const line of text.split('\n').filter((one) => one.includes('█')))
     assert.ok(line.lastIndexOf('█') < 80)
 })
@@ -70,7 +70,7 @@ test('timeline: steps that ran side by side are said to, and no bar leaves the p
 test('timeline: a session in a tunnel that was open says so', () => {
   assert.match(
     stripVTControlCharacters(timeline({ connectUs: 300, totalUs: 900 })),
-    /a tunnel to the connector was open/,
+    /a tunnel to the connector was already open/,
   )
 })
 
@@ -82,10 +82,10 @@ test('timeline: measured steps that add up to more than the total do not break i
 test('describe session: who, where to, why it ended and what to do', () => {
   const text = stripVTControlCharacters(sessionText(SESSION))
   assert.match(text, /user +ann usr_1/)
-  assert.match(text, /^started +2026-11-21T01:42:14\.643Z, by the clock of the server$/m)
+  assert.match(text, /^started +2026-11-21T01:42:14\.643Z, by the server's clock$/m)
   assert.match(text, /destination +wiki\.internal:443\/tcp/)
   assert.match(text, /APP_RESET \(application\): The application reset the connection: ECONNRESET/)
-  assert.match(text, /fix: Look at the log of the application/)
+  assert.match(text, /fix: Check the application's log/)
 })
 
 test('one line for a session, with figures a person can read', () => {
@@ -113,5 +113,5 @@ test('a session that failed over says what was tried before, and where that went
       'tried before dc1-b con_0: FD_EXHAUSTED (connector): no descriptor is left; session ses_01k7',
     ),
   )
-  assert.ok(lines({ ...SESSION, continuedAs: 'ses_01k8' }).includes('went on as   ses_01k8'))
+  assert.ok(lines({ ...SESSION, continuedAs: 'ses_01k8' }).includes('continued as ses_01k8'))
 })

@@ -18,7 +18,7 @@ const STEPS: readonly { key: keyof SessionResource['times']; hop: Hop; name: str
 /** By whose clock: the client's where both ends have it, as its user waited that long. */
 const MEASURED: readonly (readonly [by: string, keys: readonly (keyof SessionResource['times'])[]])[] = [
   ['the server (policy, selection)', ['policyUs', 'selectionUs']],
-  ['the device (ticket to TLS, and in all)', ['ticketUs', 'handoverUs', 'innerTlsUs', 'totalUs']],
+  ['the device (ticket to TLS, and total)', ['ticketUs', 'handoverUs', 'innerTlsUs', 'totalUs']],
   ['the connector (resolve, connect)', ['dnsUs', 'connectUs']],
 ]
 const BAR_COLUMNS = 40
@@ -40,11 +40,11 @@ export function sessionText(session: SessionResource): string {
     ['edge', labelled(names.edge, session.edge)],
     ['edge chosen', session.edgeBecause],
     ['pipe', session.pipe],
-    ['started', `${session.startedAt}, by the clock of the server`],
+    ['started', `${session.startedAt}, by the server's clock`],
     ['ended', session.endedAt],
     ['bytes', `${bytesText(session.bytesUp)} up, ${bytesText(session.bytesDown)} down`],
     ['close', closeText(session)],
-    ['went on as', session.continuedAs],
+    ['continued as', session.continuedAs],
     ...(session.attempts ?? []).map((attempt): [string, string] => ['tried before', attemptText(attempt)]),
   ]
   const facts = rows
@@ -70,18 +70,17 @@ export function timeline(times: SessionResource['times']): string {
   })
   if (times.totalUs !== undefined) {
     const restUs = times.totalUs - sumUs
-    if (restUs > 0) lines.push(row('client', 'way and waiting', restUs, style('dim', 'between the steps')))
-    if (restUs < 0)
-      lines.push(row('', 'side by side', -restUs, style('dim', 'steps that did not wait for each other')))
+    if (restUs > 0) lines.push(row('client', 'transit, waiting', restUs, style('dim', 'between the steps')))
+    if (restUs < 0) lines.push(row('', 'in parallel', -restUs, style('dim', 'steps that overlapped')))
     lines.push(row('', 'user waited', times.totalUs, ''))
   }
   const measured = MEASURED.flatMap(([by, keys]) =>
     keys.some((key) => times[key] !== undefined) ? [by] : [],
   )
   if (measured.length > 0)
-    lines.push(style('dim', `measured by ${measured.join(', ')}, each by its own clock`))
+    lines.push(style('dim', `measured by ${measured.join(', ')}, each with its own clock`))
   if (times.innerTlsUs === undefined)
-    lines.push(style('dim', 'no handover: a tunnel to the connector was open'))
+    lines.push(style('dim', 'no handover: a tunnel to the connector was already open'))
   return lines.join('\n')
 }
 
@@ -102,7 +101,7 @@ function labelled(name: string | undefined, id: string | undefined): string | un
 function attemptText(attempt: NonNullable<SessionResource['attempts']>[number]): string {
   const { id, connector, connectorName, closeReason, closeHop, closeDetail } = attempt
   const through = labelled(connectorName, connector) ?? 'no connector'
-  const end = closeReason === undefined ? 'its end is not known' : `${closeReason} (${closeHop ?? ''})`
+  const end = closeReason === undefined ? 'its end is unknown' : `${closeReason} (${closeHop ?? ''})`
   return `${through}: ${end}${closeDetail ? `: ${closeDetail}` : ''}; session ${id}`
 }
 

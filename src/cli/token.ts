@@ -16,25 +16,25 @@ export function addToken(program: Command): void {
   const token = program
     .command('token')
     .description(
-      'API tokens: what commands and programs show the control plane; making one takes the role owner',
+      'API tokens, with which commands and programs authenticate; creating one requires the role owner',
     )
     .addHelpText(
       'after',
       examples(
         ['backstitch token create ci --role operator > ci.token', 'a token for a program'],
-        ['backstitch get tokens', 'those there are'],
+        ['backstitch get tokens', 'list existing keys'],
         ['backstitch delete token NAME', 'revoke one'],
       ),
     )
   token
     .command('create')
-    .description('Create an API token and print it, this once')
-    .argument('<name>', 'what it is called', parseName)
+    .description('Create an API token and print it, once only')
+    .argument('<name>', 'name of the token', parseName)
     .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
     .addOption(
       new Option(
         '--expires <duration>',
-        'how long it can be used: 90s, 30m, 24h, 7d (default: until it is deleted)',
+        'how long it is valid: 90s, 30m, 24h, 7d (default: until it is deleted)',
       ).argParser(parseDuration),
     )
     .addHelpText(

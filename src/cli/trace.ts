@@ -22,21 +22,21 @@ const ALL_MS = 60_000
 export function addTrace(program: Command): void {
   program
     .command('trace')
-    .description('Follow the way of a user to an application, hop by hop, from the device of the user')
+    .description("Trace a user's path to an application, hop by hop, from the user's device")
     .argument('<user>', 'name or id')
-    .argument('<host:port>', 'the application, as the user would ask for it', parseHostPort)
-    .option('--device <device>', 'which device of the user (default: one that is online)')
+    .argument('<host:port>', 'the application, as the user would enter it', parseHostPort)
+    .option('--device <device>', 'device of the user to trace from (default: one that is online)')
     .option('--udp', 'UDP instead of TCP')
     .addHelpText(
       'after',
       examples(
         ['backstitch trace ada wiki.internal:443', 'from the device where ada is signed in'],
-        ['backstitch trace ada wiki.internal:443 --device laptop', 'from this one'],
-        ['backstitch trace ada dns.internal:53 --udp', 'as far as UDP can tell'],
+        ['backstitch trace ada wiki.internal:443 --device laptop', 'from this device'],
+        ['backstitch trace ada dns.internal:53 --udp', 'as far as UDP allows'],
         ['backstitch trace ada wiki.internal:443 --json | jq .finding.code', 'for programs'],
       ),
     )
-    .addHelpText('after', '\nExit codes: 0 healthy, 1 fault found, 2 could not look, 64 wrong usage')
+    .addHelpText('after', '\nExit codes: 0 healthy, 1 fault found, 2 could not examine, 64 wrong usage')
     .exitOverride((error) => {
       throw error.exitCode === 0 ? error : new CommanderError(USAGE, error.code, error.message)
     })

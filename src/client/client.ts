@@ -159,7 +159,7 @@ export class Client {
       const { linking } = await this.#start(parts, signal)
       log.info(
         { event: 'client.listening', proxy: this.proxyAddress, version: VERSION },
-        `Client ${VERSION} is listening; programs that speak SOCKS are told a number, backstitch client status says it in words`,
+        `Client ${VERSION} is listening. SOCKS programs only get an error number; backstitch client status gives the reason in words`,
       )
       this.#listening.resolve()
       await Promise.race([untilAborted(signal), linking])
@@ -274,7 +274,7 @@ export class Client {
   }
 
   #running(): Uplink {
-    if (this.#uplink === undefined) throw new Fault('CONTROL_UNREACHABLE', 'the client does not run')
+    if (this.#uplink === undefined) throw new Fault('CONTROL_UNREACHABLE', 'the client is not running')
     return this.#uplink
   }
 

@@ -132,7 +132,7 @@ function uidOf(user: string | number): number {
   if (uid !== undefined) return uid
   throw new Fault(
     'INVALID',
-    `allowUsers: no user ${JSON.stringify(user)} in /etc/passwd: id -u gives the number of one`,
+    `allowUsers: no user ${JSON.stringify(user)} in /etc/passwd: id -u prints a user's number`,
     {
       hop: 'client',
       seen: { user },
@@ -143,7 +143,7 @@ function uidOf(user: string | number): number {
 function homeless(): never {
   throw new Fault(
     'INVALID',
-    `user ${userName()} has no home directory: name a place with --state, or set HOME`,
+    `user ${userName()} has no home directory: choose a directory with --state, or set HOME`,
     {
       hop: 'client',
       seen: { uid: process.getuid?.() ?? -1 },

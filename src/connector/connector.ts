@@ -286,7 +286,7 @@ export class Connector {
     if (this.#services.active.count > 0) {
       log.warn(
         { event: 'connector.cut', sessions: this.#services.active.count },
-        `${this.#services.active.count} sessions are cut`,
+        `${this.#services.active.count} sessions are closed`,
       )
     }
     await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')

@@ -18,66 +18,70 @@ export function connectorMetrics(parts: ConnectorParts): string {
   const text = new MetricsText('backstitch_connector')
   text.oneOf('state', 'State of the connector', 'state', OWN_STATES, parts.state)
   const passed = STAGE_NUMBERS.filter((stage) => stages[stage].is === 'passed').length
-  text.gauge('bring_up_stages_passed', 'Stages of the bring-up that are passed, of 6', passed)
+  text.gauge('bring_up_stages_passed', 'Bring-up stages passed, of 6', passed)
   text.gauge('sessions', 'Sessions open now', active.count)
   text.counter(
     'sessions_total',
     'Sessions ended: done, or by fault code',
     sessions.byOutcome.samples('outcome'),
   )
-  text.counter('session_bytes_total', 'Bytes of ended sessions: up is towards the application', [
+  text.counter('session_bytes_total', 'Bytes of closed sessions: up is towards the application', [
     ['{direction="up"}', sessions.bytesUp],
     ['{direction="down"}', sessions.bytesDown],
   ])
-  text.durations('dns_seconds', 'Names of applications asked for and answered', sessions.dns)
+  text.durations('dns_seconds', 'Names of applications looked up and answered', sessions.dns)
   text.durations('dial_seconds', 'Connections to applications', sessions.dial)
   text.gauge('applications_failing', 'Applications whose last dial failed', reach.failing)
   text.gauge(
     'applications_impaired',
-    'Applications that can be connected to and are not as they should be',
+    'Applications that accept connections but are not healthy',
     looks.impaired + silence.silent,
   )
   text.gauge('tunnels', 'Tunnels open now', parts.tunnels.count)
   text.counter('tunnels_total', 'Tunnels opened', tunnels.opened)
   text.counter(
     'tunnels_failed_total',
-    'Tunnels that did not open, by fault code',
+    'Tunnels that failed to open, by fault code',
     tunnels.failedBy.samples('code'),
   )
-  text.counter('grants_verified_total', 'Grants that were good', authority.totals.verified)
+  text.counter('grants_verified_total', 'Valid grants', authority.totals.verified)
   text.counter(
     'grants_refused_total',
-    'Grants that were not, by fault code',
+    'Refused grants, by fault code',
     authority.totals.refusedBy.samples('code'),
   )
   text.gauge('session_reports_waiting', 'Session records not yet sent to the control plane', reports.waiting)
-  text.counter('session_reports_shed_total', 'Session records given up', reports.shed)
+  text.counter('session_reports_shed_total', 'Session records dropped', reports.shed)
   text.gauge(
     'raw_phase_blocked',
-    'Paths to edges that let only TLS through: pipes there are wrapped',
+    'Paths to edges that only let TLS through: pipes there are wrapped',
     rawPhase.blocked.length,
   )
   writeFigures(text, vitals)
   const end = identity && Math.round(identity.notAfterMs / 1000)
-  text.gauge('certificate_end_seconds', 'When the certificate ends, Unix time', end)
+  text.gauge('certificate_end_seconds', 'Expiry of the certificate, Unix time', end)
   return text.toString()
 }
 
 function writeFigures(text: MetricsText, { last: figures, overload }: Vitals): void {
   text.gauge(
     'overloaded',
-    '1 while a figure of this machine is over its threshold',
+    '1 while a metric of this machine is over its threshold',
     overload === undefined ? 0 : 1,
   )
   const share = (percent: number | undefined) => (percent === undefined ? undefined : percent / 100)
   text.gauge('cpu_ratio', 'Processor time used, of one processor', share(figures?.cpuPercent))
   text.gauge('cpu_limit_ratio', 'Processor time it may use', share(figures?.cpuLimitPercent))
-  text.gauge('cpu_wait_ratio', 'Time with work and no processor', share(figures?.cpuWaitPercent))
+  text.gauge(
+    'cpu_wait_ratio',
+    'Share of time with work but without a processor',
+    share(figures?.cpuWaitPercent),
+  )
   text.gauge('resident_bytes', 'Resident memory of the process', figures?.rssBytes)
-  text.gauge('memory_limit_bytes', 'Memory of its control group or machine', figures?.memoryLimitBytes)
-  text.gauge('memory_free_bytes', 'What is left of that', figures?.memoryFreeBytes)
+  text.gauge('memory_limit_bytes', 'Memory limit of its control group or machine', figures?.memoryLimitBytes)
+  text.gauge('memory_free_bytes', 'Memory left of that limit', figures?.memoryFreeBytes)
   text.gauge('descriptors', 'File descriptors open', figures?.fds)
-  text.gauge('descriptors_limit', 'File descriptors it may open', figures?.fdLimit)
+  text.gauge('descriptors_limit', 'File descriptor limit', figures?.fdLimit)
   text.gauge('local_ports', 'Local ports in use', figures?.portsUsed)
-  text.gauge('local_ports_limit', 'Local ports there are', figures?.portsTotal)
+  text.gauge('local_ports_limit', 'Local ports available', figures?.portsTotal)
 }

@@ -73,7 +73,7 @@ export class Control implements FrontBackend, AsyncDisposable {
       (hub) => hub.close(),
     )
     const notReady = () =>
-      home.port === 0 ? new Fault('CONTROL_STARTING', 'the edge does not listen yet') : undefined
+      home.port === 0 ? new Fault('CONTROL_STARTING', 'the edge is not listening yet') : undefined
     this.#rest = createRestApp({
       ...{ store, clock, log, registry, vault, version: VERSION, policy, presence: livePresence(parts) },
       ...{ edgeMetrics: parts.edgeMetrics, shares },
@@ -158,7 +158,7 @@ export class Control implements FrontBackend, AsyncDisposable {
       record?.enabled === true
         ? new Fault(
             'IDENTITY_REVOKED',
-            `certificate ${serial} is revoked: ${identity.id} has another one now`,
+            `certificate ${serial} is revoked: ${identity.id} now has another one`,
             {
               seen: { serial },
             },
@@ -239,7 +239,7 @@ export class Control implements FrontBackend, AsyncDisposable {
 }
 
 function declaredText(declared: string, own: string): string {
-  return `agents are sent to ${declared}, as edge ${HOME_EDGE} declares; the settings of this server say ${own}`
+  return `agents are sent to ${declared}, as declared by edge ${HOME_EDGE}; the settings of this server say ${own}`
 }
 
 /** The directory is ours alone while this is held. A disk without space is no reason not to decide. */

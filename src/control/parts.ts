@@ -111,7 +111,10 @@ function refusalsOf(store: Store, log: Log): Refusals {
     const about = { denial: refusal.id, times: refusal.times }
     log.warn({ event: 'access.denied-again', ...about }, `refused ${refusal.times} times within a minute`)
     await keepTimes({ store }, refusal).catch((error: unknown) => {
-      log.error({ event: 'access.count-lost', ...about, err: error }, 'how often could not be kept')
+      log.error(
+        { event: 'access.count-lost', ...about, err: error },
+        'the number of times could not be stored',
+      )
     })
   })
 }

@@ -30,7 +30,7 @@ test('a device looks at an application by a session, and asks no resolver of its
         'app-session',
         {
           is: 'pass',
-          saw: 'wiki.internal:8080 connected in 0 s; it keeps the connection and waits for a request; large packets to it are not seen from here: an admin asks backstitch trace ada wiki.internal:8080',
+          saw: 'wiki.internal:8080 connected in 0 s; it keeps the connection open and waits for a request; whether large packets reach it cannot be tested from here; an admin can: backstitch trace ada wiki.internal:8080',
         },
       ],
     ],
@@ -91,16 +91,16 @@ test('an application that a session reaches and that is known not to be as it sh
 })
 
 test('what control saw from this device is the verdict where a session shows nothing, and what it saw well is said', () => {
-  const narrow = fixtureFault('PATH_MTU', 'wiki.internal:8080: Large packets are lost on the way.', {
+  const narrow = fixtureFault('PATH_MTU', 'wiki.internal:8080: Large packets are lost on the path.', {
     hop: 'application',
-    seen: { saw: ['1280 bytes pass, 1360 are lost in silence'] },
+    seen: { saw: ['1280 bytes pass, 1360 are silently dropped'] },
   })
   const [root] = judged({ said: { is: 'silent' }, looked: { well: false, fault: narrow } }).roots
   assert.deepEqual([root?.hop, root?.verdict.fault], ['application', 'PATH_MTU'])
-  assert.ok(root!.verdict.seen.includes('1280 bytes pass, 1360 are lost in silence'))
+  assert.ok(root!.verdict.seen.includes('1280 bytes pass, 1360 are silently dropped'))
   const told = judged({ said: { is: 'silent' }, notes: [narrow], looked: { well: false, fault: narrow } })
   assert.ok(!told.roots[0]!.verdict.seen.some((line) => line.startsWith('and ')), 'once')
   const well = judged({ said: { is: 'silent' }, looked: { well: true } })
   const verdict = well.judgements.find(({ check }) => check === 'app-session')!.verdict
-  assert.match(JSON.stringify(verdict), /; large packets pass, all the way"/)
+  assert.match(JSON.stringify(verdict), /; large packets pass end to end"/)
 })

@@ -38,17 +38,17 @@ test('what the daemon knows of its applications is told, whether an application 
   assert.deepEqual([root?.hop, root?.verdict.fault], ['application', 'APP_SILENT'])
   assert.equal(
     root?.verdict.cause,
-    'hr.example.com:8080 takes connections and answers nobody: the application hangs, or waits for something itself.',
+    'hr.example.com:8080 accepts connections but answers no requests: the application hangs, or is waiting for something itself.',
   )
   assert.deepEqual(root?.verdict.seen, [
-    `the daemon says: ${SILENT.detail}`,
+    `the daemon reports: ${SILENT.detail}`,
     'the last sent 117 B and gave up after 6 s',
     `and APP_TLS_NAME: ${TLS.detail}`,
   ])
   assert.deepEqual(root?.verdict.fix, ['restart the application'])
-  assert.match(rootsOf([LOST])[0]?.verdict.cause ?? '', /lets a connection begin and drops the rest/)
+  assert.match(rootsOf([LOST])[0]?.verdict.cause ?? '', /lets connections open and drops the rest/)
   const idle = { ...LOST, detail: LOST.detail.replace('sent is', 'sent after a pause of 6 s or more is') }
-  assert.match(rootsOf([idle])[0]?.verdict.cause ?? '', /forgets connections that are idle/)
+  assert.match(rootsOf([idle])[0]?.verdict.cause ?? '', /drops idle connections/)
   assert.equal(rootsOf([TLS])[0]?.verdict.fault, 'APP_TLS_NAME')
   assert.deepEqual(rootsOf([]), [])
 })
@@ -63,6 +63,6 @@ test('whoever asks about one application is told of that one', () => {
   const [root] = rootsOf([UDP], { ...dns, protocol: 'udp' })
   assert.match(
     root?.verdict.cause ?? '',
-    /^dns\.example\.com:53\/udp answered datagrams and does not any more/,
+    /^dns\.example\.com:53\/udp answered datagrams before and no longer does/,
   )
 })

@@ -54,12 +54,12 @@ test('an application of UDP that answers no empty datagram is neither well nor i
   assert.deepEqual(roots, [])
   const verdict = said.get('app-udp')
   assert.equal(verdict?.is, 'unknown')
-  assert.match(JSON.stringify(verdict), /got no answer, as from most applications/)
+  assert.match(JSON.stringify(verdict), /got no answer, which is normal for most applications/)
 })
 
 for (const [is, cause] of [
-  ['unreachable', /no way to this address/],
-  ['prohibited', /firewall on the way rejects the datagram/],
+  ['unreachable', /This address is unreachable/],
+  ['prohibited', /firewall on the path rejects the datagram/],
 ] as const) {
   test(`an application of UDP that is ${is} is told so`, () => {
     const target: AppTarget = { host: '10.20.9.40', port: 514, protocol: 'udp', networks: [] }

@@ -57,7 +57,7 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     name: 'answers that the firewall of the connector itself drops: nobody else has to allow anything',
     app: { attempts: [tcp('silent', AT)], returnPath: { asked: 6, filtered: 0, dropped: 6, refused: 0 } },
     expected: ['connector APP_TIMEOUT'],
-    evidence: /6 answers reached this machine and no program/,
+    evidence: /6 answers reached this machine but no program/,
   },
   {
     name: 'answers from another address',
@@ -118,7 +118,7 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     name: 'resolvers that disagree',
     app: named('198.18.4.4', [outside, { server: '10.20.0.54', said: 'NOERROR', addresses: [AT.address] }]),
     expected: ['dns APP_NAME_WRONG_VIEW'],
-    evidence: /name 10\.20\.0\.54 first/,
+    evidence: /put 10\.20\.0\.54 first/,
   },
   {
     name: 'a sinkhole',
@@ -172,7 +172,7 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
     name: 'it hangs up on everybody, so that no certificate is shown either',
     app: { tls: undefined, hungUp: { ...AT, port: 443, afterMs: 2 } },
     expected: ['application APP_HUNG_UP'],
-    evidence: /10\.20\.9\.40:443 connected, closed by it in good order after 2 ms, without a byte/,
+    evidence: /10\.20\.9\.40:443 connected, closed cleanly by it after 2 ms, no byte received/,
   },
   {
     name: 'it resets everybody',
@@ -195,18 +195,18 @@ const CASES: { name: string; app: Partial<AppFacts>; expected: string[]; evidenc
       },
     },
     expected: ['application APP_CERT_EXPIRED'],
-    evidence: /valid from \S+ to \S+; now it is /,
+    evidence: /valid from \S+ to \S+; the time here is /,
   },
   {
     name: 'large packets lost in silence',
     app: { ping: { ...AT, throughBytes: 1400, lostBytes: 1420, saw: 'echoes up to 1400 bytes' } },
     expected: ['application PATH_MTU'],
-    evidence: /1400 bytes pass, 1420 are lost in silence/,
+    evidence: /1400 bytes pass, 1420 are silently dropped/,
   },
   {
     name: 'large packets lost, and echoes are not let through at any size',
     app: {
-      ping: { ...AT, saw: 'no echo at any size' },
+      ping: { ...AT, saw: 'no ping reply at any size' },
       stalls: [
         {
           peer: '10.20.0.9:443',

@@ -193,7 +193,7 @@ export function certificateOf(
     }
     const startedAt = performance.now()
     const tookMs = () => Math.round(performance.now() - startedAt)
-    const stop = () => end({ tlsUnseen: `no end of the handshake in ${tookMs()} ms` })
+    const stop = () => end({ tlsUnseen: `the handshake did not complete in ${tookMs()} ms` })
     late.addEventListener('abort', stop, { once: true })
     if (late.aborted) return stop()
     socket.once('error', ({ code, message }: NodeJS.ErrnoException) => end({ tlsUnseen: code ?? message }))

@@ -79,14 +79,14 @@ test('what throws has failed, what is given up has failed, and what does not app
   const g = new Gathering(PATIENT, ['disk', 'link', 'ping', 'sync'], () => {})
   await g.look('disk', Promise.reject(new Error('EIO')))
   await g.look('ping', Promise.resolve(undefined), 'ping is not installed')
-  g.miss('a proxy leads there', 'link')
+  g.miss('a proxy is in use', 'link')
   g.giveUp('no answer within 9.5 s')
   const { failed, unknown } = g.facts()
   assert.deepEqual([...failed!].sort(), ['disk', 'sync'])
   assert.deepEqual(unknown, {
     disk: 'EIO',
     ping: 'ping is not installed',
-    link: 'a proxy leads there',
+    link: 'a proxy is in use',
     sync: 'no answer within 9.5 s',
   })
 })
@@ -95,7 +95,7 @@ test('what throws has failed, what is given up has failed, and what does not app
 const SILENT: Readonly<Record<string, { change: Partial<FactTable>; says: RegExp }>> = {
   'no second connection to the application': {
     change: { app: { ...APP, keeps: undefined } },
-    says: /^app-answer: a second connection did not stand/,
+    says: /^app-answer: a second connection failed/,
   },
   'a list of edges that is damaged': {
     change: { edges: { region: '', edges: [], unread: { file: '/s/edges.json', why: 'it is damaged' } } },
@@ -111,11 +111,11 @@ const SILENT: Readonly<Record<string, { change: Partial<FactTable>; says: RegExp
   },
   'records of no size': {
     change: { answer: changed('answer', { records: [{ bytes: 500, answered: false }] }) },
-    says: /^edge-records: no request was answered at any size/,
+    says: /^edge-records: no request of any size was answered/,
   },
   'descriptors that may not be seen': {
     change: { load: changed('load', { descriptors: undefined }) },
-    says: /^descriptors: descriptors of process 2041 cannot be seen/,
+    says: /^descriptors: this user cannot see the descriptors of process 2041/,
   },
   'no figure of memory': {
     change: { load: changed('load', { memoryTotalBytes: 0, memoryAvailableBytes: 0 }) },
@@ -127,15 +127,15 @@ const SILENT: Readonly<Record<string, { change: Partial<FactTable>; says: RegExp
   },
   'a state directory that could not be asked': {
     change: { stateDir: changed('stateDir', { writable: false, errno: 'EIO' }) },
-    says: /^state-directory: .* could not be looked at: EIO/,
+    says: /^state-directory: .* could not be examined: EIO/,
   },
   'a daemon that may not be asked': {
     change: { daemon: { socket: '/s', answers: false, unasked: 'EACCES' } },
-    says: /^daemon: the daemon could not be asked at \/s: EACCES/,
+    says: /^daemon: the daemon could not be queried at \/s: EACCES/,
   },
   'a daemon that takes nobody more': {
     change: { daemon: { socket: '/s', answers: false, pid: 7, silence: 'ECONNRESET' } },
-    says: /^daemon: process 7 runs and takes nobody more/,
+    says: /^daemon: process 7 is running but accepts no more queries/,
   },
   'a look-up for which there was no memory': {
     change: { edgeName: changed('edgeName', { addresses: [], errno: 'EAI_MEMORY' }) },
@@ -185,7 +185,7 @@ test('whoever may not look into the directory of a daemon that serves is told to
   const identity = { stored: true, drifted: [], fault: new Fault('STATE_UNWRITABLE', 'state: EACCES') }
   const served = judged(factsOf({ known: { stateDir: { ...refused, served: true }, identity } }))
   assert.equal(served.outcome, 'unknown')
-  assert.match(headline(served), /is that of uid 990, who runs the connector, and ada \(uid 1000\) may not/)
+  assert.match(headline(served), /belongs to uid 990, which runs the connector, and ada \(uid 1000\) may not/)
   const alone = judged(factsOf({ known: { stateDir: { ...refused, served: false }, identity } }))
   assert.equal(alone.findings[0]?.code, 'STATE_UNWRITABLE')
 })

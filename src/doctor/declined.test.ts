@@ -8,44 +8,44 @@ import { ILL, type Illness } from './illnesses.fixture.ts'
 /** Of a handshake that does not end: who is named, and to whom the fix goes. */
 const WORDS: Partial<Record<Illness, { cause: RegExp; seen: RegExp; fix: RegExp; not?: RegExp }>> = {
   edgeStands: {
-    cause: /no handshake of any kind is answered: the edge stands still/,
+    cause: /no handshake of any kind is answered: the edge hangs/,
     seen: /no ClientHello is answered/,
-    fix: /^on the machine of the edge/,
+    fix: /^on the edge's machine/,
   },
   edgeDrops: {
-    cause: /^The edge takes connections and drops them at once, unread: it is out of descriptors/,
-    seen: /4 other connections are ended at once as well, also the one that sends nothing/,
-    fix: /^on the machine of the edge: backstitch doctor server \(or edge\)$/,
+    cause: /^The edge accepts connections and closes them at once, unread: it is out of descriptors/,
+    seen: /4 other connections are closed at once too, including the one that sends nothing/,
+    fix: /^on the edge's machine: backstitch doctor server \(or edge\)$/,
   },
   edgeResets: {
-    cause: /^The edge takes connections and drops them at once, unread/,
+    cause: /^The edge accepts connections and closes them at once, unread/,
     seen: /ECONNRESET/,
-    fix: /^on the machine of the edge: backstitch doctor server \(or edge\)$/,
+    fix: /^on the edge's machine: backstitch doctor server \(or edge\)$/,
   },
   helloDropped: {
-    cause: /ended in the middle of the handshake, as is every other one/,
-    seen: /as of a browser, is ended without a word of TLS/,
-    fix: /^look at the log of the edge$/,
-    not: /descriptors|says nothing/,
+    cause: /closed in the middle of the handshake, as is every other one/,
+    seen: /like a browser's, is closed without any TLS reply/,
+    fix: /^check the edge's log$/,
+    not: /descriptors|sends nothing/,
   },
   protocolHeld: {
-    cause: /lets through TLS of browsers to the edge, and lets ours hang/,
+    cause: /lets browsers' TLS through to the edge but stalls ours/,
     seen: /without our protocol \(ALPN\).* is answered, issuer=/,
     fix: /application control.*backstitch-control\/1/,
   },
   nameHeld: {
-    cause: /ends ours for the name that it asks for/,
-    seen: /without the name of the edge \(SNI\) is answered/,
+    cause: /closes ours because of the name requested/,
+    seen: /without the edge's name \(SNI\) is answered/,
     fix: /web filter/,
   },
   otherServerDeclines: {
-    cause: /Another server than the edge/,
+    cause: /A server other than this tenant's edge/,
     seen: /issuer=CN=Corporate-SSL-Inspection-CA/,
     fix: /issuer CN=Corporate-SSL-Inspection-CA/,
   },
   longAnswersLost: {
-    cause: /short answers come, the certificate of the edge does not/,
-    seen: /no echo at any size/,
+    cause: /short replies arrive, the edge's certificate does not/,
+    seen: /no ping reply at any size/,
     fix: /mtu 1280/,
   },
 }

@@ -25,10 +25,10 @@ test('a certificate that has ended, or has not begun, is told with its days; who
   assert.equal(look(nowMs - day, nowMs + day), undefined)
   const ended = look(nowMs - 2 * day, nowMs - day)
   assert.equal(`${ended?.hop} ${ended?.code}`, 'application APP_CERT_EXPIRED')
-  assert.match(ended!.detail, /ended at 2026-11-29T12:00:00/)
+  assert.match(ended!.detail, /expired at 2026-11-29T12:00:00/)
   assert.match(String(ended!.seen.verify), /-checkend 0$/)
   const early = look(nowMs + day, nowMs + 2 * day)
-  assert.match(early!.detail, /begins only at 2026-12-01T12:00:00/)
+  assert.match(early!.detail, /is not valid before 2026-12-01T12:00:00/)
   assert.match(String(early!.seen.verify), /^backstitch doctor connector /)
 })
 
@@ -36,7 +36,7 @@ test('a certificate of another name, and packets that are lost in silence, are t
   const tls = { names: 'DNS:old.tcs.internal', subject: 'CN=old', fits: false }
   const name = judgeDeepCheck(PATIENT, { ...AT, tls, ping: PASSES })
   assert.equal(`${name?.hop} ${name?.code}`, 'application APP_TLS_NAME')
-  assert.match(name!.detail, /^hr\.tcs\.internal:443: The certificate that answers /)
+  assert.match(name!.detail, /^hr\.tcs\.internal:443: The certificate presented /)
   assert.match(String(name!.seen.saw), /DNS:old\.tcs\.internal/)
   assert.match(String(name!.seen.fix), /add hr\.tcs\.internal to the certificate/)
   const filtered = { ...PASSES, throughBytes: 1000, lostBytes: 1200 }
@@ -44,6 +44,6 @@ test('a certificate of another name, and packets that are lost in silence, are t
   assert.equal(judgeDeepCheck(PATIENT, { ...AT, tls, ping: filtered })?.code, 'APP_TLS_NAME')
   const narrow = judgeDeepCheck(PATIENT, { ...AT, ping: { ...PASSES, throughBytes: 1280, lostBytes: 1360 } })
   assert.equal(`${narrow?.hop} ${narrow?.code}`, 'application PATH_MTU')
-  assert.match(String(narrow!.seen.saw), /1280 bytes pass, 1360 are lost in silence/)
+  assert.match(String(narrow!.seen.saw), /1280 bytes pass, 1360 are silently dropped/)
   assert.match(String(narrow!.seen.verify), /^backstitch doctor connector .*--app hr\.tcs\.internal:443/)
 })

@@ -106,8 +106,11 @@ test('a narrow path is verified by what does not pass while it lasts', () => {
 test('what this machine holds back or lacks is mended here, and nobody that was not asked is named', () => {
   const verdictOf = (illness: Illness) => diagnose(CHECKS, factsOf(ILL[illness])).roots[0]!.verdict
   const held = verdictOf('questionsHeldHere')
-  assert.match(held.cause, /^The firewall of this machine lets no question to 10\.20\.0\.53 out \(EPERM\)/)
-  assert.match(held.fix[0]!, /^in the firewall of this machine, let out UDP and TCP to 10\.20\.0\.53 port 53/)
+  assert.match(held.cause, /^This machine's firewall blocks queries to 10\.20\.0\.53 \(EPERM\)/)
+  assert.match(
+    held.fix[0]!,
+    /^in this machine's firewall, allow outbound UDP and TCP to 10\.20\.0\.53 port 53/,
+  )
   const nobody = verdictOf('nobodyNamed')
   assert.match(nobody.cause, /^\/etc\/resolv\.conf names no resolver/)
   assert.doesNotMatch(nobody.fix.join(), /10\.20\.0\.53/)
@@ -255,10 +258,10 @@ test('no route: the machine itself, a router on the way, or nobody at the end', 
     return diagnose(CHECKS, factsOf({ ...ILL.noRoute, known })).roots[0]!.verdict.cause
   }
   assert.match(causeOf({ errno: 'ENETUNREACH' }), /^This machine has no route/)
-  assert.match(causeOf({ errno: 'ENETUNREACH', nextHop: '10.0.0.1 answers' }), /^A router on the way/)
-  assert.match(causeOf({ errno: 'EHOSTUNREACH', nextHop: '10.0.0.1 answers' }), /nobody at its end/)
+  assert.match(causeOf({ errno: 'ENETUNREACH', nextHop: '10.0.0.1 answers' }), /^A router on the path/)
+  assert.match(causeOf({ errno: 'EHOSTUNREACH', nextHop: '10.0.0.1 answers' }), /no machine has it/)
   const router = causeOf({ errno: 'EHOSTUNREACH', nextHop: '10.0.0.254 does not answer' })
-  assert.match(router, /^The router 10\.0\.0\.254, .* is not there/)
+  assert.match(router, /^The router 10\.0\.0\.254, .* is down/)
 })
 
 test('a clock that is off says what certificates make of it', () => {
@@ -267,10 +270,10 @@ test('a clock that is off says what certificates make of it', () => {
     const sync = { by: 'none', saw: 'nothing keeps this clock' } as const
     return diagnose(CHECKS, factsOf({ known: { answer, sync } })).roots[0]!.verdict.cause
   }
-  assert.match(causeOf(312_000), /312 s slow; certificates bear that/)
-  assert.match(causeOf(3_600_000), /60 min slow, so certificates look not yet valid/)
-  assert.match(causeOf(-360_000), /360 s fast; certificates bear that/)
-  assert.match(causeOf(-10 * 86_400_000), /10 days fast, so certificates look ended/)
+  assert.match(causeOf(312_000), /312 s slow; certificates tolerate that/)
+  assert.match(causeOf(3_600_000), /60 min slow, so certificates appear not yet valid/)
+  assert.match(causeOf(-360_000), /360 s fast; certificates tolerate that/)
+  assert.match(causeOf(-10 * 86_400_000), /10 days fast, so certificates appear expired/)
 })
 
 test('whose clock is off, the time source of this machine tells: of two that differ it is the one that follows none', () => {
@@ -280,8 +283,8 @@ test('whose clock is off, the time source of this machine tells: of two that dif
     const [root] = diagnose(CHECKS, factsOf({ known })).roots
     return [root!.hop, root!.verdict.fault, root!.verdict.cause].join(' ')
   }
-  assert.match(rootOf(3_600_000, { slowMs: 3 }), /^edge CLOCK_SKEW The clock of the edge is 60 min fast/)
-  assert.match(rootOf(-3_600_000, { slowMs: 3 }), /^edge CLOCK_SKEW The clock of the edge is 60 min slow/)
+  assert.match(rootOf(3_600_000, { slowMs: 3 }), /^edge CLOCK_SKEW The edge's clock is 60 min fast/)
+  assert.match(rootOf(-3_600_000, { slowMs: 3 }), /^edge CLOCK_SKEW The edge's clock is 60 min slow/)
   assert.match(rootOf(3_600_000, { slowMs: 3_600_000 }), /^connector CLOCK_SKEW This clock is 60 min slow/)
   assert.match(rootOf(3_600_000, { slowMs: 3, synchronised: false }), /^connector CLOCK_SKEW/)
 })
@@ -298,7 +301,7 @@ test('who was deleted is told how to enrol anew, in commands; who is disabled, t
   ])
   assert.deepEqual(revoked('client laptop (dev_1) was deleted', 'client'), ['backstitch client login'])
   const unknown =
-    'is not known here: the server went back at 2026-05-30T09:00:00Z to a copy from before it enrolled'
+    'is not known here: the server was restored at 2026-05-30T09:00:00Z to a copy from before it enrolled'
   assert.deepEqual(revoked(`client dev_1 ${unknown}`, 'client'), ['backstitch client login'])
   assert.match(revoked('connector con_1 (dc1-a) is disabled')[0]!, /^Enable it/)
 })
@@ -328,7 +331,7 @@ test('a daemon that was killed for memory is not just to be started again', () =
   const inGroup = verdictOf({ oomKill: { ...oomKill, group } })
   assert.match(inGroup.cause, /^The kernel killed it: its control group/)
   assert.ok(inGroup.seen.includes('control group /system.slice/x: 200 MB of 200 MB used'))
-  assert.match(inGroup.fix[1]!, /^raise the limit of memory of control group \/system\.slice\/x, over 200 MB/)
+  assert.match(inGroup.fix[1]!, /^raise the memory limit of control group \/system\.slice\/x, over 200 MB/)
   assert.equal(inGroup.fix.at(-1), 'start the daemon as it was installed')
   assert.match(verdictOf({ oomKill }).cause, /this machine was out of memory/)
   const unit = { name: 'x', load: 'loaded', active: 'failed', enabled: 'enabled', restarts: 0, exitStatus: 9 }
@@ -346,7 +349,7 @@ test('a unit that was never enabled, one that is masked and one that cannot be r
   assert.deepEqual(never.fix, ['systemctl enable --now backstitch-connector'])
   const masked = verdictOf('masked', 'masked')
   assert.ok(masked.seen.some((line) => line.startsWith('backstitch-connector: masked, inactive, masked, ')))
-  assert.match(masked.cause, /^Somebody has masked it/)
+  assert.match(masked.cause, /^The unit is masked/)
   assert.deepEqual(masked.fix, [
     'systemctl unmask backstitch-connector',
     'systemctl enable --now backstitch-connector',
@@ -364,7 +367,7 @@ test('a seal that the daemon has healed is told, and no fault', () => {
   const { roots, judgements } = diagnose(CHECKS, factsOf({ known: { daemon: { ...daemon!, notes } } }))
   const said = judgements.find(({ check }) => check === 'daemon')!.verdict
   assert.deepEqual(roots, [])
-  assert.match(said.is === 'pass' ? said.saw : '', /changed without harm: mac 35f7cbcc→cc148fc8$/)
+  assert.match(said.is === 'pass' ? said.saw : '', /changed harmlessly: mac 35f7cbcc→cc148fc8$/)
 })
 
 test('a proxy whose answers arrive here and go to no program is not called absent', () => {
@@ -379,10 +382,10 @@ test('a proxy whose answers arrive here and go to no program is not called absen
   }
   assert.match(
     rootOf({ filtered: 10, dropped: 0 }),
-    /^edge RETURN_PATH_ASYMMETRIC Answers of the proxy arrive/,
+    /^edge RETURN_PATH_ASYMMETRIC Replies from the proxy arrive/,
   )
   assert.match(
     rootOf({ filtered: 0, dropped: 10 }),
-    /^connector PROXY_UNREACHABLE Answers of the proxy reach/,
+    /^connector PROXY_UNREACHABLE Replies from the proxy reach/,
   )
 })

@@ -52,11 +52,11 @@ export async function lookAtEdgePath(g: Gathering, o: EdgePathOptions): Promise<
   if (edge === undefined)
     return g.miss('no edge is known', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping')
   if (setting === undefined || 'fault' in setting) {
-    return g.miss('the proxy setting cannot be used', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping')
+    return g.miss('the proxy setting is unusable', 'edgeName', 'tcp', 'dial', 'tls', 'answer', 'ping')
   }
   const { egress } = setting
   const proxied = egressFor(egress, edge) !== undefined
-  if (proxied) g.miss('a proxy leads there', 'edgeName', 'tcp', 'ping')
+  if (proxied) g.miss('a proxy is in use', 'edgeName', 'tcp', 'ping')
   const name = proxied ? undefined : await nameOf(g, edge, o)
   const before = proxied ? [] : await addressesBefore(patient)
   const addresses = name?.addresses.slice(0, MAX_ADDRESSES) ?? []
@@ -119,7 +119,7 @@ async function theWholeWay(
     lookAtTls(socket, { edge, address, pin: patient.pin, dial, signal, patience }),
   )
   if (tls === undefined || tls.broken !== undefined || tls.fault !== undefined) {
-    return g.miss('no edge that proved itself', 'answer')
+    return g.miss('no edge that proved its identity', 'answer')
   }
   await g.look('answer', lookAtAnswers(edge, { dial, signal, patience }))
 }

@@ -1,6 +1,6 @@
 /**
  * Looks at the machine of an edge: does it listen, is what it shows still good, has it room, and, of one that is not
- * beside the control plane, does it get home. What agents see of it is seen from where they are.
+ * next to the control plane, does it get home. What agents see of it is seen from where they are.
  *
  * @module
  */

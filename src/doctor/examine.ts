@@ -143,8 +143,7 @@ async function tryApp(
 ): Promise<void> {
   const { app } = patient
   if (app === undefined) return
-  if (trySession === undefined)
-    return g.miss('it is asked for by backstitch doctor on this device alone', 'session')
+  if (trySession === undefined) return g.miss('only backstitch doctor on this device checks it', 'session')
   await g.look(
     'session',
     trySession(app, signal).then((tried) => ({ target: { host: app.host, port: app.port }, ...tried })),
@@ -183,6 +182,6 @@ async function lookAtOthers(
 ): Promise<void> {
   const { daemon, signal } = o
   const egress = await o.setting
-  if ('fault' in egress) g.miss('the proxy setting cannot be used', 'edges')
+  if ('fault' in egress) g.miss('the proxy setting is unusable', 'edges')
   else await g.look('edges', lookAtEdges({ patient, egress: egress.egress, daemon, signal }))
 }

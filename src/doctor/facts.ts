@@ -86,7 +86,7 @@ export interface DaemonFacts {
   readonly unit?: UnitFacts
   /** Why systemd did not say whether there is one. */
   readonly unitUnseen?: string
-  /** What it met last, by its record, where it does not answer: `edge EGRESS_BLOCKED since 2026-…`. */
+  /** What it met last, by its record, where nothing answers: `edge EGRESS_BLOCKED since 2026-…`. */
   readonly lastOutage?: string
   /** The same, for whoever judges it. */
   readonly lastFault?: {

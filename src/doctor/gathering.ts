@@ -21,7 +21,7 @@ export class Gathering {
   async look<Name extends FactName>(
     name: Name,
     work: Promise<FactTable[Name] | undefined>,
-    absent = 'it does not apply here',
+    absent = 'not applicable here',
   ): Promise<FactTable[Name] | undefined> {
     try {
       const found = await work

@@ -155,6 +155,6 @@ test('a table of connections that only the host of a container may enlarge is sa
   const facts = factsOf({ known: { host: { ...HEALTHY, tracked } }, without: NO_WAY, patient: PATIENT })
   const [root] = diagnose(SERVER_CHECKS, facts).roots
   assert.deepEqual(root?.verdict.fix, [
-    'on the host of this container: sysctl -w net.netfilter.nf_conntrack_max=2000',
+    "on this container's host: sysctl -w net.netfilter.nf_conntrack_max=2000",
   ])
 })

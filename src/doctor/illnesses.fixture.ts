@@ -286,7 +286,7 @@ export const ILL = {
       tls: changed('tls', {
         fault: fixtureFault(
           'PIN_MISMATCH',
-          'what answers is a Backstitch server, and not the one that was pinned',
+          'the server that answers is a Backstitch server, but not the pinned one',
           {
             seen: { identity: 'backstitch://tnt_other/control/ctl_1' },
           },
@@ -419,7 +419,7 @@ export const ILL = {
         broken: fixtureFault('HANDSHAKE_TIMEOUT', 'x'),
         second: [again('plain', 'answered'), again('nameless', 'silent'), again('short', 'alert')],
       }),
-      ping: { address: '203.0.113.7', via: 'eth0', saw: 'no echo at any size' },
+      ping: { address: '203.0.113.7', via: 'eth0', saw: 'no ping reply at any size' },
     },
     without: ['answer'],
   },

@@ -26,7 +26,7 @@ export async function addressesBefore({ stateDir, edge }: Patient): Promise<Othe
 /** What the name leads to by another source than the one that programs get. */
 export function othersOf(name: NameFacts | undefined, before: readonly OtherAddress[]): OtherAddress[] {
   const told = (name?.servers ?? []).flatMap(({ server, addresses }) =>
-    addresses.map((address) => ({ address, source: `the resolver ${server} says so` })),
+    addresses.map((address) => ({ address, source: `the resolver ${server} returns it` })),
   )
   const all = [...before, ...told].filter(({ address }) => !name?.addresses.includes(address))
   return [...new Map(all.map((one) => [one.address, one])).values()].slice(0, MAX_OTHERS)

@@ -24,14 +24,17 @@ function asked(asksFor: string[], credentialsSent: boolean) {
 test('a proxy that wants a sign-in which nobody here speaks: the cause says so, whatever was sent', () => {
   for (const sent of [true, false]) {
     const { cause, fix } = asked(['NTLM', 'Negotiate'], sent)
-    assert.match(cause, /^The proxy wants a sign-in by NTLM or Negotiate, and only Basic is spoken/)
-    assert.match(fix[0]!, /let this machine through to edge\.example\.com:443 without a sign-in$/)
+    assert.match(cause, /^The proxy requires NTLM or Negotiate authentication, and only Basic is supported/)
+    assert.match(fix[0]!, /allow this machine to reach edge\.example\.com:443 without authentication$/)
   }
-  assert.match(asked(['Digest realm="x", nonce="y"'], true).cause, /by Digest,/)
+  assert.match(asked(['Digest realm="x", nonce="y"'], true).cause, /requires Digest authentication,/)
 })
 
 test('a proxy that takes Basic beside others: whether user and password were sent tells which it is', () => {
-  assert.match(asked(['Negotiate', 'Basic realm="x"'], true).cause, /refuses the user and password/)
+  assert.match(
+    asked(['Negotiate', 'Basic realm="x"'], true).cause,
+    /rejects the configured user name and password/,
+  )
   assert.match(asked(['Negotiate', 'Basic realm="x"'], false).cause, /none are set/)
 })
 
@@ -40,7 +43,7 @@ const WAYS: [code: Code, proxied: boolean, how: RegExp, fix: RegExp, verify: Reg
   ['EGRESS_BLOCKED', false, /was dropped/, /^allow outbound TCP .* to 203\.0\.113\.7 port 8443$/, /^nc /],
   ['EGRESS_REJECTED', false, /was refused;/, /^allow outbound TCP .* port 8443$/, /^nc /],
   ['TLS_INTERCEPTED', false, /not as an edge/, /^exempt edge\.example\.com:8443 from TLS/, /doctor/],
-  ['HANDSHAKE_TIMEOUT', false, /handshake stands still/, /^exempt edge\.example\.com:8443/, /doctor/],
+  ['HANDSHAKE_TIMEOUT', false, /handshake stalls/, /^exempt edge\.example\.com:8443/, /doctor/],
   [
     'PROXY_REFUSED',
     true,
@@ -48,7 +51,7 @@ const WAYS: [code: Code, proxied: boolean, how: RegExp, fix: RegExp, verify: Reg
     /^allow CONNECT to edge\.example\.com:8443 on the proxy 10/,
     /doctor/,
   ],
-  ['PROXY_AUTH', true, /wants a sign-in/, /on the proxy 10\.20\.1\.8:8080/, /doctor/],
+  ['PROXY_AUTH', true, /requires authentication/, /on the proxy 10\.20\.1\.8:8080/, /doctor/],
   ['TLS_INTERCEPTED', true, /not as an edge/, /on the proxy .*, without TLS inspection$/, /doctor/],
 ]
 
@@ -80,11 +83,11 @@ test('TLS that is ended behind a proxy: its certificate, and the proxy to ask, i
   assert.equal(said.fault, 'TLS_INTERCEPTED')
   assert.match(
     said.cause,
-    /^The proxy 10\.20\.1\.8:8080, or something behind it, ends TLS and signs it again/,
+    /^The proxy 10\.20\.1\.8:8080, or something behind it, intercepts TLS and re-signs it/,
   )
   assert.ok(said.seen.includes(`issuer=${issuer}`))
   assert.ok(
-    said.seen.includes('the way leads through the proxy 10.20.1.8:8080, set in file /etc/backstitch/proxy'),
+    said.seen.includes('the path goes through the proxy 10.20.1.8:8080, set in file /etc/backstitch/proxy'),
   )
   assert.match(
     said.fix[0]!,

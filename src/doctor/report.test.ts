@@ -25,7 +25,7 @@ test('text: hop, code and cause are the first line; then what was expected, seen
   const lines = renderText(reported(BLOCKED), false).split('\n')
   assert.equal(
     lines[0],
-    'edge EGRESS_BLOCKED: The first packet gets no answer at all: a firewall on the way drops it.',
+    'edge EGRESS_BLOCKED: The first packet gets no answer: a firewall on the path drops it.',
   )
   assert.deepEqual(lines.slice(1, 9), [
     '  expected  a connection to edge.example.com:443',

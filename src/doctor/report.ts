@@ -113,7 +113,7 @@ function textOf(verdict: Verdict): string {
     case 'fail':
       return `${verdict.fault}: ${verdict.cause}`
     case 'skip':
-      return `says nothing until ${verdict.after} passes`
+      return `cannot be judged until ${verdict.after} passes`
     case 'unknown':
       return verdict.why
     default:
@@ -147,5 +147,5 @@ export function headline({
   if (root !== undefined) return `${root.hop} ${root.code}: ${root.cause}`
   const but = slow === undefined ? '' : `; slow: ${slow.join('; ')}`
   if (outcome === 'healthy') return `healthy: every hop that this ${role} can see works${but}`
-  return `unknown: nothing failed, but not everything could be looked at${blind === undefined ? '' : `: ${blind}`}${but}`
+  return `unknown: nothing failed, but not everything could be checked${blind === undefined ? '' : `: ${blind}`}${but}`
 }

@@ -43,7 +43,7 @@ for (const how of ['destroy', 'end'] as const) {
     const { of, verdict } = await met((socket) => void socket[how](), true)
     assert.deepEqual(of, { plain: 'ended', nameless: 'ended', short: 'ended', mute: 'ended' })
     assert.equal(verdict.fault, 'EDGE_UNREACHABLE')
-    assert.match(verdict.cause, /drops them at once, unread/)
+    assert.match(verdict.cause, /closes them at once, unread/)
   })
 }
 

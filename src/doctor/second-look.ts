@@ -61,11 +61,11 @@ export function lookAgain(o: SecondLookOptions): Promise<SecondLook[]> {
 }
 
 async function sayNothing({ dial, signal }: SecondLookOptions): Promise<SecondLook> {
-  using limit = deadline(LOOK_MS, 'HANDSHAKE_TIMEOUT', 'a second look', signal)
+  using limit = deadline(LOOK_MS, 'HANDSHAKE_TIMEOUT', 'a second check', signal)
   const common = { asked: 'mute', chain: [] } as const
   const socket = await unlessAborted(dial(), limit).catch(() => undefined)
   if (socket === undefined) return { ...common, is: 'unreached' }
-  using silence = deadline(MUTE_MS, 'HANDSHAKE_TIMEOUT', 'nothing was said', limit)
+  using silence = deadline(MUTE_MS, 'HANDSHAKE_TIMEOUT', 'no reason was given', limit)
   try {
     if (!socket.destroyed) await readable(socket, silence)
     return { ...common, is: socket.read() === null ? 'ended' : 'silent' }
@@ -80,7 +80,7 @@ async function ask(
   asked: Exclude<SecondAsk, 'mute'>,
   { edge, pin, dial, signal }: SecondLookOptions,
 ): Promise<SecondLook> {
-  using limit = deadline(LOOK_MS, 'HANDSHAKE_TIMEOUT', 'a second look', signal)
+  using limit = deadline(LOOK_MS, 'HANDSHAKE_TIMEOUT', 'a second check', signal)
   const tcp = await unlessAborted(dial(), limit).catch(() => undefined)
   if (tcp === undefined) return { asked, is: 'unreached', chain: [] }
   try {

@@ -17,7 +17,7 @@ const HEAD_START_MS = 1200
 
 export interface TlsLook {
   readonly edge: EdgeAddress
-  /** Where the edge is, unless a proxy leads there. */
+  /** Where the edge is, unless a proxy is in use. */
   readonly address?: string
   readonly pin?: Buffer
   /** Another connection on the same way. */

@@ -38,7 +38,10 @@ test('a package is judged by the first step of an upgrade that would fail', asyn
     /^UPGRADE_FAILED, step room, the package has 0\.1 MiB, 0\.2 MiB free/,
   )
   await writeFile(files.file, content.subarray(1))
-  assert.match(await verdictOf(), /^UPGRADE_FAILED, step verify, .* is no signature of this file by this key/)
+  assert.match(
+    await verdictOf(),
+    /^UPGRADE_FAILED, step verify, .* is not a signature of this file by this key/,
+  )
 })
 
 test('a daemon of another version than the one installed has not been started anew', () => {

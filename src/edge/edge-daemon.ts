@@ -37,7 +37,7 @@ interface Again {
 /**
  * A service edge, which is always a process of its own: it joins halves of pipes by itself, passes everything else on
  * to the control plane, and learns over its control connection which tickets are genuine. It keeps nothing but its
- * identity. The one that the server starts beside the control plane reaches that by its Unix socket, enrols at each
+ * identity. The one that the server starts next to the control plane reaches that by its Unix socket, enrols at each
  * start with the key that the server has put there, and listens when it knows which tickets are genuine.
  */
 export class EdgeDaemon {

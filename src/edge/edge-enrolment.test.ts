@@ -12,7 +12,7 @@ import { enrolEdgeUntilDone } from './edge-enrolment.ts'
 
 // Both parts of a server were killed: the edge has read the key of the control plane before, and the next one lies there
 // a moment later. Far from the control plane it takes a person, and ten seconds.
-test('beside the control plane a key that does not do is soon looked at again', {
+test('next to the control plane a key that does not do is soon looked at again', {
   timeout: 8000,
 }, async (t) => {
   const dir = await mkdtemp(path.join(tmpdir(), 'edge-enrolment-'))

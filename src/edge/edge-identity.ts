@@ -12,7 +12,7 @@ import type { Credentials } from '../link/dial/credentials.ts'
 
 const edgeIdentity = z.strictObject({
   ...enrolledIdentity.shape,
-  /** The edge beside the control plane. */
+  /** The edge next to the control plane. */
   home: z.strictObject({ host: z.string(), port: z.number() }),
 })
 export type EdgeIdentity = z.infer<typeof edgeIdentity>

@@ -12,16 +12,16 @@ export const balancers = z.array(cidr).max(64).default([])
 
 /** /etc/backstitch/edge.yaml. Every key has a default: an empty or absent file is a whole configuration. */
 export const edgeConfig = z.strictObject({
-  /** Provisioning key made for this edge, read only while it is not enrolled. */
+  /** Provisioning key created for this edge, read only while it is not enrolled. */
   keyFile: path.default('/etc/backstitch/provision_key'),
   /** Identity and status socket. Must survive a restart. */
   stateDir: path.default('/var/lib/backstitch/edge'),
   /** Where it listens; agents come to the host and port that are registered for it. */
   listen: z.string().min(3).max(300).default('0.0.0.0:443'),
-  /** A second port for control connections of agents only; they fall back to that of `listen`. */
+  /** A second port, for control connections of agents only; they fall back to that of `listen`. */
   controlPort: z.number().int().min(1).max(65_535).optional(),
   balancers,
-  /** Home edge to use instead of the one that the key names. */
+  /** Home edge to use instead of the one in the key. */
   home: z
     .strictObject({
       /** Name or address. */
@@ -41,7 +41,7 @@ export type EdgeConfig = z.output<typeof edgeConfig>
 
 export interface EdgeDaemonOptions extends Omit<EdgeConfig, 'listen' | 'home'> {
   readonly listen: { readonly host: string; readonly port: number }
-  /** The edge beside the control plane, in place of the one that the identity or key names; or its socket. */
+  /** The edge next to the control plane, in place of the one that the identity or key names; or its socket. */
   readonly home?: EdgeAddress
   readonly limits?: Partial<EdgeLimits>
   readonly log: Log

@@ -29,7 +29,7 @@ const CUT_MS = 2000
 
 export interface EdgeOptions {
   readonly listen: { readonly host: string; readonly port: number }
-  /** A second port for control connections of agents only; everything comes by the first one, too. */
+  /** A second port, for control connections of agents only; everything comes by the first one, too. */
   readonly controlPort?: number
   /** Networks of balancers: what comes from them begins with whose connection it is. */
   readonly balancers?: readonly string[]
@@ -51,7 +51,7 @@ export interface EdgeOptions {
 export interface EdgeStats {
   readonly connections: number
   readonly handshaking: number
-  /** Pipes that wait for their other half. */
+  /** Pipes waiting for their other half. */
   readonly waiting: number
   readonly pipes: number
   /** Connections passed on to the control plane. */

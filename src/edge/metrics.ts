@@ -28,11 +28,11 @@ export class EdgeMetrics {
     gauge('backstitch_edge_connections', 'Open TCP connections', gauges.connections)
     gauge(
       'backstitch_edge_handshakes_unfinished',
-      'Connections whose handshake is not over',
+      'Connections with an incomplete handshake',
       gauges.handshakes,
     )
     gauge('backstitch_edge_pipes', 'Pipes joined now', gauges.pipes)
-    gauge('backstitch_edge_pipes_waiting', 'Pipes that wait for their other half', gauges.waiting)
+    gauge('backstitch_edge_pipes_waiting', 'Pipes waiting for their other half', gauges.waiting)
     gauge('backstitch_edge_relays', 'Connections passed on to the control plane', gauges.relayed)
     this.refused = new RefusedCounter(
       registry,
@@ -48,7 +48,7 @@ export class EdgeMetrics {
     })
     this.#halves = new Counter({
       name: 'backstitch_edge_halves_total',
-      help: 'Halves of pipes handed over: raw, or wrapped where a middlebox cuts raw connections',
+      help: 'Halves of pipes handed over: raw, or wrapped where a middlebox drops raw connections',
       labelNames: ['mode'],
       registers,
     })

@@ -33,7 +33,7 @@ const BESIDE_MS = 2500
 const REMOTE_MS = 5000
 
 export interface RelaysOptions {
-  /** The edge beside the control plane; for that edge itself, the socket of the control plane. */
+  /** The edge next to the control plane; for that edge itself, the socket of the control plane. */
   readonly home: EdgeAddress
   readonly egress: Egress
   readonly credentials: () => Credentials
@@ -61,11 +61,11 @@ export class Relays {
   async take(kind: Exclude<ArrivalKind, 'pipe'>, socket: net.Socket, signal: AbortSignal): Promise<void> {
     const { home } = this.#o
     if (kind === 'relay' && home.socket === undefined) {
-      throw new Fault('PROTOCOL_ERROR', 'only the edge beside the control plane takes relays', {
+      throw new Fault('PROTOCOL_ERROR', 'only the edge next to the control plane accepts relays', {
         hop: 'edge',
       })
     }
-    if (this.#draining) throw new Fault('EDGE_DRAINING', 'it takes nobody new')
+    if (this.#draining) throw new Fault('EDGE_DRAINING', 'it accepts no new connections')
     const far = await this.#reach(kind, socket, signal).catch(async (thrown: unknown) => {
       if (kind !== 'https' && UNREACHED.has(asFault(thrown).code) && !socket.destroyed)
         await this.#sayAway(socket, signal)
@@ -132,7 +132,7 @@ export class Relays {
       if (length === RELAY_OK) return { socket, outer }
       const code = (await readExactly(outer, length, signal)).toString('ascii')
       const said = isFaultCode(code) ? code : 'CONTROL_UNREACHABLE'
-      throw new Fault(said, `the control plane behind ${hostPort(home)} takes no relay from here`, {
+      throw new Fault(said, `the control plane behind ${hostPort(home)} accepts no relay from here`, {
         seen: { code },
       })
     } catch (thrown) {
@@ -163,7 +163,7 @@ function dropped({ cause }: StreamEnded): Fault {
   const errno = (cause as NodeJS.ErrnoException | undefined)?.code ?? 'unknown'
   return new Fault(
     'CONTROL_UNREACHABLE',
-    `the control plane takes connections and drops them unread (${errno}): it is out of descriptors, or ends`,
+    `the control plane accepts connections and closes them unread (${errno}): it is out of descriptors, or is stopping`,
     { cause, seen: { errno } },
   )
 }

@@ -78,19 +78,19 @@ export class Rendezvous {
    */
   admit(ticket: Ticket, peer: Peer): AdmittedHalf {
     const pending = this.#pending.get(ticket.pipe)
-    if (this.#draining && pending === undefined) throw new Fault('EDGE_DRAINING', 'it takes no new pipes')
+    if (this.#draining && pending === undefined) throw new Fault('EDGE_DRAINING', 'it accepts no new pipes')
     if (!this.#used.use(ticket.id, ticket.expiresMs)) {
-      throw new Fault('TICKET_INVALID', 'it was used before, or comes from before the start of this edge', {
+      throw new Fault('TICKET_INVALID', "it was used before, or predates this edge's start", {
         seen: { ticket: ticket.id },
       })
     }
     const halves = pending?.halves ?? {}
     const other = halves[ticket.side === 'client' ? 'connector' : 'client']
     if (halves[ticket.side] !== undefined) {
-      throw new Fault('TICKET_INVALID', `the ${ticket.side} half of this pipe is here already`)
+      throw new Fault('TICKET_INVALID', `the ${ticket.side} half of this pipe is already here`)
     }
     if (other && (other.ticket.holder !== ticket.peer || other.ticket.peer !== ticket.holder)) {
-      throw new Fault('TICKET_INVALID', 'the two halves were not meant for each other')
+      throw new Fault('TICKET_INVALID', 'the two halves do not belong together')
     }
     const share = pending?.share ?? this.#o.shares.pipe(ticket)
     const admitted: AdmittedHalf = { ticket, peer, half: undefined }
@@ -181,7 +181,7 @@ export class Rendezvous {
       if (defect !== undefined) {
         log.error(
           { event: 'pipe.defect', code: 'INTERNAL', ...fields, err: defect },
-          'a pipe ended by a defect',
+          'a pipe ended with an internal error',
         )
       }
       const lastedMs = Math.round(performance.now() - startedMs)

@@ -54,7 +54,7 @@ export function followsAuthority(
       const { whole, revoked, ended } = message
       log.info(
         { event: 'edge.told', whole, revoked: revoked.length, ended: ended.length, cut },
-        `${revoked.length} revoked certificates ${whole ? 'are known' : 'more'}, ${cut} connections cut`,
+        `${revoked.length} revoked certificates ${whole ? 'are known' : 'more'}, ${cut} connections closed`,
       )
       onTold()
       return true

@@ -22,7 +22,7 @@ export class FloodGate {
     if (nowMs - this.#sinceMs < 1000) {
       throw new Fault(
         'PROTOCOL_ERROR',
-        `the peer sent more than ${this.#perSecond} ${this.#what} in a second`,
+        `the peer sent more than ${this.#perSecond} ${this.#what} in one second`,
       )
     }
     this.#count = 0
@@ -41,7 +41,7 @@ export function floodGates() {
     pings: new FloodGate(10_000, 'PING frames'),
     grants: new FloodGate(1_000, 'GRANT frames'),
     windows: new FloodGate(200_000, 'WINDOW frames'),
-    emptyData: new FloodGate(1_000, 'DATA frames with nothing in them'),
+    emptyData: new FloodGate(1_000, 'empty DATA frames'),
   }
 }
 export type FloodGates = ReturnType<typeof floodGates>

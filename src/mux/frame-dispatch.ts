@@ -66,7 +66,7 @@ export class FrameDispatch {
     const { context, options, streams } = this.#o
     this.#gates.opens.count()
     if (options.role !== 'connector') throw new Fault('PROTOCOL_ERROR', 'a connector sent OPEN')
-    if (id <= streams.last) throw new Fault('PROTOCOL_ERROR', `OPEN of stream ${id} came out of order`)
+    if (id <= streams.last) throw new Fault('PROTOCOL_ERROR', `OPEN of stream ${id} arrived out of order`)
     streams.last = id
     const open = decodeOpen(payload)
     const stream = new MuxStream(id, context)
@@ -85,7 +85,8 @@ export class FrameDispatch {
     const { unanswered } = this.#o.streams
     const { id } = stream
     const events = unanswered.get(id)
-    if (!events) throw new Fault('PROTOCOL_ERROR', `OPENED came for stream ${id}, which does not wait for it`)
+    if (!events)
+      throw new Fault('PROTOCOL_ERROR', `OPENED arrived for stream ${id}, which is not waiting for it`)
     unanswered.delete(id)
     const opened = decodeOpened(payload)
     stream.guard(() => events.opened(opened))
@@ -113,7 +114,7 @@ export class FrameDispatch {
 
   #onPing(payload: Buffer): void {
     this.#gates.pings.count()
-    if (payload.length !== 8) throw new Fault('PROTOCOL_ERROR', `a PING of ${payload.length} bytes came`)
+    if (payload.length !== 8) throw new Fault('PROTOCOL_ERROR', `a PING of ${payload.length} bytes arrived`)
     this.#o.context.scheduler.control(FrameType.PONG, 0, payload)
   }
 

@@ -17,7 +17,10 @@ export class HalfClosedWatch implements Disposable {
         const { stillLooks, side } = stream.look()
         if (stillLooks < LOOKS) continue
         const code = side === 'local' ? 'APP_LEFT_OPEN' : 'CLIENT_LEFT_OPEN'
-        stream.reset(code, `nothing has moved for ${Math.round(limitMs / 1000)} s since the other side ended`)
+        stream.reset(
+          code,
+          `nothing has moved for ${Math.round(limitMs / 1000)} s since the other side closed`,
+        )
       }
     }, limitMs / LOOKS).unref()
   }

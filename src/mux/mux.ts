@@ -103,7 +103,7 @@ export class Mux implements AsyncDisposable {
         return heartbeat.shortestUs
       },
       defect: (stream, thrown) => {
-        this.#options.log?.error({ event: 'session.defect', stream, err: thrown }, 'cutting a session')
+        this.#options.log?.error({ event: 'session.defect', stream, err: thrown }, 'cancelling a session')
       },
       forget: (stream) => this.#streams.forget(stream),
     }
@@ -177,10 +177,10 @@ export class Mux implements AsyncDisposable {
     const { open, draining } = this.#streams
     const inOrder = open.size === 0 && (!draining || draining.code === 'CONNECTOR_DRAINING')
     if (inOrder) this.#shut(undefined, new Fault('TUNNEL_LOST', 'the peer closed the tunnel'), 'remote')
-    else this.#lost(draining ?? new Fault('TUNNEL_LOST', 'the peer ended the connection'))
+    else this.#lost(draining ?? new Fault('TUNNEL_LOST', 'the peer closed the connection'))
   }
 
-  /** The peer broke the protocol: it is told so, and the tunnel ends. */
+  /** Protocol violation by the peer: it is told so, and the tunnel ends. */
   #broken(why: Fault): void {
     if (this.#closed) return
     this.#options.log?.warn(
@@ -222,7 +222,7 @@ export class Mux implements AsyncDisposable {
     try {
       told()
     } catch (thrown) {
-      this.#options.log?.error({ event: 'tunnel.defect', err: thrown }, 'a tunnel goes on')
+      this.#options.log?.error({ event: 'tunnel.defect', err: thrown }, 'a tunnel resumes')
     }
   }
 }

@@ -101,7 +101,9 @@ export class SendScheduler {
     }
     const bytes = this.#control.bytes
     this.close()
-    this.#broken(new Fault('PROTOCOL_ERROR', `${bytes} bytes of control frames wait, and nobody reads`))
+    this.#broken(
+      new Fault('PROTOCOL_ERROR', `${bytes} bytes of control frames are waiting, and the peer does not read`),
+    )
   }
 
   /** A frame copied from `payload`, now: DATA or DATAGRAM, which is dropped when the tunnel is slow. */

@@ -31,7 +31,7 @@ export class StreamTable {
   find(id: number): MuxStream | undefined {
     const stream = this.open.get(id)
     if (stream === undefined && id > this.last)
-      throw new Fault('PROTOCOL_ERROR', `a frame came for stream ${id}, never opened`)
+      throw new Fault('PROTOCOL_ERROR', `a frame arrived for stream ${id}, which was never opened`)
     return stream
   }
 

@@ -199,7 +199,7 @@ export class MuxStream {
     if (end > start) this.#noteOrder()
     try {
       if (this.#receiver.deliver(buffer, start, end, slab)) return
-      this.reset('SLOW_READER', `${this.#receiver.held} bytes wait and are not read`)
+      this.reset('SLOW_READER', `${this.#receiver.held} bytes are waiting and are not being read`)
     } catch (thrown) {
       this.#defect(thrown)
     }

@@ -94,7 +94,7 @@ export class TunnelHeartbeat implements Disposable {
   #gone(): Fault {
     return new Fault(
       'TUNNEL_LOST',
-      `nothing came from the peer for ${this.#timeoutMs} ms, not even the answer to a PING`,
+      `nothing arrived from the peer for ${this.#timeoutMs} ms, not even the answer to a PING`,
     )
   }
 

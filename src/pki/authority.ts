@@ -118,11 +118,12 @@ export class Authority {
     this.#key = createPrivateKey(intermediateKey)
     if (!root.ca || !root.verify(root.publicKey)) broken(tenant, 'the root is not a self-signed CA')
     if (!this.#intermediate.ca || !this.#intermediate.checkIssued(root)) {
-      broken(tenant, 'the intermediate is not of this root')
+      broken(tenant, 'the intermediate was not issued by this root')
     }
     if (!this.#intermediate.verify(root.publicKey))
       broken(tenant, 'the intermediate is not signed by this root')
-    if (!this.#intermediate.checkPrivateKey(this.#key)) broken(tenant, 'the key is not of the intermediate')
+    if (!this.#intermediate.checkPrivateKey(this.#key))
+      broken(tenant, 'the key does not belong to the intermediate')
     this.#tenant = tenant
     this.rootPem = rootCert
     this.intermediatePem = intermediateCert
@@ -183,7 +184,8 @@ export class Authority {
     const x509 = await loadX509()
     // X.509 times are whole seconds; rounding down keeps the promise "no longer than lifeMs".
     const notAfterMs = Math.min(floorSecond(o.nowMs + o.lifeMs), this.#intermediate.validToDate.getTime())
-    if (notAfterMs <= o.nowMs) throw new Fault('INVALID', 'the certificate would end before it begins')
+    if (notAfterMs <= o.nowMs)
+      throw new Fault('INVALID', 'the certificate would expire before it becomes valid')
     const pem = await write(x509, {
       subject: [{ O: [this.#tenant] }, { CN: [o.name] }],
       issuer: new x509.X509Certificate(this.#intermediate.raw).subjectName,

@@ -42,10 +42,12 @@ export function requireTime(certificate: X509Certificate, nowMs: number, ended: 
     clock: rfc3339(nowMs),
   }
   if (nowMs < certificate.validFromDate.getTime()) {
-    throw new Fault('CLOCK_SKEW', `by this clock the certificate begins only at ${seen.notBefore}`, { seen })
+    throw new Fault('CLOCK_SKEW', `by this clock the certificate is not valid before ${seen.notBefore}`, {
+      seen,
+    })
   }
   if (nowMs >= certificate.validToDate.getTime()) {
-    throw new Fault(ended, `by this clock the certificate ended at ${seen.notAfter}`, { seen })
+    throw new Fault(ended, `by this clock the certificate expired at ${seen.notAfter}`, { seen })
   }
 }
 

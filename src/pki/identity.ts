@@ -35,7 +35,7 @@ export function keySetUri(tenant: string, purpose: KeyPurpose): string {
 export function parseIdentityUri(uri: string): Identity {
   const parts = IDENTITY.exec(uri)
   if (!parts) {
-    throw new Fault('PROTOCOL_ERROR', 'an identity is not of the form backstitch://TENANT/ROLE/ID', {
+    throw new Fault('PROTOCOL_ERROR', 'an identity must have the form backstitch://TENANT/ROLE/ID', {
       seen: { identity: uri.slice(0, 256) },
     })
   }

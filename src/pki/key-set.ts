@@ -112,13 +112,13 @@ export async function verifyKeySet(jws: string, expect: KeySetExpectation): Prom
   )
   const { issuedMs, expiresMs } = body
   if (body.purpose !== purpose)
-    throw refused(`it is for ${body.purpose}s, and keys for ${purpose}s were wanted`)
+    throw refused(`it is for ${body.purpose}s, but keys for ${purpose}s were expected`)
   if (issuedMs > nowMs + AHEAD_MS)
-    throw new Fault('CLOCK_SKEW', `by this clock the key set was issued only at ${rfc3339(issuedMs)}`)
+    throw new Fault('CLOCK_SKEW', `by this clock the key set is not issued before ${rfc3339(issuedMs)}`)
   // What is remembered from so far ahead is of a time when this clock was wrong.
   if (issuedMs < expect.newestMs && expect.newestMs <= nowMs + AHEAD_MS) {
     const seen = { issued: rfc3339(issuedMs), known: rfc3339(expect.newestMs) }
-    throw refused(`the set of ${purpose} keys is older than the one that is known`, seen)
+    throw refused(`the set of ${purpose} keys is older than the known one`, seen)
   }
   try {
     return { keys: verifyKeys(purpose, body.keys), issuedMs, expiresMs }
@@ -141,18 +141,18 @@ function signerOf(uri: string, { rootPem, nowMs }: KeySetExpectation): FindKey {
     const chain = chainOf(leaf, new X509Certificate(rootPem), (one) =>
       one === leaf ? intermediate : undefined,
     )
-    if (chain === undefined) throw refused('its certificate is not of the tenant CA')
+    if (chain === undefined) throw refused('its certificate was not issued by the tenant CA')
     const uris = urisOf(leaf)
     const usages = leaf.keyUsage ?? []
     if (usages.length !== 1 || usages[0] !== KEY_SET_USAGE || uris.length !== 1 || uris[0] !== uri)
-      throw refused('its certificate is not for that', { uris, usages, wanted: uri })
+      throw refused('its certificate is not for that purpose', { uris, usages, wanted: uri })
     for (const certificate of chain) requireTime(certificate, nowMs, KIND.expired)
     return leaf.publicKey
   }
 }
 
 function refused(what: string, seen?: Record<string, string | string[]>, cause?: unknown): Fault {
-  return new Fault('PEER_REFUSED', `keys to verify with were refused: ${what}`, {
+  return new Fault('PEER_REFUSED', `verification keys were refused: ${what}`, {
     hop: 'control',
     seen,
     cause,

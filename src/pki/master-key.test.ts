@@ -107,7 +107,7 @@ test('what was sealed with a key that is gone gets no new key: it could not be o
   const sealed = path.join(path.dirname(file), 'backstitch.db')
   await assert.rejects(loadMasterKey({ file, sealed }), (thrown: { code: string; detail: string }) => {
     assert.equal(thrown.code, 'MASTER_KEY')
-    assert.match(thrown.detail, /backstitch\.db.*put it back/)
+    assert.match(thrown.detail, /backstitch\.db.*restore it/)
     return true
   })
   assert.deepEqual(await readdir(path.dirname(file)), [])
@@ -125,7 +125,7 @@ test('a key file that an editor saved with a byte order mark is read; one in UTF
     await writeFile(file, bytes, { mode: 0o600 })
     await assert.rejects(loadMasterKey({ file }), ({ code, detail, seen }: Fault) => {
       assert.equal(code, 'MASTER_KEY')
-      assert.match(detail, /^\/.*master\.key is written in UTF-16, as .*: save it as plain text/)
+      assert.match(detail, /^\/.*master\.key is encoded as UTF-16, as .*: save it as plain text/)
       assert.deepEqual(seen, { file, problem: 'UTF-16' })
       return true
     })
@@ -143,7 +143,7 @@ test('what is no key is told by what came, and not a part of it', async () => {
   for (const [text, told] of CASES) {
     await writeFile(file, text, { mode: 0o600 })
     await assert.rejects(loadMasterKey({ file }), ({ detail }: Fault) => {
-      assert.match(detail, /^\/.*master\.key does not hold base64 of 32 bytes: /)
+      assert.match(detail, /^\/.*master\.key does not contain base64 of 32 bytes: /)
       assert.match(detail, told)
       for (let at = 0; at + 4 <= good.length; at++) assert.ok(!detail.includes(good.slice(at, at + 4)))
       return true

@@ -31,7 +31,7 @@ export async function loadMasterKey(o: {
   const existing = await readKey(o.file)
   if (existing !== undefined) return { key: existing, created: false }
   if (o.sealed !== undefined) {
-    const how = `put it back from where it was backed up, or set ${MASTER_KEY_VARIABLE}`
+    const how = `restore it from its backup, or set ${MASTER_KEY_VARIABLE}`
     throw new Fault('MASTER_KEY', `${o.file} is missing, and ${o.sealed} cannot be read without it: ${how}`, {
       seen: { file: o.file, sealed: o.sealed },
     })
@@ -39,7 +39,7 @@ export async function loadMasterKey(o: {
   const created = await createKey(o.file)
   // Two first runs side by side: one file wins, and both use it.
   const key = await readKey(o.file)
-  if (key === undefined) throw new Fault('MASTER_KEY', `${o.file} disappeared while it was made`)
+  if (key === undefined) throw new Fault('MASTER_KEY', `${o.file} disappeared while it was being created`)
   return { key, created }
 }
 
@@ -62,11 +62,11 @@ async function readKey(file: string): Promise<Buffer | undefined> {
       })
     }
     if (stat.size > MAX_FILE_BYTES)
-      throw new Fault('MASTER_KEY', `${file} has ${stat.size} bytes, and is to hold ${EXPECTED}`)
+      throw new Fault('MASTER_KEY', `${file} has ${stat.size} bytes, but must contain ${EXPECTED}`)
     const bytes = await handle.readFile()
     if (writtenIn(bytes) !== 'utf-8') {
-      const how = 'as PowerShell and editors of Windows do: save it as plain text (ASCII or UTF-8)'
-      throw new Fault('MASTER_KEY', `${file} is written in UTF-16, ${how}`, {
+      const how = 'as written by PowerShell and some Windows editors: save it as plain text (ASCII or UTF-8)'
+      throw new Fault('MASTER_KEY', `${file} is encoded as UTF-16, ${how}`, {
         seen: { file, problem: 'UTF-16' },
       })
     }
@@ -105,7 +105,7 @@ export function decodeMasterKey(text: string, from: string): Buffer {
   const key = Buffer.from(trimmed, 'base64')
   const canonical = key.toString('base64')
   if (key.length !== MASTER_KEY_BYTES || (canonical !== trimmed && canonical.replace(/=$/, '') !== trimmed)) {
-    throw new Fault('MASTER_KEY', `${from} does not hold ${EXPECTED}: ${whatIs(trimmed, key.length)}`)
+    throw new Fault('MASTER_KEY', `${from} does not contain ${EXPECTED}: ${whatIs(trimmed, key.length)}`)
   }
   return key
 }
@@ -118,7 +118,9 @@ function whatIs(text: string, bytes: number): string {
     const codePoint = text.codePointAt(at)!.toString(16).toUpperCase().padStart(4, '0')
     return `character ${at + 1} of ${text.length} is U+${codePoint}`
   }
-  return bytes === MASTER_KEY_BYTES ? 'its end is no base64' : `${text.length} characters, for ${bytes} bytes`
+  return bytes === MASTER_KEY_BYTES
+    ? 'its end is not base64'
+    : `${text.length} characters, for ${bytes} bytes`
 }
 
 function errno(thrown: unknown): string {

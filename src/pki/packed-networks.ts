@@ -36,7 +36,7 @@ function packed(network: string): Buffer {
   const [address = '', prefix] = network.split('/')
   const family = net.isIP(address)
   if (family === 0 || prefix === undefined)
-    throw new Fault('INVALID', `"${network.slice(0, 64)}" is no network`)
+    throw new Fault('INVALID', `"${network.slice(0, 64)}" is not a network`)
   const bytes = family === 4 ? address.split('.').map(Number) : v6Bytes(address)
   return Buffer.from([Number(prefix) + (family === 4 ? 0 : V6), ...bytes])
 }

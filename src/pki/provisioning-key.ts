@@ -64,19 +64,19 @@ export function parseProvisioningKey(text: string): ProvisioningKey {
   const key = text.replace(/\r?\n$/, '')
   if (key === '') throw new Fault('KEY_MISSING', 'the key is empty')
   if (key.length > MAX_TEXT_CHARS)
-    malformed('too long', `it has ${key.length} characters, a key at most ${MAX_KEY_CHARS}`)
+    malformed('too long', `it has ${key.length} characters, a key has at most ${MAX_KEY_CHARS}`)
   refuseForeignCharacters(key)
 
   const [version, address, body, ...more] = key.split('|')
   if (version !== VERSION) {
     malformed(
       'wrong version',
-      `it begins with "${version!.slice(0, 16)}", this program reads version ${VERSION}`,
+      `it begins with "${version!.slice(0, 16)}", but this program reads version ${VERSION}`,
       1,
     )
   }
   if (address === undefined || body === undefined) {
-    malformed('missing part', 'it needs three parts with | between them', key.length + 1)
+    malformed('missing part', 'it needs three parts separated by |', key.length + 1)
   }
   if (more.length > 0) {
     malformed(
@@ -90,7 +90,7 @@ export function parseProvisioningKey(text: string): ProvisioningKey {
   const bytes = readPayload(body, addressAt + address.length + 1)
   const prefix = `${version}|${address}|`
   if (payload(prefix, bytes.subarray(0, SECRET_BYTES + PIN_BYTES)) !== body) {
-    malformed('bad checksum', 'a character was changed, but it is not certain which')
+    malformed('bad checksum', 'a character was changed, but which one is uncertain')
   }
   return {
     edgeHost: host,
@@ -126,7 +126,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   '\n': 'line end inside the key, or more than one after it',
   '\r': 'carriage return inside the key, or more than one after it',
   '\0': 'NUL',
-  '=': 'padding, which the key has none of',
+  '=': 'padding, which a key does not have',
   '+': 'plus, where base64url has a hyphen',
   '/': 'slash, where base64url has an underscore',
 }

@@ -1,5 +1,5 @@
 /**
- * The one place that signs and the one place that verifies what the control plane says to others.
+ * The one place that signs and the one place that verifies what the control plane reports to others.
  *
  * JWS compact, one algorithm for each kind. `typ` is pinned, so that a ticket can never pass for a grant; `aud` names the
  * one reader, so that a token for one connector or edge is worthless at another; `exp` is exact to the millisecond.
@@ -101,7 +101,7 @@ export async function verifyToken<Body extends Lived>(
 function refusal<Body>(kind: TokenKind<Body>, thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown
   if (thrown instanceof errors.JWTExpired) {
-    return new Fault(kind.expired, `the life of the ${kind.noun} is over`, { cause: thrown })
+    return new Fault(kind.expired, `the validity period of the ${kind.noun} is over`, { cause: thrown })
   }
   if (thrown instanceof errors.JOSEError) {
     // The code says which check failed; the message could quote the token.
@@ -111,7 +111,7 @@ function refusal<Body>(kind: TokenKind<Body>, thrown: unknown): Fault {
 }
 
 function ended<Body>(kind: TokenKind<Body>, expiresMs: number, nowMs: number): string {
-  return `the ${kind.noun} ended ${Math.round(nowMs - expiresMs)} ms ago`
+  return `the ${kind.noun} expired ${Math.round(nowMs - expiresMs)} ms ago`
 }
 
 function issuer(tenant: string): string {

@@ -63,7 +63,7 @@ export function verifyKeys(purpose: KeyPurpose, jwks: readonly PublicJwk[]): Ver
   const keys = new Map<string, KeyObject>()
   for (const { kid, kty, crv, x } of jwks) {
     if (kty !== 'OKP' || crv !== 'Ed25519') throw new Fault('INVALID', `signing key ${kid} is not Ed25519`)
-    if (keys.has(kid)) throw new Fault('INVALID', `two signing keys are called ${kid}`)
+    if (keys.has(kid)) throw new Fault('INVALID', `two signing keys are named ${kid}`)
     try {
       keys.set(kid, createPublicKey({ key: { kty, crv, x }, format: 'jwk' }))
     } catch (cause) {

@@ -48,7 +48,7 @@ export class Vault {
     try {
       return Buffer.concat([decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()])
     } catch (cause) {
-      throw new Fault('MASTER_KEY', `the secret "${purpose}" does not open with this master key`, { cause })
+      throw new Fault('MASTER_KEY', `this master key does not open the secret "${purpose}"`, { cause })
     }
   }
 }

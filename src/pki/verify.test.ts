@@ -100,7 +100,7 @@ test('a certificate of another CA is refused, also with our CA as filler, and wh
       seenByServer(cert, stranger.key),
       (thrown: { code: string; message: string; seen: { issuer: string } }) => {
         assert.equal(thrown.code, 'PEER_REFUSED')
-        assert.match(thrown.message, /not of the tenant CA: issuer O=tnt_a/)
+        assert.match(thrown.message, /not issued by the tenant CA: issuer O=tnt_a/)
         assert.match(thrown.seen.issuer, /O=tnt_a, CN=Backstitch intermediate/)
         return true
       },

@@ -59,7 +59,7 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
   const chain = chainOf(leaf, new X509Certificate(expect.rootPem))
   if (chain === undefined) {
     const who = whoIs(leaf)
-    throw new Fault(foreign.code, `the certificate is not of the tenant CA: issuer ${who.issuer}`, {
+    throw new Fault(foreign.code, `the certificate was not issued by the tenant CA: issuer ${who.issuer}`, {
       hop: foreign.hop,
       seen: who,
     })
@@ -69,7 +69,7 @@ export function peerOf(socket: tls.TLSSocket, expect: PeerExpectation): Peer {
   if (!socket.authorized) throw unauthorized(socket, leaf, foreign)
   const identity = identityOf(leaf)
   if (identity.tenant !== expect.tenant || !expect.roles.includes(identity.role)) {
-    throw new Fault('PEER_REFUSED', `it speaks for ${identityUri(identity)}`, {
+    throw new Fault('PEER_REFUSED', `it identifies ${identityUri(identity)}`, {
       hop: foreign.hop,
       seen: { identity: identityUri(identity), wanted: expect.roles },
     })
@@ -98,7 +98,7 @@ export function verifyPinnedServer(
   for (const certificate of chain) requireTime(certificate, expect.nowMs, EDGE.ended)
   const identity = identityOf(leaf)
   if (identity.role !== expect.role) {
-    throw new Fault('PEER_REFUSED', `it speaks for ${identityUri(identity)}`, {
+    throw new Fault('PEER_REFUSED', `it identifies ${identityUri(identity)}`, {
       hop: 'edge',
       seen: { identity: identityUri(identity), wanted: [expect.role] },
     })
@@ -116,7 +116,7 @@ function notPinned(leaf: X509Certificate, root: X509Certificate, wanted: Buffer)
     return new Fault('TLS_INTERCEPTED', detail, { seen })
   }
   const shownPin = root.fingerprint256.replaceAll(':', '').toLowerCase()
-  const detail = 'what answers is a Backstitch server, and not the one that was pinned'
+  const detail = 'the server that answers is a Backstitch server, but not the pinned one'
   return new Fault('PIN_MISMATCH', detail, { seen: { ...seen, identity: uri, shownPin } })
 }
 
@@ -170,16 +170,20 @@ function identityOf(leaf: X509Certificate): Identity {
   }
   const usages = leaf.keyUsage ?? []
   if (usages.includes(KEY_SET_USAGE)) {
-    throw new Fault('PEER_REFUSED', 'the certificate signs key sets and speaks for nobody', {
+    throw new Fault('PEER_REFUSED', 'the certificate signs key sets and identifies no agent', {
       seen: whoIs(leaf),
     })
   }
   const identity = parseIdentityUri(uri)
   const wanted = TLS_USAGES[identity.role]
   if (usages.length !== wanted.length || !wanted.every((usage) => usages.includes(usage))) {
-    throw new Fault('PEER_REFUSED', `the certificate is not for what ${aRole(identity.role)} does in TLS`, {
-      seen: { ...whoIs(leaf), usages, wanted },
-    })
+    throw new Fault(
+      'PEER_REFUSED',
+      `the certificate is not valid for the TLS role of ${aRole(identity.role)}`,
+      {
+        seen: { ...whoIs(leaf), usages, wanted },
+      },
+    )
   }
   return identity
 }

@@ -17,22 +17,22 @@ test('who was the last one is said where the loss of one was enough, and not whe
     {
       name: 'one for its patches, then the other',
       members: [member('a', 'disconnected', silent(AT + 5000)), member('b', 'disconnected', goodbye(AT))],
-      says: /^once b had gone at 2026-01-01T12:00:00.*, all rested on a: a single point of failure$/,
+      says: /^once b had left at 2026-01-01T12:00:00.*, everything depended on a: a single point of failure$/,
     },
     {
       name: 'one for its patches, and the other drains',
       members: [member('a', 'draining'), member('b', 'disconnected', goodbye(AT))],
-      says: /all rested on a/,
+      says: /everything depended on a/,
     },
     {
       name: 'one long before the other',
       members: [member('a', 'disconnected', silent(AT)), member('b', 'disconnected', silent(AT + 600_000))],
-      says: /once a had gone .* rested on b/,
+      says: /once a had left .* depended on b/,
     },
     {
       name: 'an admin took one out, when is not known',
       members: [member('a', 'disabled'), member('b', 'disconnected', silent(AT))],
-      says: /^once a had gone, all rested on b/,
+      says: /^once a had left, everything depended on b/,
     },
     {
       name: 'the site is cut off',

@@ -22,7 +22,7 @@ export function commonCause(members: readonly Candidate[]): string | undefined {
   const names = before.map(({ name }) => name).join(', ')
   const since = Math.max(...before.map(({ left }) => left?.atMs ?? 0))
   const when = since === 0 ? '' : ` at ${rfc3339(since)}`
-  return `once ${names} had gone${when}, all rested on ${last.name}: a single point of failure`
+  return `once ${names} had left${when}, everything depended on ${last.name}: a single point of failure`
 }
 
 /** Who still has its connection, or lost it last; nothing where that cannot be told. */

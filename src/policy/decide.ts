@@ -59,7 +59,7 @@ export function decisionFault(decision: Denied, request: AccessRequest): Fault {
     seen: nearest.failing.seen,
   }
   const but = nearest
-    ? `; rule "${nearest.rule.name}" would allow it but for ${nearest.failing.condition}: ${compare(nearest.failing)}`
+    ? `; rule "${nearest.rule.name}" would allow it except for ${nearest.failing.condition}: ${compare(nearest.failing)}`
     : ''
   if (rule?.unreadable !== undefined) {
     const detail = `rule "${rule.name}" cannot be read, so it denies: ${rule.unreadable}`

@@ -39,7 +39,7 @@ function readHost(text: string): string {
   const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
   const address = addressBytes(bare)
   if (address !== undefined) {
-    if (bare !== text && !bare.includes(':')) bad('only an IPv6 address stands in brackets')
+    if (bare !== text && !bare.includes(':')) bad('only an IPv6 address is written in brackets')
     return addressText(address)
   }
   return canonicalName(text)
@@ -87,7 +87,7 @@ export function canonicalCidr(text: string): string {
 export function canonicalPattern(text: string): string {
   if (!text.startsWith('*.')) return canonicalHost(text)
   const suffix = canonicalHost(text.slice(2))
-  if (isAddress(suffix)) bad('a wildcard stands before a name, not an address')
+  if (isAddress(suffix)) bad('a wildcard must stand before a name, not an address')
   return `*.${suffix}`
 }
 
@@ -100,7 +100,7 @@ function canonicalName(text: string): string {
   refuseNumber(name) // full-width digits are digits only now
   if (name.length > MAX_NAME_CHARS) bad('the name is too long', { characters: name.length })
   if (name.includes('xn--') && /(?:^|\.)xn--/.test(domainToUnicode(name))) {
-    bad('a label begins with xn-- but is not as IDNA writes it') // some programs would decode it, some not
+    bad('a label begins with xn-- but is not valid IDNA') // some programs would decode it, some not
   }
   for (const label of name.split('.')) {
     if (label === '') bad('a label of the name is empty')
@@ -121,8 +121,8 @@ function refuseForeignCharacters(text: string): void {
     const code = character.codePointAt(0)!
     if (code > 0x9f ? !/[\s\p{C}]/u.test(character) : ASCII_OF_NAMES.test(character)) continue
     const hex = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
-    const hint = character === ':' ? '; a port is given beside the host' : ''
-    bad(`${hex} at position ${position} cannot be in a host${hint}`, { character: hex, position })
+    const hint = character === ':' ? '; a port is included in the host' : ''
+    bad(`${hex} at position ${position} is not allowed in a host${hint}`, { character: hex, position })
   }
 }
 

@@ -55,8 +55,8 @@ test('an edge that one end does not reach is none, and the reason is told', () =
   assert.deepEqual(
     excluded.map(({ name, because }) => `${name}: ${because}`),
     [
-      'A: the connector does not reach it: EGRESS_BLOCKED',
-      'B: the connector does not reach it: not measured yet',
+      'A: the connector cannot reach it: EGRESS_BLOCKED',
+      'B: the connector cannot reach it: not measured yet',
     ],
   )
 })
@@ -87,10 +87,10 @@ test('where no edge is known to be reached by both, one that is there is still b
     reach({ a: 'EGRESS_BLOCKED', b: 1_000 }),
   )
   assert.equal(chosen, 'a')
-  assert.match(because, /none is known to be reached by both \(A: the connector .*; B: the client /)
+  assert.match(because, /no edge is known to be reachable by both \(A: the connector .*; B: the client /)
   const gone = chooseEdge([{ id: 'a', name: 'A', out: 'draining' }], new Map(), new Map())
   assert.equal(gone.chosen, undefined)
-  assert.equal(gone.because, 'no edge takes pipes: A: draining')
+  assert.equal(gone.because, 'no edge accepts pipes: A: draining')
 })
 
 const judged = (id: string, o: Partial<JudgedEdge>): JudgedEdge => ({ id, name: id, region: '', ...o })
@@ -112,7 +112,7 @@ for (const { name, other, o, nearer } of [
     name: 'it answers, and another was set by hand',
     other: judged('near', { rttUs: 2_000 }),
     o: { pinned: 'the flag --edge' },
-    nearer: 'answers, and another is set by the flag --edge',
+    nearer: 'answers, but another is set by the flag --edge',
   },
   {
     name: 'it answers, and the control connection there fails',

@@ -96,10 +96,10 @@ export function chooseEdge(
   // What ends told may be old by now: an edge that is there is better than none.
   const left = candidates.find(({ out }) => out === undefined)
   const reasons = excluded.map(({ name, because }) => `${name}: ${because}`).join('; ')
-  if (left === undefined) return { because: `no edge takes pipes: ${reasons || 'there is none'}`, excluded }
+  if (left === undefined) return { because: `no edge accepts pipes: ${reasons || 'there is none'}`, excluded }
   return {
     chosen: left.id,
-    because: `edge ${left.name}: none is known to be reached by both (${reasons})`,
+    because: `edge ${left.name}: no edge is known to be reachable by both (${reasons})`,
     excluded,
   }
 }
@@ -111,7 +111,7 @@ function unreached(
   of: { readonly rttUs?: number; readonly code?: string } | undefined,
 ): string | undefined {
   if (told.size === 0 || of?.rttUs !== undefined) return undefined
-  return `${who} does not reach it: ${of?.code ?? 'not measured yet'}`
+  return `${who} cannot reach it: ${of?.code ?? 'not measured yet'}`
 }
 
 function cost({ client = 0, connector = 0 }: Weighed): number {
@@ -135,7 +135,7 @@ function why(best: Weighed, next: Weighed | undefined): string {
 /** An edge as an agent knows it when it judges whether it is where it should be. */
 export interface JudgedEdge extends EdgeDistance {
   readonly region: string
-  /** From an earlier measurement, where it does not answer now. */
+  /** From an earlier measurement, where nothing answers now. */
   readonly knownRttUs?: number
 }
 
@@ -164,7 +164,7 @@ export function judgeEdge(
     if (edge.rttUs !== undefined && edge.code === undefined) {
       const would =
         pinned !== undefined && chosen.rttUs !== undefined && isClearlyNearer(edge.rttUs, chosen.rttUs)
-      return would ? [{ edge, because: `answers, and another is set by ${pinned}` }] : []
+      return would ? [{ edge, because: `answers, but another is set by ${pinned}` }] : []
     }
     return isKnownNearer(edge, chosen, region) ? [{ edge, because: edge.code ?? 'not measured yet' }] : []
   })

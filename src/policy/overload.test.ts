@@ -158,7 +158,7 @@ test('two members at 70 %: one cannot carry 140 %', () => {
     spareOf([member('a', 0.3), member('b', 0.3), member('c', 0.3)]).text,
     'N+1: yes: three members at 30 %: two can carry 90 %, 45 % each',
   )
-  assert.equal(spareOf([member('a', 0.1)]).text, 'N+1: no: a is the only member: nobody takes over')
+  assert.equal(spareOf([member('a', 0.1)]).text, 'N+1: no: a is the only member: nothing takes over')
   assert.match(spareOf([member('a', 0.1), member('b', 0, false)]).text, /the only one of 2 that serves/)
   assert.equal(spareOf([]).enough, false)
 })

@@ -104,9 +104,9 @@ export function figureText(name: FigureName, figures: Figures): string {
   const full = `${Math.round(shareOf(name, figures) * 100)} %`
   switch (name) {
     case 'cpu':
-      return `processor ${full} of what it may have (${Math.round(figures.cpuPercent)} of ${Math.round(figures.cpuLimitPercent)} % of one)`
+      return `processor ${full} of its limit (${Math.round(figures.cpuPercent)} of ${Math.round(figures.cpuLimitPercent)} % of one)`
     case 'cpu-wait':
-      return `had work and no processor ${full} of the time`
+      return `had work but no processor ${full} of the time`
     case 'memory':
       return `memory ${full} (${megabytes(figures.memoryLimitBytes - figures.memoryFreeBytes)} of ${megabytes(figures.memoryLimitBytes)})`
     case 'descriptors':

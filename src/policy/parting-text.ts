@@ -12,14 +12,14 @@ export function leftText(why: PartingWhy | undefined): string {
     case 'upgrade':
       return 'was to be updated'
     case 'signal':
-      return 'was ended by a signal'
+      return 'was stopped by a signal'
     case 'parent-gone':
-      return 'ended with what had started it'
+      return 'stopped with the process that had started it'
     case 'certificate':
     case 'keys':
     case 'clock':
     case 'edge':
-      return 'hung up to dial anew'
+      return 'disconnected to reconnect'
     case 'done':
     case undefined:
       return 'said goodbye'
@@ -39,23 +39,23 @@ export function partingText(parting: Parting | undefined): string {
     case 'service-restart':
       return `systemd was told to restart ${detail}`
     case 'upgrade':
-      return `ended for an update, ${detail}`
+      return `stopped for an update, ${detail}`
     case 'signal':
       return detail
     case 'parent-gone':
-      return 'what had started it has ended'
+      return 'the process that had started it exited'
     case 'certificate':
-      return 'to dial anew with its renewed certificate'
+      return 'to reconnect with its renewed certificate'
     case 'keys':
-      return 'to dial anew, as it could not verify the keys it was told'
+      return 'to reconnect, as it could not verify the keys it received'
     case 'clock':
-      return `to dial anew, as its clock had jumped by ${detail}`
+      return `to reconnect, as its clock had jumped by ${detail}`
     case 'edge':
       return 'to go to another edge'
     case 'done':
       return 'its work is done'
     case undefined:
-      return 'why is not known'
+      return 'for an unknown reason'
     default:
       return parting!.why satisfies never
   }

@@ -35,7 +35,7 @@ test('each one that is out has its own reason', () => {
       'a: it is draining',
       'b: it is disconnected',
       'c: it is disabled',
-      'd: it does not reach the application: APP_REFUSED',
+      'd: it cannot reach the application: APP_REFUSED',
     ],
   )
 })
@@ -76,11 +76,14 @@ test('the failover tier serves only when nobody of the native one can', () => {
   const with_ = selectConnector([near, native])
   assert.equal(with_.chosen?.id, 'a')
   assert.deepEqual(with_.excluded, [
-    { id: 'b', name: 'b', because: 'its group takes over only when no other serves' },
+    { id: 'b', name: 'b', because: 'its group is used only when no other group serves' },
   ])
   const without = selectConnector([near, { ...native, state: 'disconnected' }])
   assert.equal(without.chosen?.id, 'b')
-  assert.match(without.because, /^failover, as no connector of the other groups serves: b is the only one/)
+  assert.match(
+    without.because,
+    /^failover, as no connector of the other groups is serving: b is the only one/,
+  )
 })
 
 test('who reached none of what it was asked for comes after all others, and serves when nobody else can', () => {
@@ -88,10 +91,7 @@ test('who reached none of what it was asked for comes after all others, and serv
   const full = candidate('b', { sessions: 99, overloaded: 'memory 99 %' })
   const { chosen, excluded } = selectConnector([ailing, full])
   assert.equal(chosen?.id, 'b', 'overloaded is better')
-  assert.equal(
-    excluded[0]?.because,
-    'it reached none of the applications that it was asked for last: APP_TIMEOUT',
-  )
+  assert.equal(excluded[0]?.because, 'it could not reach any of the applications last requested: APP_TIMEOUT')
   const failover = candidate('c', { failover: true })
   assert.equal(selectConnector([ailing, failover]).chosen?.id, 'c')
   assert.equal(
@@ -109,7 +109,7 @@ test('who is overloaded is out while another is not, and serves when all are', (
   assert.equal(selectConnector([full, { ...well, failover: true }]).chosen?.id, 'b')
   const all = selectConnector([full, { ...well, overloaded: 'memory 99 %' }])
   assert.equal(all.chosen?.id, 'a')
-  assert.match(all.because, /^overloaded, as all that serve are: /)
+  assert.match(all.because, /^overloaded, as all serving connectors are: /)
 })
 
 test('the nearer one is chosen until it is so much fuller that the way is worth it', () => {

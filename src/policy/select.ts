@@ -105,9 +105,9 @@ function bestPool(
     if (pool.includes(candidate)) continue
     const { id, name, ailing, overloaded } = candidate
     const because = !sound.includes(candidate)
-      ? `it reached none of the applications that it was asked for last: ${ailing}`
+      ? `it could not reach any of the applications last requested: ${ailing}`
       : able.includes(candidate)
-        ? 'its group takes over only when no other serves'
+        ? 'its group is used only when no other group serves'
         : `it is overloaded: ${overloaded}`
     excluded.push({ id, name, because })
   }
@@ -128,13 +128,14 @@ function whyNot({ state, left, unreachable }: Candidate): string | undefined {
     const how = left.orderly ? leftText(left.why) : lostText(left.lost)
     return `it is disconnected: it ${how} at ${rfc3339(left.atMs)}`
   }
-  if (unreachable?.code === 'APP_SILENT') return OUT[state] ?? 'the application is silent to it: APP_SILENT'
-  return OUT[state] ?? (unreachable && `it does not reach the application: ${unreachable.code}`)
+  if (unreachable?.code === 'APP_SILENT')
+    return OUT[state] ?? 'the application does not answer it: APP_SILENT'
+  return OUT[state] ?? (unreachable && `it cannot reach the application: ${unreachable.code}`)
 }
 
 /** Silence and an end that was seen are two stories: a cut way, and a process that is no more. */
 export function lostText(lost: 'closed' | 'silent' | undefined): string {
-  return lost === 'closed' ? 'ended without a goodbye' : 'fell silent'
+  return lost === 'closed' ? 'exited without a goodbye' : 'stopped responding'
 }
 
 /** A tie falls to the smaller id, so that two control planes with one view choose alike. */
@@ -173,8 +174,8 @@ function expectedLoad({ load = 0, given = 0, sessions }: Candidate): number {
 }
 
 function tierText({ failover, overloaded }: Candidate): string {
-  const tier = failover === true ? 'failover, as no connector of the other groups serves: ' : ''
-  return overloaded === undefined ? tier : `${tier}overloaded, as all that serve are: `
+  const tier = failover === true ? 'failover, as no connector of the other groups is serving: ' : ''
+  return overloaded === undefined ? tier : `${tier}overloaded, as all serving connectors are: `
 }
 
 function reason(chosen: Candidate, next: Candidate | undefined, costOf: (of: Candidate) => number): string {

@@ -29,7 +29,7 @@ export function spareOf(members: readonly MemberLoad[]): Spare {
   if (count === 1) {
     const only =
       members.length === 1 ? 'is the only member' : `is the only one of ${members.length} that serves`
-    return { enough: false, text: `N+1: no: ${serving[0]!.name} ${only}: nobody takes over` }
+    return { enough: false, text: `N+1: no: ${serving[0]!.name} ${only}: nothing takes over` }
   }
   const total = serving.reduce((sum, { load }) => sum + load, 0)
   const each = percent(total / count)

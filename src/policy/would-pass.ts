@@ -27,7 +27,7 @@ export function wouldPass(
       const near = text('nearestRule')
       const first = text('rule')
       const before =
-        first === undefined ? '' : `rule "${first}", which denies, comes first: it must no longer match; `
+        first === undefined ? '' : `rule "${first}", which denies, comes first: it must stop matching; `
       if (near === undefined)
         return `${before}an access rule that allows ${text('segment') ?? to.host} to this user`
       const now = list('seen') || 'nothing'

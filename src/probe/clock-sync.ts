@@ -47,6 +47,6 @@ export function readTimedatectl(text: string): ClockSync {
   return {
     by: 'timedatectl',
     synchronised: line ? line[1]!.toLowerCase() === 'yes' : undefined,
-    saw: (line?.[0] ?? 'it does not say whether the clock is synchronised').trim(),
+    saw: (line?.[0] ?? 'it does not report whether the clock is synchronised').trim(),
   }
 }

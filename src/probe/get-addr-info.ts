@@ -28,7 +28,7 @@ export async function getAddrInfo(name: string, signal: AbortSignal): Promise<Sy
   if (run === undefined) throw new Error(`getaddrinfo was not asked: ${process.execPath} cannot be run`)
   if (run.status === -1) return { addresses: [], errno: 'timeout' }
   if (run.status !== 0 || run.stdout === '')
-    throw new Error(`getaddrinfo was not asked: node ended with ${run.status}`)
+    throw new Error(`getaddrinfo was not asked: node exited with ${run.status}`)
   const { addresses, errno } = JSON.parse(run.stdout) as SystemAnswer
   return { addresses: [...new Set(addresses)], errno }
 }

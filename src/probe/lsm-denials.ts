@@ -24,7 +24,7 @@ export async function lookAtDenials(names: readonly string[], signal: AbortSigna
   ])
   const texts = [audit, kernel].flatMap((run) => (run?.status === 0 ? [run.stdout] : []))
   if (texts.length === 0)
-    return { enforcing, lines: [], unread: 'neither ausearch nor journalctl may be read' }
+    return { enforcing, lines: [], unread: 'neither ausearch nor journalctl can be read' }
   return { enforcing, lines: denialsIn(texts.join('\n'), names).slice(-MAX_LINES) }
 }
 

@@ -86,7 +86,7 @@ const MISSING: {
     name: 'container',
     change: { 'proc/self/mountinfo': '21 1 0:45 / / rw - overlay overlay rw\n' },
     factor: 'rootDisk',
-    why: /overlay.*no disk/,
+    why: /overlay.*not a disk/,
   },
   {
     name: 'disk without id',

@@ -64,7 +64,7 @@ export function fingerprintOf(factors: MachineFacts['factors']): Record<string, 
 
 async function readMachineId(file: string): Promise<string> {
   const text = (await readFile(file, 'utf8')).trim()
-  if (!/^[0-9a-f]{32}$/.test(text)) throw new Error(`${file} holds no machine id`)
+  if (!/^[0-9a-f]{32}$/.test(text)) throw new Error(`${file} contains no machine id`)
   return text
 }
 
@@ -86,8 +86,8 @@ const PLACEHOLDER_UUIDS = new Set([
 
 async function readProductUuid(file: string): Promise<string> {
   const uuid = (await readFile(file, 'utf8')).trim().toLowerCase()
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) throw new Error(`${file} holds no UUID`)
-  if (PLACEHOLDER_UUIDS.has(uuid)) throw new Error(`${file} holds the placeholder ${uuid}`)
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) throw new Error(`${file} contains no UUID`)
+  if (PLACEHOLDER_UUIDS.has(uuid)) throw new Error(`${file} contains the placeholder ${uuid}`)
   return uuid
 }
 

@@ -54,16 +54,16 @@ async function judgeSignature(
   const unreadable = (file: string, why: string) => ({ is: 'unreadable', saw: `${file}: ${why}` }) as const
   const errnoOf = (error: NodeJS.ErrnoException) => error.code ?? 'EUNKNOWN'
   const pem = await readFile(publicKeyFile, 'utf8').catch(errnoOf)
-  if (!pem.includes('PUBLIC KEY')) return unreadable(publicKeyFile, /^E[A-Z]+$/.test(pem) ? pem : 'no PEM')
+  if (!pem.includes('PUBLIC KEY')) return unreadable(publicKeyFile, /^E[A-Z]+$/.test(pem) ? pem : 'not PEM')
   const raw = await readFile(signatureFile).catch(errnoOf)
   if (typeof raw === 'string') return unreadable(signatureFile, raw)
   const signature = raw.length === SIGNATURE_BYTES ? raw : Buffer.from(raw.toString('latin1'), 'base64')
-  if (signature.length !== SIGNATURE_BYTES) return unreadable(signatureFile, 'no Ed25519 signature')
+  if (signature.length !== SIGNATURE_BYTES) return unreadable(signatureFile, 'not an Ed25519 signature')
   try {
     const key = createPublicKey(pem)
-    if (key.asymmetricKeyType !== 'ed25519') return unreadable(publicKeyFile, 'no Ed25519 key')
+    if (key.asymmetricKeyType !== 'ed25519') return unreadable(publicKeyFile, 'not an Ed25519 key')
     return { is: verify(null, content, key, signature) ? 'good' : 'bad' }
   } catch {
-    return unreadable(publicKeyFile, 'no Ed25519 key')
+    return unreadable(publicKeyFile, 'not an Ed25519 key')
   }
 }

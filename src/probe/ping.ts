@@ -45,7 +45,9 @@ export async function pingSizes(address: string, signal: AbortSignal): Promise<P
     throughBytes,
     lostBytes: throughBytes === undefined || lost.length === 0 ? undefined : Math.min(...lost),
     toldMtu: said === undefined ? undefined : Number(/mtu ?= ?(\d+)/.exec(said)![1]),
-    saw: said ?? (throughBytes === undefined ? 'no echo at any size' : `echoes up to ${throughBytes} bytes`),
+    saw:
+      said ??
+      (throughBytes === undefined ? 'no ping reply at any size' : `ping replies up to ${throughBytes} bytes`),
   }
 }
 

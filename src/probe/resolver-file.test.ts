@@ -12,9 +12,9 @@ const FILES: readonly { text: string; servers: readonly string[]; why?: RegExp }
   { text: 'nameserver 10.0.0.53\r\n', servers: [], why: /a carriage return/ },
   { text: 'nameserver fd00::53\n', servers: ['fd00::53'] },
   { text: '# nameserver 10.0.0.53\n; nameserver 10.0.0.54\n', servers: [] },
-  { text: ' nameserver 10.0.0.53\n', servers: [], why: /line 1, .*: a blank stands before it/ },
+  { text: ' nameserver 10.0.0.53\n', servers: [], why: /line 1, .*: a blank precedes it/ },
   { text: '\ufeffnameserver 10.0.0.53\n', servers: [], why: /a byte order mark/ },
-  { text: 'Nameserver 10.0.0.53\n', servers: [], why: /libc wants "nameserver"/ },
+  { text: 'Nameserver 10.0.0.53\n', servers: [], why: /libc requires "nameserver"/ },
   { text: 'nameserver: 10.0.0.53\n', servers: [], why: /line 1/ },
   { text: 'nameserver 10.0.0.53:53\n', servers: [], why: /not an address/ },
   { text: 'nameserver dns.internal\n', servers: [], why: /not an address/ },
@@ -34,7 +34,7 @@ test('resolv.conf: three servers, the last of search and domain', () => {
   const text = [1, 2, 3, 4].map((n) => `nameserver 10.0.0.${n}`).join('\n')
   const found = readResolvers(`${text}\ndomain a.example\nsearch b.example c.example\n`)
   assert.deepEqual(found.servers, ['10.0.0.1', '10.0.0.2', '10.0.0.3'])
-  assert.match(found.passedOver![0]!, /10\.0\.0\.4.*the first 3 alone/)
+  assert.match(found.passedOver![0]!, /10\.0\.0\.4.*only uses the first 3/)
   assert.deepEqual(found.search, ['b.example', 'c.example'])
 })
 

@@ -57,7 +57,7 @@ export function readResolvers(
     if (net.isIP(server) === 0)
       passedOver.push(`line ${at + 1}, ${JSON.stringify(line)}: ${whyNoAddress(server)}`)
     else if (servers.length < MAX_SERVERS) servers.push(server)
-    else passedOver.push(`line ${at + 1}, ${JSON.stringify(line)}: libc asks the first ${MAX_SERVERS} alone`)
+    else passedOver.push(`line ${at + 1}, ${JSON.stringify(line)}: libc only uses the first ${MAX_SERVERS}`)
   }
   const [seconds = LIBC_WAITS_S, attempts = LIBC_ATTEMPTS] = [
     optionIn(text, 'timeout'),
@@ -75,7 +75,7 @@ function optionIn(text: string, name: string): number | undefined {
 }
 
 function whyNoAddress(server: string): string {
-  return server.endsWith('\r') ? 'a carriage return stands behind the address' : 'not an address'
+  return server.endsWith('\r') ? 'a carriage return follows the address' : 'not an address'
 }
 
 /** Of a line that libc takes for nothing, and a person perhaps for something. */
@@ -84,7 +84,7 @@ function whyPassedOver(line: string): string | undefined {
   if (word === undefined) return undefined
   const key = KEYS.find((one) => one === word.toLowerCase())
   if (key === undefined || (line.startsWith(key) && key !== 'nameserver')) return undefined
-  if (line.charCodeAt(0) === 0xfeff) return 'a byte order mark stands before it'
-  if (/^\s/.test(line)) return 'a blank stands before it'
-  return line.startsWith(key) ? 'no address behind it' : `libc wants "${key}" at the start of the line`
+  if (line.charCodeAt(0) === 0xfeff) return 'a byte order mark precedes it'
+  if (/^\s/.test(line)) return 'a blank precedes it'
+  return line.startsWith(key) ? 'no address follows it' : `libc requires "${key}" at the start of the line`
 }

@@ -16,7 +16,7 @@ export async function readRootDisk(root = '/'): Promise<string> {
       ? at('sys/class/block', path.basename(mount.source))
       : at('sys/dev/block', mount.device),
   ).catch(() => {
-    throw new Error(`/ is ${mount.type} on ${mount.source}, which is no disk`)
+    throw new Error(`/ is ${mount.type} on ${mount.source}, which is not a disk`)
   })
   const disk = await wholeDisk(device)
   const id = (await sysfsId(disk)) ?? (await byId(at('dev/disk/by-id'), path.basename(disk)))

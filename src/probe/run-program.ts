@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { Tail } from '../base/tail.ts'
 
 export interface ProgramResult {
-  /** -1 when it was ended by a signal or the time was over. */
+  /** -1 when it was stopped by a signal or the time was over. */
   readonly status: number
   /** The end of it where it says more than is kept: what a log says last counts. */
   readonly stdout: string

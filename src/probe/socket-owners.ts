@@ -108,7 +108,7 @@ export class SocketOwners implements Disposable {
       this.#answer({ tcp: new Map(), udp: new Map(), errno })
     }
     thread.once('error', (error: NodeJS.ErrnoException) => lost(error.code ?? error.message))
-    thread.once('exit', () => lost('the thread that reads them has ended'))
+    thread.once('exit', () => lost('the thread that reads them has exited'))
     return thread
   }
 

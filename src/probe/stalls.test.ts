@@ -24,7 +24,7 @@ test('a connection that sends the same again and again is a stall, with the size
     {
       peer: '10.99.0.1:4443',
       packetBytes: 1500,
-      saw: '10.99.0.1:4443 44888 bytes wait, backoff:3 mss:1448 pmtu:1500 bytes_acked:7 unacked:12 retrans:1/3 notsent:27512',
+      saw: '10.99.0.1:4443 44888 bytes waiting, backoff:3 mss:1448 pmtu:1500 bytes_acked:7 unacked:12 retrans:1/3 notsent:27512',
     },
   ])
 })

@@ -134,7 +134,7 @@ function readLost(text: string): LostLine[] {
     const lost = backoff >= TELLING_BACKOFF && figure('unacked') !== undefined
     if (!lost || near === undefined || peer === undefined) return []
     const said = line.match(/(?<=\s)(?:backoff|mss|pmtu|bytes_acked|unacked|retrans|notsent):\S+/g) ?? []
-    const saw = `${peer} ${queued} bytes wait, ${said.join(' ')}`
+    const saw = `${peer} ${queued} bytes waiting, ${said.join(' ')}`
     const lastsnd = figure('lastsnd')
     const sentAgoMs = lastsnd === undefined ? undefined : Number(lastsnd)
     return [{ near, peer, queued: Number(queued), pmtu: figure('pmtu'), sentAgoMs, saw }]

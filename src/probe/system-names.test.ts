@@ -124,7 +124,7 @@ test('one user fills half of the queue: the next name is refused, the first of a
   for (let n = 0; n < 512; n++) void names.lookUp(`m${n}`, 'mallory')
   await assert.rejects(names.lookUp('m512', 'mallory'), {
     code: 'LOOKUPS_BUSY',
-    detail: 'names that wait to be looked up: user mallory holds 512 of 1024 and may hold no more',
+    detail: 'DNS lookups waiting: user mallory holds 512 of 1024 and may not hold more',
   })
   const asha = names.lookUp('a', 'asha')
   await world.answer('a')

@@ -110,7 +110,7 @@ export class SystemNames implements Disposable {
       const error = this.#running.has(host)
         ? new NameTimeout(`no answer in ${limitMs} ms`)
         : new NamesBusy(
-            `${this.#running.size} names are being looked up, and none of them has ended in ${limitMs} ms`,
+            `${this.#running.size} lookups are in progress, and none has completed in ${limitMs} ms`,
           )
       this.#settle(question)
       question.reject(error)
@@ -130,7 +130,7 @@ export class SystemNames implements Disposable {
       return asked.answered
     }
     if (this.#quick.size + this.#late.size >= MAX_WAITING) {
-      return Promise.reject(new NamesBusy(`${MAX_WAITING} names wait already`))
+      return Promise.reject(new NamesBusy(`${MAX_WAITING} lookups are already waiting`))
     }
     if (by !== OWN && !this.#waitingOf.mayTake(by)) return Promise.reject(this.#waitingOf.refusal(by))
     const { promise: answered, resolve, reject } = Promise.withResolvers<readonly FoundAddress[]>()

@@ -16,11 +16,11 @@ export async function goneOrNever(
   const { id, name, by } = deleted
   return new Fault(
     'NOT_FOUND',
-    `there is no ${called(kind).title} ${idOrName} any more: ${name} (${id}) was ${deletedText(deleted)}`,
+    `no ${called(kind).title} ${idOrName} any more: ${name} (${id}) was ${deletedText(deleted)}`,
     { seen: { kind, id, by, deleted: rfc3339(deleted.atMs) } },
   )
 }
 
 export function notFound(kind: Kind, idOrName: string): Fault {
-  return new Fault('NOT_FOUND', `there is no ${called(kind).title} ${idOrName}`, { seen: { kind } })
+  return new Fault('NOT_FOUND', `no ${called(kind).title} ${idOrName}`, { seen: { kind } })
 }

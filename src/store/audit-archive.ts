@@ -103,7 +103,7 @@ const MAX_RECORD_BYTES = 64 * 1024 * 1024
 async function* rowsOf(file: string): AsyncIterable<ChainRow> {
   let number = 0
   try {
-    const tooLong = () => new Fault('INVALID', `${file}:${number + 1} is no record`, { hop: 'client' })
+    const tooLong = () => new Fault('INVALID', `${file}:${number + 1} is not a record`, { hop: 'client' })
     for await (const line of linesOf(createReadStream(file), MAX_RECORD_BYTES, tooLong)) {
       number += 1
       yield JSON.parse(line) as ChainRow

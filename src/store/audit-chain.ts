@@ -20,7 +20,7 @@ export const CHAIN_START: ChainEnd = { seq: 0, hash: '0'.repeat(64) }
 /** Why `row` is not the next link of a chain; undefined if it is. */
 export function whyBroken(row: ChainRow, expectedSeq: number, prevHash: string): string | undefined {
   if (row.seq !== expectedSeq) return `record ${expectedSeq} is missing`
-  if (row.prevHash !== prevHash) return 'it does not follow from the record before'
+  if (row.prevHash !== prevHash) return 'it does not follow from the previous record'
   if (row.hash !== hashOf(row)) return 'its content was changed'
   return undefined
 }

@@ -78,7 +78,7 @@ export function checkBackup(file: string, o: { masterKey?: string }): BackupCont
 
 function requireBackup(db: DatabaseSync, file: string): void {
   if (db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(TABLE) !== undefined) return
-  const what = `${file} was not made by "backstitch store backup": a copied database lacks what was written last`
+  const what = `${file} was not made by "backstitch store backup": a copied database lacks the latest writes`
   throw new Fault('INVALID', what, { hop: 'control', seen: { file } })
 }
 
@@ -97,7 +97,9 @@ function requireSound(db: DatabaseSync, file: string): void {
 
 function requireKey(db: DatabaseSync, file: string, text: string | undefined): void {
   if (text === undefined) {
-    throw new Fault('MASTER_KEY', `${file} holds no master key, and none is here`, { seen: { file } })
+    throw new Fault('MASTER_KEY', `${file} contains no master key, and there is none here`, {
+      seen: { file },
+    })
   }
   const sealed = db.prepare('SELECT sealed FROM secret WHERE name = ?').get(SEALED)?.sealed
   if (sealed !== undefined) new Vault(decodeMasterKey(text, file)).open(SEALED, String(sealed))

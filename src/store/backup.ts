@@ -32,7 +32,7 @@ export async function backUp({
   withMasterKey,
   masterKey,
 }: BackupOptions): Promise<BackupContent> {
-  if (existsSync(file)) throw new Fault('CONFLICT', `${file} is there already`, { hop: 'control' })
+  if (existsSync(file)) throw new Fault('CONFLICT', `${file} already exists`, { hop: 'control' })
   const database = path.join(stateDir, DATABASE)
   if (!existsSync(database)) throw new Fault('NOT_FOUND', `there is no ${database}`, { hop: 'control' })
   const part = path.join(path.dirname(file), `.${path.basename(file)}.unchecked`)

@@ -165,7 +165,8 @@ export class Connectors {
       checkVersion('connector', id, before.version, o.expectVersion)
       if (change.name !== undefined && change.name !== before.name) {
         const namesake = await one(scope, 'name', change.name)
-        if (namesake) throw new Fault('CONFLICT', `connector ${namesake.id} is already called ${change.name}`)
+        if (namesake)
+          throw new Fault('CONFLICT', `connector ${namesake.id} already has the name ${change.name}`)
       }
       const { fingerprint, host, enabled, ...plain } = defined(change)
       const row: Tables['connector'] = {

@@ -28,5 +28,5 @@ test('what was deleted is not forgotten: who did it and when is told to whoever 
   const never = await store.objects
     .get('user-group', 'nobody')
     .then(() => assert.fail('it is there'), asFault)
-  assert.equal(never.detail, 'there is no user group nobody')
+  assert.equal(never.detail, 'no user group nobody')
 })

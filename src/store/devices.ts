@@ -184,7 +184,7 @@ export class Devices {
       }
       const renamed = row.name !== before.name || row.userId !== before.userId
       if (renamed && (await nameTaken(scope, row.userId, row.name))) {
-        throw new Fault('CONFLICT', `another device of the user is already called ${row.name}`)
+        throw new Fault('CONFLICT', `another device of the user already has the name ${row.name}`)
       }
       await scope.db.updateTable('device').set(row).where('id', '=', id).execute()
       if (row.userId !== before.userId) {

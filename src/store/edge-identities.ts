@@ -64,7 +64,7 @@ export class EdgeIdentities {
       if (same !== undefined && same.id !== o.id) {
         throw new Fault('CONFLICT', `edge ${same.id} has this public key`)
       }
-      if (same === undefined) await endEdgeIdentity(scope, o.id, 'the edge was enrolled anew')
+      if (same === undefined) await endEdgeIdentity(scope, o.id, 'the edge was enrolled again')
       else await scope.db.deleteFrom('edgeIdentity').where('id', '=', o.id).execute()
       const row: Tables['edgeIdentity'] = {
         ...o,

@@ -65,7 +65,7 @@ export class ProvisioningKeys {
     return this.#scope.atomically(async (scope) => {
       const nowMs = scope.clock.nowMs()
       if ((await rowBy(scope, 'name', o.name)) !== undefined) {
-        throw new Fault('CONFLICT', `a provisioning key is already called ${o.name}`)
+        throw new Fault('CONFLICT', `a provisioning key already has the name ${o.name}`)
       }
       const { groupId = '', edgeId, ...rest } = o
       const to =
@@ -117,7 +117,11 @@ export class ProvisioningKeys {
         throw new Fault('KEY_REVOKED', `key ${key.name} (${key.id})`, await seenOf(scope, key))
       if (key.expiresMs <= nowMs) {
         const at = new Date(key.expiresMs).toISOString()
-        throw new Fault('KEY_EXPIRED', `key ${key.name} (${key.id}) ended at ${at}`, await seenOf(scope, key))
+        throw new Fault(
+          'KEY_EXPIRED',
+          `key ${key.name} (${key.id}) expired at ${at}`,
+          await seenOf(scope, key),
+        )
       }
       const same = await db
         .selectFrom(key.edgeId === null ? 'connector' : 'edgeIdentity')
@@ -136,7 +140,7 @@ export class ProvisioningKeys {
         .whereRef('uses', '<', 'maxUses')
         .executeTakeFirst()
       if (taken.numUpdatedRows === 1n) return use
-      const detail = `key ${key.name} (${key.id}): ${key.uses} of ${key.maxUses} uses taken`
+      const detail = `key ${key.name} (${key.id}): ${key.uses} of ${key.maxUses} uses are taken`
       throw new Fault('KEY_EXHAUSTED', detail, await seenOf(scope, key))
     })
   }

@@ -147,7 +147,7 @@ export class Objects {
       if (namesake !== undefined && namesake.id !== before?.id) {
         throw new Fault(
           'CONFLICT',
-          `the ${OBJECT_KINDS[kind].title} ${namesake.id} is already called ${name}`,
+          `the ${OBJECT_KINDS[kind].title} ${namesake.id} already has the name ${name}`,
         )
       }
       if (before !== undefined && before.name === name && before.spec === spec) return fromRow<K>(before)
@@ -185,7 +185,7 @@ export class Objects {
       if (row === undefined) throw notFound(kind, idOrName)
       checkVersion(kind, idOrName, row.version, o.expectVersion)
       if (kind === 'edge' && row.name === HOME_EDGE) {
-        throw new Fault('CONFLICT', `edge ${HOME_EDGE} is the server itself, and goes when that does`)
+        throw new Fault('CONFLICT', `edge ${HOME_EDGE} is the server itself, and is removed with it`)
       }
       const users = await usersOf(scope, row.id)
       if (users.length > 0) {
@@ -286,7 +286,7 @@ function fromRow<K extends ObjectKind>(
   const kind = row.kind as K
   try {
     const spec: unknown = JSON.parse(row.spec)
-    if (typeof spec !== 'object' || spec === null) throw new Fault('INVALID', 'it is no object')
+    if (typeof spec !== 'object' || spec === null) throw new Fault('INVALID', 'it is not an object')
     return { ...row, kind, spec: spec as ObjectSpecs[K] }
   } catch (error) {
     const empty = { ...row, kind, spec: {} as ObjectSpecs[K] }

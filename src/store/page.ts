@@ -49,7 +49,7 @@ export function cursorKey(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined
   const key = Buffer.from(cursor, 'base64url').toString('utf8')
   if (key === '' || Buffer.from(key).toString('base64url') !== cursor) {
-    throw new Fault('INVALID', 'cursor: not one that this list gave out', { seen: { pointer: '/cursor' } })
+    throw new Fault('INVALID', 'cursor: not one from this list', { seen: { pointer: '/cursor' } })
   }
   return key
 }

@@ -157,10 +157,10 @@ async function leadNowhere(
     if (turnIsOver()) await nextTurn()
     const { title } = called(kind)
     const several = meant.get(keyOf(kind, value))
-    let detail = `there is no ${title} "${value}"`
+    let detail = `no ${title} "${value}"`
     if (several !== undefined) {
       const ids = several.slice(0, MAX_HINTS).map(({ id }) => id)
-      detail = `"${value}" can be any of ${ids.join(', ')}: give the id of the ${title}`
+      detail = `"${value}" matches ${ids.join(', ')}: give the id of the ${title}`
     } else if (hints++ < MAX_HINTS) {
       const names = known.get(kind) ?? (await someNames(scope, kind))
       known.set(kind, names)

@@ -68,7 +68,7 @@ export class Revocations {
     })
   }
 
-  /** Serials of certificates that have not ended by themselves yet. */
+  /** Serials of certificates that have not expired by themselves yet. */
   async serials(nowMs: number): Promise<string[]> {
     const rows = await this.#scope.db
       .selectFrom('revokedSerial')

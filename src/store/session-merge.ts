@@ -35,6 +35,6 @@ export function mergeReport(
 }
 
 function overLimit(reported: ReportedSession, device: string): RefusedReport {
-  const detail = `device ${device} has more sessions than one end alone may put on record`
+  const detail = `device ${device} has more sessions than one end alone may report`
   return { reported, fault: new Fault('EDGE_BUSY', detail, { hop: 'control' }), shedOf: device }
 }

@@ -93,16 +93,16 @@ export function joinSession(before: KnownSession | undefined, reported: Reported
   const { report, agent, names = {} } = reported
   const { side } = report
   const fixed = before?.facts ?? reported.fixed
-  if (fixed === undefined) throw forbidden(report, 'its grant is not known')
+  if (fixed === undefined) throw forbidden(report, 'its grant is unknown')
   if (fixed.grant !== report.grant)
-    throw forbidden(report, `it is of grant ${fixed.grant}, not of ${report.grant}`)
+    throw forbidden(report, `it belongs to grant ${fixed.grant}, not ${report.grant}`)
   const holder = side === 'client' ? fixed.device : fixed.connector
   if (holder !== agent) throw forbidden(report, `it belongs to ${holder}, not to ${agent}`)
   const said = before?.[side]
   if (said?.state === 'closed') return before!
   for (const key of SAID_ONCE) {
     if (said !== undefined && said[key] !== report[key])
-      throw forbidden(report, `its ${side} has said ${key} ${said[key]} before, and now ${report[key]}`)
+      throw forbidden(report, `its ${side} reported ${key} ${said[key]} before, and now ${report[key]}`)
   }
   return {
     id: report.session,

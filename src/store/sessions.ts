@@ -43,7 +43,7 @@ export class Sessions {
   mergeAll(reported: readonly ReportedSession[]): Promise<RefusedReport[]> {
     const { size } = this.#queue
     if (size < MAX_WAITING) return this.#queue.add(reported)
-    const detail = `${size} session reports wait to be written`
+    const detail = `${size} session reports are waiting to be written`
     return Promise.reject(new Fault('EDGE_BUSY', detail, { hop: 'control' }))
   }
 

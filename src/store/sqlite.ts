@@ -97,7 +97,10 @@ function setting(raw: DatabaseSync, name: string, value: string, reads: string |
   raw.exec(`PRAGMA ${name} = ${value}`)
   const got = Object.values(raw.prepare(`PRAGMA ${name}`).get() ?? {})[0]
   if (got === reads) return
-  throw new Fault('STORE_FAILED', `the database does not take ${name} = ${value}: it stays at ${String(got)}`)
+  throw new Fault(
+    'STORE_FAILED',
+    `the database does not accept ${name} = ${value}: it stays at ${String(got)}`,
+  )
 }
 
 function kyselyOver(driver: NodeSqliteDriver): Kysely<Tables> {

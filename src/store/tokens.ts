@@ -33,7 +33,7 @@ export class Tokens {
     return this.#scope.atomically(async (scope) => {
       const nowMs = scope.clock.nowMs()
       if ((await rowBy(scope, 'name', o.name)) !== undefined) {
-        throw new Fault('CONFLICT', `a token is already called ${o.name}`)
+        throw new Fault('CONFLICT', `a token already has the name ${o.name}`)
       }
       const row: Tables['token'] = {
         id: newId('tok', nowMs),

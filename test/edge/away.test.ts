@@ -47,7 +47,7 @@ async function drop(t: TestEdge): Promise<AsyncDisposable> {
 
 const AWAY: { name: string; leave: (t: TestEdge) => Promise<AsyncDisposable | undefined> }[] = [
   {
-    name: 'has ended',
+    name: 'has expired',
     leave: async (t) => {
       await t.front[Symbol.asyncDispose]()
       return undefined

@@ -90,6 +90,6 @@ test('a header from anybody else is refused and named; so is a balancer that sen
   await visit(named.t, undefined)
   assert.match(
     named.lines.find(({ event }) => event === 'edge.refused')?.msg ?? '',
-    /PROXY protocol header cannot be read: it sends none: switch it on there, or take it out of "balancers"$/,
+    /PROXY protocol header cannot be read: it sends none: switch it on there, or remove it from "balancers"$/,
   )
 })

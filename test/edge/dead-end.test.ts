@@ -14,7 +14,7 @@ import { Distances } from '../distances.ts'
 import { placeOf, RogueAgent } from '../misuse-agent.ts'
 import { enrolEdge } from '../rogue-edge.ts'
 
-/** To the edge beside the control plane. */
+/** To the edge next to the control plane. */
 const FAR_MS = 60
 
 interface DeadEnd extends AsyncDisposable {

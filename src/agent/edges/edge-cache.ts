@@ -48,10 +48,7 @@ export class EdgeCache {
       if (text !== undefined) cache.#kept = kept.parse(JSON.parse(text))
     } catch (error) {
       cache.unread = { file, why: (error as NodeJS.ErrnoException).code ?? 'it is damaged' }
-      log.info(
-        { event: 'edges.forgotten', file },
-        `What was known of edges cannot be read: ${cache.unread.why}`,
-      )
+      log.info({ event: 'edges.forgotten', file }, `The edge cache cannot be read: ${cache.unread.why}`)
     }
     return cache
   }
@@ -136,7 +133,7 @@ export class EdgeCache {
         await this.#state.write(FILE, `${JSON.stringify(this.#kept)}\n`)
       } catch (error) {
         const { code, detail } = asFault(error)
-        this.#log.warn({ event: 'edges.not-kept', code }, `What is known of edges was not kept: ${detail}`)
+        this.#log.warn({ event: 'edges.not-kept', code }, `The edge cache could not be written: ${detail}`)
       }
     })
   }

@@ -71,7 +71,7 @@ export class EdgeMonitor implements Disposable {
     this.#far = new Condition(options.log, {
       begins: 'edge.far',
       ends: 'edge.near',
-      over: 'No nearer edge is known that is not used',
+      over: 'No nearer unused edge is known any more',
     })
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
   }
@@ -215,6 +215,6 @@ function farFault({ chosen, nearer }: FarEdge): Fault {
 
 function outFault(name: string, out: 'draining' | 'away'): Fault {
   return out === 'draining'
-    ? new Fault('EDGE_DRAINING', `edge ${name} is being stopped`)
+    ? new Fault('EDGE_DRAINING', `edge ${name} is stopping`)
     : new Fault('EDGE_UNREACHABLE', `edge ${name} is not connected to the control plane`)
 }

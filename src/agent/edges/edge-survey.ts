@@ -15,7 +15,7 @@ export type Distance = { readonly rttUs: number } | { readonly fault: Fault }
  * How far an edge is: the time of a TCP connection, made as every connection to it is, through the proxy if there is
  * one. The name is resolved outside of that time.
  *
- * @returns The fault where it does not answer. @throws the reason of `signal`, nothing else.
+ * @returns The fault where nothing answers. @throws the reason of `signal`, nothing else.
  */
 export async function measureEdge(
   edge: EdgeAddress,

@@ -51,7 +51,7 @@ export class DiagnosisResponder implements AsyncDisposable {
   asked({ id, app }: { readonly id: string; readonly app?: DiagnosisTarget }, send: SendToControl): void {
     const tell = (said: Omit<DiagnosisMessage, 'type' | 'id'>) => send({ type: 'diagnosis', id, ...said })
     if (this.#running !== undefined) {
-      const busy = new Fault('CONFLICT', 'an examination is under way already')
+      const busy = new Fault('CONFLICT', 'an examination is already running')
       tell({ failed: faultToMessage(busy) })
       return
     }
@@ -78,7 +78,7 @@ export class DiagnosisResponder implements AsyncDisposable {
       tell({ report: fitReport(report) })
     } catch (error) {
       const fault = signal.aborted
-        ? new Fault('CONTROL_UNREACHABLE', `the examination did not end within ${ALL_MS / 1000} s`)
+        ? new Fault('CONTROL_UNREACHABLE', `the examination did not complete within ${ALL_MS / 1000} s`)
         : asFault(error)
       tell({ failed: faultToMessage(fault) })
     }

@@ -37,7 +37,7 @@ export class FlapWatch {
   readonly #nowMs: () => number
 
   constructor(log: Log, outages: () => OutageReport, nowMs: () => number = Date.now) {
-    const over = 'The control connection is steady again'
+    const over = 'The control connection is stable again'
     this.#said = new Condition(log, {
       ...{ begins: 'control.flapping', ends: 'control.calm', over },
       level: 'error',

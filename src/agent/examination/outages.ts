@@ -129,7 +129,7 @@ export class Outages {
     this.#unwritten = new Condition(log, {
       begins: 'state.unwritten',
       ends: 'state.written',
-      over: 'The state directory can be written again',
+      over: 'The state directory is writable again',
       level: 'error',
     })
     this.#nowMs = nowMs
@@ -139,7 +139,7 @@ export class Outages {
   /** When it was is not known: the time is that of the start after it. */
   #wasKilled(pid: number): void {
     const atMs = this.#nowMs()
-    const detail = `process ${pid} ended without a word, and was started again`
+    const detail = `process ${pid} exited unexpectedly, without an exit status, and was restarted`
     const killed = { id: newId('out'), sinceMs: atMs, endedMs: atMs, attempts: 1, detail }
     this.#past = [
       { ...killed, code: 'DAEMON_DOWN', hop: this.#state.hop ?? 'connector' } as const,

@@ -212,7 +212,7 @@ test('what the doctor found in one outage is not told of the next', async (t) =>
 test('a process that stood still was away since it began to, not since it noticed', async (t) => {
   const { start, clock } = await open(t)
   const { self } = await start()
-  const still = new Fault('STOOD_STILL', 'this process stood still for 12 s', {
+  const still = new Fault('STOOD_STILL', 'this process was paused for 12 s', {
     hop: 'connector',
     seen: { stoodStillMs: 12_000 },
   })
@@ -334,7 +334,10 @@ test('a process that was killed is an outage of its own, told to control; one th
     [outage!.code, outage!.hop, outage!.sinceMs, others],
     ['DAEMON_DOWN', 'connector', clock.ms, []],
   )
-  assert.match(outage!.detail, new RegExp(`^process ${process.pid} ended without a word`))
+  assert.match(
+    outage!.detail,
+    new RegExp(`^process ${process.pid} exited unexpectedly, without an exit status`),
+  )
   assert.equal(lines.filter(({ event }) => event === 'daemon.was-killed').length, 1)
   const told: AgentMessage[] = []
   self.resume((message) => told.push(agentMessage.parse(message)))

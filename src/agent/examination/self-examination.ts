@@ -173,7 +173,7 @@ export class SelfExamination implements AsyncDisposable {
       this.#say(verdict)
     } catch (error) {
       if (signal.aborted) return
-      log.warn({ event: 'doctor.failed', err: error }, 'The doctor could not look')
+      log.warn({ event: 'doctor.failed', err: error }, 'The doctor could not run')
     }
   }
 

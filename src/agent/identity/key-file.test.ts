@@ -42,7 +42,7 @@ const REFUSED: { name: string; content: string | Buffer; code: string; says?: Re
   { name: 'byte order mark', content: `\uFEFF${TEXT}`, code: 'KEY_MALFORMED', says: /U\+FEFF.*position 1\b/ },
   ...(['UTF-16, with its mark', 'UTF-16, without'] as const).map((name, from) => ({
     ...{ name, content: Buffer.from(`\uFEFF${TEXT}`, 'utf16le').subarray(from * 2) },
-    ...{ code: 'KEY_MALFORMED', says: /is written in UTF-16, .*save it as plain text/ },
+    ...{ code: 'KEY_MALFORMED', says: /is encoded as UTF-16, .*save it as plain text/ },
   })),
   { name: 'two lines', content: `${TEXT}\n\n`, code: 'KEY_MALFORMED' },
   { name: 'cut', content: TEXT.slice(0, -4), code: 'KEY_MALFORMED' },

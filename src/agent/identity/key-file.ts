@@ -32,7 +32,7 @@ export async function readKeyFile(file: string, log: Log): Promise<ProvisioningK
       if ((mode & 0o004) !== 0) {
         log.warn(
           { event: 'key.world-readable', file, mode: octal(mode) },
-          `Provisioning key file can be read by everyone on this machine: chmod 0600 ${file}`,
+          `Provisioning key file is readable by every user of this machine: chmod 0600 ${file}`,
         )
       }
       while (length < bytes.length) {
@@ -51,7 +51,7 @@ export async function readKeyFile(file: string, log: Log): Promise<ProvisioningK
   }
   const encoding = writtenIn(bytes.subarray(0, length))
   if (encoding !== 'utf-8') {
-    const detail = `${file} is written in UTF-16, as PowerShell and editors of Windows do: save it as plain text (ASCII or UTF-8)`
+    const detail = `${file} is encoded as UTF-16, as written by PowerShell and some Windows editors: save it as plain text (ASCII or UTF-8)`
     throw new Fault('KEY_MALFORMED', detail, { seen: { file, problem: 'UTF-16', position: 1 } })
   }
   const text = bytes.toString('utf8', 0, length)

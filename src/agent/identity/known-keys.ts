@@ -47,7 +47,7 @@ export class KnownKeys {
     } catch (error) {
       log.warn(
         { event: 'keys.forgotten', err: error },
-        `${FILE} cannot be read: which keys came last is not known`,
+        `${FILE} cannot be read: the keys received last are unknown`,
       )
     }
   }
@@ -68,7 +68,9 @@ export class KnownKeys {
   ): Promise<void> {
     const { purpose } = this.#o
     if (jws === undefined) {
-      throw new Fault('PEER_REFUSED', `no keys came that ${purpose}s are verified with`, { hop: 'control' })
+      throw new Fault('PEER_REFUSED', `no verification keys for ${purpose}s were received`, {
+        hop: 'control',
+      })
     }
     if (tenant !== this.#tenant) [this.#tenant, this.#newestMs, this.#set] = [tenant, 0, undefined]
     const nowMs = Date.now()
@@ -102,7 +104,7 @@ export class KnownKeys {
     const unkept = (error: unknown) =>
       this.#o.log.warn(
         { event: 'keys.unkept', err: error },
-        `${FILE} cannot be written: a next run would not know which keys came last`,
+        `${FILE} cannot be written: the next run would not know the keys received last`,
       )
     this.#writing = this.#writing.then(() => this.#state?.write(FILE, text)).catch(unkept)
   }

@@ -187,7 +187,7 @@ export class SessionReports implements AsyncDisposable {
   #noteRefused(answer: ControlMessage): void {
     if (answer.type !== 'session-kept' || answer.refused === 0) return
     const about = { event: 'session-report.refused', count: answer.refused }
-    this.#log.warn(about, `Control has refused ${answer.refused} session records`)
+    this.#log.warn(about, `The control plane refused ${answer.refused} session records`)
   }
 
   #failed(batch: Batch, fault: Fault, isUp: boolean): void {
@@ -210,7 +210,7 @@ export class SessionReports implements AsyncDisposable {
     if (this.#failures === 1)
       this.#log.warn(
         { event: 'session-report.not-kept', code, waiting: this.waiting },
-        `Session records wait: ${message}`,
+        `Session records are waiting: ${message}`,
       )
     this.#later(Math.min(MAX_RETRY_MS, this.#retryMs * 2 ** Math.min(10, this.#failures - 1)))
   }

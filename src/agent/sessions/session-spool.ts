@@ -59,7 +59,7 @@ export class SessionSpool {
       begins: 'session-report.unwritten',
       intro: 'Records are in memory only: ',
       ends: 'session-report.written',
-      over: 'Records that wait are on disk again',
+      over: 'Waiting records are on disk again',
       level: 'error',
     })
     this.#maxBytes = maxBytes
@@ -85,7 +85,7 @@ export class SessionSpool {
     if (this.#waiting > 0) {
       this.#log.info(
         { event: 'session-report.found', count: this.#waiting },
-        `${this.#waiting} records wait here`,
+        `${this.#waiting} records are waiting here`,
       )
     }
     this.#bound()
@@ -211,7 +211,10 @@ export class SessionSpool {
     const count = this.#shed - this.#said
     this.#said = this.#shed
     const about = { event: 'session-report.shed', count, waiting: this.#waiting }
-    this.#log.warn(about, `${count} session records were given up: control does not take them fast enough`)
+    this.#log.warn(
+      about,
+      `${count} session records were dropped: the control plane does not accept them fast enough`,
+    )
   }
 
   /** With those that are done with and stand behind one that is not: `done` counts them. */

@@ -76,7 +76,7 @@ export class SilenceReports<A extends At> {
     if (fault === undefined) {
       // Else nobody waits any more, and that is no answer.
       const answers = answeredMs > this.#sinceMs
-      const text = answers ? 'answers again' : 'is asked by nobody who waits any more'
+      const text = answers ? 'answers again' : 'has no waiting session any more'
       const event = answers ? 'application.answers' : 'application.unasked'
       if (!explained) log.info({ event, host, port, protocol }, `${hostPort({ host, port })} ${text}`)
     } else if (before === undefined || before.seen.is !== fault.seen.is) {

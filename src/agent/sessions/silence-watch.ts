@@ -156,7 +156,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
     const askedMs = exchange.askedMs
     if (end.reason === 'APP_RESET' && end.detail === NOT_ACKNOWLEDGED) {
       const idleMs = askedMs === undefined ? nowMs - exchange.movedMs : exchange.idleMs
-      const saw = `${session.address}: ${NOT_ACKNOWLEDGED}, what was sent was never acknowledged`
+      const saw = `${session.address}: ${NOT_ACKNOWLEDGED}, the data sent was never acknowledged`
       entry.tally.lost({ is: 'lost', session: session.id!, user: session.user, atMs: nowMs, idleMs, saw })
     } else if (isGivenUp(end, this.#o.side)) this.#givenUp(entry, watched, nowMs)
     if (watched.waits !== 'no') entry.waiting = this.#waits.of(entry.sessions)

@@ -82,5 +82,5 @@ export function isGivenUp(end: StreamEnd, side: Side): boolean {
 
 export function waitedText({ up, down }: Moved, waitedMs: number): string {
   const waited = `no answer in ${Math.round(waitedMs / 1000)} s`
-  return down === 0 ? `${up} B asked, ${waited}` : `${waited} to what was asked last; ${down} B came before`
+  return down === 0 ? `${up} B sent, ${waited}` : `${waited} to the last request; ${down} B received before`
 }

@@ -2,7 +2,7 @@ import type { ShareRow } from './row.ts'
 
 export const EDGE_SHARES = {
   waiting: {
-    resource: 'pipes that wait for a half',
+    resource: 'pipes waiting for a half',
     code: 'RATE_LIMITED',
     hop: 'edge',
     of: 8192,
@@ -35,13 +35,13 @@ export const EDGE_SHARES = {
   relayed: {
     resource: 'connections that a remote edge passes on to the control plane',
     by: 'edge',
-    limit: 'a quarter of the room; three quarters for all edges together',
+    limit: 'a quarter of the capacity; three quarters for all edges together',
     code: 'EDGE_BUSY',
     hop: 'edge',
-    test: 'link/accept/admission.test.ts: an edge takes a quarter of the room, all edges three, all who come directly three',
+    test: 'link/accept/admission.test.ts: an edge takes a quarter of the room, all edges three, all direct connections three',
   },
   handshakes: {
-    resource: 'handshakes that are not finished',
+    resource: 'incomplete handshakes',
     by: 'address',
     limit: '512',
     code: 'EDGE_BUSY',
@@ -51,7 +51,7 @@ export const EDGE_SHARES = {
   descriptors: {
     resource: 'descriptors of an edge',
     by: 'address',
-    limit: 'all but 64, which are for the edge itself',
+    limit: 'all but 64, which are reserved for the edge itself',
     code: 'FD_EXHAUSTED',
     hop: 'edge',
     test: 'test/edge/edge.test.ts: an edge that is short of descriptors turns newcomers away, says so, and still passes on whom it has',

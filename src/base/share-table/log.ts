@@ -5,6 +5,6 @@ export const LOG_SHARE = {
   code: 'RATE_LIMITED',
   hop: 'control',
   rates: [{ by: 'agent', burst: 2000, perSecond: 10 }],
-  note: 'of every process; errors are always written, and what is left out is counted in a line of its own',
+  note: 'per process; errors are always written, and omitted lines are counted in a line of their own',
   test: 'base/line-shares.test.ts: lines about one device are bounded, and those about another are written',
 } as const satisfies ShareRow

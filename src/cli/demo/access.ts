@@ -18,7 +18,7 @@ export function accessFile(app: DemoApplication, password: string): string {
     kind: 'segment',
     name: 'demo-wiki',
     description:
-      'The web page and the echo of the demo; addressCidrs says where they are: without it no connector dials its own machine',
+      'The web page and echo service of the demo; addressCidrs is needed because a connector does not dial its own machine otherwise',
     ...(app.host === app.address ? { cidrs: [`${app.address}/32`] } : { domains: [app.host] }),
     tcp: [String(app.webPort), String(app.echoPort)],
     addressCidrs: [`${app.address}/32`],

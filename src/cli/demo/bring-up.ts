@@ -153,7 +153,7 @@ export async function bringUpClient(o: {
   })
   try {
     await Promise.race([
-      part.ended.then((how) => Promise.reject(new Error(`the client ended (${how})\n${part.lastLines()}`))),
+      part.ended.then((how) => Promise.reject(new Error(`the client exited (${how})\n${part.lastLines()}`))),
       until('the client is not connected', UP_MS, async () => {
         const socket = path.join(folder, 'status.sock')
         if (!existsSync(socket)) return undefined

@@ -82,7 +82,7 @@ export class DemoPart implements AsyncDisposable {
     return Promise.race([
       promise,
       this.ended.then((how) => {
-        throw new Error(`${this.name} ended (${how})\n${this.lastLines()}`)
+        throw new Error(`${this.name} exited (${how})\n${this.lastLines()}`)
       }),
     ])
   }

@@ -29,7 +29,7 @@ export async function prove(rest: Rest, app: DemoApplication, proxyPort: number)
   })
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
   const text = Buffer.concat(await response.toArray()).toString('utf8')
-  if (response.statusCode !== 200) throw new Error(`the application was not reached: ${text}`)
+  if (response.statusCode !== 200) throw new Error(`the application could not be reached: ${text}`)
   const session = await until('no record of the session', RECORD_MS, async () => {
     const [latest] = await rest.list<SessionResource>('/sessions', 1)
     const fresh = latest !== undefined && latest.id !== before?.id

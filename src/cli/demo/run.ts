@@ -54,8 +54,7 @@ export async function runDemo(options: {
     return EXIT.FAULT
   } finally {
     await parts.disposeAsync()
-    if (stop.signal.aborted)
-      say('Stopped; nothing is left running. The next start goes on with what is kept.')
+    if (stop.signal.aborted) say('Stopped; nothing is left running. The next start reuses what is kept.')
   }
 }
 
@@ -70,7 +69,7 @@ async function ownState(state: string, named: boolean): Promise<string> {
   if (home === undefined) throw strangerFault(state, stranger, { code: 'STATE_UNWRITABLE', hop: 'client' })
   const own = path.join(home, path.basename(state))
   await refuseStrangers(own, { code: 'STATE_UNWRITABLE', hop: 'client' })
-  say(`${stranger.path}: ${stranger.why}. What the demo makes is kept in ${own}.`)
+  say(`${stranger.path}: ${stranger.why}. Demo data is kept in ${own}.`)
   return own
 }
 
@@ -96,12 +95,12 @@ async function start(
   })
   parts.use(server.part)
   line('server', `control plane and edge at https://${server.facts.edge}`)
-  if (server.facts.token !== undefined) line('admin token', `${server.facts.token}  (shown this once)`)
+  if (server.facts.token !== undefined) line('admin token', `${server.facts.token}  (shown only once)`)
   const edge = { host: site.edgeHost, port: kept.edgePort }
   const connector = await bringUpConnector({ state, site, edge, rest: server.rest, kept })
   line(
     'connector',
-    `healthy ${connector.healthyMs} ms after its start, running as ${connector.user}, listening on nothing`,
+    `healthy ${connector.healthyMs} ms after startup, running as ${connector.user}, listening on no port`,
   )
   kept.proxyPort = await port('local proxy', '127.0.0.1', kept.proxyPort)
   const client = parts.use(await bringUpClient({ state, edge, pin: server.facts.pin, kept }))
@@ -117,7 +116,7 @@ async function start(
     commandsText({ app: site.application, state, kept, session: first.session.id, api: server.facts.api }),
   )
   const gone = (part: { name: string; ended: Promise<number | string> }) =>
-    part.ended.then((how) => Promise.reject(new Error(`the ${part.name} ended (${how})`)))
+    part.ended.then((how) => Promise.reject(new Error(`the ${part.name} exited (${how})`)))
   const broken = Promise.race([site.broken, gone(server.part), gone(client)])
   broken.catch(() => {})
   return { broken }
@@ -126,7 +125,7 @@ async function start(
 /** After `kill -9` of a demo its parts notice that they are alone; that takes them a moment. */
 async function partsOfTheLastRunEnd(state: string): Promise<void> {
   const sockets = ['connector', 'client'].map((name) => path.join(state, name, 'status.sock'))
-  await until('parts of an earlier start still run', 5000, async () => {
+  await until('parts of an earlier start are still running', 5000, async () => {
     const answers = await Promise.all(sockets.map((file) => existsSync(file) && readStatus(file)))
     return answers.some((answer) => answer) ? undefined : true
   })
@@ -134,7 +133,7 @@ async function partsOfTheLastRunEnd(state: string): Promise<void> {
 
 async function port(what: string, host: string, wanted: number): Promise<number> {
   const { port: found, heldBy } = await freePort(host, wanted)
-  if (heldBy !== undefined) line('note', `port ${wanted} is held by ${heldBy}; the ${what} takes ${found}`)
+  if (heldBy !== undefined) line('note', `port ${wanted} is in use by ${heldBy}; the ${what} uses ${found}`)
   return found
 }
 

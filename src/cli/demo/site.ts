@@ -97,15 +97,15 @@ class NamespaceSite implements Site {
     this.#owned.use(leader)
     this.broken = new Promise((_, reject) => {
       leader.child.on('message', (message: SiteAnswer) => {
-        if (message.answer === 'ended') reject(new Error(`the ${message.part} ended (${message.how})`))
+        if (message.answer === 'ended') reject(new Error(`the ${message.part} exited (${message.how})`))
       })
-      void leader.ended.then((how) => reject(new Error(`the private site ended (${how})`)))
+      void leader.ended.then((how) => reject(new Error(`the private site exited (${how})`)))
     })
     this.broken.catch(() => {})
   }
 
   get note(): string {
-    return `in its own network namespace, at ${PRIVATE.address}: only the connector has a way there`
+    return `in its own network namespace, at ${PRIVATE.address}: only the connector can reach it`
   }
 
   async startConnector(edge: { host: string; port: number }): Promise<string> {
@@ -152,7 +152,7 @@ function joinByVeth(pid: number): { edge: string; uplink: string; name: string }
     ip('link', 'set', name, 'up')
     return { edge, uplink: `198.51.100.${4 * index + 2}/30`, name }
   }
-  throw last instanceof Error ? last : new Error('every network for demos is taken')
+  throw last instanceof Error ? last : new Error('every demo network is in use')
 }
 
 function removeLink(name: string): void {
@@ -189,7 +189,7 @@ function answerOf<K extends SiteAnswer['answer']>(
     }
     const timer = setTimeout(() => fail(`no answer in ${ANSWER_MS / 1000} s`), ANSWER_MS)
     leader.child.on('message', onMessage)
-    void leader.ended.then((how) => fail(leader.lastLines() || `unshare ended (${how})`))
+    void leader.ended.then((how) => fail(leader.lastLines() || `unshare exited (${how})`))
   })
 }
 
@@ -199,7 +199,7 @@ class LoopbackSite implements Site {
   readonly application: DemoApplication
   readonly edgeHost = '127.0.0.1'
   readonly note =
-    `on the loopback address ${LOOPBACK}, not in a network namespace: local programs can dial it, too`
+    `on the loopback address ${LOOPBACK}, not in a network namespace: local programs can reach it too`
   readonly broken: Promise<never>
   readonly #state: string
   readonly #broke: (error: Error) => void
@@ -236,7 +236,7 @@ class LoopbackSite implements Site {
 
   #start(name: string, command: string[], log: string): DemoPart {
     const part = this.#owned.use(new DemoPart({ name, command, log }))
-    void part.ended.then((how) => this.#broke(new Error(`the ${name} ended (${how})\n${part.lastLines()}`)))
+    void part.ended.then((how) => this.#broke(new Error(`the ${name} exited (${how})\n${part.lastLines()}`)))
     return part
   }
 

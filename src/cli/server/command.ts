@@ -12,29 +12,31 @@ import { DEFAULT_CONFIG, type ServerFlags } from './options.ts'
 export function addServer(program: Command): void {
   program
     .command('server')
-    .description('Run control plane and one service edge, a process each, on embedded defaults')
+    .description('Run the control plane and one service edge, in separate processes, with embedded defaults')
     .addOption(
       new Option('--config <file>', 'YAML configuration').env('BACKSTITCH_CONFIG').default(DEFAULT_CONFIG),
     )
     .addOption(new Option('--state <dir>', 'state directory').env('BACKSTITCH_STATE'))
-    .addOption(new Option('--listen <host:port>', 'where the edge listens').env('BACKSTITCH_LISTEN'))
+    .addOption(new Option('--listen <host:port>', 'listen address of the edge').env('BACKSTITCH_LISTEN'))
     .addOption(
-      new Option('--control-port <port>', 'second port for control connections of agents only').argParser(
+      new Option('--control-port <port>', 'second port, for control connections of agents only').argParser(
         parsePort,
       ),
     )
     .addOption(
-      new Option('--public-host <host>', 'name or address that agents reach the edge by').env(
+      new Option('--public-host <host>', 'name or address by which agents reach the edge').env(
         'BACKSTITCH_PUBLIC_HOST',
       ),
     )
     .addOption(
-      new Option('--public-port <port>', 'port that agents reach it by, where it is mapped to another')
+      new Option('--public-port <port>', 'port by which agents reach it, if mapped to another')
         .env('BACKSTITCH_PUBLIC_PORT')
         .argParser(parsePort),
     )
     .addOption(
-      new Option('--drain <seconds>', 'how long open tunnels may go on after a stop').argParser(parseSeconds),
+      new Option('--drain <seconds>', 'how long open tunnels may continue after a stop').argParser(
+        parseSeconds,
+      ),
     )
     .addHelpText(
       'after',
@@ -82,9 +84,9 @@ function startText(facts: ServerFacts): string {
   if (token !== undefined) {
     // What is not a terminal is a journal, and keeps it.
     if (process.stdout.isTTY) {
-      lines.push('', `  admin token  ${token}`, '  Shown this once.')
+      lines.push('', `  admin token  ${token}`, '  Shown only once.')
     }
-    lines.push('', '  The admin token lies beside the context file, mode 0600.')
+    lines.push('', '  The admin token is next to the context file, mode 0600.')
   }
   return `Backstitch server\n${lines.join('\n')}\n`
 }

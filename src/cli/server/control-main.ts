@@ -40,7 +40,7 @@ async function obey(order: Order): Promise<void> {
       tell().catch((error: unknown) =>
         log.error(
           { event: 'context.not-written', err: error },
-          'the context file has the former address or fingerprint',
+          'the context file has an old address or fingerprint',
         ),
       )
     }

@@ -110,7 +110,7 @@ export class ControlPart implements AsyncDisposable {
       this.front.show(certificate)
       this.onShown?.()
       const { fingerprint } = this.front.publicPin
-      o.log.info({ event: 'public-certificate.shown', fingerprint }, 'Another certificate is shown to people')
+      o.log.info({ event: 'public-certificate.shown', fingerprint }, 'The public certificate was replaced')
       for (const doubt of certificate.doubts ?? []) {
         o.log.warn({ event: 'public-certificate.doubtful' }, doubt)
       }
@@ -123,7 +123,7 @@ export class ControlPart implements AsyncDisposable {
         failed = message
         o.log.error(
           { event: 'public-certificate.renew-failed', err: error },
-          `the certificate for people was not renewed: ${message}`,
+          `the public certificate was not renewed: ${message}`,
         )
       })
     }

@@ -46,7 +46,11 @@ async function adminToken(control: Control, contextFile: string): Promise<string
   return control.store.transaction(async (tx) => {
     const name = newId('tok').slice(-8)
     const { text, record } = await createToken(tx, { name: `first-${name}`, role: 'owner' })
-    const detail = { name: record.name, role: 'owner', because: 'the first start ended before it listened' }
+    const detail = {
+      name: record.name,
+      role: 'owner',
+      because: 'the first start ended before the server was listening',
+    }
     await tx.audit.append({ actor: 'system', action: 'token.create', object: `token ${record.id}`, detail })
     return text
   })

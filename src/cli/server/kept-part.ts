@@ -59,12 +59,12 @@ export class KeptPart implements AsyncDisposable {
         this.#child = undefined
         resolve()
         if (this.#stopping) return
-        fault ??= new Fault('INTERNAL', `the ${name} process ended: ${how}`, { hop: name })
+        fault ??= new Fault('INTERNAL', `the ${name} process exited: ${how}`, { hop: name })
         if (performance.now() - startedMs >= STABLE_MS) this.#failures = 0
         const waitMs = Math.round(RESTART.baseMs + backoffMs(this.#failures++, RESTART))
         log.error(
           { event: 'part.ended', part: name, pid: child.pid, how, code: fault.code, waitMs },
-          `The ${name} process ended: ${how}`,
+          `The ${name} process exited: ${how}`,
         )
         onEnded(fault)
         if (!this.#stopping) this.#again = setTimeout(() => this.start(), waitMs)
@@ -72,7 +72,10 @@ export class KeptPart implements AsyncDisposable {
       child.once('error', (error) => over(error.message))
       child.once('exit', (code, signal) => over(signal ?? `exit ${code}`))
     })
-    log.info({ event: 'part.started', part: name, pid: child.pid }, `The ${name} process is ${child.pid}`)
+    log.info(
+      { event: 'part.started', part: name, pid: child.pid },
+      `The ${name} process has pid ${child.pid}`,
+    )
     this.send({ do: 'start', options })
   }
 

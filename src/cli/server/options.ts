@@ -19,7 +19,7 @@ export const serverConfig = z.strictObject({
   stateDir: filePath.default('/var/lib/backstitch/server'),
   /** Where the edge listens. */
   listen: z.string().min(3).max(300).default('0.0.0.0:443'),
-  /** A second port for control connections of agents only; they fall back to that of `listen`. */
+  /** A second port, for control connections of agents only; they fall back to that of `listen`. */
   controlPort: z.number().int().min(1).max(65_535).optional(),
   balancers,
   /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
@@ -98,7 +98,7 @@ export async function serverOptions(flags: ServerFlags): Promise<ServerOptions> 
   const publicHost = flags.publicHost ?? config.publicHost
   const everywhere = ['0.0.0.0', '::'].includes(listen.host)
   if (everywhere && publicHost === undefined) {
-    throw new Fault('INVALID', `listening on ${listen.host} needs --public-host: the name agents dial`, {
+    throw new Fault('INVALID', `listening on ${listen.host} requires --public-host: the name agents dial`, {
       hop: 'control',
     })
   }

@@ -34,7 +34,7 @@ for (const [name, cert, key, says] of [
   ['an encrypted key', ours.cert, encrypted, /key\d+\.pem is encrypted/],
   ['DER', der, ours.key, /cert\d+\.pem is not a certificate in PEM/],
   ['a chain in the wrong order', other.cert + ours.cert, ours.key, /does not begin with the certificate of/],
-  ['files exchanged', ours.key, ours.cert, /are the two files exchanged/],
+  ['files exchanged', ours.key, ours.cert, /are the two files swapped/],
   ['a certificate that was cut', `${ours.cert.slice(0, 200)}\n`, ours.key, /cannot be read as a certificate/],
 ] as const) {
   test(`${name} is refused, and the file named`, () => assert.rejects(read(cert, key), says))
@@ -60,9 +60,9 @@ test('files that were renewed are noticed once; those that cannot be used leave 
 })
 
 test('one that has ended, or is of another name, is taken and doubted', async () => {
-  assert.match((await read(old.cert, old.key)).doubts.join(), /cert\d+\.pem ended 20/)
+  assert.match((await read(old.cert, old.key)).doubts.join(), /cert\d+\.pem expired 20/)
   assert.match(
     (await read(other.cert, other.key)).doubts.join(),
-    /does not name e\.test: it is for DNS:other\.test/,
+    /does not cover e\.test: it is for DNS:other\.test/,
   )
 })

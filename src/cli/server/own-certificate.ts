@@ -36,7 +36,7 @@ export async function readOwnCertificate(
   const privateKey = privateKeyOf(key, keyFile)
   if (!leaf.checkPrivateKey(privateKey)) {
     const later = certificatesIn(cert).some((one) => one.checkPrivateKey(privateKey))
-    const order = `the chain in ${certFile} does not begin with the certificate of ${keyFile}, which comes further down`
+    const order = `the chain in ${certFile} does not begin with the certificate of ${keyFile}, which comes later in the file`
     throw invalid(later ? order : `${keyFile} is not the key of ${certFile}`)
   }
   return { cert, key, doubts: doubtsOf(leaf, certFile, publicHost, nowMs), files }
@@ -60,12 +60,12 @@ function doubtsOf(leaf: X509Certificate, file: string, publicHost: string, nowMs
   const until = rfc3339(endMs)
   const isNamed = net.isIP(publicHost) ? leaf.checkIP(publicHost) : leaf.checkHost(publicHost)
   return [
-    ...(endMs <= nowMs ? [`the certificate in ${file} ended ${until}`] : []),
-    ...(endMs > nowMs && endMs - nowMs < SOON_MS ? [`the certificate in ${file} ends ${until}`] : []),
+    ...(endMs <= nowMs ? [`the certificate in ${file} expired ${until}`] : []),
+    ...(endMs > nowMs && endMs - nowMs < SOON_MS ? [`the certificate in ${file} expires ${until}`] : []),
     ...(validFromDate.getTime() > nowMs ? [`the certificate in ${file} is not valid yet`] : []),
     ...(isNamed === undefined
       ? [
-          `the certificate in ${file} does not name ${publicHost}: it is for ${subjectAltName ?? leaf.subject}`,
+          `the certificate in ${file} does not cover ${publicHost}: it is for ${subjectAltName ?? leaf.subject}`,
         ]
       : []),
   ]
@@ -73,7 +73,9 @@ function doubtsOf(leaf: X509Certificate, file: string, publicHost: string, nowMs
 
 function leafOf(pem: string, file: string): X509Certificate {
   if (pem.includes('PRIVATE KEY') && !pem.includes('BEGIN CERTIFICATE')) {
-    throw invalid(`${file} holds a private key where the certificate is to be: are the two files exchanged?`)
+    throw invalid(
+      `${file} contains a private key where the certificate should be: are the two files swapped?`,
+    )
   }
   if (!pem.includes('BEGIN CERTIFICATE')) throw invalid(`${file} is not a certificate in PEM`)
   try {
@@ -86,13 +88,13 @@ function leafOf(pem: string, file: string): X509Certificate {
 function privateKeyOf(pem: string, file: string): KeyObject {
   if (/BEGIN ENCRYPTED PRIVATE KEY|^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
     throw invalid(
-      `the key in ${file} is encrypted: a server that starts by itself has nobody to ask for a password`,
+      `the key in ${file} is encrypted: a server that starts unattended cannot be given a password`,
     )
   }
   try {
     return createPrivateKey(pem)
   } catch (cause) {
-    throw invalid(`${file} holds no private key in PEM`, cause)
+    throw invalid(`${file} contains no private key in PEM`, cause)
   }
 }
 

@@ -32,7 +32,9 @@ export function forwardSpec(local: string, to: string): ForwardSpec {
   const protocol = prefix === 'udp' ? 'udp' : 'tcp'
   const place = parsePlace(address!, { beyondLoopback: true })
   if ('file' in place && protocol === 'udp') {
-    throw new Fault('INVALID', `Cannot listen on "${local}": a Unix socket carries no UDP`, { hop: 'client' })
+    throw new Fault('INVALID', `Cannot listen on "${local}": a Unix socket cannot carry UDP`, {
+      hop: 'client',
+    })
   }
   return { protocol, local: place, ...parseAuthority(to) }
 }

@@ -60,7 +60,7 @@ export function parseListen(text: string, { beyondLoopback = false } = {}): List
   if (!beyondLoopback && !isLoopback(host)) {
     throw new Fault(
       'INVALID',
-      `Cannot listen on "${text}": other machines could use it; set listenBeyondLoopback if that is meant`,
+      `Cannot listen on "${text}": other machines could use it; set listenBeyondLoopback if that is intended`,
       { hop: 'client', seen: { value: text } },
     )
   }

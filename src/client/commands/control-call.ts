@@ -46,8 +46,8 @@ export async function openDaemon(
   } catch (error) {
     socket.destroy()
     if (socket.bytesRead > 0 || signal?.aborted) throw error
-    const detail = 'the client took the connection and ended it without a byte'
-    throw new Fault('DAEMON_DOWN', `${detail}: it is stopping, or has no file descriptor left`, {
+    const detail = 'the client accepted the connection and closed it without sending a byte'
+    throw new Fault('DAEMON_DOWN', `${detail}: it is stopping, or has no file descriptors left`, {
       cause: error,
       hop: 'client',
     })

@@ -57,9 +57,9 @@ export async function login(options: LoginOptions): Promise<SignInResult> {
   const edges = await edgesOf(state, options.edge, before?.edge)
   const pin = options.pin?.toString('hex') ?? before?.pin
   const user = options.user ?? before?.user
-  if (user === undefined) throw missing('user', 'who signs in')
-  if (edges.length === 0) throw missing('edge', 'which edge to sign in at')
-  if (pin === undefined) throw missing('pin', 'the pin of the tenant CA, which the server prints')
+  if (user === undefined) throw missing('user', 'who is signing in')
+  if (edges.length === 0) throw missing('edge', 'which edge to sign in through')
+  if (pin === undefined) throw missing('pin', 'the pin of the tenant CA, as printed by the server')
   const egress = await readEgress({
     flag: options.proxy,
     env: options.env ?? process.env,

@@ -272,7 +272,7 @@ test('what is known of the application is said as the session begins, and once t
   )
   assert.match(
     lines[1]!,
-    /^backstitch: APP_SILENT \(application\): files\.example:9000: it connected, and has answered nothing/,
+    /^backstitch: APP_SILENT \(application\): files\.example:9000: connected, but no answer/,
   )
   application.end('answer')
   stdin.end()

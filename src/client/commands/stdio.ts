@@ -146,7 +146,7 @@ function joined({ stdin, stdout, stderr, host, port, silentMs = SILENT_MS }: Std
 }
 
 function unanswered(to: AskedDestination, ms: number): Fault {
-  const detail = `${hostPort(to)}: it connected, and has answered nothing in ${Math.round(ms / 1000)} s`
+  const detail = `${hostPort(to)}: connected, but no answer in ${Math.round(ms / 1000)} s`
   return new Fault('APP_SILENT', detail)
 }
 

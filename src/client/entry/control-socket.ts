@@ -124,7 +124,7 @@ export class ControlSocket implements AsyncDisposable {
   #find(session: string): Connect {
     const found = this.#sessions.get(session)
     if (found) return found
-    throw new Fault('LOCAL_REQUEST_REFUSED', `session ${session} did not come from here, or ended long ago`)
+    throw new Fault('LOCAL_REQUEST_REFUSED', `session ${session} did not start here, or ended long ago`)
   }
 
   /** The forward lives as long as the command that asked for it. */

@@ -60,7 +60,7 @@ export function faultPage(problem: ShownProblem, to?: string): string {
 <p>${escaped(cause)}</p>
 <h2>Fix</h2>
 <p>${escaped(fix)}</p>
-${ask === undefined ? '' : `<h2>Ask an admin, with this command</h2>\n<pre>${escaped(ask)}</pre>\n`}${retry ? '<p>This can pass by itself: try again in a moment.</p>\n' : ''}<h2>See more, in a terminal on this device</h2>
+${ask === undefined ? '' : `<h2>Ask an admin, with this command</h2>\n<pre>${escaped(ask)}</pre>\n`}${retry ? '<p>This may be temporary: try again in a moment.</p>\n' : ''}<h2>See more, in a terminal on this device</h2>
 <pre>${escaped(more)}</pre>
 <small>${escaped([to, ...about].filter((one) => one !== undefined).join(' · '))} · This page comes from Backstitch on this device, not from the application.</small>
 </html>

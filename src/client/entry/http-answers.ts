@@ -46,7 +46,7 @@ export class Answers {
       return end
     }
     const method = this.#asked[0]
-    if (method === undefined) throw new RangeError('bytes that nobody asked for')
+    if (method === undefined) throw new RangeError('unrequested bytes')
     const end = this.#head.take(chunk, at)
     if (end === -1) return chunk.length
     const framing = answerFraming(this.#head.text(), method)

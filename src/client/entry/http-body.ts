@@ -121,7 +121,7 @@ class Chunks {
   #sizeByte(byte: number): State {
     const digit = hexDigit(byte)
     if (digit !== undefined) {
-      if (++this.#digits > MAX_SIZE_DIGITS) throw new RangeError('a chunk size of too many digits')
+      if (++this.#digits > MAX_SIZE_DIGITS) throw new RangeError('a chunk size with too many digits')
       this.#size = this.#size * 16 + digit
       return 'size'
     }
@@ -158,7 +158,5 @@ function expect(byte: number, wanted: number): void {
 }
 
 function unexpected(byte: number): RangeError {
-  return new RangeError(
-    `byte 0x${byte.toString(16).padStart(2, '0')} where none may be in the framing of a chunk`,
-  )
+  return new RangeError(`byte 0x${byte.toString(16).padStart(2, '0')} is not allowed in chunk framing`)
 }

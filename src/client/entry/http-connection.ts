@@ -224,7 +224,7 @@ class HttpConnection implements UpstreamEvents {
     if (upstream !== this.#upstream || this.#over) return
     if (upstream.answered && this.#next === undefined) return
     if (upstream.answered) return void this.#leave() // what was to follow has nowhere to be answered
-    const fault = new Fault('APP_HUNG_UP', `${this.#asked}: its end came before any byte`)
+    const fault = new Fault('APP_HUNG_UP', `${this.#asked}: closed before any byte`)
     // Who ended first, before an answer came, gave up or asks like that: the end that follows is no finding.
     if (!this.#ended) this.#context.opener.refuse('http', this.#asked, fault)
     this.#lastWord(this.#words(fault, upstream.to, upstream.session))

@@ -69,7 +69,7 @@ export class HeadText {
     if (part.length === 0) return
     this.#bytes += part.length
     if (this.#bytes > this.#o.limitBytes)
-      throw new RangeError(`a head of more than ${this.#o.limitBytes} bytes`)
+      throw new RangeError(`a header section of more than ${this.#o.limitBytes} bytes`)
     this.#parts.push(part)
     this.#last = part.at(-1)!
   }

@@ -49,13 +49,13 @@ export class HeadReader {
       end = this.#text.take(chunk, from)
     } catch (error) {
       const what = (error as Error).message
-      throw new UnreadableRequest(`request: ${what}`, what.startsWith('a head of more') ? 431 : 400)
+      throw new UnreadableRequest(`request: ${what}`, what.startsWith('a header section of more') ? 431 : 400)
     }
     const first = this.#text.firstByte
     // Two bytes may be half of an empty line; no request begins with anything but the name of a method.
     if (first !== undefined && first !== 0x0d && !isTokenByte(first))
       throw new UnreadableRequest(
-        `the first byte, 0x${first.toString(16).padStart(2, '0')}, is of no HTTP request`,
+        `the first byte, 0x${first.toString(16).padStart(2, '0')}, does not start an HTTP request`,
       )
     if (end !== -1) this.head = parseHead(this.#text.text())
     return end
@@ -75,9 +75,9 @@ export function parseHead(text: string): RequestHead {
   for (const field of lines) {
     const colon = field.indexOf(':')
     const name = field.slice(0, Math.max(0, colon))
-    if (!TOKEN.test(name)) throw new UnreadableRequest(`a header line that has no name before a colon`)
+    if (!TOKEN.test(name)) throw new UnreadableRequest('a header line without a name before the colon')
     const value = trimmed(field.slice(colon + 1))
-    if (!VALUE.test(value)) throw new UnreadableRequest(`header ${name} holds a control character`)
+    if (!VALUE.test(value)) throw new UnreadableRequest(`header ${name} contains a control character`)
     fields.push(name, value)
   }
   const minor = line[3] === '1' ? 1 : 0

@@ -35,7 +35,7 @@ export function readPage(
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined
   if (page === undefined || (!page.forOthers && at !== undefined && !isLoopback(at.host))) {
     const known = Object.keys(pages).join(', ')
-    throw new Fault('NOT_FOUND', `this is the local proxy of Backstitch; its pages are ${known}`, {
+    throw new Fault('NOT_FOUND', `this is the Backstitch local proxy; its pages are ${known}`, {
       hop: 'client',
     })
   }

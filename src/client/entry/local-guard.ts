@@ -12,7 +12,10 @@ export type Guard = (step: () => void) => void
  */
 export function guardLocal(log: Log, end: (fault: Fault) => void): Guard {
   const defect = (error: unknown) =>
-    log.error({ event: 'local.defect', code: 'INTERNAL', err: error }, 'a local connection ended by a defect')
+    log.error(
+      { event: 'local.defect', code: 'INTERNAL', err: error },
+      'a local connection failed with an internal error',
+    )
   return (step) => {
     try {
       step()

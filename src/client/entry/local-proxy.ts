@@ -164,7 +164,7 @@ export class LocalProxy implements AsyncDisposable {
 function noAddress(): never {
   throw new Fault(
     'NOT_FOUND',
-    'a browser needs an address, and the local proxy listens on Unix sockets alone',
+    'a browser needs an address, but the local proxy only listens on Unix sockets',
     {
       hop: 'client',
     },

@@ -35,7 +35,11 @@ export function checkLocalRequest(
 
 function refused(name: string, value: string | undefined): Fault {
   const shown = (value ?? '').slice(0, 200)
-  return new Fault('LOCAL_REQUEST_REFUSED', `${name} ${JSON.stringify(shown)} is not of a local program`, {
-    seen: { header: name, value: shown },
-  })
+  return new Fault(
+    'LOCAL_REQUEST_REFUSED',
+    `${name} ${JSON.stringify(shown)} does not belong to a local program`,
+    {
+      seen: { header: name, value: shown },
+    },
+  )
 }

@@ -50,10 +50,10 @@ export class LocalUsers implements Disposable {
 
   constructor({ uids = [], everyone = false }: LocalUsersOptions = {}) {
     this.#allowed = new Set([this.#own, ...uids])
-    if (everyone) this.#open = 'as allowEveryone says'
+    if (everyone) this.#open = 'as allowEveryone is set'
     else if (process.platform !== 'linux' && !existsSync(TABLE)) {
       this.#open =
-        'because this system does not tell whose a connection is; listen: off leaves the Unix socket'
+        'because this system does not report the owner of a connection; listen: off leaves the Unix socket'
     }
   }
 
@@ -114,8 +114,8 @@ export class LocalUsers implements Disposable {
 
   #refuse(owner: SocketOwner): Fault {
     const { errno } = this.#owners
-    const who = owner === 'gone' ? 'a program that was gone' : `user ${this.#show(owner)}`
-    const seen = errno === undefined ? who : `somebody: ${TABLE} cannot be read (${errno})`
+    const who = owner === 'gone' ? 'a program that has exited' : `user ${this.#show(owner)}`
+    const seen = errno === undefined ? who : `an unknown user: ${TABLE} cannot be read (${errno})`
     this.#refused++
     this.#lastRefused = seen
     return new Fault('LOCAL_USER_REFUSED', `${seen}; only ${this.#allowedText()} may`, {
@@ -124,7 +124,7 @@ export class LocalUsers implements Disposable {
   }
 
   #show(uid: number): string {
-    return uid === this.#strangers ? 'of another user namespace' : this.#names.show(uid)
+    return uid === this.#strangers ? 'in another user namespace' : this.#names.show(uid)
   }
 
   #allowedText(): string {

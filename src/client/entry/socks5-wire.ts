@@ -98,7 +98,7 @@ function readAddress(bytes: Buffer, at: number): (SocksAddress & { end: number }
   const start = type === 3 ? at + 2 : at + 1
   const length = type === 1 ? 4 : type === 4 ? 16 : type === 3 ? bytes[at + 1]! : -1
   if (length === -1) throw new Fault('BAD_DESTINATION', `SOCKS address type ${type}`, { seen: { type } })
-  if (length === 0) throw new Fault('BAD_DESTINATION', 'the SOCKS request names an empty host')
+  if (length === 0) throw new Fault('BAD_DESTINATION', 'the SOCKS request has an empty host')
   const end = start + length + 2
   if (bytes.length < end) return undefined
   return {

@@ -37,11 +37,11 @@ export class Bypass {
       (remote) => {
         if (gone.signal.aborted) return cutSocket(remote)
         this.opened++
-        const proxy = this.egress.proxy === undefined ? '' : ', through the proxy of this network'
+        const proxy = this.egress.proxy === undefined ? '' : ", through this network's proxy"
         this.#decisions.bypassed(
           entry,
           to,
-          `internet rule ${rule} names ${pattern}${proxy}${slowText(performance.now() - startedAt)}`,
+          `internet rule ${rule} matches ${pattern}${proxy}${slowText(performance.now() - startedAt)}`,
         )
         events.opened(remote)
       },

@@ -110,7 +110,7 @@ export class ClientSession implements StreamEvents {
   abandon(): void {
     if (this.over || this.attached) return
     this.over = true
-    this.stream?.reset('CLIENT_RESET', 'the local program went away')
+    this.stream?.reset('CLIENT_RESET', 'the local program disconnected')
   }
 
   opened(opened: Opened): void {

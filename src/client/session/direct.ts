@@ -34,7 +34,7 @@ export async function dialDirect(to: Destination, egress: Egress, signal: AbortS
     const addresses = await unlessAborted(resolveAddresses(name, internetNames), signal)
     using limit =
       proxy === undefined
-        ? deadline(PATIENCE_MS.dial, 'APP_TIMEOUT', `${where}, straight from this device: no answer`, signal)
+        ? deadline(PATIENCE_MS.dial, 'APP_TIMEOUT', `${where}, directly from this device: no answer`, signal)
         : deadline(PATIENCE_MS.dial, 'PROXY_UNREACHABLE', `proxy ${hostPort(proxy)}: no answer`, signal)
     const socket = await raceConnect(addresses, first.port, limit)
     socket.on('error', ignoreError)
@@ -50,7 +50,7 @@ export async function dialDirect(to: Destination, egress: Egress, signal: AbortS
     }
     const errno = error instanceof RaceLost ? mostTelling(error) : errnoOf(error)
     const seen = { destination: where, errno, lane: 'internet' }
-    const short = shortageFault(errno, `${where}, straight from this device`, {
+    const short = shortageFault(errno, `${where}, directly from this device`, {
       cause: error,
       hop: 'client',
       seen,
@@ -59,7 +59,7 @@ export async function dialDirect(to: Destination, egress: Egress, signal: AbortS
     const silent = error instanceof NameTimeout ? 'APP_RESOLVER_DOWN' : directFaultCode(errno)
     const code = proxy === undefined ? silent : 'PROXY_UNREACHABLE'
     const hop = code === 'INTERNAL' ? 'client' : undefined
-    throw new Fault(code, `${where}, straight from this device: ${errno}`, {
+    throw new Fault(code, `${where}, directly from this device: ${errno}`, {
       cause: error,
       hop,
       seen,

@@ -87,7 +87,7 @@ export class LaneChooser {
     const both = this.#rules.bypass.filter(({ pattern }) => claimed.has(pattern))
     if (both.length === 0) return undefined
     const names = both.map(({ pattern, rule }) => `${pattern} (internet rule ${rule})`)
-    return new Fault('NAME_IN_TWO_LANES', `a segment claims ${names.join(', ')}, too: it stays private`, {
+    return new Fault('NAME_IN_TWO_LANES', `also claimed by segment ${names.join(', ')}: it stays private`, {
       seen: { names: both.map(({ pattern }) => pattern) },
     })
   }

@@ -54,7 +54,7 @@ export class Looks {
   /** @throws {Fault} RATE_LIMITED, CONTROL_UNREACHABLE, and what an older control plane says, which knows no looks. */
   async look(to: Destination, signal: AbortSignal): Promise<LookResult> {
     const { host, port, key } = to
-    using limit = deadline(ASK_MS, 'CONTROL_UNREACHABLE', 'the look had no end', signal)
+    using limit = deadline(ASK_MS, 'CONTROL_UNREACHABLE', 'the check did not complete', signal)
     const control = await unlessAborted(this.#o.control(), limit)
     const asked = control.request({ type: 'look', id: newId('req'), host, port }, ASK_MS)
     const answer = await unlessAborted(asked, limit)
@@ -79,7 +79,7 @@ export class Looks {
       if (fault === undefined) return
       const { code, hop, seen } = fault
       const event = { event: 'application.impaired', code, hop, host: to.host, port: to.port, seen }
-      log.warn(event, `Somebody waits for ${hostPort(to)}: ${code}: ${fault.detail}`)
+      log.warn(event, `A program is waiting for ${hostPort(to)}: ${code}: ${fault.detail}`)
     } catch (error) {
       const { code, detail } = asFault(error)
       log.debug({ event: 'application.not-looked-at', code }, detail)

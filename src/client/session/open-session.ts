@@ -150,7 +150,7 @@ export class Opener implements SessionOwner {
     return session.id
   }
 
-  /** The last steps. @returns false if the tunnel takes no session after all. */
+  /** The last steps. @returns false if the tunnel accepts no session after all. */
   #begin(session: ClientSession, grant: CachedGrant, tunnel: ClientTunnel): boolean {
     const { to } = session.start
     try {
@@ -167,7 +167,7 @@ export class Opener implements SessionOwner {
       // A tunnel that is about to go, or is full: another one will do.
       this.#deps.log.debug(
         { event: 'session.moved', session: session.id, err: error },
-        'tunnel takes no session',
+        'tunnel accepts no session',
       )
       if (asFault(error).code === 'CONNECTOR_DRAINING') tunnel.retired = true
       return false
@@ -188,14 +188,14 @@ export class Opener implements SessionOwner {
         ({ grant, tunnel }) => {
           if (session.over) this.#ledger.tellTries(session)
           else if (!this.#begin(session, grant, tunnel))
-            this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel takes no session'))
+            this.#refused(session, new Fault('TUNNEL_LOST', 'the tunnel accepts no session'))
         },
         (error: unknown) => this.#refused(session, asFault(error)),
       )
       .catch((error: unknown) => {
         this.#deps.log.error(
           { event: 'session.defect', session: session.id, err: error },
-          'giving a session up',
+          'cancelling a session',
         )
         session.over = true
         session.stream?.reset('INTERNAL', asFault(error).detail)
@@ -285,5 +285,5 @@ export class Opener implements SessionOwner {
 
 /** Said where it matters: the destination is named by an internet rule, too, and was kept private. */
 function twoLanes({ start: { alsoInternet } }: ClientSession): string {
-  return alsoInternet === undefined ? '' : `; NAME_IN_TWO_LANES: internet rule ${alsoInternet} names it, too`
+  return alsoInternet === undefined ? '' : `; NAME_IN_TWO_LANES: internet rule ${alsoInternet} also claims it`
 }

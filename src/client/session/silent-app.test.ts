@@ -59,7 +59,7 @@ test('whoever waits in vain reads that the application is silent, not their devi
     if (times > 0) continue
     await until(() => proxy.opener.notesOf(one.session).length > 0)
     const [first] = proxy.opener.notesOf(one.session)
-    assert.match(first!.detail, /1 session asked it and no byte came back$/, 'to whoever asks about it')
+    assert.match(first!.detail, /1 session sent data and received no byte$/, 'to whoever asks about it')
     assert.deepEqual(proxy.silence.notes, [], 'one alone proves nothing')
   }
   await until(() => proxy.silence.notes.length > 0)
@@ -67,7 +67,7 @@ test('whoever waits in vain reads that the application is silent, not their devi
   assert.deepEqual([note?.code, note?.hop], ['APP_SILENT', 'application'])
   assert.match(
     note?.detail ?? '',
-    new RegExp(`^app\\.example:${app.port}: silent since \\S+: 3 sessions asked it and no byte came back$`),
+    new RegExp(`^app\\.example:${app.port}: silent since \\S+: 3 sessions sent data and received no byte$`),
   )
   assert.deepEqual(note?.seen.saw, [
     'the last sent 18 B and gave up after 5 s',
@@ -137,16 +137,16 @@ test('while two requests hang the status says so, one of them in words; a forwar
   }
   await turns(8)
   assert.deepEqual([proxy.silence.waiting.length, heard], [0, []])
-  assert.match(proxy.opener.notesOf(session)[0]?.detail ?? '', /1 session asked it and no byte came back$/)
+  assert.match(proxy.opener.notesOf(session)[0]?.detail ?? '', /1 session sent data and received no byte$/)
   await turns(6)
   assert.deepEqual([proxy.silence.waiting[0]?.sessions, proxy.silence.notes.length], [1, 0])
   assert.equal(heard.length, 1)
   assert.match(
     heard[0]!,
-    /^APP_SILENT app\.example:\d+: silent since \S+: 1 session asked it and no byte came back$/,
+    /^APP_SILENT app\.example:\d+: silent since \S+: 1 session sent data and received no byte$/,
   )
   await ask()
   await turns(13)
-  assert.match(proxy.silence.notes[0]?.detail ?? '', /: 2 sessions asked it and no byte came back$/)
+  assert.match(proxy.silence.notes[0]?.detail ?? '', /: 2 sessions sent data and received no byte$/)
   assert.equal(heard.length, 1)
 })

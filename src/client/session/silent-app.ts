@@ -43,8 +43,8 @@ function faultOf(silence: Silence, { application, address, wallMs }: SilenceOf<D
   const since = rfc3339(wallMs(sinceMs))
   const what =
     is === 'silent'
-      ? `${sessions} ${sessions === 1 ? 'session' : 'sessions'} asked it and no byte came back`
-      : `in ${sessions} sessions what was sent was never acknowledged, says the connector`
+      ? `${sessions} ${sessions === 1 ? 'session' : 'sessions'} sent data and received no byte`
+      : `in ${sessions} sessions the data sent was never acknowledged, the connector reports`
   const last =
     answeredMs === undefined ? 'none was answered before' : `last answer ${rfc3339(wallMs(answeredMs))}`
   return new Fault('APP_SILENT', `${where}: silent since ${since}: ${what}`, {
@@ -58,7 +58,7 @@ function faultOf(silence: Silence, { application, address, wallMs }: SilenceOf<D
         // Else these sessions would have ended as those of a lost tunnel, or never have been opened.
         `the connector connected to ${address || where} each time, and the tunnel to it stands`,
       ],
-      fix: [`tell whoever runs ${where} that it takes connections and does not answer`],
+      fix: [`tell the operator of ${where} that it accepts connections and does not answer`],
       more: askAbout(application),
       ...{ host: application.host, port: application.port },
     },

@@ -158,7 +158,7 @@ export class TunnelPools implements AsyncDisposable {
         },
         this.#stop.signal,
       )
-      if (tunnel.mux.closed) throw new Fault('TUNNEL_LOST', `the tunnel to ${connector} ended as it began`)
+      if (tunnel.mux.closed) throw new Fault('TUNNEL_LOST', `the tunnel to ${connector} closed as it opened`)
     } catch (error) {
       const fault = asFault(error, 'TUNNEL_LOST')
       const waitMs = backoffMs(pool.failures++, { baseMs: 500 })
@@ -231,7 +231,7 @@ export class TunnelPools implements AsyncDisposable {
         const unneeded = spare > 0 && nowUs - tunnel.lastUsedUs > SPARE_IDLE_US
         if (!tunnel.usable || unneeded) {
           if (tunnel.usable) spare--
-          tunnel.mux.close('TUNNEL_LOST', 'not needed any more')
+          tunnel.mux.close('TUNNEL_LOST', 'no longer needed')
         }
       }
       const idle = usable.some((tunnel) => tunnel.idle)

@@ -33,7 +33,7 @@ test('a certificate with the name passes; one for another name fails and says fo
     port: 443,
   })
   assert.equal(secured.verdict, 'pass')
-  assert.match(secured.text, /^TLSv1\.[23], its certificate has wiki\.internal$/)
+  assert.match(secured.text, /^TLSv1\.[23], its certificate covers wiki\.internal$/)
   assert.equal(application.verdict, 'pass')
 })
 
@@ -95,13 +95,13 @@ test('one that hangs up at once is; one that waits for a request is not, and is 
 test('what a greeting holds cannot act on a terminal', async (t) => {
   const server = net.createServer((socket) => socket.end('220 \u001b[2Jmail\r\nsecond'))
   const [, application] = await lookAtApp(await connected(t, server), { host: 'a.internal', port: 25 })
-  assert.equal(application.text, 'it greets: 220 \\u001b[2Jmail')
+  assert.equal(application.text, 'it sends a greeting: 220 \\u001b[2Jmail')
 })
 
 test('a certificate that has ended, or begins tomorrow, fails and says when', async (t) => {
   for (const [days, words] of [
-    [-400, /the certificate for wiki\.internal ended at /],
-    [1, /the certificate for wiki\.internal begins only at /],
+    [-400, /the certificate for wiki\.internal expired at /],
+    [1, /the certificate for wiki\.internal is not valid before /],
   ] as const) {
     const server = await tlsServer('wiki.internal', Date.now() + days * 86_400_000)
     const [secured] = await lookAtApp(await connected(t, server), { host: 'wiki.internal', port: 443 })
@@ -126,6 +126,6 @@ test('a handshake that ends well and late is said as slow, with its time', { tim
   assert.equal(step.verdict, 'pass')
   assert.match(
     step.text,
-    /^TLSv1\.[23], its certificate has wiki\.internal; slow: its handshake took 2\.\d s$/,
+    /^TLSv1\.[23], its certificate covers wiki\.internal; slow: its handshake took 2\.\d s$/,
   )
 })

@@ -26,7 +26,7 @@ export async function lookAtApp(
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<[tls: Omit<TraceStep, 'hop'>, application: Omit<TraceStep, 'hop'>]> {
   if (isTlsPort(port)) return lookAtTls(stream, host)
-  const none = { verdict: 'skip', text: `port ${port} is not one where TLS is usual` } as const
+  const none = { verdict: 'skip', text: `port ${port} is not a usual TLS port` } as const
   return [none, await greeting(stream)]
 }
 
@@ -37,14 +37,14 @@ async function greeting(stream: Duplex): Promise<Omit<TraceStep, 'hop'>> {
   stream.on('error', () => {}).end()
   switch (said.is) {
     case 'bytes':
-      return { verdict: 'pass', us, text: `it greets: ${shown(said.bytes)}` }
+      return { verdict: 'pass', us, text: `it sends a greeting: ${shown(said.bytes)}` }
     case 'silent':
-      return { verdict: 'pass', text: 'it keeps the connection and waits for a request' }
+      return { verdict: 'pass', text: 'it keeps the connection open and waits for a request' }
     case 'closed':
       return failed(
         new Fault(
           'APP_HUNG_UP',
-          `the application hung up after ${Math.round(us / 1000)} ms, before a word was sent`,
+          `the application closed the connection after ${Math.round(us / 1000)} ms, before any data was sent`,
         ),
         us,
       )
@@ -67,8 +67,8 @@ function isEndOfStream({ code, syscall }: NodeJS.ErrnoException): boolean {
 
 /** Neither a certificate nor an alert came: not even a server that wants other TLS than ours. */
 function hungUp(us: number): AppSteps {
-  const detail = `the application hung up after ${Math.round(us / 1000)} ms, and answered no ClientHello`
-  const none = { verdict: 'unknown', text: 'no TLS: it hung up' } as const
+  const detail = `the application closed the connection after ${Math.round(us / 1000)} ms, and answered no ClientHello`
+  const none = { verdict: 'unknown', text: 'no TLS: it closed the connection' } as const
   return [none, failed(new Fault('APP_HUNG_UP', detail), us)]
 }
 
@@ -93,7 +93,7 @@ function lookAtTls(stream: Duplex, host: string): Promise<AppSteps> {
       const text = `no TLS: ${why}`
       end([
         { verdict: 'unknown', us: tookUs(), text },
-        { verdict: 'unknown', text: 'it took the connection and made no TLS handshake' },
+        { verdict: 'unknown', text: 'it accepted the connection but did not complete a TLS handshake' },
       ])
     }
     const timer = setTimeout(() => broke(`no answer to a ClientHello in ${TLS_MS} ms`), TLS_MS)
@@ -101,7 +101,7 @@ function lookAtTls(stream: Duplex, host: string): Promise<AppSteps> {
       if (isEndOfStream(error)) end(hungUp(tookUs()))
       else broke(error.code ?? error.message)
     })
-    secure.once('close', () => broke('it hung up'))
+    secure.once('close', () => broke('it closed the connection'))
     secure.once('secureConnect', () => {
       const [leaf] = presentedChain(secure)
       const names = leaf?.names || leaf?.subject || 'none'
@@ -116,7 +116,7 @@ function lookAtTls(stream: Duplex, host: string): Promise<AppSteps> {
           {
             verdict: 'pass',
             us: tookUs(),
-            text: `${protocol}, its certificate has ${host}${slowly(tookUs())}`,
+            text: `${protocol}, its certificate covers ${host}${slowly(tookUs())}`,
           },
           { verdict: 'pass', text: 'it answers' },
         ])
@@ -139,8 +139,8 @@ function notValidNow({ notBeforeMs, notAfterMs }: PresentedCertificate, host: st
   const nowMs = Date.now()
   if (notBeforeMs <= nowMs && nowMs <= notAfterMs) return undefined
   const when =
-    notAfterMs < nowMs ? `ended at ${rfc3339(notAfterMs)}` : `begins only at ${rfc3339(notBeforeMs)}`
-  const detail = `the certificate for ${host} ${when}; now it is ${rfc3339(nowMs)} by the clock of the device`
+    notAfterMs < nowMs ? `expired at ${rfc3339(notAfterMs)}` : `is not valid before ${rfc3339(notBeforeMs)}`
+  const detail = `the certificate for ${host} ${when}; the time is ${rfc3339(nowMs)} by the device's clock`
   return new Fault('APP_CERT_EXPIRED', detail, {
     seen: { host, notBefore: rfc3339(notBeforeMs), notAfter: rfc3339(notAfterMs) },
   })

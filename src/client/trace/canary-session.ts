@@ -25,7 +25,7 @@ export function openCanary(opener: Opener, lane: PrivateLane, signal: AbortSigna
       const end = () => {
         if (session.over || fault !== undefined) return
         if (to.protocol === 'udp') session.stream?.end()
-        else session.stream?.reset('CLIENT_RESET', 'the trace ends')
+        else session.stream?.reset('CLIENT_RESET', 'the trace has ended')
       }
       if (fault !== undefined) return resolve({ session, fault, end })
       if (to.protocol === 'tcp') session.attach(theirs)

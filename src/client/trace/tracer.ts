@@ -63,7 +63,7 @@ export class Tracer {
     const say = (hop: TraceHop, said: Said) => tell({ step: cut({ hop, ...said }) })
     const where = { event: 'client.traced', trace: asked.id, host: asked.host, port: asked.port }
     if (this.#running >= MAX_AT_ONCE) {
-      say('client', unknown('it is tracing already'))
+      say('client', unknown('it is already tracing'))
       tell({ end: true })
       return
     }
@@ -73,7 +73,7 @@ export class Tracer {
       const to = destination(asked.host, asked.port, asked.protocol)
       const lane = opener.lanes.choose(to, 'trace')
       if (lane.lane === 'internet') {
-        const why = `internet rule ${lane.rule} names ${lane.pattern}: this device sends it straight out, without a tunnel`
+        const why = `internet rule ${lane.rule} matches ${lane.pattern}: this device sends it directly, without a tunnel`
         say('client', failure(new Fault('CLIENT_NOT_COVERED', why, { seen: { rule: lane.rule } })))
         return
       }
@@ -85,7 +85,7 @@ export class Tracer {
       // A canary needs none, and the programs of the user do.
       const short = shortageFault(
         await lackOfDescriptors(),
-        'connections of programs are ended as they come',
+        'connections from programs are closed on arrival',
         {
           hop: 'client',
         },
@@ -94,7 +94,7 @@ export class Tracer {
         say('client', failure(short))
         return
       }
-      say('client', { verdict: 'pass', text: `it takes ${hostPort(to)} for private and ${grant}` })
+      say('client', { verdict: 'pass', text: `it treats ${hostPort(to)} as private and ${grant}` })
       if (asked.canary !== undefined) await this.#fly(lane, asked.canary.echo, say, tell)
     } catch (error) {
       const fault = asFault(error)
@@ -129,7 +129,7 @@ export class Tracer {
       sayReached(session, say)
       if (looked === undefined) {
         say('tls', { verdict: 'skip', text: 'UDP' })
-        say('application', unknown('nothing tells whether datagrams arrive'))
+        say('application', unknown('whether datagrams arrive cannot be seen'))
       } else {
         const [secured, application] = await looked
         say('tls', secured)
@@ -154,7 +154,8 @@ export class Tracer {
     tell({ way: { connector, edge, pipe } })
     const { handoverUs, innerTlsUs } = session.times
     const how = wrapped ? ', inside its outer TLS' : ''
-    const pipeText = handoverUs === undefined ? `pipe ${pipe} stands` : `pipe ${pipe} brought for this`
+    const pipeText =
+      handoverUs === undefined ? `pipe ${pipe} was already open` : `pipe ${pipe} was opened for this`
     say('edge', { verdict: 'pass', us: handoverUs, text: `${pipeText}${how}` })
     try {
       const us = await tunnel.mux.ping()
@@ -181,7 +182,7 @@ export class Tracer {
     try {
       const session = newId('ses', this.#deps.clock.nowMs())
       const { bytes, us } = await largeTransfer(tunnel, { session, grant, signal })
-      say('transfer', { verdict: 'pass', us, text: `${bytes} bytes there and back, unchanged` })
+      say('transfer', { verdict: 'pass', us, text: `${bytes} bytes sent and returned unchanged` })
     } catch (error) {
       say('transfer', failure(asFault(error, 'TUNNEL_LOST')))
     }
@@ -194,7 +195,7 @@ function sayReached(
 ): void {
   if (isIP(to.host) !== 0) say('dns', { verdict: 'skip', text: 'the destination is an address' })
   else {
-    const kept = times.dnsUs === 0 ? ', an answer that the connector had kept' : ''
+    const kept = times.dnsUs === 0 ? ', cached by the connector' : ''
     say('dns', { verdict: 'pass', us: times.dnsUs, text: `${to.host} is at ${address}${kept}` })
   }
   const text = `${address}, port ${to.port}, from the connector`

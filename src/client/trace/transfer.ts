@@ -73,7 +73,7 @@ export async function largeTransfer(
     }
     return { bytes, us: Math.round((performance.now() - startedAt) * 1000) }
   } catch (error) {
-    stream.reset('CLIENT_RESET', 'the trace ends')
+    stream.reset('CLIENT_RESET', 'the trace has ended')
     throw error
   } finally {
     clearTimeout(stalled)

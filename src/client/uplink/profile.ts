@@ -55,7 +55,7 @@ export async function loadProfile(state: StateDir): Promise<Profile | undefined>
 export async function saveProfile(state: StateDir, profile: Profile): Promise<void> {
   const leaf = new X509Certificate(profile.certificate)
   if (!leaf.checkPrivateKey(createPrivateKey(profile.keyPem))) {
-    throw new Fault('PROTOCOL_ERROR', 'the certificate that came is not for the key of this device', {
+    throw new Fault('PROTOCOL_ERROR', "the certificate received is not for this device's key", {
       hop: 'control',
     })
   }

@@ -91,8 +91,7 @@ export class Uplink {
 
   /** @throws {Fault} REAUTH_NEEDED if nobody has signed in, or the certificate has ended. */
   credentials(): Credentials {
-    if (this.#credentials === undefined)
-      throw new Fault('REAUTH_NEEDED', 'nobody has signed in on this device')
+    if (this.#credentials === undefined) throw new Fault('REAUTH_NEEDED', 'this device was never signed in')
     if (this.#credentials.notAfterMs <= this.#o.clock.nowMs() + this.#skewMs) throw this.#ended()
     return this.#credentials
   }
@@ -101,7 +100,7 @@ export class Uplink {
     const notAfter = rfc3339(this.#credentials!.notAfterMs)
     const { signInEndsMs = Number.POSITIVE_INFINITY } = this.#profile ?? {}
     const what = signInEndsMs <= this.#credentials!.notAfterMs ? 'sign-in' : 'device certificate'
-    return new Fault('REAUTH_NEEDED', `the ${what} ended ${notAfter}`, {
+    return new Fault('REAUTH_NEEDED', `the ${what} expired ${notAfter}`, {
       cause,
       seen: { notAfter },
     })
@@ -151,8 +150,8 @@ export class Uplink {
       using either = eitherAborted(signal, this.#changed.signal)
       const profile = this.#profile
       if (profile === undefined) {
-        this.#fault = new Fault('REAUTH_NEEDED', 'nobody has signed in on this device')
-        this.#o.log.warn({ event: 'client.signed-out' }, 'Nobody has signed in: run backstitch client login')
+        this.#fault = new Fault('REAUTH_NEEDED', 'this device was never signed in')
+        this.#o.log.warn({ event: 'client.signed-out' }, 'Not signed in: run backstitch client login')
         await untilAborted(either)
       } else await this.#connect(profile, either)
     }

@@ -7,6 +7,6 @@ test('a canary that came through slowly says how long it took, and where', () =>
   assert.equal(slowText(quick), undefined)
   assert.equal(
     slowText({ ...quick, pingUs: 540_000 }),
-    'Canary came through slowly: 2500 ms; to the edge 1900 ms, end-to-end TLS 60 ms, there and back 540 ms',
+    'Canary was slow: 2500 ms; to the edge 1900 ms, end-to-end TLS 60 ms, round trip 540 ms',
   )
 })

@@ -48,7 +48,7 @@ export class CanaryRuns implements Companion {
           flyCanary({ request, reroute, onEdgeLost, egress, credentials: credentials(), rawPhase, signal }),
         onHealthy: (result) => {
           progress.pass(6, { ...result })
-          log.debug({ event: 'canary.passed', ...result }, 'Canary came through')
+          log.debug({ event: 'canary.passed', ...result }, 'Canary succeeded')
           const slow = slowText(result)
           if (slow !== undefined) log.warn({ event: 'canary.slow', ...result }, slow)
           onHealth(true)
@@ -76,5 +76,5 @@ export function slowText({ handoverUs, innerTlsUs, pingUs }: CanaryResult): stri
   const totalUs = handoverUs + innerTlsUs + pingUs
   if (totalUs < SLOW_MS * 1000) return undefined
   const ms = (us: number) => `${Math.round(us / 1000)} ms`
-  return `Canary came through slowly: ${ms(totalUs)}; to the edge ${ms(handoverUs)}, end-to-end TLS ${ms(innerTlsUs)}, there and back ${ms(pingUs)}`
+  return `Canary was slow: ${ms(totalUs)}; to the edge ${ms(handoverUs)}, end-to-end TLS ${ms(innerTlsUs)}, round trip ${ms(pingUs)}`
 }

@@ -52,7 +52,7 @@ export async function flyCanary(o: CanaryOptions): Promise<CanaryResult> {
 }
 
 async function fly(o: CanaryOptions): Promise<CanaryResult> {
-  using limit = deadline(CANARY_MS, 'TUNNEL_LOST', 'the canary did not come through', o.signal)
+  using limit = deadline(CANARY_MS, 'TUNNEL_LOST', 'the canary was lost', o.signal)
   const reply = await o.request({ type: 'canary', id: newId('req') }, TICKET_MS)
   if (reply.type !== 'canary-pipe') {
     throw new Fault('PROTOCOL_ERROR', `the answer to canary was ${reply.type}`, { hop: 'control' })
@@ -80,8 +80,8 @@ async function flyOver(
   await using near = new Mux(client.socket, { role: 'client' })
   await using far = new Mux(connector.socket, { role: 'connector' })
   const stop = () => {
-    near.close('TUNNEL_LOST', 'the canary ends')
-    far.close('TUNNEL_LOST', 'the canary ends')
+    near.close('TUNNEL_LOST', 'the canary has ended')
+    far.close('TUNNEL_LOST', 'the canary has ended')
   }
   limit.addEventListener('abort', stop, { once: true })
   try {

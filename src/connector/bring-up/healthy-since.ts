@@ -34,7 +34,7 @@ export class HealthySince {
     const startToHealthyMs = this.#startToHealthyMs
     this.#log.info(
       { event: 'connector.healthy', startToHealthyMs },
-      first ? `Connector healthy ${startToHealthyMs} ms after its start` : 'Connector healthy again',
+      first ? `Connector healthy ${startToHealthyMs} ms after startup` : 'Connector healthy again',
     )
   }
 }

@@ -221,7 +221,7 @@ export class ConnectorControl {
         const cut = services.active.cut(message.grants, message.detail)
         log.info(
           { event: 'grants.revoked', grants: message.grants.length, cut },
-          `${message.grants.length} grants revoked, ${cut} live sessions cut: ${message.detail}`,
+          `${message.grants.length} grants revoked, ${cut} live sessions closed: ${message.detail}`,
         )
         return true
       }

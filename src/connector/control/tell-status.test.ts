@@ -11,14 +11,14 @@ const about = (code: FaultMessage['code'], detail = 'x'): FaultMessage => ({
 
 test('control is told what a connector says of itself, and what is told in other fields or by reach is not said twice', () => {
   const told = notesFor([
-    about('STOOD_STILL', 'this process stood still for 12.0 s'),
+    about('STOOD_STILL', 'this process was paused for 12.0 s'),
     about('CONNECTOR_OVERLOADED'),
     about('MEMORY_LEAK_SUSPECTED'),
     about('APP_SILENT'),
     about('LOOKUPS_BUSY'),
   ])
   assert.deepEqual(told, [
-    { code: 'STOOD_STILL', hop: 'connector', detail: 'this process stood still for 12.0 s' },
+    { code: 'STOOD_STILL', hop: 'connector', detail: 'this process was paused for 12.0 s' },
     { code: 'LOOKUPS_BUSY', hop: 'connector', detail: 'x' },
   ])
 })

@@ -16,12 +16,12 @@ test('a name that leads elsewhere since it worked is told, until it is reached a
   assert.deepEqual([note!.code, note!.hop, others], ['APP_NAME_WRONG_VIEW', 'dns', []])
   assert.match(
     note!.detail,
-    /^app led to 10\.0\.0\.1, which answered until 2026-05-30T09:13:00.*leads to 10\.0\.0\.9 now/,
+    /^app resolved to 10\.0\.0\.1, which answered until 2026-05-30T09:13:00.*now resolves to 10\.0\.0\.9/,
   )
   names.worked('app', '10.0.0.9')
   assert.equal(names.notes.length, 0)
   names.failed('app', ['10.0.0.1'])
-  assert.match(names.notes[0]!.detail, /^app led to 10\.0\.0\.9/)
+  assert.match(names.notes[0]!.detail, /^app resolved to 10\.0\.0\.9/)
 })
 
 test('many names: no more is kept than there is room for', () => {

@@ -51,7 +51,7 @@ export class MovedNames {
       host,
       new Fault(
         'APP_NAME_WRONG_VIEW',
-        `${host} led to ${known.address}, which answered until ${until}; it leads to ${now} now, which does not`,
+        `${host} resolved to ${known.address}, which answered until ${until}; it now resolves to ${now}, which does not answer`,
         { seen: { name: host, before: known.address, until, now: [...addresses] } },
       ),
     )

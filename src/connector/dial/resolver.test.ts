@@ -85,7 +85,7 @@ test('Resolver: silence of a resolver and our own shortage of threads are two fa
   assert.doesNotMatch(detail, /silent/, 'names of others are not for whoever asks')
   assert.match(
     resolver.busy!.detail,
-    /^every thread for look-ups is held by a name without an answer \(1\): silent$/,
+    /^every lookup thread is held by a name without an answer \(1\): silent$/,
   )
   assert.deepEqual(said, [resolver.busy!.detail], 'said once, not for each name')
 })

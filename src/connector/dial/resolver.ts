@@ -108,7 +108,7 @@ export class Resolver implements Disposable {
     const silent = this.#names.running
     const named = silent.slice(0, MAX_NAMED).join(', ')
     const more = silent.length > MAX_NAMED ? ', …' : ''
-    const text = `every thread for look-ups is held by a name without an answer (${silent.length}): ${named}${more}`
+    const text = `every lookup thread is held by a name without an answer (${silent.length}): ${named}${more}`
     const note = new Fault('LOOKUPS_BUSY', text, { seen: { silent: silent.slice(0, MAX_NAMED) } })
     if (this.busy === undefined) this.#onBusy?.(note)
     this.#busy = { note, untilMs: performance.now() + NOTED_MS }

@@ -58,7 +58,7 @@ export async function enrolConnectorUntilDone(
       progress.fail(Math.min(stageOf(fault.code), ENROL_STAGE) as StageNumber, fault)
       log.debug(
         { event: 'enrolment.retry', waitMs },
-        `Enrolment is tried again in ${Math.round(waitMs / 1000)} s`,
+        `Enrolment will be retried in ${Math.round(waitMs / 1000)} s`,
       )
     },
   })

@@ -88,14 +88,14 @@ export class SealedState {
     for (const { factor, oldHash, newHash } of drifted) {
       this.#log.warn(
         { event: 'seal.drifted', code: 'SEAL_DRIFTED', factor, old: oldHash, new: newHash },
-        `Machine factor ${factor} changed (${oldHash} → ${newHash}); the identity unseals with the others`,
+        `Machine factor ${factor} changed (${oldHash} → ${newHash}); the identity is unsealed with the others`,
       )
     }
     if (drifted.length > 0) this.#drift = driftFault(drifted)
     // A factor that is merely not there now will be back; one with another value will not.
     if (drifted.some(({ newHash }) => newHash !== ABSENT)) {
       await this.save(name, about, secret)
-      this.#log.info({ event: 'seal.healed', file: name }, 'Identity sealed anew to the factors of now')
+      this.#log.info({ event: 'seal.healed', file: name }, 'Identity resealed to the current machine factors')
     }
     return secret
   }

@@ -140,7 +140,7 @@ test('a figure that fills up beside another is a line of its own, and one that i
   for (let i = 0; i < 4; i++) await step({ fds: 100 })
   assert.equal(lines.length, 2, lines.join('\n'))
   assert.doesNotMatch(lines[0]!, /descriptors/)
-  assert.match(lines[1]!, /descriptors 100 % \(100 of 100\); had work and no processor 60 % of the time/)
+  assert.match(lines[1]!, /descriptors 100 % \(100 of 100\); had work but no processor 60 % of the time/)
 })
 
 test('memory that only grows is said once', async () => {

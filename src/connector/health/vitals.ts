@@ -104,7 +104,7 @@ export class Vitals implements Disposable {
     if (this.#leak === undefined) return undefined
     const { fromBytes, toBytes, perMinuteBytes, sessionsBefore, sessionsNow, minutesLeft } = this.#leak
     const left =
-      minutesLeft === undefined ? '' : `; at this rate it is used up in ${Math.round(minutesLeft)} min`
+      minutesLeft === undefined ? '' : `; at this rate it is exhausted in ${Math.round(minutesLeft)} min`
     const grew = `resident memory grew from ${megabytes(fromBytes)} to ${megabytes(toBytes)} in 5 min, ${megabytes(perMinuteBytes)} a minute`
     return new Fault('MEMORY_LEAK_SUSPECTED', `${grew}; sessions ${sessionsBefore} → ${sessionsNow}${left}`, {
       seen: { fromBytes, toBytes, perMinuteBytes: Math.round(perMinuteBytes), sessionsNow },
@@ -173,7 +173,7 @@ export class Vitals implements Disposable {
     this.#filling = soon?.figure
     if (soon === undefined) return
     const { figure, minutes } = soon
-    const text = `If it goes on like this ${figure} is used up in ${Math.round(minutes)} min: ${figureText(figure, this.#samples.at(-1)!)}`
+    const text = `At this rate ${figure} is exhausted in ${Math.round(minutes)} min: ${figureText(figure, this.#samples.at(-1)!)}`
     this.#o.log.warn({ event: 'connector.filling', figure, minutes: Math.round(minutes) }, text)
   }
 

@@ -28,9 +28,9 @@ export function silenceFault(silence: Silence, of: SilenceOfApplication): Fault 
   const since = rfc3339(of.wallMs(sinceMs))
   const who = `${sessions} sessions of ${users} ${users === 1 ? 'user' : 'users'}`
   const what = {
-    silent: `${who} asked it and no byte came back`,
-    gap: `in ${who} of what it sends some is lost on the way, and the rest waits for that`,
-    lost: `in ${who} what was sent${isPause(idleMs) ? ` after a pause of ${seconds(idleMs)} or more` : ''} is not acknowledged, though new connections stand`,
+    silent: `${who} sent data and received no byte`,
+    gap: `in ${who} some of what it sends is lost on the way, and the rest waits for that`,
+    lost: `in ${who} the data sent${isPause(idleMs) ? ` after a pause of ${seconds(idleMs)} or more` : ''} is not acknowledged, though new connections open`,
   }[is]
   return new Fault('APP_SILENT', `${hostPort({ host, port })}: silent since ${since}: ${what}`, {
     seen: {
@@ -48,13 +48,13 @@ function unansweredFault(silence: Silence, of: SilenceOfApplication): Fault {
   const since = rfc3339(of.wallMs(sinceMs))
   const who = `${sessions} flows of ${users} ${users === 1 ? 'user' : 'users'}`
   const fix = [
-    `on this connector, while a user asks: tcpdump -ni any udp and host ${address} and port ${port}`,
-    'if no answer arrives: look at the log of the application, and restart it',
-    `if the application answers: let datagrams from ${address} port ${port} pass to this connector (a firewall, or the route back)`,
+    `on this connector, during a user's request: tcpdump -ni any udp and host ${address} and port ${port}`,
+    "if no answer arrives: check the application's log, and restart it",
+    `if the application answers: allow datagrams from ${address} port ${port} to this connector (a firewall, or the return route)`,
   ]
   return new Fault(
     'APP_SILENT',
-    `${hostPort({ host, port })}/udp: silent since ${since}: ${who} sent it datagrams and none came back`,
+    `${hostPort({ host, port })}/udp: silent since ${since}: ${who} sent it datagrams and received none`,
     { seen: { ...{ is, sessions, users, since, saw: sawText(silence, of), fix } } },
   )
 }
@@ -73,26 +73,26 @@ function fixText(
   { application: { host, port }, address = host }: SilenceOfApplication,
 ): string[] {
   const at = hostPort({ host: address, port })
-  const then = `then let a user open ${hostPort({ host, port })}: the first answer ends this`
+  const then = `then let a user open ${hostPort({ host, port })}: the first answer clears this`
   if (is === 'silent') {
     return [
-      `look at the log of the application at ${at}, and restart the application`,
-      `ask it from the connector as its users do, if it is a web server: curl -v --max-time 10 http://${hostPort({ host, port })}/`,
+      `check the application's log at ${at}, and restart the application`,
+      `query it from the connector like its users do, if it is a web server: curl -v --max-time 10 http://${hostPort({ host, port })}/`,
       then,
     ]
   }
   if (is === 'gap') {
     return [
-      `let packets of every size pass from ${address} port ${port} to this connector (a tunnel or a firewall that drops long ones; MTU)`,
+      `let packets of every size pass from ${address} port ${port} to this connector (a tunnel or a firewall that drops large ones; MTU)`,
       `ss -tinm dst ${address} dport = ${port}`,
-      `then let a user open a large page of ${hostPort({ host, port })}: full packets end this`,
+      `then let a user open a large page of ${hostPort({ host, port })}: full packets clear this`,
     ]
   }
   const between = `between this connector and ${address} port ${port}`
   return [
     isPause(idleMs)
-      ? `let what stands ${between} keep idle connections for longer than ${seconds(idleMs)}, or have the application send keepalives`
-      : `let all of a connection pass ${between}, not only its first packets`,
+      ? `let devices ${between} keep idle connections for longer than ${seconds(idleMs)}, or have the application send keepalives`
+      : `let whole connections pass ${between}, not only their first packets`,
     `ss -tin dst ${address} dport = ${port}`,
     then,
   ]

@@ -112,7 +112,7 @@ export class TunnelGrants {
    */
   find(reference: string): HeldGrant | Promise<HeldGrant> {
     const found = this.#held.get(reference)
-    if (found === undefined) throw new Fault('GRANT_INVALID', 'no such grant came in this tunnel')
+    if (found === undefined) throw new Fault('GRANT_INVALID', 'no such grant was presented in this tunnel')
     if (found instanceof Fault) throw found
     return found
   }
@@ -120,7 +120,7 @@ export class TunnelGrants {
   /** @throws {Fault} GRANT_EXPIRED or GRANT_REVOKED: asked for each session, as time goes on. */
   checkNow({ grant }: HeldGrant, nowMs: number): void {
     if (nowMs >= grant.expiresMs) {
-      throw new Fault('GRANT_EXPIRED', `it ended ${nowMs - grant.expiresMs} ms ago`, {
+      throw new Fault('GRANT_EXPIRED', `it expired ${nowMs - grant.expiresMs} ms ago`, {
         seen: { grantId: grant.id, expiresMs: grant.expiresMs, nowMs },
       })
     }

@@ -42,7 +42,7 @@ class Echo extends Transform {
     this.#left -= chunk.length
     // A copy: the tunnel uses the memory of the chunk again once it was taken.
     if (this.#left >= 0) done(null, Buffer.from(chunk))
-    else done(new Fault('SLOW_READER', `the echo of a trace takes ${MAX_BYTES} bytes`))
+    else done(new Fault('SLOW_READER', `the echo of a trace is limited to ${MAX_BYTES} bytes`))
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

@@ -72,7 +72,7 @@ export class ServedTunnels {
     const ticket = { pipe, session, device, way, atMs: performance.now() }
     const isFull =
       this.#waiting.size >= MAX_WAITING || this.#waiting.waitingOf(device) >= MAX_WAITING_OF_DEVICE
-    if (this.#draining) this.#refuse(ticket, new Fault('CONNECTOR_DRAINING', 'it takes no new tunnels'))
+    if (this.#draining) this.#refuse(ticket, new Fault('CONNECTOR_DRAINING', 'it accepts no new tunnels'))
     else if (isFull) this.#refuse(ticket, this.#options.services.shares.bringing.refusal(device))
     else {
       this.#waiting.add(device, ticket)

@@ -94,13 +94,13 @@ test('users who ask, wait and give up are a silence, told at once; the first ans
     await closed
     const record = await tunnel.record(session)
     assert.equal(record.closeReason, 'done')
-    assert.equal(record.closeDetail, '18 B asked, no answer in 5 s')
+    assert.equal(record.closeDetail, '18 B sent, no answer in 5 s')
   }
   await untilSeen(() => words().includes('APP_SILENT'))
   const [note] = silence.notes
   assert.match(
     note?.detail ?? '',
-    /: silent since \S+: 3 sessions of 2 users asked it and no byte came back$/,
+    /: silent since \S+: 3 sessions of 2 users sent data and received no byte$/,
   )
   assert.deepEqual(note?.seen.saw, ['the last sent 18 B and gave up after 5 s', 'none was answered before'])
   answers = true
@@ -185,7 +185,7 @@ test('what the kernel says is not acknowledged is lost on the way; an answer aft
   await untilSeen(() => silence.notes.length > 0)
   assert.match(
     silence.notes[0]?.detail ?? '',
-    /in 3 sessions of 1 user what was sent after a pause of 3\d s or more is not acknowledged/,
+    /in 3 sessions of 1 user the data sent after a pause of 3\d s or more is not acknowledged/,
   )
   isOn = true
   await ask('bob', true)
@@ -223,7 +223,7 @@ test('downloads that stand in the middle are told where the kernel knows of a ga
   await untilSeen(() => silence.notes.length > 0)
   assert.match(
     silence.notes[0]?.detail ?? '',
-    /: silent since \S+: in 4 sessions of 3 users of what it sends some is lost on the way, and the rest waits for that$/,
+    /: silent since \S+: in 4 sessions of 3 users some of what it sends is lost on the way, and the rest waits for that$/,
   )
   isOn = false
   const before = last.stream.bytesIn
@@ -251,7 +251,7 @@ test('two whose requests hang are told while they wait, one of them as words; a 
   pass(11)
   assert.equal(silence.notes.length, 0)
   pass(1)
-  assert.match(silence.notes[0]?.detail ?? '', /: 2 sessions of 1 user asked it and no byte came back$/)
+  assert.match(silence.notes[0]?.detail ?? '', /: 2 sessions of 1 user sent data and received no byte$/)
   assert.deepEqual((silence.notes[0]!.seen.saw as string[])[0], 'the last sent 18 B and waits, for 12 s')
   await untilSeen(() => words().at(-1) === 'APP_SILENT')
   const { host, port, segment } = tunnel.told.findLast((message) => message.type === 'reach')!

@@ -214,7 +214,7 @@ export class TunnelStreams {
       const many = times === 1 ? '' : ` ${times} times within a minute`
       log.warn(
         { ...about, session: id, user: held?.grant.user },
-        `${where} was not reached${many}: ${code}: ${detail}`,
+        `${where} was unreachable${many}: ${code}: ${detail}`,
       )
     })
   }

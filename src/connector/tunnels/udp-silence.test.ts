@@ -58,13 +58,13 @@ test('datagrams that were answered and are no more are a silence, told at once; 
   assert.deepEqual([note?.code, note?.hop], ['APP_SILENT', 'application'])
   assert.match(
     note!.detail,
-    /^app\.example:\d+\/udp: silent since \S+: 3 flows of 2 users sent it datagrams and none came back$/,
+    /^app\.example:\d+\/udp: silent since \S+: 3 flows of 2 users sent it datagrams and received none$/,
   )
   const { saw, fix } = note!.seen as { saw: string[]; fix: string[] }
   assert.match(saw.join('\n'), /^the last sent 8 B and had no answer for [56] s\nlast answer \d{4}-\S+Z$/)
   assert.equal(
     fix[0],
-    `on this connector, while a user asks: tcpdump -ni any udp and host 127.0.0.1 and port ${app.address().port}`,
+    `on this connector, during a user's request: tcpdump -ni any udp and host 127.0.0.1 and port ${app.address().port}`,
   )
   assert.equal(words().at(-1), 'APP_SILENT')
   isWell = true

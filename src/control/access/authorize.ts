@@ -86,7 +86,7 @@ export function wrongPort(
 }
 
 function unreadable(kind: string, name: string, why: string, destination: string): Fault {
-  return new Fault('POLICY_UNREADABLE', `${kind} ${name} cannot be read, so it is closed: ${why}`, {
+  return new Fault('POLICY_UNREADABLE', `${kind} ${name} cannot be read and is therefore closed: ${why}`, {
     seen: { destination, [kind]: name, why },
   })
 }
@@ -131,7 +131,7 @@ export function choose(
   if (selection.chosen === undefined) {
     const reasons = excluded.map((member) => `${member.name}: ${member.because}`)
     const alone = commonCause(members)
-    const detail = reasons.length === 0 ? 'its connector groups have no member' : reasons.join('; ')
+    const detail = reasons.length === 0 ? 'its connector groups have no members' : reasons.join('; ')
     // Whoever is lost is where it broke; what an admin has switched off, or not enrolled, control has decided.
     const lost =
       members.length > 0 && members.every(({ state }) => state === 'disconnected' || state === 'draining')

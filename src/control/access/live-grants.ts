@@ -52,7 +52,7 @@ export class LiveGrants {
     const held = this.#byDevice.get(device)?.size ?? 0
     if (held < MAX_OF_DEVICE) return
     const resource = CONTROL_SHARES.grants.resource
-    throw new Fault('RATE_LIMITED', `${resource}: device ${device} holds ${held} and may hold no more`, {
+    throw new Fault('RATE_LIMITED', `${resource}: device ${device} holds ${held} and may not hold more`, {
       seen: { resource, by: 'device', principal: device, held, retryAfterS: FULL_RETRY_S },
     })
   }

@@ -39,7 +39,7 @@ export function objection(
   if (device === undefined || !device.enabled)
     return because(`device ${grant.deviceId} is disabled or deleted`)
   if (!isSignedIn(device, nowMs)) return because(`the sign-in on device ${grant.deviceId} has ended`)
-  if (device.userId !== grant.userId) return because(`device ${grant.deviceId} has another user now`)
+  if (device.userId !== grant.userId) return because(`device ${grant.deviceId} now has another user`)
   if (unreadable.has(grant.userId)) return undefined
   const user = policy.users.get(grant.userId)
   if (user === undefined || !user.enabled) {
@@ -48,7 +48,7 @@ export function objection(
   const before = policy.destinations.byId(grant.segmentId)
   if (unreadable.has(grant.segmentId) || unreadable.has(before?.segmentGroup ?? '')) return undefined
   const { host, ports } = grant
-  if (ports === undefined) return because('it is from a version that did not say which ports it is for')
+  if (ports === undefined) return because('it was issued by a version that did not record its ports')
   for (const protocol of PROTOCOLS) {
     for (const range of ports[protocol]) {
       const objected = toRange(policy, grant, { device, nowMs }, { host, protocol, range })
@@ -84,7 +84,7 @@ function toRange(
   }
   const decided = policy.destinations.portsAt(host, segment)[protocol]
   if (range[0] !== range[1] && minus(merged([range]), decided).length > 0)
-    return because('its segment has lost ports')
+    return because('its segment no longer lists some of its ports')
   const why = lostWay(policy, grant, segment) ?? lostNetworks(grant, segment)
   return why === undefined ? undefined : because(why)
 }
@@ -99,7 +99,7 @@ function refusal(
   const before = policy.destinations.byId(grant.segmentId)
   const lost =
     before?.enabled === true ? '' : `its segment is ${before === undefined ? 'deleted' : 'disabled'}`
-  if (fault.code === 'CLIENT_NOT_COVERED') return because(lost || `no segment has ${grant.host} any more`)
+  if (fault.code === 'CLIENT_NOT_COVERED') return because(lost || `no segment covers ${grant.host} any more`)
   const match = policy.destinations.find(asked)
   const own = match.is !== 'not-covered' && match.segment === before ? before : undefined
   const { code, detail } = own ? toldOfOwn(policy, asked, own, fault) : toldOf(policy, asked, fault)
@@ -120,11 +120,11 @@ function lostWay(policy: PolicySnapshot, grant: IssuedGrant, segment: PolicySegm
   if (serves) return undefined
   if (segment.serverGroups.some((id) => policy.unreadable.has(id))) return undefined
   if (connector?.enabled === true && policy.unreadable.has(connector.groupId)) return undefined
-  return 'its connector does not serve the segment any more'
+  return 'its connector no longer serves the segment'
 }
 
 /** A connector dials what the grant says of addresses, whatever the segment says since. */
 function lostNetworks({ host, networks }: IssuedGrant, segment: PolicySegment): string | undefined {
   if (networks === undefined || !leadsFurther(host, networks, meantNetworks(segment, host))) return undefined
-  return 'its segment means fewer networks now'
+  return 'its segment now covers fewer networks'
 }

@@ -194,7 +194,7 @@ test('a port that an older segment takes over is cut, though the segment still l
   assert.equal(await w.ask(22), 'app')
   await w.segment('ssh', { tcp: ['22'] }, ssh.id)
   assert.equal(await w.ask(22), 'POLICY_DENIED')
-  assert.deepEqual(await w.cut(), ['CLIENT_NOT_COVERED: no application that you may use is at app.example'])
+  assert.deepEqual(await w.cut(), ['CLIENT_NOT_COVERED: no application available to you is at app.example'])
 })
 
 /** Changes what is stored behind the back of the API, as an older version or a hand in the database would. */

@@ -94,7 +94,7 @@ async function objectionable(
       // A defect in looking at one grant is no reason to cut it, nor to leave the others unlooked at.
       log.error(
         { event: 'grant.unjudged', grantId: grant.id, err: error },
-        'a live grant could not be judged',
+        'a live grant could not be evaluated',
       )
     }
   }
@@ -200,7 +200,7 @@ class Cut {
       })
       log.warn(
         { event: 'grant.cut', ...detail },
-        `what connector ${connector} carries on ${grants} ended grants is cut: ${why}`,
+        `sessions of connector ${connector} on ${grants} ended grants are closed: ${why}`,
       )
     }
   }

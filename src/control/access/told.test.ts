@@ -75,7 +75,7 @@ test('whom a rule could admit is told what is missing, and nothing of others', a
   assert.equal(posture.code, 'POSTURE_FAILED')
   assert.match(
     posture.detail,
-    /"all to wide" would allow it but for posture: wanted managed = true, seen managed = false/,
+    /"all to wide" would allow it except for posture: wanted managed = true, seen managed = false/,
   )
   const port = (await w.refused('a.wide.example', 444)).told
   assert.deepEqual([port.code, port.seen.lists], ['CLIENT_WRONG_PORT', ['443']])

@@ -85,13 +85,13 @@ function requestFor(policy: PolicySnapshot, asked: AuthorizeQuestion, segment: P
 }
 
 function notForYou(host: string, destination: string): Fault {
-  return new Fault('CLIENT_NOT_COVERED', `no application that you may use is at ${host}`, {
+  return new Fault('CLIENT_NOT_COVERED', `no application available to you is at ${host}`, {
     seen: { destination },
   })
 }
 
 function unreadable({ name }: PolicySegment, destination: string): Fault {
-  const detail = `what decides about ${name} cannot be read, so it is closed`
+  const detail = `the policy for ${name} cannot be read, so access is closed`
   return new Fault('POLICY_UNREADABLE', detail, { seen: { destination, segment: name } })
 }
 
@@ -104,7 +104,7 @@ function deniedTo({ rule, nearest }: Denied, request: AccessRequest, destination
   const but =
     failing === undefined
       ? ''
-      : `; rule "${near!.rule.name}" would allow it but for ${failing.condition}: ${compare(failing)}`
+      : `; rule "${near!.rule.name}" would allow it except for ${failing.condition}: ${compare(failing)}`
   const says = rule === undefined ? 'no rule allows' : `rule "${rule.name}" denies`
   const code = rule === undefined && failing?.condition === 'posture' ? 'POSTURE_FAILED' : 'POLICY_DENIED'
   return new Fault(code, `${says} ${segment.name}${but}`, {

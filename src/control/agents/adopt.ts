@@ -45,8 +45,9 @@ export function requireNewest(
 ): void {
   if (thumbprint === record.thumbprint || notAfterMs > record.notAfterMs) return
   const { generation, serial: current } = record
-  const why = `a certificate from before generation ${generation} was presented: ${serial}, and ${current} is current`
-  const hint = identity.role === 'client' ? '; whoever signs in on the device anew keeps it' : ''
+  const why = `a certificate from before generation ${generation} was presented: ${serial}; the current one is ${current}`
+  const hint =
+    identity.role === 'client' ? '; the next sign-in on the device decides which copy keeps it' : ''
   throw cloned(identity.id, from, record.lastAddress, why + hint)
 }
 

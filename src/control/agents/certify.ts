@@ -57,7 +57,7 @@ export async function renew(
   return deps.store.transaction(async (tx) => {
     const record = await admitted(tx, identity, deps.clock.nowMs())
     if (publicKeyHash !== record.publicKeyHash) {
-      throw new Fault('INVALID', 'a renewal must be for the key that was enrolled', { hop: 'control' })
+      throw new Fault('INVALID', 'a renewal must use the enrolled key', { hop: 'control' })
     }
     requireNewest(peer, record, from)
     const { signIn } = record
@@ -88,7 +88,7 @@ function noLonger(device: string, { endMs }: { endMs: number }): Fault {
   const ends = rfc3339(endMs)
   return new Fault(
     'REAUTH_NEEDED',
-    `the sign-in on ${device} ends at ${ends}, and no certificate outlives it`,
+    `the sign-in on ${device} ends at ${ends}; a certificate cannot outlast it`,
     { seen: { ends } },
   )
 }

@@ -48,7 +48,7 @@ export class ChangeEffects implements Disposable {
         await deps.lanes.policyChanged()
       },
     )
-    this.#probes = this.#background('probes.refresh-failed', 'connectors were not told what to watch', () =>
+    this.#probes = this.#background('probes.refresh-failed', 'connectors were not told what to check', () =>
       deps.probing.refresh(),
     )
     const { bus } = deps.store
@@ -100,7 +100,7 @@ export class ChangeEffects implements Disposable {
     } catch (error) {
       log.error(
         { event: 'identity.cut-failed', id, err: error },
-        `the connections of ${id} could not be ended`,
+        `the connections of ${id} could not be closed`,
       )
     }
   }
@@ -128,7 +128,7 @@ export class ChangeEffects implements Disposable {
     for (const { peer, channel } of presence.edges()) {
       const { id } = peer.identity
       if (edges.admits(peer)) continue
-      sayGoodbye(channel, new Fault('IDENTITY_REVOKED', `edge ${id} was disabled, deleted or enrolled anew`))
+      sayGoodbye(channel, new Fault('IDENTITY_REVOKED', `edge ${id} was disabled, deleted or enrolled again`))
       this.#on.ended(id)
     }
     news.listChanged()

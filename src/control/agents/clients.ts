@@ -60,7 +60,7 @@ export class Clients {
       const needs = asked.wantPipe && !asked.have?.includes(selection.chosen.id)
       const need = needs && this.#deps.shares.pipes.allows(device, client.device?.userId)
       const stands = () => {
-        if (!live.has(grant.id)) throw new Fault('GRANT_REVOKED', 'it was taken back before it was told')
+        if (!live.has(grant.id)) throw new Fault('GRANT_REVOKED', 'it was revoked before it was delivered')
       }
       const pipe = need ? await this.#pipe(client, selection.chosen.id, session, stands) : undefined
       stands() // Revoked before it is told, it would be kept by the client as if it were good.
@@ -126,7 +126,7 @@ export class Clients {
       await keepDenial(this.#deps, client, { id: denial, asked, fault: kept, detail }).catch(
         (lost: unknown) => {
           refusals.forget(denial)
-          log.error({ event: 'access.denial-lost', denial, err: lost }, 'a refusal could not be kept')
+          log.error({ event: 'access.denial-lost', denial, err: lost }, 'a denial could not be stored')
         },
       )
       return { type: 'denied', id: asked.id, denial, fault: answer }
@@ -146,7 +146,7 @@ export class Clients {
       if (told?.ok !== true || told.fault === undefined) return []
       const { code, hop, detail, seen } = told.fault
       const saw = seen?.saw === undefined ? {} : { seen: { saw: seen.saw } }
-      return [{ code, hop, detail: `${detail.replace(/\.$/, '')}, says ${name}`, ...saw }]
+      return [{ code, hop, detail: `${detail.replace(/\.$/, '')}, reported by ${name}`, ...saw }]
     })
     return notes.length === 0 ? undefined : notes.slice(0, MAX_NOTES)
   }
@@ -176,7 +176,7 @@ export class Clients {
     for (const grant of live.between(id, connector, holder.nowMs)) {
       if (objection(now, grant, holder) === undefined) return
     }
-    throw new Fault('GRANT_EXPIRED', `no grant of this device leads to connector ${connector}`)
+    throw new Fault('GRANT_EXPIRED', `no grant of this device covers connector ${connector}`)
   }
 
   /**

@@ -56,7 +56,7 @@ export function requireKeyFor(role: 'connector' | 'edge', use: KeyUse): void {
   const meant = use.edgeId === undefined ? 'connector' : 'edge'
   if (meant === role) return
   const of = use.edgeId === undefined ? 'connectors' : `edge ${use.edgeId}`
-  throw new Fault('KEY_WRONG_GROUP', `key ${use.keyId} enrols ${of}, and a ${role} came with it`, {
+  throw new Fault('KEY_WRONG_GROUP', `key ${use.keyId} enrols ${of}, but a ${role} presented it`, {
     seen: { key: use.keyId, meant, came: role },
   })
 }

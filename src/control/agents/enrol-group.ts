@@ -25,11 +25,11 @@ export async function groupFor(
 ): Promise<string> {
   const of = await tx.objects.get('connector-group', use.groupId)
   if (expected !== undefined && expected !== of.name && expected !== of.id) {
-    throw wrongGroup(use, of, `and this machine is set up for group ${expected}`, expected)
+    throw wrongGroup(use, of, `but this machine is configured for group ${expected}`, expected)
   }
   if (before !== undefined && before.keyId !== use.keyId && before.groupId !== of.id) {
     const is = (await tx.objects.find('connector-group', before.groupId))?.name ?? before.groupId
-    throw wrongGroup(use, of, `and connector ${before.name} (${before.id}) is of group ${is}`, is)
+    throw wrongGroup(use, of, `but connector ${before.name} (${before.id}) belongs to group ${is}`, is)
   }
   const group = before === undefined ? of : await tx.objects.get('connector-group', groupAfter(before, use))
   requireAppGroup(group)
@@ -43,7 +43,7 @@ function groupAfter(before: ConnectorRecord, use: KeyUse): string {
 /** @throws {Fault} WRONG_CONNECTOR_KIND. */
 export function requireAppGroup({ id, name, spec }: StoredObject<'connector-group'>): void {
   if (spec.connectorKind === 'app') return
-  const detail = `connector group ${name} (${id}) is for ${spec.connectorKind} connectors, and an App Connector came`
+  const detail = `connector group ${name} (${id}) is for ${spec.connectorKind} connectors, but an App Connector tried to enrol`
   throw new Fault('WRONG_CONNECTOR_KIND', detail, {
     seen: { group: id, groupName: name, connectorKind: spec.connectorKind, came: 'app' },
   })

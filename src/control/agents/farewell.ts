@@ -43,7 +43,7 @@ export function left(deps: FarewellDeps, connected: Connected, fault: Fault | un
   const { connectors, devices, edges } = deps.store
   const records = role === 'connector' ? connectors : role === 'client' ? devices : edges
   records.seen(id, { address: connected.from, atMs: deps.clock.nowMs() }).catch((error: unknown) => {
-    deps.log.warn({ event: 'agent.seen-lost', agent: id, err: error }, 'the time of leaving was not kept')
+    deps.log.warn({ event: 'agent.seen-lost', agent: id, err: error }, 'the time of leaving was not stored')
   })
 }
 

@@ -41,7 +41,7 @@ export async function startHousekeeping(deps: HousekeepingDeps): Promise<void> {
     } catch (error) {
       log.error(
         { event: 'control.housekeeping-failed', what, err: error },
-        `housekeeping of ${what} failed; it is tried again`,
+        `housekeeping of ${what} failed; it will be retried`,
       )
     }
   }

@@ -70,7 +70,7 @@ export class Hub {
   attach(channel: ControlEnd, peer: Peer, { from, via }: ConnectedFrom): void {
     this.#open.add(channel)
     const timer = setTimeout(
-      () => sayGoodbye(channel, new Fault('HANDSHAKE_TIMEOUT', 'no hello came')),
+      () => sayGoodbye(channel, new Fault('HANDSHAKE_TIMEOUT', 'no hello arrived')),
       HELLO_MS,
     )
     void this.#guard(
@@ -105,7 +105,7 @@ export class Hub {
       await work
     } catch (error) {
       const fields = { event: 'agent.defect', agent: identity.id, err: error }
-      this.#deps.log.error(fields, 'a defect at the connection of one agent')
+      this.#deps.log.error(fields, "an internal error on one agent's connection")
     }
   }
 
@@ -182,7 +182,7 @@ export class Hub {
         return
       }
       const notAfter = rfc3339(peer.notAfterMs)
-      const ended = `the certificate ended at ${notAfter} and was not renewed in time`
+      const ended = `the certificate expired at ${notAfter} and was not renewed in time`
       sayGoodbye(channel, new Fault('CERT_EXPIRED', `${role} ${id}: ${ended}`, { seen: { notAfter } }))
     }
     const certificateEnds = atDate(peer.notAfterMs, sayEnded, clock)
@@ -223,7 +223,7 @@ export class Hub {
     const alive = await before.channel.isAlive(ALIVE_MS)
     if (alive) {
       // Behind one NAT both addresses are the same, and the names of the hosts need not be.
-      const why = `host ${host} and host ${before.hostName} are connected at the same time`
+      const why = `hosts ${host} and ${before.hostName} are connected at the same time`
       throw cloned(before.peer.identity.id, from, before.from, why)
     }
     before.channel.close(
@@ -246,7 +246,7 @@ export class Hub {
           otherFrom: other.from,
           otherHost: other.hostName,
         },
-        `device ${id} is connected from host ${other.hostName} (${other.from}) and comes from ${hostName} (${from}): its state may have been copied`,
+        `device ${id} is connected from host ${other.hostName} (${other.from}) and also connects from ${hostName} (${from}): its state may have been copied`,
       )
       return
     }
@@ -256,7 +256,7 @@ export class Hub {
     const { handlers, log } = this.#deps
     const { channel } = connected
     try {
-      if (message.type === 'hello') throw new Fault('PROTOCOL_ERROR', 'hello came twice')
+      if (message.type === 'hello') throw new Fault('PROTOCOL_ERROR', 'a second hello arrived')
       const answer = await handlers.handle(connected, message)
       if (answer !== undefined) channel.send(answer)
     } catch (error) {

@@ -65,7 +65,7 @@ export class LaneUpdates {
     if (lanes !== undefined) return lanes
     this.#deps.log.error(
       { event: 'lanes.too-many' },
-      `Internet rules name more than ${MAX_LANE_PATTERNS} patterns, or overlap so many segments: no client bypasses anything`,
+      `Internet rules contain more than ${MAX_LANE_PATTERNS} patterns, or overlap that many segments: clients bypass nothing`,
     )
     return NONE
   }

@@ -29,10 +29,10 @@ test('whoever is let in hears what connectors know of an application that takes 
   parts.presence.applications.tell({ ...told, ok: true })
   assert.equal(await ask(), undefined, 'all is well')
 
-  const seen = { saw: ['the last sent 94 B'], fix: ['look at its log'], users: 3 }
+  const seen = { saw: ['the last sent 94 B'], fix: ['check its log'], users: 3 }
   const fault = { code: 'APP_SILENT', hop: 'application', detail: 'wiki.example:443: silent.', seen } as const
   parts.presence.applications.tell({ ...told, ok: true, fault: { ...fault, seen: { ...seen } } })
-  const detail = 'wiki.example:443: silent, says dc1-a'
+  const detail = 'wiki.example:443: silent, reported by dc1-a'
   assert.deepEqual(await ask(), [
     { code: 'APP_SILENT', hop: 'application', detail, seen: { saw: ['the last sent 94 B'] } },
   ])

@@ -81,7 +81,10 @@ test('a device renews until its sign-in ends, to no later time, and then no more
   clock.advance(23 * HOUR_MS)
   assert.equal(await laptop.renewed(notAfterMs), endMs)
   await laptop.hello(endMs)
-  await assert.rejects(laptop.renewed(endMs), { code: 'REAUTH_NEEDED', detail: /no certificate outlives it/ })
+  await assert.rejects(laptop.renewed(endMs), {
+    code: 'REAUTH_NEEDED',
+    detail: /a certificate cannot outlast it/,
+  })
   clock.advance(8 * HOUR_MS)
   for (const work of [laptop.renewed, laptop.hello]) {
     await assert.rejects(work(endMs), { code: 'REAUTH_NEEDED', detail: /lasted until 2026-12-07T00:00:00/ })

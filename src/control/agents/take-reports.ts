@@ -92,7 +92,7 @@ function sayUnreached(
     const many = times === 1 ? '' : ` ${times} times within a minute`
     log.warn(
       { event: 'session.unreached', code: closeReason, hop: closeHop, host, port, times },
-      `${where} was not reached${many}: ${closeReason}: ${closeDetail ?? ''}`,
+      `${where} was unreachable${many}: ${closeReason}: ${closeDetail ?? ''}`,
     )
   })
 }
@@ -124,15 +124,15 @@ export function objectionTo(
 ): string | undefined {
   const latestMs = nowMs + AHEAD_MS
   if (issued !== undefined) {
-    if (!isSessionOf(session, issued)) return 'its id is none of its grant'
+    if (!isSessionOf(session, issued)) return 'its id does not belong to its grant'
     if (side === 'client' && sessionNumber(session) >= CLIENT_NUMBERS)
-      return 'its id is one that connectors give'
+      return 'its id is one that connectors assign'
     const ranges = issued.ports?.[protocol]
-    if (ranges !== undefined && !portIn(ranges, port)) return `its grant does not lead to ${protocol} ${port}`
+    if (ranges !== undefined && !portIn(ranges, port)) return `its grant does not cover ${protocol} ${port}`
   }
   if (startedMs > latestMs) return 'it begins in the future'
-  if (state === 'open') return endedMs === undefined ? undefined : 'it is open and has ended'
-  if (endedMs === undefined) return 'it is closed and has no end'
+  if (state === 'open') return endedMs === undefined ? undefined : 'it is open but has an end'
+  if (endedMs === undefined) return 'it is closed but has no end'
   if (endedMs < startedMs) return 'it ends before it begins'
   return endedMs > latestMs ? 'it ends in the future' : undefined
 }
@@ -153,12 +153,12 @@ function noteRefused(
     const about = { event: 'session-report.over-limit', agent, device, count }
     log.warn(
       about,
-      `${count} sessions of ${device} are not on record: only one end tells of them, and of too many`,
+      `${count} sessions of ${device} were not recorded: only one end reported them, and too many of them`,
     )
   }
   if (unsaid === 0) return
   const about = { event: 'session-report.refused', agent, count: unsaid, ...refused[0] }
-  log.warn(about, `${unsaid} session reports of ${agent} were not kept`)
+  log.warn(about, `${unsaid} session reports of ${agent} were not stored`)
 }
 
 /** An agent has more records than it may keep. */
@@ -167,5 +167,5 @@ function noteShed({ log }: TakeReportsDeps, connected: Connected, shed: number):
   connected.shed = shed
   if (count <= 0) return
   const { id } = connected.peer.identity
-  log.warn({ event: 'session-report.shed', agent: id, count }, `${id} has given up ${count} session records`)
+  log.warn({ event: 'session-report.shed', agent: id, count }, `${id} has dropped ${count} session records`)
 }

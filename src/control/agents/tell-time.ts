@@ -10,7 +10,7 @@ import type { Presence } from '../presence/presence.ts'
 export function tellTime({ presence, clock, log }: TellTimeDeps): Disposable {
   const own = new ServerClock(clock)
   own.set(0)
-  return own.watch(log, 'agents are told the time', () => {
+  return own.watch(log, 'agents are told the new time', () => {
     const told = { type: 'time', serverTimeMs: clock.nowMs() } as const
     for (const all of [presence.edges(), presence.connectors(), presence.allClients()]) {
       for (const { channel } of all) channel.send(told)

@@ -136,15 +136,15 @@ export class LocalAuthenticator implements Authenticator {
 
   #sharesOf({ name, from }: SignIn, who: string): Share[] {
     const { place, network, via } = placeOf(from)
-    const edge = via === undefined ? '' : `by way of edge ${via}`
+    const edge = via === undefined ? '' : `through edge ${via}`
     const ofEdge: Share[] = [
       { budget: this.#byEdge, key: via ?? '', of: edge },
-      { budget: this.#byEdgeAtUser, key: `${via} ${who}`, of: `at user ${name} ${edge}`, tells: true },
+      { budget: this.#byEdgeAtUser, key: `${via} ${who}`, of: `for user ${name} ${edge}`, tells: true },
     ]
     return [
       ...(via === undefined ? [] : ofEdge),
       { budget: this.#byPlace, key: place, of: `from ${from}` },
-      { budget: this.#byUser, key: who, of: `at user ${name}` },
+      { budget: this.#byUser, key: who, of: `for user ${name}` },
       { budget: this.#tried, key: `${place} ${who}`, of: '', tells: true },
       { budget: this.#tried, key: `${network} ${who}`, of: '', tells: true },
     ]

@@ -90,7 +90,7 @@ async function keepFactType(tx: Repositories, before: StoredObject | undefined, 
   const users = await tx.objects.usedBy(before.id)
   if (users.length === 0) return
   const what = `${OBJECT_KINDS['posture-fact'].title} ${before.name} is a ${was}`
-  throw new Fault('IN_USE', `${what} as ${users.join(', ')} asks for it: it cannot become a ${willBe}`, {
+  throw new Fault('IN_USE', `${what} as required by ${users.join(', ')}: it cannot become a ${willBe}`, {
     seen: { users },
   })
 }

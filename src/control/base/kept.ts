@@ -44,7 +44,7 @@ export async function openKept({ stateDir, clock, log }: KeptIn): Promise<Kept> 
     sealed: (await hasContent(file)) ? file : undefined,
   })
   const bus = localBus((error) =>
-    log.error({ event: 'bus.receiver-failed', err: error }, 'a part could not take in a change'),
+    log.error({ event: 'bus.receiver-failed', err: error }, 'a component could not process a change'),
   )
   const store = await openStore({ file, clock, bus })
   try {

@@ -76,7 +76,7 @@ export class KeySets {
     await vault.write(this.#name, Buffer.from(String(issuedMs))).catch((error: unknown) => {
       log.warn(
         { event: 'keys.unkept', purpose: ring.purpose, err: error },
-        'when keys were told could not be kept',
+        'the time when keys were distributed could not be stored',
       )
     })
   }

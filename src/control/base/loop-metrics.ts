@@ -22,7 +22,7 @@ export function watchLoop(log: Log, registry: Registry): LoopWatch {
       saidMs = performance.now()
       log.warn(
         { event: 'control.long-step', heldMs: Math.round(heldMs), budgetMs: LOOP_BUDGET_MS },
-        `A step of the control plane took ${Math.round(heldMs)} ms: whoever asks it waited`,
+        `A step of the control plane took ${Math.round(heldMs)} ms: requests waited meanwhile`,
       )
     },
   })

@@ -55,7 +55,7 @@ export function cachedPolicy(store: Store, log: Log): PolicyNow {
       failed = { version, untilMs: performance.now() + RETRY_MS }
       log.error(
         { event: 'policy.kept', version: before.policy.version, err: error },
-        `policy ${version} cannot be read: ${before.policy.version} goes on deciding`,
+        `policy ${version} cannot be read: ${before.policy.version} stays in force`,
       )
       return before.policy
     }

@@ -89,7 +89,7 @@ export function policyRule(
   const said = reading.one('conditions', () => conditionsOf(spec)) ?? {}
   // One that is not known narrows whom the rule is for: an allow is not for everybody else because of that.
   const unknown = Object.keys(said).filter((name) => !CONDITIONS.has(name))
-  if (unknown.length > 0) reading.problems.push(`conditions: not known are ${unknown.join(', ')}`)
+  if (unknown.length > 0) reading.problems.push(`conditions: unknown: ${unknown.join(', ')}`)
   const conditions: { -readonly [Name in keyof Conditions]: Conditions[Name] } = {}
   for (const list of ID_LISTS) {
     if (said[list] === undefined) continue
@@ -166,20 +166,20 @@ const ID_LISTS = ['users', 'userGroups', 'devices', 'segments', 'segmentGroups',
 
 function idText(id: unknown): string {
   if (typeof id === 'string') return id
-  throw new Fault('INVALID', 'an id is no text')
+  throw new Fault('INVALID', 'an id is not text')
 }
 
 const CONDITIONS: ReadonlySet<string> = new Set([...ID_LISTS, 'posture', 'time'])
 
 function conditionsOf({ conditions }: { readonly conditions: Conditions }): Conditions {
   if (typeof conditions === 'object' && conditions !== null && !Array.isArray(conditions)) return conditions
-  throw new Fault('INVALID', 'they are no object')
+  throw new Fault('INVALID', 'not an object')
 }
 
 function readWindow(window: TimeWindow): TimeWindow {
   const { days, from, to, zone } = window
   if (!Array.isArray(days) || !days.every((day) => WEEKDAYS.includes(day)))
-    throw new Fault('INVALID', 'the days are none')
+    throw new Fault('INVALID', 'the list of days is empty or invalid')
   if (!isTimeZone(zone)) throw new Fault('INVALID', `"${zone}" is not a time zone`)
   readTime(from)
   readTime(to)
@@ -188,7 +188,7 @@ function readWindow(window: TimeWindow): TimeWindow {
 
 function ports(text: string): PortRange {
   const range = parsePorts(text)
-  if (range === undefined) throw new Fault('INVALID', `"${text}" is no port or range`)
+  if (range === undefined) throw new Fault('INVALID', `"${text}" is not a port or range`)
   return range
 }
 
@@ -213,7 +213,7 @@ class ObjectReading {
   /** Those that can be read. */
   list<Item, Result>(field: string, items: readonly Item[], read: (item: Item) => Result): Result[] {
     const all = this.one(field, () => {
-      if (!Array.isArray(items)) throw new Fault('INVALID', 'it is no list')
+      if (!Array.isArray(items)) throw new Fault('INVALID', 'not a list')
       return items as readonly Item[]
     })
     return (all ?? [])

@@ -103,7 +103,7 @@ export class AgentServer {
     try {
       const { peer, fault, via } = this.#o.callerOf(socket)
       if (fault) throw fault
-      if (peer === undefined) throw new Fault('PEER_REFUSED', 'a client certificate is needed here')
+      if (peer === undefined) throw new Fault('PEER_REFUSED', 'a client certificate is required here')
       if (request.url !== CONTROL_PATH) throw notHere(request)
       const from = socket.remoteAddress ?? ''
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -132,7 +132,7 @@ export class AgentServer {
       this.#lines.note(`doctor ${from}`, (times) =>
         this.#o.log.info(
           { event: 'doctor.visit', from, times },
-          `${from} looks as backstitch doctor does, without a certificate: ${times} refused as they should be`,
+          `${from} connects like backstitch doctor does, without a certificate: ${times} refused as expected`,
         ),
       )
     } else {
@@ -161,14 +161,14 @@ function parse<T>(schema: z.ZodType<T>, body: Buffer): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw new Fault('INVALID', 'the body is not of the form this request has', {
+  throw new Fault('INVALID', 'the body does not match the schema of this request', {
     seen: { at: issue?.path.join('.') ?? '', because: issue?.message.slice(0, 200) ?? '' },
   })
 }
 
 function notHere(request: http.IncomingMessage): Fault {
   const what = `${request.method} ${request.url}`.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)
-  return new Fault('NOT_FOUND', `this connection serves no ${what}`)
+  return new Fault('NOT_FOUND', `this connection does not serve ${what}`)
 }
 
 function send(response: http.ServerResponse, status: number, body: object): void {

@@ -286,7 +286,7 @@ export class Front implements AsyncDisposable {
         return { fault, turned: peer }
       }
       if (role === 'edge' && !backend.admitsEdge(peer)) {
-        const why = `edge ${id} is not registered here, disabled, or enrolled anew`
+        const why = `edge ${id} is not registered here, disabled, or enrolled again`
         return { fault: new Fault('PEER_REFUSED', why, { hop: 'edge' }), turned: peer }
       }
       return { peer }

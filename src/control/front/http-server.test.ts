@@ -30,12 +30,12 @@ async function answerTo(
 const HOST = 'host: localhost\r\n'
 for (const [name, text, status, detail] of [
   ['headers over the limit', `GET / HTTP/1.1\r\n${HOST}x: ${'x'.repeat(20_000)}\r\n\r\n`, 431, /over 16 KiB/],
-  ['headers that never end', `GET / HTTP/1.1\r\n${HOST}`, 408, /did not come whole in time/],
+  ['headers that never end', `GET / HTTP/1.1\r\n${HOST}`, 408, /did not arrive completely in time/],
   [
     'a body that never comes',
     `POST / HTTP/1.1\r\n${HOST}content-length: 5\r\n\r\nab`,
     408,
-    /did not come whole/,
+    /did not arrive completely/,
   ],
   [
     'an expectation of something else',
@@ -43,7 +43,7 @@ for (const [name, text, status, detail] of [
     417,
     /miracles/,
   ],
-  ['no HTTP at all', 'SSH-2.0-OpenSSH_9.2\r\n', 400, /no HTTP request/],
+  ['no HTTP at all', 'SSH-2.0-OpenSSH_9.2\r\n', 400, /not an HTTP request/],
 ] as const) {
   test(`${name}: ${status}, as a problem that says so`, async () => {
     const answer = await answerTo(text)

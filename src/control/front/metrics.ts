@@ -10,9 +10,9 @@ export interface FrontGauges {
 /** Figures of the front. @returns Counts what it refuses. */
 export function frontMetrics(gauges: FrontGauges, registry = new Registry()): RefusedCounter {
   const gauge = addGauge.bind(undefined, registry)
-  gauge('backstitch_control_peers', 'Connections that edges pass on and that end here', gauges.connections)
+  gauge('backstitch_control_peers', 'Connections passed on by edges and terminated here', gauges.connections)
   gauge('backstitch_control_connections', 'Control connections of agents', gauges.attached)
-  gauge('backstitch_control_relays', 'Connections taken from remote edges', gauges.relayed)
+  gauge('backstitch_control_relays', 'Connections accepted from remote edges', gauges.relayed)
   return new RefusedCounter(
     registry,
     'backstitch_control_refused_total',

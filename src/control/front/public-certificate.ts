@@ -85,7 +85,7 @@ export async function keepPublicCertificate(
   const [cert, key] = await Promise.all([readIfThere(certFile), readIfThere(keyFile)])
   const kept = cert !== undefined && key !== undefined ? { cert, key } : undefined
   if (cert !== undefined && key === undefined) {
-    throw new Fault('INVALID', `${certFile} is there without public.key`, { hop: 'edge' })
+    throw new Fault('INVALID', `${certFile} exists without public.key`, { hop: 'edge' })
   }
   const leaf = kept && requirePair(kept.cert, kept.key, dir)
   const leftMs = leaf === undefined ? 0 : leaf.validToDate.getTime() - nowMs
@@ -116,7 +116,7 @@ function ourKey(pem: string, file: string): KeyObject {
     const key = createPrivateKey(pem)
     if (key.asymmetricKeyDetails?.namedCurve === CURVE) return key
   } catch {}
-  throw new Fault('INVALID', `${file} is there without public.crt, and is no key of ours`, { hop: 'edge' })
+  throw new Fault('INVALID', `${file} exists without public.crt, and is not a key of ours`, { hop: 'edge' })
 }
 
 function requirePair(cert: string, key: string, dir: string): X509Certificate {
@@ -134,6 +134,6 @@ async function readIfThere(file: string): Promise<string | undefined> {
     return writtenText(await readFile(file))
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Fault('INVALID', `${file} exists and cannot be read`, { hop: 'edge', cause })
+    throw new Fault('INVALID', `${file} exists but cannot be read`, { hop: 'edge', cause })
   }
 }

@@ -11,7 +11,7 @@ export const MAX_BODY_BYTES = 32_768
  * @throws {Fault} TOO_LARGE; EDGE_UNREACHABLE if the peer went away.
  */
 export function readBody(request: http.IncomingMessage): Promise<Buffer> {
-  const tooLarge = () => new Fault('TOO_LARGE', `a body here has at most ${MAX_BODY_BYTES} bytes`)
+  const tooLarge = () => new Fault('TOO_LARGE', `a body may have at most ${MAX_BODY_BYTES} bytes here`)
   return new Promise((resolve, reject) => {
     if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return reject(tooLarge())
     const chunks: Buffer[] = []

@@ -80,7 +80,7 @@ export async function readPeerAddress(stream: net.Socket, signal: AbortSignal): 
 /** An edge on the machine of the control plane has peers there: those share its loopback. */
 function requireClaimable({ address }: PeerAddress, { identity }: Peer, ofEdge: string): void {
   if (isClaimable(address) || (isLoopback(address) && isLoopback(ofEdge))) return
-  throw new Fault('PROTOCOL_ERROR', `edge ${identity.id} says that its peer is ${address}`, {
+  throw new Fault('PROTOCOL_ERROR', `edge ${identity.id} reports that its peer is ${address}`, {
     hop: 'edge',
     seen: { edge: identity.id, claimed: address },
   })
@@ -90,6 +90,6 @@ function requireEdge(stream: tls.TLSSocket, backend: AcceptRelay['backend']): Pe
   const { tenant, rootPem } = backend
   const edge = peerOf(stream, { tenant, roles: ['edge'], rootPem, nowMs: Date.now() })
   if (!backend.isRevoked(edge.serial) && backend.admitsEdge(edge)) return edge
-  const why = 'it is not registered here, disabled, enrolled anew, or its certificate is revoked'
+  const why = 'it is not registered here, disabled, enrolled again, or its certificate is revoked'
   throw new Fault('IDENTITY_REVOKED', `edge ${edge.identity.id}: ${why}`)
 }

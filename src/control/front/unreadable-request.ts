@@ -22,7 +22,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): 
 export function answerExpectation(request: http.IncomingMessage, response: http.ServerResponse): void {
   const wanted = String(request.headers.expect).slice(0, 64)
   const { body, headers } = answerOf(
-    new FormFault(417, `Expect: only 100-continue is met here, got ${wanted}`),
+    new FormFault(417, `Expect: only 100-continue is supported here, got ${wanted}`),
   )
   response.writeHead(417, { ...headers, connection: 'close' }).end(body)
 }
@@ -39,8 +39,8 @@ function what({ code, message }: NodeJS.ErrnoException): readonly [number, strin
     case 'HPE_HEADER_OVERFLOW':
       return [431, 'the request line and its headers are over 16 KiB']
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [408, 'the request did not come whole in time']
+      return [408, 'the request did not arrive completely in time']
     default:
-      return [400, `this is no HTTP request: ${message.replace(/^Parse Error: /, '').slice(0, 200)}`]
+      return [400, `not an HTTP request: ${message.replace(/^Parse Error: /, '').slice(0, 200)}`]
   }
 }

@@ -20,14 +20,14 @@ export function* keysNearEnd({ keys, nowMs }: LintFacts): Findings {
     if (key.maxUses > 1 && key.uses / key.maxUses >= 1 - KEY_LEFT_SHARE) {
       yield findingAbout('KEY_EXHAUSTED', object, {
         reason: `${key.uses} of ${key.maxUses} uses are taken`,
-        consequence: `after ${left} more the next machine is refused with KEY_EXHAUSTED`,
+        consequence: `after ${left} more, the next machine is refused with KEY_EXHAUSTED`,
       })
     }
     const lifeMs = key.expiresMs - key.createdMs
     if (key.expiresMs - nowMs <= lifeMs * KEY_LEFT_SHARE) {
       yield findingAbout('KEY_EXPIRED', object, {
-        reason: `it ends at ${rfc3339(key.expiresMs)}, with ${left} of ${key.maxUses} uses left`,
-        consequence: 'a machine that comes with it later is refused with KEY_EXPIRED',
+        reason: `it expires at ${rfc3339(key.expiresMs)}, with ${left} of ${key.maxUses} uses left`,
+        consequence: 'a machine that presents it later is refused with KEY_EXPIRED',
       })
     }
   }
@@ -52,12 +52,12 @@ function* nearEnd(object: LintObject, endMs: number, lifeMs: number, { nowMs }: 
   if (leftMs > lifeMs * CERTIFICATE_LEFT_SHARE) return
   const ended = leftMs <= 0
   yield findingAbout('CERT_EXPIRED', object, {
-    reason: `its certificate ${ended ? 'ended' : 'ends'} at ${rfc3339(endMs)} and was not renewed`,
+    reason: `its certificate ${ended ? 'expired' : 'expires'} at ${rfc3339(endMs)} and was not renewed`,
     consequence: ended
       ? 'it cannot come back without a new provisioning key'
       : 'after that it cannot connect without a new provisioning key',
     fix: ended
       ? `Put a new key into its key file, or delete the ${object.kind} if it is gone.`
-      : 'Start it and let it reach the control plane: backstitch doctor on the machine says what keeps it from that.',
+      : 'Start it and let it reach the control plane: backstitch doctor on the machine shows what prevents that.',
   })
 }

@@ -20,7 +20,7 @@ export function* lonelyGroups({ connectorGroups }: Concerned, topology: Topology
     if (members.length === 0) {
       yield findingAbout('NO_HEALTHY_CONNECTOR', object, {
         reason: 'no enabled connector is enrolled in it',
-        consequence: `it serves nobody: ${served} rests on it`,
+        consequence: `it serves no sessions: ${served} depends on it`,
         fix: `backstitch key create --group ${group.name}, then enrol two connectors with it`,
         others: segments.map((segment) => about('segment', segment)),
       })
@@ -29,8 +29,8 @@ export function* lonelyGroups({ connectorGroups }: Concerned, topology: Topology
     const only = members[0]!
     yield findingAbout('GROUP_SINGLE_MEMBER', object, {
       reason: `${only.name} is its only enabled connector`,
-      consequence: `while that is upgraded, restarted or lost, nobody reaches ${served}`,
-      fix: `backstitch key create --group ${group.name}, then enrol a second connector on another machine of the site`,
+      consequence: `while that connector is upgraded, restarted or lost, ${served} cannot be reached`,
+      fix: `backstitch key create --group ${group.name}, then enrol a second connector on another machine at the site`,
       others: [about('connector', only), ...segments.map((segment) => about('segment', segment))],
     })
   }
@@ -48,8 +48,8 @@ export function* wrongKinds(
     if (group.spec.connectorKind === 'app' || members.length === 0) continue
     const names = objectNamesOf(members.map(({ name }) => name))
     yield findingAbout('WRONG_CONNECTOR_KIND', about('connector-group', group), {
-      reason: `it is for ${group.spec.connectorKind} connectors, and App Connectors are in it: ${names}`,
-      consequence: 'they serve nobody, and cannot enrol in it again',
+      reason: `it is for ${group.spec.connectorKind} connectors, but contains App Connectors: ${names}`,
+      consequence: 'they serve no sessions, and cannot enrol in it again',
       fix: 'Move them to a group whose connectorKind is app, or set it to app here.',
       others: members.map((member) => about('connector', member)),
     })
@@ -60,7 +60,7 @@ export function* wrongKinds(
     for (const group of connectorGroupsOf(serverGroup).flatMap((id) => groups.get(id) ?? [])) {
       if (group.spec.connectorKind === 'app') continue
       yield findingAbout('WRONG_CONNECTOR_KIND', about('server-group', serverGroup), {
-        reason: `it names connector group ${group.name}, which is for ${group.spec.connectorKind} connectors`,
+        reason: `it includes connector group ${group.name}, which is for ${group.spec.connectorKind} connectors`,
         consequence: 'members of that group are never chosen for a private application',
         others: [about('connector-group', group)],
       })
@@ -82,7 +82,7 @@ export function* emptyFailover(
       if (why === undefined) continue
       yield findingAbout('LINT_FAILOVER_EMPTY', about('server-group', serverGroup), {
         reason: `failover group ${group.name} ${why}`,
-        consequence: 'when the groups before it are lost, nobody takes over',
+        consequence: 'when the groups before it are lost, nothing takes over',
         others: [about('connector-group', group)],
       })
     }

@@ -14,8 +14,8 @@ export function* twoLanes({ declared }: LintFacts, claims: Claims): Findings {
     )
     const segments = [...owners.values()]
     yield findingAbout('NAME_IN_TWO_LANES', about('internet-rule', rule), {
-      reason: `segment ${objectNamesOf(segments.map(({ name }) => name))} claims ${objectNamesOf(names)}, too`,
-      consequence: 'the private segment wins: clients send nothing for those names straight to the internet',
+      reason: `segment ${objectNamesOf(segments.map(({ name }) => name))} also claims ${objectNamesOf(names)}`,
+      consequence: 'the private segment wins: clients do not send those names directly to the internet',
       others: segments.map((segment) => about('segment', segment)),
     })
   }

@@ -1,5 +1,5 @@
 /**
- * Everything in the configuration that will not do what it seems to. Pure: facts in, findings out, in the order of
+ * Everything in the configuration that will not work as it appears to. Pure: facts in, findings out, in the order of
  * the list below and of names.
  *
  * @module

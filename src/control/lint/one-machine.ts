@@ -10,8 +10,8 @@ export function* ownMachine({ segments }: Concerned): Findings {
     const named = segment.spec.domains.find((domain) => LOOPBACK.test(domain))
     if (named === undefined || segment.spec.addressCidrs.length > 0) continue
     yield findingAbout('ADDRESS_FORBIDDEN', about('segment', segment), {
-      reason: `it names ${named}, which is the machine of the connector itself, and no addressCidrs`,
-      consequence: 'connectors dial neither loopback nor themselves: sessions end with ADDRESS_FORBIDDEN',
+      reason: `it lists ${named}, which is the connector's own machine, but no addressCidrs`,
+      consequence: 'connectors dial neither loopback nor themselves: sessions fail with ADDRESS_FORBIDDEN',
       fix: 'set addressCidrs: [127.0.0.0/8] in the segment',
     })
   }

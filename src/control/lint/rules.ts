@@ -23,7 +23,7 @@ export function* rulesInVain(facts: LintFacts, about?: ReadonlySet<string>): Fin
     if (nobody !== undefined) {
       yield findingAbout('LINT_RULE_NEVER_MATCHES', nameOf(rule), {
         reason: `${nobody.condition}: ${nobody.reason}`,
-        consequence: `it ${rule.spec.action === 'allow' ? 'allows' : 'denies'} nobody anything`,
+        consequence: `it ${rule.spec.action === 'allow' ? 'allows' : 'denies'} nothing`,
         others: nobody.others,
       })
       continue
@@ -32,10 +32,10 @@ export function* rulesInVain(facts: LintFacts, about?: ReadonlySet<string>): Fin
     if (before === undefined) continue
     const same = before.spec.action === rule.spec.action
     yield findingAbout('LINT_RULE_SHADOWED', nameOf(rule), {
-      reason: `rule ${before.name} (order ${before.spec.order}) matches whenever this one (order ${rule.spec.order}) does, and is asked first`,
+      reason: `rule ${before.name} (order ${before.spec.order}) matches whenever this one (order ${rule.spec.order}) does, and is evaluated first`,
       consequence: same
-        ? `it has no effect: ${before.name} says ${before.spec.action} already`
-        : `it never says ${rule.spec.action}: ${before.name} has said ${before.spec.action} before`,
+        ? `it has no effect: ${before.name} already decides ${before.spec.action}`
+        : `it never decides ${rule.spec.action}: ${before.name} has already decided ${before.spec.action}`,
       others: [nameOf(before)],
     })
   }

@@ -14,7 +14,7 @@ export function* unmappedSegments({ segments }: Concerned, chain: Chain): Findin
     if (reason === undefined) continue
     yield findingAbout('SEGMENT_UNMAPPED', about('segment', segment), {
       reason,
-      consequence: 'users whom policy allows in get SEGMENT_UNMAPPED',
+      consequence: 'users admitted by policy get SEGMENT_UNMAPPED',
       others: segment.spec.serverGroups.flatMap((id) => {
         const group = chain.serverGroup(id)
         return group === undefined ? [] : about('server-group', group)
@@ -60,8 +60,8 @@ export function* claimedTwice(claims: Claims): Findings {
   for (const { winner, loser, at } of pairs.values()) {
     yield
     yield findingAbout('LINT_NAME_IN_TWO_SEGMENTS', about('segment', loser), {
-      reason: `segment ${winner.name} claims ${objectNamesOf(at)}, too`,
-      consequence: `${winner.name} decides there, with its rules and connectors; ${loser.name} is never asked`,
+      reason: `segment ${winner.name} also claims ${objectNamesOf(at)}`,
+      consequence: `${winner.name} decides there, with its rules and connectors; ${loser.name} is never used`,
       others: [about('segment', winner)],
     })
   }

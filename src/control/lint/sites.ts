@@ -32,8 +32,8 @@ export function* groupsAcrossSites(
     if (evidence === undefined) continue
     yield findingAbout('GROUP_SPANS_SITES', about('connector-group', group), {
       reason: evidence.reason,
-      fix: `First look where ${evidence.other} stands: round trips are long on a busy machine, too. If it is another site: make a connector group for that site and name it in the server group; enrol ${evidence.other} anew with a key of that group, and only then backstitch delete connector ${evidence.other}, its former self.`,
-      consequence: 'users are sent to either of them by load alone, some of them across sites',
+      fix: `First check where ${evidence.other} is located: round trips are also long on a busy machine. If it is at another site: create a connector group for that site and add it to the server group; enrol ${evidence.other} again with a key of that group, and only then delete the old one: backstitch delete connector ${evidence.other}.`,
+      consequence: 'users are sent to either of them based on load alone, some of them across sites',
       others: members.map((member) => about('connector', member)),
     })
   }
@@ -67,7 +67,7 @@ function apart(a: LintConnector, b: LintConnector, edgeName: (id: string) => str
   }
   if (areTogether(common) || a.address === undefined || b.address === undefined) return undefined
   if (sameNetwork(a.address, b.address) !== false) return undefined
-  const unknown = common.length === 0 ? 'no edge was measured by both' : 'round trips do not tell them apart'
+  const unknown = common.length === 0 ? 'no edge was measured by both' : 'round trips do not distinguish them'
   return `${a.record.name} comes from ${a.address} and ${b.record.name} from ${b.address}; ${unknown}`
 }
 

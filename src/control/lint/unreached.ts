@@ -25,13 +25,13 @@ export function* unreached(facts: LintFacts, chain: Chain, about?: ReadonlySet<s
     yield findingAbout('POLICY_DENIED', aboutObject('segment', segment), {
       reason:
         meant.length === 0
-          ? 'no access rule allows it to anybody'
-          : `what would allow it is disabled, or matches nobody: rule ${names}`,
-      consequence: 'nobody reaches it: users get POLICY_DENIED',
+          ? 'no access rule allows it'
+          : `what would allow it is disabled or never matches: rule ${names}`,
+      consequence: 'it cannot be reached: users get POLICY_DENIED',
       fix:
         meant.length === 0
           ? `Write an access rule with action: allow and ${segment.name} in conditions.segments.`
-          : 'Enable the rule that is named, or correct its conditions.',
+          : 'Enable that rule, or correct its conditions.',
       others: meant.map((rule) => aboutObject('access-rule', rule)),
     })
   }

@@ -2,11 +2,11 @@ import { about, type Findings, findingAbout } from './finding.ts'
 import type { LintFacts } from './lint-facts.ts'
 
 const CLOSED: Readonly<Record<string, string>> = {
-  segment: 'it lets nobody in, and no wider segment gets what it names',
-  'access-rule': 'if it allowed, it allows nobody; else it denies all that it may have meant',
-  'internet-rule': 'names of it that cannot be read go through tunnels',
+  segment: 'it admits no user, and no broader segment takes over its names',
+  'access-rule': 'an allow rule no longer allows; a deny rule denies everything it could have covered',
+  'internet-rule': 'names in it that cannot be read go through tunnels',
   'server-group': 'it leads nowhere',
-  user: 'nobody is this user',
+  user: 'it identifies no user',
 }
 
 /** What is stored and policy cannot read: from an older version, or from another hand. */
@@ -15,7 +15,7 @@ export function* unreadableObjects({ unreadable }: LintFacts): Findings {
     yield
     yield findingAbout('POLICY_UNREADABLE', about(kind, { id, name }), {
       reason: why,
-      consequence: CLOSED[kind] ?? 'it is as if it were not there',
+      consequence: CLOSED[kind] ?? 'it is treated as if it did not exist',
     })
   }
 }

@@ -16,8 +16,8 @@ export function* watchedTooMany({ connectorGroups }: Concerned, topology: Topolo
     }
     if (applications <= MAX_PLANNED) continue
     yield findingAbout('LINT_PROBES_TOO_MANY', about('connector-group', group), {
-      reason: `${count(watched.length, 'segment')} behind it have ${applications} applications to be checked without pause; a connector checks ${MAX_PLANNED}`,
-      consequence: 'the health of the rest stays unknown until somebody uses them',
+      reason: `${count(watched.length, 'segment')} behind it have ${applications} applications with continuous checks; a connector can check ${MAX_PLANNED}`,
+      consequence: 'the health of the rest stays unknown until it is used',
       others: watched.map((segment) => about('segment', segment)),
     })
   }

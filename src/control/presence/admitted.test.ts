@@ -13,10 +13,7 @@ test('what a restored copy does not know is told that, and not that it was delet
   const before = newId('con', Date.now() - 60_000)
   await store.audit.append({ actor: 'token ada (tok_1)', action: 'user.create', object: 'user usr_1' })
   const never = await knocks('connector', newId('con', Date.now() + 5000))
-  assert.match(
-    never.detail,
-    /^connector con_\w+ is not known here; who deleted it is not on record any more$/,
-  )
+  assert.match(never.detail, /^connector con_\w+ is not known here; who deleted it is no longer on record$/)
 
   await store.audit.append({ actor: 'system', action: 'store.restore', object: '', detail: { from: '/b' } })
   const after = newId('dev', Date.now() + 5000)
@@ -24,12 +21,12 @@ test('what a restored copy does not know is told that, and not that it was delet
   assert.equal(code, 'IDENTITY_REVOKED')
   assert.match(
     detail,
-    /^client dev_\w+ is not known here: the server went back at 2\S+ to a copy from before it enrolled \(2\S+\)$/,
+    /^client dev_\w+ is not known here: the server was restored at 2\S+ to a copy from before it enrolled \(2\S+\)$/,
   )
   assert.deepEqual(Object.keys(seen), ['enrolled', 'restored'])
   assert.match(
     (await knocks('edge', newId('edg', Date.now() + 5000))).detail,
-    /^edge edg_\w+ is not known here: the server went back/,
+    /^edge edg_\w+ is not known here: the server was restored/,
   )
-  assert.match((await knocks('connector', before)).detail, /not on record any more$/)
+  assert.match((await knocks('connector', before)).detail, /no longer on record$/)
 })

@@ -53,10 +53,10 @@ export async function shutOut(
 function unknownHere(role: Identity['role'], id: string, restored: Restoration | undefined): Fault {
   const was = `${role} ${id}`
   if (restored === undefined || idTimeMs(id) <= restored.copyMs) {
-    return new Fault('IDENTITY_REVOKED', `${was} is not known here; who deleted it is not on record any more`)
+    return new Fault('IDENTITY_REVOKED', `${was} is not known here; who deleted it is no longer on record`)
   }
   const [enrolled, at] = [rfc3339(idTimeMs(id)), rfc3339(restored.atMs)]
-  const why = `the server went back at ${at} to a copy from before it enrolled (${enrolled})`
+  const why = `the server was restored at ${at} to a copy from before it enrolled (${enrolled})`
   return new Fault('IDENTITY_REVOKED', `${was} is not known here: ${why}`, {
     seen: { enrolled, restored: at },
   })
@@ -74,7 +74,7 @@ export async function whySignedOut(
 ): Promise<Fault> {
   const device = `device ${name} (${id})`
   const [last] = await signIns.ofDevice(id, 1)
-  if (last === undefined) return new Fault('REAUTH_NEEDED', `nobody is signed in on ${device}`)
+  if (last === undefined) return new Fault('REAUTH_NEEDED', `the sign-in on ${device} is missing`)
   const at = rfc3339(last.atMs)
   if (last.ended === undefined) return signInOver(device, last)
   const ended = rfc3339(last.ended.atMs)

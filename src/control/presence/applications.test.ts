@@ -35,7 +35,7 @@ test('what a connector says of what others reach is its own word alone', () => {
 
 test('one that is silent is passed over while another may answer; what to do about it is kept, in a few short lines', () => {
   const applications = new Applications()
-  const fix = ['look at its log', 'x'.repeat(1000), '3', '4', '5']
+  const fix = ['check its log', 'x'.repeat(1000), '3', '4', '5']
   const silent: NonNullable<ApplicationReport['fault']> = {
     code: 'APP_SILENT',
     hop: 'application',

@@ -49,7 +49,7 @@ export class Diagnoses {
   ): Promise<DiagnosisReport> {
     const { channel, peer } = connected
     const agent = peer.identity.id
-    if (this.#open.has(agent)) throw new Fault('CONFLICT', `an examination of ${agent} is under way already`)
+    if (this.#open.has(agent)) throw new Fault('CONFLICT', `an examination of ${agent} is already running`)
     const id = newId('dgn')
     const { promise, resolve } = Promise.withResolvers<DiagnosisReport | Fault>()
     // A connection lives for months and keeps whatever waits for its end: that must not be the report.
@@ -59,11 +59,12 @@ export class Diagnoses {
     this.#open.set(agent, mine)
     const silent = new Fault(
       'CONTROL_UNREACHABLE',
-      `${agent} did not end its examination in ${ALL_MS / 1000} s`,
+      `${agent} did not complete its examination in ${ALL_MS / 1000} s`,
     )
     const timer = setTimeout(end, ALL_MS, silent)
-    const gone = () => end(new Fault('CONNECTOR_DISCONNECTED', `${agent} went away during its examination`))
-    const left = () => end(new Fault('CONFLICT', 'whoever asked for the examination has gone'))
+    const gone = () =>
+      end(new Fault('CONNECTOR_DISCONNECTED', `${agent} disconnected during its examination`))
+    const left = () => end(new Fault('CONFLICT', 'the requester of the examination has gone'))
     signal.addEventListener('abort', left, { once: true })
     void channel.closed.then(gone)
     try {
@@ -85,7 +86,7 @@ export class Diagnoses {
     if (open?.id !== id) return
     if (++open.told > MAX_TOLD) {
       open.end(
-        new Fault('PROTOCOL_ERROR', `more than ${MAX_TOLD} messages of one examination`, {
+        new Fault('PROTOCOL_ERROR', `more than ${MAX_TOLD} messages in one examination`, {
           hop: 'connector',
         }),
       )

@@ -1,5 +1,5 @@
 /**
- * The edges there are: the home edge, beside the control plane, and those elsewhere that are connected.
+ * The edges there are: the home edge, next to the control plane, and those elsewhere that are connected.
  * Which of them carries a pipe is decided in policy/edge-choice.ts.
  *
  * @module
@@ -25,7 +25,7 @@ type EdgeStatus = Extract<AgentMessage, { type: 'edge-status' }>
 /** Where halves are brought to. */
 export type EdgeForPipe = PipeTicket['edge']
 
-/** The edge beside the control plane. The port is known once it listens. */
+/** The edge next to the control plane. The port is known once it listens. */
 export interface HomeEdge {
   readonly id: string
   readonly host: string

@@ -13,7 +13,7 @@ interface HomeAddress {
   readonly port: number
 }
 
-/** The edge beside the control plane, whose object is made on the first run; and what it enrols with. */
+/** The edge next to the control plane, whose object is made on the first run; and what it enrols with. */
 export async function openHomeEdge(
   { objects }: Pick<Store, 'objects'>,
   { host, port }: HomeAddress,
@@ -21,7 +21,7 @@ export async function openHomeEdge(
   let id = (await objects.find('edge', HOME_EDGE))?.id
   if (id === undefined) {
     id = newId('edg')
-    const description = 'beside the control plane'
+    const description = 'next to the control plane'
     const spec = { description, enabled: true, host, port: port || HTTPS_PORT, region: '', addresses: [] }
     await objects.put({ kind: 'edge', id, name: HOME_EDGE, spec })
   }

@@ -18,9 +18,9 @@ export function lossText(fault: Fault | undefined): string {
   if (fault === undefined) return 'orderly'
   switch (lostBy(fault)) {
     case 'closed':
-      return `its connection was closed without a goodbye, as when its process ends (${fault.detail})`
+      return `its connection was closed without a goodbye, as when a process exits (${fault.detail})`
     case 'silent':
-      return `it fell silent (${fault.detail})`
+      return `it stopped responding (${fault.detail})`
     default:
       return fault.message
   }

@@ -76,7 +76,7 @@ export class Probing {
   #sayFailed(error: unknown): void {
     this.#deps.log.warn(
       { event: 'probes.refresh-failed', err: error },
-      'connectors were not told what to watch',
+      'connectors were not told what to check',
     )
   }
 

@@ -42,7 +42,7 @@ test('both ends are killed: started anew without the session they have a minute,
     [record.state, record.closeReason, record.closeHop],
     ['closed', 'AGENT_VANISHED', 'connector'],
   )
-  assert.match(record.closeDetail!, /client dev_1 is away for 601 s, connector con_1/)
+  assert.match(record.closeDetail!, /client dev_1 has been away for 601 s, connector con_1/)
   // An end that was only away comes back, and tells what it still has; then how it ended.
   await tell('client', 'a')
   assert.equal((await store.sessions.list({ limit: 1 })).items[0]!.state, 'open')

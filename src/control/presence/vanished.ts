@@ -37,7 +37,7 @@ export function vanishedLooks(deps: VanishedDeps): () => Promise<void> {
         log.warn(about, `${looked.closed} sessions have lost both ends`)
       }
     } catch (error) {
-      log.error({ event: 'session.look-failed', err: error }, 'open sessions could not be looked through')
+      log.error({ event: 'session.look-failed', err: error }, 'open sessions could not be checked')
     }
     presence.runs.sweep()
   }
@@ -79,7 +79,7 @@ export function whoVanished(
   for (const { hop, side, agent } of ends) {
     const awayMs = runs.goneForMs(agent ?? '', side?.run)
     if (awayMs === undefined) return undefined
-    said.push(`${hop} ${agent} is away for ${Math.round(awayMs / 1000)} s`)
+    said.push(`${hop} ${agent} has been away for ${Math.round(awayMs / 1000)} s`)
   }
-  return { atMs: nowMs, hop: ends.at(-1)!.hop, detail: `${said.join(', ')}, and did not come back with it` }
+  return { atMs: nowMs, hop: ends.at(-1)!.hop, detail: `${said.join(', ')}, and did not resume it` }
 }

@@ -125,7 +125,7 @@ export function buildApp(deps: RestDeps): RestApp {
   })
 
   // After the token: a body without a length is read up to its limit to find out that it has no more.
-  const onError = (c: Context) => refuse(c, new Fault('TOO_LARGE', 'the body is over the limit'))
+  const onError = (c: Context) => refuse(c, new Fault('TOO_LARGE', 'the body exceeds the limit'))
   const limit = bodyLimit({ maxSize: MAX_BODY_BYTES, onError })
   const applyLimit = bodyLimit({ maxSize: MAX_APPLY_BYTES, onError })
   app.use((c, next) => (c.req.path === '/api/v1/apply' ? applyLimit : limit)(c, next))
@@ -162,8 +162,8 @@ function addressOf(deps: RestDeps, c: Context<RestEnv>): string {
 /** NOT_FOUND, or what is asked of this path in another way. */
 function unanswered(app: RestApp, { req: { method, path } }: Context<RestEnv>): Fault {
   const methods = methodsOf(app, path)
-  if (methods.length === 0) return new Fault('NOT_FOUND', `nothing answers ${path}`)
-  return new FormFault(405, `${path} takes ${methods.join(', ')}: got ${method}`, {
+  if (methods.length === 0) return new Fault('NOT_FOUND', `nothing answers at ${path}`)
+  return new FormFault(405, `${path} accepts ${methods.join(', ')}: got ${method}`, {
     allow: methods.join(', '),
   })
 }

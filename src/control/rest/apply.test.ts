@@ -76,7 +76,7 @@ test('one bad document and nothing is applied; the error has line and column', a
   const refused = await apply(rest, text)
   assert.equal(refused.status, 400)
   assert.deepEqual(located(readDocuments(text, 'access.yaml'), refused.body.errors), [
-    'access.yaml:21:16: there is no server group "wep": did you mean "web"?',
+    'access.yaml:21:16: no server group "wep": did you mean "web"?',
   ])
   assert.deepEqual((await rest.ask('GET', '/api/v1/connector-groups')).body.items, [])
 })

@@ -19,8 +19,7 @@ export function applyRoutes(app: RestApp, deps: RestDeps): void {
       path: '/api/v1/apply',
       method: 'post',
       id: 'apply',
-      summary:
-        'Make the declared objects what the documents say, in one transaction, or show what it would do',
+      summary: 'Make the declared objects match the documents in one transaction, or show what would change',
       needs: 'configure',
       body: applyRequest,
       manyDocuments: true,

@@ -36,7 +36,7 @@ export function auditRoutes(app: RestApp, { store }: RestDeps): void {
       path: `${PATH}/verify`,
       method: 'get',
       id: 'verifyAudit',
-      summary: 'Check the whole chain; names the first record that is not as it was written',
+      summary: 'Verify the whole chain; reports the first record that was altered',
       needs: 'audit',
       gives: { status: 200, schema: auditVerdict },
     },

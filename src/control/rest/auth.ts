@@ -44,7 +44,7 @@ export class TokenAuth {
     const nowMs = this.#clock.nowMs()
     if (record.expiresMs !== undefined && record.expiresMs <= nowMs) {
       const ended = new Date(record.expiresMs).toISOString()
-      throw new Fault('TOKEN_INVALID', `token ${record.name} ended at ${ended}`, { seen: { ended } })
+      throw new Fault('TOKEN_INVALID', `token ${record.name} expired at ${ended}`, { seen: { ended } })
     }
     if (nowMs - (this.#usedMs.get(record.id) ?? record.lastUsedMs ?? 0) > USED_EVERY_MS) {
       this.#usedMs.set(record.id, nowMs)
@@ -75,7 +75,7 @@ export class TokenAuth {
 export function demand({ name, role }: ApiCaller, permission: Permission, what = 'this'): void {
   if (may(role, permission)) return
   const roles = rolesWith(permission)
-  const detail = `${what} needs ${permission}: roles ${roles.join(', ')}; the token ${name} is ${role}`
+  const detail = `${what} requires ${permission}: roles ${roles.join(', ')}; the token ${name} has the role ${role}`
   throw new Fault('FORBIDDEN', detail, { seen: { role, permission, needs: roles } })
 }
 

@@ -26,13 +26,13 @@ function because(facts: AwayFacts): string {
   const { connector, absence, nowMs } = facts
   const { left, refused } = absence
   if (!connector.enabled) return 'disabled by an admin'
-  if (connector.notAfterMs <= nowMs) return `its certificate ended ${rfc3339(connector.notAfterMs)}`
-  if (refused !== undefined) return `knocks and is refused, last ${rfc3339(refused.atMs)}`
+  if (connector.notAfterMs <= nowMs) return `its certificate expired ${rfc3339(connector.notAfterMs)}`
+  if (refused !== undefined) return `keeps trying and is refused, last ${rfc3339(refused.atMs)}`
   const atMs = leftAtMs({ connector, absence })
   if (atMs === undefined) return 'never connected'
   const at = rfc3339(atMs)
   if (left === undefined) return `not back since the server started, last seen ${at}`
   if (left.orderly) return `${leftText(left.parting?.why)} ${at}`
-  if (left.fault?.code === 'STOOD_STILL') return `not back since the server itself stood still ${at}`
-  return left.lost === 'closed' ? `closed without a goodbye ${at}` : `silent since ${at}`
+  if (left.fault?.code === 'STOOD_STILL') return `not back since the server itself was paused ${at}`
+  return left.lost === 'closed' ? `closed without a goodbye ${at}` : `not responding since ${at}`
 }

@@ -11,10 +11,10 @@ import { vitalsOf } from './vitals.ts'
 export const CONNECTORS: EnrolledKind<ConnectorRecord, typeof connectorPatch> = {
   ...{ kind: 'connector', id: 'Connector', noun: 'connector' },
   summaries: {
-    list: 'List connectors by name, with what they do now',
+    list: 'List connectors by name, with their current state',
     get: 'Read a connector',
     change: 'Rename, enable, disable or move a connector to another group',
-    delete: 'Delete a connector and revoke its certificate; one that is disabled takes `configure`',
+    delete: 'Delete a connector and revoke its certificate; deleting a disabled one requires `configure`',
   },
   schemas: { resource: connector, patch: connectorPatch, written: connectorWritten },
   in: (tx) => tx.connectors,
@@ -43,5 +43,5 @@ async function groupOf(tx: Repositories, idOrName: string): Promise<string> {
     requireAppGroup(found)
     return found.id
   }
-  throw new InvalidFault([{ pointer: '/group', detail: `there is no connector group "${idOrName}"` }])
+  throw new InvalidFault([{ pointer: '/group', detail: `no connector group "${idOrName}"` }])
 }

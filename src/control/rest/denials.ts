@@ -31,7 +31,7 @@ export function denialRoutes(app: RestApp, { store }: RestDeps): void {
       path: PATH,
       method: 'get',
       id: 'listDenials',
-      summary: 'List what was refused to whom, newest first',
+      summary: 'List denials, newest first',
       needs: 'read',
       query: pageQuery.extend({
         user: z.string().min(1).max(128).optional().meta({ description: 'id or name' }),
@@ -53,13 +53,13 @@ export function denialRoutes(app: RestApp, { store }: RestDeps): void {
       params: byId,
       method: 'get',
       id: 'getDenial',
-      summary: 'Read what was refused, by which rule, and what would make it pass',
+      summary: 'Read a denial: what was refused, by which rule, and what would allow it',
       needs: 'read',
       gives: { status: 200, schema: denial },
     },
     async (c, { params }) => {
       const record = await store.denials.get(params.id)
-      if (record === undefined) throw new Fault('NOT_FOUND', `there is no denial ${params.id}`)
+      if (record === undefined) throw new Fault('NOT_FOUND', `no denial ${params.id}`)
       const [resource] = await resources([record])
       return c.json(resource)
     },

@@ -20,7 +20,7 @@ export interface Beyond<Body> {
   readonly is: (body: Body) => boolean
 }
 
-/** One operation: what it is called, what it needs, takes and gives. */
+/** One operation: name of the token, what it needs, takes and gives. */
 export interface Operation<Q extends z.ZodObject, P extends z.ZodObject, B extends z.ZodType> {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   readonly path: string
@@ -49,12 +49,12 @@ export interface Operation<Q extends z.ZodObject, P extends z.ZodObject, B exten
 
 const ifMatch = z.object({
   'if-match': z.string().meta({
-    description: 'ETags of the versions this may change; `*` for whatever is there. Without it: 428.',
+    description: 'ETags of the versions this may change; `*` for any version. Without it: 428.',
   }),
 })
 const ifNoneMatch = z.object({
   'if-none-match': z.string().optional().meta({
-    description: 'ETags of answers that are there already: 304 where it is one of them.',
+    description: 'ETags of representations the caller already has: 304 if one still matches.',
   }),
 })
 const idempotent = z.object({
@@ -88,7 +88,7 @@ export function describeOperation(app: RestApp, o: Described): void {
     },
     responses: {
       [status]: { description, ...(content && { content }), ...(headers && { headers }) },
-      ...(o.gives.etag && o.method === 'get' && { 304: { description: 'It is as it was' } }),
+      ...(o.gives.etag && o.method === 'get' && { 304: { description: 'Unchanged' } }),
       ...Object.fromEntries(
         refusals(o).map((refusal) => [refusal, { $ref: REFUSED + REFUSALS[refusal].name }]),
       ),
@@ -128,7 +128,7 @@ function answerHeaders({ gives: { status, etag } }: Described): Record<string, H
     ...(etag && {
       ETag: header('The version, for If-Match; of an answer to GET the answer, for If-None-Match too'),
     }),
-    ...(status === 201 && { Location: header('Path of what was created') }),
+    ...(status === 201 && { Location: header('Path of the created object') }),
   }
   return Object.keys(headers).length === 0 ? undefined : headers
 }
@@ -137,20 +137,20 @@ const REFUSED = '#/components/responses/'
 
 /** Why a request is refused, by status: one answer of each for the whole document. */
 const REFUSALS = {
-  400: { name: 'Invalid', description: 'A value is missing, unknown or of the wrong form' },
-  401: { name: 'NoToken', description: 'No token, or one that is not valid' },
+  400: { name: 'Invalid', description: 'A value is missing, unknown or malformed' },
+  401: { name: 'NoToken', description: 'No token, or an invalid one' },
   403: { name: 'Forbidden', description: 'The role of the token does not allow it' },
-  404: { name: 'NotFound', description: 'There is no such object' },
+  404: { name: 'NotFound', description: 'No such object' },
   409: {
     name: 'Conflict',
-    description: 'The name is taken, something else uses it, or its state does not allow it',
+    description: 'The name is taken, the object is in use, or its state does not allow it',
   },
-  412: { name: 'Changed', description: 'It is at another version than If-Match names' },
-  413: { name: 'TooLarge', description: 'The body is over its limit' },
-  415: { name: 'OtherMedia', description: 'The body is said to be something else than JSON in UTF-8' },
-  422: { name: 'KeyReused', description: 'The Idempotency-Key came before with another request' },
+  412: { name: 'Changed', description: 'Its version is not the one in If-Match' },
+  413: { name: 'TooLarge', description: 'The body exceeds its limit' },
+  415: { name: 'OtherMedia', description: 'The body is declared as something other than JSON in UTF-8' },
+  422: { name: 'KeyReused', description: 'The Idempotency-Key was already used for another request' },
   428: { name: 'NoVersion', description: 'If-Match is missing' },
-  429: { name: 'TooMany', description: 'More than its share; Retry-After says when there is room' },
+  429: { name: 'TooMany', description: 'Over its fair share; Retry-After says when to retry' },
 } as const
 type RefusalKind = keyof typeof REFUSALS
 
@@ -186,6 +186,6 @@ export function describeRefusals(app: RestApp): void {
 }
 
 function needsText({ needs, beyond }: Pick<Described, 'needs' | 'beyond'>): string {
-  if (beyond === undefined) return `Needs the permission \`${needs}\`.`
-  return `Needs the permission \`${needs}\` for ${beyond.only}, and \`${beyond.needs}\` for anything else.`
+  if (beyond === undefined) return `Requires the permission \`${needs}\`.`
+  return `Requires the permission \`${needs}\` for ${beyond.only}, and \`${beyond.needs}\` for anything else.`
 }

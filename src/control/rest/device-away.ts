@@ -60,7 +60,7 @@ export function deviceAwayBriefly(facts: DeviceAbsence): DeviceAway {
   if (!device.enabled) return { code: 'IDENTITY_REVOKED', because: 'disabled by an admin' }
   const met = metSince(absence)
   if (met !== undefined)
-    return { code: met.fault.code, because: `knocks and is refused, last ${rfc3339(met.atMs)}` }
+    return { code: met.fault.code, because: `keeps trying and is refused, last ${rfc3339(met.atMs)}` }
   const ended = signInEnded(facts)
   if (ended !== undefined) return { code: 'REAUTH_NEEDED', because: ended }
   const { left } = absence
@@ -69,8 +69,8 @@ export function deviceAwayBriefly(facts: DeviceAbsence): DeviceAway {
   const at = rfc3339(atMs)
   if (left === undefined) return { because: `not connected since the server started, last seen ${at}` }
   if (left.orderly) return { because: `${leftText(left.parting?.why)} ${at}` }
-  if (left.lost === undefined) return { code: left.fault?.code, because: `its connection was ended ${at}` }
-  return { because: left.lost === 'closed' ? `closed without a goodbye ${at}` : `silent since ${at}` }
+  if (left.lost === undefined) return { code: left.fault?.code, because: `its connection was closed ${at}` }
+  return { because: left.lost === 'closed' ? `closed without a goodbye ${at}` : `not responding since ${at}` }
 }
 
 /** The first explanation that fits: what control itself decided, then what it was told, then who else is there. */
@@ -91,18 +91,18 @@ type DeviceFinding = Pick<DeviceVerdict, 'code' | 'cause' | 'fix'>
 function decidedHere(facts: DeviceAbsenceFacts): DeviceFinding | undefined {
   const { device, absence } = facts
   if (!device.enabled) {
-    const cause = `An admin has disabled ${device.name}; control lets it in no more.`
-    return { code: 'IDENTITY_REVOKED', cause, fix: 'Enable it again, if its user should have access.' }
+    const cause = `An admin disabled ${device.name}; the control plane no longer admits it.`
+    return { code: 'IDENTITY_REVOKED', cause, fix: 'Enable it again if its user should have access.' }
   }
   const met = metSince(absence)
   if (met !== undefined) {
     const again = met.times === 1 ? 'once' : `${met.times} times, last`
-    const cause = `It reached control ${again} at ${rfc3339(met.atMs)} and was refused: ${met.fault.detail}.`
+    const cause = `It reached the control plane ${again} at ${rfc3339(met.atMs)} and was refused: ${met.fault.detail}.`
     return { code: met.fault.code, cause, fix: FAULTS[met.fault.code].fix }
   }
   const ended = signInEnded(facts)
   if (ended === undefined) return endedHere(facts)
-  return { code: 'REAUTH_NEEDED', cause: `Nobody is signed in on it: ${ended}.`, fix: SIGN_IN }
+  return { code: 'REAUTH_NEEDED', cause: `It has no valid sign-in: ${ended}.`, fix: SIGN_IN }
 }
 
 /** Control said goodbye, and it did not come back. */
@@ -110,7 +110,7 @@ function endedHere({ absence: { left } }: DeviceAbsenceFacts): DeviceFinding | u
   if (left === undefined || left.orderly || left.lost !== undefined || left.fault === undefined)
     return undefined
   const { code, detail } = left.fault
-  const cause = `Its connection was ended at ${rfc3339(left.atMs)}: ${detail}; and it did not come back.`
+  const cause = `Its connection was closed at ${rfc3339(left.atMs)}: ${detail}; it has not come back.`
   return { code, cause, fix: FAULTS[code].fix }
 }
 
@@ -119,14 +119,16 @@ function gone(facts: DeviceAbsenceFacts): DeviceFinding {
   const { left } = facts.absence
   const before = likely(facts)
   if (left?.orderly && left.parting !== undefined && before === undefined) {
-    return { cause: `It hung up at ${rfc3339(left.atMs)}: ${partingText(left.parting)}.`, fix: START }
+    return { cause: `It disconnected at ${rfc3339(left.atMs)}: ${partingText(left.parting)}.`, fix: START }
   }
   const how = howGone(facts)
   const again =
-    before === undefined ? '' : ` The last time it was ${before.hop} ${before.code}, and may be so again.`
+    before === undefined
+      ? ''
+      : ` Last time the cause was ${before.hop} ${before.code}; it may be the same again.`
   const fix =
     before === undefined
-      ? `Where the device is on and online: ${ON_THE_DEVICE}, on it, says which step fails.`
+      ? `If the device is on and online: ${ON_THE_DEVICE}, run on the device, shows which step fails.`
       : FAULTS[before.code].fix
   return { code: before?.code, cause: `${how} ${nearby(facts)}${again}`, fix }
 }
@@ -136,11 +138,11 @@ function howGone(facts: DeviceAbsenceFacts): string {
   const atMs = goneAtMs(facts)
   const at = atMs === undefined ? '' : ` at ${rfc3339(atMs)}`
   if (left === undefined)
-    return `It has not come since the server started${atMs === undefined ? '' : `, and was last seen${at}`}.`
-  if (left.orderly) return `It hung up${at}: ${partingText(left.parting)}.`
+    return `It has not connected since the server started${atMs === undefined ? '' : `, and was last seen${at}`}.`
+  if (left.orderly) return `It disconnected${at}: ${partingText(left.parting)}.`
   return left.lost === 'closed'
-    ? `Its connection was closed${at} without a goodbye: its process ended, or a box on the way reset it.`
-    : `It fell silent${at}.`
+    ? `Its connection was closed${at} without a goodbye: its process exited, or a middlebox reset it.`
+    : `It stopped responding${at}.`
 }
 
 /** Who else comes from there tells the device from its network. */
@@ -148,8 +150,8 @@ function nearby(facts: DeviceAbsenceFacts): string {
   const { neighbours } = facts
   const address = addressOf(facts)
   return neighbours > 0
-    ? `${counted(neighbours)} from the same address ${address} connected, so that network lets Backstitch out: the device is off or asleep, has left it, or something on the device or on its own way (firewall, VPN, TLS inspection) is between.`
-    : 'Nobody else from its address is connected, so the device cannot be told from its network: it is off, asleep or elsewhere, or port 443 is blocked or inspected there.'
+    ? `${counted(neighbours)} connected from the same address ${address}, so that network lets Backstitch out: the device is off or asleep, has left that network, or is blocked by something on it or on its own path (firewall, VPN, TLS inspection).`
+    : 'No other agent is connected from its address, so it cannot be told whether the device or its network is at fault: the device is off, asleep or elsewhere, or port 443 is blocked or inspected there.'
 }
 
 function counted(agents: number): string {
@@ -169,7 +171,7 @@ function signInEnded({ device, absence, nowMs }: DeviceAbsence): string | undefi
   if (device.signIn.endMs <= nowMs) return `the sign-in ended ${rfc3339(device.signIn.endMs)}`
   const wasThere = (absence.left?.atMs ?? device.lastSeenMs ?? 0) >= device.notAfterMs
   if (device.notAfterMs > nowMs || !wasThere) return undefined
-  return `its certificate ended ${rfc3339(device.notAfterMs)}`
+  return `its certificate expired ${rfc3339(device.notAfterMs)}`
 }
 
 function metSince({ left, refused }: Absence): Absence['refused'] {
@@ -194,7 +196,7 @@ function evidence(facts: DeviceAbsenceFacts): string[] {
       ? 'never seen'
       : `last seen ${rfc3339(atMs)} from ${addressOf(facts) ?? 'an unknown address'}`,
     left === undefined
-      ? 'how it left is unknown: the server has started since'
+      ? 'how it left is unknown: the server has restarted since'
       : left.orderly
         ? `it closed its connection itself: ${partingText(left.parting)}`
         : `its connection ended: ${left.fault?.detail ?? 'no reason known'}`,
@@ -203,8 +205,8 @@ function evidence(facts: DeviceAbsenceFacts): string[] {
       : [`refused ${rfc3339(refused.atMs)} from ${refused.address}: ${refused.fault.code}`]),
     `sign-in ${device.signIn === undefined ? 'ended' : until(device.signIn.endMs)}, certificate ${until(device.notAfterMs)}`,
     `${neighbours} other agents are connected from that address`,
-    outage === undefined ? 'no time away is on record before' : `away before: ${outageText(outage)}`,
-    'what its resolver, its firewall and port 443 do there now: unknown, only the device sees it',
+    outage === undefined ? 'no earlier outage is on record' : `away before: ${outageText(outage)}`,
+    'what its resolver, its firewall and port 443 do there now: unknown, only the device can see it',
   ]
 }
 

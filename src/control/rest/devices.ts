@@ -12,7 +12,7 @@ export const CLIENT_DEVICES: EnrolledKind<DeviceRecord, typeof clientDevicePatch
     get: 'Read a client device',
     change: 'Rename, enable or disable a device, or assign posture facts',
     delete:
-      'Delete a device and revoke its certificate; says what is still open; one that is disabled or has assigned facts takes `configure`',
+      'Delete a device and revoke its certificate; reports what is still open; deleting one that is disabled or has assigned facts requires `configure`',
   },
   schemas: {
     resource: clientDevice,

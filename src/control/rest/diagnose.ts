@@ -25,7 +25,7 @@ export function diagnoseRoutes(app: RestApp, deps: RestDeps): void {
       params: byId,
       method: 'post',
       id: 'diagnoseConnector',
-      summary: 'Ask a connected connector to examine itself; JSON lines as it goes, the report last',
+      summary: 'Ask a connected connector to examine itself; streams JSON lines, the report last',
       needs: 'operate',
       body: diagnoseInput,
       gives: { status: 200, schema: diagnoseLine, type: JSON_LINES },
@@ -65,9 +65,9 @@ async function targetOf(
   const protocol = asked.protocol ?? (isUdpOnly() ? 'udp' : 'tcp')
   const match = find(protocol)
   if (match.is !== 'found')
-    demand(caller, 'configure', `no segment names ${host} with port ${port}: looking there`)
+    demand(caller, 'configure', `no segment covers ${host} with port ${port}: checking it`)
   else if (networks !== undefined)
-    demand(caller, 'configure', `its segment says where ${host} is: looking elsewhere`)
+    demand(caller, 'configure', `its segment already says where ${host} is: checking another address`)
   const at = { host, port, ...(protocol === 'udp' && { protocol }) }
   if (match.is === 'not-covered') return { ...at, networks: networks ?? [] }
   const { segment } = match

@@ -62,12 +62,12 @@ const there = { name: 'dc1-b', connected: true, address: OFFICE }
 const goneWithIt = { name: 'dc1-b', connected: false, address: OFFICE, lastSeenMs: silent.atMs + 20_000 }
 
 const STORIES: [name: string, given: DisconnectedFacts, code: string, cause: RegExp][] = [
-  ['nobody near', facts(), 'CONNECTOR_DISCONNECTED', /nobody of its group at the same public address/],
+  ['nobody near', facts(), 'CONNECTOR_DISCONNECTED', /no member of its group at the same public address/],
   [
     'a neighbour is there',
     facts({ peers: [there] }),
     'CONNECTOR_DISCONNECTED',
-    /dc1-b .* this machine, not the site/,
+    /dc1-b .* this machine is at fault, not the site/,
   ],
   [
     'a neighbour went with it',
@@ -79,25 +79,25 @@ const STORIES: [name: string, given: DisconnectedFacts, code: string, cause: Reg
     'its connection was closed: a process that was killed is no silence',
     facts({ absence: { left: { ...silent, lost: 'closed' } } }),
     'CONNECTOR_DISCONNECTED',
-    /closed at 2026-01-02T11:50:00\.000Z without a goodbye: its process has ended/,
+    /closed at 2026-01-02T11:50:00\.000Z without a goodbye: its process exited/,
   ],
   [
     'those of one site were closed together',
     facts({ absence: { left: { ...silent, lost: 'closed' } }, peers: [goneWithIt] }),
     'CONNECTOR_DISCONNECTED',
-    /at the same time that of dc1-b .*: their processes have ended/,
+    /at the same time as that of dc1-b .*: their processes exited/,
   ],
   [
     'a neighbour went long before',
     facts({ peers: [{ ...goneWithIt, lastSeenMs: NOW_MS - 86_400_000 }] }),
     'CONNECTOR_DISCONNECTED',
-    /nobody of its group/,
+    /no member of its group/,
   ],
   [
     'a peer of another site is no neighbour',
     facts({ peers: [{ ...there, address: '198.51.100.1' }] }),
     'CONNECTOR_DISCONNECTED',
-    /nobody of its group at the same public address/,
+    /no member of its group at the same public address/,
   ],
   [
     'control started since',
@@ -109,7 +109,7 @@ const STORIES: [name: string, given: DisconnectedFacts, code: string, cause: Reg
     'it said goodbye, and not why',
     facts({ absence: { left: { ...silent, orderly: true, fault: undefined } } }),
     'CONNECTOR_DISCONNECTED',
-    /^It said goodbye, why is not known, and did not come back; nobody of its group/,
+    /^It said goodbye for an unknown reason and did not come back; no member of its group/,
   ],
   [
     'its machine went down',
@@ -139,20 +139,25 @@ const STORIES: [name: string, given: DisconnectedFacts, code: string, cause: Reg
     'a signal ended it',
     goneFor({ why: 'signal', detail: 'SIGTERM, kept by bash' }),
     'DAEMON_DOWN',
-    /SIGTERM, kept by bash .*who sent that is not known/,
+    /SIGTERM, kept by bash .*the sender of the signal is unknown/,
   ],
-  ['its supervisor is gone', goneFor({ why: 'parent-gone' }), 'DAEMON_DOWN', /^What had started it ended/],
+  [
+    'its supervisor is gone',
+    goneFor({ why: 'parent-gone' }),
+    'DAEMON_DOWN',
+    /^The process that had started it exited/,
+  ],
   [
     'its clock jumped, and it did not come back',
     { ...goneFor({ why: 'clock', detail: '864000 s' }), peers: [there] },
     'CONNECTOR_DISCONNECTED',
-    /^It hung up, to dial anew, as its clock had jumped by 864000 s, and did not come back, while dc1-b .* this machine/,
+    /^It disconnected, to reconnect, as its clock had jumped by 864000 s, and did not come back, while dc1-b .* this machine/,
   ],
   [
     'it moved to another edge, and never got there',
     goneFor({ why: 'edge' }),
     'CONNECTOR_DISCONNECTED',
-    /^It hung up, to go to another edge, and did not come back; nobody/,
+    /^It disconnected, to go to another edge, and did not come back; no member/,
   ],
   [
     'control itself stood still',
@@ -160,7 +165,7 @@ const STORIES: [name: string, given: DisconnectedFacts, code: string, cause: Reg
       absence: { left: { ...silent, fault: { code: 'STOOD_STILL', hop: 'control', detail: 'for 12 s' } } },
     }),
     'CONNECTOR_DISCONNECTED',
-    /^The control plane itself stood still/,
+    /^The control plane itself was paused/,
   ],
   ['disabled', facts({ connector: { enabled: false } }), 'IDENTITY_REVOKED', /disabled dc1-a/],
   [
@@ -207,17 +212,17 @@ test('the evidence says when and from where, its last word, its peers, its certi
     [
       'last connected 2026-01-02T11:50:00.000Z from 203.0.113.7',
       'its connection ended: no reply to a ping in 5000 ms',
-      'it last said: healthy, 3 sessions in 2 tunnels, cpu 12 %, memory 80 MB',
-      'of its group 2 of 2 others are connected',
-      'of those from the same public address 1 of 1 are connected',
-      'certificate until 2026-01-03T12:00:00.000Z, generation 4',
+      'it last reported: healthy, 3 sessions in 2 tunnels, cpu 12 %, memory 80 MB',
+      '2 of 2 others in its group are connected',
+      '1 of 1 of those from the same public address are connected',
+      'certificate valid until 2026-01-03T12:00:00.000Z, generation 4',
       'the key it enrolled with, k1, is exhausted',
     ],
   )
 })
 
 const BRIEFLY: [given: DisconnectedFacts, because: string][] = [
-  [facts(), 'silent since 2026-01-02T11:50:00.000Z'],
+  [facts(), 'not responding since 2026-01-02T11:50:00.000Z'],
   [
     facts({ absence: { left: { ...silent, lost: 'closed' } } }),
     'closed without a goodbye 2026-01-02T11:50:00.000Z',
@@ -225,12 +230,12 @@ const BRIEFLY: [given: DisconnectedFacts, because: string][] = [
   [facts({ absence: {} }), 'not back since the server started, last seen 2026-01-02T11:50:00.000Z'],
   [facts({ absence: {}, connector: { lastSeenMs: undefined } }), 'never connected'],
   [goneFor({ why: 'service-stop', detail: 'x' }), 'was stopped with its service 2026-01-02T11:50:00.000Z'],
-  [goneFor({ why: 'edge' }), 'hung up to dial anew 2026-01-02T11:50:00.000Z'],
+  [goneFor({ why: 'edge' }), 'disconnected to reconnect 2026-01-02T11:50:00.000Z'],
   [facts({ connector: { enabled: false } }), 'disabled by an admin'],
-  [facts({ connector: { notAfterMs: NOW_MS - 1 } }), 'its certificate ended 2026-01-02T11:59:59.999Z'],
+  [facts({ connector: { notAfterMs: NOW_MS - 1 } }), 'its certificate expired 2026-01-02T11:59:59.999Z'],
   [
     facts({ absence: { left: silent, refused: cloned } }),
-    'knocks and is refused, last 2026-01-02T11:59:00.000Z',
+    'keeps trying and is refused, last 2026-01-02T11:59:00.000Z',
   ],
 ]
 

@@ -78,15 +78,15 @@ export function explainDisconnected(facts: DisconnectedFacts): DisconnectedVerdi
 
 function disabled({ connector }: DisconnectedFacts): ConnectorFinding | undefined {
   if (connector.enabled) return undefined
-  const cause = `An admin has disabled ${connector.name}; control lets it in no more.`
-  return { code: 'IDENTITY_REVOKED', cause, fix: 'Enable it again, if it should serve.' }
+  const cause = `An admin disabled ${connector.name}; the control plane no longer admits it.`
+  return { code: 'IDENTITY_REVOKED', cause, fix: 'Enable it again if it should serve.' }
 }
 
 function certificateEnded({ connector, key, group, nowMs }: DisconnectedFacts): ConnectorFinding | undefined {
   if (connector.notAfterMs > nowMs) return undefined
-  const ended = `Its certificate ended at ${rfc3339(connector.notAfterMs)} and was not renewed in time.`
+  const ended = `Its certificate expired at ${rfc3339(connector.notAfterMs)} and was not renewed in time.`
   const back = fillIn(
-    'backstitch key create --group GROUP, and put the key into its key file: it comes back by itself.',
+    'backstitch key create --group GROUP, and put the key into its key file: it reconnects by itself.',
     { GROUP: group },
   )
   if (key?.state === 'usable') return { code: 'CERT_EXPIRED', cause: ended, fix: back }
@@ -99,7 +99,7 @@ function refused({ absence: { refused: met } }: DisconnectedFacts): ConnectorFin
   if (met === undefined) return undefined
   const { code, hop, detail } = met.fault
   const again = met.times === 1 ? 'once' : `${met.times} times, last`
-  const cause = `It reached control ${again} at ${rfc3339(met.atMs)} and was refused: ${detail}.`
+  const cause = `It reached the control plane ${again} at ${rfc3339(met.atMs)} and was refused: ${detail}.`
   return { code, hop, cause, fix: FAULTS[code].fix }
 }
 
@@ -119,26 +119,26 @@ function whyEnded({ why, detail }: Parting, at: string): Pick<ConnectorFinding, 
         fix: `Start the machine. ${START}`,
       }
     case 'service-stop':
-      return { cause: `Somebody stopped its service at ${at}: systemctl stop ${detail}.`, fix: START }
+      return { cause: `Its service was stopped at ${at}: systemctl stop ${detail}.`, fix: START }
     case 'service-restart':
       return {
-        cause: `Its service was to restart at ${at} (${detail}), and has not come back.`,
+        cause: `Its service was to restart at ${at} (${detail}) and has not come back.`,
         fix: `On its machine: journalctl -u ${detail} -n 50; then systemctl restart ${detail}.`,
       }
     case 'upgrade':
       return {
-        cause: `Its daemon ended at ${at} to be updated, ${detail}, and has not come back.`,
-        fix: 'On its machine: journalctl -u backstitch-connector -n 50; then start it, or go back to the version before.',
+        cause: `Its daemon exited at ${at} for an update, ${detail}, and has not come back.`,
+        fix: 'On its machine: journalctl -u backstitch-connector -n 50; then start it, or go back to the previous version.',
       }
     case 'signal':
       return {
-        cause: `Its daemon was told to end by ${detail} at ${at}; who sent that is not known.`,
+        cause: `Its daemon was told to stop by ${detail} at ${at}; the sender of the signal is unknown.`,
         fix: START,
       }
     case 'parent-gone':
       return {
-        cause: `What had started it ended at ${at}, and it ended with that.`,
-        fix: `Keep it as a service of its own. ${START}`,
+        cause: `The process that had started it exited at ${at}, and it stopped with it.`,
+        fix: `Run it as a service of its own. ${START}`,
       }
     default:
       return undefined // it meant to come back
@@ -148,10 +148,10 @@ function whyEnded({ why, detail }: Parting, at: string): Pick<ConnectorFinding, 
 /** For a sentence that goes on with who else is gone. */
 function howGone({ absence: { left } }: DisconnectedFacts): string {
   if (left?.fault?.code === 'STOOD_STILL')
-    return 'The control plane itself stood still, its connection ended with that, and it did not come back,'
-  if (left?.orderly !== true) return 'It fell silent'
-  if (left.parting === undefined) return 'It said goodbye, why is not known, and did not come back,'
-  return `It hung up, ${partingText(left.parting)}, and did not come back,`
+    return 'The control plane itself was paused, which ended its connection, and it did not come back,'
+  if (left?.orderly !== true) return 'It stopped responding'
+  if (left.parting === undefined) return 'It said goodbye for an unknown reason and did not come back,'
+  return `It disconnected, ${partingText(left.parting)}, and did not come back,`
 }
 
 /**
@@ -166,8 +166,8 @@ function ended(facts: DisconnectedFacts): ConnectorFinding | undefined {
   const others = together.map(({ name }) => name).join(', ')
   const cause =
     together.length === 0
-      ? `Its connection was closed at ${at} without a goodbye: its process has ended, killed or crashed; or a box on the way reset it.`
-      : `Its connection was closed at ${at} without a goodbye, and at the same time that of ${others} from the same address: their processes have ended, or a box of that site resets connections.`
+      ? `Its connection was closed at ${at} without a goodbye: its process exited, was killed or crashed; or a middlebox reset the connection.`
+      : `Its connection was closed at ${at} without a goodbye, at the same time as that of ${others} from the same address: their processes exited, or a middlebox at that site resets connections.`
   const fix =
     'On its machine: systemctl status backstitch-connector, and journalctl -u backstitch-connector -n 50.'
   return { code: 'CONNECTOR_DISCONNECTED', cause, fix }
@@ -183,25 +183,25 @@ function siteOrBox(facts: DisconnectedFacts): ConnectorFinding {
   const code = 'CONNECTOR_DISCONNECTED'
   if (here.length > 0) {
     const who = here.map((peer) => peer.name).join(', ')
-    const cause = `${howGone(facts)} while ${who} of its group, from the same public address ${address}, is connected: it is this machine, not the site.`
+    const cause = `${howGone(facts)} while ${who} of its group is connected from the same public address ${address}: this machine is at fault, not the site.`
     return { code, cause, fix }
   }
   const gone = neighbours.filter((peer) => leftWith(facts, peer))
   if (gone.length > 0) {
     const who = gone.map((peer) => peer.name).join(', ')
-    const cause = `${howGone(facts)} at the same time as ${who}, which came from the same public address ${address}: it is the site, its uplink or its firewall.`
+    const cause = `${howGone(facts)} at the same time as ${who}, which came from the same public address ${address}: the site, its uplink or its firewall is at fault.`
     return {
       code,
       cause,
-      fix: `Look at the way out of the site at ${address}; then run the doctor on one of its connectors.`,
+      fix: `Check the internet access of the site at ${address}; then run the doctor on one of its connectors.`,
     }
   }
   if (facts.absence.left === undefined) {
-    const cause = `${name} has not connected since the control plane started; nobody of its group is near enough to tell the site from the machine.`
+    const cause = `${name} has not connected since the control plane started; no member of its group is close enough to tell whether the site or the machine is at fault.`
     return { code, cause, fix }
   }
   const how = howGone(facts).replace(/,$/, '')
-  const cause = `${how}; nobody of its group at the same public address can tell the site from the machine.`
+  const cause = `${how}; no member of its group at the same public address can tell whether the site or the machine is at fault.`
   return { code, cause, fix }
 }
 
@@ -238,16 +238,16 @@ function evidence(facts: DisconnectedFacts): string[] {
     atMs === undefined
       ? 'it has never been connected'
       : `last connected ${rfc3339(atMs)}${address === undefined ? '' : ` from ${address}`}`,
-    left === undefined ? 'how it left is not known: control has started since' : howItLeft(left),
+    left === undefined ? 'how it left is unknown: the control plane has restarted since' : howItLeft(left),
     ...(left === undefined ? [] : [lastWords(left.said)]),
     ...(met === undefined ? [] : [`refused ${rfc3339(met.atMs)} from ${met.address}: ${met.fault.code}`]),
     peers.length === 0
       ? 'its group has no other member'
-      : `of its group ${connected(peers)} of ${peers.length} others are connected`,
+      : `${connected(peers)} of ${peers.length} others in its group are connected`,
     ...(near.length === 0
       ? []
-      : [`of those from the same public address ${connected(near)} of ${near.length} are connected`]),
-    `certificate until ${rfc3339(connector.notAfterMs)}, generation ${connector.generation}`,
+      : [`${connected(near)} of ${near.length} of those from the same public address are connected`]),
+    `certificate valid until ${rfc3339(connector.notAfterMs)}, generation ${connector.generation}`,
     key === undefined
       ? 'the key it enrolled with was deleted'
       : `the key it enrolled with, ${key.name}, is ${key.state}`,
@@ -262,5 +262,5 @@ function howItLeft({ orderly, fault, parting }: NonNullable<Absence['left']>): s
 function lastWords(said: NonNullable<Absence['left']>['said']): string {
   const { state, sessions, tunnels, cpuPercent, rssBytes } = said
   const figures = `cpu ${Math.round(cpuPercent)} %, memory ${Math.round(rssBytes / 1e6)} MB`
-  return `it last said: ${state}, ${sessions} sessions in ${tunnels} tunnels, ${figures}`
+  return `it last reported: ${state}, ${sessions} sessions in ${tunnels} tunnels, ${figures}`
 }

@@ -88,7 +88,7 @@ test('each role may do what it is for and no more', async (t) => {
         if (!allowed)
           assert.match(
             answer.body.detail,
-            /^this needs \w+: roles [a-z, -]+; the token a-[a-z-]+ is [a-z-]+$/,
+            /^this requires \w+: roles [a-z, -]+; the token a-[a-z-]+ has the role [a-z-]+$/,
           )
       })
     }
@@ -123,7 +123,7 @@ test('a token that is absent, damaged, unknown, ended or revoked is refused', as
   )
 
   clock.advance(60_001)
-  assert.match((await rest.ask('GET', path, { token })).body.detail, /ended at/)
+  assert.match((await rest.ask('GET', path, { token })).body.detail, /expired at/)
   const other = await rest.token('admin')
   const headers = { 'if-match': '*' }
   assert.equal((await rest.ask('DELETE', '/api/v1/tokens/a-admin', { headers })).status, 204)

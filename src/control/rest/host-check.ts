@@ -19,7 +19,7 @@ export function checkHost(header: (name: string) => string | undefined, hosts: r
     throw new Fault('WRONG_HOST', `Origin is ${origin}`, { seen: { origin } })
   }
   if (header('sec-fetch-site') === 'cross-site') {
-    throw new Fault('WRONG_HOST', 'the browser says another site sent it', {
+    throw new Fault('WRONG_HOST', 'the browser reports that another site sent it', {
       seen: { 'sec-fetch-site': 'cross-site' },
     })
   }

@@ -50,7 +50,7 @@ test('a name that comes twice in an object is refused, and so is what is not UTF
   const twice = await rest.ask('POST', '/api/v1/segments', { body })
   assert.deepEqual(
     [twice.status, twice.body.errors],
-    [400, [{ pointer: '/domains', detail: 'this name comes twice' }]],
+    [400, [{ pointer: '/domains', detail: 'this name appears twice' }]],
   )
   const documents =
     '{"documents":[{"kind":"segment","name":"a","name":"b","domains":["a.example"],"tcp":["1"]}]}'
@@ -182,7 +182,7 @@ test('the type of a posture fact stays as it is while a rule asks for it', async
     rest.ask('PATCH', '/api/v1/posture-facts/managed', { body: { valueType }, headers: { 'if-match': '*' } })
   const refused = await change('string')
   assert.deepEqual([refused.status, refused.body.code], [409, 'IN_USE'])
-  assert.match(refused.body.detail, /managed is a boolean as access rule r .* asks for it/)
+  assert.match(refused.body.detail, /managed is a boolean as required by access rule r /)
   const applied = await rest.ask('POST', '/api/v1/apply', {
     body: { documents: [{ kind: 'posture-fact', name: 'managed', valueType: 'string' }] },
   })

@@ -54,7 +54,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       ...base,
       method: 'post',
       id: 'createProvisioningKey',
-      summary: 'Create a provisioning key; only this answer holds it',
+      summary: 'Create a provisioning key; the secret appears in this answer only',
       // Whoever enrols with it takes the sessions of the group, or carries those of everybody.
       needs: 'configure',
       body: provisioningKeyInput,
@@ -119,7 +119,7 @@ export function keyRoutes(app: RestApp, deps: RestDeps): void {
       ...one,
       method: 'patch',
       id: 'changeProvisioningKey',
-      summary: 'Change limit or end of a provisioning key, or revoke it',
+      summary: 'Change the limit or expiry of a provisioning key, or revoke it',
       needs: 'operate',
       beyond: { only: 'revoking it', needs: 'configure', is: (body) => !isOnly(body, 'revoked', true) },
       body: provisioningKeyPatch,
@@ -190,5 +190,5 @@ async function meantBy(
     throw new InvalidFault([{ pointer, detail: `edge ${HOME_EDGE} is enrolled by the server itself` }])
   }
   if (found !== undefined) return found
-  throw new InvalidFault([{ pointer, detail: `there is no ${title} "${called}"` }])
+  throw new InvalidFault([{ pointer, detail: `no ${title} "${called}"` }])
 }

@@ -12,7 +12,7 @@ export function lintRoutes(app: RestApp, deps: RestDeps): void {
       path: '/api/v1/lint',
       method: 'get',
       id: 'lint',
-      summary: 'Everything in the configuration that will not do what it seems to',
+      summary: 'Everything in the configuration that will not work as it appears to',
       needs: 'read',
       gives: { status: 200, schema: lintReply },
     },

@@ -32,7 +32,7 @@ export class RestMetrics {
     })
     new Gauge({
       name: 'backstitch_policy_unreadable_objects',
-      help: 'Stored objects that policy cannot read, and that are closed therefore',
+      help: 'Stored objects that policy cannot read and that are therefore closed',
       registers,
       async collect() {
         this.set((await policy()).unreadable.size)

@@ -150,7 +150,7 @@ function kindRoutes(app: RestApp, deps: RestDeps, kind: ObjectKind): void {
       ...one,
       method: 'delete',
       id: `delete${name}`,
-      summary: `Delete ${article} ${title} that nothing refers to`,
+      summary: `Delete ${article} ${title} that no other object references`,
       needs: 'configure',
       ifMatch: true,
       gives: { status: 204 },

@@ -38,11 +38,10 @@ export function documentOf(app: RestApp, version: string): string {
       title: 'Backstitch',
       version,
       description:
-        'Every error is RFC 9457 problem details whose type is a fault code. Lists are paged by an opaque ' +
-        'cursor; a page may end before its limit. A change or deletion needs If-Match. A write takes an Idempotency-Key, and one whose answer is told line by line refuses it.',
+        'Every error is RFC 9457 problem details whose type is a fault code. Lists are paged by an opaque cursor; a page may end before its limit. A change or deletion requires If-Match. A write accepts an Idempotency-Key, except where the answer is streamed line by line.',
       license: LICENSE,
     },
-    servers: [{ url: '/', description: 'The server that this was read from' }],
+    servers: [{ url: '/', description: 'The server this document was read from' }],
     tags: tagsOf(app),
   })
   const text = JSON.stringify(document)

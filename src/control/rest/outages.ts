@@ -21,7 +21,7 @@ export function outageRoutes(app: RestApp, { store }: RestDeps): void {
         params: byId,
         method: 'get',
         id: `list${name}Outages`,
-        summary: 'Times when it was away, as it told when it was back; newest first',
+        summary: 'Outages as reported after reconnecting, newest first',
         needs: 'read',
         gives: { status: 200, schema: outageList },
       },

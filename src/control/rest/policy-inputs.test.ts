@@ -108,11 +108,11 @@ test('what configure writes takes configure, by the document of the API', async 
         paths[at] as Record<string, { description: string }>,
       )) {
         if (method !== 'get')
-          assert.equal(description, 'Needs the permission `configure`.', `${method} ${at}`)
+          assert.equal(description, 'Requires the permission `configure`.', `${method} ${at}`)
       }
     }
   }
-  assert.equal(paths['/api/v1/apply'].post.description, 'Needs the permission `configure`.')
+  assert.equal(paths['/api/v1/apply'].post.description, 'Requires the permission `configure`.')
 })
 
 test('a record is changed only by whoever may configure, but for what takes away', async (t) => {

@@ -20,13 +20,13 @@ export async function jsonBody(
   { media, manyDocuments }: { readonly media: readonly string[]; readonly manyDocuments?: boolean },
 ): Promise<unknown> {
   const bytes = await c.req.arrayBuffer()
-  if (bytes.byteLength === 0) throw new Fault('INVALID', 'the body is empty, and JSON is expected')
+  if (bytes.byteLength === 0) throw new Fault('INVALID', 'the body is empty; JSON is expected')
   checkMedia(c.req.header('content-type'), media)
   const encoding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity'
   if (encoding !== 'identity') {
     throw new FormFault(
       415,
-      `Content-Encoding: expected none, got ${encoding.slice(0, 64)}: send the body as it is`,
+      `Content-Encoding: expected none, got ${encoding.slice(0, 64)}: send the body uncompressed`,
     )
   }
   const text = textOf(bytes)
@@ -34,7 +34,7 @@ export async function jsonBody(
   const value = parsed(text)
   const repeated = await inSlices(repeatedMember(text, value))
   if (repeated !== undefined)
-    throw new InvalidFault([{ pointer: pointerOf(repeated), detail: 'this name comes twice' }])
+    throw new InvalidFault([{ pointer: pointerOf(repeated), detail: 'this name appears twice' }])
   return value
 }
 
@@ -50,7 +50,7 @@ function checkMedia(header: string | undefined, media: readonly string[]): void 
     if (name.toLowerCase() === 'charset' && charset !== 'utf-8' && charset !== 'utf8') {
       throw new FormFault(
         415,
-        `Content-Type: JSON is in UTF-8, got charset ${charset.slice(0, 64) || 'without a value'}`,
+        `Content-Type: JSON must be UTF-8, got charset ${charset.slice(0, 64) || 'without a value'}`,
       )
     }
   }

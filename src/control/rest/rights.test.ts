@@ -217,7 +217,10 @@ test('a disabled device stays away, its facts stay, and an operator can still di
   ] as const) {
     const { status, body: problem } = await ask(method, path, body)
     assert.equal(status, 403, `${method} ${path}`)
-    assert.match(problem.detail, / needs configure: roles admin, owner; the token a-operator is operator$/)
+    assert.match(
+      problem.detail,
+      / requires configure: roles admin, owner; the token a-operator has the role operator$/,
+    )
   }
   assert.equal((await ask('PATCH', 'client-devices/laptop', { enabled: false })).status, 200)
   assert.equal((await ask('PATCH', 'connectors/one', { enabled: false })).status, 200)

@@ -87,7 +87,7 @@ function ofThisList(c: Context<RestEnv>, query: unknown): unknown {
   if (typeof cursor !== 'string') return query
   const mark = listMark(c.req.routePath)
   if (cursor.startsWith(mark)) return { ...query, cursor: cursor.slice(mark.length) }
-  throw new InvalidFault([{ pointer: '/cursor', detail: 'query parameter: not one that this list gave out' }])
+  throw new InvalidFault([{ pointer: '/cursor', detail: 'query parameter: not a cursor from this list' }])
 }
 
 /** Of what is given more than once all values, which no schema here takes. */
@@ -119,7 +119,7 @@ async function bodyOf(
 }
 
 const NOT_KEPT =
-  'Idempotency-Key: this answer is told line by line and not kept, so a repeat would do it again: send it without the key'
+  'Idempotency-Key: this answer is streamed and not stored, so a repeat would run it again: send it without the key'
 
 /** Of answers that go on, a line at a time. */
 export const JSON_LINES = 'application/jsonl'
@@ -143,7 +143,7 @@ export const pageQuery = z.strictObject({
   limit: decimal(1, MAX_PAGE)
     .default(DEFAULT_PAGE)
     .meta({ type: 'integer', minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
-  cursor: z.string().min(1).max(512).optional().meta({ description: 'from `next` of the page before' }),
+  cursor: z.string().min(1).max(512).optional().meta({ description: 'from `next` of the previous page' }),
 })
 
 export function pageSchema(item: z.ZodType, name: string): z.ZodType {

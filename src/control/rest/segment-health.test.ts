@@ -13,7 +13,7 @@ test('what nobody has asked for is unknown, with the mode and never red', () => 
   const unknown = segmentHealth('onAccess', [member('a'), member('b')], undefined)
   assert.equal(unknown.state, 'unknown')
   assert.equal(unknown.code, 'HEALTH_UNKNOWN')
-  assert.equal(unknown.because, 'health is onAccess, and nobody has asked lately')
+  assert.equal(unknown.because, 'health is onAccess, and it has not been used recently')
   assert.match(segmentHealth('none', [], undefined).because, /^health is none/)
   assert.match(segmentHealth('continuous', [], undefined).because, /^health is continuous/)
 })
@@ -76,6 +76,6 @@ test('one session that waits at each of two connectors is degraded; one alone is
   const one = segmentHealth('onAccess', [member('a', waits(1)), member('b', told('x', true))], '')
   assert.deepEqual(
     [one.state, one.because],
-    ['healthy', 'its application is reached; one session waits for the first byte of x:443 (a)'],
+    ['healthy', 'its application is reachable; one session waits for the first byte of x:443 (a)'],
   )
 })

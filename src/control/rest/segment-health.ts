@@ -91,7 +91,7 @@ export function segmentHealth(
   const waiting = [...byApplication].flatMap(([where, looks]) => waitsOf(where, looks) ?? [])
   if (waiting.some(({ sessions }) => sessions > 1))
     return { state: 'degraded', because: some(waiting.map(({ text }) => text)) }
-  const reached = `${byApplication.size === 1 ? 'its application is' : `all ${byApplication.size} applications are`} reached`
+  const reached = `${byApplication.size === 1 ? 'its application is' : `all ${byApplication.size} applications are`} reachable`
   return { state: 'healthy', because: some([reached, ...waiting.map(({ text }) => text)]) }
 }
 
@@ -122,12 +122,12 @@ function whereText({ host, port, protocol }: Pick<ApplicationHealth, 'host' | 'p
 function whyUnknown(mode: Mode, usedAt: string | undefined): string {
   switch (mode) {
     case 'continuous':
-      return 'health is continuous, and no connector has told yet'
+      return 'health is continuous, and no connector has reported yet'
     case 'onAccess':
       return usedAt === undefined
-        ? 'health is onAccess, and nobody has asked lately'
-        : `health is onAccess; somebody asked at ${usedAt}, and no connector has told yet`
+        ? 'health is onAccess, and it has not been used recently'
+        : `health is onAccess; last used at ${usedAt}, and no connector has reported yet`
     case 'none':
-      return 'health is none: it is not checked, and no session has tried it lately'
+      return 'health is none: it is not checked, and no session has used it recently'
   }
 }

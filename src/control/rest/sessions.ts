@@ -27,10 +27,13 @@ const filter = {
 }
 
 const streamQuery = z.strictObject({
-  follow: z.enum(['true', 'false']).default('true').meta({ description: 'false: end after what there is' }),
+  follow: z
+    .enum(['true', 'false'])
+    .default('true')
+    .meta({ description: 'false: stop after the existing records' }),
   since: decimal(0, Number.MAX_SAFE_INTEGER).optional().meta({
     type: 'integer',
-    description: 'Unix milliseconds: first the sessions changed since; by default only new changes',
+    description: 'Unix milliseconds: first the sessions changed since then; by default only new changes',
   }),
 })
 
@@ -95,7 +98,7 @@ export function sessionRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (c, { params }) => {
       const record = await store.sessions.get(params.id)
-      if (record === undefined) throw new Fault('NOT_FOUND', `there is no session ${params.id}`)
+      if (record === undefined) throw new Fault('NOT_FOUND', `no session ${params.id}`)
       return c.json(sessionResource(record))
     },
   )

@@ -29,7 +29,7 @@ test('a token with requests without end is told to wait, and the admin is answer
   assert.equal(refused.status, 429)
   assert.equal(refused.body.code, 'RATE_LIMITED')
   assert.equal(refused.headers['retry-after'], '1')
-  assert.match(refused.body.detail, /API requests at once: token tok_\w+ holds 128 of 256/)
+  assert.match(refused.body.detail, /concurrent API requests: token tok_\w+ holds 128 of 256/)
   assert.equal((await api.ask('GET', '/api/v1/users')).status, 200)
   shares.requests.give(id)
   assert.equal((await begin(t, api, '/api/v1/users', script)).status, 200)

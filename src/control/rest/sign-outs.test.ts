@@ -85,7 +85,7 @@ test('a device that is disabled or deleted after a theft: the answer says what i
   const disabled = await rest.ask('PATCH', path(0), { body: { enabled: false }, headers: ANY })
   assert.deepEqual(disabled.body.stillOpen, [
     {
-      what: 'the password of ada still signs in on any device: if it may be known, set another',
+      what: 'the password of ada still works on any device: if it may be known to others, set a new one',
       run: 'backstitch password ada',
     },
     { what: '2 other devices of ada are signed in: laptop, phone', run: 'backstitch sign-out ada' },

@@ -6,17 +6,17 @@ import type { LivePresence } from './deps.ts'
 export function stillKnocks(presence: Pick<LivePresence, 'absence'>): (error: unknown) => never {
   return withKnocks((id) => {
     const { refused } = presence.absence(id)
-    return refused && { what: 'it still knocks', ...refused, from: refused.address }
+    return refused && { what: 'it still tries to connect', ...refused, from: refused.address }
   })
 }
 
-/** The same of a provisioning key that was deleted: whether a machine still comes with it. */
+/** The same of a provisioning key that was deleted: whether a machine still presents it. */
 export function stillComes(presence: Pick<LivePresence, 'keyRefusal'>): (error: unknown) => never {
   return withKnocks((id) => {
     const refused = presence.keyRefusal(id)
     return (
       refused && {
-        ...{ what: 'a machine still comes with it', ...refused },
+        ...{ what: 'a machine still presents it', ...refused },
         from: `${refused.address} (${refused.host})`,
       }
     )

@@ -14,7 +14,7 @@ export async function stillOpenOf(
   const { name } = user
   const open: StillOpen = []
   if ((await tx.passwords.get(userId)) !== undefined) {
-    const what = `the password of ${name} still signs in on any device: if it may be known, set another`
+    const what = `the password of ${name} still works on any device: if it may be known to others, set a new one`
     open.push({ what, run: `backstitch password ${name}` })
   }
   const others = (await tx.signIns.standing({ userId })).map((device) => device.name)

@@ -69,7 +69,7 @@ test('a stream ends when its token does', async (t) => {
   const { ending } = await follow(t, rest, (await rest.ask('POST', '/api/v1/tokens', { body })).body.token)
   clock.advance(60_000)
   const failed = await ending()
-  assert.deepEqual([failed?.code, failed?.detail], ['TOKEN_INVALID', `token short ended at ${expiresAt}`])
+  assert.deepEqual([failed?.code, failed?.detail], ['TOKEN_INVALID', `token short expired at ${expiresAt}`])
 })
 
 /** Begins a trace, which goes on until it is given up. */
@@ -118,7 +118,7 @@ test('a trace that a token began is given up when the token has a role that may 
   raw.close()
   const { code, detail } = await last()
   assert.equal(code, 'FORBIDDEN')
-  assert.match(detail, /needs operate: .*the token a-operator is read-only/)
+  assert.match(detail, /requires operate: .*the token a-operator has the role read-only/)
 })
 
 /** A request whose last bytes are held back. @returns Sends them, and gives the status of the answer. */
@@ -181,7 +181,7 @@ test('the last owner that does not end cannot be revoked; another one can, and t
   assert.deepEqual([refused.status, refused.body.code], [409, 'CONFLICT'])
   assert.match(
     refused.body.detail,
-    /token first is the last owner that does not end: create another one first/,
+    /token first is the last owner token without an expiry: create another one first/,
   )
   assert.equal((await create('second')).status, 201)
   assert.equal((await revoke('ends')).status, 204)

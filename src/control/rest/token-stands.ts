@@ -23,7 +23,7 @@ async function whyFallen(
     return new Fault('TOKEN_INVALID', `token ${caller.name} was revoked`)
   const { expiresMs } = record
   if (expiresMs !== undefined && expiresMs <= nowMs)
-    return new Fault('TOKEN_INVALID', `token ${caller.name} ended at ${rfc3339(expiresMs)}`)
+    return new Fault('TOKEN_INVALID', `token ${caller.name} expired at ${rfc3339(expiresMs)}`)
   return refusalOf(() => demand({ ...caller, role }, needs))
 }
 

@@ -24,7 +24,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       path: '/api/v1/whoami',
       method: 'get',
       id: 'whoAmI',
-      summary: 'The token this request came with',
+      summary: 'The token of this request',
       needs: 'read',
       gives: { status: 200, schema: whoami },
     },
@@ -57,7 +57,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       ...base,
       method: 'post',
       id: 'createToken',
-      summary: 'Create an API token; only this answer holds it',
+      summary: 'Create an API token; the secret appears in this answer only',
       needs: 'own',
       body: tokenInput,
       gives: { status: 201, schema: tokenCreated, etag: true },
@@ -92,7 +92,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       ...one,
       method: 'get',
       id: 'getToken',
-      summary: 'Read an API token, without the token itself',
+      summary: 'Read an API token, without its secret',
       needs: 'own',
       gives: { status: 200, schema: token, etag: true },
     },
@@ -109,7 +109,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       ...one,
       method: 'delete',
       id: 'deleteToken',
-      summary: 'Revoke an API token at once, and end what it reads; not the last owner',
+      summary: 'Revoke an API token at once and end its open requests; not the last owner',
       needs: 'own',
       ifMatch: true,
       gives: { status: 204 },
@@ -119,7 +119,7 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
       return write(c, deps, async (tx) => {
         const { id, name, role, expiresMs } = await tx.tokens.get(params.id)
         if (role === 'owner' && expiresMs === undefined && !(await tx.tokens.another(id, role))) {
-          const detail = `token ${name} is the last owner that does not end: create another one first`
+          const detail = `token ${name} is the last owner token without an expiry: create another one first`
           throw new Fault('CONFLICT', detail)
         }
         await tx.tokens.delete(id, { expectVersion })

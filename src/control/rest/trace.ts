@@ -17,7 +17,7 @@ export function traceRoutes(app: RestApp, deps: RestDeps): void {
       method: 'post',
       id: 'trace',
       summary:
-        'Follow the way of a user to an application, from the device of the user; JSON lines, the report last',
+        "Trace a user's path to an application from the user's device; streams JSON lines, the report last",
       needs: 'operate',
       body: traceInput,
       gives: { status: 200, schema: traceLine, type: JSON_LINES },

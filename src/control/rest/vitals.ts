@@ -24,7 +24,7 @@ export function vitalsRoutes(app: RestApp, deps: RestDeps): void {
       params: byId,
       method: 'get',
       id: 'getConnectorHistory',
-      summary: 'Figures of a connector over the last five minutes',
+      summary: 'Metrics of a connector over the last five minutes',
       needs: 'read',
       gives: { status: 200, schema: connectorHistory },
     },
@@ -43,7 +43,7 @@ export function vitalsRoutes(app: RestApp, deps: RestDeps): void {
       params: byId,
       method: 'get',
       id: 'getSegmentHealth',
-      summary: 'What connectors have lately seen of the applications of a segment; unknown is no fault',
+      summary: 'What connectors have recently seen of the applications of a segment; unknown is not a fault',
       needs: 'read',
       gives: { status: 200, schema: healthSchema },
     },
@@ -54,7 +54,7 @@ export function vitalsRoutes(app: RestApp, deps: RestDeps): void {
 async function healthOf(deps: RestDeps, idOrName: string): Promise<z.infer<typeof healthSchema>> {
   const { store, presence } = deps
   const found = await store.objects.find('segment', idOrName)
-  if (found === undefined) throw new Fault('NOT_FOUND', `there is no segment "${idOrName}"`)
+  if (found === undefined) throw new Fault('NOT_FOUND', `no segment "${idOrName}"`)
   const policy = await deps.policy()
   const segment = policy.destinations.byId(found.id)!
   const groups = policy.connectorGroupsOf(segment)

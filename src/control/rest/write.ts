@@ -56,7 +56,10 @@ export async function write(
     const before = key === undefined ? undefined : await tx.idempotency.find(caller.tokenId, key)
     if (before !== undefined) {
       if (vault.open(PURPOSE, before.requestHash).toString() !== requestHash) {
-        throw new Fault('IDEMPOTENCY_KEY_REUSED', 'the key came before with another method, path or body')
+        throw new Fault(
+          'IDEMPOTENCY_KEY_REUSED',
+          'the key was already used with another method, path or body',
+        )
       }
       const headers = {
         ...(JSON.parse(before.headers) as Record<string, string>),
@@ -101,7 +104,7 @@ async function warnedAfter(deps: RestDeps, done: WriteResult): Promise<object> {
     await deps.policy()
     return (await deps.store.reading((tx) => withWarnings(tx, deps, done))) ?? {}
   } catch (error) {
-    deps.log.error({ event: 'lint.failed', err: error }, 'what was written could not be looked at by lint')
+    deps.log.error({ event: 'lint.failed', err: error }, 'lint could not check what was written')
     return { ...done.body, warnings: [] }
   }
 }
@@ -155,7 +158,7 @@ export function etagOf(version: number): string {
 export function expectedVersion(c: Context<RestEnv>): readonly number[] | undefined {
   const header = c.req.header('if-match')?.trim()
   if (header === undefined || header === '') {
-    throw new Fault('PRECONDITION_REQUIRED', `${c.req.method} needs If-Match`)
+    throw new Fault('PRECONDITION_REQUIRED', `${c.req.method} requires If-Match`)
   }
   if (header === '*') return undefined
   // A weak one (W/"…") matches nothing here.

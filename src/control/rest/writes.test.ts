@@ -58,7 +58,7 @@ test('a reference that leads nowhere is refused at its place, with the nearest n
   assert.deepEqual(refused.body.errors, [
     {
       pointer: '/connectorGroups/1',
-      detail: 'there is no connector group "frankfrut": did you mean "frankfurt"?',
+      detail: 'no connector group "frankfrut": did you mean "frankfurt"?',
     },
   ])
 })

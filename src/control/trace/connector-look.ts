@@ -91,7 +91,7 @@ export async function lookFromConnector(
   trail.say({
     hop: 'connector',
     verdict: 'pass',
-    text: `${connector.name} (${state}) looked at the application itself`,
+    text: `${connector.name} (${state}) checked the application itself`,
   })
   for (const step of stepsOf(report, found)) trail.say(step)
   return found

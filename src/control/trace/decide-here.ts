@@ -82,7 +82,7 @@ function missed(failed: TraceStep, members: readonly string[]): TraceStep[] {
   if (failed.hop !== 'connector') return [failed]
   return [
     { hop: 'selection', verdict: 'pass', us: failed.us, text: `behind the segment: ${members.join(', ')}` },
-    { hop: 'edge', verdict: 'skip', text: 'there is nobody to meet' },
+    { hop: 'edge', verdict: 'skip', text: 'there is no connector or edge to use' },
     failed,
   ]
 }

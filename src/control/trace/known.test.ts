@@ -17,7 +17,7 @@ function word(over: Partial<ApplicationReport> = {}, code?: FaultCode) {
   return { id: 'con_1', name: 'one', notes: [], told: { ...told, probe: false, fault, ...over } }
 }
 const step = (hop: TraceStep['hop'], text: string): TraceStep => ({ hop, verdict: 'pass', text })
-const QUIET = [step('application', 'it keeps the connection and waits for a request')]
+const QUIET = [step('application', 'it keeps the connection open and waits for a request')]
 
 test('everything that is known is said with who said it, how, and how long ago', () => {
   const overload = { code: 'CONNECTOR_OVERLOADED', hop: 'connector', detail: 'cpu 97 %' } as const
@@ -33,7 +33,7 @@ test('everything that is known is said with who said it, how, and how long ago',
       'one connects to it: a session 20 s ago',
       'two APP_REFUSED: x:443: APP_REFUSED it is; its own check 20 s ago',
       'three connects, but APP_SILENT: x:443: APP_SILENT it is; a session 20 s ago',
-      'three of itself: CONNECTOR_OVERLOADED: cpu 97 %',
+      'three from its own check: CONNECTOR_OVERLOADED: cpu 97 %',
     ],
   )
 })
@@ -46,12 +46,12 @@ test('what the connector knows and a canary cannot see is the verdict of its hop
   ] as const) {
     const more = stepFrom(word({}, code), QUIET, NOW)
     assert.deepEqual([more?.hop, more?.verdict, more?.fault?.code], [hop, 'fail', code])
-    assert.equal(more?.text, `x:443: ${code} it is, says one (20 s ago)`)
+    assert.equal(more?.text, `x:443: ${code} it is, reported by one (20 s ago)`)
   }
 })
 
 test('what the trace itself has just seen otherwise stands', () => {
-  const greets = [step('application', 'it greets: SSH-2.0')]
+  const greets = [step('application', 'it sends a greeting: SSH-2.0')]
   assert.equal(stepFrom(word({}, 'APP_SILENT'), greets, NOW), undefined)
   assert.equal(
     stepFrom(word({}, 'APP_TLS_NAME'), [step('tls', 'TLSv1.3, its certificate has x')], NOW),
@@ -65,7 +65,7 @@ test('what the trace itself has just seen otherwise stands', () => {
 test('of UDP nothing is seen, so what sessions had is all there is', () => {
   const unknown: TraceStep[] = [{ hop: 'application', verdict: 'unknown', text: 'nothing tells' }]
   const answered = stepFrom(word({ protocol: 'udp' }), unknown, NOW)
-  assert.deepEqual([answered?.verdict, answered?.text], ['pass', 'one had datagrams back from it 20 s ago'])
+  assert.deepEqual([answered?.verdict, answered?.text], ['pass', 'one received datagrams from it 20 s ago'])
   const refused = stepFrom(word({ protocol: 'udp', ok: false }, 'APP_REFUSED'), unknown, NOW)
   assert.deepEqual([refused?.verdict, refused?.fault?.code], ['fail', 'APP_REFUSED'])
 })

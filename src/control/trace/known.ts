@@ -25,7 +25,11 @@ export type KnownTrouble = NonNullable<TraceReport['known']>[number]
 export function knownTroubles(members: readonly MemberWord[], nowMs: number): KnownTrouble[] {
   return members.flatMap(({ name, told, notes }): KnownTrouble[] => [
     ...(told === undefined ? [] : [{ from: name, at: rfc3339(told.atMs), ...wordOf(told, nowMs) }]),
-    ...notes.map(({ code, detail }) => ({ from: name, code, text: `of itself: ${code}: ${detail}` })),
+    ...notes.map(({ code, detail }) => ({
+      from: name,
+      code,
+      text: `from its own check: ${code}: ${detail}`,
+    })),
   ])
 }
 
@@ -42,7 +46,7 @@ function wordOf(
 ): Pick<KnownTrouble, 'code' | 'text'> {
   const how = `${probe ? 'its own check' : 'a session'} ${ageText(nowMs - atMs)}${waitsText(waits)}`
   if (fault === undefined) {
-    return { text: protocol === 'udp' ? `had datagrams back from it: ${how}` : `connects to it: ${how}` }
+    return { text: protocol === 'udp' ? `received datagrams from it: ${how}` : `connects to it: ${how}` }
   }
   const what = `${fault.code}: ${fault.detail.replace(/\.$/, '')}`
   return { code: fault.code, text: ok ? `connects, but ${what}; ${how}` : `${what}; ${how}` }
@@ -76,7 +80,7 @@ export function stepFrom(
     return {
       hop: 'application',
       verdict: 'pass',
-      text: `${name} had datagrams back from it ${ageText(nowMs - atMs)}`,
+      text: `${name} received datagrams from it ${ageText(nowMs - atMs)}`,
     }
   }
   // That it can be connected to was seen just now; of UDP nothing was.
@@ -87,7 +91,7 @@ export function stepFrom(
   return {
     hop,
     verdict: 'fail',
-    text: `${fault.detail}, says ${name} (${ageText(nowMs - atMs)})`,
+    text: `${fault.detail}, reported by ${name} (${ageText(nowMs - atMs)})`,
     fault,
   }
 }
@@ -95,7 +99,7 @@ export function stepFrom(
 /** A certificate that fits, a greeting, a handshake: what is said of the application is over. */
 function isProof(code: FaultCode, { text }: TraceStep): boolean {
   if (code === 'APP_TLS_NAME' || code === 'APP_CERT_EXPIRED') return true
-  return code === 'APP_SILENT' && (text.startsWith('it greets') || text === 'it answers')
+  return code === 'APP_SILENT' && (text.startsWith('it sends a greeting') || text === 'it answers')
 }
 
 function ageText(ms: number): string {

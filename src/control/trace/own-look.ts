@@ -38,7 +38,7 @@ export class OwnLooks {
   ask(client: Connected, look: LookMessage): void {
     if (this.#running >= AT_ONCE) {
       const seen = { retryAfterS: BUSY_S }
-      throw new Fault('RATE_LIMITED', `${AT_ONCE} devices are being looked at`, { hop: 'control', seen })
+      throw new Fault('RATE_LIMITED', `${AT_ONCE} devices are being checked`, { hop: 'control', seen })
     }
     this.#running++
     this.#look(client, look)
@@ -52,7 +52,7 @@ export class OwnLooks {
   }
 
   async #look({ peer, device }: Connected, { id, host, port }: LookMessage): Promise<LookedMessage> {
-    if (device === undefined) throw new Fault('PROTOCOL_ERROR', 'a look from no device')
+    if (device === undefined) throw new Fault('PROTOCOL_ERROR', 'a path check without a device')
     const { outcome, finding } = await runTrace(
       this.#deps,
       { user: device.userId, device: peer.identity.id, host, port, protocol: 'tcp' },

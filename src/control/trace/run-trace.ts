@@ -129,7 +129,7 @@ export async function runTrace(
     },
   } as const
   const steps = trail
-    .all(online === undefined ? 'only the device of the user can tell' : 'the device did not say')
+    .all(online === undefined ? 'only the device of the user can tell' : 'the device did not report it')
     .map(cut)
   return {
     id,
@@ -179,8 +179,8 @@ function offline({ user, device }: Subject, { host, port, protocol }: TraceInput
   const to = `${hostPort({ host, port })}${protocol === 'udp' ? '/udp' : ''}`
   const text =
     device === undefined
-      ? `${user.name} has not signed in on any device: from here on policy facts alone`
-      : `${device.name} is not connected, last seen ${device.lastSeenMs === undefined ? 'never' : rfc3339(device.lastSeenMs)}: from here on policy facts alone; on that device: backstitch doctor client --app ${to}`
+      ? `${user.name} has not signed in on any device: from here on based on policy only`
+      : `${device.name} is not connected, last seen ${device.lastSeenMs === undefined ? 'never' : rfc3339(device.lastSeenMs)}: from here on based on policy only; on that device: backstitch doctor client --app ${to}`
   return { hop: 'client', verdict: 'unknown', text }
 }
 
@@ -193,7 +193,7 @@ function withNames(
 ): TraceStep {
   if (step.hop === 'client') {
     const text = step.text.replaceAll(/\bcon_[0-9a-z]{26}\b/g, (id) => decided.nameOf(id))
-    return { ...step, text: text + clockText('the clock of the device', online?.skewMs) }
+    return { ...step, text: text + clockText("the device's clock", online?.skewMs) }
   }
   if (way === undefined) return step
   if (step.hop === 'edge') {
@@ -205,7 +205,7 @@ function withNames(
     const other =
       decided.chosen === undefined || decided.chosen.id === way.connector
         ? ''
-        : `, by the grant it held; ${decided.chosen.name} would be chosen now`
+        : `, by its existing grant; ${decided.chosen.name} would be chosen now`
     const state = presence.connector(way.connector)?.state ?? 'disconnected'
     const skew = clockText('its clock', presence.connector(way.connector)?.skewMs)
     return { ...step, text: `${name} (${state})${other}: ${step.text}${skew}` }

@@ -32,7 +32,7 @@ test('the first hop that fails is the story: what a later one said is not told, 
     ...{ client: 'pass', policy: 'pass', selection: 'unknown', edge: 'unknown', connector: 'unknown' },
     ...{ transfer: 'unknown', dns: 'unknown', connect: 'fail', tls: 'skip', application: 'skip' },
   })
-  assert.equal(steps.at(-1)?.text, 'says nothing until connect passes')
+  assert.equal(steps.at(-1)?.text, 'cannot be judged until connect passes')
   assert.ok(!told.some(({ hop }) => hop === 'tls'))
 })
 
@@ -48,7 +48,7 @@ test('the verdict: healthy names user, device and connector; a fault its hop, co
   const good = verdictOf([pass('client'), pass('connect')], ABOUT)
   assert.equal(good.headline, 'healthy: ada on laptop reaches wiki.internal:443 through dc1-a')
   const bad = verdictOf([pass('client'), REFUSED], ABOUT)
-  assert.match(bad.headline, /^connect APP_REFUSED: Nothing listens/)
+  assert.match(bad.headline, /^connect APP_REFUSED: Nothing is listening/)
   assert.deepEqual(bad.finding?.seen, ['10.0.0.5:443: ECONNREFUSED'])
   assert.deepEqual(bad.finding?.verify, {
     run: 'backstitch trace ada wiki.internal:443 --device laptop',
@@ -59,10 +59,10 @@ test('the verdict: healthy names user, device and connector; a fault its hop, co
 test('what could not be looked at is never called healthy', () => {
   const blind = verdictOf([pass('client'), { hop: 'transfer', verdict: 'unknown', text: '' }], ABOUT)
   assert.equal(blind.outcome, 'unknown')
-  assert.match(blind.headline, /not everything could be looked at: transfer/)
+  assert.match(blind.headline, /not everything could be checked: transfer/)
   const away = verdictOf([pass('policy')], { ...ABOUT, from: 'facts' })
   assert.equal(away.outcome, 'unknown')
-  assert.match(away.headline, /it was not tried from laptop, which is offline/)
+  assert.match(away.headline, /it was not tested from laptop, which is offline/)
 })
 
 test('names that a shell would take apart give way to ids', () => {

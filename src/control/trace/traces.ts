@@ -55,7 +55,7 @@ export class Traces {
     const { channel, peer } = connected
     const device = peer.identity.id
     if ([...this.#open.values()].some((one) => one.device === device)) {
-      throw new Fault('CONFLICT', `a trace from device ${device} is under way already`)
+      throw new Fault('CONFLICT', `a trace from device ${device} is already running`)
     }
     const { promise, resolve } = Promise.withResolvers<Fault | undefined>()
     // The connection keeps what waits for its end, long after this has ended.
@@ -64,12 +64,16 @@ export class Traces {
     const host = message.canary === undefined ? '' : canonicalHost(message.host)
     this.#open.set(message.id, { id: message.id, device, host, listener, end })
     const unreachable = (detail: string) => end(new Fault('CONTROL_UNREACHABLE', detail, { hop: 'client' }))
-    const timer = setTimeout(unreachable, ALL_MS, `the device did not end its trace in ${ALL_MS / 1000} s`)
-    const left = () => end(new Fault('CONFLICT', 'whoever asked for the trace has gone'))
+    const timer = setTimeout(
+      unreachable,
+      ALL_MS,
+      `the device did not complete its trace in ${ALL_MS / 1000} s`,
+    )
+    const left = () => end(new Fault('CONFLICT', 'the requester of the trace has gone'))
     signal.addEventListener('abort', left, { once: true })
-    void channel.closed.then(() => unreachable('the device went away during its trace'))
+    void channel.closed.then(() => unreachable('the device disconnected during its trace'))
     try {
-      if (!channel.send(message)) unreachable('the device went away')
+      if (!channel.send(message)) unreachable('the device disconnected')
       const fault = await promise
       if (fault !== undefined) throw fault
     } finally {

@@ -39,7 +39,7 @@ export class Trail {
     const failed = this.failed?.hop
     return TRACE_HOPS.map((hop): TraceStep => {
       if (failed !== undefined && this.#isAfterFailure(hop)) {
-        return { hop, verdict: 'skip', text: `says nothing until ${failed} passes` }
+        return { hop, verdict: 'skip', text: `cannot be judged until ${failed} passes` }
       }
       return this.#steps.get(hop) ?? { hop, verdict: 'unknown', text: missing }
     })

@@ -42,13 +42,16 @@ export function verdictOf(
   const where = `${hostPort(about)}${about.protocol === 'udp' ? '/udp' : ''}`
   const through = about.connector === undefined ? '' : ` through ${about.connector}`
   if (about.from === 'facts') {
-    const device = about.device === undefined ? 'no device' : `${about.device.name}, which is offline`
-    const headline = `unknown: nothing stands in the way that is known here of ${about.user.name} to ${where}${through}; it was not tried from ${device}`
+    const tested =
+      about.device === undefined
+        ? 'it was not tested: the user has no device'
+        : `it was not tested from ${about.device.name}, which is offline`
+    const headline = `unknown: nothing known here blocks ${about.user.name} from ${where}${through}; ${tested}`
     return { outcome: 'unknown', headline }
   }
   const blind = steps.filter(({ verdict }) => verdict === 'unknown').map(({ hop }) => hop)
   if (blind.length > 0) {
-    const headline = `unknown: nothing failed on the way to ${where}, but not everything could be looked at: ${blind.join(', ')}`
+    const headline = `unknown: nothing failed on the path to ${where}, but not everything could be checked: ${blind.join(', ')}`
     return { outcome: 'unknown', headline }
   }
   const device = about.device === undefined ? '' : ` on ${about.device.name}`

@@ -34,7 +34,7 @@ async function whatWas(
   }
   if (code === 'POLICY_DENIED' && seen?.rule === undefined) {
     const gone = (await store.objects.deletions('access-rule')).find(allowed)
-    return gone && `rule "${gone.name}", which allowed something, was ${deletedText(gone)}`
+    return gone && `rule "${gone.name}", which allowed access, was ${deletedText(gone)}`
   }
   return undefined
 }

@@ -63,7 +63,7 @@ test('what was deleted is named: to the user that an admin did it and when, to a
   assert.doesNotMatch(JSON.stringify(told), /bob|192\.0\.2\.9/)
   assert.match(
     kept.detail,
-    /a: it was deleted at 2\S+Z by token bob \(tok_1\), and still knocks: last at 2\S+Z from 192\.0\.2\.9/,
+    /a: it was deleted at 2\S+Z by token bob \(tok_1\), and still tries to connect: last at 2\S+Z from 192\.0\.2\.9/,
   )
   for (const fault of [told, kept])
     assert.match(fixOf(fault), /^Enrol a connector: backstitch key create --group dc1,/)
@@ -74,7 +74,7 @@ test('beside those that are out; not once another one was enrolled behind it', a
   await w.remove(w.a)
   const { told } = await w.refused()
   assert.match(told.detail, /^segment wiki: b: it is disconnected; a: an admin deleted it at/)
-  assert.match(fixOf(told), /^Bring one back that is still there: .* or enrol another one: .*--group dc1/)
+  assert.match(fixOf(told), /^Bring back one that still exists: .* Or enrol another: .*--group dc1/)
   await enrolledConnector(w.store, w.group.id, 'c')
   assert.doesNotMatch((await w.refused(444)).told.detail, /deleted/)
 })

@@ -74,7 +74,7 @@ function knocks({ departures }: WhoServedDeps, { id }: Deletion): string {
   const { refused } = departures.of(id)
   return refused === undefined
     ? ''
-    : `, and still knocks: last at ${rfc3339(refused.atMs)} from ${refused.address}`
+    : `, and still tries to connect: last at ${rfc3339(refused.atMs)} from ${refused.address}`
 }
 
 function both(fault: FaultMessage, more: { groupName?: string }): ServedBy {

@@ -12,7 +12,7 @@ const OF_LAST_MILE: ReadonlySet<string> = new Set<Hop>(['application', 'dns'])
 /** Asked without an application, the doctor looks at none: which were not reached, the daemon knows. */
 export const appReach: Check = check({
   name: 'app-reach',
-  title: 'applications that the daemon was sent to',
+  title: 'applications that users asked the daemon for',
   hop: 'application',
   applies: ({ patient }) => patient.role === 'connector' && patient.app === undefined,
   needs: ['daemon'],
@@ -23,15 +23,15 @@ export const appReach: Check = check({
   judge: ({ daemon: { answers, failing = [] } }, { patient }) => {
     if (!answers) return undefined // the check of the daemon says so
     const [first, ...others] = failing.filter(({ fault }) => OF_LAST_MILE.has(fault.hop))
-    if (first === undefined) return pass('none is known that it does not reach')
+    if (first === undefined) return pass('it knows of none that it cannot reach')
     const { application, fault } = first
     const code: FaultCode = isFaultCode(fault.code) ? fault.code : 'INTERNAL'
     const { cause, fix } = wordsOf({ code, seen: {} }, {})
     return fail(code, {
       hop: HOPS.find((hop) => hop === fault.hop) ?? FAULTS[code].hop,
-      expected: 'applications that it reaches when a user asks',
-      seen: [`the daemon says: ${failingText(first)}`, ...others.map((one) => `and ${failingText(one)}`)],
-      cause: `${application} is not reached from this machine. ${cause}`,
+      expected: 'every application that users ask for is reachable',
+      seen: [`the daemon reports: ${failingText(first)}`, ...others.map((one) => `and ${failingText(one)}`)],
+      cause: `${application} is unreachable from this machine. ${cause}`,
       fix: [fix, `sudo backstitch doctor connector --app ${application}`],
       verify: verifyHealthy(patient),
     })

@@ -34,7 +34,8 @@ export const appSession: Check = check({
     // Whoever greets is not silent.
     const known = knownOf(session)
     if (known.length > 0) return impaired(session, known, identity?.user, facts)
-    const then = said?.is === 'bytes' ? 'it greets' : 'it keeps the connection and waits for a request'
+    const then =
+      said?.is === 'bytes' ? 'it sends a greeting' : 'it keeps the connection open and waits for a request'
     return pass(
       `${hostPort(target)} connected in ${seconds(tookMs)}${own(session)}; ${then}${unseen(session, identity?.user)}`,
     )
@@ -49,13 +50,15 @@ function knownOf({ notes = [], looked, said }: AppSessionFacts): readonly Fault[
 
 /** Where large transfers stand still, the reason may lie beyond the connector. */
 function unseen({ target, looked }: AppSessionFacts, user: string | undefined): string {
-  if (looked?.well) return '; large packets pass, all the way'
+  if (looked?.well) return '; large packets pass end to end'
   const admin = askAdmin({ code: 'PATH_MTU', hop: 'application', seen: {} }, { user, to: hostPort(target) })
-  return admin === undefined ? '' : `; large packets to it are not seen from here: an admin asks ${admin}`
+  return admin === undefined
+    ? ''
+    : `; whether large packets reach it cannot be tested from here; an admin can: ${admin}`
 }
 
 function own({ by }: AppSessionFacts): string {
-  return by === 'daemon' ? '' : ', by a client for this look alone: none runs here'
+  return by === 'daemon' ? '' : ', by a client started for this check: none is running here'
 }
 
 function refused(
@@ -73,9 +76,9 @@ function refused(
     hop: fault.hop,
     expected: `a session to ${hostPort(session.target)}`,
     seen: [
-      `${out.length > 0 ? 'nobody serves it' : fault.detail}${own(session)}`,
+      `${out.length > 0 ? 'no connector serves it' : fault.detail}${own(session)}`,
       ...out,
-      `this was known after ${seconds(session.tookMs)}`,
+      `known after ${seconds(session.tookMs)}`,
     ],
     cause,
     fix: [fix, ...(admin === undefined ? [] : [`or ask an admin: ${admin}`])],
@@ -96,7 +99,7 @@ function impaired(
   const admin = askAdmin({ code, hop, seen: {} }, { user, to: hostPort(session.target) })
   return fail(code, {
     hop,
-    expected: 'an application that answers whoever asks it, also at length',
+    expected: 'an application that answers every request, including large ones',
     seen: [
       `connected in ${seconds(session.tookMs)}${own(session)}; but ${detail}`,
       ...members(seen.saw),
@@ -116,8 +119,8 @@ function members(told: unknown): string[] {
 function hungUp({ target, tookMs }: AppSessionFacts, { patient }: Facts): Judged {
   const { cause, fix } = wordsOf({ code: 'APP_HUNG_UP', seen: {} }, { APP: target.host, PORT: target.port })
   return fail('APP_HUNG_UP', {
-    expected: `an application at ${hostPort(target)} that waits for a request, or greets`,
-    seen: [`connected in ${seconds(tookMs)}, and closed by it in good order, without a byte`],
+    expected: `an application at ${hostPort(target)} that waits for a request, or sends a greeting`,
+    seen: [`connected in ${seconds(tookMs)}, then closed cleanly by it without sending a byte`],
     cause,
     fix: [fix],
     verify: verifyHealthy(patient),

@@ -10,7 +10,7 @@ const OF_SESSIONS: readonly FaultCode[] = ['APP_SILENT']
 /** A connection from here is one that nobody waits in: whether users are answered, the daemon knows. */
 export const appSilence: Check = check({
   name: 'app-silence',
-  title: 'whether the sessions of users are answered',
+  title: "whether users' sessions are answered",
   hop: 'application',
   applies: ({ patient }) => patient.role === 'connector',
   needs: ['daemon'],
@@ -24,11 +24,11 @@ export const appSilence: Check = check({
         codes.some((one) => one === code) && (app === undefined || detail.startsWith(`${appText(app)}: `)),
     )
     const [first, ...others] = noted
-    if (first === undefined) return pass('the daemon knows of none that asks in vain')
+    if (first === undefined) return pass('the daemon knows of no unanswered session')
     return fail(first.code as FaultCode, {
       hop: 'application',
-      expected: 'applications that answer whoever asks them',
-      seen: [`the daemon says: ${first.detail}`, ...(first.seen?.saw ?? []), ...others.map(alsoText)],
+      expected: 'applications that answer their users',
+      seen: [`the daemon reports: ${first.detail}`, ...(first.seen?.saw ?? []), ...others.map(alsoText)],
       cause: causeOf(first),
       fix: first.seen?.fix ?? [],
       verify: verifyHealthy(patient),
@@ -40,15 +40,15 @@ function causeOf({ code, detail }: DaemonNote): string {
   const where = detail.slice(0, detail.indexOf(': '))
   if (code !== 'APP_SILENT') return detail
   if (where.endsWith('/udp'))
-    return `${where} answered datagrams and does not any more: the application hangs or is gone, or its answers are lost on the way back.`
-  const takes = `${where} takes connections, and what is sent in them`
+    return `${where} answered datagrams before and no longer does: the application hangs or is gone, or its replies are lost on the way back.`
+  const takes = `${where} accepts connections, but data sent`
   if (detail.includes('after a pause of'))
-    return `${takes} after a pause is lost: something on the way forgets connections that are idle.`
-  if (detail.includes('of what it sends some is lost'))
-    return `${where} answers, and some of its packets never arrive here: something on the way from it drops them, long ones most likely.`
+    return `${takes} after a pause is lost: something on the path drops idle connections.`
+  if (detail.includes('some of its packets are lost'))
+    return `${where} answers, but some of its packets, most likely large ones, never arrive here: something on the path drops them.`
   return detail.includes('not acknowledged')
-    ? `${takes} is lost: something on the way lets a connection begin and drops the rest.`
-    : `${where} takes connections and answers nobody: the application hangs, or waits for something itself.`
+    ? `${takes} is lost: something on the path lets connections open and drops the rest.`
+    : `${where} accepts connections but answers no requests: the application hangs, or is waiting for something itself.`
 }
 
 function alsoText({ code, detail }: DaemonNote): string {

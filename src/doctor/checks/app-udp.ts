@@ -14,19 +14,16 @@ export const appUdp: Check = check({
   judge: ({ app: { udp = [], target } }, { patient }) => {
     const where = hostPort(target)
     const open = udp.find(({ is }) => is === 'open')
-    if (open !== undefined) return pass(`${datagramText(open)} an answer came`)
+    if (open !== undefined) return pass(`${datagramText(open)} an answer arrived`)
     if (udp.length === 0) return unknown('no address to try')
     const refused = udp.find(({ is }) => is === 'refused')
-    const common = { expected: `somebody who takes datagrams at ${where}`, seen: udp.map(datagramText) }
+    const common = { expected: `an application receiving datagrams at ${where}`, seen: udp.map(datagramText) }
     const verify = verifyHealthy(patient)
     if (refused !== undefined) {
       return fail('APP_REFUSED', {
         ...{ ...common, verify },
-        cause: `The machine is there and says that nothing listens on UDP port ${target.port}.`,
-        fix: [
-          `on the machine of the application: ss -lun 'sport = :${target.port}'`,
-          'start the application',
-        ],
+        cause: `The machine is up and reports that nothing is listening on UDP port ${target.port}.`,
+        fix: [`on the application's machine: ss -lun 'sport = :${target.port}'`, 'start the application'],
       })
     }
     const noWay = udp.find(({ is }) => is === 'unreachable' || is === 'prohibited')
@@ -35,18 +32,18 @@ export const appUdp: Check = check({
       return fail('APP_UNREACHABLE', {
         ...{ ...common, verify },
         cause: forbidden
-          ? 'A firewall on the way rejects the datagram, or this machine does not let it out.'
-          : 'There is no way to this address from here.',
+          ? 'A firewall on the path rejects the datagram, or this machine does not send it.'
+          : 'This address is unreachable from here.',
         fix: forbidden
           ? [
               `allow UDP from this connector to ${noWay.address} port ${target.port}`,
               'on this machine: nft list ruleset',
             ]
-          : [`ip route get ${noWay.address}: by which router it is sent, or that there is no route`],
+          : [`find which router it is sent by, or that there is no route: ip route get ${noWay.address}`],
       })
     }
     return unknown(
-      `an empty datagram to ${where} got no answer, as from most applications: whether it serves, only its users see`,
+      `an empty datagram to ${where} got no answer, which is normal for most applications: only its users can see whether it serves`,
     )
   },
 })

@@ -22,7 +22,7 @@ const MIN_MTU = 1280
 
 export const appName: Check = check({
   name: 'app-name',
-  title: 'the name of the application',
+  title: "the application's name",
   hop: 'dns',
   applies: isBesideIt,
   needs: ['app', 'resolvers'],
@@ -61,8 +61,8 @@ export const appName: Check = check({
       verify,
       cause: noNameCause(name),
       fix: [
-        `add the record of ${name.name} to its zone`,
-        `or name a resolver that knows the zone in ${resolvers.path}`,
+        `add a record for ${name.name} to its zone`,
+        `or configure a resolver that knows the zone in ${resolvers.path}`,
         `dig +short ${name.name} @INTERNAL-RESOLVER`,
       ],
     })
@@ -81,12 +81,12 @@ function wrongView({ name, target }: AppFacts, seen: string[], patient: Patient)
     expected: `an address of ${networks.join(', ')} for ${name.name}`,
     seen,
     cause: knows
-      ? `Only the resolver ${knows.server} gives the internal address, and another one is asked first.`
-      : 'The resolver of this connector gives an address of another view of the zone.',
+      ? `Only the resolver ${knows.server} returns the internal address, but another one is queried first.`
+      : "This connector's resolver returns an address from another DNS view.",
     fix: [
       knows
-        ? `name ${knows.server} first in /etc/resolv.conf`
-        : 'name the resolver of the internal view in /etc/resolv.conf',
+        ? `put ${knows.server} first in /etc/resolv.conf`
+        : 'configure the resolver of the internal view in /etc/resolv.conf',
     ],
     verify: verifyHealthy(patient),
   })
@@ -100,7 +100,7 @@ function overridden({ name, attempts, others }: AppFacts, seen: string[], patien
     return fail('APP_NAME_NXDOMAIN', {
       expected: `an address for ${name.name}`,
       seen: [...seen, ...attempts.map(attemptText)],
-      cause: `${way.who} ${name.addresses.join(', ')}, where it does not answer.`,
+      cause: `${way.who} ${name.addresses.join(', ')}, where nothing answers.`,
       fix: way.fix,
       verify: verifyHealthy(patient),
     })
@@ -108,16 +108,16 @@ function overridden({ name, attempts, others }: AppFacts, seen: string[], patien
   const other = answering(others)
   if (other === undefined) return undefined
   return fail('APP_NAME_WRONG_VIEW', {
-    expected: `the address of the application for ${name.name}`,
+    expected: `the application's address for ${name.name}`,
     seen: [...seen, ...attempts.map(attemptText), otherText(other)],
-    ...overriding({ name, other, way, here: 'where it does not answer' }),
+    ...overriding({ name, other, way, here: 'where nothing answers' }),
     verify: verifyHealthy(patient),
   })
 }
 
 export const appAddress: Check = check({
   name: 'app-address',
-  title: 'the address of the application',
+  title: "the application's address",
   hop: 'dns',
   applies: isBesideIt,
   needs: ['app'],
@@ -125,15 +125,15 @@ export const appAddress: Check = check({
   judge: ({ app: { name, refused, target } }, { patient }) => {
     // As in a session, one that may be dialled is enough.
     if (refused.length === 0 || refused.length < name.addresses.length)
-      return pass(net.isIP(target.host) === 0 ? 'one that a segment may have' : 'given as an address')
+      return pass(net.isIP(target.host) === 0 ? 'an address a segment may contain' : 'given as an address')
     return fail('ADDRESS_FORBIDDEN', {
       hop: 'dns',
-      expected: `an address of the application's network for ${name.name}`,
+      expected: `an address in the application's network for ${name.name}`,
       seen: name.servers.map(serverText).concat(`getaddrinfo: ${name.addresses.join(', ')}`),
-      cause: `A connector connects to none of them: ${refused.map(({ address, why }) => `${address} ${why}`).join(', ')}.`,
+      cause: `A connector may not connect to any of them: ${refused.map(({ address, why }) => `${address} ${why}`).join(', ')}.`,
       fix: [
         `correct the record of ${name.name}`,
-        'or, if it is meant, add that network to addressCidrs of the segment (to cidrs, if users give the address)',
+        'or, if it is intended, add that network to addressCidrs of the segment (to cidrs, if users enter the address)',
       ],
       verify: verifyHealthy(patient),
     })
@@ -165,7 +165,7 @@ function closed(
     target.ports?.some(([from, to]) => from <= port && port <= to) ?? false
   const sibling = open.find(inSegment)
   const other = sibling === undefined ? open[0] : undefined
-  const asWell = sibling && `port ${sibling.port}, which the segment has too, answers: use that one`
+  const asWell = sibling && `port ${sibling.port}, also in the segment, answers: use that one`
   const seen = [
     ...attempts.map(attemptText),
     ...open.map(attemptText),
@@ -189,10 +189,10 @@ function closed(
   if (attempts.some(({ is }) => is === 'refused')) {
     return fail('APP_REFUSED', {
       ...common,
-      cause: `The machine is there and refuses: nothing listens on port ${target.port}, or a firewall rejects.`,
+      cause: `The machine is up and refuses the connection: nothing is listening on port ${target.port}, or a firewall rejects it.`,
       fix: [
         ...(asWell ? [asWell] : []),
-        `on the machine of the application: ss -ltn 'sport = :${target.port}'`,
+        `on the application's machine: ss -ltn 'sport = :${target.port}'`,
         'start the application',
       ],
     })
@@ -210,17 +210,17 @@ function closed(
     const isThere = !forbidden && ping?.throughBytes !== undefined
     return fail(forbidden ? 'APP_UNREACHABLE' : 'APP_TIMEOUT', {
       ...common,
-      seen: [...seen, isThere ? `its machine is there: ${ping!.saw}` : ''],
+      seen: [...seen, isThere ? `its machine is up: ${ping!.saw}` : ''],
       cause: forbidden
-        ? 'Somebody on the way forbids the connection: a firewall that rejects.'
+        ? 'Blocked by a firewall on the path: ICMP administratively prohibited.'
         : isThere
-          ? `The machine is there, and port ${target.port} answers nothing: a firewall drops it, or the application takes no connection and its queue is full.`
+          ? `The machine is up, but port ${target.port} does not answer: a firewall drops the packets, or the application accepts no connections and its queue is full.`
           : 'The first packet gets no answer: a firewall drops it, or the machine is off.',
       fix: [
         ...(asWell ? [asWell] : []),
         ...(isThere
           ? [
-              `on the machine of the application: ss -ltn 'sport = :${target.port}' (Recv-Q over Send-Q: it is stuck; restart it)`,
+              `on the application's machine: ss -ltn 'sport = :${target.port}' (if Recv-Q exceeds Send-Q, it is stuck: restart it)`,
             ]
           : []),
         `allow TCP from this connector to ${first!.address} port ${target.port}`,
@@ -229,9 +229,9 @@ function closed(
   }
   return fail('APP_UNREACHABLE', {
     ...common,
-    cause: 'There is no way to this address from here.',
+    cause: 'This address is unreachable from here.',
     fix: [
-      `ip route get ${first!.address}: by which router it is sent, or that there is no route`,
+      `find which router it is sent by, or that there is no route: ip route get ${first!.address}`,
       `then, on this machine or on that router: ip route add ${first!.address} via GATEWAY`,
     ],
   })
@@ -246,21 +246,21 @@ export const appAnswer: Check = check({
   needs: ['app'],
   after: ['app-port'],
   judge: ({ app: { attempts, hungUp, keeps, target } }, { patient }) => {
-    if (keeps) return pass('it keeps the connection')
+    if (keeps) return pass('it keeps the connection open')
     if (hungUp === undefined) {
       return attempts.some(({ is }) => is === 'open')
-        ? blind('a second connection did not stand, so what it does with one was not seen')
-        : unknown('no connection stood')
+        ? blind('a second connection failed, so its behaviour was not tested')
+        : unknown('no connection was established')
     }
     const { address, port, afterMs, errno } = hungUp
-    const end = errno === undefined ? 'closed by it in good order' : errno
+    const end = errno === undefined ? 'closed cleanly by it' : errno
     return fail(errno === undefined ? 'APP_HUNG_UP' : 'APP_RESET', {
-      expected: `an application at ${hostPort(target)} that waits for a request, or greets`,
-      seen: [`${hostPort({ host: address, port })} connected, ${end} after ${afterMs} ms, without a byte`],
+      expected: `an application at ${hostPort(target)} that waits for a request, or sends a greeting`,
+      seen: [`${hostPort({ host: address, port })} connected, ${end} after ${afterMs} ms, no byte received`],
       cause:
-        'Something takes each connection and ends it before it is asked: it wants nobody who comes from here, or what it needs itself is away.',
+        'Every connection is accepted and then closed before any request: the application rejects connections from here, or something it depends on is down.',
       fix: [
-        'look at the log of the application, and at the list of addresses that it takes',
+        "check the application's log and its list of allowed addresses",
         `curl -v http://${hostPort(target)}/`,
       ],
       verify: verifyHealthy(patient),
@@ -270,7 +270,7 @@ export const appAnswer: Check = check({
 
 export const appTls: Check = check({
   name: 'app-tls',
-  title: 'the certificate of the application',
+  title: "the application's certificate",
   hop: 'application',
   applies: isTcpBesideIt,
   needs: ['app'],
@@ -280,7 +280,7 @@ export const appTls: Check = check({
       const open = attempts.some(({ is }) => is === 'open')
       return open && tlsUnseen !== undefined ? unknown(`no certificate was seen: ${tlsUnseen}`) : undefined
     }
-    const until = tls.validMs && `until ${rfc3339(tls.validMs[1])}`
+    const until = tls.validMs && `valid until ${rfc3339(tls.validMs[1])}`
     if (tls.fits)
       return (
         notNow(target, tls, nowMs, patient) ??
@@ -291,10 +291,10 @@ export const appTls: Check = check({
     return fail('APP_TLS_NAME', {
       expected: `a certificate for ${target.host}`,
       seen: [`subject=${tls.subject}`, `names: ${tls.names || 'none'}`],
-      cause: `The certificate that answers for ${target.host} does not have that name, so programs refuse it.`,
+      cause: `The certificate presented for ${target.host} does not contain that name, so programs reject it.`,
       fix: [
         `add ${target.host} to the certificate`,
-        'or use a name that it has, and declare that in the segment',
+        'or use a name it contains, and declare that name in the segment',
       ],
       verify: { run, expect: 'does match certificate' },
     })
@@ -314,21 +314,21 @@ function notNow(
   const ended = toMs < nowMs
   const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkend 0`
   return fail('APP_CERT_EXPIRED', {
-    expected: `a certificate for ${target.host} that is valid now`,
+    expected: `a certificate for ${target.host} that is currently valid`,
     seen: [
       `subject=${subject}`,
-      `valid from ${rfc3339(fromMs)} to ${rfc3339(toMs)}; now it is ${rfc3339(nowMs)} here`,
+      `valid from ${rfc3339(fromMs)} to ${rfc3339(toMs)}; the time here is ${rfc3339(nowMs)}`,
     ],
     cause: ended
-      ? `The certificate that answers for ${target.host} ended at ${rfc3339(toMs)}, so programs refuse it.`
-      : `The certificate that answers for ${target.host} begins only at ${rfc3339(fromMs)}, so programs refuse it.`,
+      ? `The certificate presented for ${target.host} expired at ${rfc3339(toMs)}, so programs reject it.`
+      : `The certificate presented for ${target.host} is not valid before ${rfc3339(fromMs)}, so programs reject it.`,
     fix: ended
       ? [
           `renew the certificate of ${target.host}`,
-          'if there is a renewed one on its machine: reload the application, which still shows the one before',
+          'if its machine already has a renewed one: reload the application, which still presents the old one',
         ]
       : [
-          `set the clock of the machine that made the certificate, and make that of ${target.host} again`,
+          `correct the clock of the machine that issued the certificate, and reissue the one for ${target.host}`,
           `or wait until ${rfc3339(fromMs)}`,
         ],
     // What has not begun "will not expire" either.
@@ -347,17 +347,17 @@ export const appMtu: Check = check({
     const [stall] = stalls
     if (stall !== undefined) return stalled(stall, stalls, patient)
     if (ping === undefined)
-      return blind('ping is not installed here, or this user may not use it: no size was tried')
+      return blind('ping is not installed here, or this user may not use it: no size was tested')
     const { throughBytes, lostBytes, toldMtu, address, saw } = ping
-    if (throughBytes === undefined) return unknown('the machine of the application answers no ping')
+    if (throughBytes === undefined) return unknown("the application's machine does not answer ping")
     if (lostBytes === undefined) return pass(`${throughBytes} bytes pass`)
     // Whoever is told the limit keeps to it; only a loss in silence stops transfers.
-    if (toldMtu !== undefined) return pass(`${toldMtu} bytes pass, and senders are told so`)
+    if (toldMtu !== undefined) return pass(`${toldMtu} bytes pass, and senders are told the limit`)
     return fail('PATH_MTU', {
       hop: 'application',
-      expected: `packets of 1500 bytes to ${address}, or to be told the limit`,
-      seen: [saw, `${throughBytes} bytes pass, ${lostBytes} are lost in silence`],
-      cause: `The way to the application loses packets over ${throughBytes} bytes without a word: large transfers stand still.`,
+      expected: `packets of 1500 bytes pass to ${address}, or the sender is told the limit`,
+      seen: [saw, `${throughBytes} bytes pass, ${lostBytes} are silently dropped`],
+      cause: `The path to the application silently drops packets over ${throughBytes} bytes: large transfers stall.`,
       fix: mtuFix(throughBytes, ping.via),
       verify: verifyHealthy(patient),
     })
@@ -371,9 +371,9 @@ function stalled(stall: Stall, stalls: readonly Stall[], patient: Patient): Fail
     expected: `packets of ${stall.packetBytes} bytes acknowledged by ${stall.peer}`,
     seen: [
       ...stalls.map(({ saw }) => saw),
-      'a new connection to it opens, and no echo comes back at any size',
+      'a new connection to it opens, but no ping of any size is answered',
     ],
-    cause: `The application takes connections, and packets of up to ${stall.packetBytes} bytes are sent to it again and again: long ones are lost on the way.`,
+    cause: `The application accepts connections, but packets of up to ${stall.packetBytes} bytes to it are retransmitted again and again: large ones are lost on the path.`,
     fix: mtuFix(MIN_MTU, stall.via),
     verify: verifyHealthy(patient),
   })

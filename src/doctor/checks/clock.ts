@@ -19,7 +19,7 @@ export const clock: Check = check({
     const proved = tls !== undefined && tls.fault === undefined && tls.broken === undefined
     const slowMs = (proved ? answer?.slowMs : undefined) ?? sync.slowMs
     if (slowMs === undefined)
-      return unknown(`${proved ? 'the edge named no time' : 'no edge to compare with'}; ${sync.saw}`)
+      return unknown(`${proved ? 'the edge sent no time' : 'no edge to compare with'}; ${sync.saw}`)
     const by = proved && answer?.slowMs !== undefined ? `the edge ${patient.edge?.host}` : sync.by
     const offset = `${offText(slowMs)} against ${by}`
     if (Math.abs(slowMs) <= MAX_SKEW_MS) return pass(offset)
@@ -28,8 +28,8 @@ export const clock: Check = check({
         hop: 'edge',
         expected: `less than ${span(MAX_SKEW_MS)} between this clock and that of the edge`,
         seen: [offset, precision(answer), sync.saw],
-        cause: `The clock of the edge is ${offText(-slowMs)}: this machine follows its time source.`,
-        fix: ['on the machine of the edge: chronyc tracking, or timedatectl', 'there: chronyc makestep'],
+        cause: `The edge's clock is ${offText(-slowMs)}: this machine follows its time source.`,
+        fix: ["on the edge's machine: chronyc tracking, or timedatectl", 'there: chronyc makestep'],
         verify: verifyHealthy(patient),
       })
     }
@@ -51,7 +51,7 @@ function isKept({ by, synchronised, slowMs }: FactTable['sync']): boolean {
 
 function precision(answer: FactTable['answer'] | undefined): string {
   if (answer?.slowWithinMs === undefined) return ''
-  return `corrected by half the round trip; good to ${answer.slowWithinMs} ms`
+  return `corrected by half the round trip; accurate to ${answer.slowWithinMs} ms`
 }
 
 function cause(slowMs: number, sync: FactTable['sync']): string {
@@ -62,15 +62,15 @@ function cause(slowMs: number, sync: FactTable['sync']): string {
 
 /** Certificates begin a little before they were made, and live for days. */
 function effect(slowMs: number): string {
-  if (slowMs > NOT_BEFORE_BACK_MS) return ', so certificates look not yet valid here'
-  if (slowMs < -DAY_MS) return ', so certificates look ended here'
-  return '; certificates bear that, and not much more'
+  if (slowMs > NOT_BEFORE_BACK_MS) return ', so certificates appear not yet valid here'
+  if (slowMs < -DAY_MS) return ', so certificates appear expired here'
+  return '; certificates tolerate that, but not much more'
 }
 
 function fixes(sync: FactTable['sync']): string[] {
   if (sync.by === 'chronyc') {
     return [
-      'name a reachable server in /etc/chrony.conf, then: systemctl restart chronyd',
+      'configure a reachable server in /etc/chrony.conf, then: systemctl restart chronyd',
       'chronyc makestep',
     ]
   }

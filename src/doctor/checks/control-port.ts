@@ -23,7 +23,7 @@ export const controlPort: Check = check({
     const { at, distance } = second
     const note = daemon?.notes?.find(({ code }) => code === 'CONTROL_PORT_BLOCKED')
     if ('rttUs' in distance) {
-      const before = note === undefined ? '' : `; the daemon found a moment ago: ${note.detail}`
+      const before = note === undefined ? '' : `; the daemon recently reported: ${note.detail}`
       return pass(`${hostPort(at)} answers, ${ms(distance.rttUs)} away${before}`)
     }
     const { fault } = distance
@@ -32,11 +32,11 @@ export const controlPort: Check = check({
       expected: `a connection to port ${at.port} of ${at.host}`,
       seen: [
         `${hostPort(at)} ${howStopped(fault)} (${fault.code}: ${fault.detail})`,
-        proxy === undefined ? '' : `the way to it leads through the proxy ${hostPort(proxy)}`,
-        `${edgeWords(patient)} works and is used`,
-        note === undefined ? '' : `the daemon says: ${note.detail}`,
+        proxy === undefined ? '' : `the path to it goes through the proxy ${hostPort(proxy)}`,
+        `${edgeWords(patient)} works and is in use`,
+        note === undefined ? '' : `the daemon reports: ${note.detail}`,
       ],
-      cause: `Port ${at.port} of the edge ${howStopped(fault)}; control connections take the port that every edge has.`,
+      cause: `Port ${at.port} of the edge ${howStopped(fault)}; control connections use the port that every edge has.`,
       ...way(fault, { at, proxy, patient }),
     })
   },
@@ -47,7 +47,7 @@ function way(
   fault: Fault,
   { at, proxy, patient }: { at: EdgeAddress; proxy: OutboundProxy | undefined; patient: Patient },
 ): Pick<Failure, 'fix' | 'verify'> {
-  const leave = 'or leave it: nothing but the second port is missing'
+  const leave = 'or leave it: only the second port is unavailable'
   if (BY_FIREWALL.has(fault.code) && proxy === undefined) {
     const { resolved } = fault.seen // who writes the rule needs addresses
     const to = Array.isArray(resolved) && resolved.length > 0 ? resolved.join(', ') : at.host

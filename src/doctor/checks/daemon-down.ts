@@ -25,13 +25,13 @@ export function down(
     expected: `a daemon that answers at ${socket}`,
     seen: [
       pid === undefined
-        ? `nobody answers at ${socket}`
-        : `process ${pid} is there and says nothing at ${socket}${silence === undefined ? '' : `: ${silence}`}`,
+        ? `nothing answers at ${socket}`
+        : `process ${pid} exists but does not answer at ${socket}${silence === undefined ? '' : `: ${silence}`}`,
       unit === undefined
         ? (unitUnseen ?? 'there is no systemd unit')
         : `${unit.name}: ${loadText(unit)}${unit.active}, ${unit.enabled || 'not enabled'}, ${unit.restarts} restarts, last exit ${unit.exitStatus} (${unit.result ?? 'no result'})`,
       ...killedFor(oomKill),
-      lastOutage ? `when it was last heard of: ${lastOutage}` : '',
+      lastOutage ? `last heard from: ${lastOutage}` : '',
       unit?.lastLine ? `its last line: ${unit.lastLine}` : '',
     ],
     cause: forMemory
@@ -61,8 +61,8 @@ function startableAgain(unit: UnitFacts | undefined): string[] {
 function whyNotLoaded(unit: UnitFacts | undefined): string | undefined {
   if (unit === undefined || unit.load === 'loaded') return undefined
   if (unit.load === 'masked')
-    return 'Somebody has masked it, so it can be started neither at boot nor by hand.'
-  return 'systemd cannot read its unit, so nobody starts it.'
+    return 'The unit is masked, so it cannot be started, neither at boot nor by hand.'
+  return 'systemd cannot read its unit, so it is not started.'
 }
 
 function killedFor(oomKill: OomKill | undefined): string[] {
@@ -77,18 +77,18 @@ function killedFor(oomKill: OomKill | undefined): string[] {
 function whyKilled(oomKill: OomKill | undefined): string {
   return oomKill !== undefined && oomKill.group === undefined
     ? 'The kernel killed it: this machine was out of memory.'
-    : 'The kernel killed it: its control group, with all that shares it, was at its limit of memory.'
+    : 'The kernel killed it: its control group, with everything in it, reached its memory limit.'
 }
 
 /** Started as it was, it would be killed again. */
 function moreMemory(oomKill: OomKill | undefined, unit: string | undefined): string[] {
   const look = 'ps -eo rss,pid,args --sort=-rss | head -8'
   if (oomKill !== undefined && oomKill.group === undefined) {
-    return [look, 'give this machine more memory, or take from it what needs too much']
+    return [look, 'give this machine more memory, or stop what uses too much']
   }
   const limit = oomKill?.group === undefined ? '' : `, over ${mb(oomKill.group.limitKB)}`
   const where = unit === undefined ? `control group ${oomKill?.group?.path}` : unit
-  return [look, `raise the limit of memory of ${where}${limit}, or move out what shares it`]
+  return [look, `raise the memory limit of ${where}${limit}, or move out what shares it`]
 }
 
 function mb(kilobytes: number): string {
@@ -96,8 +96,8 @@ function mb(kilobytes: number): string {
 }
 
 function whyDown(it: { hangs: boolean; looping: boolean; disabled: boolean }): string {
-  if (it.hangs) return 'It runs, and does nothing: it hangs, or was stopped by a signal.'
-  if (it.looping) return 'It ends again and again; its last line says why.'
-  if (it.disabled) return 'It is not enabled, so nobody starts it.'
-  return 'It was stopped, or has ended, and nobody starts it again.'
+  if (it.hangs) return 'The process exists but does nothing: it hangs, or was stopped by a signal.'
+  if (it.looping) return 'It exits again and again; its last line says why.'
+  if (it.disabled) return 'It is not enabled, so nothing starts it.'
+  return 'It was stopped or has exited, and nothing restarts it.'
 }

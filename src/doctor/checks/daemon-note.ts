@@ -20,7 +20,7 @@ export function daemonNote({ name, title, well, notes: wanted }: NoteCheck): Che
     ...{ name, title, hop: 'self', needs: ['daemon'], after: ['daemon'] },
     judge: ({ daemon: { answers, unasked, notes = [] } }, { patient }) => {
       if (!answers)
-        return unasked === undefined ? undefined : unknown(`the daemon could not be asked: ${unasked}`)
+        return unasked === undefined ? undefined : unknown(`the daemon could not be queried: ${unasked}`)
       for (const [code, failure] of Object.entries(wanted)) {
         const note = notes.find((one) => one.code === code)
         if (note !== undefined) return failure(note, patient)
@@ -32,16 +32,16 @@ export function daemonNote({ name, title, well, notes: wanted }: NoteCheck): Che
 
 export const leak: Check = daemonNote({
   name: 'memory-growth',
-  title: 'memory of the daemon over five minutes',
-  well: 'it does not only grow',
+  title: "the daemon's memory over five minutes",
+  well: 'it does not grow steadily',
   notes: {
     MEMORY_LEAK_SUSPECTED: ({ detail }, patient) =>
       fail('MEMORY_LEAK_SUSPECTED', {
         expected: 'memory that follows the number of sessions',
-        seen: [`the daemon says: ${detail}`],
+        seen: [`the daemon reports: ${detail}`],
         fix: [
-          `backstitch support-bundle ${patient.role}: report it, with the figures in it`,
-          `then, while others of its group serve: systemctl restart ${unitOf(patient.role)}`,
+          `backstitch support-bundle ${patient.role}: report the problem with the figures in it`,
+          `then, while others in its group are serving: systemctl restart ${unitOf(patient.role)}`,
         ],
         verify: verifyHealthy(patient),
       }),
@@ -51,15 +51,15 @@ export const leak: Check = daemonNote({
 /** A look of our own finds a free thread: this process is not the daemon. */
 export const lookups: Check = daemonNote({
   name: 'lookups',
-  title: 'look-ups of names by the daemon',
-  well: 'none had to wait in vain',
+  title: "the daemon's DNS lookups",
+  well: 'none waited in vain',
   notes: {
     LOOKUPS_BUSY: ({ detail }, patient) =>
       fail('LOOKUPS_BUSY', {
-        expected: 'a free thread for every name that is asked for',
-        seen: [`the daemon says: ${detail}`],
+        expected: 'a free thread for every lookup',
+        seen: [`the daemon reports: ${detail}`],
         fix: [
-          'repair the resolver of the names that are said to be silent, or take them out of use',
+          'fix the resolver of the names reported as unanswered, or stop using those names',
           `or systemctl edit ${unitOf(patient.role)}, with: Environment=UV_THREADPOOL_SIZE=256`,
         ],
         verify: verifyHealthy(patient),

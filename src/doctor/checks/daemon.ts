@@ -41,7 +41,7 @@ const WAY = [
 /** What only the control plane and the other side know reaches this machine through the daemon alone. */
 export const control: Check = check({
   name: 'control',
-  title: 'what the control plane says',
+  title: 'what the control plane reports',
   hop: 'control',
   needs: ['daemon'],
   uses: ['tls', 'identity', 'key'],
@@ -50,11 +50,11 @@ export const control: Check = check({
     if (tls?.fault?.code === 'CONTROL_UNREACHABLE') return away(tls.fault.detail, facts)
     if (daemon.unasked !== undefined || turnsAway(daemon)) return unasked(daemon)
     if (!daemon.answers && keyRefused(daemon, identity, key)) return lastRefused(daemon, facts)
-    if (!daemon.answers) return unknown(`nobody to ask: no daemon answers at ${daemon.socket}`)
+    if (!daemon.answers) return unknown(`not asked: no daemon answers at ${daemon.socket}`)
     const { fault, state = 'unknown' } = daemon
     if (fault === undefined) return pass(`the daemon is ${state}`)
     if (LOOKED_AT_HERE.has(fault.code)) {
-      return unknown(`the daemon met ${fault.code} at its last try; the way was found open just now`)
+      return unknown(`the daemon met ${fault.code} on its last attempt; the path was open just now`)
     }
     // A shortage of this machine: the check of its figures says it, and what to do.
     if (fault.code === 'CONNECTOR_OVERLOADED') return unknown(`the daemon is ${state}: ${fault.detail}`)
@@ -84,7 +84,7 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
     seen: [
       `the daemon (process ${daemon.pid}) is ${daemon.state}`,
       fault.detail,
-      code === 'KEY_UNKNOWN' ? `asked was the control plane of ${edgeWords(patient)}` : '',
+      code === 'KEY_UNKNOWN' ? `the control plane at ${edgeWords(patient)} was asked` : '',
     ],
     cause: gone ? whyGone(fault.detail) : cause,
     // What is made for an edge names the edge, and not a group.
@@ -95,7 +95,7 @@ function told(daemon: DaemonFacts, fault: NonNullable<DaemonFacts['fault']>, { p
   })
 }
 
-const DELETED = 'An admin deleted it; this identity is not let in again.'
+const DELETED = 'An admin deleted it; this identity is no longer admitted.'
 
 /** In the words of the control plane: for one that it does not know any more, or not yet again. */
 const NOT_KNOWN = ' is not known here'
@@ -107,7 +107,7 @@ function isDeleted({ code, detail }: { readonly code: string; readonly detail: s
 function whyGone(detail: string): string {
   if (!detail.includes(NOT_KNOWN)) return DELETED
   return detail.includes('went back')
-    ? 'The server runs on an older copy of its store, which does not know this identity: nobody deleted it.'
+    ? 'The server is running on an older copy of its store that does not contain this identity: it was not deleted.'
     : 'The control plane does not know this identity.'
 }
 
@@ -118,7 +118,7 @@ function comeBack(detail: string, patient: Patient): string[] {
   const name = /^edge (\S+) \(edg_/.exec(detail)?.[1]
   const key = newKey(patient)
   return [
-    'if it is to carry again: declare it again (kind: edge), backstitch apply -f FILE',
+    'if it should serve again: declare it again (kind: edge), backstitch apply -f FILE',
     name === undefined ? key : key.replace('--edge NAME', `--edge ${shellWord(name)}`),
   ]
 }
@@ -147,7 +147,7 @@ function lastRefused({ lastFault, lastOutage }: DaemonFacts, { patient }: Facts)
   const code = lastFault!.code as FaultCode
   return fail(code, {
     expected: `${aRole(patient)} that is enrolled`,
-    seen: [`no daemon runs here; the last was refused: ${lastOutage}`, lastFault!.detail],
+    seen: [`no daemon is running here; the last one was refused: ${lastOutage}`, lastFault!.detail],
     cause: FAULTS[code].cause,
     fix: lastFault!.fix ?? [newKey(patient)],
     verify: verifyEnrolled(patient),
@@ -171,7 +171,7 @@ export const running: Check = check({
     if (daemon.answers) return pass(`process ${daemon.pid}, ${daemon.state}${drift(daemon)}`)
     // A client may well run only while a command does.
     const expected = daemon.unit !== undefined || (identity?.stored && patient.role !== 'client')
-    if (!expected) return unknown(`none answers at ${daemon.socket}, and none has to run here`)
+    if (!expected) return unknown(`none answers at ${daemon.socket}, and none needs to run here`)
     if (identity?.stored && daemon.pid === undefined && daemon.lastFault?.code === 'IDENTITY_CLONED') {
       return endedAsCopy(daemon, daemon.lastFault.detail, patient)
     }
@@ -191,8 +191,8 @@ function endedDeleted({ lastFault }: DaemonFacts, key?: KeyFacts): boolean {
 function downAndDeleted({ lastFault, lastOutage }: DaemonFacts, patient: Patient): Failure {
   return fail('IDENTITY_REVOKED', {
     hop: 'control',
-    expected: `${aRole(patient)} that is let in`,
-    seen: [lastFault!.detail, `the daemon has ended: ${lastOutage}`],
+    expected: `${aRole(patient)} that is admitted`,
+    seen: [lastFault!.detail, `the daemon has exited: ${lastOutage}`],
     cause: whyGone(lastFault!.detail),
     fix: [...comeBack(lastFault!.detail, patient), `systemctl restart ${unitOf(patient.role)}`],
     verify: verifyConnected(patient),
@@ -201,8 +201,8 @@ function downAndDeleted({ lastFault, lastOutage }: DaemonFacts, patient: Patient
 
 /** Whoever could not ask does not know that it is down. */
 function unasked({ socket, pid, silence, unasked: errno }: DaemonFacts): Judged {
-  if (errno !== undefined) return blind(`the daemon could not be asked at ${socket}: ${errno}`)
-  return blind(`process ${pid} runs and takes nobody more who asks at ${socket}: ${silence}`)
+  if (errno !== undefined) return blind(`the daemon could not be queried at ${socket}: ${errno}`)
+  return blind(`process ${pid} is running but accepts no more queries at ${socket}: ${silence}`)
 }
 
 /** It ends the connection by itself: it runs, and has no descriptor or no room left for whoever asks. */
@@ -213,19 +213,19 @@ function turnsAway({ silence, pid }: DaemonFacts): boolean {
 /** It healed the seal when it started: the file shows it no more. */
 function drift({ notes }: DaemonFacts): string {
   const note = notes?.find(({ code }) => code === 'SEAL_DRIFTED')
-  return note === undefined ? '' : `; at its start the machine was changed without harm: ${note.detail}`
+  return note === undefined ? '' : `; at startup the machine had changed harmlessly: ${note.detail}`
 }
 
 /** It has ended by itself, so that it does not disturb the other one: to start it again would help nobody. */
 function endedAsCopy({ lastOutage }: DaemonFacts, detail: string, patient: Patient): Failure {
   return fail('IDENTITY_CLONED', {
     hop: 'control',
-    expected: 'an identity that is used in one place',
-    seen: [detail, `the daemon has ended: ${lastOutage}`],
+    expected: 'an identity that is used in only one place',
+    seen: [detail, `the daemon has exited: ${lastOutage}`],
     cause: detail.includes('from before generation')
-      ? 'An older copy of this identity was put back, or the one that went on is on another machine.'
-      : 'The identity of this machine is in use on another one: the state directory was copied.',
-    fix: [...enrolAnew(patient), 'or, if the other one is the copy: do this there, and start this one again'],
+      ? 'An older copy of this identity was restored, or the copy that continued is on another machine.'
+      : "This machine's identity is in use on another one: the state directory was copied.",
+    fix: [...enrolAnew(patient), 'or, if the other one is the copy: do this there, and restart this one'],
     verify: verifyEnrolled(patient),
   })
 }

@@ -7,27 +7,27 @@ import type { SecondAsk, SecondLook } from '../second-look.ts'
 import { inspectionVendor } from './inspection-vendors.ts'
 
 const ASKED: Readonly<Record<SecondAsk, string>> = {
-  plain: 'a ClientHello without our protocol (ALPN), as of a browser,',
-  nameless: 'a ClientHello without the name of the edge (SNI)',
-  short: 'a ClientHello that asks for a short answer (TLS 1.2, to be declined)',
-  mute: 'a connection that says nothing',
+  plain: "a ClientHello without our protocol (ALPN), like a browser's,",
+  nameless: "a ClientHello without the edge's name (SNI)",
+  short: 'a ClientHello that needs only a short reply (TLS 1.2, to be declined)',
+  mute: 'a connection that sends nothing',
 }
 
 /** What became of each, as evidence. */
 export function secondTexts(looks: readonly SecondLook[]): string[] {
   if (looks.length > 0 && looks.every(({ is }) => is === 'silent' || is === 'unreached'))
-    return ['no ClientHello is answered: not ours, not that of a browser, none without the name of the edge']
+    return ["no ClientHello is answered: not ours, not a browser's, not one without the edge's name"]
   if (dropsAll(looks))
-    return [`${looks.length} other connections are ended at once as well, also the one that sends nothing`]
+    return [`${looks.length} other connections are closed at once too, including the one that sends nothing`]
   // That nothing is said to whoever says nothing is as it should be.
   const telling = looks.filter(({ asked, is }) => asked !== 'mute' || is === 'ended')
   return telling.map(({ asked, is, chain }) => {
     const what = {
       answered: `is answered, issuer=${chain[0]?.issuer ?? 'none'}`,
       alert: 'is declined with a TLS alert',
-      ended: 'is ended without a word of TLS',
+      ended: 'is closed without any TLS reply',
       silent: 'gets no answer',
-      unreached: 'found no connection',
+      unreached: 'could not connect',
     }[is]
     return `${ASKED[asked]} ${what}`
   })
@@ -69,13 +69,14 @@ export function losesLong({ second = [] }: TlsFacts, ping: PingFacts | undefined
 
 /** Of connections that end as they come. */
 export function whyDropped(edge: string, proxy?: string): CauseAndFix {
-  const before = proxy === undefined ? 'something before it' : `the proxy ${proxy}, or something behind it,`
-  const others = proxy === undefined ? 'a balancer, a firewall' : `the proxy ${proxy}, a balancer`
+  const before =
+    proxy === undefined ? 'something in front of it' : `the proxy ${proxy}, or something behind it,`
+  const others = proxy === undefined ? 'a load balancer, a firewall' : `the proxy ${proxy}, a load balancer`
   return {
-    cause: `The edge takes connections and drops them at once, unread: it is out of descriptors or has too many from this address; or ${before} takes them in its place and does not get to it.`,
+    cause: `The edge accepts connections and closes them at once, unread: it is out of descriptors or has too many from this address; or ${before} accepts them instead and cannot reach it.`,
     fix: [
-      'on the machine of the edge: backstitch doctor server (or edge)',
-      `if that finds nothing: look at what takes connections to ${edge} before the edge (${others})`,
+      "on the edge's machine: backstitch doctor server (or edge)",
+      `if that finds nothing: check what accepts connections to ${edge} in front of the edge (${others})`,
     ],
   }
 }
@@ -87,27 +88,27 @@ export function whyDropped(edge: string, proxy?: string): CauseAndFix {
 export function whyDeclined({ second = [], broken }: TlsFacts, edge: string, proxy?: string): CauseAndFix {
   if (dropsAll(second)) return whyDropped(edge, proxy)
   const stalls = broken?.code === 'HANDSHAKE_TIMEOUT'
-  const how = stalls ? 'lets ours hang' : 'ends ours'
+  const how = stalls ? 'stalls ours' : 'closes ours'
   const answered = (asked: SecondAsk) => second.some((one) => one.asked === asked && one.is === 'answered')
   const passes = second.some(({ asked, is }) => asked === 'short' && is === 'alert')
   if (answered('plain') && !passes) {
     return {
-      cause: `Something on the way lets through TLS of browsers to the edge, and ${how}: it goes by the protocol.`,
+      cause: `Something on the path lets browsers' TLS through to the edge but ${how}: it filters by protocol.`,
       fix: [
-        `in the application control on the way: allow the protocol backstitch-control/1 (ALPN) to ${edge}, or exempt ${edge}`,
+        `in the application control on the path: allow the protocol backstitch-control/1 (ALPN) to ${edge}, or exempt ${edge}`,
       ],
     }
   }
   if (answered('nameless')) {
     return {
-      cause: `Something on the way ${how} for the name that it asks for: without the name the edge answers.`,
-      fix: [`in the web filter on the way: allow the name of ${edge}`],
+      cause: `Something on the path ${how} because of the name requested: without the name the edge answers.`,
+      fix: [`in the web filter on the path: allow the edge's name, ${edge}`],
     }
   }
   if (second.some(({ is }) => is === 'alert')) {
     return {
       cause:
-        'Whoever is there declines other handshakes with a TLS alert and does not finish ours: long answers are held back on the way.',
+        'The peer declines other handshakes with a TLS alert but does not complete ours: large replies are held back on the path.',
       fix: [
         `exempt ${edge} from TLS inspection and intrusion prevention`,
         'backstitch doctor server, on the machine of the edge',
@@ -117,17 +118,17 @@ export function whyDeclined({ second = [], broken }: TlsFacts, edge: string, pro
   if (second.length > 0 && second.every(({ is }) => is === 'silent' || is === 'unreached')) {
     return {
       cause:
-        'The connection opens, and no handshake of any kind is answered: the edge stands still, or something before it takes connections in its place.',
+        'The connection opens, but no handshake of any kind is answered: the edge hangs, or something in front of it accepts connections in its place.',
       fix: [
-        'on the machine of the edge: backstitch doctor server (or edge), and restart what it says hangs',
+        "on the edge's machine: backstitch doctor server (or edge), and restart what it reports as hanging",
         `if that finds nothing: exempt ${edge} from TLS inspection and intrusion prevention`,
       ],
     }
   }
   return {
     cause: stalls
-      ? 'The connection opens, and then the handshake stands still: something on the way holds TLS back.'
-      : 'The connection opens and is ended in the middle of the handshake, as is every other one.',
-    fix: ['look at the log of the edge', `exempt ${edge} from TLS inspection and intrusion prevention`],
+      ? 'The connection opens, then the handshake stalls: something on the path holds TLS back.'
+      : 'The connection opens and is closed in the middle of the handshake, as is every other one.',
+    fix: ["check the edge's log", `exempt ${edge} from TLS inspection and intrusion prevention`],
   }
 }

@@ -20,7 +20,7 @@ export const edgeChoice: Check = check({
     if (unread !== undefined) {
       const { file, why } = unread
       return blind(
-        `${file} cannot be read (${why}), so which edges there are is not known: remove it, and restart the daemon`,
+        `${file} cannot be read (${why}), so the list of edges is not known: remove it, and restart the daemon`,
       )
     }
     if (edges.length < 2) return undefined
@@ -32,14 +32,14 @@ export const edgeChoice: Check = check({
     if (found === undefined) return pass(edges.map((edge) => edgeText(edge, current)).join('; '))
     const nearer = found.nearer.map(({ edge, because }) => ({ edge: edge as LookedAt, because }))
     return fail('EDGE_FAR', {
-      expected: 'the nearest edge that is known',
+      expected: 'the nearest known edge',
       seen: [
         `chosen: ${edgeText(current)}`,
         ...nearer.map(({ edge, because }) => `nearer: ${nameText(edge)}, not used: ${because}`),
       ],
-      cause: `${causeOf(nearer.map(({ edge }) => edge))}, so every session takes the way over ${current.name}.`,
+      cause: `${causeOf(nearer.map(({ edge }) => edge))}, so every session goes through ${current.name}.`,
       fix: pinned
-        ? [`take the edge out of ${pinned}: the daemon then takes the nearest`]
+        ? [`remove the edge from ${pinned}: the daemon then uses the nearest`]
         : nearer.map(({ edge }) => fixOf(edge)),
       verify: verifyHealthy(patient),
     })
@@ -56,8 +56,8 @@ function causeOf(nearer: readonly LookedAt[]): string {
   const here = nearer.filter(({ out }) => out === undefined)
   return [
     gone.length > 0 &&
-      `${names(gone)} takes nobody: ${gone[0]!.out === 'away' ? 'it is away from the control plane' : 'it is draining'}`,
-    here.length > 0 && `${names(here)} cannot be used from here`,
+      `${names(gone)} accepts no tunnels: ${gone[0]!.out === 'away' ? 'it has no connection to the control plane' : 'it is draining'}`,
+    here.length > 0 && `${names(here)} cannot be reached from here`,
   ]
     .filter((part) => part !== false)
     .join('; ')

@@ -17,8 +17,8 @@ export const edgeRecords: Check = check({
     const lost = records.filter(({ answered }) => !answered).map(({ bytes }) => bytes)
     if (fault !== undefined) return undefined // the next check says so
     if (through.length === 0)
-      return blind('no request was answered at any size, though one was a moment before')
-    if (lost.length === 0) return pass('answered at every size')
+      return blind('no request of any size was answered, though one was a moment before')
+    if (lost.length === 0) return pass('requests of every size are answered')
     const largest = Math.max(...through)
     // Echoes that pass at every size say nothing about TCP: some boxes drop by protocol.
     const narrow = ping?.lostBytes === undefined ? undefined : ping
@@ -26,10 +26,10 @@ export const edgeRecords: Check = check({
     return fail('PATH_MTU', {
       expected: `records of 16 KiB answered by ${edgeWords(patient)}`,
       seen: [
-        `records up to ${largest} bytes are answered, from ${Math.min(...lost)} bytes on they are not`,
+        `records up to ${largest} bytes are answered, records of ${Math.min(...lost)} bytes and more are not`,
         narrow?.saw ?? '',
       ],
-      cause: 'Large packets are lost on the way without a word: small messages pass, transfers stand still.',
+      cause: 'Large packets are silently dropped on the path: small messages pass, transfers stall.',
       fix: mtuFix(measured, ping?.via ?? link?.name),
       verify: verifyHealthy(patient),
     })
@@ -51,20 +51,21 @@ export const upgrade: Check = check({
         hop: 'edge',
         expected: `an answer of ${edgeWords(patient)} to a small request`,
         seen: [answer.fault.detail, gaveUpEarly('answer', answer.tookMs ?? 0, known) ?? ''],
-        cause: 'TLS stands and the edge proved itself, and then it says nothing: it hangs or is overloaded.',
-        fix: ['on the machine of the edge: look at its log and load, and restart it where it stands still'],
+        cause:
+          'TLS is up and the edge proved its identity, then it does not respond: it hangs or is overloaded.',
+        fix: ["on the edge's machine: check its log and load, and restart it if it hangs"],
         verify: verifyHealthy(patient),
       })
     }
-    if (answer.upgrade === undefined) return blind('the upgrade was tried, and not answered in time')
+    if (answer.upgrade === undefined) return blind('the upgrade was tried and not answered in time')
     const { status, ours, body } = answer.upgrade
     if (ours) return pass('reaches the edge', slowly('answer', answer.tookMs ?? 0))
     return fail('CONTROL_UNREACHABLE', {
       hop: 'edge',
       expected: 'the edge answers the upgrade itself',
       seen: [`status ${status}`, body],
-      cause: 'Something between this machine and the edge takes the upgrade header away.',
-      fix: [`let ${edgeWords(patient)} pass as plain TCP, or pass WebSockets on`],
+      cause: 'Something between this machine and the edge strips the upgrade header.',
+      fix: [`let ${edgeWords(patient)} pass as plain TCP, or allow WebSockets`],
       verify: verifyHealthy(patient),
     })
   },

@@ -49,7 +49,7 @@ function proxyRequired(tcp: TcpWay, { patient }: Facts): Failure | undefined {
       'effective proxy: none',
       `proxy ${at}, named by ${proxy.source}: ${proxy.saw}`,
     ],
-    cause: `Straight connections do not get out of this network; the proxy ${at} would take us, and it is not set.`,
+    cause: `Direct connections do not get out of this network; the proxy ${at} would accept them but is not configured.`,
     fix: [`echo '${at}' > ${patient.proxyFile}`],
     verify: verifyConnected(patient),
   })
@@ -78,7 +78,7 @@ function portBlocked(tcp: TcpWay): Failure | undefined {
   return fail('CONTROL_PORT_BLOCKED', {
     expected: `a connection to port ${port} of ${tcp.host}`,
     seen: [...tcp.attempts.map(attemptText), attemptText(through)],
-    cause: `The firewall on the way lets port 443 of the edge out and stops port ${port}.`,
+    cause: `The firewall on the path allows port 443 of the edge and blocks port ${port}.`,
     fix: [`allow outbound TCP from this machine to ${addressesOf(tcp)} port ${port}`],
     verify: { run: `nc -zv -w 4 ${tcp.host} ${port}`, expect: 'succeeded' },
   })
@@ -105,7 +105,7 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Judged {
   if (has('prohibited')) {
     return fail('EGRESS_REJECTED', {
       ...common,
-      cause: 'Somebody on the way forbids the connection: a firewall that rejects.',
+      cause: 'Blocked by a firewall on the path: ICMP administratively prohibited.',
       fix: [`allow outbound TCP from this machine to ${addresses} port ${port}`],
     })
   }
@@ -119,9 +119,9 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Judged {
   if (has('refused')) {
     return fail('EGRESS_REJECTED', {
       ...common,
-      cause: `The connection is refused at once: no edge runs on port ${port} there, or a firewall rejects.`,
+      cause: `The connection is refused at once: no edge is listening on port ${port} there, or a firewall rejects it.`,
       fix: [
-        `on the machine of the edge: ss -ltn 'sport = :${port}'`,
+        `on the edge's machine: ss -ltn 'sport = :${port}'`,
         `allow outbound TCP from this machine to ${addresses} port ${port}`,
       ],
     })
@@ -134,7 +134,7 @@ function notReached(tcp: TcpWay, { patient, known }: Facts): Judged {
     return fail('EGRESS_BLOCKED', {
       ...common,
       seen: [...common.seen, early ?? ''],
-      cause: 'The first packet gets no answer at all: a firewall on the way drops it.',
+      cause: 'The first packet gets no answer: a firewall on the path drops it.',
       fix: [
         `allow outbound TCP from this machine to ${addresses} port ${port}`,
         `or, if this network has a proxy: echo 'PROXY:PORT' > ${patient.proxyFile}`,
@@ -153,7 +153,7 @@ function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'ca
   if (lost?.nextHop !== undefined) {
     return {
       seen,
-      cause: 'A router on the way knows no route to this address, and says so.',
+      cause: 'A router on the path reports that it has no route to this address.',
       fix: [`on the router that answers, or the one behind it: ip route get ${lost.address}`],
     }
   }
@@ -165,9 +165,9 @@ function whyUnreachable(tcp: TcpWay, seen: readonly string[]): Pick<Failure, 'ca
   }
   return {
     seen,
-    cause: 'There is no way to this address: no route from here, or nobody at its end.',
+    cause: 'This address is unreachable: there is no route from here, or no machine has it.',
     fix: [
-      `ip route get ${address}: by which router it is sent, or that there is no route`,
+      `find which router it is sent by, or that there is no route: ip route get ${address}`,
       `then, on this machine or on that router: ip route add ${address} via GATEWAY`,
     ],
   }

@@ -31,7 +31,7 @@ export const edgeTls: Check = check({
     if (tls.fault?.code === 'PIN_MISMATCH') return otherTenant(tls, facts)
     if (tls.fault?.code === 'CONTROL_UNREACHABLE') return pass(tls.fault.detail)
     if (tls.fault !== undefined) return notControl(tls, facts)
-    if (facts.patient.pin === undefined) return unknown('no pin is known: it stands in the provisioning key')
+    if (facts.patient.pin === undefined) return unknown('no pin is known: it is in the provisioning key')
     return pass(`the chain ends in the pinned tenant CA, ${tls.tookMs} ms`, slowly('handshake', tls.tookMs))
   },
 })
@@ -52,7 +52,7 @@ function noHandshake(tls: TlsFacts, ping: Facts['known']['ping'], facts: Facts):
   const hardly = stalls ? hardlyWaited('handshake', tls.tookMs, facts.known) : undefined
   if (hardly !== undefined) return hardly
   const early = stalls ? gaveUpEarly('handshake', tls.tookMs, facts.known) : undefined
-  const met = stalls ? `no end of the handshake in ${seconds(tls.tookMs)}` : fault.detail
+  const met = stalls ? `the handshake did not complete in ${seconds(tls.tookMs)}` : fault.detail
   return fail(stalls ? 'HANDSHAKE_TIMEOUT' : 'EDGE_UNREACHABLE', {
     expected,
     seen: ['TCP connects', met, early ?? '', ...secondTexts(tls.second ?? []), ping?.saw ?? ''],
@@ -66,12 +66,12 @@ function longLost(tls: TlsFacts, ping: Facts['known']['ping'], { patient }: Fact
   return fail('PATH_MTU', {
     expected: `packets of 1500 bytes between this machine and ${edgeWords(patient)}`,
     seen: [
-      'TCP connects, and a short answer (a TLS alert) comes at once',
-      `no end of the handshake in ${seconds(tls.tookMs)}: its answer fills more than one packet`,
+      'TCP connects, and a short reply (a TLS alert) arrives at once',
+      `the handshake did not complete in ${seconds(tls.tookMs)}: its reply needs more than one packet`,
       ping?.saw ?? 'ping is not installed or not allowed',
     ],
     cause:
-      'Large packets are lost on the way, and so is the message that says so: short answers come, the certificate of the edge does not.',
+      "Large packets are lost on the path, and so is the ICMP message that reports it: short replies arrive, the edge's certificate does not.",
     fix: mtuFix(LEAST_MTU, ping?.via),
     verify: verifyHealthy(patient),
   })
@@ -84,11 +84,11 @@ function narrow(ping: NonNullable<Facts['known']['ping']>, { patient }: Facts, t
     expected: `packets of 1500 bytes between this machine and ${edgeWords(patient)}`,
     seen: [
       ping.saw,
-      `largest that passes ${through} bytes, ${ping.lostBytes} is lost`,
-      `no end of the handshake in ${seconds(tls.tookMs)}`,
+      `largest that passes: ${through} bytes; ${ping.lostBytes} bytes are lost`,
+      `the handshake did not complete in ${seconds(tls.tookMs)}`,
     ],
     cause:
-      'Large packets are lost on the way, and the message that says so is lost too: the handshake stands still.',
+      'Large packets are lost on the path, and so is the ICMP message that reports it: the handshake stalls.',
     fix: mtuFix(through, ping.via),
     verify: verifyHealthy(patient),
   })
@@ -102,9 +102,9 @@ function portal({ plain, chain }: TlsFacts, { patient }: Facts): Failure | undef
   return fail('CAPTIVE_PORTAL', {
     expected: `an edge at ${edgeWords(patient)}`,
     seen: [`plain HTTP is answered: ${plain.firstLine}`, plain.location ? `Location: ${plain.location}` : ''],
-    cause: 'A sign-in or block page of the network answers in place of the edge.',
+    cause: 'A captive portal or block page of the network answers in place of the edge.',
     fix: [
-      plain.location ? `sign in at ${plain.location}` : `look at http://${patient.edge?.host}/ in a browser`,
+      plain.location ? `sign in at ${plain.location}` : `open http://${patient.edge?.host}/ in a browser`,
       `or have ${edgeWords(patient)} exempted from it`,
     ],
     verify: verifyConnected(patient),
@@ -127,8 +127,8 @@ function intercepted(tls: TlsFacts, facts: Facts, more: readonly string[] = []):
             `issuer=${leaf.issuer}`,
             `subject=${leaf.subject}`,
             `last of the chain: SHA-256 ${tls.chain.at(-1)!.sha256}`,
-            `trusted by other programs of this machine: ${tls.trustedBySystem ? 'yes' : 'no'}`,
-            proxy === undefined ? '' : `the way leads through the proxy ${proxy.at}, set in ${proxy.source}`,
+            `trusted by other programs on this machine: ${tls.trustedBySystem ? 'yes' : 'no'}`,
+            proxy === undefined ? '' : `the path goes through the proxy ${proxy.at}, set in ${proxy.source}`,
             ...more,
           ],
     cause: `${whoResigns(tls, vendor, proxy?.at)} The edge is pinned, so nothing was sent.`,
@@ -148,10 +148,10 @@ function otherTenant({ fault, chain }: TlsFacts, { patient }: Facts): Failure {
       `identity=${fault?.seen.identity ?? 'unknown'}`,
       `last of the chain: SHA-256 ${chain.at(-1)?.sha256 ?? 'unknown'}`,
     ],
-    cause: `At ${edge} answers a Backstitch server of another tenant: it was installed anew since the pin was written, or the address is not that of your server. The edge is pinned, so nothing was sent.`,
+    cause: `A Backstitch server of another tenant answers at ${edge}: it was reinstalled after the pin was written, or the address is not your server's. The edge is pinned, so nothing was sent.`,
     fix: [
-      `where ${edge} is your server, installed anew: give this machine a new key of it`,
-      `else correct the edge address, which comes from ${patient.edge?.source ?? 'the configuration'}`,
+      `if ${edge} is your server, reinstalled: give this machine a new key of it`,
+      `otherwise correct the edge address, which comes from ${patient.edge?.source ?? 'the configuration'}`,
     ],
     verify: verifyHealthy(patient),
   })
@@ -160,11 +160,11 @@ function otherTenant({ fault, chain }: TlsFacts, { patient }: Facts): Failure {
 function whoResigns(tls: TlsFacts, vendor: string | undefined, proxy: string | undefined): string {
   // What is behind it looks the same from here: whoever runs it knows which of them it is.
   if (proxy !== undefined)
-    return `The proxy ${proxy}, or something behind it, ends TLS and signs it again${vendor === undefined ? '' : ` (${vendor})`}.`
-  if (vendor !== undefined) return `${vendor} on the way ends TLS and signs it again.`
+    return `The proxy ${proxy}, or something behind it, intercepts TLS and re-signs it${vendor === undefined ? '' : ` (${vendor})`}.`
+  if (vendor !== undefined) return `${vendor} on the path intercepts TLS and re-signs it.`
   if (tls.trustedBySystem)
-    return 'TLS is ended on the way and signed again by a CA that is installed on this machine.'
-  return 'Another server than the edge of this tenant answers, or TLS is ended on the way and signed again.'
+    return 'TLS is intercepted on the path and re-signed by a CA that is installed on this machine.'
+  return "A server other than this tenant's edge answers, or TLS is intercepted on the path and re-signed."
 }
 
 function notControl(tls: TlsFacts, { patient }: Facts): Failure {
@@ -173,7 +173,7 @@ function notControl(tls: TlsFacts, { patient }: Facts): Failure {
     hop: 'edge',
     expected: `the control plane behind ${edgeWords(patient)}`,
     seen: [detail, ...tls.chain.slice(0, 1).map(({ subject }) => `subject=${subject}`)],
-    cause: 'The certificate is of the tenant CA, but not that of the control plane.',
+    cause: 'The certificate was issued by the tenant CA, but not to the control plane.',
     fix: [`correct the edge address, which comes from ${patient.edge?.source ?? 'the configuration'}`],
     verify: verifyConnected(patient),
   })
@@ -182,7 +182,7 @@ function notControl(tls: TlsFacts, { patient }: Facts): Failure {
 /** The edge's own certificate, by its own clock. */
 export const edgeCertificate: Check = check({
   name: 'edge-certificate',
-  title: 'the certificate of the edge',
+  title: "the edge's certificate",
   hop: 'edge',
   needs: ['tls', 'answer'],
   after: ['edge-tls', 'clock'],
@@ -190,15 +190,15 @@ export const edgeCertificate: Check = check({
     const trueMs = nowMs + (answer.slowMs ?? 0)
     const ended = tls.chain.find(({ notAfterMs }) => notAfterMs <= trueMs)
     if (ended === undefined)
-      return tls.chain.length === 0 ? undefined : pass(`until ${rfc3339(tls.chain[0]!.notAfterMs)}`)
+      return tls.chain.length === 0 ? undefined : pass(`valid until ${rfc3339(tls.chain[0]!.notAfterMs)}`)
     return fail('EDGE_CERT_EXPIRED', {
-      expected: 'certificates that have not ended',
+      expected: 'certificates that have not expired',
       seen: [
         `subject=${ended.subject}`,
-        `not after ${rfc3339(ended.notAfterMs)}: ended ${span(trueMs - ended.notAfterMs)} ago`,
+        `not after ${rfc3339(ended.notAfterMs)}: expired ${span(trueMs - ended.notAfterMs)} ago`,
       ],
-      cause: 'The edge presents a certificate that has ended: its renewal does not work.',
-      fix: ['on the machine of the edge: look at its log for certificate renewal, and restart it'],
+      cause: 'The edge presents an expired certificate: its renewal is not working.',
+      fix: ["on the edge's machine: check its log for certificate renewal, and restart it"],
       verify: verifyHealthy(patient),
     })
   },

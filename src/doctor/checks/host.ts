@@ -15,7 +15,7 @@ const hostOf = ({ host }: Patient): EdgeHost => host! // `applies` has asked
 
 export const listening: Check = check({
   name: 'listening',
-  title: 'the port of the edge',
+  title: "the edge's port",
   hop: 'self',
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['host'],
@@ -37,8 +37,8 @@ export const listening: Check = check({
       return fail('LISTEN_FAILED', {
         ...common,
         hop: 'edge',
-        seen: [attemptText(attempt), `held by ${heldBy ?? 'a process that cannot be seen by this user'}`],
-        cause: 'Something else holds the port: what answers there is no edge.',
+        seen: [attemptText(attempt), `held by ${heldBy ?? 'a process this user cannot see'}`],
+        cause: 'Another program holds the port: what answers there is not an edge.',
         fix: [`stop what holds port ${listen.port}, then: systemctl restart ${unit}`],
       })
     }
@@ -46,7 +46,7 @@ export const listening: Check = check({
       ...common,
       hop: 'edge',
       seen: [attemptText(attempt)],
-      cause: `Nothing listens on port ${listen.port}: the ${patient.role} does not run, or listens elsewhere.`,
+      cause: `Nothing is listening on port ${listen.port}: the ${patient.role} is not running, or listens elsewhere.`,
       fix: [`systemctl start ${unit}`, `journalctl -u ${unit} -n 50`],
     })
   },
@@ -69,13 +69,12 @@ export const controlPlane: Check = check({
     }
     const unit = unitOf(patient.role)
     return fail('CONTROL_UNREACHABLE', {
-      expected: 'a control plane that ends the HTTPS which the edge passes on',
-      seen: ['the edge answers, and nobody in what it passes on'],
-      cause:
-        'The control plane has ended, is being started again, or stands still; the edge goes on without it.',
+      expected: 'a control plane that terminates the HTTPS passed on by the edge',
+      seen: ['the edge answers, but nothing answers what it passes on'],
+      cause: 'The control plane has exited, is restarting, or hangs; the edge continues without it.',
       fix: [
-        `journalctl -u ${unit} -n 50, and what part.ended or part.failed says there`,
-        `where it stands still: systemctl restart ${unit}`,
+        `journalctl -u ${unit} -n 50, and check part.ended or part.failed there`,
+        `if it hangs: systemctl restart ${unit}`,
       ],
       verify: verifyHealthy(patient),
     })
@@ -84,7 +83,7 @@ export const controlPlane: Check = check({
 
 export const hostCertificates: Check = check({
   name: 'host-certificates',
-  title: 'the certificates that the edge shows',
+  title: 'the certificates the edge presents',
   hop: 'edge',
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['host'],
@@ -94,16 +93,17 @@ export const hostCertificates: Check = check({
       ({ whose, notAfterMs }) => `${whose}: until ${new Date(notAfterMs).toISOString()}`,
     )
     const ends = certificates.filter(({ notAfterMs }) => notAfterMs - nowMs < SOON_MS)
-    if (ends.length === 0) return certificates.length > 0 ? pass(told.join('; ')) : unknown('none was shown')
+    if (ends.length === 0)
+      return certificates.length > 0 ? pass(told.join('; ')) : unknown('none was presented')
     const [first] = ends
     return fail('CERT_EXPIRED', {
       hop: 'edge',
-      expected: `certificates that are good for ${span(SOON_MS)} at least`,
+      expected: `certificates valid for at least another ${span(SOON_MS)}`,
       seen: ends.map(({ whose, subject }) => `${whose}: ${subject.replaceAll('\n', ', ')}`).concat(told),
-      cause: `The ${first!.whose} certificate of this edge ${first!.notAfterMs < nowMs ? 'has ended' : 'ends within a day'}.`,
+      cause: `The ${first!.whose} certificate of this edge ${first!.notAfterMs < nowMs ? 'has expired' : 'expires within a day'}.`,
       fix:
         first!.whose === 'public'
-          ? ['put the renewed chain and key where publicCertificate of server.yaml names them']
+          ? ['put the renewed chain and key where publicCertificate in server.yaml points']
           : [`systemctl restart ${unitOf(patient.role)}`],
       verify: verifyHealthy(patient),
     })
@@ -113,7 +113,7 @@ export const hostCertificates: Check = check({
 /** Behind a NAT the name rightly leads to the address of another machine, so only its absence is a fault. */
 export const hostName: Check = check({
   name: 'host-name',
-  title: 'the name that agents come by',
+  title: 'the name agents connect to',
   hop: 'edge',
   applies: ({ patient: { host } }) => (host?.publicHost ?? host?.unread) !== undefined,
   needs: ['host'],
@@ -125,19 +125,19 @@ export const hostName: Check = check({
     if (publicHost === undefined) {
       const { file, why } = unread!
       return blind(
-        `${file} cannot be read (${why}), so by which name agents come is not known; the ${patient.role} writes it anew when it starts: systemctl restart ${unitOf(patient.role)}`,
+        `${file} cannot be read (${why}), so the name agents connect to is not known; the ${patient.role} rewrites it when it starts: systemctl restart ${unitOf(patient.role)}`,
       )
     }
     if (name === undefined) return pass(`${publicHost}, an address`)
     if (name.addresses.length > 0) {
       const here = name.addresses.some((address) => ownAddresses.includes(address))
       return pass(
-        `${name.addresses.join(', ')}, ${here ? 'this machine' : 'another machine: NAT or balancer'}`,
+        `${name.addresses.join(', ')}, ${here ? 'this machine' : 'another machine: NAT or load balancer'}`,
       )
     }
     if (!answeredNo(name)) {
       const said = [...name.servers.map(serverText), `getaddrinfo: ${name.errno}`].join('; ')
-      return blind(`nobody could say whether ${publicHost} has an address: ${said}`)
+      return blind(`whether ${publicHost} has an address could not be determined: ${said}`)
     }
     return fail('EDGE_NAME_NXDOMAIN', {
       expected: `an address for ${publicHost}`,
@@ -145,7 +145,7 @@ export const hostName: Check = check({
         ...name.servers.map(({ server, said }) => `${server} said ${said}`),
         `getaddrinfo: ${name.errno}`,
       ],
-      cause: `Agents come by the name ${publicHost}, and here it has no address.`,
+      cause: `Agents connect to the name ${publicHost}, which has no address here.`,
       fix: [`publish an A or AAAA record of ${publicHost}`],
       verify: { run: `getent hosts ${publicHost}`, expect: publicHost! },
     })
@@ -154,7 +154,7 @@ export const hostName: Check = check({
 
 export const connectionTracking: Check = check({
   name: 'connection-tracking',
-  title: 'connections that the firewall of this machine tracks',
+  title: "connections tracked by this machine's firewall",
   hop: 'edge',
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['host'],
@@ -169,11 +169,11 @@ export const connectionTracking: Check = check({
       seen: [
         `nf_conntrack_count ${tracked.count}, nf_conntrack_max ${tracked.max}`,
         tracked.fixed
-          ? 'this is a container: nf_conntrack_max is that of its host, and cannot be set here'
+          ? 'this is a container: nf_conntrack_max belongs to its host and cannot be set here'
           : '',
       ],
       fix: [
-        `${tracked.fixed ? 'on the host of this container: ' : ''}sysctl -w net.netfilter.nf_conntrack_max=${tracked.max * 2}`,
+        `${tracked.fixed ? "on this container's host: " : ''}sysctl -w net.netfilter.nf_conntrack_max=${tracked.max * 2}`,
       ],
       verify: verifyHealthy(patient),
     })
@@ -185,29 +185,32 @@ const LOST_PEERS = 2
 
 export const handshakes: Check = check({
   name: 'handshakes',
-  title: 'whether answers of this machine arrive',
+  title: "whether this machine's replies arrive",
   hop: 'edge',
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['host'],
   after: ['listening', 'connection-tracking'],
   judge: ({ host: { halfOpen } }, { patient }) => {
-    if (halfOpen === undefined) return blind('ss is not installed here, or does not say')
+    if (halfOpen === undefined) return blind('ss is not installed here, or does not report it')
     const { peers, standing, saw } = halfOpen
     const [first] = peers
     if (first === undefined || standing > 0 || peers.length < LOST_PEERS) {
-      const alone = first === undefined ? '' : `; of ${peers.join(', ')} no answer was acknowledged`
+      const alone = first === undefined ? '' : `; no reply to ${peers.join(', ')} was acknowledged`
       return pass(`${standing} connections from other machines${alone}`)
     }
     const { listen } = hostOf(patient)
     return fail('RETURN_PATH_ASYMMETRIC', {
       hop: 'edge',
-      expected: `handshakes at port ${listen.port} that end`,
-      seen: [...saw, `no connection from another machine stands, and ${peers.length} begin and do not end`],
-      cause: `What ${peers.slice(0, 3).join(', ')} send arrives here, and no answer gets back to them: a firewall drops it, or it leaves by another way than they came.`,
+      expected: `handshakes at port ${listen.port} that complete`,
+      seen: [
+        ...saw,
+        `no connection from another machine is established, and ${peers.length} began but did not complete`,
+      ],
+      cause: `Packets from ${peers.slice(0, 3).join(', ')} arrive here, but no reply gets back: a firewall drops replies, or they leave by a different path than the packets came.`,
       fix: [
-        `ip route get ${first}: the interface by which answers leave; it must be the one they came by`,
+        `ip route get ${first}: the interface by which replies leave must be the one the packets came by`,
         'on this machine: nft list ruleset (chains of hook output)',
-        `on firewalls before it: let answers from port ${listen.port} out, and see both directions`,
+        `on firewalls in front of it: let replies from port ${listen.port} out, and make sure both directions pass`,
       ],
       verify: verifyHealthy(patient),
     })

@@ -45,10 +45,10 @@ function keyFailure({ file }: KeyFacts, fault: Fault, patient: Patient): Judged 
       return fail('KEY_UNREADABLE', {
         ...common,
         ...(errno === undefined
-          ? { seen: [fault.detail], cause: 'Others could put another key in its place.' }
+          ? { seen: [fault.detail], cause: 'Others could replace the key.' }
           : {
               seen: [`${file}: ${errno} for uid ${uid}; owner uid ${owner}, mode ${mode}`],
-              cause: `The key file is there, but the service user (uid ${uid}) may not read it.`,
+              cause: `The key file exists, but the service user (uid ${uid}) may not read it.`,
             }),
         fix: [`chown ${uid} ${place}`, `chmod ${place === file ? '600' : 'go-w'} ${place}`],
       })
@@ -61,7 +61,7 @@ function keyFailure({ file }: KeyFacts, fault: Fault, patient: Patient): Judged 
             ? ''
             : `position ${position}${character === undefined ? '' : `, ${character}`}`,
         ],
-        cause: 'The key was changed on its way into the file.',
+        cause: 'The key was altered on its way into the file.',
         fix: [replace],
       })
   }
@@ -81,7 +81,7 @@ export const seal: Check = check({
     if (identity.fault === undefined) {
       if (!identity.stored) return patient.role === 'client' ? signedOut(patient) : pass('none yet')
       const drift =
-        identity.drifted.length === 0 ? '' : `; changed without harm: ${identity.drifted.join(', ')}`
+        identity.drifted.length === 0 ? '' : `; changed harmlessly: ${identity.drifted.join(', ')}`
       return pass(`${identity.id ?? 'stored'}${drift}`)
     }
     const { code, detail, seen } = identity.fault
@@ -89,12 +89,12 @@ export const seal: Check = check({
     const broken = code === 'SEAL_BROKEN'
     return fail(code, {
       expected: broken
-        ? 'three of the four machine factors as they were at enrolment'
-        : 'a state file that can be read',
+        ? 'three of the four machine factors unchanged since enrolment'
+        : 'a readable state file',
       seen: [detail, ...changed],
       cause: broken
-        ? 'This machine is not the one the identity was sealed on: a clone, or too many changes at once.'
-        : 'The file was damaged or changed by hand.',
+        ? 'This machine is not the one the identity was sealed on: it is a clone, or too many factors changed at once.'
+        : 'The file was damaged or edited.',
       fix: [`mv ${patient.stateDir}/identity.json ${patient.stateDir}/identity.json.old`, newKey(patient)],
       verify: verifyEnrolled(patient),
     })
@@ -105,7 +105,7 @@ function signedOut(patient: Patient): Judged {
   return fail('REAUTH_NEEDED', {
     expected: `a signed-in user in ${patient.stateDir}`,
     seen: [`${patient.stateDir}/profile.json does not exist`],
-    cause: 'Nobody has signed in on this device.',
+    cause: 'This device was never signed in.',
     fix: [signInFirst(patient)],
     verify: { run: `backstitch client status --state ${patient.stateDir}`, expect: 'certificate  until' },
   })
@@ -120,7 +120,7 @@ function signInFirst({ edge, pin }: Patient): string {
 /** By the clock of the edge where it is known: a wrong clock here must not make a certificate look ended. */
 export const certificate: Check = check({
   name: 'certificate',
-  title: 'the certificate of this machine',
+  title: "this machine's certificate",
   hop: 'self',
   needs: ['identity'],
   uses: ['answer'],
@@ -128,14 +128,14 @@ export const certificate: Check = check({
   judge: ({ identity: { notAfterMs, user }, answer }, { nowMs, patient }) => {
     if (notAfterMs === undefined) return undefined
     const leftMs = notAfterMs - (nowMs + (answer?.slowMs ?? 0))
-    if (leftMs > 0) return pass(`until ${rfc3339(notAfterMs)}, ${span(leftMs)} left`)
+    if (leftMs > 0) return pass(`valid until ${rfc3339(notAfterMs)}, ${span(leftMs)} left`)
     const client = patient.role === 'client'
     return fail(client ? 'REAUTH_NEEDED' : 'CERT_EXPIRED', {
-      expected: 'a certificate that has not ended',
-      seen: [`not after ${rfc3339(notAfterMs)}: ended ${span(leftMs)} ago`],
+      expected: 'a certificate that has not expired',
+      seen: [`not after ${rfc3339(notAfterMs)}: expired ${span(leftMs)} ago`],
       cause: client
-        ? 'The sign-in that it rests on has ended, or it was not renewed in time: the machine was off or cut off.'
-        : 'It was not renewed in time: the machine was off or cut off for longer than its life.',
+        ? 'The sign-in behind it has ended, or it was not renewed in time: the machine was off or disconnected.'
+        : "It was not renewed in time: the machine was off or disconnected for longer than the certificate's lifetime.",
       fix: client
         ? [user === undefined ? 'backstitch client login' : `backstitch client login --user ${user}`]
         : [newKey(patient)],

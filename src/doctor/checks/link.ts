@@ -18,7 +18,7 @@ const UNHEARD: ReadonlySet<FaultCode | undefined> = new Set<FaultCode>([
 
 export const link: Check = check({
   name: 'link',
-  title: 'the network link of this machine',
+  title: "this machine's network link",
   hop: 'self',
   needs: ['link'],
   uses: ['dial', 'edgeName', 'egress', 'tcp'],
@@ -42,14 +42,14 @@ export const link: Check = check({
     const which =
       name === undefined ? 'No network card of this machine has a link' : `The interface ${name} has no link`
     return fail('LINK_DOWN', {
-      expected: 'an interface with a link, for packets to elsewhere',
+      expected: 'an interface with a link for outbound packets',
       seen: [
         name === undefined
           ? 'there is no default route'
-          : `the default route leaves by ${name}, which is ${state}`,
+          : `the default route uses ${name}, which is ${state}`,
         `with a link: ${works}`,
       ],
-      cause: `${which}: its cable or the port at the other end, or it is switched off. Nothing gets out by it.`,
+      cause: `${which}: check its cable and the port at the other end, or it is switched off. No packet gets out through it.`,
       fix: [
         `plug in the cable of ${interfaceName}, or connect the network card of the virtual machine`,
         `if it is switched off: ip link set dev ${interfaceName} up`,

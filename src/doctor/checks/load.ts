@@ -13,7 +13,7 @@ const WAITED = 0.4
 
 export const descriptors: Check = check({
   name: 'descriptors',
-  title: 'file descriptors of the daemon',
+  title: "the daemon's file descriptors",
   hop: 'self',
   needs: ['load'],
   uses: ['daemon'],
@@ -21,7 +21,7 @@ export const descriptors: Check = check({
   judge: ({ load: { descriptors: found }, daemon }, { patient }) => {
     if (found === undefined) {
       if (daemon?.pid === undefined) return undefined // nobody runs whose they could be
-      return blind(`descriptors of process ${daemon.pid} cannot be seen by this user`)
+      return blind(`this user cannot see the descriptors of process ${daemon.pid}`)
     }
     if (areUsedUp(found)) return outOfDescriptors(found, patient)
     return pass(`${found.open} of ${found.limit} in process ${found.pid}`)
@@ -38,7 +38,7 @@ export function outOfDescriptors({ pid, open, limit }: Descriptors, patient: Pat
     hop,
     expected: `less than ${Math.floor(limit * FULL)} open descriptors`,
     seen: [`process ${pid} has ${open} of ${limit} open`],
-    cause: 'Every session holds one, and there are none left: new sessions and new connections fail.',
+    cause: 'Each session uses one, and none are left: new sessions and new connections fail.',
     fix: [
       `systemctl edit ${unitOf(patient.role)}, with: LimitNOFILE=65536`,
       `systemctl restart ${unitOf(patient.role)}`,
@@ -50,7 +50,7 @@ export function outOfDescriptors({ pid, open, limit }: Descriptors, patient: Pat
 /** Slowness, not an outage: comes after everything that is one. */
 export const overload: Check = check({
   name: 'load',
-  title: 'processor, memory and local ports',
+  title: 'CPU, memory and local ports',
   hop: 'self',
   needs: ['load'],
   uses: ['daemon', 'tcp', 'app'],
@@ -59,17 +59,17 @@ export const overload: Check = check({
     const found = findings(load)
     const over = [...saidByItself(known.daemon), ...found, ...(found.length > 0 ? [] : withoutPort(known))]
     if (load.memoryTotalBytes === 0) return blind('/proc/meminfo cannot be read: memory is not known')
-    const summary = `load ${load.load1.toFixed(1)} on ${load.cpus} processors, ${percent(memoryFree(load))} of memory free`
+    const summary = `load ${load.load1.toFixed(1)} on ${load.cpus} CPUs, ${percent(memoryFree(load))} of memory free`
     if (over.length === 0) return pass(summary)
     return fail('CONNECTOR_OVERLOADED', {
-      expected: 'a daemon that runs when it has work, some memory, local ports left',
+      expected: 'CPU time for the daemon when it has work, some free memory and free local ports',
       seen: [...over.map(({ saw }) => saw), summary],
       cause: over.map(({ cause }) => cause).join(' '),
       fix: over.some(({ saw }) => /local port|EADDRNOTAVAIL/.test(saw))
         ? MORE_PORTS
         : [
             `add a connector to the group: backstitch key create ${keyWords({ role: 'connector', group: patient.group })}`,
-            'or give this machine more of what it lacks',
+            'or give this machine more of what is short',
             'ps -eo rss,pcpu,pid,args --sort=-rss | head -8',
           ],
       verify: verifyHealthy(patient),
@@ -86,7 +86,7 @@ const MORE_PORTS = [
 /** Of the machine, or of the control group of the edge where that is tighter: at its end the kernel kills it. */
 export const hostMemory: Check = check({
   name: 'memory',
-  title: 'memory left to the edge',
+  title: 'memory left for the edge',
   hop: 'edge',
   applies: ({ patient }) => patient.host !== undefined,
   needs: ['load'],
@@ -97,12 +97,13 @@ export const hostMemory: Check = check({
     if (memoryFree(load) >= MIN_MEMORY_SHARE) return pass(saw)
     return fail('CONNECTOR_OVERLOADED', {
       hop: 'edge',
-      expected: `${percent(MIN_MEMORY_SHARE)} of memory left at least`,
+      expected: `at least ${percent(MIN_MEMORY_SHARE)} of memory left`,
       seen: [saw],
-      cause: 'Memory is used up to the limit that holds here, by the edge or by what shares that limit.',
+      cause:
+        'Memory is exhausted up to the limit that applies here, by the edge or by what shares that limit.',
       fix: [
         'ps -eo rss,pid,args --sort=-rss | head -8',
-        `raise the limit of memory of ${unitOf(patient.role)}, or of this machine, or move out what shares it`,
+        `raise the memory limit of ${unitOf(patient.role)}, or of this machine, or move out what shares it`,
       ],
       verify: verifyHealthy(patient),
     })
@@ -116,12 +117,15 @@ function saidByItself(daemon: FactTable['daemon'] | undefined): { saw: string; c
   if (note === undefined) return []
   if (note.detail.includes('local port'))
     return [
-      { saw: `the daemon says: ${note.detail}`, cause: 'There is no local port left for what it opens.' },
+      {
+        saw: `the daemon reports: ${note.detail}`,
+        cause: 'No local port is left for the connections it opens.',
+      },
     ]
   const cause = note.detail.startsWith('memory')
-    ? 'Memory is used up to the limit that holds here, by the daemon or by what shares that limit.'
-    : 'It has more to do than it has room for.'
-  return [{ saw: `the daemon says: ${note.detail}`, cause }]
+    ? 'Memory is exhausted up to the limit that applies here, by the daemon or by what shares that limit.'
+    : 'It has more work than it has capacity for.'
+  return [{ saw: `the daemon reports: ${note.detail}`, cause }]
 }
 
 function findings(load: FactTable['load']): { saw: string; cause: string }[] {
@@ -129,20 +133,20 @@ function findings(load: FactTable['load']): { saw: string; cause: string }[] {
   const found: { saw: string; cause: string }[] = []
   if (thread !== undefined && (thread.ran >= FULL || thread.waited >= WAITED)) {
     found.push({
-      saw: `the daemon ran ${percent(thread.ran)} and waited for a processor ${percent(thread.waited)} of one second; load ${load1.toFixed(1)} on ${cpus}`,
+      saw: `the daemon ran for ${percent(thread.ran)} and waited for a CPU for ${percent(thread.waited)} of one second; load ${load1.toFixed(1)} on ${cpus}`,
       cause:
         thread.ran >= FULL
-          ? 'The daemon has more work than its processor can do.'
-          : 'Other work of this machine keeps the processors from the daemon.',
+          ? 'The daemon has more work than its CPU can do.'
+          : 'Other work on this machine keeps the CPUs from the daemon.',
     })
   }
   if (memoryFree(load) < MIN_MEMORY_SHARE) {
-    found.push({ saw: `${percent(memoryFree(load))} of memory left`, cause: 'Memory is used up.' })
+    found.push({ saw: `${percent(memoryFree(load))} of memory left`, cause: 'Memory is exhausted.' })
   }
   if (localPorts !== undefined && localPorts.used >= localPorts.range * FULL) {
     found.push({
       saw: `${localPorts.used} of ${localPorts.range} local ports in use`,
-      cause: 'There are no local ports left for new connections.',
+      cause: 'No local ports are left for new connections.',
     })
   }
   return found
@@ -154,9 +158,7 @@ function withoutPort({ tcp, app }: Facts['known']): { saw: string; cause: string
   const lost = attempts.find(({ is, errno }) => is === 'unasked' && errno === 'EADDRNOTAVAIL')
   if (lost === undefined) return []
   const where = hostPort({ host: lost.address, port: lost.port })
-  return [
-    { saw: `${where}: EADDRNOTAVAIL`, cause: `There is no local port left for a connection to ${where}.` },
-  ]
+  return [{ saw: `${where}: EADDRNOTAVAIL`, cause: `No local port is left for a connection to ${where}.` }]
 }
 
 function memoryFree({ memoryTotalBytes, memoryAvailableBytes }: FactTable['load']): number {

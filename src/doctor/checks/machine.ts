@@ -25,7 +25,7 @@ export function isOfAnother(dir: FileAccess | undefined): boolean {
 }
 
 export function askAsRoot({ path, owner, user, uid }: FileAccess, { role }: Patient): string {
-  return `${path} is that of uid ${owner}, who runs the ${role}, and ${user} (uid ${uid}) may not look into it: sudo backstitch doctor ${role}`
+  return `${path} belongs to uid ${owner}, which runs the ${role}, and ${user} (uid ${uid}) may not read it: sudo backstitch doctor ${role}`
 }
 
 export const securityPolicy: Check = check({
@@ -35,15 +35,16 @@ export const securityPolicy: Check = check({
   needs: ['denials'],
   after: [],
   judge: ({ denials }, { patient }) => {
-    if (denials.enforcing === 'none') return pass('neither is in force')
+    if (denials.enforcing === 'none') return pass('neither is enforcing')
     const line = denials.lines.at(-1)
     if (line === undefined && denials.unread !== undefined) return unknown(denials.unread)
-    if (line === undefined) return pass(`${denials.enforcing} has denied us nothing in the last 10 minutes`)
+    if (line === undefined)
+      return pass(`${denials.enforcing} has denied the daemon nothing in the last 10 minutes`)
     const selinux = denials.enforcing === 'selinux'
     return fail('MAC_DENIED', {
-      expected: `no denial of ${denials.enforcing} that names the daemon`,
+      expected: `no denial by ${denials.enforcing} that names the daemon`,
       seen: denials.lines,
-      cause: `${selinux ? 'SELinux' : 'AppArmor'} is enforcing and forbids the daemon what the last line says.`,
+      cause: `${selinux ? 'SELinux' : 'AppArmor'} is enforcing and denies the daemon what the last line shows.`,
       fix: selinux
         ? ['ausearch -m avc -ts recent | audit2allow -M backstitch-local', 'semodule -i backstitch-local.pp']
         : ['aa-logprof'],
@@ -85,11 +86,11 @@ export const stateDirectory: Check = check({
     if (dir.writable && stranger === undefined) return pass(seen)
     if (isOfAnother(dir)) return blind(askAsRoot(dir, patient))
     if (stranger === undefined && !NOT_ALLOWED.has(dir.errno))
-      return blind(`${dir.path} could not be looked at: ${dir.errno}`)
+      return blind(`${dir.path} could not be examined: ${dir.errno}`)
     const readOnly = dir.errno === 'EROFS'
     const owner = `chown -R ${dir.user} ${dir.path}`
     return fail('STATE_UNWRITABLE', {
-      expected: `${dir.path} can be written by ${dir.user} (uid ${dir.uid}) and by nobody else`,
+      expected: `${dir.path} writable by ${dir.user} (uid ${dir.uid}) and by no other user`,
       seen: [
         seen,
         dir.errno === undefined ? '' : `${dir.errno} for ${dir.user} (uid ${dir.uid})`,
@@ -98,10 +99,10 @@ export const stateDirectory: Check = check({
           : `${stranger.path}: ${stranger.why} (owner uid ${stranger.owner}, mode ${stranger.mode})`,
       ],
       cause: stranger
-        ? `Somebody else could replace what is in it: ${stranger.path === dir.path ? '' : `it lies below ${stranger.path}; `}${stranger.why}.`
+        ? `Another user could replace its contents: ${stranger.path === dir.path ? '' : `it is below ${stranger.path}; `}${stranger.why}.`
         : readOnly
           ? 'The file system is mounted read-only.'
-          : `Owner and mode do not let ${dir.user} write to it.`,
+          : `Its owner and mode do not let ${dir.user} write to it.`,
       fix: stranger
         ? [stranger.fix]
         : readOnly
@@ -122,11 +123,11 @@ export const resolverFile: Check = check({
   needs: ['resolvers'],
   after: ['security-policy'],
   judge: ({ resolvers: file }, { patient }) => {
-    const passedOver = file.passedOver?.map((line) => `; libc passes over ${line}`).join('') ?? ''
-    const list = `${file.servers.length === 0 ? 'no nameserver, so libc asks 127.0.0.1' : file.servers.join(', ')}${passedOver}`
+    const passedOver = file.passedOver?.map((line) => `; libc ignores ${line}`).join('') ?? ''
+    const list = `${file.servers.length === 0 ? 'no nameserver, so libc queries 127.0.0.1' : file.servers.join(', ')}${passedOver}`
     if (file.is === 'failed') return blind(`${file.path} could not be read: ${file.errno}`)
     if (file.is !== 'denied')
-      return pass(`${file.path}: ${file.is === 'missing' ? 'none, libc asks 127.0.0.1' : list}`)
+      return pass(`${file.path}: ${file.is === 'missing' ? 'none, libc queries 127.0.0.1' : list}`)
     return fail('RESOLVER_UNREADABLE', {
       expected: `${file.path} can be read by ${file.user} (uid ${file.uid})`,
       seen: [`${file.path}: ${file.errno} for uid ${file.uid}; owner uid ${file.owner}, mode ${file.mode}`],

@@ -22,7 +22,7 @@ const FAILED = /^(timeout|SERVFAIL|REFUSED|NOTIMP|FORMERR|E[A-Z]+|unknown|not a 
 
 export const resolver: Check = check({
   name: 'resolver',
-  title: 'the resolver, asked for the edge',
+  title: 'the resolver, queried for the edge',
   hop: 'edge',
   needs: ['edgeName', 'resolvers'],
   uses: ['link'],
@@ -34,7 +34,7 @@ export const resolver: Check = check({
     if (own !== undefined) return own
     if (name.addresses.length > 0) return pass(answerText(name), slowly('name', name.tookMs))
     if (!asksResolver(name))
-      return unknown(`nobody was asked: /etc/nsswitch.conf says ${name.sources?.order.line}`)
+      return unknown(`no resolver was queried: /etc/nsswitch.conf says ${name.sources?.order.line}`)
     // Who told and who was told nothing is a matter of the name, and comes next.
     if (answeredNo(name) || (keptBy(name, resolvers) !== undefined && toldBy(name).length > 0))
       return pass(answerText(name))
@@ -63,13 +63,13 @@ function answerText(name: NameFacts): string {
   if (hosts.length > 0 && name.addresses.some((one) => hosts.some(({ address }) => address === one))) {
     const asked =
       answered.length > 0
-        ? `asked directly, ${answered.join(', ')} answers`
-        : 'no resolver answered when asked directly'
+        ? `queried directly, ${answered.join(', ')} answers`
+        : 'no resolver answered when queried directly'
     return `not needed: line ${lines} of /etc/hosts has ${name.name}; ${asked}`
   }
   if (answered.length > 0) return `${answered.join(', ')} answers; the name took ${name.tookMs} ms`
   return name.addresses.length > 0
-    ? `the name resolves in ${name.tookMs} ms; asked directly: ${name.servers.map(serverText).join('; ') || 'nobody'}`
+    ? `the name resolves in ${name.tookMs} ms; queried directly: ${name.servers.map(serverText).join('; ') || 'none'}`
     : 'answers'
 }
 
@@ -95,10 +95,10 @@ function ofThisMachine(
   if (held.length > 0 && held.length === servers.length) {
     const at = held.map(({ server }) => server).join(', ')
     return {
-      cause: `The firewall of this machine lets no question to ${at} out (${held[0]!.said}): no resolver was asked.`,
+      cause: `This machine's firewall blocks queries to ${at} (${held[0]!.said}): no resolver was queried.`,
       fix: held.map(
         ({ server }) =>
-          `in the firewall of this machine, let out UDP and TCP to ${server} port 53: nft list ruleset`,
+          `in this machine's firewall, allow outbound UDP and TCP to ${server} port 53: nft list ruleset`,
       ),
     }
   }
@@ -106,9 +106,9 @@ function ofThisMachine(
   return {
     cause:
       is === 'missing'
-        ? `There is no ${path}, so libc asks 127.0.0.1, and no resolver runs there.`
-        : `${path} names no resolver, so libc asks 127.0.0.1, and no resolver runs there.`,
-    fix: [`name a resolver that answers in ${path}: nameserver ADDRESS`],
+        ? `${path} does not exist, so libc queries 127.0.0.1, where no resolver is running.`
+        : `${path} names no resolver, so libc queries 127.0.0.1, where no resolver is running.`,
+    fix: [`add a resolver that answers to ${path}: nameserver ADDRESS`],
   }
 }
 
@@ -135,7 +135,7 @@ function nothingLeaves(
 
 export const edgeName: Check = check({
   name: 'edge-name',
-  title: 'the name of the edge',
+  title: "the edge's name",
   hop: 'edge',
   needs: ['edgeName', 'resolvers'],
   uses: ['tls', 'tcp'],
@@ -176,7 +176,7 @@ function noSuchName(name: NameFacts, resolvers: ResolverFile, { patient }: Facts
     cause: `${noNameCause(name)} ${patient.edge ? `The name comes from ${patient.edge.source}.` : ''}`.trim(),
     fix: [
       `add an address record for ${name.name} to the zone`,
-      'or name a resolver that knows it in /etc/resolv.conf',
+      'or configure a resolver that knows it in /etc/resolv.conf',
     ],
   })
 }
@@ -187,10 +187,10 @@ export function noNameCause(name: NameFacts): string {
   const not = name.servers.filter(({ said, addresses }) => addresses.length === 0 && !FAILED.test(said))
   const at = (servers: readonly ServerAnswer[]) => servers.map(({ server }) => server).join(', ')
   if (knows.length > 0 && not.length > 0)
-    return `The resolvers disagree: ${at(not)} says that there is no ${name.name}, and ${at(knows)} knows it; the first answer counts.`
+    return `The resolvers disagree: ${at(not)} reports that ${name.name} does not exist, but ${at(knows)} knows it; the first answer counts.`
   if (knows.length > 0)
-    return `Asked directly, the resolver ${at(knows)} knows ${name.name}, and libc tells programs here that there is none (${name.errno}): something between them keeps an older answer.`
-  return `The resolver answers, and says that there is no ${name.name}.`
+    return `Queried directly, the resolver ${at(knows)} knows ${name.name}, but libc tells programs here that it does not exist (${name.errno}): something in between caches an older answer.`
+  return `The resolver answers that ${name.name} does not exist.`
 }
 
 /**
@@ -220,10 +220,10 @@ function overridden(name: NameFacts, { known: { tls, tcp }, patient }: Facts): J
   // Where a connection stands and nothing on this machine explains the address, who answers there is the question.
   if (stands && way === undefined) return undefined
   const given = name.addresses.join(', ')
-  const here = stands ? 'where something else than the edge answers' : 'where nobody answers'
+  const here = stands ? 'where something other than the edge answers' : 'where nothing answers'
   return fail('EDGE_NAME_HIJACKED', {
     hop: way === undefined ? 'edge' : hopOfRole(patient.role),
-    expected: `the address of the edge for ${name.name}`,
+    expected: `the edge's address for ${name.name}`,
     seen: [
       ...name.servers.map(serverText),
       `getaddrinfo: ${given}`,
@@ -248,7 +248,7 @@ export function overriding(o: {
   const given = name.addresses.join(', ')
   const fromResolver = toldBy(name).includes(other.address)
   if (way !== undefined) {
-    const instead = fromResolver ? 'the resolver gives' : 'before, the name led to'
+    const instead = fromResolver ? 'the resolver returns' : 'previously, the name resolved to'
     return {
       cause: `${way.who} ${given}, ${here}; ${instead} ${other.address}, which answers.`,
       fix: way.fix,
@@ -256,15 +256,15 @@ export function overriding(o: {
   }
   if (fromResolver) {
     return {
-      cause: `Programs here get ${given}, ${here}; a resolver gives ${other.address}, which answers.`,
-      fix: [`let every resolver in /etc/resolv.conf give ${other.address} for ${name.name}`],
+      cause: `Programs here get ${given}, ${here}; a resolver returns ${other.address}, which answers.`,
+      fix: [`make every resolver in /etc/resolv.conf return ${other.address} for ${name.name}`],
     }
   }
   return {
-    cause: `The record of ${name.name} was changed: it leads to ${given}, ${here}; ${other.address}, where it led before, still answers.`,
+    cause: `The record of ${name.name} was changed: it resolves to ${given}, ${here}; its previous address ${other.address} still answers.`,
     fix: [
       `set the record of ${name.name} back to ${other.address}`,
-      `or, if it has moved to ${given}: let it listen there`,
+      `or, if the edge has moved to ${given}: start it there`,
     ],
   }
 }
@@ -286,19 +286,19 @@ function hijacked(name: NameFacts, { known, patient }: Facts): Judged {
   if (sinks.length === 0 && !(strangers && isPublicName(name.name))) return undefined
   const reached = tcp?.attempts.find(({ is }) => is === 'open')
   return fail('EDGE_NAME_HIJACKED', {
-    expected: `the address of the edge for ${name.name}`,
+    expected: `the edge's address for ${name.name}`,
     seen: [
       ...name.servers.map(serverText),
       `getaddrinfo: ${name.addresses.join(', ')}`,
       met
-        ? `there answers: issuer ${met.issuer}`
+        ? `a server answers there: issuer ${met.issuer}`
         : reached
-          ? 'there answers no edge'
-          : 'nobody answers there',
+          ? 'no edge answers there'
+          : 'nothing answers there',
     ],
-    cause: `A resolver gives ${sinks.length > 0 ? 'a sinkhole address' : 'a private address for a public name'} in place of that of the edge.`,
+    cause: `A resolver returns ${sinks.length > 0 ? 'a sinkhole address' : 'a private address for a public name'} instead of the edge's address.`,
     fix: [
-      `exempt ${name.name} in the DNS filter of this network`,
+      `exempt ${name.name} in this network's DNS filter`,
       `dig +short ${name.name} @${name.servers[0]?.server ?? 'RESOLVER'}`,
     ],
     verify: verifyHealthy(patient),
@@ -336,13 +336,12 @@ export function resolverCause(name: NameFacts, file: ResolverFile): string {
   const { path, servers, waitMs = 5000 } = file
   const slow = tooSlow(name, file)
   if (slow !== undefined)
-    return `The resolver ${slow.server} is slow: it answers after ${seconds(slow.tookMs!)}, and programs here wait ${seconds(waitMs)} for it.`
-  if (servers.length === 0) return `${path} names no resolver, so libc asks 127.0.0.1.`
+    return `The resolver ${slow.server} is slow: it answers after ${seconds(slow.tookMs!)}, but programs here wait only ${seconds(waitMs)} for it.`
+  if (servers.length === 0) return `${path} names no resolver, so libc queries 127.0.0.1.`
   const said = name.servers.map((answer) => ({ server: answer.server, what: whatItDoes(answer) }))
   const all = new Set(said.map(({ what }) => what))
-  const behind =
-    toldBy(name).length === 0 ? '' : ` Through libc, programs here get ${name.errno} all the same.`
-  if (all.size === 0) return `Nobody was asked: ${name.errno}.`
+  const behind = toldBy(name).length === 0 ? '' : ` Through libc, programs here still get ${name.errno}.`
+  if (all.size === 0) return `No resolver was queried: ${name.errno}.`
   if (all.size > 1)
     return `The resolver ${said.map(({ server, what }) => `${server} ${what}`).join('; the resolver ')}.${behind}`
   const who = said.length === 1 ? `The resolver ${servers[0]}` : `Each of the resolvers ${servers.join(', ')}`
@@ -352,22 +351,22 @@ export function resolverCause(name: NameFacts, file: ResolverFile): string {
 /** What a server said, as words about it. */
 function whatItDoes({ said, addresses }: ServerAnswer): string {
   if (addresses.length > 0) return 'answers'
-  if (shortageOf(said)) return `was not asked: ${shortageText(said)}`
+  if (shortageOf(said)) return `was not queried: ${shortageText(said)}`
   switch (said) {
     case 'timeout':
-      return 'gives no answer'
+      return 'does not answer'
     case 'SERVFAIL':
-      return 'is there and fails to find out: its own way to the zone is broken'
+      return 'answers with a failure: its own path to the zone is broken'
     case 'REFUSED':
-      return 'is there and refuses to answer this machine'
+      return 'answers but refuses to serve this machine'
     case 'ECONNREFUSED':
-      return 'is a machine on which no resolver runs'
+      return 'is a machine on which no resolver is running'
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return `cannot be reached (${said})`
     case 'NXDOMAIN':
     case 'NOERROR':
-      return 'answers that there is no such name'
+      return 'answers that the name does not exist'
     default:
       return `said ${said}`
   }
@@ -378,11 +377,11 @@ export function resolverFix(file: ResolverFile, name?: NameFacts): string[] {
   const slow = name && tooSlow(name, file)
   if (slow !== undefined)
     return [
-      `find out why ${slow.server} is slow: its load, or the way there`,
+      `find out why ${slow.server} is slow: its load, or the path to it`,
       `until then: options timeout:${Math.ceil(slow.tookMs! / 1000) + 1} in ${path}`,
     ]
   const look = servers[0] === undefined ? [] : [`nc -zvu ${servers[0]} 53`]
-  return [...look, `repair the resolver, or name one that answers in ${path}`]
+  return [...look, `fix the resolver, or configure one that answers in ${path}`]
 }
 
 function isLocalName(name: string): boolean {

@@ -4,10 +4,10 @@ import type { CauseAndFix } from '../../doctor/check.ts'
 /** The kernel of this machine says so. */
 export function noRoute(what: string): CauseAndFix {
   return {
-    cause: `This machine has no route to ${what}: its default route is gone, or was never set.`,
+    cause: `This machine has no route to ${what}: its default route is missing.`,
     fix: [
       'ip route add default via GATEWAY',
-      'and so that it is there after the next start: set the gateway in the configuration of the network',
+      'and to keep it across reboots: set the gateway in the network configuration',
     ],
   }
 }
@@ -15,7 +15,7 @@ export function noRoute(what: string): CauseAndFix {
 /** Nobody on this network has its address: the kernel asked, and gave up. */
 export function routerGone(router: string, what: string): CauseAndFix {
   return {
-    cause: `The router ${router}, by which packets to ${what} leave this network, is not there.`,
+    cause: `The router ${router}, the next hop for packets to ${what}, is down.`,
     fix: [
       'ip route replace default via GATEWAY',
       `or, if ${router} is the right one, bring it back: ip neigh show ${router}`,

@@ -41,28 +41,28 @@ export function givenBy(name: NameFacts): OtherWay | undefined {
   if (here.length > 0) {
     const lines = here.map(({ line }) => line).join(', ')
     return {
-      who: `Line ${lines} of /etc/hosts gives`,
-      fix: [`take ${name.name} out of line ${lines} of /etc/hosts`],
+      who: `Line ${lines} of /etc/hosts returns`,
+      fix: [`remove ${name.name} from line ${lines} of /etc/hosts`],
     }
   }
   if (bySearch !== undefined && addresses.some((address) => bySearch.addresses.includes(address))) {
     if (!name.name.includes('.')) return undefined // a short name is there for its search domain
     return {
-      who: `There is no ${name.name}; with the search domain ${bySearch.domain} behind it, ${name.name}.${bySearch.domain} gives`,
+      who: `${name.name} does not exist; with the search domain ${bySearch.domain} appended, ${name.name}.${bySearch.domain} resolves to`,
       isOtherName: true,
       fix: [
-        `add the record of ${name.name} to its zone`,
-        `or take the search domain ${bySearch.domain} out of /etc/resolv.conf`,
+        `add a record for ${name.name} to its zone`,
+        `or remove the search domain ${bySearch.domain} from /etc/resolv.conf`,
       ],
     }
   }
   const [cache] = sources.caches
   if (cache !== undefined && told.length > 0)
-    return { who: `The cache ${cache} gives`, fix: [flushed(cache)] }
+    return { who: `The cache ${cache} returns`, fix: [flushed(cache)] }
   const service = sources.order.services.find((one) => one !== 'dns' && !HERE.test(one))
   if (service !== undefined && told.length > 0) {
     return {
-      who: `Something before the resolver (${service} in /etc/nsswitch.conf) gives`,
+      who: `A source before the resolver (${service} in /etc/nsswitch.conf) returns`,
       fix: [`getent -s ${service} ahosts ${name.name}`, 'correct the entry there'],
     }
   }
@@ -77,15 +77,15 @@ export function keptBy(name: NameFacts, resolvers: ResolverFile): OtherWay | und
   const passedOver = resolvers.passedOver?.[0]
   if (!asksResolver(name)) {
     return {
-      who: `The line "${order.line}" of /etc/nsswitch.conf asks no resolver, so no program here finds what is not in /etc/hosts.`,
-      fix: [`write "hosts: files dns" in /etc/nsswitch.conf, in place of "${order.line}"`],
+      who: `The line "${order.line}" of /etc/nsswitch.conf queries no resolver, so no program here finds names that are not in /etc/hosts.`,
+      fix: [`write "hosts: files dns" in /etc/nsswitch.conf instead of "${order.line}"`],
     }
   }
   if (resolvers.servers.length === 0 && passedOver !== undefined) {
     return {
-      who: `libc passes over ${passedOver}; so it knows no resolver, and asks 127.0.0.1.`,
+      who: `libc ignores ${passedOver}, so it knows no resolver and queries 127.0.0.1.`,
       fix: [
-        `correct that line of ${resolvers.path}: nameserver ADDRESS, from its first column`.replace(
+        `correct that line of ${resolvers.path}: nameserver ADDRESS, starting in its first column`.replace(
           'ADDRESS',
           meant(passedOver),
         ),
@@ -96,14 +96,14 @@ export function keptBy(name: NameFacts, resolvers: ResolverFile): OtherWay | und
   const early = /\[[^\]]*NOTFOUND=return[^\]]*\]\s.*\b(dns|resolve)\b/i.test(order.line)
   if (early) {
     return {
-      who: `The line "${order.line}" of /etc/nsswitch.conf ends before the resolver is asked.`,
-      fix: [`take [NOTFOUND=return] out of the line "${order.line}" of /etc/nsswitch.conf`],
+      who: `The line "${order.line}" of /etc/nsswitch.conf stops before the resolver is queried.`,
+      fix: [`remove [NOTFOUND=return] from the line "${order.line}" of /etc/nsswitch.conf`],
     }
   }
   const [cache] = caches
   return cache === undefined
     ? undefined
-    : { who: `The cache ${cache} keeps that the name does not exist.`, fix: [flushed(cache)] }
+    : { who: `The cache ${cache} has a negative entry for the name.`, fix: [flushed(cache)] }
 }
 
 function meant(passedOver: string): string {

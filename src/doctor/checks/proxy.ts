@@ -29,7 +29,7 @@ export const proxySetting: Check = check({
         hop: hopOfRole(patient.role),
         expected: 'no proxy setting, or [USER:PASSWORD@]HOST:PORT',
         seen: [egress.fault.detail],
-        cause: 'The setting is there and cannot be used, so the daemon does not dial at all.',
+        cause: 'The setting exists but is unusable, so the daemon does not connect at all.',
         fix: [
           `correct the proxy that comes from ${egress.fault.seen.source ?? egress.fault.seen.file ?? 'the setting'}`,
         ],
@@ -99,14 +99,14 @@ function proxyFailure(fault: Fault, { at, source, facts, dial }: ProxyWhere): Ju
         seen: [setting, `status ${seen.status}`, asks === '' ? '' : `Proxy-Authenticate: ${asks}`],
         cause: basic
           ? seen.credentialsSent
-            ? 'The proxy refuses the user and password that are set.'
-            : 'The proxy wants a user and a password, and none are set.'
-          : `The proxy wants a sign-in by ${schemesOf(asks)}, and only Basic is spoken here: no user and password can help.`,
+            ? 'The proxy rejects the configured user name and password.'
+            : 'The proxy requires a user name and password, and none are set.'
+          : `The proxy requires ${schemesOf(asks)} authentication, and only Basic is supported: no user name and password can help.`,
         fix: basic
           ? [`echo 'USER:PASSWORD@${at}' > ${patient.proxyFile}; chmod 600 ${patient.proxyFile}`]
           : [
-              `on the proxy ${at}: let this machine through to ${edge} without a sign-in`,
-              'or let it offer Basic, too',
+              `on the proxy ${at}: allow this machine to reach ${edge} without authentication`,
+              'or let it offer Basic as well',
             ],
       })
     }
@@ -118,7 +118,7 @@ function proxyFailure(fault: Fault, { at, source, facts, dial }: ProxyWhere): Ju
           seen.status === undefined ? fault.detail : `status ${seen.status}`,
           seen.page ? `first line of its page: ${seen.page}` : '',
         ],
-        cause: `The proxy is there and does not let this machine through to ${edge}.`,
+        cause: `The proxy answers but does not allow this machine to reach ${edge}.`,
         fix: [`allow CONNECT to ${edge} on the proxy ${at}, without TLS inspection`],
       })
     case 'PROXY_UNREACHABLE':
@@ -131,9 +131,9 @@ function proxyFailure(fault: Fault, { at, source, facts, dial }: ProxyWhere): Ju
             setting,
             `${at} connects; no answer to CONNECT in ${seconds(dial.tookMs)}, ${theDaemonWaits('proxy')}`,
           ],
-          cause: `The proxy ${at} takes connections, and is slow or silent when it is asked for ${edge}.`,
+          cause: `The proxy ${at} accepts connections, but is slow or silent when asked for ${edge}.`,
           fix: [
-            `look at the log and the load of the proxy, and whether it reaches ${edge} itself`,
+            `check the proxy's log and load, and whether it can reach ${edge} itself`,
             `curl -sv -m 60 -x http://${at} https://${edge}/ 2>&1 | grep -m1 'HTTP/1'`,
           ],
         })
@@ -150,7 +150,7 @@ function proxyFailure(fault: Fault, { at, source, facts, dial }: ProxyWhere): Ju
       return fail('PROXY_UNREACHABLE', {
         ...common,
         seen: [setting, ...attemptsOf(fault), fault.detail],
-        cause: `Nobody answers as a proxy at ${at}.`,
+        cause: `No proxy answers at ${at}.`,
         fix: [`nc -zv ${at.replace(/:(\d+)$/, ' $1')}`, `correct the proxy in ${source}, or remove it there`],
       })
     default: // this process lacked what it takes: the proxy has heard nothing, and is not to blame

@@ -27,13 +27,13 @@ export function whyLost(
     return {
       fault: 'RETURN_PATH_ASYMMETRIC',
       hop: o.hop,
-      cause: `Answers of ${o.side} arrive by another interface than packets leave by, and this machine drops them.`,
+      cause: `Replies from ${o.side} arrive on a different interface than packets leave by, and this machine drops them.`,
       seen: [
-        `${answers(filtered)} dropped by the return path filter meanwhile, ${asked} connections tried`,
+        `${answers(filtered)} dropped by reverse-path filtering meanwhile, ${asked} connections tried`,
         ...(route === undefined ? [] : [`ip route get: ${route}`]),
       ],
       fix: [
-        `on the side of ${o.side}: route the source address of this ${o.self} back the way the request came`,
+        `on the side of ${o.side}: route this ${o.self}'s source address back the way the request came`,
         `ip route get ${o.address}`,
       ],
     }
@@ -42,10 +42,10 @@ export function whyLost(
     return {
       fault: o.silent,
       hop: o.self,
-      cause: `Answers of ${o.side} reach this machine, and its own firewall drops them.`,
-      seen: [`${answers(dropped)} reached this machine and no program meanwhile, ${asked} connections tried`],
+      cause: `Replies from ${o.side} reach this machine, and its own firewall drops them.`,
+      seen: [`${answers(dropped)} reached this machine but no program meanwhile, ${asked} connections tried`],
       fix: [
-        'in the firewall of this machine, let in what belongs to connections that it opened: ct state established,related accept',
+        "in this machine's firewall, accept replies to connections that it opened: ct state established,related accept",
         'nft list ruleset, or: iptables-save',
       ],
     }
@@ -53,13 +53,13 @@ export function whyLost(
   return {
     fault: o.silent,
     hop: o.hop,
-    cause: `Answers arrive from another address or port than ${o.address} port ${o.port}: something on the way translates addresses of one direction only.`,
+    cause: `Replies arrive from an address or port other than ${o.address} port ${o.port}: something on the path translates addresses in one direction only.`,
     seen: [
       `${answers(refused)} from another address or port, refused by this machine, ${asked} connections tried`,
     ],
     fix: [
       `tcpdump -ni any 'tcp[tcpflags] & tcp-syn != 0 and not host ${o.address}' shows from where`,
-      `on the firewall with that address: repair its address translation for ${o.side}, ${o.address} port ${o.port}`,
+      `on the firewall with that address: fix its address translation for ${o.side}, ${o.address} port ${o.port}`,
     ],
   }
 }

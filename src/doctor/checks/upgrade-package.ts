@@ -20,7 +20,7 @@ export const upgradePackage: Check = check({
     const failure = unread(found, patient) ?? unsigned(found, patient) ?? noRoom(found, patient)
     if (failure !== undefined) return failure
     if (found.signature.is === 'unasked') {
-      return unknown(`there is room for it; its signature was not judged: name the key with --package-key`)
+      return unknown('there is room for it; its signature was not checked: name the key with --package-key')
     }
     return pass(`${mib(found.bytes!)}, signature good, ${mib(found.room.freeBytes)} free`)
   },
@@ -29,7 +29,7 @@ export const upgradePackage: Check = check({
 /** What runs is what is installed, or somebody forgot to start it anew. */
 export const upgradeVersion: Check = check({
   name: 'upgrade-version',
-  title: 'the version that runs',
+  title: 'the running version',
   hop: 'self',
   needs: ['daemon'],
   after: ['daemon'],
@@ -40,7 +40,7 @@ export const upgradeVersion: Check = check({
       step: 'start',
       expected: `a daemon of version ${VERSION}, as installed`,
       seen: [`the daemon (process ${pid}) is version ${version}`, `this program is version ${VERSION}`],
-      cause: `Version ${VERSION} is installed, and version ${version} still runs: it was not started anew, or could not start.`,
+      cause: `Version ${VERSION} is installed, but version ${version} is still running: it was not restarted, or could not start.`,
       fix: [`systemctl restart ${unitOf(patient.role)}`, `journalctl -u ${unitOf(patient.role)} -n 50`],
     })
   },
@@ -53,7 +53,7 @@ function unread({ files, errno }: PackageFacts, patient: Patient): Failure | und
     expected: `a package at ${files.file}`,
     seen: [`${files.file}: ${errno}`],
     cause: 'The package cannot be read.',
-    fix: [`ls -l ${files.file}`, `name the file that is there, or: chmod a+r ${files.file}`],
+    fix: [`ls -l ${files.file}`, `name the file that exists, or: chmod a+r ${files.file}`],
   })
 }
 
@@ -65,12 +65,12 @@ function unsigned({ files, signature }: PackageFacts, patient: Patient): Failure
     step: 'verify',
     expected: `a signature of ${file} by the key in ${publicKeyFile}`,
     seen: [
-      signature.is === 'bad' ? `${signatureFile} is no signature of this file by this key` : signature.saw,
+      signature.is === 'bad' ? `${signatureFile} is not a signature of this file by this key` : signature.saw,
     ],
     cause: bad
-      ? 'The package is not what was signed: it was changed, cut short, or is of somebody else.'
-      : 'The signature cannot be judged.',
-    fix: ['fetch the package and its signature again; do not install this one'],
+      ? 'The package is not what was signed: it was changed, truncated, or comes from another source.'
+      : 'The signature cannot be checked.',
+    fix: ['download the package and its signature again; do not install this one'],
   })
 }
 
@@ -81,7 +81,7 @@ function noRoom({ bytes = 0, room }: PackageFacts, patient: Patient): Failure | 
     step: 'room',
     expected: `${mib(wanted)} free at ${room.path}`,
     seen: [`the package has ${mib(bytes)}`, `${mib(room.freeBytes)} free at ${room.path}`],
-    cause: 'There is no room for the new version beside the old one.',
+    cause: 'There is no room for the new version next to the old one.',
     fix: [`df -h ${room.path}`, 'free space there, then install the package again'],
   })
 }

@@ -16,7 +16,7 @@ export const journal = byLine([
     code: 'KEY_EXPIRED',
     says: /enrol+ment rejected.*(?:invalid|expired)|provisioning key.*expired/i,
     why: () =>
-      'The key was refused: it has expired, has no uses left, or was revoked. Compare end and count of the key.',
+      "The key was refused: it has expired, has no uses left, or was revoked. Check the key's expiry and use count.",
   },
   { code: 'KEY_EXHAUSTED', says: /provisioning key.*(?:max(?:imum)? |no )uses|enrol+ment count exceeded/i },
   { code: 'SEAL_BROKEN', says: /cannot decrypt data from|fingerprint mismatch|host identity changed/i },
@@ -27,7 +27,7 @@ export const journal = byLine([
   {
     code: 'CONTROL_PORT_BLOCKED',
     says: /control channel handshake time(?:d )?out|(?:tcp\/|port )9000[^\n]*time(?:d )?out/i,
-    why: () => 'Sign-in over 443 works, and the second connection gets no answer.',
+    why: () => 'Sign-in over 443 works, but the second connection gets no answer.',
   },
   {
     code: 'UPGRADE_FAILED',

@@ -1,6 +1,6 @@
 /** One line of a log or of what a tool printed, stripped of what journald and terminals put around it. */
 export interface LogLine {
-  /** 1-based, in the text as it was given. */
+  /** 1-based, in the text as given. */
   readonly at: number
   readonly text: string
   /** The fields, where the line is one of our own. */

@@ -208,7 +208,7 @@ for (const { name, text } of NOTHING) {
   test(`${name}: not enough to tell`, () => {
     const verdict = readLog(text)
     assert.equal(verdict.is, 'unknown')
-    assert.match(renderLogVerdict(verdict), /^not enough to tell/)
+    assert.match(renderLogVerdict(verdict), /^inconclusive/)
   })
 }
 

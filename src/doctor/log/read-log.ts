@@ -78,7 +78,7 @@ function quoteOf({ text }: LogLine): string {
 
 export function renderLogVerdict(said: LogVerdict): string {
   const verdict = shown(said)
-  if (verdict.is === 'unknown') return 'not enough to tell: no line names one fault'
+  if (verdict.is === 'unknown') return 'inconclusive: no line points to one fault'
   if (verdict.is === 'healthy') return `healthy, as of line ${verdict.line}: ${verdict.quote}`
   return verdict.findings
     .map(({ hop, code, cause, line, quote, lines, scenario, fix, verify }, i) =>

@@ -21,7 +21,7 @@ export const files = byLine([
     code: 'KEY_MALFORMED',
     says: /[\u2018\u2019\u201c\u201d\ufeff]\s*\d\|/,
     why: ([found]) =>
-      `The key begins with U+${found!.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}, which no key has.`,
+      `The key begins with U+${found!.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}, which no key contains.`,
   },
 ])
 
@@ -50,7 +50,7 @@ function processor(text: string): string | undefined {
   const found = /^%?Cpu\(s\):\s*([\d.]+)\s*us,\s*([\d.]+)\s*sy/i.exec(text)
   if (found === null) return undefined
   const busy = Number(found[1]) + Number(found[2])
-  return busy >= FULL_PERCENT ? `The processors are busy ${Math.round(busy)} % of the time.` : undefined
+  return busy >= FULL_PERCENT ? `The CPUs are busy ${Math.round(busy)} % of the time.` : undefined
 }
 
 /** free writes columns in a fixed order, top names each. */

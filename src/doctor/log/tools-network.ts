@@ -48,7 +48,7 @@ export const curl = byLine([
   {
     code: 'PROXY_AUTH',
     says: /(?:HTTP code|response) 407\b|407 Proxy Authentication Required/,
-    why: () => 'The proxy asks for a user and a password.',
+    why: () => 'The proxy requires a user name and password.',
   },
   {
     code: 'PROXY_REFUSED',
@@ -70,7 +70,7 @@ export const openssl: ClueReader = (lines) =>
       {
         code: 'TLS_INTERCEPTED',
         line,
-        why: `The certificate is signed by ${issuer}, so TLS is ended on the way.`,
+        why: `The certificate is signed by ${issuer}, so TLS is intercepted on the path.`,
       },
     ]
   })
@@ -91,7 +91,7 @@ export const clocks: ClueReader = (lines) => {
         {
           code: 'CLOCK_SKEW',
           line: skew,
-          why: 'Certificates look not yet valid, and time is not synchronised.',
+          why: 'Certificates appear not yet valid, and time is not synchronised.',
         },
       ]
     : []
@@ -103,7 +103,11 @@ export const ping: ClueReader = (lines) =>
     if (said === undefined || !/too long|frag needed/i.test(said)) return []
     const [, mtu] = /mtu ?= ?(\d+)/.exec(said)!
     return [
-      { code: 'PATH_MTU', line, why: `The way takes packets up to ${mtu} bytes, and larger ones were sent.` },
+      {
+        code: 'PATH_MTU',
+        line,
+        why: `The path carries packets up to ${mtu} bytes, and larger ones were sent.`,
+      },
     ]
   })
 
@@ -145,7 +149,7 @@ function clueOf(
     return {
       code: 'SEGMENT_PORT_MISMATCH',
       line,
-      why: `The application answers on ${port}, and the segment lists ${[...o.ports].join(', ')}.`,
+      why: `The application answers on ${port}, but the segment lists ${[...o.ports].join(', ')}.`,
     }
   }
   if (sibling !== undefined) {
@@ -155,7 +159,7 @@ function clueOf(
   }
   const edge = o.isEdge(host) || (!isPrivateTarget(host) && port === 443)
   if (edge && o.noProxy)
-    return { code: 'PROXY_REQUIRED', line, why: 'Straight connections get no answer, and no proxy is set.' }
+    return { code: 'PROXY_REQUIRED', line, why: 'Direct connections get no answer, and no proxy is set.' }
   if (edge) return { code: end === 'silent' ? 'EGRESS_BLOCKED' : 'EGRESS_REJECTED', line }
   return { code: end === 'silent' ? 'APP_TIMEOUT' : 'APP_REFUSED', line }
 }

@@ -11,7 +11,7 @@ test('an address is refused at its cap on unfinished handshakes, and another is 
   admission.enter('192.0.2.1')
   assert.throws(() => admission.enter('192.0.2.1'), {
     code: 'EDGE_BUSY',
-    detail: '192.0.2.1: 2 unfinished handshakes, and no more are taken',
+    detail: '192.0.2.1: 2 incomplete handshakes, and no more are accepted',
   })
   admission.enter('192.0.2.2')
   first.settled()
@@ -62,7 +62,7 @@ test('what an edge claims of an address takes nothing from that address, directl
   admission.enter('192.0.2.1')
 })
 
-test('an edge takes a quarter of the room, all edges three, all who come directly three', () => {
+test('an edge takes a quarter of the room, all edges three, all direct connections three', () => {
   const limits = { ...DEFAULT_LIMITS, connections: 16, connectionsPerAddress: 2, handshakesPerAddress: 1 }
   const admission = new Admission(limits, { takesRelays: true })
   let at = 0
@@ -78,13 +78,13 @@ test('an edge takes a quarter of the room, all edges three, all who come directl
   for (let n = 0; n < 4; n++) admission.enter(`203.0.113.${n}`)
   const direct = new Admission(limits, { takesRelays: true })
   for (let n = 0; n < 12; n++) direct.enter(`203.0.113.${n}`)
-  assert.throws(() => direct.enter('203.0.113.99'), { detail: /^all who come directly: 12 connections/ })
+  assert.throws(() => direct.enter('203.0.113.99'), { detail: /^all direct connections: 12 connections/ })
 })
 
 test('handshakes that an edge leaves unfinished are its own, whatever addresses it claims', () => {
   const admission = new Admission({ ...DEFAULT_LIMITS, handshakesPerAddress: 1 }, { takesRelays: true })
   for (let n = 0; n < 4; n++) admission.enter(`198.51.100.${n}`).isFrom(`192.0.2.${n}`, 'edg_1')
   const more = () => admission.enter('198.51.100.9').isFrom('192.0.2.9', 'edg_1')
-  assert.throws(more, { code: 'EDGE_BUSY', detail: /^edge edg_1: 4 unfinished handshakes/ })
+  assert.throws(more, { code: 'EDGE_BUSY', detail: /^edge edg_1: 4 incomplete handshakes/ })
   admission.enter('192.0.2.0')
 })

@@ -35,7 +35,7 @@ export interface Visit {
 /** What one remote edge may pass on: of all connections, and unfinished ones as this many addresses. */
 const SHARE_OF_EDGE = 1 / 4
 const ADDRESSES_OF_EDGE = 4
-/** All remote edges together, or all who come directly: each leaves the others room. */
+/** All remote edges together, or all direct connections: each leaves the others room. */
 const SHARE_OF_WAY = 3 / 4
 
 /**
@@ -84,7 +84,7 @@ export class Admission {
 
   get #allDirect(): Account {
     const handshakes = Number.POSITIVE_INFINITY
-    return { key: 'direct', who: 'all who come directly', connections: this.#direct, handshakes }
+    return { key: 'direct', who: 'all direct connections', connections: this.#direct, handshakes }
   }
 
   #ofDirect(address: string): Account[] {
@@ -155,8 +155,8 @@ export class Admission {
 }
 
 function busy(who: string, what: keyof Count, limit: number): Fault {
-  const of = what === 'connections' ? 'connections' : 'unfinished handshakes'
-  return new Fault('EDGE_BUSY', `${who}: ${limit} ${of}, and no more are taken`, {
+  const of = what === 'connections' ? 'connections' : 'incomplete handshakes'
+  return new Fault('EDGE_BUSY', `${who}: ${limit} ${of}, and no more are accepted`, {
     hop: 'edge',
     seen: { who, what, limit },
   })

@@ -18,7 +18,7 @@ export function kindOf(alpn: readonly string[]): ArrivalKind {
   if (alpn.includes(ALPN_CONTROL)) return 'control'
   if (alpn.includes(ALPN_RELAY)) return 'relay'
   if (alpn.length === 0 || alpn.includes(ALPN_HTTP) || alpn.includes('h2')) return 'https'
-  throw new Fault('PROTOCOL_ERROR', 'the peer offers no protocol that is spoken here', {
+  throw new Fault('PROTOCOL_ERROR', 'the peer offers no protocol supported here', {
     hop: 'edge',
     seen: { alpn: alpn.slice(0, 4).map((name) => name.replace(/[^\x20-\x7e]/g, '?').slice(0, 32)) },
   })

@@ -65,11 +65,11 @@ async function alpnOf(hello: Buffer): Promise<readonly string[]> {
 
 /** Whoever may say who somebody is, is named: else everybody could. */
 function unnamedBalancer({ remoteAddress: from }: net.Socket): Fault {
-  const detail = `a PROXY protocol header comes from ${from}, which is no balancer of this edge: name it in "balancers", or switch it off there`
+  const detail = `a PROXY protocol header comes from ${from}, which is not a load balancer of this edge: add it to "balancers", or switch the header off there`
   return new Fault('PROTOCOL_ERROR', detail, { hop: 'edge', seen: { balancer: true } })
 }
 
 function gone(cause: unknown, pieces: number): Fault {
-  const detail = 'the peer went away before its ClientHello'
+  const detail = 'the peer disconnected before its ClientHello'
   return new Fault('EDGE_UNREACHABLE', detail, { cause, seen: { silent: pieces === 0 } })
 }

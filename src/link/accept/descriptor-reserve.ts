@@ -49,7 +49,7 @@ export class DescriptorReserve {
 
   #exhausted(): Fault {
     const most = this.most
-    const detail = `${most} are taken: new connections are turned away`
+    const detail = `${most} are in use: new connections are refused`
     return new Fault('FD_EXHAUSTED', detail, { hop: this.#hop, seen: { most } })
   }
 }

@@ -81,5 +81,8 @@ export class HelloReader {
 }
 
 export function notTls(what: string, cause?: unknown): Fault {
-  return new Fault('PROTOCOL_ERROR', `the connection does not begin as TLS: ${what}`, { hop: 'edge', cause })
+  return new Fault('PROTOCOL_ERROR', `the connection does not start with TLS: ${what}`, {
+    hop: 'edge',
+    cause,
+  })
 }

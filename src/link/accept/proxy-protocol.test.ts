@@ -65,7 +65,7 @@ for (const [name, header] of broken) {
   test(`refused, and said why: ${name}`, async () => {
     await assert.rejects(take(header), ({ code, hop, detail }: Fault) => {
       assert.deepEqual([code, hop], ['PROTOCOL_ERROR', 'edge'])
-      assert.match(detail, /^the balancer's PROXY protocol header cannot be read: \S/)
+      assert.match(detail, /^the load balancer's PROXY protocol header cannot be read: \S/)
       return true
     })
   })

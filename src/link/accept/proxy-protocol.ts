@@ -52,10 +52,10 @@ export async function takeProxyHeader(
     if (start.toString('latin1').startsWith(V1_START)) return await restOfV1(start, read)
   } catch (thrown) {
     if (!(thrown instanceof StreamEnded)) throw thrown
-    const detail = 'the balancer went away before its PROXY protocol header'
+    const detail = 'the load balancer disconnected before its PROXY protocol header'
     throw new Fault('EDGE_UNREACHABLE', detail, { cause: thrown, seen: { silent: taken === 0 } })
   }
-  throw noHeader('it sends none: switch it on there, or take it out of "balancers"')
+  throw noHeader('it sends none: switch it on there, or remove it from "balancers"')
 }
 
 type ReadBytes = (bytes: number) => Promise<Buffer>
@@ -70,7 +70,7 @@ async function restOfV1(start: Buffer, read: ReadBytes): Promise<PeerAddress | u
   const [, family, address = '', , port = ''] = line.trimEnd().split(' ')
   if (family === 'UNKNOWN') return undefined
   const isRead = isIP(address) === { TCP4: 4, TCP6: 6 }[family ?? ''] && /^\d{1,5}$/.test(port)
-  if (!isRead || Number(port) > 65_535) throw noHeader('version 1 with addresses that are none')
+  if (!isRead || Number(port) > 65_535) throw noHeader('version 1 with invalid addresses')
   return { address, port: Number(port) }
 }
 
@@ -89,7 +89,7 @@ async function restOfV2(read: ReadBytes): Promise<PeerAddress | undefined> {
 }
 
 function noHeader(what: string): Fault {
-  return new Fault('PROTOCOL_ERROR', `the balancer's PROXY protocol header cannot be read: ${what}`, {
+  return new Fault('PROTOCOL_ERROR', `the load balancer's PROXY protocol header cannot be read: ${what}`, {
     hop: 'edge',
     seen: { balancer: true },
   })

@@ -90,7 +90,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     socket.on('ping', () => this.#checkUnsent())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#why ??= error.code?.startsWith('WS_ERR_')
-        ? broken('what WebSocket does not allow', { code: error.code })
+        ? broken('a violation of the WebSocket protocol', { code: error.code })
         : new Fault('CONTROL_UNREACHABLE', `the control connection broke: ${error.message}`, {
             cause: error,
             seen: { code: error.code ?? '', lost: 'closed' },
@@ -139,7 +139,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     if (data.length > MAX_MESSAGE_BYTES) {
       // A defect, and one message less: the peer would end the connection, and again after the next one was up.
       const about = { event: 'control.too-long', type: message.type, bytes: data.length }
-      this.#log.error(about, `A ${message.type} of ${data.length} bytes was not sent: no peer takes it`)
+      this.#log.error(about, `A ${message.type} of ${data.length} bytes was not sent: no peer accepts it`)
       return false
     }
     this.#socket.send(data, TEXT, this.#left)
@@ -230,10 +230,10 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
   }
 
   #refuse({ type, id, message, refused, left }: ReadMessage<In>): void {
-    const what = message === undefined ? 'was not taken' : `was taken without ${left} items`
+    const what = message === undefined ? 'was not accepted' : `was accepted without ${left} items`
     this.#log.warn({ event: 'control.unreadable', type, id, refused, left }, `A ${type} ${what}`)
     if (message !== undefined) return
-    const fault = broken(`a ${type} that the schema refuses`, { because: refused.join('; ') })
+    const fault = broken(`a ${type} that does not match its schema`, { because: refused.join('; ') })
     if (this.#pending.failed(id, fault) || id === undefined) return
     const answer = this.#reading.refusal?.(id, fault)
     if (answer !== undefined) this.send(answer)
@@ -245,7 +245,7 @@ export class ControlChannel<Out extends { type: string }, In extends { type: str
     if (this.#onMessage !== undefined) {
       this.#onMessage(message)
     } else if (this.#early.push(message) > MAX_EARLY) {
-      throw new Fault('INTERNAL', `${MAX_EARLY} messages came and nobody took them`)
+      throw new Fault('INTERNAL', `${MAX_EARLY} messages arrived and were not processed`)
     }
   }
 

@@ -169,7 +169,7 @@ async function firstMessage(channel: AgentChannel, signal: AbortSignal): Promise
     // What follows the welcome waits for its reader.
     channel.onMessage = undefined
     if (message.type === 'welcome') return resolve(message)
-    const fault = new Fault('PROTOCOL_ERROR', `"${message.type}" came where welcome was to be`, {
+    const fault = new Fault('PROTOCOL_ERROR', `"${message.type}" arrived instead of welcome`, {
       hop: 'control',
     })
     channel.close(fault)

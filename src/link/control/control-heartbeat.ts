@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
 
-/** A reply is waited for once more where this process stood still for longer while it waited. */
+/** A reply is waited for once more where this process was paused for longer while it waited. */
 const LATE_MS = 1000
 const MAX_LATE = 2
 /**

@@ -7,7 +7,7 @@ export function blocked(fault: Fault, second: EdgeAddress, main: EdgeAddress): F
   const how = howStopped(fault)
   return new Fault(
     'CONTROL_PORT_BLOCKED',
-    `${hostPort(second)} ${how} (${fault.code}); ${hostPort(main)} works and is used`,
+    `${hostPort(second)} ${how} (${fault.code}); ${hostPort(main)} works and is in use`,
     {
       cause: fault,
       seen: { port: second.port, how, because: fault.code, works: main.port },
@@ -19,10 +19,10 @@ export function blocked(fault: Fault, second: EdgeAddress, main: EdgeAddress): F
 export function howStopped({ code }: Fault): string {
   if (code === 'EGRESS_REJECTED') return 'was refused'
   if (code === 'PROXY_REFUSED') return 'was refused by the proxy'
-  if (code === 'PROXY_AUTH') return 'was refused by the proxy, which wants a sign-in'
+  if (code === 'PROXY_AUTH') return 'was refused by the proxy, which requires authentication'
   if (code === 'PROXY_UNREACHABLE') return 'was not tried: the proxy does not answer'
   if (code === 'EGRESS_BLOCKED') return 'was dropped: no answer'
-  if (code === 'EDGE_UNREACHABLE') return 'has no way to it'
-  if (code === 'HANDSHAKE_TIMEOUT') return 'connects, and the handshake stands still'
+  if (code === 'EDGE_UNREACHABLE') return 'has no route to it'
+  if (code === 'HANDSHAKE_TIMEOUT') return 'connects, but the TLS handshake stalls'
   return 'answered, but not as an edge'
 }

@@ -66,7 +66,8 @@ export function readMessage<In>(
     throw broken('a message that is not JSON')
   }
   const type = String(value?.type)
-  if (!types.has(type)) throw broken('a message of no type that may come here', { type: type.slice(0, 64) })
+  if (!types.has(type))
+    throw broken('a message of a type that is not allowed here', { type: type.slice(0, 64) })
   const id = typeof value.id === 'string' ? value.id : undefined
   const whole = schema.safeParse(value)
   if (whole.success) return { type, id, message: whole.data, refused: [], left: 0 }
@@ -80,7 +81,7 @@ export function readMessage<In>(
   const rest = bad.size === 0 ? whole : schema.safeParse(value)
   if (rest.success) return { type, id, message: rest.data, refused: issues, left }
   if (NEVER_MISSED.has(type))
-    throw broken(`a ${type} that the schema refuses`, { because: issues.join('; ') })
+    throw broken(`a ${type} that does not match its schema`, { because: issues.join('; ') })
   return { type, id, refused: rest.error.issues.slice(0, MAX_NAMED).map(said), left: 0 }
 }
 

@@ -155,14 +155,14 @@ function requirePinned(rootPem: string, pin: Buffer): void {
     throw malformed(200, 'its root is not a certificate', cause)
   }
   if (pin.length !== hash.length || !timingSafeEqual(hash, pin)) {
-    throw new Fault('TLS_INTERCEPTED', 'the reply brings a root that is not the pinned one', {
+    throw new Fault('TLS_INTERCEPTED', 'the reply contains a root other than the pinned one', {
       seen: { root: hash.toString('hex'), pin: pin.toString('hex') },
     })
   }
 }
 
 function malformed(status: number, what: string, cause?: unknown): Fault {
-  return new Fault('PROTOCOL_ERROR', `the answer cannot be used: ${what}`, {
+  return new Fault('PROTOCOL_ERROR', `the answer is unusable: ${what}`, {
     hop: 'control',
     cause,
     seen: { status },

@@ -16,7 +16,7 @@ test('whoever stood still calls nobody silent; what control has decided stays wh
   const silent = new Fault('CONTROL_UNREACHABLE', 'no reply to a ping in 5000 ms')
   const own = selfInflicted(silent, STILL, 'connector')
   assert.deepEqual([own.code, own.hop, own.seen.stoodStillMs], ['STOOD_STILL', 'connector', 12_000])
-  assert.match(own.detail, /stood still for 12\.0 s.*\(CONTROL_UNREACHABLE: no reply to a ping in 5000 ms\)$/)
+  assert.match(own.detail, /was paused for 12\.0 s.*\(CONTROL_UNREACHABLE: no reply to a ping in 5000 ms\)$/)
   assert.equal(selfInflicted(silent, undefined, 'connector'), silent)
   const revoked = new Fault('IDENTITY_REVOKED', 'disabled')
   assert.equal(selfInflicted(revoked, STILL, 'connector'), revoked)

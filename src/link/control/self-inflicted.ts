@@ -14,7 +14,7 @@ const BY_TIME: ReadonlySet<FaultCode> = new Set([
 /** The fault as it is told where this process stood still while it came about. */
 export function selfInflicted(fault: Fault, still: Standstill | undefined, hop: Hop): Fault {
   if (still === undefined || !BY_TIME.has(fault.code)) return fault
-  const detail = `${standstillText(still)}; the connection did not outlast that (${fault.code}: ${fault.detail})`
+  const detail = `${standstillText(still)}; the connection did not survive that (${fault.code}: ${fault.detail})`
   const seen = { stoodStillMs: still.lostMs, kind: still.kind, because: fault.code }
   return new Fault('STOOD_STILL', detail, { cause: fault, hop, seen })
 }

@@ -28,6 +28,6 @@ export function requireOwnCertificate(
   }
   if (o.pin !== undefined) {
     const root = new X509Certificate(reply.root).fingerprint256.replaceAll(':', '').toLowerCase()
-    if (root !== o.pin.toString('hex')) throw refuse('comes with another root than the key names')
+    if (root !== o.pin.toString('hex')) throw refuse('has another root than the one in the key')
   }
 }

@@ -60,7 +60,7 @@ export async function readEgress({
   if (proxy !== undefined && own !== undefined && isAt(proxy, own)) {
     throw unusable(
       source,
-      `${hostPort(proxy)} is the local proxy of this client itself; BACKSTITCH_PROXY=none sets none`,
+      `${hostPort(proxy)} is the local proxy of this client itself; set BACKSTITCH_PROXY=none to use no proxy`,
     )
   }
   return egress
@@ -87,7 +87,7 @@ async function readProxyFile(file: string): Promise<string | undefined> {
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'EUNKNOWN'
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
-    throw new Fault('INVALID', `file ${file} exists and cannot be read: ${errno}`, {
+    throw new Fault('INVALID', `file ${file} exists but cannot be read: ${errno}`, {
       cause,
       seen: { file, errno },
     })
@@ -96,7 +96,7 @@ async function readProxyFile(file: string): Promise<string | undefined> {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
-  if (lines.length > 1) throw unusable(`file ${file}`, `one line is wanted and there are ${lines.length}`)
+  if (lines.length > 1) throw unusable(`file ${file}`, `expected one line, found ${lines.length}`)
   return lines[0]
 }
 
@@ -112,7 +112,7 @@ function setting(text: string, source: string): { proxy?: OutboundProxy; source:
 function parseProxy(text: string, source: string): OutboundProxy {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   if (scheme !== undefined && scheme !== 'http') {
-    throw unusable(source, `only HTTP proxies with CONNECT are spoken to, and it says ${scheme}://`)
+    throw unusable(source, `only HTTP proxies with CONNECT are supported, but it says ${scheme}://`)
   }
   const rest = scheme === undefined ? text : text.slice('http://'.length)
   const at = rest.lastIndexOf('@')
@@ -121,9 +121,9 @@ function parseProxy(text: string, source: string): OutboundProxy {
   // The URL parser knows which hosts there are, international ones, too.
   const host = URL.parse(`http://${written}`)?.hostname.replace(/^\[|\]$/g, '')
   if (!host || /[/?#\\]/.test(written)) throw unusable(source, 'it is not [USER:PASSWORD@]HOST:PORT')
-  if (more !== '') throw unusable(source, 'there is something after the port, or the port is no number')
+  if (more !== '') throw unusable(source, 'there is something after the port, or the port is not a number')
   if (port === undefined) throw unusable(source, 'the port is missing')
-  if (Number(port) < 1 || Number(port) > 65_535) throw unusable(source, 'the port is not in 1 to 65535')
+  if (Number(port) < 1 || Number(port) > 65_535) throw unusable(source, 'the port is not between 1 and 65535')
   const proxy = { host, port: Number(port) }
   const [, user = '', password = ''] = /^([^:]*):?(.*)$/s.exec(rest.slice(0, Math.max(0, at)))!
   if (user === '') return proxy

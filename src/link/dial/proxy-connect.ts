@@ -91,11 +91,11 @@ function answered(
 /** Basic is what we speak: where only NTLM or Negotiate is wanted, the right password does not help. */
 function whyNot({ auth }: OutboundProxy, asksFor: readonly string[]): string {
   if (asksFor.length > 0 && !asksFor.some((one) => /\bbasic\b/i.test(one))) {
-    return `asks for ${asksFor.join(', ')}, and only Basic is spoken here`
+    return `asks for ${asksFor.join(', ')}, but only Basic is supported`
   }
   return auth
-    ? `refused the credentials of "${printable(auth.user)}"`
-    : 'asks for credentials and none are set'
+    ? `rejected the credentials of "${printable(auth.user)}"`
+    : 'asks for credentials, but none are set'
 }
 
 function refused(proxy: OutboundProxy, to: EdgeAddress, what: string, seen: Record<string, string>): Fault {

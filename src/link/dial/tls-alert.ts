@@ -27,9 +27,9 @@ export function howItBroke(code: string): string {
   const alert = alertFromPeer(code)
   if (alert === undefined) {
     return code.startsWith('ERR_SSL_')
-      ? `this side ended it: what came is not what TLS wants here (${code})`
+      ? `this side ended it: the data received is not valid TLS here (${code})`
       : `the connection ended (${code})`
   }
-  const about = OF_CERTIFICATES.has(alert) ? ', which is about the certificate of this side' : ''
+  const about = OF_CERTIFICATES.has(alert) ? ", about this side's certificate" : ''
   return `the other side ended it with the alert "${alert}"${about} (${code})`
 }

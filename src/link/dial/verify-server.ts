@@ -19,7 +19,7 @@ export function verifyEdge(
 ): Peer {
   const peer = verifyServer(socket, credentials, 'edge', o.alpn)
   if (o.edgeId !== undefined && peer.identity.id !== o.edgeId) {
-    throw new Fault('PEER_REFUSED', `edge ${o.edgeId} was wanted and ${peer.identity.id} answered`, {
+    throw new Fault('PEER_REFUSED', `edge ${o.edgeId} was expected but ${peer.identity.id} answered`, {
       hop: 'edge',
     })
   }
@@ -53,7 +53,7 @@ export function verifyPinnedControl(socket: tls.TLSSocket, expect: { pin: Buffer
 }
 
 function away({ identity: { id } }: Peer): Fault {
-  return new Fault('CONTROL_UNREACHABLE', `edge ${id} answers, and the control plane behind it does not`, {
+  return new Fault('CONTROL_UNREACHABLE', `edge ${id} answers, but the control plane behind it does not`, {
     seen: { edge: id },
   })
 }

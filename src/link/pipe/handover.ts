@@ -63,7 +63,7 @@ export interface Half {
 export function bringHalf({ edge, ticket }: PipeTicket, o: BringOptions): Promise<Half> {
   const bytes = Buffer.from(ticket, 'ascii')
   if (bytes.length === 0 || bytes.length > MAX_TICKET_BYTES) {
-    const detail = `the ticket has ${bytes.length} bytes and at most ${MAX_TICKET_BYTES} are read`
+    const detail = `the ticket is ${bytes.length} bytes long, the limit is ${MAX_TICKET_BYTES}`
     return Promise.reject(new Fault('INVALID', detail))
   }
   return handOver(edge, bytes, o)
@@ -119,7 +119,7 @@ async function readAnswer(outer: tls.TLSSocket, signal: AbortSignal): Promise<vo
     throw new Fault('PROTOCOL_ERROR', 'the answer is malformed', { hop: 'edge' })
   const code = (await readExactly(outer, codeBytes, signal)).toString('latin1')
   if (isFaultCode(code)) throw new Fault(code, 'the edge refused this half of the pipe')
-  throw new Fault('PROTOCOL_ERROR', 'the edge refused with a code not known to this version', {
+  throw new Fault('PROTOCOL_ERROR', 'the edge refused with a code unknown to this version', {
     hop: 'edge',
     seen: { code: code.replace(/[^A-Z_0-9]/g, '?') },
   })

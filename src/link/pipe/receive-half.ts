@@ -86,7 +86,7 @@ export async function receiveHalf(socket: net.Socket, o: ReceiveOptions): Promis
     loan.destroy()
     socket.destroy()
     throw thrown instanceof StreamEnded
-      ? new Fault('EDGE_UNREACHABLE', 'the agent went away during handover', { cause: thrown })
+      ? new Fault('EDGE_UNREACHABLE', 'the agent disconnected during handover', { cause: thrown })
       : thrown
   }
 }
@@ -105,7 +105,7 @@ async function admit(
   }
   o.came?.(peer)
   const asked = decodeHandoverHeader(await readExactly(outer, HANDOVER_HEADER_BYTES, o.signal))
-  if (asked === undefined) throw new Fault('PROTOCOL_ERROR', 'the mode is not known', { hop: 'edge' })
+  if (asked === undefined) throw new Fault('PROTOCOL_ERROR', 'the mode is unknown', { hop: 'edge' })
   const { mode, trial, ticketBytes } = asked
   if ((ticketBytes === 0) !== trial || ticketBytes > MAX_TICKET_BYTES) {
     throw new Fault('TICKET_INVALID', `its length is ${ticketBytes}`)
@@ -127,7 +127,7 @@ async function admit(
 async function takeAck(socket: net.Socket, signal: AbortSignal): Promise<void> {
   const [ack] = await readExactly(socket, 1, signal)
   if (ack !== RAW_ACK)
-    throw new Fault('PROTOCOL_ERROR', 'no ACK came first on the raw connection', { hop: 'edge' })
+    throw new Fault('PROTOCOL_ERROR', 'the raw connection did not start with an ACK', { hop: 'edge' })
   socket.pause()
 }
 

@@ -97,8 +97,8 @@ test('a connector whose certificate has ended: the client says whose, and does n
     tunnelAsClient(pair.dialled, { credentials: client, peer: uri(connector), signal }),
   )
   assert.deepEqual([fault.code, fault.hop], ['PEER_REFUSED', 'connector'])
-  assert.match(fault.detail, /^the certificate of backstitch:\/\/\S+, the other end: .* ended at /)
-  assert.match(FAULTS.PEER_REFUSED.fix, /Nobody else has to sign in/)
+  assert.match(fault.detail, /^the certificate of backstitch:\/\/\S+, the other end: .* expired at /)
+  assert.match(FAULTS.PEER_REFUSED.fix, /Nothing else needs to sign in/)
   await other
 })
 

@@ -71,7 +71,7 @@ async function secure(
     )
     const uri = identityUri(peer.identity)
     if (uri !== wanted) {
-      throw new Fault('PEER_REFUSED', `${wanted} was to be at the other end of the pipe`, {
+      throw new Fault('PEER_REFUSED', `${wanted} was expected at the other end of the pipe`, {
         seen: { identity: uri, wanted },
       })
     }
