@@ -22,7 +22,8 @@ export type Obey = (order: Order, say: (line: string) => void) => Promise<void>
 
 /** @throws {Error} when another lab is up already. */
 export async function takeOrders(obey: Obey): Promise<AsyncDisposable> {
-  if (await takesConnections({ path: SOCKET })) throw new Error('a lab is up already: backstitch lab down')
+  if (await takesConnections({ path: SOCKET }))
+    throw new Error('a lab is already running: backstitch lab down')
   rmSync(SOCKET, { force: true })
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {}) // who asked has gone
@@ -58,7 +59,7 @@ export async function sendOrder(order: Order, write: (text: string) => void): Pr
   try {
     await once(socket, 'connect')
   } catch {
-    throw new Error('no lab is up: start one with "backstitch lab up" in another terminal')
+    throw new Error('no lab is running: start one with "backstitch lab up" in another terminal')
   }
   socket.end(JSON.stringify(order))
   socket.setEncoding('utf8')

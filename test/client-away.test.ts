@@ -48,7 +48,7 @@ test('a device that was killed: how it went, who else is there, what is not know
   const shown = withoutPaint(deviceText({ ...device, outages: [] }))
   assert.match(
     shown,
-    /^Its connection was closed at \S+ without a goodbye: .*One other agent is from the same/,
+    /^Its connection was closed at \S+ without a goodbye: .*One other agent is connected from the same/,
   )
   assert.match(shown, /^ {2}run {5}backstitch doctor client {2}\(on the device\)$/m)
   assert.match(shown, /port 443 do there now: unknown, only the device can see it/)

@@ -74,7 +74,7 @@ test('a name of an internet rule goes straight, by every door, as soon as the ru
     assert.equal(body, 'POST /page hello', door)
     const [latest] = client.status().decisions
     assert.deepEqual([latest?.entry, latest?.outcome], [door, 'bypassed'])
-    assert.equal(latest?.because, `internet rule own names ${NAME}`)
+    assert.equal(latest?.because, `internet rule own matches ${NAME}`)
   }
   assert.equal(client.opener.totals.total, sessions, 'no session was asked for')
   assert.match(client.metrics(), /^backstitch_client_bypassed_total 3$/m)
@@ -93,7 +93,7 @@ test('a host that does not answer straight is said to be that, not a fault of th
   const answer = await succeed(curl(...doors().http, `http://${NAME}:${gone}/`) as [string, ...string[]])
   const problem = JSON.parse(answer) as { code: string; hop: string; detail: string }
   assert.deepEqual([problem.code, problem.hop], ['APP_REFUSED', 'application'])
-  assert.match(problem.detail, /straight from this device: ECONNREFUSED/)
+  assert.match(problem.detail, /directly from this device: ECONNREFUSED/)
   assert.equal(client.status().decisions[0]?.outcome, 'refused')
 })
 
@@ -113,7 +113,7 @@ test('a name that a segment claims as well stays in the tunnel, and decision and
   }
   const [latest] = client.status().decisions
   assert.equal(latest?.outcome, 'sent')
-  assert.match(latest?.because ?? '', /segment app .*NAME_IN_TWO_LANES: internet rule slip names it, too/)
+  assert.match(latest?.because ?? '', /segment app .*NAME_IN_TWO_LANES: internet rule slip also claims it/)
   const note = client.status().notes.find(({ code }) => code === 'NAME_IN_TWO_LANES')
   assert.match(note?.detail ?? '', /localhost \(internet rule slip\)/)
 })

@@ -65,10 +65,7 @@ for (const daemon of [true, false]) {
     const start = await said()
     const doctor = `backstitch doctor client --app ${to}`
     const [, address] = /^(127\.0\.0\.1:\d+) leads to /.exec(start) ?? assert.fail(start)
-    assert.equal(
-      start,
-      `${address} leads to ${to}. Where nothing comes through it: ${doctor}. Ctrl-C ends it.`,
-    )
+    assert.equal(start, `${address} leads to ${to}. If nothing comes through: ${doctor}. Ctrl-C ends it.`)
     for (let times = 0; times < 3; times++) await ask(address!)
     const line = await said()
     assert.match(

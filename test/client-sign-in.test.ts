@@ -37,7 +37,7 @@ test('a device whose certificate has ended says at once that somebody must sign 
   await until(() => client.status().fault !== undefined)
   const { fault, id } = client.status()
   assert.deepEqual([fault?.code, fault?.hop], ['REAUTH_NEEDED', 'client'])
-  assert.match(fault?.detail ?? '', /the device certificate ended 2/)
+  assert.match(fault?.detail ?? '', /the device certificate expired 2/)
   await site.signIn({ edge: undefined, pin: undefined, user: undefined }) // as it was the first time
   await until(() => client.status().state === 'connected')
   assert.equal(client.status().id, id)

@@ -104,7 +104,7 @@ test('login, connect, run, status, doctor and bundle: the variable, and the flag
     try {
       await saidOf(
         child,
-        /"msg":"Client \S+ is listening; programs that speak SOCKS are told a number, backstitch client status says it in words"/,
+        /"msg":"Client \S+ is listening\. SOCKS programs only get an error number; backstitch client status gives the reason in words"/,
       )
       assert.match((await run(mine, 'client', 'status')).text, /^client /m)
       assert.match((await run(mine, 'status')).text, /^client /m)

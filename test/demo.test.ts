@@ -96,9 +96,7 @@ test('root in a folder of another user keeps the state at home, where they canno
   chownSync(folder.path, 65_533, 65_533)
   await using demo = await RunningDemo.start(folder.path, ['--no-namespace'], { HOME: home.path })
   const state = path.join(home.path, '.backstitch')
-  assert.ok(
-    demo.text.includes(`it belongs to user 65533, not to root. What the demo makes is kept in ${state}.`),
-  )
+  assert.ok(demo.text.includes(`it belongs to user 65533, not to root. Demo data is kept in ${state}.`))
   await echoThrough(proxyPort, demo.text)
   const context = path.relative(folder.path, path.join(state, 'context.json'))
   assert.ok(demo.text.includes(`--context ${context} get sessions`), demo.text)

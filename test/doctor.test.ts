@@ -25,7 +25,7 @@ const EXPECTED: Record<string, { says: string; seen?: RegExp; slow?: RegExp; wit
   },
   'narrow path': {
     says: 'edge PATH_MTU',
-    seen: /records up to 1[01]\d0 bytes are answered, from 1[12]\d0 bytes on/,
+    seen: /records up to 1[01]\d0 bytes are answered, records of 1[12]\d0 bytes and more/,
     withinMs: 10_000,
   },
   inspection: { says: 'edge TLS_INTERCEPTED', seen: /issuer=CN=Acme Web Inspection CA/ },

@@ -29,7 +29,7 @@ test('a deleted edge: its doctor, and how it comes back', async (t) => {
   const [verdict] = all.logged(child, 'doctor.verdict')
   assert.equal(verdict!.code, 'IDENTITY_REVOKED')
   const deleted = /edge near \(edg_\w+\) was deleted at 2\S+ by token /
-  const anew = /fix +if it is to carry again: declare it again .*\n +backstitch key create --edge near > /
+  const anew = /fix +if it should serve again: declare it again .*\n +backstitch key create --edge near > /
   for (const said of [await doctor(), await stopped()]) {
     assert.match(said, /^control IDENTITY_REVOKED: An admin deleted it/)
     assert.match(said, deleted)

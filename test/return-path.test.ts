@@ -130,7 +130,7 @@ test('a proxy whose answers this machine drops, or that answers by another inter
   ip('-n', there, 'neigh', 'replace', '10.9.1.1', 'dev', 'v2', 'lladdr', mac)
   const other = JSON.stringify(proxyCheck(here))
   assert.match(other, /RETURN_PATH_ASYMMETRIC/)
-  assert.match(other, /Answers of the proxy arrive by another interface/)
+  assert.match(other, /Replies from the proxy arrive on a different interface/)
 })
 
 test('whose answers do not get back to them is seen at the port that they come to, and who was answered is not', {

@@ -61,9 +61,9 @@ test('from the device of the user: every hop passes, each in its own words, and 
     assert.match(out, new RegExp(`✓ ${hop} `), out)
   }
   assert.match(out, /✓ policy .* rule "all" allows segment applications/)
-  assert.match(out, /✓ transfer .* 1048576 bytes there and back, unchanged/)
+  assert.match(out, /✓ transfer .* 1048576 bytes sent and returned unchanged/)
   assert.match(out, /✓ application .* it greets: SSH-2\.0-test/)
-  assert.match(out, /· tls .* skipped: port \d+ is not one where TLS is usual/)
+  assert.match(out, /· tls .* skipped: port \d+ is not a usual TLS port/)
   const report = await traceJson([`localhost:${portOf(greeting)}`])
   assert.equal(report.from, 'device')
   const record = JSON.parse(await installed.command('--json', 'describe', 'session', report.session!))
@@ -151,7 +151,7 @@ test('a denied user is told an id; described, it says who, what, which condition
   assert.equal(code, 1)
   assert.match(out, /^policy POSTURE_FAILED: /)
   assert.match(out, /✓ client /)
-  assert.match(out, /· selection +skipped: says nothing until policy passes/)
+  assert.match(out, /· selection +skipped: cannot be judged until policy passes/)
   await apply({ kind: 'access-rule', name: 'all', order: 1, action: 'allow', conditions: {} })
 })
 
@@ -175,7 +175,7 @@ test('with the device away: policy facts and the look of the connector, and it s
   const report = await traceJson([`localhost:${portOf(greeting)}`])
   assert.equal(report.outcome, 'unknown')
   assert.equal(report.from, 'facts')
-  assert.match(report.headline, /it was not tried from .*, which is offline/)
+  assert.match(report.headline, /it was not tested from .*, which is offline/)
   const [first] = report.steps
   assert.ok(
     first!.text.endsWith(`on that device: backstitch doctor client --app localhost:${portOf(greeting)}`),

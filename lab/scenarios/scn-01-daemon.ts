@@ -30,7 +30,7 @@ network is fine, and the first suspect, as ever, is the firewall.`,
       hints: ['the machine is up', 'the path to the edge is open', 'which process should have connected?'],
       hop: 'connector',
       code: 'DAEMON_DOWN',
-      seen: [/nobody answers at \S+status\.sock/],
+      seen: [/nothing answers at \S+status\.sock/],
       inject: (lab) => lab.connectors.a.stop('SIGKILL'),
       // What is dead says nothing: the control plane says it.
       noticed: async (lab) => (await lab.connectorStates()).get(lab.connectors.a.id!) === 'disconnected',
@@ -108,7 +108,7 @@ network is fine, and the first suspect, as ever, is the firewall.`,
       hints: ['ps shows it', 'its socket accepts connections', 'ps -o stat= -p PID'],
       hop: 'connector',
       code: 'DAEMON_DOWN',
-      seen: [/process \d+ is there and says nothing at \S+status\.sock/],
+      seen: [/process \d+ exists but does not answer at \S+status\.sock/],
       async inject({ connectors: { a } }) {
         const { pid } = (await a.status())!
         await a.machine.succeed('kill', '-STOP', String(pid))
@@ -128,7 +128,7 @@ network is fine, and the first suspect, as ever, is the firewall.`,
       ],
       hop: 'connector',
       code: 'DAEMON_DOWN',
-      seen: [/nobody answers at \S+status\.sock/],
+      seen: [/nothing answers at \S+status\.sock/],
       async inject(lab) {
         const { a } = lab.connectors
         await a.stop('SIGKILL')

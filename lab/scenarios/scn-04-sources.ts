@@ -34,7 +34,7 @@ export const sources: readonly Variant[] = [
     // The daemon meets an address where nobody is; its own doctor says why.
     noticed: (lab, since) => since.faults(lab.connectors.a).some(({ code }) => code === 'EDGE_NAME_HIJACKED'),
     async cure(lab, finding) {
-      printed(finding, /^take edge\.example\.net out of line 2 of \/etc\/hosts$/)
+      printed(finding, /^remove edge\.example\.net from line 2 of \/etc\/hosts$/)
       etcOf(lab).etc('hosts', LOCALHOST)
     },
     restore: async (lab) => etcOf(lab).etc('hosts', LOCALHOST),
@@ -72,7 +72,7 @@ export const sources: readonly Variant[] = [
       await blink(lab, lab.connectors.a)
     },
     async cure(lab, finding) {
-      const [, line] = printed(finding, /: (nameserver [\d.]+), from its first column$/)
+      const [, line] = printed(finding, /: (nameserver [\d.]+), starting in its first column$/)
       etcOf(lab).etc('resolv.conf', RESOLV_CONF.replace(/^nameserver .*/, line!))
     },
     restore: async (lab) => etcOf(lab).etc('resolv.conf', RESOLV_CONF),

@@ -77,7 +77,7 @@ export const deviceUnnamed: Variant = {
   },
   noticed: async (lab) => (await lab.clientStatus()).includes('RESOLVER_UNREACHABLE'),
   async cure(lab, finding) {
-    printed(finding, /^name a resolver that answers in \/etc\/resolv\.conf: nameserver ADDRESS$/)
+    printed(finding, /^add a resolver that answers to \/etc\/resolv\.conf: nameserver ADDRESS$/)
     const { user } = lab.machines
     user.etc('resolv.conf', RESOLV_CONF)
     user.etc('hosts', HOSTS) // what the resolver of the outside says

@@ -93,7 +93,7 @@ application team hears of it on Wednesday, when connector-b is patched and no co
       ],
       hop: 'connector',
       code: 'LINK_DOWN',
-      seen: [/the default route leaves by eth0, which is (lowerlayer)?down/, /with a link: no interface/],
+      seen: [/the default route uses eth0, which is (lowerlayer)?down/, /with a link: no interface/],
       // Silence is noticed by a ping that is not answered; then twice by a dial.
       noticeMs: 60_000,
       inject: ({ cables }) => cables.link('connector-a', 'down'),

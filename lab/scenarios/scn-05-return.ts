@@ -22,7 +22,7 @@ export const edgeAsymmetric: Variant = {
       .some(({ code }) => code === 'EGRESS_BLOCKED' || code === 'RETURN_PATH_ASYMMETRIC'),
   inject: (lab) => secondCable(lab, 'edge'),
   async cure(lab, finding) {
-    printed(finding, /^on the side of the edge: route /)
+    printed(finding, /^on the side of the edge: route this connector's source address back /)
     await pullSecondCable(lab)
   },
   restore: pullSecondCable,

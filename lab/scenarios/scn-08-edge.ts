@@ -23,7 +23,7 @@ export const nearDown: Variant = {
     'check the machine of the near one',
   ],
   code: 'DAEMON_DOWN',
-  seen: [/nobody answers at \S+status\.sock/],
+  seen: [/nothing answers at \S+status\.sock/],
   inject: async (lab) => {
     await twoEdges(lab)
     await lab.secondEdge.kill()
@@ -82,7 +82,7 @@ export const nearAway: Variant = {
   hop: 'edge',
   code: 'EDGE_FAR',
   seen: [/nearer: near .*not used: EDGE_UNREACHABLE: edge near is not connected to the control plane/],
-  cause: /near takes nobody: it has no connection to the control plane/,
+  cause: /near accepts no tunnels: it has no connection to the control plane/,
   examine: (lab) => consultAt(lab.machines.user, ['doctor', 'client']),
   noticeMs: 60_000,
   // It stays where it is for two minutes after it moved, lest it wander.

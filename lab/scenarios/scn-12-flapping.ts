@@ -106,7 +106,7 @@ second, and each time sessions have to find another path. The ticket says "somet
       hop: 'connector',
       code: 'STOOD_STILL',
       cause: /the network is not at fault/,
-      seen: [/^this process was paused for 1\d\.\d s: .*the connection did not outlast that/],
+      seen: [/^this process was paused for 1\d\.\d s: .*the connection did not survive that/],
       remembered: true,
       noticeMs: 60_000,
       inject: freeze,

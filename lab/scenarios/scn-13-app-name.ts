@@ -130,9 +130,7 @@ depending on the source address. It was never told that the new network is inter
       ],
       hop: 'connector',
       code: 'LOOKUPS_BUSY',
-      seen: [
-        /every thread for look-ups is held by a name without an answer \(\d+\): host\d+\.old\.example\.com/,
-      ],
+      seen: [/every lookup thread is held by a name without an answer \(\d+\): host\d+\.old\.example\.com/],
       noticed: (lab, since) => since.faults(lab.connectors.a).some(({ code }) => code === 'LOOKUPS_BUSY'),
       // The daemon says it for a minute after the last name that found no thread.
       verifyMs: 120_000,

@@ -42,7 +42,7 @@ export const appSources: readonly Variant[] = [
     ],
     inject: async (lab) => both(lab, 'hosts', `${LOCALHOST}${NOBODY} ${APP_NAME}\n`),
     async cure(lab, finding) {
-      printed(finding, /^take app\.dc1\.example\.com out of line 2 of \/etc\/hosts$/)
+      printed(finding, /^remove app\.dc1\.example\.com from line 2 of \/etc\/hosts$/)
       both(lab, 'hosts', LOCALHOST)
     },
     restore: async (lab) => both(lab, 'hosts', LOCALHOST),
@@ -59,7 +59,7 @@ export const appSources: readonly Variant[] = [
       await lab.resolver.serve({ [EDGE_NAME]: ADDRESS.edge }, `address=/${WILD}/${NOBODY}`)
     },
     async cure(lab, finding) {
-      printed(finding, /^add the record of app\.dc1\.example\.com to its zone$/)
+      printed(finding, /^add a record for app\.dc1\.example\.com to its zone$/)
       await lab.resolver.serve(HEALTHY, `address=/${WILD}/${NOBODY}`)
     },
     restore: async (lab) => both(lab, 'resolv.conf', RESOLV_CONF),

@@ -97,7 +97,7 @@ What is left is the last mile, from the connector to the application's machine, 
         await secondCable(lab, 'app')
       },
       async cure(lab, finding) {
-        printed(finding, /^on the side of the application: route the source address of this connector back/)
+        printed(finding, /^on the side of the application: route this connector's source address back/)
         await pullSecondCable(lab)
       },
       async restore(lab) {
@@ -135,7 +135,7 @@ What is left is the last mile, from the connector to the application's machine, 
       ],
       hop: 'application',
       code: 'APP_HUNG_UP',
-      seen: [/10\.1\.9\.80:8080 connected, closed cleanly by it after \d+ ms, without a byte/],
+      seen: [/10\.1\.9\.80:8080 connected, closed cleanly by it after \d+ ms, no byte received/],
       async inject(lab) {
         await lab.stopApp()
         lab.startApp(APP_PORT, 'hang-up-main.ts')
@@ -158,7 +158,7 @@ What is left is the last mile, from the connector to the application's machine, 
       ],
       hop: 'application',
       code: 'APP_TIMEOUT',
-      seen: [/10\.1\.9\.80:8080 no answer in/, /its machine is there: echoes/],
+      seen: [/10\.1\.9\.80:8080 no answer in/, /its machine is up: ping replies/],
       async inject(lab) {
         await lab.stopApp()
         lab.startApp(APP_PORT, 'full-queue-main.ts')

@@ -93,7 +93,7 @@ export const silent: readonly Variant[] = [
     does: 'the application hangs: it accepts each connection, reads the request and never answers',
     hints: ['TCP connects, so every health check is green', 'the browser spins', 'how many bytes came back?'],
     seen: [
-      /app\.dc1\.example\.com:8080: silent since \S+: \d+ sessions of 1 user asked it and no byte came back/,
+      /app\.dc1\.example\.com:8080: silent since \S+: \d+ sessions of 1 user sent data and received no byte/,
       /the last sent \d+ B and gave up after \d+ s/,
     ],
     async inject(lab) {
@@ -118,7 +118,7 @@ export const silent: readonly Variant[] = [
     does: 'the application hangs, and two requests of one user hang with it; neither has given up yet',
     hints: ['the browser spins', 'and the user keeps waiting', 'backstitch client status'],
     seen: [
-      /2 sessions( of 1 user)? asked it and no byte came back/,
+      /2 sessions( of 1 user)? sent data and received no byte/,
       /the last sent \d+ B and waits, for \d+ s/,
     ],
     examine: ({ machines: { user } }) => consultAt(user, ['doctor', 'client', '--app', common.app]),
@@ -162,7 +162,7 @@ export const silent: readonly Variant[] = [
       await lab.firewall.block(`${REQUESTS} drop`)
     },
     async cure(lab, finding) {
-      printed(finding, /^let all of a connection pass between this connector and 10\.1\.9\.80 port 8080/)
+      printed(finding, /^let whole connections pass between this connector and 10\.1\.9\.80 port 8080/)
       await lab.firewall.clear()
       await lab.serves()
     },
@@ -173,7 +173,7 @@ export const silent: readonly Variant[] = [
     name: 'forgotten',
     does: 'a device on the path forgets idle connections, so that the next request in each is lost',
     hints: ['new connections work', 'the first click after a pause hangs', 'ss -ti on the connector'],
-    seen: [/what was sent after a pause of \d+ s or more is not acknowledged, though new connections stand/],
+    seen: [/the data sent after a pause of \d+ s or more is not acknowledged, though new connections open/],
     noticed: (lab, since) => oneSays(lab, since, 'APP_SILENT'),
     async inject(lab) {
       await alone(lab)
@@ -181,10 +181,7 @@ export const silent: readonly Variant[] = [
       await forgetOpen(lab)
     },
     async cure(lab, finding) {
-      printed(
-        finding,
-        /^let what stands between this connector and 10\.1\.9\.80 port 8080 keep idle connections/,
-      )
+      printed(finding, /^let devices between this connector and 10\.1\.9\.80 port 8080 keep idle connections/)
       await lab.firewall.clear()
       await askAndWait(lab) // and again, in the same connection
       for (const program of idle.get(lab) ?? [])

@@ -86,7 +86,7 @@ export const udpUnanswered: Variant = {
   code: 'APP_SILENT',
   noticeMs: 60_000,
   seen: [
-    /app\.dc1\.example\.com:5353\/udp: silent since \S+: \d+ flows of 1 user sent it datagrams and none came back/,
+    /app\.dc1\.example\.com:5353\/udp: silent since \S+: \d+ flows of 1 user sent it datagrams and received none/,
     /last answer \S+Z/,
   ],
   async inject(lab) {
@@ -101,7 +101,7 @@ export const udpUnanswered: Variant = {
     return oneSays(lab, since, 'APP_SILENT')
   },
   async cure(lab, finding) {
-    printed(finding, /^if the application answers: let datagrams from 10\.1\.9\.80 port 5353 pass/)
+    printed(finding, /^if the application answers: allow datagrams from 10\.1\.9\.80 port 5353/)
     await lab.firewall.clear()
     await areAnswered(lab)
     await noteGone(lab.connectors.a, 'APP_SILENT')

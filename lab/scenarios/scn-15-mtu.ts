@@ -129,7 +129,7 @@ connects. Then the edge's certificate, which is large, never arrives.`,
       code: 'PATH_MTU',
       seen: [
         /records up to \d+ bytes are answered, records of \d+ bytes and more are not/,
-        /echoes up to 800 bytes/,
+        /ping replies up to 800 bytes/,
       ],
       noticeMs: 60_000,
       async inject(lab) {

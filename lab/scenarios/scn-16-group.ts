@@ -51,7 +51,7 @@ next the whole data centre was unreachable.`,
       hints: ['no user reaches anything', 'the control plane is healthy', 'who is left in the group?'],
       hop: 'connector',
       code: 'DAEMON_DOWN',
-      seen: [/nobody answers at \S+status\.sock/],
+      seen: [/nothing answers at \S+status\.sock/],
       cutsAll: true,
       async inject(lab) {
         await lab.connectors.b.stop()

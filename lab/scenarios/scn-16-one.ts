@@ -49,7 +49,7 @@ export const oneOfTwo: readonly Variant[] = [
     name: 'one-refused',
     does: 'the application refuses connector-a, which its firewall was never told about; connector-b serves every user',
     hints: ['users connect', 'which connector serves them?', 'backstitch status, on each of them'],
-    seen: [/the daemon says: app\.dc1\.example\.com:8080 APP_REFUSED: 10\.1\.9\.80:8080: ECONNREFUSED/],
+    seen: [/the daemon reports: app\.dc1\.example\.com:8080 APP_REFUSED: 10\.1\.9\.80:8080: ECONNREFUSED/],
     examine: (lab) => consult(lab.connectors.a),
     examinedOn: 'connector-a',
   },

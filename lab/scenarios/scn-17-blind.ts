@@ -26,7 +26,7 @@ export const withoutSudo: Variant = {
   hints: ['the connector serves', 'who owns the state directory?', 'which user is asking?'],
   hop: 'client',
   code: 'DAEMON_UNASKED',
-  seen: [/state is that of uid 65534, who runs the connector, and \S+ \(uid 1000\) may not look into it/],
+  seen: [/state belongs to uid 65534, which runs the connector, and \S+ \(uid 1000\) may not read it/],
   async inject({ machines: { 'connector-a': a } }) {
     a.preload = PERSON
   },
@@ -61,7 +61,7 @@ export const contextDamaged: Variant = {
   ],
   hop: 'client',
   code: 'CONTEXT_MISSING',
-  seen: [/context\.json cannot be read \(it is damaged\), so by which name agents come is not known/],
+  seen: [/context\.json cannot be read \(it is damaged\), so the name agents connect to is not known/],
   inject: async (lab) => writeFileSync(path.join(serverDir(lab), 'context.json'), HALF),
   async examine(lab) {
     const asked = ['doctor', 'server', '--state', serverDir(lab)]
@@ -85,7 +85,7 @@ export const listDamaged: Variant = {
   hints: ['the user connects', 'which edges exist, and which is in use?', 'backstitch doctor client'],
   hop: 'client',
   code: 'DAEMON_UNASKED',
-  seen: [/edges\.json cannot be read \(it is damaged\), so which edges there are is not known/],
+  seen: [/edges\.json cannot be read \(it is damaged\), so the list of edges is not known/],
   inject: async (lab) => writeFileSync(path.join(lab.client.stateDir, 'edges.json'), HALF),
   async examine({ machines: { user } }) {
     const said = { ...(await consultAt(user, ['doctor', 'client'])), command: 'backstitch doctor client' }

@@ -68,7 +68,7 @@ export const portsToApp: Variant = {
   code: 'CONNECTOR_OVERLOADED',
   app: `${APP_NAME}:${APP_PORT}`,
   seen: [/32 of 32 local ports in use/],
-  cause: /no local ports? left/,
+  cause: /[Nn]o local ports? (?:is|are) left/,
   inject: (lab) => takePorts(lab, CONNECT),
   async noticed(lab, since) {
     await lab.ask('/', 4)

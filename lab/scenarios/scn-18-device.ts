@@ -39,7 +39,7 @@ export const ofTheDevice: readonly Variant[] = [
     ],
     hop: 'client',
     code: 'REAUTH_NEEDED',
-    seen: [/the device certificate ended 2\S+Z/],
+    seen: [/the device certificate expired 2\S+Z/],
     async inject(lab) {
       await lab.client.stop()
       await endCertificate(lab)
@@ -128,7 +128,7 @@ export const ofTheDevice: readonly Variant[] = [
     ],
     hop: 'control',
     code: 'CONTROL_UNREACHABLE',
-    seen: [/edge \S+ answers, and the control plane behind it does not/],
+    seen: [/edge \S+ answers, but the control plane behind it does not/],
     async inject(lab) {
       const download = await lab.client.download()
       signalPart(lab, 'control', 'SIGSTOP')

@@ -94,7 +94,7 @@ export const declaredInVain: readonly Variant[] = [
       'which rule is evaluated first?',
     ],
     code: 'LINT_RULE_SHADOWED',
-    seen: [/^rule all \(order 1\) matches whenever this one \(order 5\) does, and is asked first$/],
+    seen: [/^rule all \(order 1\) matches whenever this one \(order 5\) does, and is evaluated first$/],
     inject: (lab) =>
       lab.declare({
         ...{ kind: 'access-rule', name: 'not-ada', order: 5, action: 'deny' },
@@ -137,9 +137,7 @@ export const declaredInVain: readonly Variant[] = [
       'how many can one connector check?',
     ],
     code: 'LINT_PROBES_TOO_MANY',
-    seen: [
-      /^2 segments behind it have 502 applications to be checked without pause; a connector checks 500$/,
-    ],
+    seen: [/^2 segments behind it have 502 applications with continuous checks; a connector can check 500$/],
     gone: [
       ['segment', 'watched1'],
       ['segment', 'watched2'],

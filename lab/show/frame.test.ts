@@ -32,9 +32,9 @@ test('each stage has its mark, and the one that failed says hop and code', () =>
 
 test('a daemon that does not answer failed at the first stage', () => {
   const lines = drawn({})
-  assert.equal(lines[0], 'connector-a  nobody answers')
+  assert.equal(lines[0], 'connector-a  no answer')
   assert.equal(lines[1], '  ✗ 1 daemon started')
-  assert.match(lines[2]!, /connector DAEMON_DOWN: nobody answers at /)
+  assert.match(lines[2]!, /connector DAEMON_DOWN: nothing answers at /)
   assert.equal(lines.filter((line) => line.startsWith('  ·')).length, 5)
 })
 

@@ -82,7 +82,7 @@ test('a header from anybody else is refused and named; so is a balancer that sen
     lines.filter(({ event }) => event === 'edge.refused').map(({ level, msg }) => [level, msg]),
     Array(2).fill([
       40,
-      'a PROXY protocol header comes from 127.0.0.1, which is no balancer of this edge: name it in "balancers", or switch it off there',
+      'a PROXY protocol header comes from 127.0.0.1, which is not a load balancer of this edge: add it to "balancers", or switch the header off there',
     ]),
   )
   const named = await stage({ balancers: ['127.0.0.1'] })

@@ -77,7 +77,7 @@ describe('edge traffic through tinyproxy', { skip }, () => {
     const refused = await finish(installation.signInCommand({}))
     assert.notEqual(refused.code, 0)
     assert.match(refused.stderr, /PROXY_AUTH/)
-    assert.match(refused.stderr, new RegExp(`proxy ${show(at)} refused the credentials of "office"`))
+    assert.match(refused.stderr, new RegExp(`proxy ${show(at)} rejected the credentials of "office"`))
 
     const connector = installation.startConnector(await installation.addConnector())
     const failed = () => installation.logged(connector, 'bring-up.failed')[0]

@@ -200,7 +200,7 @@ class Cut {
       })
       log.warn(
         { event: 'grant.cut', ...detail },
-        `sessions of connector ${connector} on ${grants} ended grants are closed: ${why}`,
+        `sessions of connector ${connector} on ${grants} revoked grants are closed: ${why}`,
       )
     }
   }

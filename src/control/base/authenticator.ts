@@ -72,7 +72,7 @@ const MAX_QUEUE_MS = 10_000
  */
 export class LocalAuthenticator implements Authenticator {
   readonly #store: Store
-  readonly #nobody = hashPassword('nobody signs in with this')
+  readonly #nobody = hashPassword('no user signs in with this')
   readonly #byUser: FailureBudget
   readonly #byPlace: FailureBudget
   readonly #byEdge: FailureBudget

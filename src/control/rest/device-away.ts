@@ -204,7 +204,7 @@ function evidence(facts: DeviceAbsenceFacts): string[] {
       ? []
       : [`refused ${rfc3339(refused.atMs)} from ${refused.address}: ${refused.fault.code}`]),
     `sign-in ${device.signIn === undefined ? 'ended' : until(device.signIn.endMs)}, certificate ${until(device.notAfterMs)}`,
-    `${neighbours} other agents are connected from that address`,
+    `other agents connected from that address: ${neighbours}`,
     outage === undefined ? 'no earlier outage is on record' : `away before: ${outageText(outage)}`,
     'what its resolver, its firewall and port 443 do there now: unknown, only the device can see it',
   ]

@@ -52,7 +52,7 @@ export const leak: Check = daemonNote({
 export const lookups: Check = daemonNote({
   name: 'lookups',
   title: "the daemon's DNS lookups",
-  well: 'none waited in vain',
+  well: 'none went unanswered',
   notes: {
     LOOKUPS_BUSY: ({ detail }, patient) =>
       fail('LOOKUPS_BUSY', {
