@@ -28,7 +28,7 @@ export function commandsText(o: {
     ],
     ['how long each hop took', `${ask} describe session ${o.session}`],
     ['who reached what', `${ask} get sessions`],
-    ['everything that is running', 'change who may reach what'],
+    ['everything that is running', `${ask} status`],
     [
       'change who may reach what',
       `\${EDITOR:-vi} ${state}/access.yaml && ${ask} apply -f ${state}/access.yaml`,
