@@ -8,7 +8,7 @@ import path from 'node:path'
 
 const PER_PROCESS = 10
 /** A test file that starts the program waits for it, and is the last to end. */
-const STARTS_PROGRAMS = /(installation|program|place|world|client-site)\.ts'/
+const STARTS_PROGRAMS = /(installation|program|place|world|client-site|demo.fixture)\.ts'/
 
 /**
  * @param sharing Folders whose files keep no state of the process, and so may share one: starting it costs more than

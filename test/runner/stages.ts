@@ -61,7 +61,7 @@ export const STAGES: readonly Stage[] = [
   },
   // The lab shares the processors out itself, and runs again alone what failed beside others.
   {
-    ...{ name: 'lab', part: 'test', pattern: 'test/lab/*.test.ts', unlike: /every-fault/ },
+    ...{ name: 'lab', part: 'test', pattern: 'test/lab/*.test.ts', like: /quick/ },
     ...{ quietMs: 300_000, parallel: 1, once: true },
   },
   {
@@ -79,7 +79,7 @@ export const STAGES: readonly Stage[] = [
   },
   // Its longest wait is for a leak, which is judged over five minutes.
   {
-    ...{ name: 'whole lab', part: 'rest', pattern: 'test/lab/*.test.ts', like: /every-fault/ },
+    ...{ name: 'whole lab', part: 'rest', pattern: 'test/lab/*.test.ts', unlike: /quick/ },
     ...{ quietMs: 600_000, parallel: 1, once: true },
   },
   {
