@@ -1,144 +1,16 @@
-import net from 'node:net'
-import { rfc3339 } from '../../base/clock.ts'
 import { hostPort } from '../../base/host-port.ts'
 import type { Stall } from '../../probe/stalls.ts'
 import type { TcpFacts } from '../../probe/tcp.ts'
 import { blind, type Check, check, type Failure, fail, type Judged, pass, unknown } from '../check.ts'
-import type { AppFacts, Facts } from '../facts.ts'
+import type { AppFacts } from '../facts.ts'
 import type { Patient } from '../patient.ts'
-import { isWithinNetwork } from './addresses.ts'
-import { answeredNo, nameNotAsked, noNameCause, overriding, resolverFailure, serverText } from './names.ts'
-import { answering, asksResolver, givenBy, keptBy, sourcesText } from './other-way.ts'
+import { isBesideIt, isTcpBesideIt } from './beside-app.ts'
+import { sourcesText } from './other-way.ts'
 import { whyLost } from './return-path.ts'
 import { attemptText, hopOfRole, mtuFix, notTried, otherText, slowly, verifyHealthy } from './words.ts'
 
-/** Whoever dials it looks at it: a client has sessions to it, and knows of the last mile what those tell. */
-const isBesideIt = ({ patient }: Facts): boolean => patient.app !== undefined && patient.role !== 'client'
-
-const isTcpBesideIt = (facts: Facts): boolean => isBesideIt(facts) && facts.patient.app?.protocol !== 'udp'
-
 /** What every path takes. */
 const MIN_MTU = 1280
-
-export const appName: Check = check({
-  name: 'app-name',
-  title: "the application's name",
-  hop: 'dns',
-  applies: isBesideIt,
-  needs: ['app', 'resolvers'],
-  after: ['link', 'resolver-file', 'resolver'],
-  judge: ({ app, resolvers }, { patient }) => {
-    const { name } = app
-    const own = nameNotAsked(name)
-    if (own !== undefined) return own
-    if (net.isIP(name.name) !== 0) return pass(name.name)
-    const verify = { run: `getent ahosts ${name.name}`, expect: 'STREAM' }
-    const seen = [
-      ...name.servers.map(serverText),
-      `getaddrinfo: ${name.errno ?? name.addresses.join(', ')}`,
-      ...sourcesText(name),
-    ]
-    const expected = `an address for ${name.name}`
-    if (name.addresses.length > 0)
-      return (
-        wrongView(app, seen, patient) ??
-        overridden(app, seen, patient) ??
-        pass([`${name.name} is ${name.addresses.join(', ')}`, ...sourcesText(name)].join('; '))
-      )
-    const way = keptBy(name, resolvers)
-    const knows = name.servers.find(({ addresses }) => addresses.length > 0)
-    if (way !== undefined && (knows || !asksResolver(name))) {
-      const cause = knows ? `${way.who} The resolver ${knows.server} knows ${name.name}.` : way.who
-      return fail('APP_NAME_NXDOMAIN', { expected, seen, verify, cause, fix: way.fix })
-    }
-    if (!answeredNo(name)) {
-      const { cause, fix } = resolverFailure(name, resolvers, patient)
-      return fail('APP_RESOLVER_DOWN', { expected, seen, verify, cause, fix })
-    }
-    return fail('APP_NAME_NXDOMAIN', {
-      expected,
-      seen,
-      verify,
-      cause: noNameCause(name),
-      fix: [
-        `add a record for ${name.name} to its zone`,
-        `or configure a resolver that knows the zone in ${resolvers.path}`,
-        `dig +short ${name.name} @INTERNAL-RESOLVER`,
-      ],
-    })
-  },
-})
-
-/** An answer of the outside where the inside was meant: by the networks expected, or because resolvers disagree. */
-function wrongView({ name, target }: AppFacts, seen: string[], patient: Patient): Judged {
-  const { networks } = target
-  const outside = networks.length > 0 && !name.addresses.some((address) => isWithinNetwork(address, networks))
-  const knows = name.servers.find(
-    ({ addresses }) => networks.length > 0 && addresses.some((one) => isWithinNetwork(one, networks)),
-  )
-  if (!outside) return undefined
-  return fail('APP_NAME_WRONG_VIEW', {
-    expected: `an address of ${networks.join(', ')} for ${name.name}`,
-    seen,
-    cause: knows
-      ? `Only the resolver ${knows.server} returns the internal address, but another one is queried first.`
-      : "This connector's resolver returns an address from another DNS view.",
-    fix: [
-      knows
-        ? `put ${knows.server} first in /etc/resolv.conf`
-        : 'configure the resolver of the internal view in /etc/resolv.conf',
-    ],
-    verify: verifyHealthy(patient),
-  })
-}
-
-/** It is not reached where programs here look for it, and is there by another source. */
-function overridden({ name, attempts, others }: AppFacts, seen: string[], patient: Patient): Judged {
-  if (attempts.some(({ is }) => is === 'open')) return undefined
-  const way = givenBy(name)
-  if (way?.isOtherName) {
-    return fail('APP_NAME_NXDOMAIN', {
-      expected: `an address for ${name.name}`,
-      seen: [...seen, ...attempts.map(attemptText)],
-      cause: `${way.who} ${name.addresses.join(', ')}, where nothing answers.`,
-      fix: way.fix,
-      verify: verifyHealthy(patient),
-    })
-  }
-  const other = answering(others)
-  if (other === undefined) return undefined
-  return fail('APP_NAME_WRONG_VIEW', {
-    expected: `the application's address for ${name.name}`,
-    seen: [...seen, ...attempts.map(attemptText), otherText(other)],
-    ...overriding({ name, other, way, here: 'where nothing answers' }),
-    verify: verifyHealthy(patient),
-  })
-}
-
-export const appAddress: Check = check({
-  name: 'app-address',
-  title: "the application's address",
-  hop: 'dns',
-  applies: isBesideIt,
-  needs: ['app'],
-  after: ['app-name'],
-  judge: ({ app: { name, refused, target } }, { patient }) => {
-    // As in a session, one that may be dialled is enough.
-    if (refused.length === 0 || refused.length < name.addresses.length)
-      return pass(net.isIP(target.host) === 0 ? 'an address a segment may contain' : 'given as an address')
-    return fail('ADDRESS_FORBIDDEN', {
-      hop: 'dns',
-      expected: `an address in the application's network for ${name.name}`,
-      seen: name.servers.map(serverText).concat(`getaddrinfo: ${name.addresses.join(', ')}`),
-      cause: `A connector may not connect to any of them: ${refused.map(({ address, why }) => `${address} ${why}`).join(', ')}.`,
-      fix: [
-        `correct the record of ${name.name}`,
-        'or, if it is intended, add that network to addressCidrs of the segment (to cidrs, if users enter the address)',
-      ],
-      verify: verifyHealthy(patient),
-    })
-  },
-})
 
 export const appPort: Check = check({
   name: 'app-port',
@@ -267,74 +139,6 @@ export const appAnswer: Check = check({
     })
   },
 })
-
-export const appTls: Check = check({
-  name: 'app-tls',
-  title: "the application's certificate",
-  hop: 'application',
-  applies: isTcpBesideIt,
-  needs: ['app'],
-  after: ['clock', 'app-port', 'app-answer'],
-  judge: ({ app: { attempts, tls, tlsUnseen, target } }, { nowMs, patient }) => {
-    if (tls === undefined) {
-      const open = attempts.some(({ is }) => is === 'open')
-      return open && tlsUnseen !== undefined ? unknown(`no certificate was seen: ${tlsUnseen}`) : undefined
-    }
-    const until = tls.validMs && `valid until ${rfc3339(tls.validMs[1])}`
-    if (tls.fits)
-      return (
-        notNow(target, tls, nowMs, patient) ??
-        pass(['has', target.host, until].filter(Boolean).join(' '), slowly('applicationTls', tls.tookMs ?? 0))
-      )
-    // About the name alone: whether the chain is trusted is the affair of the programs that connect.
-    const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkhost ${target.host}`
-    return fail('APP_TLS_NAME', {
-      expected: `a certificate for ${target.host}`,
-      seen: [`subject=${tls.subject}`, `names: ${tls.names || 'none'}`],
-      cause: `The certificate presented for ${target.host} does not contain that name, so programs reject it.`,
-      fix: [
-        `add ${target.host} to the certificate`,
-        'or use a name it contains, and declare that name in the segment',
-      ],
-      verify: { run, expect: 'does match certificate' },
-    })
-  },
-})
-
-/** It has ended, or has not begun: programs refuse it as they do one of another name. */
-function notNow(
-  target: AppFacts['target'],
-  { subject, validMs }: NonNullable<AppFacts['tls']>,
-  nowMs: number,
-  patient: Patient,
-): Failure | undefined {
-  if (validMs === undefined || nowMs === 0) return undefined
-  const [fromMs, toMs] = validMs
-  if (fromMs <= nowMs && nowMs <= toMs) return undefined
-  const ended = toMs < nowMs
-  const run = `openssl s_client -connect ${hostPort(target)} -servername ${target.host} </dev/null 2>/dev/null | openssl x509 -noout -checkend 0`
-  return fail('APP_CERT_EXPIRED', {
-    expected: `a certificate for ${target.host} that is currently valid`,
-    seen: [
-      `subject=${subject}`,
-      `valid from ${rfc3339(fromMs)} to ${rfc3339(toMs)}; the time here is ${rfc3339(nowMs)}`,
-    ],
-    cause: ended
-      ? `The certificate presented for ${target.host} expired at ${rfc3339(toMs)}, so programs reject it.`
-      : `The certificate presented for ${target.host} is not valid before ${rfc3339(fromMs)}, so programs reject it.`,
-    fix: ended
-      ? [
-          `renew the certificate of ${target.host}`,
-          'if its machine already has a renewed one: reload the application, which still presents the old one',
-        ]
-      : [
-          `correct the clock of the machine that issued the certificate, and reissue the one for ${target.host}`,
-          `or wait until ${rfc3339(fromMs)}`,
-        ],
-    // What has not begun "will not expire" either.
-    verify: ended ? { run, expect: 'Certificate will not expire' } : verifyHealthy(patient),
-  })
-}
 
 export const appMtu: Check = check({
   name: 'app-mtu',

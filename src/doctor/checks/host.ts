@@ -5,7 +5,7 @@ import type { EdgeHost } from '../host-look.ts'
 import type { Patient } from '../patient.ts'
 import { areUsedUp, outOfDescriptors } from './load.ts'
 import { askAsRoot, isOfAnother } from './machine.ts'
-import { answeredNo, serverText } from './names.ts'
+import { answeredNo, serverText } from './server-answers.ts'
 import { attemptText, unitOf, verifyHealthy } from './words.ts'
 
 const FULL = 0.95
