@@ -16,6 +16,7 @@ import { type ComesBack, RepairWatch } from '../src/agent/identity/repair-watch.
 import { untilEnrolled } from '../src/agent/identity/until-enrolled.ts'
 import type { Companion } from '../src/agent/link/companion.ts'
 import { onlyEdge } from '../src/agent/link/control-link.ts'
+import { systemClock } from '../src/base/clock.ts'
 import type { Fault } from '../src/base/faults.ts'
 import type { Log } from '../src/base/log.ts'
 import { StateDir } from '../src/base/state-dir.ts'
@@ -53,7 +54,7 @@ export async function serveSmallest(o: SmallestAgentOptions, signal: AbortSignal
           store,
           fingerprint: {},
           egress: async () => DIRECT,
-          clock,
+          clock: systemClock,
           log,
           signal,
         },

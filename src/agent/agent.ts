@@ -7,7 +7,7 @@
  * @module
  */
 import os from 'node:os'
-import type { Fault, FaultCode } from '../base/faults.ts'
+import { asFault, type Fault } from '../base/faults.ts'
 import { PROGRAM } from '../base/version.ts'
 import type { Credentials } from '../link/dial/credentials.ts'
 import type { DialStep } from '../link/dial/dial.ts'
@@ -19,10 +19,9 @@ import {
 } from '../wire/control.ts'
 import type { Companion } from './link/companion.ts'
 import { ControlLink, type ControlLinkOptions } from './link/control-link.ts'
+import { ENDING_FAULTS } from './link/ending-faults.ts'
 
 const TICK_MS = 30_000
-/** Trying again would only disturb whoever is rightly there. */
-const FATAL: ReadonlySet<FaultCode> = new Set(['IDENTITY_CLONED'])
 const MAX_HOST_CHARS = 253
 
 export interface AgentOptions extends Omit<ControlLinkOptions, 'self' | 'on'> {
@@ -34,6 +33,8 @@ export interface AgentOptions extends Omit<ControlLinkOptions, 'self' | 'on'> {
   readonly nowMs?: () => number
   readonly posture?: HelloMessage['posture']
   readonly companions: readonly Companion[]
+  /** One device of a person may be in two places for a moment, and a sign-in brings it back: it goes on trying. */
+  readonly endsAsClone?: boolean
   readonly onStep?: (step: DialStep) => void
   readonly tickMs?: number
 }
@@ -69,8 +70,7 @@ export class Agent {
   }
 
   get isUp(): boolean {
-    const { state } = this.link
-    return state.is === 'up' && state.channel.isOpen
+    return this.link.isUp
   }
 
   get rttUs(): number | undefined {
@@ -81,7 +81,7 @@ export class Agent {
   /**
    * Keeps the control connection until `signal` aborts.
    *
-   * @throws {Fault} IDENTITY_CLONED: there is no place for this copy.
+   * @throws {Fault} IDENTITY_CLONED: there is no place for this copy. Not where `endsAsClone` is false.
    */
   async serve(signal: AbortSignal): Promise<void> {
     using running = new DisposableStack()
@@ -110,12 +110,11 @@ export class Agent {
   #up(welcome: WelcomeMessage, skewMs: number, address: string | undefined): void {
     const met = { link: this.link, skewMs, address }
     for (const companion of this.#o.companions) companion.up?.(welcome, met)
-    this.#tick()
   }
 
   #down(fault: Fault, redialling: boolean): void {
-    for (const companion of this.#o.companions) companion.down?.(fault, redialling)
-    if (redialling || !FATAL.has(fault.code)) return
+    this.#each((companion) => companion.down?.(fault, redialling))
+    if (redialling || this.#o.endsAsClone === false || !ENDING_FAULTS.has(fault.code)) return
     this.#fatal = fault
     this.#over.abort()
   }
@@ -129,6 +128,17 @@ export class Agent {
   }
 
   #tick(): void {
-    for (const companion of this.#o.companions) companion.tick?.(this.link)
+    this.#each((companion) => companion.tick?.(this.link))
+  }
+
+  /** What one of them throws here is a defect, and keeps nothing from the others. */
+  #each(tell: (companion: Companion) => void): void {
+    for (const companion of this.#o.companions) {
+      try {
+        tell(companion)
+      } catch (error) {
+        this.#o.log.error({ event: 'companion.defect', err: error }, asFault(error).message)
+      }
+    }
   }
 }

@@ -247,7 +247,7 @@ export class Client {
       },
       message: (message) => this.#message(message),
       tick: (link) => {
-        if (link.state.is !== 'up') return
+        if (!link.isUp) return
         this.#rawPhase.lookAgain(() => this.#running().credentials()).catch(() => {}) // signed out: told elsewhere
         void this.#permits.renewDue()
       },

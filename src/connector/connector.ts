@@ -140,7 +140,7 @@ export class Connector {
         this.#services.clock.set(enrolled.skewMs)
       } else {
         const { keyFile, log } = this.#o
-        await finishEnrolment({ store: connectorEnrolStore(sealedState), keyFile, log })
+        await finishEnrolment(this.#identity, { store: connectorEnrolStore(sealedState), keyFile, log })
         this.#progress.begin(4)
         this.#progress.pass(4, { connector: this.#identity.id, stored: true })
       }

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { Agent } from '../agent/agent.ts'
 import { countsOutages, followsKeys, followsTime, tellsOutages } from '../agent/companions.ts'
 import { SelfExamination } from '../agent/examination/self-examination.ts'
+import { finishEnrolment } from '../agent/identity/enrol.ts'
 import { KnownKeys } from '../agent/identity/known-keys.ts'
 import { Renewal } from '../agent/identity/renewal.ts'
 import { type ComesBack, RepairWatch } from '../agent/identity/repair-watch.ts'
@@ -117,9 +118,13 @@ export class EdgeDaemon {
   }
 
   async #identify(state: StateDir, egress: Egress, signal: AbortSignal): Promise<EdgeIdentity> {
-    const kept = await edgeIdentityIn(state).load()
-    const hasFreshKey = this.#o.home?.socket !== undefined && existsSync(this.#o.keyFile)
-    return kept === undefined || hasFreshKey ? this.#enrol(state, egress, signal, kept) : kept
+    const { keyFile, home, log } = this.#o
+    const store = edgeIdentityIn(state)
+    const kept = await store.load()
+    const hasFreshKey = home?.socket !== undefined && existsSync(keyFile)
+    if (kept === undefined || hasFreshKey) return this.#enrol(state, egress, signal, kept)
+    await finishEnrolment(kept, { store, keyFile, log })
+    return kept
   }
 
   /** @returns The identity that is to enrol again, once there is a key to come back with. */
@@ -204,16 +209,7 @@ export class EdgeDaemon {
       this.#examination?.failed(fault, true)
     }
     this.#enrolling = true
-    return enrolEdgeUntilDone(state, {
-      keyFile,
-      home,
-      expired,
-      egress,
-      clock: this.#clock,
-      log,
-      signal,
-      onFailed,
-    })
+    return enrolEdgeUntilDone(state, { keyFile, home, expired, egress, log, signal, onFailed })
   }
 
   #adopt(identity: EdgeIdentity): void {

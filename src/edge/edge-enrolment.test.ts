@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { systemClock } from '../base/clock.ts'
 import type { Fault } from '../base/faults.ts'
 import { silentLog } from '../base/log.ts'
 import { StateDir } from '../base/state-dir.ts'
@@ -22,7 +21,7 @@ test('next to the control plane a key that does not do is soon looked at again',
   const over = new AbortController()
   const met: string[] = []
   const enrolling = enrolEdgeUntilDone(await StateDir.open(dir, 'edge'), {
-    ...{ keyFile, log: silentLog, signal: over.signal, clock: systemClock },
+    ...{ keyFile, log: silentLog, signal: over.signal },
     home: { host: '127.0.0.1', port: 443, socket: path.join(dir, 'control.sock') },
     egress: await readEgress({ env: {}, file: path.join(dir, 'proxy') }),
     onFailed: ({ code }: Fault) => {

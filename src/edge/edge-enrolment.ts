@@ -1,7 +1,7 @@
 import type { KeyPair } from '../agent/identity/agent-certificate.ts'
 import { enrol } from '../agent/identity/enrol.ts'
 import { untilEnrolled } from '../agent/identity/until-enrolled.ts'
-import type { Clock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
@@ -17,7 +17,6 @@ export interface EnrolEdgeOptions {
   /** The pair of an identity whose certificate has expired. */
   readonly expired?: KeyPair
   readonly egress: Egress
-  readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
   readonly onFailed: (fault: Fault) => void
@@ -30,11 +29,11 @@ const BESIDE_MS = 1000
 
 /** Enrols, however often it takes. @throws the reason of `o.signal`; nothing else. */
 export async function enrolEdgeUntilDone(state: StateDir, o: EnrolEdgeOptions): Promise<EdgeIdentity> {
-  const { keyFile, home, expired, egress, clock, log, signal } = o
+  const { keyFile, home, expired, egress, log, signal } = o
   let said = ''
   const attempt = () =>
     enrol<EdgeIdentity>({
-      ...{ role: 'edge', keyFile, edge: home, expired, clock, log, signal },
+      ...{ role: 'edge', keyFile, edge: home, expired, clock: systemClock, log, signal },
       store: edgeIdentityIn(state),
       fingerprint: {},
       egress: async () => egress,

@@ -20,7 +20,7 @@ export interface AgentCertificate extends KeyPair {
   readonly certificate: string
   readonly rootPem: string
   readonly notAfterMs: number
-  /** When the certificate came, by the clock of this machine. */
+  /** When the certificate came, by the clock that its renewal goes by. */
   readonly receivedMs: number
   readonly generation: number
 }

@@ -43,6 +43,7 @@ export interface EnrolOptions<Held> {
   /** Instead of the edge that the key names. */
   readonly edge?: EdgeAddress
   readonly egress: () => Promise<Egress>
+  /** Of this machine: control is told how far it is off. */
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
@@ -102,9 +103,12 @@ export async function enrol<Held>(o: EnrolOptions<Held>): Promise<Enrolled<Held>
   return { identity, skewMs }
 }
 
-/** Tidies up after an enrolment that stored its identity and then crashed. A key that came later is left alone. */
-export async function finishEnrolment<Held>(o: Finish<Held>): Promise<void> {
-  if ((await o.store.pending()) !== undefined) await finish(o)
+/**
+ * Tidies up after an enrolment that stored its identity and then crashed. A key that came later is left alone, and so is an
+ * enrolment under way that is to replace this identity.
+ */
+export async function finishEnrolment<Held>({ csrPem }: KeyPair, o: Finish<Held>): Promise<void> {
+  if ((await o.store.pending())?.csrPem === csrPem) await finish(o)
 }
 
 type Finish<Held> = Pick<EnrolOptions<Held>, 'keyFile' | 'store' | 'log'>

@@ -4,8 +4,8 @@ import { newId } from '../../base/ids.ts'
 import type { Log } from '../../base/log.ts'
 import { requireOwnCertificate } from '../../link/dial/accept-certificate.ts'
 import type { AgentRole } from '../../pki/identity.ts'
-import type { ControlMessage } from '../../wire/control.ts'
-import type { Companion } from '../link/companion.ts'
+import type { ControlMessage, WelcomeMessage } from '../../wire/control.ts'
+import type { Companion, Met } from '../link/companion.ts'
 import type { ControlLink } from '../link/control-link.ts'
 import { type AgentCertificate, renewAtMs } from './agent-certificate.ts'
 
@@ -41,9 +41,13 @@ export class Renewal<Held extends AgentCertificate> implements Companion {
     this.#o = o
   }
 
+  up(_welcome: WelcomeMessage, { link }: Met): void {
+    this.tick(link)
+  }
+
   tick(link: ControlLink): void {
     const held = this.#o.current()
-    if (held !== undefined && link.state.is === 'up' && this.#isDue(held)) void this.#renew(held, link)
+    if (held !== undefined && link.isUp && this.#isDue(held)) void this.#renew(held, link)
   }
 
   #isDue(held: Held): boolean {

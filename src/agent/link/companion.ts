@@ -14,6 +14,9 @@ export interface Met {
 /**
  * What lives with the control connection of an agent and knows nothing of its other companions. All are told of
  * everything in the order that the agent was given them; a message goes to the first that takes it.
+ *
+ * None should throw but `judge`. What `up`, `time` or `message` throws gives the connection up, as half a state is worse than
+ * none; what `down` or `tick` throws is logged.
  */
 export interface Companion {
   /** For as long as the agent serves. */

@@ -116,6 +116,11 @@ export class ControlLink {
     return this.#state
   }
 
+  /** There is a connection, and it is not being closed. */
+  get isUp(): boolean {
+    return this.#state.is === 'up' && this.#state.channel.isOpen
+  }
+
   /** No answer is waited for. */
   get isIdle(): boolean {
     return this.#state.is !== 'up' || this.#state.channel.isIdle
@@ -217,6 +222,9 @@ export class ControlLink {
           fault: why ?? closedBy(channel.parting),
           upMs: upMs(),
         }
+      } catch (thrown) {
+        channel.close(asFault(thrown))
+        throw thrown
       } finally {
         signal.removeEventListener('abort', stop)
       }

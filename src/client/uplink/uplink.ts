@@ -186,6 +186,7 @@ export class Uplink {
     this.#route = route
     const agent = new Agent({
       role: 'client',
+      endsAsClone: false,
       ...{ run, posture, way: route, egress, log },
       nowMs: () => clock.nowMs(),
       credentials: () => this.#credentials!,

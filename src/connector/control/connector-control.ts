@@ -187,6 +187,7 @@ export class ConnectorControl {
     services.active.cut(welcome.revoked, 'revoked while the control connection was down')
     this.#told = undefined
     this.#toldMark = 0
+    this.#tick()
   }
 
   /** @param redialling It was given up here, to come back at once: no failure, where it had been up. */
