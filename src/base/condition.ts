@@ -60,7 +60,7 @@ export class Condition implements Disposable {
       const { code, hop, seen, message } = fault
       this.#log[level]({ event: begins, ...about, code, hop, seen }, `${intro}${message}`)
     }
-    if (before?.detail !== fault.detail) onChange?.(fault)
+    if (before?.code !== fault.code || before.detail !== fault.detail) onChange?.(fault)
   }
 
   #end(): void {

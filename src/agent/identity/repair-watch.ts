@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Fault, FaultCode } from '../../base/faults.ts'
 import type { Egress } from '../../link/dial/egress.ts'
 import type { Companion } from '../link/companion.ts'
+import { ENDING_FAULTS } from '../link/ending-faults.ts'
 import { keyAfterDeletion } from './key-file.ts'
 
 /** How often to look, while something stands in the way of control. */
@@ -30,6 +31,8 @@ export type ComesBack = 'as-before' | 'anew'
 export class RepairWatch implements Companion {
   readonly #o: RepairWatchOptions
   readonly #repaired = new AbortController()
+  #isUp = false
+  /** Why it is not up; nothing before the first attempt has failed. */
   #fault: Fault | undefined
   #comesBack: ComesBack | undefined
 
@@ -52,25 +55,27 @@ export class RepairWatch implements Companion {
   }
 
   up(): void {
+    this.#isUp = true
     this.#fault = undefined
   }
 
   down(fault: Fault, redialling: boolean): void {
+    this.#isUp = false
     if (redialling) return
     this.#fault = fault
-    // At once: where there is a key to come back with, not even a fault that nothing else helps ends the agent.
-    if (this.#keyCures(fault)) this.#repair('as-before')
-    else void this.#look()
+    // Before it ends the agent. Everything else waits for the next look: what a key does not help is asked for once a second.
+    if (ENDING_FAULTS.has(fault.code) && this.#keyCures(fault)) this.#repair('as-before')
   }
 
   async #look(): Promise<void> {
+    if (this.#isUp || this.repaired.aborted) return
     const fault = this.#fault
-    if (fault === undefined || this.repaired.aborted) return
     const { egress, readEgress, keyFile, clock } = this.#o
-    const cured = this.#keyCures(fault)
-    const later = !cured && (await keyAfterDeletion(fault, keyFile, clock.nowMs() - Date.now()))
+    const cured = fault !== undefined && this.#keyCures(fault)
+    const skewMs = clock.nowMs() - Date.now()
+    const later = fault !== undefined && !cured && (await keyAfterDeletion(fault, keyFile, skewMs))
     const now = await readEgress().catch(() => egress) // malformed: not yet the repair
-    if (this.#fault === undefined) return // it came up meanwhile
+    if (this.#isUp) return // it came up meanwhile
     if (cured || later) this.#repair(cured ? 'as-before' : 'anew')
     else if (JSON.stringify(now) !== JSON.stringify(egress)) this.#repair()
   }

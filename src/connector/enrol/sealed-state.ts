@@ -110,10 +110,6 @@ export class SealedState {
     return { secret: secret.toString(), sealed: true, about, drifted }
   }
 
-  async has(name: string): Promise<boolean> {
-    return (await this.#state.read(name)) !== undefined
-  }
-
   async remove(name: string): Promise<void> {
     await this.#state.remove(name)
   }
