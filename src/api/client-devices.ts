@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { deviceDisconnected } from './diagnosis.ts'
 import { name, timestamp } from './fields.ts'
 import { warnings } from './lint.ts'
-import { base, hostFacts, names, posture } from './records.ts'
+import { base, hostFacts, names, posture } from './record-fields.ts'
 import { signIn, stillOpen } from './sign-ins.ts'
 
 const refusal = z.object({

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { z } from 'zod'
-import type { auditVerdict } from '../api/records.ts'
+import type { auditVerdict } from '../api/audit.ts'
 import { Fault } from '../base/faults.ts'
 import { examples, globals, restFor } from './globals.ts'
 import { print, printJson } from './terminal.ts'

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { SessionResource } from '../api/records.ts'
+import type { SessionResource } from '../api/sessions.ts'
 import type { DenialResource } from '../api/trace.ts'
 import { FAULTS, type FaultCode, isFaultCode } from '../base/faults.ts'
 import { nearest } from '../base/nearest.ts'

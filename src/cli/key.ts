@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { z } from 'zod'
-import type { provisioningKeyCreated } from '../api/records.ts'
+import type { provisioningKeyCreated } from '../api/keys.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { newId } from '../base/ids.ts'
 import { examples, globals, parseCount, parseDuration, restFor } from './globals.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { SessionLine, SessionResource } from '../api/records.ts'
+import type { SessionLine, SessionResource } from '../api/sessions.ts'
 import { faultFromMessage } from '../link/control/fault-message.ts'
 import { examples, globals, parseCount, restFor } from './globals.ts'
 import { sessionLine } from './session-line.ts'

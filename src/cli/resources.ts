@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { called, findKind, KIND_NAMES, type Kind } from '../api/kinds.ts'
-import type { SessionResource } from '../api/records.ts'
+import type { SessionResource } from '../api/sessions.ts'
 import type { StillOpen } from '../api/sign-ins.ts'
 import type { DenialResource } from '../api/trace.ts'
 import { asFault } from '../base/faults.ts'

@@ -1,4 +1,4 @@
-import type { SessionResource } from '../api/records.ts'
+import type { SessionResource } from '../api/sessions.ts'
 import { hostPort } from '../base/host-port.ts'
 import { inLine, stateText } from './terminal.ts'
 

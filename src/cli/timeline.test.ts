@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import type { SessionResource } from '../api/records.ts'
+import type { SessionResource } from '../api/sessions.ts'
 import { bytesText, milliseconds, sessionLine } from './session-line.ts'
 import { sessionText, timeline } from './timeline.ts'
 

@@ -1,4 +1,4 @@
-import type { SessionResource } from '../api/records.ts'
+import type { SessionResource } from '../api/sessions.ts'
 import { wordsOf } from '../base/fault-words.ts'
 import { FAULTS, type Hop } from '../base/faults.ts'
 import { hostPort } from '../base/host-port.ts'

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { z } from 'zod'
-import type { tokenCreated } from '../api/records.ts'
 import { ROLES, type TokenRole } from '../api/roles.ts'
+import type { tokenCreated } from '../api/tokens.ts'
 import { rfc3339 } from '../base/clock.ts'
 import { examples, globals, parseDuration, parseName, restFor } from './globals.ts'
 import { printSecret } from './hand-over.ts'

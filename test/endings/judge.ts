@@ -4,7 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict'
-import type { SessionResource } from '../../src/api/records.ts'
+import type { SessionResource } from '../../src/api/sessions.ts'
 import type { FaultCode, Hop } from '../../src/base/faults.ts'
 import type { Views } from './conversation.ts'
 import type { Entry } from './entries.ts'

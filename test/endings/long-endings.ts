@@ -4,7 +4,7 @@
  * @module
  */
 import assert from 'node:assert/strict'
-import type { SessionResource } from '../../src/api/records.ts'
+import type { SessionResource } from '../../src/api/sessions.ts'
 import { Conversation } from './conversation.ts'
 import { ENTRIES, type Entry } from './entries.ts'
 import { assertClosed, assertHonest, assertRecorded, type Close } from './judge.ts'

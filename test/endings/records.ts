@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SessionResource } from '../../src/api/records.ts'
+import type { SessionResource } from '../../src/api/sessions.ts'
 import type { Context } from '../../src/cli/context.ts'
 import { Rest } from '../../src/cli/rest.ts'
 

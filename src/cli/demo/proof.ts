@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import http from 'node:http'
-import type { SessionResource } from '../../api/records.ts'
+import type { SessionResource } from '../../api/sessions.ts'
 import { hostPort, urlHost } from '../../base/host-port.ts'
 import type { Rest } from '../rest.ts'
 import type { DemoApplication } from './access.ts'

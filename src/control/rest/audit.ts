@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { auditRecord, auditVerdict } from '../../api/records.ts'
+import { auditRecord, auditVerdict } from '../../api/audit.ts'
 import type { RestDeps } from './deps.ts'
 import type { RestApp } from './describe-operation.ts'
 import { auditResource } from './present.ts'

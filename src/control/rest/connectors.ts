@@ -1,5 +1,5 @@
+import { connector, connectorPatch, connectorWritten } from '../../api/connectors.ts'
 import { InvalidFault } from '../../api/invalid.ts'
-import { connector, connectorPatch, connectorWritten } from '../../api/records.ts'
 import type { ConnectorRecord } from '../../store/connectors.ts'
 import type { Repositories } from '../../store/store.ts'
 import { requireAppGroup } from '../agents/enrol-group.ts'

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { z } from 'zod'
 import { InvalidFault } from '../../api/invalid.ts'
-import { HOME_EDGE } from '../../api/kinds.ts'
 import {
   provisioningKey,
   provisioningKeyCreated,
   provisioningKeyInput,
   provisioningKeyPatch,
   provisioningKeyWritten,
-} from '../../api/records.ts'
+} from '../../api/keys.ts'
+import { HOME_EDGE } from '../../api/kinds.ts'
 import { hashKeySecret } from '../../pki/provisioning-key.ts'
 import type { StoredObject } from '../../store/objects.ts'
 import type { Repositories } from '../../store/store.ts'

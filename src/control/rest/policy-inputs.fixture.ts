@@ -5,7 +5,8 @@
  * @module
  */
 import { clientDevicePatch } from '../../api/client-devices.ts'
-import { connectorPatch, provisioningKeyInput, provisioningKeyPatch } from '../../api/records.ts'
+import { connectorPatch } from '../../api/connectors.ts'
+import { provisioningKeyInput, provisioningKeyPatch } from '../../api/keys.ts'
 import type { EdgeCandidate } from '../../policy/edge-choice.ts'
 import type { AccessRequest, Conditions } from '../../policy/rule.ts'
 import type { Candidate } from '../../policy/select.ts'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { provisioningKey } from '../../api/records.ts'
+import type { provisioningKey } from '../../api/keys.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { type KeyRecord, keyState } from '../../store/keys.ts'
 import type { LivePresence } from './deps.ts'

@@ -1,7 +1,10 @@
 /** Records of the store as the API gives them. */
 import type { z } from 'zod'
-import type { auditRecord, connector, SessionResource, token } from '../../api/records.ts'
+import type { auditRecord } from '../../api/audit.ts'
+import type { connector } from '../../api/connectors.ts'
 import type { TokenRole } from '../../api/roles.ts'
+import type { SessionResource } from '../../api/sessions.ts'
+import type { token } from '../../api/tokens.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { loadOf } from '../../policy/overload.ts'
 import type { AuditRecord } from '../../store/audit.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { session, sessionLine } from '../../api/records.ts'
+import { session, sessionLine } from '../../api/sessions.ts'
 import { Fault } from '../../base/faults.ts'
 import type { SessionFilter } from '../../store/session-list.ts'
 import type { RestDeps } from './deps.ts'

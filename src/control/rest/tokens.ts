@@ -1,5 +1,5 @@
 import { InvalidFault } from '../../api/invalid.ts'
-import { token, tokenCreated, tokenInput, whoami } from '../../api/records.ts'
+import { token, tokenCreated, tokenInput, whoami } from '../../api/tokens.ts'
 import { rfc3339 } from '../../base/clock.ts'
 import { Fault } from '../../base/faults.ts'
 import { createToken } from './auth.ts'
