@@ -5,7 +5,7 @@ import type { Log } from '../../base/log.ts'
 import { requireOwnCertificate } from '../../link/dial/accept-certificate.ts'
 import type { AgentRole } from '../../pki/identity.ts'
 import type { ControlMessage, WelcomeMessage } from '../../wire/control.ts'
-import type { Companion, Met } from '../link/companion.ts'
+import type { Companion } from '../link/companion.ts'
 import type { ControlLink } from '../link/control-link.ts'
 import { type AgentCertificate, renewAtMs } from './agent-certificate.ts'
 
@@ -31,6 +31,8 @@ export interface RenewalOptions<Held extends AgentCertificate> {
   readonly log: Log
 }
 
+type RenewalLink = Pick<ControlLink, 'isUp' | 'request' | 'redial'>
+
 /** Keeps a certificate fresh: asks at two thirds of its life, stores the answer before it is used. */
 export class Renewal<Held extends AgentCertificate> implements Companion {
   readonly #o: RenewalOptions<Held>
@@ -41,11 +43,11 @@ export class Renewal<Held extends AgentCertificate> implements Companion {
     this.#o = o
   }
 
-  up(_welcome: WelcomeMessage, { link }: Met): void {
+  up(_welcome: WelcomeMessage, { link }: { readonly link: RenewalLink }): void {
     this.tick(link)
   }
 
-  tick(link: ControlLink): void {
+  tick(link: RenewalLink): void {
     const held = this.#o.current()
     if (held !== undefined && link.isUp && this.#isDue(held)) void this.#renew(held, link)
   }
@@ -56,7 +58,7 @@ export class Renewal<Held extends AgentCertificate> implements Companion {
     return !this.#asking && held.notAfterMs < endMs && nowMs >= renewAtMs(held) && nowMs >= this.#notBeforeMs
   }
 
-  async #renew(held: Held, link: ControlLink): Promise<void> {
+  async #renew(held: Held, link: RenewalLink): Promise<void> {
     const { clock, log } = this.#o
     this.#asking = true
     this.#notBeforeMs = clock.nowMs() + RETRY_MS
@@ -84,7 +86,7 @@ export class Renewal<Held extends AgentCertificate> implements Companion {
   }
 
   /** @throws {Fault} as ControlLink.request; PROTOCOL_ERROR where what came is not for this one and its key. */
-  async #ask(held: Held, link: ControlLink): Promise<Held> {
+  async #ask(held: Held, link: RenewalLink): Promise<Held> {
     const { role, idOf, clock, more } = this.#o
     const { tenant, csrPem, keyPem, rootPem: root } = held
     const reply = await link.request({ type: 'renew', id: newId('req'), csr: csrPem }, RENEW_MS)
