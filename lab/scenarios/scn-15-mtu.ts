@@ -75,7 +75,7 @@ connects. Then the edge's certificate, which is large, never arrives.`,
       hints: ['ping works', 'TCP connects', 'ping -M do -s 1400 does not work'],
       hop: 'edge',
       code: 'PATH_MTU',
-      seen: [/largest that passes 1280 bytes, 1360 is lost/],
+      seen: [/largest that passes: 1280 bytes; 1360 bytes are lost/],
       noticeMs: 60_000,
       async inject(lab) {
         await offload(lab, 1)
