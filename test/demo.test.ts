@@ -122,7 +122,7 @@ test('a port that is taken: the demo says by whom and takes another', async () =
   await once(holder, 'listening')
   await using demo = await RunningDemo.start(folder.path, ['--no-namespace'])
   const note = new RegExp(
-    `port ${proxyPort} is held by \\S+ \\(process ${process.pid}\\); the local proxy takes (\\d+)`,
+    `port ${proxyPort} is in use by \\S+ \\(process ${process.pid}\\); the local proxy uses (\\d+)`,
   )
   const [, taken] = note.exec(demo.text) ?? []
   assert.ok(taken, demo.text)

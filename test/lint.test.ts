@@ -53,7 +53,7 @@ test('lint ends with 1 and names code, object, consequence and fix; describe say
   assert.match(await place.command('apply', '-f', slip), /NAME_IN_TWO_LANES internet rule slip/)
   const all = await run('lint')
   assert.equal(all.code, 1)
-  assert.match(all.stdout, /NAME_IN_TWO_LANES internet rule slip: segment \S+ claims wiki\.example, too/)
+  assert.match(all.stdout, /NAME_IN_TWO_LANES internet rule slip: segment \S+ also claims wiki\.example/)
   assert.match(
     all.stdout,
     /NO_HEALTHY_CONNECTOR connector group here: no enabled connector is enrolled in it/,

@@ -121,7 +121,7 @@ test('a proxy whose answers this machine drops, or that answers by another inter
   nft(here, 'add rule ip own in tcp sport 5555 drop')
   const own = JSON.stringify(proxyCheck(here))
   assert.match(own, /PROXY_UNREACHABLE/)
-  assert.match(own, /Answers of the proxy reach this machine, and its own firewall drops them/)
+  assert.match(own, /Replies from the proxy reach this machine, and its own firewall drops them/)
 
   nft(here, 'delete table ip own')
   ip('-n', there, 'route', 'del', '10.9.0.0/24')

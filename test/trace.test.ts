@@ -62,7 +62,7 @@ test('from the device of the user: every hop passes, each in its own words, and 
   }
   assert.match(out, /✓ policy .* rule "all" allows segment applications/)
   assert.match(out, /✓ transfer .* 1048576 bytes sent and returned unchanged/)
-  assert.match(out, /✓ application .* it greets: SSH-2\.0-test/)
+  assert.match(out, /✓ application .* it sends a greeting: SSH-2\.0-test/)
   assert.match(out, /· tls .* skipped: port \d+ is not a usual TLS port/)
   const report = await traceJson([`localhost:${portOf(greeting)}`])
   assert.equal(report.from, 'device')

@@ -19,7 +19,7 @@ const RULES: readonly Rule[] = [
   { words: /\banew\b/i, instead: 'again; or re-: reinstalled, restarted, resealed' },
   { words: /\bwho(?:m)?ever\b/i, instead: 'name the role: the user, the caller, the admin' },
   {
-    words: /(?<!\b(?:user|as|--user[= ]) )\b(?:some|no|any|every)body(?:'s)?\b(?! \(uid)/i,
+    words: /(?<!\b(?:user|as) |:)\b(?:some|no|any|every)body(?:'s)?\b(?! \(uid)/i,
     instead: 'name the role, or use the passive',
   },
   { words: /\b(?:that|which) (?:is|are) named\b/i, instead: 'name it, or "in the evidence"' },

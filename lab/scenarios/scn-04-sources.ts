@@ -25,7 +25,7 @@ export const sources: readonly Variant[] = [
     seen: [
       /10\.1\.1\.53 said 198\.51\.100\.10/,
       /line 2 of \/etc\/hosts: 198\.51\.100\.77 edge\.example\.net/,
-      /198\.51\.100\.10:443 connected in \d+ ms \(the resolver 10\.1\.1\.53 says so\)/,
+      /198\.51\.100\.10:443 connected in \d+ ms \(the resolver 10\.1\.1\.53 returns it\)/,
     ],
     async inject(lab) {
       etcOf(lab).etc('hosts', `${LOCALHOST}${NOBODY} ${EDGE_NAME}\n`)

@@ -16,7 +16,7 @@ export const ownFirewall: Variant = {
   hop: 'connector',
   code: 'RESOLVER_UNREACHABLE',
   seen: [/10\.1\.1\.53 .*EPERM/],
-  cause: /this machine's firewall/,
+  cause: /[Tt]his machine's firewall/,
   async inject(lab) {
     const a = lab.machines['connector-a']
     await a.succeed('nft', 'add table inet hardened')

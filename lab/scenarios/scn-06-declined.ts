@@ -52,7 +52,7 @@ export const heldName: Variant = {
     'the address without the name works',
     'what does a ClientHello contain in the clear?',
   ],
-  seen: [/without the name.*answered/],
+  seen: [/without the edge's name.*answered/],
   inject: (lab) => hold(lab, EDGE_NAME),
   async cure(lab, finding) {
     printed(finding, /web filter/)

@@ -38,7 +38,7 @@ export const appSources: readonly Variant[] = [
     seen: [
       /10\.1\.1\.53 said 10\.1\.9\.80/,
       /line 2 of \/etc\/hosts: 10\.1\.9\.99 app\.dc1\.example\.com/,
-      /10\.1\.9\.80:8080 connected in \d+ ms \(the resolver 10\.1\.1\.53 says so\)/,
+      /10\.1\.9\.80:8080 connected in \d+ ms \(the resolver 10\.1\.1\.53 returns it\)/,
     ],
     inject: async (lab) => both(lab, 'hosts', `${LOCALHOST}${NOBODY} ${APP_NAME}\n`),
     async cure(lab, finding) {
