@@ -56,7 +56,7 @@ export const STAGES: readonly Stage[] = [
   },
   // Much of it is waiting for what another process does.
   {
-    ...{ name: 'system', part: 'test', pattern: 'test/*.test.ts', unlike: RARE },
+    ...{ name: 'system', part: 'test', pattern: 'test/{,agents/}*.test.ts', unlike: RARE },
     ...{ quietMs: 120_000, parallel: 2 * processors },
   },
   // The lab shares the processors out itself, and runs again alone what failed beside others.
