@@ -97,11 +97,11 @@ export const segmentSpec = z
     tcp: portRanges.default([]),
     /** As `tcp`. */
     udp: portRanges.default([]),
-    /** When connectors look whether its applications answer: all the time, when somebody asks for one, or never. */
+    /** When connectors check its applications: continuously, on use, or never. */
     health: z.enum(['continuous', 'onAccess', 'none']).default('onAccess'),
     /** Rules may be about all segments of it. */
     segmentGroup: reference.optional(),
-    /** Who reaches it. Without one nobody does. */
+    /** Through which its connectors are found. Without one it cannot be reached. */
     serverGroups: references.default([]),
     /** Networks the domains may resolve to. Empty: any but special ones, such as loopback and unique local. */
     addressCidrs: z.array(cidr).max(256).default([]),
@@ -207,7 +207,7 @@ export const accessRuleSpec = z.strictObject({
   order: z.number().int().min(0).max(1_000_000),
   /** Of the first rule whose conditions all hold. */
   action: z.enum(['allow', 'deny']),
-  /** All must hold; without any it is about everybody and everything. */
+  /** All must hold; without any, the rule covers every user and destination. */
   conditions: conditions.default({}),
 })
 

@@ -7,7 +7,7 @@ import type { EdgeLimits } from '../link/accept/edge-limits.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 
 const path = z.string().min(1).max(4096)
-/** Networks of balancers that send the PROXY protocol: from them, and from nobody else, it is expected. */
+/** Networks of load balancers that send the PROXY protocol: it is expected from them, and from them only. */
 export const balancers = z.array(cidr).max(64).default([])
 
 /** /etc/backstitch/edge.yaml. Every key has a default: an empty or absent file is a whole configuration. */

@@ -24,7 +24,7 @@ export const serverConfig = z.strictObject({
   balancers,
   /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
   publicHost: z.string().min(1).max(253).optional(),
-  /** The port they reach it by, where something on the way maps it to that of `listen`. */
+  /** The port they reach it by, if NAT or a load balancer maps it to that of `listen`. */
   publicPort: z.number().int().min(1).max(65_535).optional(),
   /** Certificate chain and key for people and tools, PEM; made and kept by the server when absent. */
   publicCertificate: z
