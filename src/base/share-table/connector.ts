@@ -81,7 +81,8 @@ export const CONNECTOR_SHARES = {
   memory: {
     resource: 'memory for windows and for data that applications do not read',
     by: 'device',
-    limit: 'per tunnel: as much as is free of 256 MiB, between 64 and 128 MiB at most',
+    limit:
+      'per tunnel: as much as is free of 256 MiB, at most 64 MiB for windows and 128 MiB for unread data',
     code: 'none',
     hop: 'connector',
     note: 'the slow session of the tunnel that holds most is closed',
