@@ -31,13 +31,15 @@ export interface Bus {
  * @param onError Told what a receiver threw.
  */
 export function localBus(onError: (error: unknown) => void): Bus {
-  const receivers = new Map<Topic, Set<(message: never) => void>>()
+  const subscriptions = new Map<Topic, Set<Subscription>>()
   return {
     publish(topic, message) {
-      for (const receive of receivers.get(topic) ?? []) {
+      const among = subscriptions.get(topic)
+      for (const subscription of among ?? []) {
         queueMicrotask(() => {
+          if (!among?.has(subscription)) return // It ended after the message was published.
           try {
-            receive(message as never)
+            subscription.receive(message as never)
           } catch (error) {
             onError(error) // One receiver's defect must not keep the hint from the others.
           }
@@ -45,13 +47,19 @@ export function localBus(onError: (error: unknown) => void): Bus {
       }
     },
     subscribe(topic, receive) {
-      const set = receivers.get(topic) ?? new Set()
-      receivers.set(topic, set.add(receive as (message: never) => void))
+      const among = subscriptions.get(topic) ?? new Set()
+      // An object of its own: one function may be subscribed twice.
+      const subscription: Subscription = { receive }
+      subscriptions.set(topic, among.add(subscription))
       return {
         [Symbol.dispose]() {
-          set.delete(receive as (message: never) => void)
+          among.delete(subscription)
         },
       }
     },
   }
+}
+
+interface Subscription {
+  readonly receive: (message: never) => void
 }
