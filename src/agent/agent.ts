@@ -33,7 +33,7 @@ export interface AgentOptions extends Omit<ControlLinkOptions, 'self' | 'on'> {
   readonly nowMs?: () => number
   readonly posture?: HelloMessage['posture']
   readonly companions: readonly Companion[]
-  /** One device of a person may be in two places for a moment, and a sign-in brings it back: it goes on trying. */
+  /** False: it goes on where its identity is used in two places, as a sign-in there shuts the other out. */
   readonly endsAsClone?: boolean
   readonly onStep?: (step: DialStep) => void
   readonly tickMs?: number

@@ -13,7 +13,7 @@ function watched(code: 'FD_EXHAUSTED' | 'EDGE_FAR') {
     ...{ begins: 'it.begins', ends: 'it.ends', over: 'It is over' },
     onChange: (fault) => shown.push(fault?.detail),
   })
-  return { condition, lines, shown, fault: (detail: string) => new Fault(code, detail) }
+  return { condition, log, lines, shown, fault: (detail: string) => new Fault(code, detail) }
 }
 
 test('a condition is one line when it begins and one when it ends, however often it is found', () => {
@@ -34,6 +34,20 @@ test('a condition is one line when it begins and one when it ends, however often
   )
   assert.deepEqual(shown, ['none left', 'none left (EMFILE)', undefined])
   assert.equal(condition.fault, undefined)
+})
+
+test('where a condition says what makes it another one, that is logged again', () => {
+  const { lines, log, fault } = watched('FD_EXHAUSTED')
+  const condition = new Condition(log, {
+    ...{ begins: 'it.begins', ends: 'it.ends', over: 'It is over' },
+    identity: ({ detail }) => detail,
+  })
+  for (const detail of ['port 1', 'port 1', 'port 2']) condition.set(fault(detail))
+  condition.set(undefined)
+  assert.deepEqual(
+    lines.map(({ event }) => event),
+    ['it.begins', 'it.begins', 'it.ends'],
+  )
 })
 
 test('what is over before the table says that it counts is neither logged nor shown', () => {

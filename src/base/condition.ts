@@ -11,6 +11,8 @@ export interface ConditionEvents {
   readonly intro?: string
   /** In both lines: what has this condition. */
   readonly about?: Readonly<Record<string, unknown>>
+  /** What of a fault is logged again where it differs; its code by default. */
+  readonly identity?: (fault: Fault) => string
   /** It became visible, changed, or is over. */
   readonly onChange?: (fault: Fault | undefined) => void
 }
@@ -37,7 +39,7 @@ export class Condition implements Disposable {
     return this.#shown
   }
 
-  /** What is wrong now; nothing: all is well. Another code is logged again, other evidence of the same is only shown. */
+  /** What is wrong now; nothing: all is well. Another one is logged again, other evidence of the same is only shown. */
   set(found: Fault | undefined): void {
     const before = this.#found
     this.#found = found
@@ -55,8 +57,8 @@ export class Condition implements Disposable {
   #show(fault: Fault): void {
     const before = this.#shown
     this.#shown = fault
-    const { begins, level = 'warn', intro = '', about, onChange } = this.#events
-    if (before?.code !== fault.code) {
+    const { begins, level = 'warn', intro = '', about, identity = codeOf, onChange } = this.#events
+    if (before === undefined || identity(before) !== identity(fault)) {
       const { code, hop, seen, message } = fault
       this.#log[level]({ event: begins, ...about, code, hop, seen }, `${intro}${message}`)
     }
@@ -78,3 +80,5 @@ export class Condition implements Disposable {
     clearTimeout(this.#waiting)
   }
 }
+
+const codeOf = ({ code }: Fault): string => code

@@ -38,6 +38,7 @@ export class DescriptorWatch implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
+    this.#lack[Symbol.dispose]()
   }
 }
 

@@ -25,6 +25,8 @@ export class SecondPort implements Disposable {
     const over = 'The control port of the edge is no longer blocked'
     this.#blocked = new Condition(options.log, {
       ...{ begins: 'control.port-blocked', ends: 'control.port-open', over },
+      // That of another edge, or blocked in another way, is something else to look for.
+      identity: ({ detail }) => detail,
     })
   }
 
@@ -65,6 +67,7 @@ export class SecondPort implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#blocked[Symbol.dispose]()
     this.#stop.abort()
   }
 }

@@ -5,13 +5,12 @@
  *
  * @module
  */
-import type { SendToControl } from '../../agent/examination/diagnosis.ts'
 import type { BootTime } from '../../base/boot-clock.ts'
 import type { Fault, FaultCode } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { StateDir } from '../../base/state-dir.ts'
 import type { ControlMessage } from '../../wire/control.ts'
-import { type Diagnose, DiagnosisResponder } from './diagnosis.ts'
+import { type Diagnose, DiagnosisResponder, type SendToControl } from './diagnosis.ts'
 import { outagesMessages } from './outage-message.ts'
 import { type Outage, Outages, type SelfVerdict } from './outages.ts'
 

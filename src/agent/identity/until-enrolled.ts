@@ -15,7 +15,7 @@ export interface UntilEnrolledOptions {
   readonly onFailed: (fault: Fault, waitMs: number) => void
 }
 
-/** Enrols, however often it takes. @throws the reason of `signal`; nothing else. */
+/** Enrols, however often it takes. @throws once `signal` aborts; nothing else. */
 export async function untilEnrolled<T>(enrol: () => Promise<T>, o: UntilEnrolledOptions): Promise<T> {
   const { files, hopelessMs, signal, onFailed } = o
   for (let attempt = 0; ; attempt++) {

@@ -22,7 +22,7 @@ export async function loadConnectorIdentity(
   return secret === undefined ? undefined : connectorIdentity.parse(JSON.parse(secret))
 }
 
-/** As `loadIdentity`, and changes nothing; with the factors that changed. */
+/** As `loadConnectorIdentity`, and changes nothing; with the factors that changed. */
 export async function peekIdentity(
   sealedState: SealedState,
 ): Promise<{ identity: ConnectorIdentity; drifted: readonly Drift[] } | undefined> {

@@ -101,6 +101,7 @@ export class DeepChecks implements Disposable {
   forget(application: Application): void {
     const key = keyOf(application)
     for (const waiting of Object.values(this.#waiting)) waiting.delete(key)
+    this.#entries.get(key)?.condition[Symbol.dispose]()
     this.#entries.delete(key)
   }
 
@@ -167,6 +168,7 @@ export class DeepChecks implements Disposable {
   [Symbol.dispose](): void {
     this.#over.abort()
     for (const waiting of Object.values(this.#waiting)) waiting.clear()
+    for (const { condition } of this.#entries.values()) condition[Symbol.dispose]()
     this.#entries.clear()
   }
 }

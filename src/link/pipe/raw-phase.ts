@@ -91,6 +91,7 @@ export class RawPhase implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stop.abort(new Fault('TUNNEL_LOST', 'this end is stopping'))
+    for (const { condition } of this.#findings.values()) condition[Symbol.dispose]()
   }
 
   /** One trial at a time for each path, however many pipes broke. */
