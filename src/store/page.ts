@@ -82,9 +82,10 @@ export function inList(ids: readonly string[]): string[] {
   return [...unique, ...Array<string>(size - unique.length).fill(unique.at(-1)!)]
 }
 
-/** However many ids, in lists that one statement takes. */
+/** However many ids, each once, in lists that one statement takes. */
 export function* idsAtOnce(ids: readonly string[]): Generator<string[]> {
-  for (let at = 0; at < ids.length; at += ROWS_AT_ONCE) yield inList(ids.slice(at, at + ROWS_AT_ONCE))
+  const unique = [...new Set(ids)]
+  for (let at = 0; at < unique.length; at += ROWS_AT_ONCE) yield inList(unique.slice(at, at + ROWS_AT_ONCE))
 }
 
 /** As many rows are looked at in one turn for what no index finds. */
