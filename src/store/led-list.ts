@@ -33,6 +33,7 @@ export async function ledPage<Row>(
 ): Promise<Page<Row>> {
   const { db } = scope
   const { table, key, conditions, always, isNumber = false } = list
+  const start = cursorKey(query.cursor, { isNumber })
   const lead = await fewest(scope, list)
   const rest = conditions.filter((one) => one !== lead)
   const keyOf = (row: Row) => String(row[key])
@@ -47,7 +48,7 @@ export async function ledPage<Row>(
   }
   const from = sql.raw(`from ${table}`)
   if (rest.length === 0) {
-    const inRange = range(cursorKey(query.cursor))
+    const inRange = range(start)
     const page = sql<Row>`select * ${from} ${inRange} order by ${order} desc limit ${query.limit + 1}`
     return pageOf((await page.execute(db)).rows, query.limit, keyOf)
   }

@@ -44,11 +44,12 @@ export function cursorAfter(key: string): string {
   return Buffer.from(key).toString('base64url')
 }
 
-/** @throws {Fault} INVALID if the cursor was not made by `pageOf`. */
-export function cursorKey(cursor: string | undefined): string | undefined {
+/** @throws {Fault} INVALID if the cursor was not made by `pageOf`, or its key is not a number where one is needed. */
+export function cursorKey(cursor: string | undefined, { isNumber = false } = {}): string | undefined {
   if (cursor === undefined) return undefined
   const key = Buffer.from(cursor, 'base64url').toString('utf8')
-  if (key === '' || Buffer.from(key).toString('base64url') !== cursor) {
+  const isOurs = key !== '' && Buffer.from(key).toString('base64url') === cursor
+  if (!isOurs || (isNumber && !/^\d+$/.test(key))) {
     throw new Fault('INVALID', 'cursor: not one from this list', { seen: { pointer: '/cursor' } })
   }
   return key
