@@ -85,7 +85,7 @@ or not yet valid. The messages mention TLS, so the firewall team is called, and 
       hints: ['its clock is right', 'connector-b next to it works', 'how long was it off?'],
       hop: 'connector',
       code: 'CERT_EXPIRED',
-      seen: [/not after 20\S+Z: ended (48 hours|2 days) ago/],
+      seen: [/not after 20\S+Z: expired (48 hours|2 days) ago/],
       async inject(lab) {
         const { a } = lab.connectors
         await a.stop()
