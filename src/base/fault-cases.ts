@@ -65,6 +65,6 @@ function nobodyServes({ members, deleted }: Fault['seen']): CaseWords | undefine
   return {
     cause:
       'No connector behind the segment can serve it: each is out or was deleted, for the reason given next to its name.',
-    fix: 'Bring back one that still exists: run sudo backstitch doctor connector on its machine. Or enrol another: backstitch key create --group GROUP.',
+    fix: 'Bring back one that still exists: run sudo backstitch doctor connector on its machine. Or enrol another: backstitch key create --group GROUP',
   }
 }

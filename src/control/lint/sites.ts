@@ -32,7 +32,7 @@ export function* groupsAcrossSites(
     if (evidence === undefined) continue
     yield findingAbout('GROUP_SPANS_SITES', about('connector-group', group), {
       reason: evidence.reason,
-      fix: `First check where ${evidence.other} is located: round trips are also long on a busy machine. If it is at another site: create a connector group for that site and add it to the server group; enrol ${evidence.other} again with a key of that group, and only then delete the old one: backstitch delete connector ${evidence.other}.`,
+      fix: `First check where ${evidence.other} is located: round trips are also long on a busy machine. If it is at another site: create a connector group for that site and add it to the server group; enrol ${evidence.other} again with a key of that group, and only then delete the old one: backstitch delete connector ${evidence.other}`,
       consequence: 'users are sent to either of them based on load alone, some of them across sites',
       others: members.map((member) => about('connector', member)),
     })
