@@ -39,7 +39,7 @@ export interface RelayedConnection {
 /**
  * The control plane's end of one connection that a remote edge passes on. Takes `socket` over.
  *
- * @throws {Fault} PEER_REFUSED, IDENTITY_REVOKED, CERT_EXPIRED: who passes it on may not; EDGE_BUSY;
+ * @throws {Fault} PEER_REFUSED, TLS_INTERCEPTED, IDENTITY_REVOKED, EDGE_CERT_EXPIRED: who passes it on may not; EDGE_BUSY;
  *   PROTOCOL_ERROR, also for an address that its peer cannot have; the reason of `signal`.
  */
 export async function acceptRelay(socket: net.Socket, o: AcceptRelay): Promise<RelayedConnection> {
