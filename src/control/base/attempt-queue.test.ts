@@ -45,3 +45,29 @@ test('whoever would wait too long is told when to come again, and those behind g
   turns.giveBack(shares('a'))
   await b
 })
+
+test('whoever is turned away from a full queue hears of their own share, not of the newcomer’s', async () => {
+  const everyMs = 1_000_000
+  const budget = new FailureBudget({ clock: systemClock, free: 1, everyMs })
+  const tried = new FailureBudget({ clock: systemClock, free: Number.POSITIVE_INFINITY, everyMs })
+  const turns = new AttemptQueue(2_000 * everyMs)
+  const shares = (user: string, who: string): Share[] => [
+    { budget, key: user, of: `for user ${user}` },
+    { budget: tried, key: who, of: '', tells: true },
+  ]
+  await turns.take(shares('alice', 'attacker'))
+  const told: string[] = []
+  const waiting = Array.from({ length: 1000 }, () =>
+    turns
+      .take(shares('alice', 'attacker'))
+      .catch(({ detail }: Error & { detail: string }) => told.push(detail)),
+  )
+  await turns.take(shares('bob', 'bob'))
+  const bob = turns.take(shares('bob', 'bob at his phone'))
+  turns.giveBack(shares('bob', 'bob'))
+  await bob
+  for (const _ of waiting) turns.giveBack(shares('alice', 'attacker'))
+  await Promise.all(waiting)
+  assert.equal(told.length, 1)
+  assert.match(told[0]!, /for user alice/)
+})

@@ -45,14 +45,10 @@ export class AttemptQueue {
     this.#waiting.splice(this.#waiting.findLastIndex((one) => one.rank <= rank) + 1, 0, waiting)
     this.#serve()
     if (this.#waiting.includes(waiting)) {
-      const { waitMs, of } = this.#ahead(waiting)
-      if (waitMs > this.#maxWaitMs) this.#turnAway(waiting, of, waitMs)
-      else if (this.#waiting.length > MAX_WAITING) this.#turnAway(this.#waiting.at(-1)!, of, waitMs)
+      if (this.#ahead(waiting).waitMs > this.#maxWaitMs) this.#turnAway(waiting)
+      else if (this.#waiting.length > MAX_WAITING) this.#turnAway(this.#waiting.at(-1)!)
     }
-    const late = setTimeout(() => {
-      const { waitMs, of } = this.#ahead(waiting)
-      this.#turnAway(waiting, of, waitMs)
-    }, this.#maxWaitMs)
+    const late = setTimeout(() => this.#turnAway(waiting), this.#maxWaitMs)
     return promise.finally(() => clearTimeout(late))
   }
 
@@ -90,7 +86,9 @@ export class AttemptQueue {
     return waits.reduce((a, b) => (b.waitMs > a.waitMs ? b : a))
   }
 
-  #turnAway(waiting: WaitingAttempt, of: string, waitMs: number): void {
+  /** In words about its own shares: whose the others are is nothing for a stranger. */
+  #turnAway(waiting: WaitingAttempt): void {
+    const { waitMs, of } = this.#ahead(waiting)
     this.#remove(waiting)
     waiting.turnAway(tooManyFailed(of, waitMs))
   }
