@@ -1,7 +1,7 @@
 /**
  * Messages between agents (connectors, clients) and the control plane: JSON, one per WebSocket text frame,
  * over mutual TLS with ALPN `backstitch-control/1`; and the bodies of the two requests made before an agent
- * has a certificate. Spec: docs/protocol.md, "Control messages". Every message is validated on arrival;
+ * has a certificate. Spec: docs/protocol.md, "Control connection". Every message is validated on arrival;
  * unknown fields are refused.
  *
  * Steady state: agent sends `hello`; control answers `welcome`. A client sends `authorize` and gets `granted`
