@@ -323,6 +323,12 @@ segmentGroup: office
     finds: ['LINT_RULE_NEVER_MATCHES access-rule both'],
   },
   {
+    name: 'a rule with an empty list of facts matches nobody, and hides no other',
+    more: 'kind: access-rule\nname: none\norder: 1\naction: deny\nconditions: { posture: [] }',
+    finds: ['LINT_RULE_NEVER_MATCHES access-rule none'],
+    says: /posture: the list is empty/,
+  },
+  {
     name: 'a rule about nothing',
     more: 'kind: access-rule\nname: none\norder: 1\naction: deny\nconditions: { segments: [] }',
     finds: ['LINT_RULE_NEVER_MATCHES access-rule none'],

@@ -64,9 +64,8 @@ export function populationsOf(facts: LintFacts): Populations {
             : `${objectNamesOf(others.map((one) => one.name))}: ${WHY_UNUSABLE[condition]}`
         return { condition, reason, others }
       }
-      if (conditions.clientKinds?.length === 0) {
-        return { condition: 'clientKinds', reason: 'the list is empty', others: [] }
-      }
+      for (const condition of ['clientKinds', 'posture'] as const)
+        if (conditions[condition]?.length === 0) return { condition, reason: 'the list is empty', others: [] }
       return contradiction(conditions) ?? apart(conditions, inGroups)
     },
   }

@@ -23,13 +23,16 @@ export function covers(
     (within(narrow.userGroups, userGroups) || inGroups(narrow.users, userGroups ?? [], usersOf)) &&
     (within(narrow.segmentGroups, segmentGroups) ||
       inGroups(narrow.segments, segmentGroups ?? [], segmentsOf)) &&
-    (posture ?? []).every((wanted) => (narrow.posture ?? []).some((other) => isSame(wanted, other))) &&
+    demandsNoMore(posture, narrow.posture) &&
     (time === undefined || isDeepStrictEqual(time, narrow.time))
   )
 }
 
-function isSame(a: PostureWanted, b: PostureWanted): boolean {
-  return a.fact === b.fact && a.equals === b.equals
+/** All facts of a list must hold, but an empty one holds for nobody. */
+function demandsNoMore(wide: Conditions['posture'], narrow: Conditions['posture'] = []): boolean {
+  if (wide === undefined) return true
+  const isSame = (a: PostureWanted, b: PostureWanted) => a.fact === b.fact && a.equals === b.equals
+  return wide.length > 0 && wide.every((wanted) => narrow.some((other) => isSame(wanted, other)))
 }
 
 type PostureWanted = NonNullable<Conditions['posture']>[number]
