@@ -62,7 +62,7 @@ card that stayed behind.`,
       hints: ['connector-a works', 'connector-b exits at startup', 'who else uses that identity?'],
       hop: 'control',
       code: 'IDENTITY_CLONED',
-      seen: [/con_\w+ from 198\.51\.100\.2 and from 198\.51\.100\.2: host \S+ and host \S+ are connected at/],
+      seen: [/con_\w+ from 198\.51\.100\.2 and from 198\.51\.100\.2: hosts \S+ and \S+ are connected at/],
       patient: 'b',
       restarts: true,
       async inject(lab) {

@@ -189,7 +189,7 @@ connects. Then the edge's certificate, which is large, never arrives.`,
         const flags = [
           '-sS',
           '--max-time',
-          '60',
+          '300', // longer than anybody here waits: one that gives up is another story
           '--socks5-hostname',
           LOCAL_PROXY,
           '--data-binary',
@@ -197,7 +197,7 @@ connects. Then the edge's certificate, which is large, never arrives.`,
         ]
         user.start('upload', ['curl', ...flags, `http://${APP}/`])
       },
-      noticeMs: 45_000,
+      noticeMs: 90_000,
       // One upload stands still, nobody gives up and nobody asks: the client of the user knows why.
       noticed: async (lab) => (await lab.clientStatus()).includes('PATH_MTU'),
       async cure(lab, finding) {

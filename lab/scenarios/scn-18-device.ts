@@ -83,7 +83,7 @@ export const ofTheDevice: readonly Variant[] = [
       seen: [/control connection is down: HANDSHAKE_TIMEOUT: control TLS with edge\.example\.net:443/],
       inject: async (lab) => signalServer(lab, 'SIGSTOP'),
       async cure(lab, finding) {
-        printed(finding, /^Check the control plane; sessions with valid grants continue meanwhile/)
+        printed(finding, /^Check the control plane[;.] [Ss]essions with valid grants continue meanwhile/)
         signalServer(lab, 'SIGCONT')
       },
       restore: async (lab) => signalServer(lab, 'SIGCONT'),
@@ -144,7 +144,7 @@ export const ofTheDevice: readonly Variant[] = [
     },
     noticeMs: 60_000,
     async cure(lab, finding) {
-      printed(finding, /^Check the control plane; sessions with valid grants continue meanwhile/)
+      printed(finding, /^Check the control plane[;.] [Ss]essions with valid grants continue meanwhile/)
       if (open.get(lab)!.download.ended) throw new Error('the session that was open has ended')
       signalPart(lab, 'control', 'SIGCONT')
     },

@@ -77,7 +77,7 @@ export const declaredInVain: readonly Variant[] = [
     does: 'a second segment is declared for the same name and port as the first, with rules of its own in mind',
     hints: ['users connect', 'by which segment?', 'backstitch lint'],
     code: 'LINT_NAME_IN_TWO_SEGMENTS',
-    seen: [/^segment app claims app\.dc1\.example\.com tcp 8080, too$/],
+    seen: [/^segment app also claims app\.dc1\.example\.com tcp 8080$/],
     inject: (lab) => lab.declare(segment('app2', { domains: [APP_NAME] })),
     async cure(lab, finding) {
       printed(finding, /^Keep the destination in only one of them, or give them different ports/)

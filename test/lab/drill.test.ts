@@ -23,7 +23,7 @@ test('drill: hints and wrong answers cost, the story is told at the end, and the
   assert.equal(played.code, 0, played.stderr)
   assert.match(played.stdout, /the hop is right/)
   assert.match(played.stdout, /no, that is not it/)
-  assert.match(played.stdout, /7 points for this one, 7 in all/)
+  assert.match(played.stdout, /7 points for this one, 7 in total/)
   assert.match(played.stdout, /On Tuesday evening/)
   const { stdout } = await finish([PROGRAM, 'lab', 'drill', '--scores'], { env })
   assert.match(stdout, /7 points in one round\n {2}SCN-05:reset +once +best 7, last 7/)
