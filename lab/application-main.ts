@@ -6,13 +6,17 @@
  *
  * @module
  */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 
 const [address, port, certificate, key] = process.argv.slice(2)
 
-function answer(request: http.IncomingMessage, response: http.ServerResponse): void {
+/** When it has the whole of it, as one does that stores what it is sent: a head may come through where its body does not. */
+async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  request.resume()
+  await once(request, 'end').catch(() => response.destroy())
   const bytes = /^\/bytes\/(\d{1,8})$/.exec(request.url ?? '')?.[1]
   if (bytes !== undefined) response.end(Buffer.alloc(Number(bytes), 'b'))
   else response.end(`app.dc1 answers ${request.socket.remoteAddress}\n`)
