@@ -1,5 +1,6 @@
 import { asFault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import { underParent } from '../../base/parent-channel.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
 import { EXIT } from '../exit-codes.ts'
 import { guardLastWords } from '../last-words.ts'
@@ -14,21 +15,13 @@ export interface SupervisorChannel {
   leave(): void
 }
 
-/**
- * Makes this process a part of a server: it is asked to end by the server alone, and ends at once when that is gone,
- * whatever ended it. A signal to all processes of a terminal or of a unit must not end the parts in the wrong order.
- */
+/** Makes this process a part of a server. */
 export function underSupervisor(title: string, take: (order: Order) => void): SupervisorChannel {
-  process.title = title
   guardLastWords()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-  process.on('disconnect', () => process.exit(EXIT.TERMINATED))
-  process.on('message', take)
-  const send = (news: PartReport, sent: () => void) => {
-    if (process.connected) process.send?.(news, undefined, undefined, sent)
-  }
+  const onGone = () => process.exit(EXIT.TERMINATED)
+  const { tell } = underParent<Order, PartReport>(title, { take, onGone })
   return {
-    tell: (news) => send(news, () => {}),
+    tell,
     leave: () => process.exit(EXIT.OK),
     fail(thrown, log) {
       const fault = asFault(thrown)
@@ -37,7 +30,7 @@ export function underSupervisor(title: string, take: (order: Order) => void): Su
         { event: 'part.failed', code, hop, seen, ...(code === 'INTERNAL' && { err: thrown }) },
         fault.message,
       )
-      send({ is: 'failed', fault: faultToMessage(fault) }, () => process.exit(EXIT.FAULT))
+      tell({ is: 'failed', fault: faultToMessage(fault) }, () => process.exit(EXIT.FAULT))
     },
   }
 }
