@@ -17,6 +17,7 @@ import {
   PROTOCOL_VERSION,
   type WelcomeMessage,
 } from '../wire/control.ts'
+import { KNOWS_SHARDS } from '../wire/shard.ts'
 import type { Companion } from './link/companion.ts'
 import { ControlLink, type ControlLinkOptions } from './link/control-link.ts'
 import { ENDING_FAULTS } from './link/ending-faults.ts'
@@ -104,6 +105,7 @@ export class Agent {
       timeMs: nowMs(),
       host,
       posture,
+      knows: [KNOWS_SHARDS],
     }
   }
 

@@ -5,6 +5,7 @@ import { type ArrivalKind, kindOf } from '../link/accept/arrival.ts'
 import { peekClientHello } from '../link/accept/client-hello.ts'
 import type { Credentials } from '../link/dial/credentials.ts'
 import { type ReceivedHalf, receiveHalf } from '../link/pipe/receive-half.ts'
+import { shardIn } from '../wire/shard.ts'
 import type { EdgeAuthority } from './edge-authority.ts'
 import type { Relays } from './relays.ts'
 import type { AdmittedHalf, Rendezvous } from './rendezvous.ts'
@@ -42,12 +43,12 @@ export class Dispatch {
         hop: 'edge',
       })
     }
-    if (kind === 'pipe') await this.#takeHalf(socket, signal)
+    if (kind === 'pipe') await this.#takeHalf(socket, shardIn(alpn), signal)
     else await this.#o.relays.take(kind, socket, signal)
     return kind
   }
 
-  async #takeHalf(socket: net.Socket, signal: AbortSignal): Promise<void> {
+  async #takeHalf(socket: net.Socket, shard: number | undefined, signal: AbortSignal): Promise<void> {
     const { authority, rendezvous, shares, credentials } = this.#o
     let admitted: AdmittedHalf | undefined
     let half: ReceivedHalf | undefined
@@ -58,6 +59,7 @@ export class Dispatch {
         isRevoked: (serial) => authority.isRevoked(serial),
         came: (peer) => shares.came(peer),
         clock: this.#o.clock,
+        shard,
         admit: (ticket, peer) => {
           admitted = rendezvous.admit(ticket, peer)
         },

@@ -26,6 +26,8 @@ const ticket = z.strictObject({
   peer: name,
   edge: name,
   session: name,
+  /** Of the edge (wire/shard.ts): a half that comes by another one is refused. */
+  shard: z.number().int().min(0).max(255).optional(),
   expiresMs: z.number().int(),
 })
 export type Ticket = z.infer<typeof ticket>

@@ -26,6 +26,8 @@ const hello = z.strictObject({
   timeMs: unixMs,
   host: z.string().max(MAX_HOST_CHARS),
   posture: reportedPosture.optional(),
+  /** What it takes beyond the first version of this protocol. A name that control does not know means nothing to it. */
+  knows: z.array(z.string().max(32)).max(32).optional(),
 })
 const authorize = z.strictObject({
   type: z.literal('authorize'),

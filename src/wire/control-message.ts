@@ -6,6 +6,7 @@ import { probe } from './figures.ts'
 import { lanes, lanesChanged } from './lanes.ts'
 import { MAX_HOST_CHARS } from './limits.ts'
 import { outagesKept } from './outages.ts'
+import { shard } from './shard.ts'
 import { trace } from './trace.ts'
 import { faultMessage, host, id, jws, keySet, microseconds, pem, port, unixMs } from './values.ts'
 
@@ -14,6 +15,8 @@ export const pipeTicket = z.strictObject({
   pipe: id,
   edge: z.strictObject({ id, host, port }),
   ticket: jws,
+  /** Named when the half is brought; none where somebody of the three does not know of shards. */
+  shard: shard.optional(),
   /** Identity URI that must be at the other end of the end-to-end TLS session. */
   peer: z.string().max(256),
   ticketUs: microseconds,

@@ -277,3 +277,16 @@ class Tape {
   readonly sent: Buffer[] = []
   readonly received: Buffer[] = []
 }
+
+test('a half that comes by another shard than its ticket names is refused, whatever it names', async () => {
+  await using t = await openTestEdge()
+  const tickets = await t.tenant.pipe(t.address, t.client, t.connector, { shard: 7 })
+  for (const shard of [8, undefined]) {
+    await assert.rejects(bring(t, { ...tickets.client, shard }, 'client'), { code: 'TICKET_INVALID' })
+  }
+  const { client, connector } = await openTunnel(t, tickets)
+  const old = await t.tenant.pipe(t.address, t.client, t.connector)
+  await assert.rejects(bring(t, { ...old.client, shard: 7 }, 'client'), { code: 'TICKET_INVALID' })
+  const unsharded = await openTunnel(t, old)
+  for (const { socket } of [client, connector, unsharded.client, unsharded.connector]) socket.destroy()
+})

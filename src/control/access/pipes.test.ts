@@ -3,8 +3,11 @@ import { test } from 'node:test'
 import { identityUri } from '../../pki/identity.ts'
 import { newSigningKey, verifyKeys } from '../../pki/signing-keys.ts'
 import { TICKET_LIFE_MS, verifyTicket } from '../../pki/ticket.ts'
+import { SHARDS } from '../../wire/shard.ts'
+import { connected } from '../agents/control.fixture.ts'
+import { type Edges, knowsShards } from '../presence/edges.ts'
 import { handClock } from '../rest/fixture.ts'
-import { createPipe } from './pipes.ts'
+import { createPipe, type PipeDeps, pipeBetween } from './pipes.ts'
 
 const clock = handClock(Date.now())
 const key = newSigningKey(clock.nowMs())
@@ -43,3 +46,51 @@ test('no two pipes have anything of their tickets in common', async () => {
   assert.equal(new Set(tickets).size, 40)
   assert.equal(new Set(all.map((one) => one.client.pipe)).size, 20)
 })
+
+/** Tickets of pipes between two agents at one edge, each of which says that it knows this. */
+async function between(knows: Record<'client' | 'connector' | 'edge', string[] | undefined>, pipes = 1) {
+  const agent = (role: 'client' | 'connector', id: string) => ({ ...connected(role, id), knows: knows[role] })
+  const [from, to] = [agent('client', 'dev_1'), agent('connector', 'con_1')]
+  const at: Pick<Edges, 'choose' | 'knowsShards' | 'remember'> = {
+    choose: () => ({ edge, because: 'the only one' }),
+    knowsShards: () => knowsShards({ knows: knows.edge }),
+    remember() {},
+  }
+  const ticketKeys = { signing: key } as unknown as PipeDeps['ticketKeys']
+  const deps = { edges: at as Edges, ticketKeys, tenant: 'tnt_1', clock }
+  const made = []
+  for (let n = 0; n < pipes; n++) made.push(await pipeBetween(deps, from, to, 'ses_1'))
+  return made
+}
+
+const SHARDED = { client: ['shards'], connector: ['shards', 'more'], edge: ['shards'] }
+
+test('each pipe of a client is in the next shard, in the words and in the tickets of both halves', async () => {
+  const pipes = await between(SHARDED, SHARDS + 2)
+  const first = pipes[0]!.client.shard!
+  const keys = verifyKeys('ticket', [key.publicJwk])
+  for (const [n, made] of pipes.entries()) {
+    const shard = (first + n) % SHARDS
+    for (const [told, holder] of [
+      [made.client, made.connector.peer],
+      [made.connector, made.client.peer],
+    ] as const) {
+      assert.equal(told.shard, shard)
+      const at = { tenant: 'tnt_1', edge: edge.id, holder, nowMs: clock.nowMs() }
+      assert.equal((await verifyTicket(keys, told.ticket, at)).shard, shard)
+    }
+  }
+})
+
+for (const who of ['client', 'connector', 'edge'] as const) {
+  for (const knows of [undefined, ['more']]) {
+    test(`${who} knows ${knows ?? 'nothing'}: the pipe has no shard, as of old`, async () => {
+      const [{ client: told } = assert.fail()] = await between({ ...SHARDED, [who]: knows })
+      const keys = verifyKeys('ticket', [key.publicJwk])
+      const holder = identityUri(client)
+      const at = { tenant: 'tnt_1', edge: edge.id, holder, nowMs: clock.nowMs() }
+      assert.ok(!('shard' in (await verifyTicket(keys, told.ticket, at))))
+      assert.ok(!JSON.stringify(told).includes('shard'))
+    })
+  }
+}

@@ -1,11 +1,13 @@
+import { randomInt } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/ids.ts'
 import { type Identity, identityUri } from '../../pki/identity.ts'
 import type { SigningKey } from '../../pki/signing-keys.ts'
 import { signTicket, TICKET_LIFE_MS } from '../../pki/ticket.ts'
 import type { PipeTicket } from '../../wire/control.ts'
+import { SHARDS } from '../../wire/shard.ts'
 import type { Keyring } from '../base/keyring.ts'
-import type { EdgeForPipe, Edges } from '../presence/edges.ts'
+import { type EdgeForPipe, type Edges, knowsShards } from '../presence/edges.ts'
 import type { Connected } from '../presence/presence.ts'
 
 export interface PipeEnds {
@@ -13,6 +15,8 @@ export interface PipeEnds {
   readonly client: Identity
   readonly connector: Identity
   readonly session: string
+  /** Only where both, and the edge, know of shards. */
+  readonly shard?: number
 }
 
 /**
@@ -37,10 +41,12 @@ export async function createPipe(
       peer: uri[side === 'client' ? 'connector' : 'client'],
       edge: o.edge.id,
       session: ends.session,
+      shard: ends.shard,
       expiresMs: nowMs + TICKET_LIFE_MS,
     })
   const [client, connector] = await Promise.all([sign('client'), sign('connector')])
-  const shared = { pipe, edge: o.edge, ticketUs: Math.max(0, o.clock.monotonicUs() - startUs) }
+  const { shard } = ends
+  const shared = { pipe, edge: o.edge, shard, ticketUs: Math.max(0, o.clock.monotonicUs() - startUs) }
   return {
     client: { ...shared, ticket: client, peer: uri.connector },
     connector: { ...shared, ticket: connector, peer: uri.client },
@@ -67,8 +73,17 @@ export async function pipeBetween(
 ): Promise<{ client: PipeTicket; connector: PipeTicket; because: string }> {
   const { edges, ticketKeys, tenant, clock } = deps
   const { edge, because } = edges.choose(client, connector)
-  const ends = { client: client.peer.identity, connector: connector.peer.identity, session }
+  const isKnown = knowsShards(client) && knowsShards(connector) && edges.knowsShards(edge.id)
+  const shard = isKnown ? nextShard(client) : undefined
+  const ends = { client: client.peer.identity, connector: connector.peer.identity, session, shard }
   const pipe = await createPipe(ends, { tenant, edge, key: ticketKeys.signing, clock })
   edges.remember(pipe.client.pipe, edge.id, because)
   return { ...pipe, because }
+}
+
+/** From anywhere on: else the first pipes of all clients would come to the same worker of an edge. */
+function nextShard(client: Connected): number {
+  const shard = client.nextShard ?? randomInt(SHARDS)
+  client.nextShard = (shard + 1) % SHARDS
+  return shard
 }

@@ -148,6 +148,7 @@ export class Hub {
       hostName: hello.host,
       program: hello.program,
       run: hello.run,
+      knows: hello.knows,
       sinceMs: clock.nowMs(),
       skewMs,
       device: record.userId === undefined ? undefined : { name: record.name, userId: record.userId },

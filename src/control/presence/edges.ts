@@ -16,6 +16,7 @@ import {
   MAX_EDGES,
   type PipeTicket,
 } from '../../wire/control.ts'
+import { KNOWS_SHARDS } from '../../wire/shard.ts'
 import { whyUnreadable } from '../base/policy-objects.ts'
 import type { Connected, Presence } from './presence.ts'
 
@@ -164,6 +165,11 @@ export class Edges {
     return { edge: this.via(chosen), because }
   }
 
+  /** Does it take tickets with a shard? Unknown while its own connection is on its way back: then it gets none. */
+  knowsShards(id: string): boolean {
+    return knowsShards(this.#deps.presence.edge(id))
+  }
+
   /** Remembers why a pipe goes where it goes, for the records of its sessions. */
   remember(pipe: string, edgeId: string, edgeBecause: string): void {
     this.#because.set(pipe, { edgeName: this.nameOf(edgeId), edgeBecause })
@@ -180,6 +186,10 @@ export class Edges {
     if (edge === undefined) return id === this.#deps.home.id ? undefined : 'away'
     return edge.state === 'draining' ? 'draining' : undefined
   }
+}
+
+export function knowsShards(agent: Pick<Connected, 'knows'> | undefined): boolean {
+  return agent?.knows?.includes(KNOWS_SHARDS) === true
 }
 
 function least(before: number | undefined, now: number | undefined): number | undefined {

@@ -20,6 +20,8 @@ export interface Connected {
   readonly program: string
   /** The process of it, as its session reports name it. */
   readonly run?: string
+  /** What it takes beyond the first version of the protocol. */
+  readonly knows?: readonly string[]
   readonly sinceMs: number
   /** How far its clock was ahead of ours when it came; negative is behind. */
   readonly skewMs: number
@@ -32,6 +34,8 @@ export interface Connected {
   cpuPercent: number
   rssBytes: number
   rttUs: number
+  /** The shard of its next pipe: each gets another one, so that an edge spreads the tunnels of one client. */
+  nextShard?: number
   /** What it last told of edges, by id; empty until it has. */
   edges: Reachability
   /** Of an edge: its second port, for control connections only. */

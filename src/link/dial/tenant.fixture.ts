@@ -78,7 +78,7 @@ export class TestTenant {
       expiresMs: Date.now() + 30_000,
     }
     const sign = async (side: Ticket['side'], holder: Identity, peer: Identity): Promise<PipeTicket> => {
-      const ticket = {
+      const ticket: Ticket = {
         ...common,
         id: newId('tkt'),
         side,
@@ -88,7 +88,8 @@ export class TestTenant {
       }
       const signed = await signTicket(this.signingKey, ticket)
       const where = { id: edge.id, host: edge.host, port: edge.port }
-      return { pipe: common.pipe, edge: where, ticket: signed, peer: identityUri(peer), ticketUs: 0 }
+      const { shard } = ticket
+      return { pipe: common.pipe, edge: where, ticket: signed, shard, peer: identityUri(peer), ticketUs: 0 }
     }
     return {
       client: await sign('client', client.identity, connector.identity),

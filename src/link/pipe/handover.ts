@@ -28,6 +28,7 @@ import {
   MAX_TICKET_BYTES,
   RAW_ACK,
 } from '../../wire/handover.ts'
+import { alpnOfShard } from '../../wire/shard.ts'
 import type { Credentials } from '../dial/credentials.ts'
 import { dialEdge } from '../dial/dial.ts'
 import type { Egress } from '../dial/egress.ts'
@@ -60,23 +61,23 @@ export interface Half {
  * @throws {Fault} as dialEdge; TLS_INTERCEPTED, EDGE_CERT_EXPIRED, CLOCK_SKEW of the edge; what the edge refuses with
  *   (TICKET_INVALID, EDGE_DRAINING, IDENTITY_REVOKED…); HANDSHAKE_TIMEOUT; the reason of `signal`.
  */
-export function bringHalf({ edge, ticket }: PipeTicket, o: BringOptions): Promise<Half> {
+export function bringHalf({ edge, ticket, shard }: PipeTicket, o: BringOptions): Promise<Half> {
   const bytes = Buffer.from(ticket, 'ascii')
   if (bytes.length === 0 || bytes.length > MAX_TICKET_BYTES) {
     const detail = `the ticket is ${bytes.length} bytes long, the limit is ${MAX_TICKET_BYTES}`
     return Promise.reject(new Fault('INVALID', detail))
   }
-  return handOver(edge, bytes, o)
+  return handOver(edge, { ticket: bytes, shard }, o)
 }
 
 /** A half that leads nowhere: at its other end is the edge, which ends it after one handshake and one byte. Throws as bringHalf. */
 export function bringTrial(edge: PipeTicket['edge'], o: BringOptions): Promise<Half> {
-  return handOver(edge, undefined, o)
+  return handOver(edge, {}, o)
 }
 
 async function handOver(
   edge: PipeTicket['edge'],
-  ticket: Buffer | undefined,
+  { ticket, shard }: { ticket?: Buffer; shard?: number },
   { egress, credentials, signal, mode = 'raw', timeoutMs = PATIENCE_MS.handover }: BringOptions,
 ): Promise<Half> {
   const started = performance.now()
@@ -86,7 +87,7 @@ async function handOver(
   try {
     const outer = await startTls(loan ?? socket, {
       context: contextOf(credentials),
-      alpn: ALPN_PIPE,
+      alpn: shard === undefined ? ALPN_PIPE : [ALPN_PIPE, alpnOfShard(shard)],
       servername: edge.host,
       signal: limit,
     })

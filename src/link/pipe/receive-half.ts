@@ -38,6 +38,8 @@ export interface ReceiveOptions {
   readonly came?: (peer: Peer) => void
   /** The last word before OK, and the place to refuse replays. Throws a Fault to refuse. */
   readonly admit: (ticket: Ticket, peer: Peer) => void
+  /** That its ClientHello names: the one of the ticket, or it is refused. So a ticket that is shown again meets who knows that. */
+  readonly shard?: number
   /** Aborts with the Fault that a late handover is. */
   readonly signal: AbortSignal
 }
@@ -120,6 +122,11 @@ async function admit(
     holder: identityUri(peer.identity),
     nowMs: o.clock.nowMs(),
   })
+  if (ticket.shard !== o.shard) {
+    throw new Fault('TICKET_INVALID', `it is of shard ${ticket.shard}, and was brought by ${o.shard}`, {
+      seen: { ticket: ticket.id },
+    })
+  }
   o.admit(ticket, peer)
   return { mode, admitted: { ticket, peer } }
 }
