@@ -9,16 +9,25 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Address, Children } from './children.ts'
+import { lackingGit, lackingSmb, startGit, startSmb } from './file-services.ts'
 import { freePort } from './ports.ts'
 
-export const SERVICES = ['http', 'source', 'sink', 'echo'] as const
-export type Service = (typeof SERVICES)[number]
+type Always = 'http' | 'source' | 'sink' | 'echo'
+/** There where their programs are. */
+type Optional = 'smb' | 'git'
+export type Service = Always | Optional
 
 /** Where each service answers. */
-export type Services = Readonly<Record<Service, Address>>
+export type Services = Readonly<Record<Always, Address> & Partial<Record<Optional, Address>>>
+
+export function servicesOf(services: Services): [Service, Address][] {
+  return Object.entries(services) as [Service, Address][]
+}
 
 export class Application implements AsyncDisposable {
   readonly at: Services
+  /** What its servers of files serve is below it. */
+  readonly dir: string
   readonly #children: Children
 
   /**
@@ -38,6 +47,8 @@ export class Application implements AsyncDisposable {
       source: await address(),
       sink: await address(),
       echo: await address(),
+      ...(!namespace && !lackingSmb() && { smb: await address() }),
+      ...(!namespace && !lackingGit() && { git: await address() }),
     }
     try {
       const program = (name: string) => path.join(import.meta.dirname, 'application', name)
@@ -52,15 +63,18 @@ export class Application implements AsyncDisposable {
         await children.listening(echo, at.echo)
         await children.listening(web, at.http)
       }
+      if (at.smb) await children.listening(startSmb(children, dir, at.smb), at.smb)
+      if (at.git) await children.listening(startGit(children, dir, at.git), at.git)
     } catch (error) {
       await children[Symbol.asyncDispose]()
       throw error
     }
-    return new Application(at, children)
+    return new Application(at, dir, children)
   }
 
-  private constructor(at: Services, children: Children) {
+  private constructor(at: Services, dir: string, children: Children) {
     this.at = at
+    this.dir = dir
     this.#children = children
   }
 

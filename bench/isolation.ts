@@ -115,9 +115,13 @@ function machineDefault(): string {
 }
 
 /** Runs a short administrative command. @throws {Error} with what the command said. */
-export function run(command: string, args: readonly string[]): string {
+export function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string {
   try {
-    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    return execFileSync(command, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    })
   } catch (error) {
     const said = (error as { stderr?: string }).stderr?.trim()
     throw new Error(`Cannot run ${command} ${args.join(' ')}: ${said || (error as Error).message}`, {

@@ -6,6 +6,7 @@
 
 import type { Application, Services } from './application.ts'
 import type { Certificates } from './certificates.ts'
+import type { Children } from './children.ts'
 
 /** The three places a chain has, whatever a peer calls them. */
 export const ROLES = ['client', 'edge', 'connector'] as const
@@ -27,6 +28,8 @@ export interface Path extends AsyncDisposable {
   readonly to: Services
   /** Process ids per place, each standing for everything below it. */
   readonly processes: Readonly<Partial<Record<Role, readonly number[]>>>
+  /** Who run in it: their logs tell why it stopped serving. Absent where there is nobody. */
+  readonly children?: Children
   /** Something a reader of the figures must know. */
   readonly note?: string
 }
@@ -36,6 +39,10 @@ export type Protection =
   | 'end to end'
   /** End to end, and once more on each hop. */
   | 'end to end + hop'
+  /** Each hop for itself: whoever runs the edge can read everything. */
+  | 'each hop, decrypted at the edge'
+  /** From the far side to the relay; what the user sends there is plain. */
+  | 'one hop of two'
 
 export interface Peer {
   /** lower-kebab-case: the name in options and results. */
@@ -44,8 +51,12 @@ export interface Peer {
   readonly protection: Protection
   /** Programs it needs; when one is missing the peer is named and skipped. */
   readonly commands: readonly string[]
-  /** The Debian packages that bring them. */
+  /** The Debian packages that bring them; none where it is built from its source, as bench/README.md says. */
   readonly packages: readonly string[]
+  /** What prints its version, where no package knows it. */
+  readonly version?: readonly [string, ...string[]]
+  /** What it does not do that ours does: a reader of the figures must not take like for unlike. */
+  readonly lacks: string
   readonly needsNamespace?: boolean
   readonly needsRoot?: boolean
   start(site: Site): Promise<Path>

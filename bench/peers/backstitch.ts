@@ -13,6 +13,7 @@ export const backstitch: Peer = {
   protection: 'end to end',
   commands: [],
   packages: [],
+  lacks: '',
   start,
 }
 
@@ -29,6 +30,7 @@ async function start(site: Site): Promise<Path> {
     return {
       to,
       processes: { client: [client.pid], edge: [installation.server.pid], connector: [connector.pid] },
+      children: installation.children,
       [Symbol.asyncDispose]: () => installation[Symbol.asyncDispose](),
     }
   } catch (error) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SERVICES, type Service, type Services } from '../application.ts'
+import { type Service, type Services, servicesOf } from '../application.ts'
 import type { Address } from '../children.ts'
 import { freePort } from '../ports.ts'
 
@@ -19,9 +19,9 @@ export interface Link {
 
 export async function chainLinks(application: Services): Promise<Link[]> {
   const links: Link[] = []
-  for (const service of SERVICES) {
+  for (const [service, at] of servicesOf(application)) {
     const [user, relay, far] = [await freePort(), await freePort(), await freePort()]
-    links.push({ service, user, relay, far, application: application[service] })
+    links.push({ service, user, relay, far, application: at })
   }
   return links
 }
@@ -29,5 +29,5 @@ export async function chainLinks(application: Services): Promise<Link[]> {
 /** The addresses a generator connects to. */
 export function entrances(links: readonly { service: Service; user: number }[]): Services {
   const at = links.map(({ service, user }) => [service, { host: '127.0.0.1', port: user }] as const)
-  return Object.fromEntries(at) as Record<Service, Address>
+  return Object.fromEntries(at) as unknown as Services
 }

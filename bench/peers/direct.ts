@@ -12,6 +12,7 @@ export const direct: Peer = {
   protection: 'none',
   commands: [],
   packages: [],
+  lacks: 'a tunnel',
   start: async ({ application }) => ({
     to: application.at,
     processes: {},

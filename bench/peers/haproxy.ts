@@ -20,6 +20,7 @@ export const haproxy: Peer = {
   protection: 'end to end',
   commands: ['haproxy'],
   packages: ['haproxy'],
+  lacks: 'users, policy, records; its far side takes inbound connections; a TLS session per connection',
   start,
 }
 
@@ -49,6 +50,7 @@ async function start({ dir, certificates, application }: Site): Promise<Path> {
     return {
       to: entrances(links),
       processes: pids,
+      children,
       [Symbol.asyncDispose]: () => children[Symbol.asyncDispose](),
     }
   } catch (error) {

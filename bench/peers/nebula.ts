@@ -36,6 +36,7 @@ function peer(name: string, shape: Shape): Peer {
     protection: 'end to end',
     commands: ['nebula', 'nebula-cert', 'ip', '/dev/net/tun'],
     packages: ['nebula', 'iproute2'],
+    lacks: 'access to one application alone, policy, records',
     needsNamespace: true,
     start: (site) => start(name, shape, site),
   }
@@ -101,6 +102,7 @@ async function start(name: string, { mtu, underlayMtu, net }: Shape, { dir }: Si
       to: application.at,
       processes: { client: [userChild.pid], edge: [relayChild.pid], connector: [appChild.pid] },
       note: 'a network, not a session: it has no per-application policy, and its CPU includes IP and TCP of the overlay',
+      children,
       [Symbol.asyncDispose]: dispose,
     }
   } catch (error) {

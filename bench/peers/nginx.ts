@@ -21,6 +21,7 @@ export const nginx: Peer = {
   protection: 'end to end',
   commands: ['nginx', MODULE],
   packages: ['nginx', 'libnginx-mod-stream'],
+  lacks: 'users, policy, records; its far side takes inbound connections; a TLS session per connection',
   start,
 }
 
@@ -54,6 +55,7 @@ async function start({ dir, certificates, application }: Site): Promise<Path> {
     return {
       to: entrances(links),
       processes: { client, edge, connector },
+      children,
       [Symbol.asyncDispose]: () => children[Symbol.asyncDispose](),
     }
   } catch (error) {

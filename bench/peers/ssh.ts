@@ -10,8 +10,8 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { SERVICES } from '../application.ts'
-import { Children } from '../children.ts'
+import { type Service, servicesOf } from '../application.ts'
+import { type Address, Children } from '../children.ts'
 import { isInside, localRoute, run } from '../isolation.ts'
 import type { Path, Peer, Site } from '../path.ts'
 import { freePort } from '../ports.ts'
@@ -32,6 +32,7 @@ export const ssh: Peer = {
   protection: 'end to end + hop',
   commands: ['ssh', 'ssh-keygen', SSHD],
   packages: ['openssh-client', 'openssh-server'],
+  lacks: 'policy per application, records of sessions',
   needsRoot: true,
   start,
 }
@@ -40,8 +41,8 @@ async function start({ dir, application }: Site): Promise<Path> {
   // Only in a mount namespace of our own, where /run is empty and private.
   if (isInside()) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   const [relayPort, innerPort, reversePort] = [await freePort(), await freePort(), await freePort()]
-  const links: { service: (typeof SERVICES)[number]; user: number }[] = []
-  for (const service of SERVICES) links.push({ service, user: await freePort() })
+  const links: { service: Service; user: number; at: Address }[] = []
+  for (const [service, at] of servicesOf(application.at)) links.push({ service, at, user: await freePort() })
   if (isInside()) localRoute('127.0.2.0/24', ['quickack', '1'])
   makeKeys(dir)
   const config = clientConfig(dir, { relayPort, reversePort })
@@ -54,10 +55,7 @@ async function start({ dir, application }: Site): Promise<Path> {
     const reverse = `${LEGS}:${reversePort}:${LEGS}:${innerPort}`
     const agent = children.start('agent', ['ssh', '-F', config, '-N', '-R', reverse, 'relay'])
     await children.listening(agent, { host: LEGS, port: reversePort })
-    const forwards = links.flatMap(({ service, user }) => {
-      const { host, port } = application.at[service]
-      return ['-L', `127.0.0.1:${user}:${host}:${port}`]
-    })
+    const forwards = links.flatMap(({ user, at }) => ['-L', `127.0.0.1:${user}:${at.host}:${at.port}`])
     const user = children.start('user', ['ssh', '-F', config, '-N', ...forwards, '-J', 'relay', 'inner'])
     await children.listening(user, { host: '127.0.0.1', port: links[0]!.user })
     return {
@@ -66,6 +64,7 @@ async function start({ dir, application }: Site): Promise<Path> {
       note: isInside()
         ? 'its legs acknowledge at once, as ssh does not set TCP_NODELAY without a terminal; as it comes it is far slower'
         : 'without TCP_NODELAY, which ssh sets for terminals only: waits for delayed ACKs',
+      children,
       [Symbol.asyncDispose]: () => children[Symbol.asyncDispose](),
     }
   } catch (error) {

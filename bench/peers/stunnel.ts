@@ -17,6 +17,7 @@ export const stunnel: Peer = {
   protection: 'end to end',
   commands: ['stunnel', 'haproxy'],
   packages: ['stunnel4', 'haproxy'],
+  lacks: 'users, policy, records; its far side takes inbound connections; a TLS session per connection',
   start,
 }
 
@@ -54,6 +55,7 @@ async function start({ dir, certificates, application }: Site): Promise<Path> {
     return {
       to: entrances(links),
       processes: { client: [client.pid], edge: [edge.pid], connector: [connector.pid] },
+      children,
       [Symbol.asyncDispose]: () => children[Symbol.asyncDispose](),
     }
   } catch (error) {
