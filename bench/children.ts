@@ -34,6 +34,7 @@ const TERM_GRACE_MS = 1500
 export class Children implements AsyncDisposable {
   readonly #dir: string
   readonly #running = new Map<Child, ChildProcess>()
+  readonly #started: Child[] = []
 
   /** @param dir where the log file of each child goes. */
   constructor(dir: string) {
@@ -49,12 +50,16 @@ export class Children implements AsyncDisposable {
     const logFile = path.join(this.#dir, `${name}.log`)
     const log = openSync(logFile, 'w')
     const startedMs = Date.now()
-    const child = spawn(file, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } })
+    const child = spawn(file, args, {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, NO_COLOR: '1', ...env },
+    })
     closeSync(log)
     child.on('error', () => {})
     if (child.pid === undefined) throw new Error(`Cannot start ${name}: ${file} did not run`)
     const started = { name, pid: child.pid, startedMs, logFile }
     this.#running.set(started, child)
+    this.#started.push(started)
     return started
   }
 
@@ -62,6 +67,7 @@ export class Children implements AsyncDisposable {
   async finished(child: Child): Promise<void> {
     const running = this.#running.get(child)!
     if (running.exitCode === null && running.signalCode === null) await once(running, 'exit')
+    this.#running.delete(child)
     if (running.exitCode !== 0) throw new Error(`${child.name} failed:\n${tail(child.logFile)}`)
   }
 
@@ -88,6 +94,22 @@ export class Children implements AsyncDisposable {
       }
       await delay(LISTEN_POLL_MS)
     }
+  }
+
+  /** Those that nobody stopped and that run no more. */
+  get ended(): Child[] {
+    return [...this.#running]
+      .filter(([, it]) => it.exitCode !== null || it.signalCode !== null)
+      .map(([child]) => child)
+  }
+
+  /** The end of every log, of those that were stopped too. */
+  get lastWords(): string {
+    return this.#started
+      .map((child) => ({ child, words: tail(child.logFile) }))
+      .filter(({ words }) => words !== '')
+      .map(({ child: { name }, words }) => `${name}:\n${words.replace(/^/gm, '    ')}`)
+      .join('\n')
   }
 
   /** Ends one child and what it started. */

@@ -18,6 +18,8 @@ export interface Options {
   readonly quick: boolean
   /** Where the JSON file goes; a dated name under bench/results by default. */
   readonly out?: string
+  /** Of the sizes of long-memory: 1 is 100 GB and two million sessions. */
+  readonly long: number
   /** Our processes write CPU profiles there when they end. */
   readonly profile: boolean
   readonly list: boolean
@@ -27,11 +29,12 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [options]
 
-  --rounds N         rounds, each runs every peer once in random order (default 7, with --quick 2)
+  --rounds N         rounds, each runs every peer once in random order (default 5, with --quick 2)
   --seconds S        measured seconds per sample, after its warm-up (default 3, with --quick 1)
   --only A,B         these workloads only; verdict, alone: the time to verdict over the whole lab, as root
   --lab FILE         with --only verdict: what "backstitch lab run --all --report FILE" wrote, in place of a run
   --peers A,B        these peers, beside Backstitch, its control and a direct connection
+  --long F           part of what long-memory carries, 100 GB and 2 million sessions (default 1, with --quick 0.002)
   --quick            short: shows that everything runs; the figures are not for quoting
   --out FILE         write the JSON there (default bench/results/DATE.json)
   --profile          our processes leave CPU profiles beside the results (slower): bench/profile.ts reads them
@@ -47,6 +50,7 @@ export function readOptions(argv: readonly string[]): Options | 'help' {
       seconds: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
+      long: { type: 'string' },
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },
       profile: { type: 'boolean', default: false },
@@ -58,11 +62,12 @@ export function readOptions(argv: readonly string[]): Options | 'help' {
   if (values.help) return 'help'
   const quick = values.quick
   return {
-    rounds: positive('--rounds', values.rounds ?? (quick ? '2' : '7'), Number.isInteger),
+    rounds: positive('--rounds', values.rounds ?? (quick ? '2' : '5'), Number.isInteger),
     seconds: positive('--seconds', values.seconds ?? (quick ? '1' : '3'), Number.isFinite),
     only: names(values.only),
     peers: names(values.peers),
     quick,
+    long: positive('--long', values.long ?? (quick ? '0.002' : '1'), Number.isFinite),
     ...(values.out !== undefined && { out: values.out }),
     profile: values.profile,
     list: values.list,

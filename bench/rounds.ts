@@ -4,14 +4,12 @@
  * @module
  */
 
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
 import type { Options } from './options.ts'
-import type { Path, Peer, Site } from './path.ts'
+import type { Path, Peer } from './path.ts'
+import { endedOf, judgeFailure } from './serving.ts'
+import type { Starter } from './starter.ts'
 import { shuffled } from './statistics.ts'
 import type { Sample, Workload } from './workload.ts'
-import { bulkDown } from './workloads/bulk.ts'
-import { sessionsMany } from './workloads/new-sessions.ts'
 
 /** A peer that is up. The control is the reference under a second name: the same processes measured twice. */
 export interface Entry {
@@ -34,41 +32,19 @@ export interface Result {
 
 export type Say = (text: string) => void
 
-/** Starts peers, one folder per start. */
-export class Starter {
-  #folders = 0
-  readonly #shared: Omit<Site, 'dir'>
-  readonly #dir: string
-
-  constructor(dir: string, shared: Omit<Site, 'dir'>) {
-    this.#dir = dir
-    this.#shared = shared
-  }
-
-  async start(peer: Peer): Promise<Path> {
-    return peer.start(this.site(peer.name))
-  }
-
-  /** With a new empty folder. */
-  site(name: string): Site {
-    const dir = path.join(this.#dir, `${name}-${++this.#folders}`)
-    mkdirSync(dir, { mode: 0o700 })
-    return { ...this.#shared, dir }
-  }
+export interface Course {
+  readonly options: Options
+  readonly starter: Starter
+  readonly say: Say
+  /** Who has died, and of what; those to come are added. */
+  readonly died: Map<string, string>
 }
 
-/** Lets code be compiled and windows grow, and finds out early whether a path carries anything at all. */
-export async function warmUp(path: Path, site: Site): Promise<void> {
-  const fresh = () => Promise.reject(new Error('not in a warm-up'))
-  const subject = { path, fresh, site, seconds: 0.4, quick: true }
-  await bulkDown.measure(subject)
-  await sessionsMany.measure(subject)
-}
-
+/** @throws {StoppedServing} when ours does not get through it. */
 export async function runWorkload(
   workload: Workload,
   entries: readonly Entry[],
-  { options, starter, say }: { options: Options; starter: Starter; say: Say },
+  course: Course,
 ): Promise<Result> {
   const rounds: Round[] = []
   const taking = entries.filter(({ name, path }) =>
@@ -76,23 +52,51 @@ export async function runWorkload(
       ? workload.onlyFor({ name, hasProcesses: Object.keys(path.processes).length > 0 })
       : true,
   )
-  const count = taking.length === 0 ? 0 : Math.min(options.rounds, workload.maxRounds ?? options.rounds)
+  const { rounds: wanted } = course.options
+  const count = taking.length === 0 ? 0 : Math.min(wanted, workload.maxRounds ?? wanted)
+  /** Whoever failed once is not asked again by this workload. */
+  const out = new Map<string, string>()
   for (let round = 1; round <= count; round++) {
     const order = shuffled(taking)
     const samples: Record<string, Sample> = {}
     const errors: Record<string, string> = {}
     for (const entry of order) {
-      say(`${workload.name}  round ${round}/${count}  ${entry.name}`)
-      const fresh = () => starter.start(entry.peer)
-      const { seconds, quick } = options
-      const site = starter.site(workload.name)
-      try {
-        samples[entry.name] = await workload.measure({ path: entry.path, fresh, site, seconds, quick })
-      } catch (error) {
-        errors[entry.name] = (error as Error).message
+      const where = `${workload.name}, round ${round} of ${count}`
+      const gone = course.died.get(entry.name) ?? out.get(entry.name)
+      course.say(`${where}  ${entry.name}`)
+      const got = gone ?? (await sampleOf(workload, entry, where, course))
+      if (typeof got !== 'string') {
+        samples[entry.name] = got
+        continue
       }
+      out.set(entry.name, got)
+      errors[entry.name] = got
     }
     rounds.push({ order: order.map(({ name }) => name), samples, errors })
   }
   return { workload, rounds }
+}
+
+/** @returns why there is none, when it is the fault of a peer. */
+async function sampleOf(
+  workload: Workload,
+  { name, peer, path }: Entry,
+  where: string,
+  { options: { seconds, quick, long }, starter, died }: Course,
+): Promise<Sample | string> {
+  let used = path
+  const fresh = async () => (used = await starter.start(peer))
+  try {
+    const site = starter.site(workload.name)
+    const sample = await workload.measure({ path, fresh, site, seconds, quick, long })
+    const ended = endedOf(path)
+    if (ended) throw new Error(ended)
+    return sample
+  } catch (cause) {
+    const error = cause as Error
+    const dead = await judgeFailure({ name, peer, where, error, path, used })
+    const why = `${dead ? 'died' : 'failed'}: ${where}: ${error.message}`
+    if (dead) died.set(name, why)
+    return why
+  }
 }

@@ -2,12 +2,12 @@
  * `npm run bench`: ours and others side by side, in one run, on this machine.
  *
  * Runs itself again inside its own namespaces where the machine allows, starts every peer once, lets each workload
- * go round all of them, and writes one JSON file. Timing never fails it; only a run that could not be made does.
+ * go round all of them, and writes one JSON file after each. Timing never fails it; a run that could not be made
+ * does, and one in which our own path stopped serving.
  *
  * @module
  */
 
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -15,10 +15,11 @@ import { Application } from './application.ts'
 import { makeCertificates } from './certificates.ts'
 import { isInside, prepareNamespace, runInside } from './isolation.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
-import type { Peer } from './path.ts'
-import { availablePeers, isHere, PEERS, SEARCH_PATH, type Skip } from './peers.ts'
-import { CONTROL_SUFFIX, describeHeader, machineFacts, type Report } from './report.ts'
-import { type Entry, type Result, runWorkload, Starter, warmUp } from './rounds.ts'
+import { availablePeers, PEERS, type Skip } from './peers.ts'
+import { isHere, SEARCH_PATH } from './programs.ts'
+import { describeHeader, machineFacts, peerFacts, type Report } from './report.ts'
+import { type Result, runWorkload } from './rounds.ts'
+import { Starter, startAll } from './starter.ts'
 import { tableOf, tableText } from './table.ts'
 import { timeToVerdict, VERDICT } from './time-to-verdict.ts'
 import { endDescendants } from './usage.ts'
@@ -46,6 +47,9 @@ async function main(): Promise<number> {
         `Cannot bench without ${missing.join(', ')}; Debian: apt-get install openssl nginx wrk iproute2`,
       )
     }
+    // All that is wrong with what is asked for is said before anything starts.
+    selectWorkloads(options.only)
+    availablePeers(options.peers, { namespace: true, root: process.getuid?.() === 0 })
     return await withFolder(options)
   } catch (error) {
     console.error(`bench: ${(error as Error).message}`)
@@ -75,9 +79,11 @@ async function withFolder(options: Options): Promise<number> {
 async function bench(options: Options, dir: string): Promise<number> {
   const started = new Date()
   const file = options.out ?? resultFile(started)
-  const workloads = selectWorkloads(options.only)
   const isolation = prepareNamespace()
-  const { peers, skipped } = availablePeers(options.peers, isolation)
+  const { workloads, skipped: impossible } = selectWorkloads(options.only)
+  const { peers, skipped: absent } = availablePeers(options.peers, isolation)
+  const skipped: Skip[] = [...absent, ...impossible]
+  for (const { name, reason } of skipped) print(`without ${name}: ${reason}`)
   await using owned = new AsyncDisposableStack()
   const stop = () => void owned.disposeAsync().finally(() => process.exit(130))
   process.prependOnceListener('exit', endDescendants).once('SIGINT', stop).once('SIGTERM', stop)
@@ -90,24 +96,21 @@ async function bench(options: Options, dir: string): Promise<number> {
     application,
     ...(options.profile && { profileDir: profileFolder(file) }),
   })
-  const entries = await startAll(peers, { starter, owned, skipped })
+  const entries = await startAll(peers, { starter, owned, skipped, say: progress })
   const reference = entries[0]!.name
 
   const results: Result[] = []
+  const died = new Map<string, string>()
+  let finished = false
   const report = (): Report => ({
     startedAt: started.toISOString(),
     tookSeconds: Math.round((Date.now() - started.getTime()) / 1000),
+    finished,
     machine: machineFacts(),
     options,
     isolation,
     reference,
-    peers: entries.map(({ name, peer, path }) => ({
-      name,
-      title: name.endsWith(CONTROL_SUFFIX) ? `${peer.title}, measured a second time (control)` : peer.title,
-      protection: peer.protection,
-      versions: versions(peer),
-      ...(path.note && { note: path.note }),
-    })),
+    peers: entries.map((entry) => peerFacts(entry, died.get(entry.name))),
     skipped,
     results,
     verdicts: judge(results),
@@ -115,9 +118,11 @@ async function bench(options: Options, dir: string): Promise<number> {
   progress('')
   print(describeHeader(report()))
   for (const workload of workloads) {
-    const result = await runWorkload(workload, entries, { options, starter, say: progress })
+    const result = await runWorkload(workload, entries, { options, starter, say: progress, died })
     progress('')
     results.push(result)
+    // A run that is cut short leaves what it has.
+    save(file, report())
     if (result.rounds.length === 0) continue
     const table = tableOf(
       result,
@@ -125,9 +130,8 @@ async function bench(options: Options, dir: string): Promise<number> {
       reference,
     )
     print(`\n${workload.name}: ${table.title}\n${tableText(table)}`)
-    // A run that is cut short leaves what it has.
-    save(file, report())
   }
+  finished = true
   print(describeVerdicts(judge(results)))
   save(file, report())
   print(`\n${path.relative(process.cwd(), file)}`)
@@ -137,44 +141,6 @@ async function bench(options: Options, dir: string): Promise<number> {
 function save(file: string, report: Report): void {
   mkdirSync(path.dirname(file), { recursive: true })
   writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`)
-}
-
-/** A peer that does not come up is named and left out; the others still run. */
-async function startAll(
-  peers: readonly Peer[],
-  { starter, owned, skipped }: { starter: Starter; owned: AsyncDisposableStack; skipped: Skip[] },
-): Promise<Entry[]> {
-  const entries: Entry[] = []
-  for (const peer of peers) {
-    progress(`starting ${peer.name}`)
-    try {
-      const path = owned.use(await starter.start(peer))
-      await warmUp(path, starter.site('warm-up'))
-      entries.push({ name: peer.name, peer, path })
-    } catch (error) {
-      skipped.push({
-        name: peer.name,
-        reason: `did not come up: ${(error as Error).message.trim().replaceAll('\n', '\n    ')}`,
-      })
-    }
-  }
-  const first = entries[0]
-  if (!first)
-    throw new Error(
-      `Cannot bench as nothing came up:\n${skipped.map((s) => `${s.name}: ${s.reason}`).join('\n')}`,
-    )
-  entries.splice(1, 0, { ...first, name: `${first.name}${CONTROL_SUFFIX}` })
-  return entries
-}
-
-function versions(peer: Peer): string {
-  if (peer.packages.length === 0) return ''
-  try {
-    const format = ['-W', '-f', '$' + '{Package} $' + '{Version}, ']
-    return execFileSync('dpkg-query', [...format, ...peer.packages], { encoding: 'utf8' }).replace(/, $/, '')
-  } catch {
-    return 'versions unknown'
-  }
 }
 
 function resultFile(started: Date): string {

@@ -23,11 +23,12 @@ export function tableOf({ workload, rounds }: Result, names: readonly string[], 
     .filter((name) => rounds.some((round) => name in round.samples || name in round.errors))
     .map((name) => {
       const failed = rounds.filter((round) => name in round.errors)
-      if (failed.length === rounds.length) return [name, `failed: ${firstLine(failed[0]!.errors[name]!)}`]
+      const why = failed[0] && firstLine(failed[0].errors[name]!)
+      if (why && failed.length === rounds.length) return [name, why]
       const values = series({ workload, rounds }, name, headline!.name)
       const ours = series({ workload, rounds }, reference, headline!.name)
       return [
-        failed.length > 0 ? `${name} (${failed.length} failed)` : name,
+        why ? `${name} (${why})` : name,
         withSpread(spread(present(values)), headline!.digits),
         name === reference ? '' : withSpread(ratios(ours, values), 2),
         ...others.map(({ name: metric, digits }) => {

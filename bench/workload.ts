@@ -25,6 +25,8 @@ export interface Subject {
   readonly site: Site
   readonly seconds: number
   readonly quick: boolean
+  /** Of the sizes of what goes on for long. */
+  readonly long: number
 }
 
 export interface Workload {
@@ -34,6 +36,8 @@ export interface Workload {
   readonly metrics: readonly Metric[]
   /** Runs against these only; absent means every peer. */
   readonly onlyFor?: (peer: { name: string; hasProcesses: boolean }) => boolean
+  /** What this machine has not that it takes, and how to get it. */
+  readonly lacking?: () => string | undefined
   /** Repeating it adds nothing: it runs in so many rounds at most. */
   readonly maxRounds?: number
   measure(subject: Subject): Promise<Sample>

@@ -56,7 +56,8 @@ export class Installation implements AsyncDisposable {
   readonly server: Child
   /** Provisioning keys by name of the connector, which deletes its file once it is enrolled. */
   readonly keys = new Map<string, string>()
-  readonly #children: Children
+  /** Its programs: their logs, and whether they still run. */
+  readonly children: Children
   readonly #env: Record<Role, NodeJS.ProcessEnv>
   #connectors = 0
 
@@ -101,7 +102,7 @@ export class Installation implements AsyncDisposable {
     this.dir = o.dir
     this.edge = o.edge
     this.server = o.server
-    this.#children = o.children
+    this.children = o.children
     this.#env = o.env
   }
 
@@ -130,7 +131,7 @@ export class Installation implements AsyncDisposable {
     const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
     writeFileSync(at('.yaml'), JSON.stringify({ proxyFile: this.proxyFile, drainSeconds: 0, ...config }))
     const flags = ['--config', at('.yaml'), '--state', at(''), '--key-file', at('.key')]
-    return this.#children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env.connector })
+    return this.children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env.connector })
   }
 
   /** One more edge, registered and enrolled. Resolves when the server has it. */
@@ -156,20 +157,20 @@ export class Installation implements AsyncDisposable {
   runEdge(name: string, { host, port }: Address): Child {
     const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
     const where = ['--state', at(''), '--key-file', at('.key'), '--listen', `${host}:${port}`]
-    return this.#children.start(name, [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '10'], {
+    return this.children.start(name, [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '10'], {
       env: this.#env.edge,
     })
   }
 
   /** @param signal SIGTERM by default. */
   stop(child: Child, signal?: NodeJS.Signals): Promise<void> {
-    return this.#children.stop(child, signal)
+    return this.children.stop(child, signal)
   }
 
   /** Resolves once `child` logged the stage of its bring-up. @returns when that was, in ms since the epoch. */
   async passed(child: Child, stage: number): Promise<number> {
     const line = () => this.logged(child, 'bring-up.passed').find((entry) => entry.stage === stage)
-    await this.#children.until(
+    await this.children.until(
       child,
       () => line() !== undefined,
       `pass stage ${stage} of its bring-up`,
@@ -188,7 +189,7 @@ export class Installation implements AsyncDisposable {
 
   /** Polls `reached` while `child` lives. */
   until(child: Child, reached: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    return this.#children.until(child, reached, what, 30_000)
+    return this.children.until(child, reached, what, 30_000)
   }
 
   /** Flags of every client command of the one user here, on the device that has the local proxy. */
@@ -226,7 +227,7 @@ export class Installation implements AsyncDisposable {
 
   /** Runs the client of the user who signed in. Resolves when it listens. */
   async startClient(): Promise<Child> {
-    const client = this.#children.start('client', [PROGRAM, ...this.clientFlags, 'run'], {
+    const client = this.children.start('client', [PROGRAM, ...this.clientFlags, 'run'], {
       env: this.#env.client,
     })
     // Trying to connect would be a session more, or none, if it is gone before it is looked at. Its log may be at `warn`.
@@ -242,7 +243,7 @@ export class Installation implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#children[Symbol.asyncDispose]()
+    return this.children[Symbol.asyncDispose]()
   }
 }
 

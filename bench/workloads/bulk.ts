@@ -19,6 +19,11 @@ export const streams8 = bulk('streams-8', 'bulk, eight streams, application → 
   streams: 8,
 })
 
+export const streams8Up = bulk('streams-8-up', 'bulk, eight streams, user → application', {
+  direction: 'up',
+  streams: 8,
+})
+
 type Shape = Pick<BulkRequest, 'direction' | 'streams'>
 
 function bulk(name: string, title: string, shape: Shape): Workload {
