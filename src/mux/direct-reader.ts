@@ -67,7 +67,7 @@ export class DirectReader {
       if (socket.listenerCount(event) > 0) socket.removeAllListeners(event)
     }
     if (socket.readableFlowing !== false) socket.pause()
-    socket.once('end', () => this.#end())
+    socket.on('end', () => this.#end())
     this.#handle = direct ? this.#takeOver() : undefined
   }
 

@@ -134,7 +134,7 @@ export class Mux implements AsyncDisposable {
     if (this.#streams.last === MAX_STREAM_ID)
       throw new Fault('CONNECTOR_DRAINING', 'all stream numbers are used')
     const payload = encodeOpen(open)
-    const stream = new MuxStream(++this.#streams.last, this.#context, (end) => events.closed(end))
+    const stream = new MuxStream(++this.#streams.last, this.#context, events)
     this.#streams.open.set(stream.id, stream)
     this.#streams.unanswered.set(stream.id, events)
     this.#scheduler.control(FrameType.OPEN, stream.id, payload)

@@ -18,26 +18,53 @@ type WriteDone = (error?: Error | null) => void
  */
 export function outliveWrites(socket: Duplex, broke: (error: NodeJS.ErrnoException) => void): void {
   if (!(socket instanceof net.Socket) || socket instanceof tls.TLSSocket) return
-  const write = socket._write
-  const writev = socket._writev
-  let broken = false
-  // Writes follow each other, so there is one to answer at a time, and no closure for each.
-  let done: WriteDone
-  const settled: WriteDone = (error) => {
+  Object.assign(socket, { [WRITES]: new Writes(broke), _write: write, _writev: writev })
+}
+
+/** Writes follow each other, so there is one to answer at a time. */
+class Writes {
+  broken = false
+  done: WriteDone | undefined
+  readonly #broke: (error: NodeJS.ErrnoException) => void
+
+  constructor(broke: (error: NodeJS.ErrnoException) => void) {
+    this.#broke = broke
+  }
+
+  readonly settled: WriteDone = (error) => {
     if (error) {
-      broken = true
-      broke(error)
+      this.broken = true
+      this.#broke(error)
     }
-    done()
+    this.done!()
   }
-  socket._write = (chunk, encoding, given) => {
-    if (broken) return given()
-    done = given
-    write.call(socket, chunk, encoding, settled)
+}
+
+/** So that a socket has two functions of everybody's, and one of its own. */
+const WRITES = Symbol('writes')
+type Outliving = net.Socket & { [WRITES]: Writes }
+const { _write, _writev } = net.Socket.prototype
+
+function write(this: Outliving, chunk: unknown, encoding: BufferEncoding, given: WriteDone): void {
+  const writes = this[WRITES]
+  if (writes.broken) {
+    given()
+    return
   }
-  socket._writev = (chunks, given) => {
-    if (broken) return given()
-    done = given
-    writev!.call(socket, chunks, settled)
+  writes.done = given
+  _write.call(this, chunk, encoding, writes.settled)
+}
+
+function writev(
+  this: Outliving,
+  chunks: { chunk: unknown; encoding: BufferEncoding }[],
+  given: WriteDone,
+): void {
+  const writes = this[WRITES]
+  if (writes.broken) {
+    given()
+    return
   }
+  writes.done = given
+  _writev!.call(this, chunks, writes.settled)
 }

@@ -7,9 +7,9 @@ import { type Slab, takeSlab } from './slab.ts'
 
 export interface SenderOwner {
   /** The local socket has ended; everything before that was taken. */
-  ended(): void
+  socketEnded(): void
   /** Something threw that never should. */
-  failed(thrown: unknown): void
+  senderFailed(thrown: unknown): void
 }
 
 /**
@@ -45,16 +45,16 @@ export class StreamSender implements DirectReaderOwner, PausedSender {
     try {
       return this.#take(buffer, bytes)
     } catch (thrown) {
-      this.#owner!.failed(thrown)
+      this.#owner!.senderFailed(thrown)
       return false
     }
   }
 
   ended(): void {
     try {
-      this.#owner!.ended()
+      this.#owner!.socketEnded()
     } catch (thrown) {
-      this.#owner!.failed(thrown)
+      this.#owner!.senderFailed(thrown)
     }
   }
 

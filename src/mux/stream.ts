@@ -6,9 +6,9 @@ import { cutSocket } from './cut-socket.ts'
 import { outliveWrites } from './outlive-writes.ts'
 import type { Slab } from './slab.ts'
 import type { StreamContext } from './stream-context.ts'
-import type { StreamEnd } from './stream-end.ts'
+import type { StreamEnd, StreamEvents } from './stream-end.ts'
 import { StreamReceiver } from './stream-receiver.ts'
-import { StreamSender } from './stream-sender.ts'
+import { type SenderOwner, StreamSender } from './stream-sender.ts'
 import {
   FIN_RECEIVED,
   FIN_SENT,
@@ -30,7 +30,7 @@ import {
  * says that it has taken all of it. With both taken the stream is `done`. RESET, from either side, ends both at once,
  * and the local socket with RST: behind what came before where it was a socket that broke, else before it.
  */
-export class MuxStream {
+export class MuxStream implements SenderOwner {
   readonly id: number
   /** Connector: OPENED was sent. */
   accepted = false
@@ -40,6 +40,7 @@ export class MuxStream {
   readonly #sender: StreamSender
   readonly #receiver: StreamReceiver
   #socket: Duplex | undefined
+  #inOrder: (() => boolean) | undefined
   #state: StreamState = 'open/open'
   /** errno of the write that failed, in the states broken/… */
   #errno = ''
@@ -55,13 +56,14 @@ export class MuxStream {
   /** In the state `over`. */
   #end: StreamEnd | undefined
   #ended: PromiseWithResolvers<StreamEnd> | undefined
-  readonly #onEnd: ((end: StreamEnd) => void) | undefined
+  /** Told how it ends, at once. */
+  keeper: Pick<StreamEvents, 'closed'> | undefined
 
   /** Streams are made by Mux.open and Mux's onOpen. */
-  constructor(id: number, context: StreamContext, onEnd?: (end: StreamEnd) => void) {
+  constructor(id: number, context: StreamContext, keeper?: Pick<StreamEvents, 'closed'>) {
     this.id = id
     this.#context = context
-    this.#onEnd = onEnd
+    this.keeper = keeper
     this.#sender = new StreamSender(id, context.scheduler)
     this.#receiver = new StreamReceiver(id, context)
   }
@@ -124,7 +126,8 @@ export class MuxStream {
       this.#errno = error.code ?? error.message
       if (!this.#go(WRITE_FAILED)) this.#lostSocket(this.#errno)
     })
-    socket.once('close', () => {
+    // Once, like the end of a socket: a listener that takes itself off costs 200 bytes more.
+    socket.on('close', () => {
       // Closed with both directions at their end is no loss, even if some of what was read is still here.
       if (!socket.readableEnded || !socket.writableFinished) this.#lostSocket('closed')
     })
@@ -133,10 +136,8 @@ export class MuxStream {
       cutSocket(socket)
       return
     }
-    this.#sender.attach(socket, {
-      ended: () => (inOrder?.() === false ? this.#lostSocket('closed') : this.#onSocketEnd()),
-      failed: (thrown) => this.#defect(thrown),
-    })
+    this.#inOrder = inOrder
+    this.#sender.attach(socket, this)
     this.guard(() => {
       this.#receiver.attach(socket)
       if (peerEnded(this.#state)) this.#endSocket()
@@ -267,6 +268,17 @@ export class MuxStream {
     return { stillLooks: this.#stillLooks, side: keptOpenBy(this.#state) }
   }
 
+  /** The sender has read the socket to its end. */
+  socketEnded(): void {
+    if (this.#inOrder?.() === false) this.#lostSocket('closed')
+    else this.#onSocketEnd()
+  }
+
+  /** For the sender: something threw that never should. */
+  senderFailed(thrown: unknown): void {
+    this.#defect(thrown)
+  }
+
   #onSocketEnd(): void {
     if (isBroken(this.#state)) this.#lostSocket(this.#errno)
     else if (this.#go(FIN_SENT)) {
@@ -321,7 +333,7 @@ export class MuxStream {
     this.#end = end
     this.#receiver.close()
     this.#context.forget(this.id)
-    this.guard(() => this.#onEnd?.(end))
+    this.guard(() => this.keeper?.closed(end))
     this.#ended?.resolve(end)
   }
 }

@@ -10,6 +10,7 @@ export class ModelStream {
   /** Why it was reset. */
   why: string | undefined
   isAccepted = false
+  keeper: MuxStream['keeper']
   onDatagram: ((datagram: Buffer) => void) | undefined
 
   /** As the connector has it. */
@@ -34,6 +35,8 @@ export class ModelStream {
   reset(reason: StreamEnd['reason'], detail: string): void {
     if (this.why !== undefined) return
     this.why = reason
-    this.#ended.resolve({ reason, by: 'local', detail, bytesIn: 0, bytesOut: 0 })
+    const end: StreamEnd = { reason, by: 'local', detail, bytesIn: 0, bytesOut: 0 }
+    this.keeper?.closed(end)
+    this.#ended.resolve(end)
   }
 }

@@ -22,7 +22,7 @@ export interface DialerOptions {
   readonly headStartMs?: number
 }
 
-/** Called once: with a socket that is connected and has no listeners, or with why not. */
+/** Called once: with a socket that is connected, or with why not. */
 export type Dialled = (fault: Fault | undefined, socket?: net.Socket, address?: string) => void
 
 const MAX_ATTEMPTS = 8

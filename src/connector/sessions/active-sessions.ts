@@ -1,5 +1,6 @@
 import type { SessionReports } from '../../agent/sessions/session-reports.ts'
 import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
+import type { StreamEnd } from '../../mux/stream-end.ts'
 import type { CarriedGrant } from '../../wire/control.ts'
 import type { Application } from '../health/application-reach.ts'
 import type { ConnectorSession } from './connector-session.ts'
@@ -26,21 +27,19 @@ export class ActiveSessions {
   /** From here on the session is counted, whatever ends it. */
   add(session: ConnectorSession): void {
     this.#count++
-    const { stream } = session
-    stream.ended.then((end) =>
-      stream.guard(() => {
-        session.over = true
-        session.ended()
-        this.#count--
-        this.#forget(session)
-        this.totals.ended(session, end)
-        const unanswered = this.#silence.ended(session, end)
-        if (isOnRecord(session)) {
-          this.#reports.closed(session, session.report('closed', end, unanswered))
-        }
-        session.cancel?.()
-      }),
-    )
+    session.keeper = this
+    session.stream.keeper = session
+  }
+
+  sessionEnded(session: ConnectorSession, end: StreamEnd): void {
+    session.over = true
+    session.letGoOfAll()
+    this.#count--
+    this.#forget(session)
+    this.totals.ended(session, end)
+    const unanswered = this.#silence.ended(session, end)
+    if (isOnRecord(session)) this.#reports.closed(session, session.report('closed', end, unanswered))
+    session.cancel?.()
   }
 
   /** Its grant is good: from here on it is on record. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Pool } from '../../base/shares.ts'
 import { closingHop } from '../../mux/closing-hop.ts'
 import type { MuxStream } from '../../mux/stream.ts'
-import type { StreamEnd } from '../../mux/stream-end.ts'
+import type { StreamEnd, StreamEvents } from '../../mux/stream-end.ts'
 import type { SessionReport, SessionTimes } from '../../wire/control.ts'
 import { MAX_DETAIL_BYTES } from '../../wire/limits.ts'
 import type { Open } from '../../wire/open.ts'
@@ -25,7 +25,7 @@ export interface ConnectorTunnelFacts {
 }
 
 /** One user connection as this connector sees it, from OPEN to its record. */
-export class ConnectorSession {
+export class ConnectorSession implements Pick<StreamEvents, 'closed'> {
   readonly stream: MuxStream
   readonly open: Open
   /** On record; the client's word until the grant is known. */
@@ -44,6 +44,8 @@ export class ConnectorSession {
   /** Gives up resolving or dialling; set while that goes on. */
   cancel: (() => void) | undefined
   over = false
+  /** Told of its end. */
+  keeper: { sessionEnded(session: ConnectorSession, end: StreamEnd): void } | undefined
   /** Of what is shared, what this session has one of. */
   readonly #holds: Pool[] = []
   /** UDP: datagrams that came before the flow ran. */
@@ -78,7 +80,12 @@ export class ConnectorSession {
     pool.give(this.tunnel.device, this.held!.grant.user)
   }
 
-  ended(): void {
+  /** Of its stream. Whatever ended it goes to its own end first: it may have more to say of the session. */
+  closed(end: StreamEnd): void {
+    queueMicrotask(() => this.stream.guard(() => this.keeper?.sessionEnded(this, end)))
+  }
+
+  letGoOfAll(): void {
     for (const pool of this.#holds.splice(0)) pool.give(this.tunnel.device, this.held!.grant.user)
   }
 
