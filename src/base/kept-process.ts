@@ -31,7 +31,10 @@ const RESTART_BASE_MS = 100
 /** One that ran this long was well: the next end is the first again. */
 const STABLE_MS = 10_000
 /** Those of the program itself: not what this process was started with besides, a test runner's for instance. */
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  ...process.execArgv.filter((flag) => flag.startsWith('--max-semi-space-size=')),
+]
 /** What was asked to end has this long. */
 const END_MS = 5000
 
