@@ -28,8 +28,9 @@ import { SealedState } from './enrol/sealed-state.ts'
 import { connectorMetrics } from './metrics.ts'
 import type { ConnectorOptions } from './options.ts'
 import { type ConnectorParts, type ConnectorStatus, describeConnector } from './status.ts'
-import { ServedTunnels } from './tunnels/served-tunnels.ts'
 import { Services } from './tunnels/services.ts'
+import { TunnelDispatch } from './workers/tunnel-dispatch.ts'
+import { WorkerHere } from './workers/worker-here.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const DRAIN_LOOK_MS = 50
@@ -45,7 +46,7 @@ export class Connector {
   readonly #healthy: HealthySince
   readonly #progress: Progress
   readonly #services: Services
-  readonly #tunnels: ServedTunnels
+  readonly #tunnels: TunnelDispatch
   #examination: SelfExamination | undefined
   #sealedState: SealedState | undefined
   #identity: ConnectorIdentity | undefined
@@ -61,8 +62,7 @@ export class Connector {
     this.#healthy = new HealthySince(log)
     this.#progress = new Progress(log, systemClock)
     this.#services = new Services(log, deepCheck)
-    const { rawPhase } = this.#services
-    this.#tunnels = new ServedTunnels({ services: this.#services, rawPhase, log })
+    this.#tunnels = new TunnelDispatch([new WorkerHere(this.#services)], { log })
   }
 
   /**
@@ -275,19 +275,15 @@ export class Connector {
   async #drain(ending: AbortController, reason: unknown): Promise<void> {
     this.#draining = true
     const { drainSeconds, log } = this.#o
-    this.#tunnels.drain()
+    const drained = this.#tunnels.drain()
     this.#control?.tellState()
-    log.info(
-      { event: 'connector.draining', sessions: this.#services.active.count, drainSeconds },
-      'Connector is stopping',
-    )
+    await drained
+    const { open } = this.#services.ledger
+    log.info({ event: 'connector.draining', sessions: open.count, drainSeconds }, 'Connector is stopping')
     const untilMs = performance.now() + drainSeconds * 1000
-    while (this.#services.active.count > 0 && performance.now() < untilMs) await sleep(DRAIN_LOOK_MS)
-    if (this.#services.active.count > 0) {
-      log.warn(
-        { event: 'connector.cut', sessions: this.#services.active.count },
-        `${this.#services.active.count} sessions are closed`,
-      )
+    while (open.count > 0 && performance.now() < untilMs) await sleep(DRAIN_LOOK_MS)
+    if (open.count > 0) {
+      log.warn({ event: 'connector.cut', sessions: open.count }, `${open.count} sessions are closed`)
     }
     await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
     await this.#services.reports.drained()

@@ -11,15 +11,15 @@ import type { ConnectorParts } from './status.ts'
 
 export function connectorMetrics(parts: ConnectorParts): string {
   const { services, identity } = parts
-  const { active, authority, reports, reach, looks, silence, rawPhase, vitals } = services
-  const { totals: sessions } = active
+  const { ledger, authority, reports, reach, looks, silence, rawPhase, vitals } = services
+  const { totals: sessions, open } = ledger
   const { totals: tunnels } = parts.tunnels
   const { stages } = parts.progress
   const text = new MetricsText('backstitch_connector')
   text.oneOf('state', 'State of the connector', 'state', OWN_STATES, parts.state)
   const passed = STAGE_NUMBERS.filter((stage) => stages[stage].is === 'passed').length
   text.gauge('bring_up_stages_passed', 'Bring-up stages passed, of 6', passed)
-  text.gauge('sessions', 'Sessions open now', active.count)
+  text.gauge('sessions', 'Sessions open now', open.count)
   text.counter(
     'sessions_total',
     'Sessions ended: done, or by fault code',

@@ -14,8 +14,8 @@ import type { Progress, StageReport } from './bring-up/progress.ts'
 import type { ConnectorControl } from './control/connector-control.ts'
 import type { ConnectorIdentity } from './enrol/identity.ts'
 import type { Protection } from './enrol/sealed-state.ts'
-import type { ServedTunnels } from './tunnels/served-tunnels.ts'
 import type { Services } from './tunnels/services.ts'
+import type { TunnelDispatch } from './workers/tunnel-dispatch.ts'
 
 /** The document that the status socket gives to whoever connects. */
 export interface ConnectorStatus {
@@ -74,7 +74,7 @@ export interface ConnectorParts {
   readonly state: ConnectorState
   readonly progress: Progress
   readonly services: Services
-  readonly tunnels: ServedTunnels
+  readonly tunnels: TunnelDispatch
   readonly identity: ConnectorIdentity | undefined
   readonly protection: Protection | undefined
   readonly control: ConnectorControl | undefined
@@ -91,7 +91,7 @@ export interface ConnectorParts {
 /** What is not known is left out. */
 export function describeConnector(parts: ConnectorParts): ConnectorStatus {
   const { services, control, identity, egress, healthy, progress } = parts
-  const { active, reports, reach, vitals, silence } = services
+  const { ledger, reports, reach, vitals, silence } = services
   const at = control?.route.address ?? parts.edge ?? identity?.edge
   const edge = at && { host: at.host, port: at.port }
   const stages = progress.report()
@@ -119,8 +119,8 @@ export function describeConnector(parts: ConnectorParts): ConnectorStatus {
     outages: parts.examination?.report(),
     notes: parts.notes,
     tunnels: parts.tunnels.count,
-    sessions: active.count,
-    sessionsBy: active.bySegment(),
+    sessions: ledger.open.count,
+    sessionsBy: ledger.open.bySegment(),
     still: silence.still,
     waiting: silence.waiting,
     sessionReportsWaiting: reports.waiting,

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { silentLog } from '../../src/base/log.ts'
+import { CONNECTOR_SHARES } from '../../src/base/share-table/connector.ts'
 import { EDGE_SHARES } from '../../src/base/share-table/edge.ts'
-import { ServedTunnels, type TunnelWay } from '../../src/connector/tunnels/served-tunnels.ts'
+import { Pool } from '../../src/base/shares.ts'
 import { Services } from '../../src/connector/tunnels/services.ts'
+import { TunnelDispatch, type TunnelDispatchWay } from '../../src/connector/workers/tunnel-dispatch.ts'
+import { WorkerHere } from '../../src/connector/workers/worker-here.ts'
 import { type EdgeShareRows, EdgeShares } from '../../src/edge/shares.ts'
 import type { Credentials } from '../../src/link/dial/credentials.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
@@ -80,15 +83,21 @@ test('a device that comes again and again is sent away before its ticket is read
 /** The tunnels of a connector, told of pipes by the test in place of control. */
 async function openTunnels(t: TestContext, edge: TestEdge) {
   const services = new Services(silentLog)
-  const { rawPhase } = services
-  const tunnels = new ServedTunnels({ services, rawPhase, log: silentLog })
+  const pools = {
+    bringing: new Pool(CONNECTOR_SHARES.bringing),
+    held: new Pool(CONNECTOR_SHARES.tunnels),
+  }
+  const tunnels = new TunnelDispatch([new WorkerHere(services)], {
+    ...{ log: silentLog, bringing: pools.bringing, tunnels: pools.held },
+  })
   t.after(async () => {
     await tunnels.close('CONNECTOR_DRAINING', 'the test is over')
     await services[Symbol.asyncDispose]()
   })
-  const way: TunnelWay = { egress: DIRECT, credentials: edge.connector, onEdgeLost() {} }
+  const way: TunnelDispatchWay = { egress: DIRECT, credentials: edge.connector, onEdgeLost() {} }
   return {
-    ...{ services, tunnels },
+    ...pools,
+    tunnels,
     async ask(client: Credentials) {
       const tickets = await edge.tenant.pipe(edge.address, client, edge.connector)
       tunnels.bring(tickets.connector, 'ses_1', way)
@@ -99,8 +108,7 @@ async function openTunnels(t: TestContext, edge: TestEdge) {
 
 test('one device that never comes takes half of the pipes under way of a connector: another one is brought at once', async (t) => {
   await using edge = await openTestEdge({ limits: { pairMs: 60_000, handshakeMs: 60_000 } })
-  const { services, tunnels, ask } = await openTunnels(t, edge)
-  const { bringing } = services.shares
+  const { bringing, tunnels, ask } = await openTunnels(t, edge)
   for (let n = 0; n < 500; n++) await ask(edge.client)
   assert.equal(bringing.heldBy('dev_1'), 128)
   const asha = await edge.tenant.credentials('client', 'dev_asha')
@@ -115,8 +123,7 @@ test('one device that never comes takes half of the pipes under way of a connect
 
 test('one device has so many tunnels to a connector and no more: another one gets its own', async (t) => {
   await using edge = await openTestEdge()
-  const { services, tunnels, ask } = await openTunnels(t, edge)
-  const { tunnels: held } = services.shares
+  const { held, tunnels, ask } = await openTunnels(t, edge)
   for (let n = 0; n < 128; n++) held.take('dev_1')
   await ask(edge.client)
   while (tunnels.totals.failedBy.samples('code').length === 0) await new Promise(setImmediate)

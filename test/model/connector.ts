@@ -4,7 +4,12 @@ import { CountedLines } from '../../src/base/counted-lines.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { tellEnded } from '../../src/connector/control/tell-ended.ts'
 import { MovedNames } from '../../src/connector/dial/moved-names.ts'
+import type { Resolver } from '../../src/connector/dial/resolver.ts'
 import { ActiveSessions } from '../../src/connector/sessions/active-sessions.ts'
+import {
+  ConnectorLedger,
+  type ConnectorLedgerServices,
+} from '../../src/connector/sessions/connector-ledger.ts'
 import { GrantAuthority } from '../../src/connector/sessions/tunnel-grants.ts'
 import { ConnectorShares } from '../../src/connector/tunnels/shares.ts'
 import { type StreamServices, TunnelStreams } from '../../src/connector/tunnels/streams.ts'
@@ -82,7 +87,7 @@ const FLOWS: Pick<StreamServices['udp'], 'open'> = {
     return () => {}
   },
 }
-const UNHEARD: Pick<StreamServices['reach'], 'note'> = { note() {} }
+const UNHEARD = { note() {} }
 
 /** A connector: what verifies, holds and cuts sessions in it is the real one; names and applications are not asked. */
 export class ModelConnector {
@@ -90,6 +95,7 @@ export class ModelConnector {
   readonly sessions = new Set<ModelSession>()
   readonly #parts: ControlParts
   readonly #services: StreamServices
+  readonly #ledger: ConnectorLedger
   readonly #tunnels = new Map<string, TunnelStreams>()
   #channel: ModelChannel | undefined
 
@@ -101,23 +107,25 @@ export class ModelConnector {
         return verifyKeys('grant', parts.grantKeys.published)
       },
     }
-    const unheard = { opened() {}, closed() {} } as unknown as ConstructorParameters<typeof ActiveSessions>[0]
+    const reports = { opened() {}, closed() {} } as unknown as ConnectorLedgerServices['reports']
     // Whether an application answers is not what this is about.
     const silence = { opened() {}, answered() {}, ended: () => undefined }
+    const resolver = NAMES as Resolver
+    const dialer = APPLICATIONS as StreamServices['dialer']
+    this.#ledger = new ConnectorLedger({
+      ...{ log: silentLog, reports, silence, resolver, dialer, reach: UNHEARD, probes: { used() {} } },
+      ...{ moved: new MovedNames(), unreached: new CountedLines() },
+    })
     this.#services = {
       clock: parts.clock,
       log: silentLog,
       authority: new GrantAuthority(known as unknown as KnownKeys),
-      resolver: NAMES as StreamServices['resolver'],
-      dialer: APPLICATIONS as StreamServices['dialer'],
+      resolver,
+      dialer,
       udp: FLOWS as StreamServices['udp'],
-      reach: UNHEARD as StreamServices['reach'],
-      probes: { used() {} },
-      silence,
-      active: new ActiveSessions(unheard, silence),
+      witness: this.#ledger,
+      active: new ActiveSessions(this.#ledger),
       shares: new ConnectorShares(),
-      moved: new MovedNames(),
-      unreached: new CountedLines(),
     }
   }
 
@@ -167,8 +175,8 @@ export class ModelConnector {
 
   /** Every half minute. */
   tick(): void {
-    const { active, clock } = this.#services
-    for (const message of tellEnded(active, clock.nowMs())) this.#channel?.say(message)
+    const { clock } = this.#services
+    for (const message of tellEnded(this.#ledger.open, clock.nowMs())) this.#channel?.say(message)
   }
 
   #tunnelOf({ client, process }: Opening): TunnelStreams {

@@ -7,7 +7,6 @@
  * @module
  */
 import type { Fault } from '../../base/faults.ts'
-import type { MuxStream } from '../../mux/stream.ts'
 import type { StreamEnd } from '../../mux/stream-end.ts'
 import { AnswerRule } from '../../policy/answer-rule.ts'
 import { answersAsARule } from '../../policy/answering-ports.ts'
@@ -26,6 +25,7 @@ import {
   type Side,
   type Watched,
   type WatchedSession,
+  type WatchedStream,
   waitedText,
   watch,
 } from './watched-session.ts'
@@ -118,7 +118,7 @@ export class SilenceWatch<A extends At, S extends WatchedSession = WatchedSessio
   }
 
   /** A session stands. */
-  opened(application: A, session: S, stream: MuxStream): void {
+  opened(application: A, session: S, stream: WatchedStream): void {
     if (this.#over) return
     const key = this.#o.keyOf(application)
     const entry = this.#entries.get(key) ?? this.#newEntry(application)

@@ -23,9 +23,15 @@ export interface WatchedSession {
   readonly nearPort?: number | undefined
 }
 
+/** What is seen of a stream, of this process or of one that tells. */
+export type WatchedStream = Pick<
+  MuxStream,
+  'bytesIn' | 'bytesOut' | 'peerSpokeLast' | 'peerHeardFirst' | 'peerEnded' | 'localEnded'
+>
+
 export interface Watched<S> {
   readonly session: S
-  readonly stream: MuxStream
+  readonly stream: WatchedStream
   readonly exchange: Exchange
   readonly startedMs: number
   /** It has said of which kind it is. */
@@ -46,7 +52,7 @@ export interface Watched<S> {
  */
 export const ASK_KERNEL_AFTER_MS = 3000
 
-export function watch<S>(session: S, stream: MuxStream, o: { nowMs: number; flow?: Flow }): Watched<S> {
+export function watch<S>(session: S, stream: WatchedStream, o: { nowMs: number; flow?: Flow }): Watched<S> {
   const { nowMs, flow } = o
   const exchange = new Exchange(nowMs)
   return {
@@ -55,13 +61,13 @@ export function watch<S>(session: S, stream: MuxStream, o: { nowMs: number; flow
   }
 }
 
-export function movedIn({ bytesIn, bytesOut, peerSpokeLast }: MuxStream, side: Side): Moved {
+export function movedIn({ bytesIn, bytesOut, peerSpokeLast }: WatchedStream, side: Side): Moved {
   return side === 'connector'
     ? { up: bytesIn, down: bytesOut, awaits: peerSpokeLast }
     : { up: bytesOut, down: bytesIn, awaits: bytesOut > 0 && !peerSpokeLast }
 }
 
-export function programEnded({ peerEnded, localEnded }: MuxStream, side: Side): boolean {
+export function programEnded({ peerEnded, localEnded }: WatchedStream, side: Side): boolean {
   return side === 'connector' ? peerEnded : localEnded
 }
 

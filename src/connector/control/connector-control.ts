@@ -30,8 +30,8 @@ import { type ConnectorState, stageOf } from '../bring-up/bring-up.ts'
 import { CanaryRuns } from '../bring-up/canary-runs.ts'
 import type { Progress } from '../bring-up/progress.ts'
 import { type ConnectorIdentity, credentialsOfConnector } from '../enrol/identity.ts'
-import type { ServedTunnels } from '../tunnels/served-tunnels.ts'
 import type { Services } from '../tunnels/services.ts'
+import type { TunnelDispatch } from '../workers/tunnel-dispatch.ts'
 import { tellEnded } from './tell-ended.ts'
 import { statusMessage } from './tell-status.ts'
 
@@ -44,7 +44,7 @@ export interface ConnectorControlOptions {
   readonly edges: Pick<EdgeRouteOptions, 'cache' | 'first' | 'pinned' | 'controlPort'>
   readonly egress: Egress
   readonly services: Services
-  readonly tunnels: ServedTunnels
+  readonly tunnels: TunnelDispatch
   readonly progress: Progress
   readonly examination: SelfExamination
   readonly repair: RepairWatch
@@ -82,7 +82,7 @@ export class ConnectorControl {
       log,
       send: (message) => this.#agent.link.send(message),
       move: () => this.#agent.link.redial({ why: 'edge' }),
-      isIdle: () => services.active.count === 0 && this.#agent.link.isIdle,
+      isIdle: () => services.ledger.open.count === 0 && this.#agent.link.isIdle,
     })
     this.#canaries = new CanaryRuns({
       request: (message, timeoutMs) => this.#agent.link.request(message, timeoutMs),
@@ -172,7 +172,7 @@ export class ConnectorControl {
   }
 
   #up(welcome: WelcomeMessage, { skewMs }: Met): void {
-    const { progress, log, services } = this.#o
+    const { progress, log, services, tunnels } = this.#o
     const edge = this.route.address
     this.#skewMs = skewMs
     progress.pass(5, { edge: welcome.edge.id, skewMs })
@@ -183,8 +183,7 @@ export class ConnectorControl {
     const skew = skewText(skewMs, 'the control plane')
     if (skew !== undefined) log.warn({ event: 'clock.skew', skewMs }, `Clock of this machine is ${skew}`)
     services.authority.welcomed(welcome.serverTimeMs)
-    services.authority.replaceRevoked(welcome.revoked, services.clock.nowMs())
-    services.active.cut(welcome.revoked, 'revoked while the control connection was down')
+    void tunnels.revoke(welcome.revoked, 'revoked while the control connection was down', true)
     this.#told = undefined
     this.#toldMark = 0
     this.#tick()
@@ -218,12 +217,15 @@ export class ConnectorControl {
         })
         return true
       case 'revoke': {
-        services.authority.revoke(message.grants, services.clock.nowMs())
-        const cut = services.active.cut(message.grants, message.detail)
-        log.info(
-          { event: 'grants.revoked', grants: message.grants.length, cut },
-          `${message.grants.length} grants revoked, ${cut} live sessions closed: ${message.detail}`,
-        )
+        const { grants, detail } = message
+        void tunnels
+          .revoke(grants, detail)
+          .then((cut) =>
+            log.info(
+              { event: 'grants.revoked', grants: grants.length, cut },
+              `${grants.length} grants revoked, ${cut} live sessions closed: ${detail}`,
+            ),
+          )
         return true
       }
       case 'probe': {
@@ -247,16 +249,16 @@ export class ConnectorControl {
     const now = state()
     if (now === 'enrolling' || now === 'disconnected') return
     this.#told = now
-    const { active, vitals } = services
+    const { ledger, vitals } = services
     const notes = this.#o.notes()
-    const facts = { rttUs: this.rttUs, active, vitals, notes, toldMark: this.#toldMark }
+    const facts = { rttUs: this.rttUs, open: ledger.open, vitals, notes, toldMark: this.#toldMark }
     this.#toldMark = vitals.mark
     this.#agent.link.send(statusMessage({ state: now, tunnels: tunnels.count, ...facts }))
   }
 
   #tellEnded(): void {
-    const { active, clock } = this.#o.services
-    const told = tellEnded(active, clock.nowMs())
+    const { ledger, clock } = this.#o.services
+    const told = tellEnded(ledger.open, clock.nowMs())
     this.#agent.link.offer(() => told.next().value)
   }
 }

@@ -10,11 +10,11 @@ import {
   type StatusMessage,
 } from '../../wire/control.ts'
 import type { Vitals } from '../health/vitals.ts'
-import type { ActiveSessions } from '../sessions/active-sessions.ts'
+import type { ConnectorLedger } from '../sessions/connector-ledger.ts'
 
 export interface StatusMessageFacts extends Pick<StatusMessage, 'state' | 'tunnels'> {
   readonly rttUs: number | undefined
-  readonly active: ActiveSessions
+  readonly open: Pick<ConnectorLedger['open'], 'count' | 'bySegment'>
   readonly vitals: Vitals
   /** What it serves in spite of, as its own status has it. */
   readonly notes: readonly FaultMessage[]
@@ -24,7 +24,7 @@ export interface StatusMessageFacts extends Pick<StatusMessage, 'state' | 'tunne
 
 /** How this connector is, for control; with the figures since it was last told. */
 export function statusMessage(facts: StatusMessageFacts): StatusMessage {
-  const { state, tunnels, rttUs, active, vitals, toldMark } = facts
+  const { state, tunnels, rttUs, open, vitals, toldMark } = facts
   const notes = notesFor(facts.notes)
   const { last } = vitals
   const samples = vitals.since(toldMark)
@@ -33,13 +33,13 @@ export function statusMessage(facts: StatusMessageFacts): StatusMessage {
   return {
     type: 'status',
     state,
-    sessions: active.count,
+    sessions: open.count,
     tunnels,
     cpuPercent: last?.cpuPercent ?? 0,
     rssBytes: last?.rssBytes ?? process.memoryUsage.rss(),
     ...(rttUs === undefined ? {} : { rttUs }),
     ...(figures === undefined ? {} : { figures, samples }),
-    sessionsBy: active
+    sessionsBy: open
       .bySegment()
       .slice(0, MAX_SESSIONS_BY)
       .map(({ segment, sessions }) => ({ segment, sessions })),

@@ -1,28 +1,14 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Pool } from '../../base/shares.ts'
-import { closingHop } from '../../mux/closing-hop.ts'
 import type { MuxStream } from '../../mux/stream.ts'
 import type { StreamEnd, StreamEvents } from '../../mux/stream-end.ts'
-import type { SessionReport, SessionTimes } from '../../wire/control.ts'
-import { MAX_DETAIL_BYTES } from '../../wire/limits.ts'
+import type { SessionReport } from '../../wire/control.ts'
 import type { Open } from '../../wire/open.ts'
 import { holdEarly } from './connector-udp-flows.ts'
+import { type ConnectorTunnelFacts, sessionRecord } from './session-record.ts'
 import type { HeldGrant } from './tunnel-grants.ts'
 
 const NONE: Buffer[] = []
-
-/** The tunnel a session runs in, as its record names it. */
-export interface ConnectorTunnelFacts {
-  readonly connector: string
-  readonly pipe: string
-  readonly edge: string
-  /** Id of the client at the other end. */
-  readonly device: string
-  /** The session this tunnel was built for; the cost of building it is written there. */
-  readonly firstSession: string
-  readonly handoverUs: number
-  readonly innerTlsUs: number
-}
 
 /** One user connection as this connector sees it, from OPEN to its record. */
 export class ConnectorSession implements Pick<StreamEvents, 'closed'> {
@@ -90,48 +76,12 @@ export class ConnectorSession implements Pick<StreamEvents, 'closed'> {
   }
 
   /** Of one whose grant is known. */
-  report(state: 'open'): SessionReport
-  /** @param unanswered What is to be said of an end for which nobody gave a reason. */
-  report(state: 'closed', end: StreamEnd, unanswered?: string): SessionReport
-  report(state: 'open' | 'closed', end?: StreamEnd, unanswered?: string): SessionReport {
-    const { open, tunnel } = this
-    return {
-      session: this.id,
-      grant: this.held!.grant.id,
-      side: 'connector',
-      state,
-      pipe: tunnel.pipe,
-      edge: tunnel.edge,
-      device: tunnel.device,
-      protocol: open.protocol,
-      port: open.port,
-      address: this.address,
-      startedMs: this.startedMs,
-      times: this.#times(),
-      bytesUp: end?.bytesIn ?? this.stream.bytesIn,
-      bytesDown: end?.bytesOut ?? this.stream.bytesOut,
-      ...(end === undefined ? {} : closing(end, this.#nowMs(), unanswered)),
-    }
+  report(_state: 'open'): SessionReport {
+    return sessionRecord(this)
   }
 
   /** As if nobody had set the clock since it began: how long it lasted is what the control plane goes by. */
-  #nowMs(): number {
+  nowMs(): number {
     return this.startedMs + Math.round((this.#clock.monotonicUs() - this.#startedUs) / 1000)
-  }
-
-  #times(): SessionTimes {
-    const { tunnel, dnsUs, connectUs } = this
-    if (tunnel.firstSession !== this.open.session) return { dnsUs, connectUs }
-    return { handoverUs: tunnel.handoverUs, innerTlsUs: tunnel.innerTlsUs, dnsUs, connectUs }
-  }
-}
-
-function closing(end: StreamEnd, endedMs: number, unanswered: string | undefined) {
-  const detail = [end.detail, unanswered].filter((text) => text !== undefined && text !== '').join('; ')
-  return {
-    endedMs,
-    closeReason: end.reason,
-    closeHop: closingHop(end, 'connector'),
-    closeDetail: detail.slice(0, MAX_DETAIL_BYTES),
   }
 }

@@ -19,25 +19,20 @@ import { type Application, ApplicationReach } from '../health/application-reach.
 import { type DeepCheck, DeepChecks } from '../health/deep-checks.ts'
 import { Probes } from '../health/probes.ts'
 import { Vitals } from '../health/vitals.ts'
-import { ActiveSessions } from '../sessions/active-sessions.ts'
-import { ConnectorUdpFlows } from '../sessions/connector-udp-flows.ts'
+import { ConnectorLedger } from '../sessions/connector-ledger.ts'
 import { watchApplications } from '../sessions/silence-fault.ts'
 import { GrantAuthority } from '../sessions/tunnel-grants.ts'
-import { ConnectorShares } from './shares.ts'
-import type { StreamServices } from './streams.ts'
 
 const ASK_KERNEL_MS = 2000
 
-/** What all sessions of one connector share, whichever tunnel and control connection they came by. */
-export class Services implements StreamServices, AsyncDisposable {
+/** What all sessions of one connector share, whichever process, tunnel and control connection they came by. */
+export class Services implements AsyncDisposable {
   readonly clock = new ServerClock()
   readonly log: Log
   readonly authority: GrantAuthority
   readonly resolver: Resolver
   readonly dialer = new Dialer()
   readonly moved = new MovedNames()
-  readonly udp = new ConnectorUdpFlows()
-  readonly shares = new ConnectorShares()
   readonly reach = new ApplicationReach()
   readonly unreached = new CountedLines()
   readonly looks: DeepChecks
@@ -45,7 +40,7 @@ export class Services implements StreamServices, AsyncDisposable {
   readonly probes: Probes
   readonly rawPhase: RawPhase
   readonly reports: SessionReports
-  readonly active: ActiveSessions
+  readonly ledger: ConnectorLedger
   readonly vitals: Vitals
   /** After each look at the figures, and at drops. */
   onSample: (() => void) | undefined
@@ -70,11 +65,11 @@ export class Services implements StreamServices, AsyncDisposable {
     })
     this.looks = new DeepChecks({ log, reach: this.reach, silence: this.silence, look, clock: this.clock })
     this.probes = new Probes(this)
-    this.active = new ActiveSessions(this.reports, this.silence)
+    this.ledger = new ConnectorLedger(this)
     this.vitals = new Vitals({
       log,
-      sessions: () => this.active.count,
-      sessionsBy: () => this.active.bySegment(),
+      sessions: () => this.ledger.open.count,
+      sessionsBy: () => this.ledger.open.bySegment(),
     })
   }
 
@@ -115,8 +110,8 @@ export class Services implements StreamServices, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { vitals, probes, looks, silence, resolver, dialer, udp, reach, rawPhase, unreached } = this
-    const parts = [vitals, probes, looks, silence, resolver, dialer, udp, reach, rawPhase, unreached]
+    const { vitals, probes, looks, silence, resolver, dialer, reach, rawPhase, unreached } = this
+    const parts = [vitals, probes, looks, silence, resolver, dialer, reach, rawPhase, unreached]
     for (const part of parts) part[Symbol.dispose]()
     await this.reports[Symbol.asyncDispose]()
   }

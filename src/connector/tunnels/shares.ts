@@ -14,8 +14,6 @@ export interface ConnectorSharesOptions {
 
 /** What all devices of one connector share, and none may take alone. */
 export class ConnectorShares {
-  readonly bringing = new Pool(CONNECTOR_SHARES.bringing)
-  readonly tunnels = new Pool(CONNECTOR_SHARES.tunnels)
   /** Tunnels and sessions: each has a descriptor. */
   readonly sessions: Pool
   readonly dials: Pool

@@ -189,14 +189,14 @@ test('a grant is good until it ends, and not a moment longer, however often it w
 test('sessions that go on after their grant has ended are named, once for each grant and port, until they end', async (t) => {
   const { port } = await application(t, (socket) => socket.pipe(socket))
   await using tunnel = await openTunnel({ lookup: LOCAL })
-  const { active } = tunnel.services
+  const { open } = tunnel.ledger
   const expiresMs = Date.now() + 60_000
   const short = { id: newId('grt'), expiresMs }
   const jws = await tunnel.grant(short)
   const twins = [tunnel.open(jws, { port }), tunnel.open(jws, { port })]
   await Promise.all([...twins, tunnel.open(await tunnel.grant(), { port })].map(({ opened }) => opened))
-  assert.deepEqual(active.ended(expiresMs - 1), [])
-  const ended = active.ended(expiresMs)
+  assert.deepEqual(open.ended(expiresMs - 1), [])
+  const ended = open.ended(expiresMs)
   assert.equal(ended.length, 1)
   const { grant, device, host, protocol, port: of } = ended[0]!
   assert.deepEqual(
@@ -206,7 +206,7 @@ test('sessions that go on after their grant has ended are named, once for each g
   for (const { stream } of twins) stream.reset('CLIENT_RESET', '')
   await Promise.all(twins.map(({ closed }) => closed))
   await tunnel.client.ping()
-  assert.deepEqual(active.ended(expiresMs), [])
+  assert.deepEqual(open.ended(expiresMs), [])
 })
 
 test('revocation cuts the live session and refuses the next, and leaves others alone', async (t) => {
@@ -284,7 +284,7 @@ test('what resolving and dialling meet is named, and control is told of the appl
     const told = tunnel.told.find((message) => message.type === 'reach' && message.host === host)
     assert.ok(told?.type === 'reach' && !told.ok && told.fault?.code === code, host)
   }
-  assert.equal(tunnel.services.reach.failing, 3)
+  assert.equal(tunnel.reach.failing, 3)
 })
 
 test('a client that gives up while the dial goes on leaves nothing behind', async (t) => {
@@ -323,7 +323,7 @@ test('a defect on the way to an application costs that session, with INTERNAL at
   const jws = await tunnel.grant()
   const good = tunnel.open(jws, { port })
   await good.opened
-  tunnel.services.reach.note = () => {
+  tunnel.reach.note = () => {
     throw new TypeError('a defect')
   }
   const bad = tunnel.open(jws, { port })

@@ -7,45 +7,35 @@
  * @module
  */
 import { isIP } from 'node:net'
-import type { SilenceWatch } from '../../agent/sessions/silence-watch.ts'
 import type { Clock } from '../../base/clock.ts'
-import type { CountedLines } from '../../base/counted-lines.ts'
 import { asFault, type Fault } from '../../base/faults.ts'
-import { hostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import { isOverShare } from '../../base/shares.ts'
 import type { MuxStream } from '../../mux/stream.ts'
 import { ownAddresses } from '../../probe/own-addresses.ts'
 import type { Open } from '../../wire/open.ts'
 import type { Dialer } from '../dial/dialer.ts'
-import type { MovedNames } from '../dial/moved-names.ts'
 import type { Resolver } from '../dial/resolver.ts'
-import type { Application, ApplicationReach } from '../health/application-reach.ts'
-import { attemptWithin } from '../health/attempt.ts'
-import type { Probes } from '../health/probes.ts'
 import type { ActiveSessions } from '../sessions/active-sessions.ts'
-import { ConnectorSession, type ConnectorTunnelFacts } from '../sessions/connector-session.ts'
+import type { SessionWitness } from '../sessions/connector-ledger.ts'
+import { ConnectorSession } from '../sessions/connector-session.ts'
 import type { ConnectorUdpFlows } from '../sessions/connector-udp-flows.ts'
+import type { ConnectorTunnelFacts } from '../sessions/session-record.ts'
 import { type GrantAuthority, type HeldGrant, TunnelGrants } from '../sessions/tunnel-grants.ts'
 import { openEcho } from './echo.ts'
 import type { ConnectorShares } from './shares.ts'
 
-/** What all tunnels of a connector share. */
+/** What all tunnels of one process share. */
 export interface StreamServices {
   readonly clock: Clock
   readonly log: Log
   readonly authority: GrantAuthority
-  readonly resolver: Resolver
+  readonly resolver: Pick<Resolver, 'addresses'>
   readonly dialer: Dialer
-  readonly moved: MovedNames
   readonly udp: ConnectorUdpFlows
-  readonly reach: ApplicationReach
-  readonly probes: Pick<Probes, 'used'>
   readonly active: ActiveSessions
-  readonly silence: Pick<SilenceWatch<Application>, 'opened' | 'answered'>
+  readonly witness: SessionWitness<ConnectorSession>
   readonly shares: ConnectorShares
-  /** Dials that failed, by application and fault. */
-  readonly unreached: CountedLines
 }
 
 /** Serves the streams of one tunnel. */
@@ -133,7 +123,7 @@ export class TunnelStreams {
 
   #dial(session: ConnectorSession, held: HeldGrant, resolved: readonly string[]): void {
     const { stream, open } = session
-    const { clock, dialer, udp, shares, moved } = this.#services
+    const { clock, dialer, udp, shares, witness } = this.#services
     const addresses = this.#allowed(session, held, resolved)
     if (addresses === undefined) return
     const fromUs = clock.monotonicUs()
@@ -146,13 +136,10 @@ export class TunnelStreams {
         {
           ready: (address) => {
             this.#accept(session, address, 0)
-            this.#services.silence.opened(applicationOf(held, open), session, stream)
+            witness.reached(session)
           },
           failed: (fault) => this.#unreached(session, fault),
-          answered: () => {
-            this.#note(held, open, undefined)
-            this.#services.silence.answered(session)
-          },
+          answered: () => witness.answered(session),
         },
       )
       return
@@ -163,16 +150,13 @@ export class TunnelStreams {
         session.letGo(shares.dials)
         session.cancel = undefined
         if (fault !== undefined) {
-          moved.failed(open.host, addresses)
-          this.#unreached(session, fault)
+          this.#unreached(session, fault, addresses)
           return
         }
-        moved.worked(open.host, address!)
         this.#accept(session, address!, clock.monotonicUs() - fromUs)
         session.nearPort = socket!.localPort
         stream.attach(socket!)
-        this.#note(held, open, undefined)
-        this.#services.silence.opened(applicationOf(held, open), session, stream)
+        witness.reached(session)
       })
     })
   }
@@ -197,35 +181,10 @@ export class TunnelStreams {
     session.stream.accept({ dnsUs: session.dnsUs ?? 0, connectUs, address })
   }
 
-  /** The application could not be reached: that is news for control, too. */
-  #unreached(session: ConnectorSession, fault: Fault): void {
-    const { held, open } = session
-    if (held !== undefined) this.#note(held, open, fault)
-    this.#sayUnreached(session, fault)
+  /** @param tried Addresses that were dialled. */
+  #unreached(session: ConnectorSession, fault: Fault, tried?: readonly string[]): void {
+    this.#services.witness.unreached(session, fault, tried)
     this.#refuse(session, fault)
-  }
-
-  /** The record of each session is with control; on this machine one line for each application and minute has to do. */
-  #sayUnreached({ id, open, held }: ConnectorSession, { code, hop, detail, seen }: Fault): void {
-    const { unreached, log } = this.#services
-    const where = hostPort(open)
-    unreached.note(`${where} ${code}`, (times) => {
-      const about = { event: 'session.unreached', code, hop, host: open.host, port: open.port, times, seen }
-      const many = times === 1 ? '' : ` ${times} times within a minute`
-      log.warn(
-        { ...about, session: id, user: held?.grant.user },
-        `${where} was unreachable${many}: ${code}: ${detail}`,
-      )
-    })
-  }
-
-  #note(held: HeldGrant, open: Open, fault: Fault | undefined): void {
-    const application = applicationOf(held, open)
-    const { reach, probes } = this.#services
-    // Nothing tells whether a datagram of ours would be answered: only sessions can.
-    const attempt = open.protocol === 'udp' ? undefined : attemptWithin(held.scope, this.#services)
-    reach.note(application, attempt, fault)
-    if (fault === undefined) probes.used(application)
   }
 
   #refuse(session: ConnectorSession, fault: Fault): void {
@@ -238,8 +197,4 @@ export class TunnelStreams {
     } else this.#services.log.debug({ ...fields, seen: fault.seen }, fault.detail)
     session.stream.reset(fault.code, fault.detail)
   }
-}
-
-function applicationOf({ grant }: HeldGrant, { host, port, protocol }: Open): Application {
-  return { segment: grant.segment, host, port, ...(protocol === 'udp' ? { protocol } : {}) }
 }

@@ -31,6 +31,7 @@ import { MovedNames } from '../dial/moved-names.ts'
 import { Resolver, type ResolverOptions } from '../dial/resolver.ts'
 import { type Application, ApplicationReach } from '../health/application-reach.ts'
 import { ActiveSessions } from '../sessions/active-sessions.ts'
+import { ConnectorLedger } from '../sessions/connector-ledger.ts'
 import { ConnectorUdpFlows } from '../sessions/connector-udp-flows.ts'
 import { watchApplications } from '../sessions/silence-fault.ts'
 import { GrantAuthority } from '../sessions/tunnel-grants.ts'
@@ -39,6 +40,8 @@ import { type StreamServices, TunnelStreams } from './streams.ts'
 
 export interface TunnelFixture extends AsyncDisposable {
   readonly services: StreamServices
+  readonly ledger: ConnectorLedger
+  readonly reach: ApplicationReach
   readonly silence: SilenceWatch<Application>
   readonly client: Mux
   readonly facts: { readonly connector: string; readonly device: string }
@@ -108,22 +111,25 @@ export async function openTunnel(
   const reach = new ApplicationReach()
   const { now, lossy } = o
   const silence = watchApplications({ clock: systemClock, log: silentLog, reach, now, lossy })
+  const resolver = new Resolver({ lookup: o.lookup, keepMs: o.keepMs })
+  const dialer = new Dialer(o.dialer)
+  const udp = new ConnectorUdpFlows(o.udpIdleMs)
+  const ledger = new ConnectorLedger({
+    ...{ log: silentLog, reports: reportsOut, silence, reach, resolver, dialer },
+    ...{ moved: new MovedNames(), unreached: new CountedLines(), probes: { used: () => {} } },
+  })
   const services: StreamServices = {
-    unreached: new CountedLines(),
-    moved: new MovedNames(),
     clock: systemClock,
     log: silentLog,
     authority: new GrantAuthority(known),
-    resolver: new Resolver({ lookup: o.lookup, keepMs: o.keepMs }),
-    dialer: new Dialer(o.dialer),
-    udp: new ConnectorUdpFlows(o.udpIdleMs),
+    resolver,
+    dialer,
+    udp,
     shares: o.shares ?? new ConnectorShares(),
-    reach,
-    silence,
-    probes: { used: () => {} },
-    active: new ActiveSessions(reportsOut, silence),
+    witness: ledger,
+    active: new ActiveSessions(ledger),
   }
-  services.reach.resume((source) => {
+  reach.resume((source) => {
     for (let message = source(); message !== undefined; message = source()) told.push(message)
   })
   const facts = {
@@ -152,6 +158,8 @@ export async function openTunnel(
 
   return {
     services,
+    ledger,
+    reach,
     silence,
     client,
     facts,
@@ -212,7 +220,6 @@ export async function openTunnel(
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()
-      const { resolver, dialer, udp, reach } = services
       for (const part of [resolver, dialer, udp, reach]) part[Symbol.dispose]()
       await reportsOut[Symbol.asyncDispose]()
     },

@@ -8,7 +8,7 @@ import { type SecureTunnel, tunnelAsClient, tunnelAsConnector } from './secure-t
 const LOOKS_CUT: ReadonlySet<FaultCode> = new Set(['TUNNEL_LOST', 'HANDSHAKE_TIMEOUT'])
 
 export interface TunnelEndOptions extends TrialAccess {
-  readonly rawPhase: RawPhase
+  readonly rawPhase: Pick<RawPhase, 'mode' | 'examine'>
   readonly signal: AbortSignal
   /** For the end-to-end handshake, the wait for the other half included. */
   readonly timeoutMs?: number
