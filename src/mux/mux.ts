@@ -127,7 +127,7 @@ export class Mux implements AsyncDisposable {
     return this.#scheduler.queuedBytes
   }
 
-  /** Client: opens a stream; the OPEN leaves now. @throws {Fault} TOO_MANY_STREAMS, TUNNEL_LOST, CONNECTOR_DRAINING. */
+  /** Client: opens a stream; the OPEN leaves within the next turn, with what the program says first. @throws {Fault} TOO_MANY_STREAMS, TUNNEL_LOST, CONNECTOR_DRAINING. */
   open(open: Open, events: StreamEvents): MuxStream {
     if (this.#closed) throw new Fault('TUNNEL_LOST', 'the tunnel is closed')
     this.#streams.requireRoom()
@@ -137,7 +137,7 @@ export class Mux implements AsyncDisposable {
     const stream = new MuxStream(++this.#streams.last, this.#context, events)
     this.#streams.open.set(stream.id, stream)
     this.#streams.unanswered.set(stream.id, events)
-    this.#scheduler.control(FrameType.OPEN, stream.id, payload)
+    this.#scheduler.control(FrameType.OPEN, stream.id, payload, 'next turn')
     return stream
   }
 

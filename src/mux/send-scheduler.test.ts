@@ -262,3 +262,20 @@ test('RESET of a stream that waits leaves behind its last frame', async () => {
   }
   assert.deepEqual(wire.frames.flat(), ['data 1 65528', 'data 1 65528', 'data 1 65528', 'reset 1'])
 })
+
+test('what may wait until the next turn leaves with what comes in it, and at once with what may not wait', async () => {
+  const { wire, scheduler } = wired()
+  const young = (id: number) =>
+    scheduler.small(new SendQueue(id), FrameType.DATA, Buffer.alloc(100), 100, false, 'next turn')
+  young(1)
+  await turn()
+  assert.equal(wire.writes.length, 0)
+  young(2) // does not make the first wait longer
+  await turn()
+  assert.deepEqual(wire.frames, [['data 1 100', 'data 2 100']])
+  wire.finish()
+  young(3)
+  small(scheduler, new SendQueue(4))
+  await turn()
+  assert.deepEqual(wire.frames[1], ['data 3 100', 'data 4 100'])
+})

@@ -13,6 +13,12 @@ const MAX_WAITING_WITH_SLAB = 16
 const LAZY_MS = 5
 const BATCH_BYTES = HEADER_BYTES + MAX_PAYLOAD
 
+/**
+ * When a frame leaves: at the end of this turn of the event loop; of the next one, with what comes until then; or with
+ * the next frame, at the latest after LAZY_MS. Whatever leaves takes all that waits with it.
+ */
+export type Leaves = 'now' | 'next turn' | 'lazily'
+
 /** Stopped reading a local socket because too much waits for the tunnel. */
 export interface PausedSender {
   /** @returns whether it reads again, and will say so with `arrived`. */
@@ -48,6 +54,8 @@ export class SendScheduler {
   #writingSlab: Slab | undefined
   #writingBytes = 0
   #scheduled = false
+  /** What waits may wait for one more turn. */
+  #held = false
   #soon: NodeJS.Timeout | undefined
   #closed = false
   queuedBytes = 0
@@ -83,19 +91,19 @@ export class SendScheduler {
     return this.#waiting.length > MAX_WAITING_WITH_SLAB
   }
 
-  /** @param urgent Else nobody waits for it: it leaves with the next frame, or a moment later. */
-  control(type: FrameType, stream: number, payload: Uint8Array, urgent = true): void {
-    if (!this.#closed) this.#queued(this.#control.push(type, stream, payload), payload.length, urgent)
+  /** @param when See `Leaves`. */
+  control(type: FrameType, stream: number, payload: Uint8Array, when: Leaves = 'now'): void {
+    if (!this.#closed) this.#queued(this.#control.push(type, stream, payload), payload.length, when)
   }
 
   window(stream: number, bytes: number): void {
     if (!this.#closed) this.#queued(this.#control.pushWindow(FrameType.WINDOW, stream, bytes), 4)
   }
 
-  #queued(fits: boolean, payloadBytes: number, urgent = true): void {
+  #queued(fits: boolean, payloadBytes: number, when: Leaves = 'now'): void {
     if (fits) {
       this.queuedBytes += HEADER_BYTES + payloadBytes
-      if (urgent) this.#schedule()
+      if (when !== 'lazily') this.#schedule(when)
       else this.#soon ??= setTimeout(this.#leave, LAZY_MS).unref()
       return
     }
@@ -107,7 +115,14 @@ export class SendScheduler {
   }
 
   /** A frame copied from `payload`, now: DATA or DATAGRAM, which is dropped when the tunnel is slow. */
-  small(queue: SendQueue, type: FrameType, payload: Buffer, bytes: number, fin: boolean): void {
+  small(
+    queue: SendQueue,
+    type: FrameType,
+    payload: Buffer,
+    bytes: number,
+    fin: boolean,
+    when: Leaves = 'now',
+  ): void {
     if (this.#closed) return
     const end = HEADER_BYTES + bytes
     let batch = this.#batches.at(-1)
@@ -121,7 +136,7 @@ export class SendScheduler {
     batch.used += end
     queue.batch = this.#batchNumber + this.#batches.length - 1
     this.queuedBytes += end
-    this.#schedule()
+    this.#schedule(when)
   }
 
   /** A DATA frame that a local socket read into `slab`; the scheduler has the hold on it from here. */
@@ -192,13 +207,20 @@ export class SendScheduler {
     this.#schedule()
   }
 
-  #schedule(): void {
+  #schedule(when: Leaves = 'now'): void {
+    if (when === 'now') this.#held = false
     if (this.#scheduled || this.#writing) return
     this.#scheduled = true
+    this.#held = when === 'next turn'
     setImmediate(this.#turn)
   }
 
   readonly #turn = (): void => {
+    if (this.#held) {
+      this.#held = false
+      setImmediate(this.#turn)
+      return
+    }
     this.#scheduled = false
     if (this.#closed || this.#writing) return
     this.#flush()

@@ -1,5 +1,6 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import tls from 'node:tls'
 import { Fault } from '../base/faults.ts'
 import { INITIAL_WINDOW } from '../wire/frame.ts'
 import { cutBehindWrites } from './cut-socket.ts'
@@ -46,6 +47,8 @@ export class StreamReceiver {
   #tail: Buffer | undefined
   #tailBytes = 0
   #over = false
+  /** The socket is closed in good order. */
+  closing = false
 
   constructor(stream: number, context: StreamContext) {
     this.#stream = stream
@@ -146,14 +149,31 @@ export class StreamReceiver {
     else this.#early!.push(bytes)
   }
 
-  /** FIN: the socket ends behind what it was given. `done` runs when it has taken all of it, and its end. */
+  /**
+   * FIN: the socket ends behind what it was given. `done` runs when it has taken all of it, and its end. Where closing
+   * says the same it is closed at once, which is cheaper than to shut it down first.
+   */
   end(done: () => void): void {
     this.#writeTail()
     this.#ending = true
-    this.#socket!.end((error?: Error | null) => {
+    const socket = this.#socket!
+    if (this.#mayClose(socket)) {
+      this.closing = true
+      socket.destroy()
+      this.#reached()
+      done()
+      return
+    }
+    socket.end((error?: Error | null) => {
       this.#reached()
       if (!error) done()
     })
+  }
+
+  /** It has been read to its end and has taken all: what the kernel has is sent whoever closes. */
+  #mayClose(socket: Duplex): boolean {
+    if (!socket.readableEnded || socket.writableLength > 0 || socket.destroyed) return false
+    return socket instanceof net.Socket && !(socket instanceof tls.TLSSocket)
   }
 
   /** A break at the other end: the socket is reset behind what came before. */

@@ -12,9 +12,15 @@ export interface SenderOwner {
   senderFailed(thrown: unknown): void
 }
 
+/** The end of a stream that has said no more than this waits for company, as its first word does. */
+const YOUNG_BYTES = 16_384
+
 /**
  * Local socket to tunnel. An idle or chatty socket reads into the shared buffer and its bytes are copied into the
  * scheduler; a socket that fills a read gets a slab of its own, which goes out as it is.
+ *
+ * The first word of a stream waits for one more turn of the event loop, and so does its end if it said little: a request
+ * leaves with its OPEN then, and an answer with its FIN. What goes back and forth after that does not wait.
  */
 export class StreamSender implements DirectReaderOwner, PausedSender {
   readonly queue: SendQueue
@@ -63,6 +69,7 @@ export class StreamSender implements DirectReaderOwner, PausedSender {
     this.#credit -= bytes
     this.bytes += bytes
     const slab = this.#slab
+    const first = this.bytes === bytes ? 'next turn' : 'now'
     const full = bytes === (slab?.body ?? SHARED).length
     if (slab) {
       this.#queue(slab, bytes)
@@ -70,7 +77,7 @@ export class StreamSender implements DirectReaderOwner, PausedSender {
     } else if (this.queue.slabs.length > 0) {
       const own = takeSlab()
       this.#queue(own, buffer.copy(own.body, 0, 0, bytes))
-    } else this.#scheduler.small(this.queue, FrameType.DATA, buffer, bytes, false)
+    } else this.#scheduler.small(this.queue, FrameType.DATA, buffer, bytes, false, first)
     this.#chooseBuffer(full)
     return this.#mayRead(slab !== undefined)
   }
@@ -123,7 +130,10 @@ export class StreamSender implements DirectReaderOwner, PausedSender {
   end(): void {
     this.#stop()
     if (this.queue.slabs.length > 0) this.queue.fin = true
-    else this.#scheduler.small(this.queue, FrameType.DATA, SHARED, 0, true)
+    else {
+      const when = this.bytes <= YOUNG_BYTES ? 'next turn' : 'now'
+      this.#scheduler.small(this.queue, FrameType.DATA, SHARED, 0, true, when)
+    }
   }
 
   /** The local socket broke: RESET leaves behind what it had said before. */

@@ -105,11 +105,15 @@ export class MuxStream implements SenderOwner {
     return localEnded(this.#state)
   }
 
-  /** Connector: the destination is connected. */
+  /**
+   * Connector: the destination is connected. A program that has spoken already does not wait for OPENED, which then
+   * leaves with what the application answers.
+   */
   accept(opened: Opened): void {
     if (this.#state === 'over') return
     this.accepted = true
-    this.#context.scheduler.control(FrameType.OPENED, this.id, encodeOpened(opened))
+    const when = this.bytesIn > 0 ? 'lazily' : 'now'
+    this.#context.scheduler.control(FrameType.OPENED, this.id, encodeOpened(opened), when)
   }
 
   /**
@@ -129,7 +133,8 @@ export class MuxStream implements SenderOwner {
     // Once, like the end of a socket: a listener that takes itself off costs 200 bytes more.
     socket.on('close', () => {
       // Closed with both directions at their end is no loss, even if some of what was read is still here.
-      if (!socket.readableEnded || !socket.writableFinished) this.#lostSocket('closed')
+      const inOrder = socket.readableEnded && (socket.writableFinished || this.#receiver.closing)
+      if (!inOrder) this.#lostSocket('closed')
     })
     if (this.#state === 'over' || socket.destroyed) {
       this.#lostSocket('closed')
@@ -293,7 +298,7 @@ export class MuxStream implements SenderOwner {
 
   #deliveredAll(): void {
     if (this.#state === 'over' || isBroken(this.#state)) return
-    this.#context.scheduler.control(FrameType.TAKEN, this.id, NOTHING, false)
+    this.#context.scheduler.control(FrameType.TAKEN, this.id, NOTHING, 'lazily')
     this.#go(TAKEN_SENT)
   }
 

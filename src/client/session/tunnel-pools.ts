@@ -46,6 +46,9 @@ interface TunnelPool {
   failures: number
   retryUs: number
   lastUsedUs: number
+  /** The tunnel of the latest session, and since when. */
+  picked: ClientTunnel | undefined
+  pickedUs: number
 }
 
 const MAX_PER_CONNECTOR = 8
@@ -54,6 +57,9 @@ const CONNECTOR_IDLE_US = 600_000_000
 /** An empty tunnel beyond the target is kept this long: bursts come back. */
 const SPARE_IDLE_US = 60_000_000
 const TEND_EVERY_MS = 1000
+/** Sessions that open as close together as this share a tunnel, up to so many, and so its writes. */
+const TOGETHER_US = 20_000
+const TOGETHER = 64
 
 export class TunnelPools implements AsyncDisposable {
   readonly #o: TunnelPoolsOptions
@@ -78,18 +84,24 @@ export class TunnelPools implements AsyncDisposable {
     )
   }
 
-  /** The tunnel in which a new session waits least. Synchronous: this is the path of every session. */
+  /**
+   * The tunnel in which a new session waits least. Those that come together stay together while it is not busy: frames of
+   * one tunnel leave in one write. Synchronous: this is the path of every session.
+   */
   pick(connector: string): ClientTunnel | undefined {
     const pool = this.#pools.get(connector)
     if (pool === undefined) return undefined
-    pool.lastUsedUs = this.#o.clock.monotonicUs()
+    const nowUs = this.#o.clock.monotonicUs()
+    pool.lastUsedUs = nowUs
     let best: ClientTunnel | undefined
     let bestCost = Number.POSITIVE_INFINITY
     let idle = false
+    const last = nowUs - pool.pickedUs < TOGETHER_US ? pool.picked : undefined
     for (const tunnel of pool.tunnels) {
       if (!tunnel.usable) continue
       idle ||= tunnel.idle
-      const cost = tunnel.sessions.size + (tunnel.busy ? 1_000_000 : 0)
+      const together = tunnel === last && tunnel.sessions.size < TOGETHER
+      const cost = (together ? 0 : tunnel.sessions.size + 1) + (tunnel.busy ? 1_000_000 : 0)
       if (cost < bestCost) {
         best = tunnel
         bestCost = cost
@@ -99,6 +111,8 @@ export class TunnelPools implements AsyncDisposable {
       this.#tendSoon = true
       setImmediate(() => this.#tend())
     }
+    pool.picked = best
+    pool.pickedUs = nowUs
     return best
   }
 
@@ -131,7 +145,15 @@ export class TunnelPools implements AsyncDisposable {
     let pool = this.#pools.get(connector)
     if (pool === undefined) {
       const nowUs = this.#o.clock.monotonicUs()
-      pool = { tunnels: [], opening: new Set(), failures: 0, retryUs: 0, lastUsedUs: nowUs }
+      pool = {
+        tunnels: [],
+        opening: new Set(),
+        failures: 0,
+        retryUs: 0,
+        lastUsedUs: nowUs,
+        picked: undefined,
+        pickedUs: 0,
+      }
       this.#pools.set(connector, pool)
     }
     return pool
