@@ -126,7 +126,8 @@ test('while two requests hang the status says so, one of them in words; a forwar
   program.on('error', () => {}).write('GET / HTTP/1.1\r\n\r\n')
   t.after(() => program.destroy())
   const { live } = proxy.opener
-  await until(() => live.size === 2 && [...live].at(-1)!.bytesOut > 0)
+  // OPENED of a program that has spoken comes with the answer, here a moment later.
+  await until(() => live.size === 2 && [...live].every(({ isOpen, bytesOut }) => isOpen && bytesOut > 0))
   const session = [...proxy.opener.live].at(-1)!
   const turns = async (s: number) => {
     for (let second = 0; second < s; second++) {
