@@ -42,7 +42,7 @@ for (const file of globSync('*/**/*.ts', { cwd: root }).sort()) {
 
 /** Rooms of a folder, top to bottom; '.' are the files of the folder itself. A room imports itself and rooms below it. */
 const ROOMS: Record<string, string[]> = {
-  client: ['commands', '.', 'trace', 'entry', 'session', 'uplink', 'address'],
+  client: ['commands', '.', 'workers', 'trace', 'entry', 'session', 'uplink', 'address'],
   connector: ['.', 'control', 'enrol', 'workers', 'tunnels', 'sessions', 'health', 'dial', 'bring-up'],
   control: ['.', 'front', 'rest', 'apply', 'lint', 'agents', 'trace', 'access', 'presence', 'base'],
   agent: ['.', 'sessions', 'examination', 'edges', 'identity', 'link'],

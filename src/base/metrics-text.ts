@@ -10,10 +10,25 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 /** Upper bounds in seconds, from a warm path on one machine to the deadlines. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
+/** Durations as one process tells them to another. */
+export interface ToldDurations {
+  readonly counts: readonly number[]
+  readonly seconds: number
+}
+
 /** How long things took, in buckets. */
 export class Durations {
   readonly #counts: number[] = new Array(SECONDS.length + 1).fill(0)
   #seconds = 0
+
+  get told(): ToldDurations {
+    return { counts: [...this.#counts], seconds: this.#seconds }
+  }
+
+  addAll({ counts, seconds }: ToldDurations): void {
+    for (const [bucket, count] of counts.entries()) this.#counts[bucket]! += count
+    this.#seconds += seconds
+  }
 
   observe(tookUs: number): void {
     const seconds = tookUs / 1e6
@@ -37,8 +52,12 @@ export class Durations {
 export class Counts<Word extends string> {
   readonly #counts = new Map<Word, number>()
 
-  add(word: Word): void {
-    this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1)
+  get told(): readonly (readonly [Word, number])[] {
+    return [...this.#counts]
+  }
+
+  add(word: Word, times = 1): void {
+    this.#counts.set(word, (this.#counts.get(word) ?? 0) + times)
   }
 
   samples(label: string): [labels: string, value: number][] {

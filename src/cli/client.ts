@@ -6,15 +6,18 @@ import { shellWord } from '../base/fault-words.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import { readStatus } from '../base/status-socket.ts'
+import type { WorkersSetting } from '../base/worker-count.ts'
 import type { ClientConfig, ClientOptions } from '../client/options.ts'
 import { clientStatusText } from './client-status.ts'
-import { examples, globals, parseEdge, parsePort } from './globals.ts'
+import { examples, globals, parseEdge, parsePort, workersOption } from './globals.ts'
 import { readSecret } from './secret-input.ts'
 import { selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { silentClient } from './silent-daemon.ts'
 import { announce, announceJson, inLine, print, printJson, say } from './terminal.ts'
 import { whoStops } from './who-stops.ts'
+
+const WORKER = new URL('./workers/client-worker-main.ts', import.meta.url)
 
 interface ClientFlags {
   readonly config?: string
@@ -126,6 +129,7 @@ interface RunFlags extends ClientFlags {
   readonly listen?: string
   readonly allowUser?: readonly string[]
   readonly allowEveryone?: boolean
+  readonly workers?: WorkersSetting
 }
 
 function addRun(client: Command): void {
@@ -143,6 +147,7 @@ function addRun(client: Command): void {
       (user: string, users: string[] = []) => [...users, user],
     )
     .option('--allow-everyone', 'let every user of this machine use it as you')
+    .addOption(workersOption())
     .addHelpText(
       'after',
       examples(
@@ -160,7 +165,7 @@ function addRun(client: Command): void {
       const { Client } = await import('../client/client.ts')
       const examine = selfExamine('client', options.stateDir, { config: flags.config, proxy: flags.proxy })
       using _watch = new DescriptorWatch(options.log)
-      client = new Client({ ...options, examine })
+      client = new Client({ ...options, examine, workerEntry: WORKER })
       await client.serve(stop.signal)
     })
 }
@@ -273,6 +278,7 @@ async function settings(
     listen: over.listen ?? file.listen,
     allowUsers: [...file.allowUsers, ...(over.allowUser ?? [])],
     allowEveryone: over.allowEveryone ?? file.allowEveryone,
+    workers: over.workers ?? file.workers,
   }
   // A command that runs once speaks for itself; its log would be noise in the middle of an ssh.
   const level = process.env.BACKSTITCH_LOG_LEVEL ?? (over.daemon ? 'info' : 'silent')

@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { name } from '../api/fields.ts'
 import { Fault, type Hop } from '../base/faults.ts'
+import { type WorkersSetting, workersSetting } from '../base/worker-count.ts'
 import { findContext } from './context.ts'
 import { Rest } from './rest.ts'
 
@@ -95,6 +96,17 @@ export function portsOption(text: string): [number, number][] {
     if (rest.length > 0 || range[0] > range[1]) throw new InvalidArgumentError('Expected 443,8000-8100.')
     return range
   })
+}
+
+/** Of every role that can spread over processes. */
+export function workersOption(): Option {
+  return new Option('--workers <n|auto>', 'processes that carry data, 1 to 16')
+    .env('BACKSTITCH_WORKERS')
+    .argParser((text): WorkersSetting => {
+      const setting = workersSetting.safeParse(/^\d+$/.test(text) ? Number(text) : text)
+      if (setting.success) return setting.data
+      throw new InvalidArgumentError('Expected a number from 1 to 16, or auto.')
+    })
 }
 
 export function parsePort(text: string): number {

@@ -1,40 +1,40 @@
 import { countsOutages, tellsOutages, tellsSessions } from '../agent/companions.ts'
 import { SelfExamination } from '../agent/examination/self-examination.ts'
 import type { Companion } from '../agent/link/companion.ts'
-import { SessionReports } from '../agent/sessions/session-reports.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { asFault, Fault } from '../base/faults.ts'
-import { newId } from '../base/ids.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
+import { workerCount } from '../base/worker-count.ts'
 import { type Egress, readEgress } from '../link/dial/egress.ts'
-import { RawPhase } from '../link/pipe/raw-phase.ts'
-import { NO_LANES } from '../policy/lanes.ts'
 import type { AgentMessage, ControlMessage } from '../wire/control.ts'
 import { type Entries, NO_ENTRIES, openEntries } from './entries.ts'
 import { LocalUsers } from './entry/local-users.ts'
 import type { Covered } from './entry/pac.ts'
 import { metricsOf } from './metrics.ts'
 import type { ClientOptions } from './options.ts'
-import { bringTunnel } from './session/bring-tunnel.ts'
-import { Bypass } from './session/bypass.ts'
-import { Decisions } from './session/decisions.ts'
-import { GrantCache } from './session/grant-cache.ts'
-import { LaneChooser } from './session/lane-chooser.ts'
-import { Looks } from './session/looks.ts'
-import { Opener } from './session/open-session.ts'
-import { Permits } from './session/permits.ts'
-import { type SilentApps, watchOwnSessions } from './session/silent-app.ts'
-import { TunnelPools } from './session/tunnel-pools.ts'
-import { TunnelWarmer } from './session/tunnel-warmer.ts'
+import type { Looks } from './session/looks.ts'
+import type { Opener } from './session/open-session.ts'
+import type { PermitLink } from './session/permits.ts'
 import { type ClientParts, type ClientStatus, describeClient } from './status.ts'
 import { Tracer } from './trace/tracer.ts'
 import { untilAborted } from './uplink/until-aborted.ts'
 import { Uplink } from './uplink/uplink.ts'
+import { ClientWorkers } from './workers/client-workers.ts'
+import {
+  detailsOf,
+  type EngineDetails,
+  figuresOf,
+  joinDetails,
+  sumOfFigures,
+} from './workers/engine-status.ts'
+import { type EngineUplink, SessionEngine } from './workers/session-engine.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const RECORDS = 'session-records'
+/** One process keeps what is typed away from bulk; more carry more only where one is full. */
+const MOST_BY_ITSELF = 2
 
 /** The agent on a user's device: local proxy, forwards and sockets in; sessions through tunnels out. */
 export class Client {
@@ -46,16 +46,10 @@ export class Client {
   readonly #o: ClientOptions
   readonly #clock: Clock
   readonly #startedMs: number
-  readonly #grants: GrantCache
-  readonly #permits: Permits
-  readonly #tunnels: TunnelPools
-  readonly #decisions: Decisions
-  readonly #reports: SessionReports
-  readonly #rawPhase: RawPhase
-  readonly #silence: SilentApps
-  readonly #warmer: TunnelWarmer
+  readonly #engine: SessionEngine
   readonly #tracer: Tracer
   readonly #listening = Promise.withResolvers<void>()
+  #workers: ClientWorkers | undefined
   #examination: SelfExamination | undefined
   #uplink: Uplink | undefined
   #egress: Egress | undefined
@@ -63,66 +57,17 @@ export class Client {
   #covered: Covered = { hosts: [], cidrs: [] }
 
   constructor(options: ClientOptions) {
-    const { log, clock = systemClock } = options
+    const { log, clock = systemClock, tunnelsPerConnector } = options
     this.#o = options
     this.users = new LocalUsers(options.users)
     this.#clock = clock
     this.#startedMs = clock.nowMs()
     this.#listening.promise.catch(() => {})
-    this.#grants = new GrantCache(clock)
-    this.#decisions = new Decisions(log, clock, () => this.#uplink?.profile?.user)
-    this.#reports = new SessionReports({ log })
-    this.looks = new Looks({ control: async () => this.#running().control(), clock, log })
-    this.#silence = watchOwnSessions({ clock, log, looks: this.looks })
-    const onOpen = () => this.#tunnels.retire(({ facts }) => facts.wrapped)
-    this.#rawPhase = new RawPhase({ log, clock, onOpen })
-    this.#permits = new Permits({
-      grants: this.#grants,
-      log,
-      control: async () => this.#running().control(),
-      connectors: () => this.#tunnels.connectors(),
-      skewMs: () => this.#uplink?.skewMs ?? 0,
-      onPipe: (connector, pipe) => void this.#tunnels.take(connector, pipe).catch(() => {}),
-    })
-    this.#warmer = new TunnelWarmer({ ask: (to) => this.#permits.warm(to), log })
-    this.#tunnels = new TunnelPools({
-      log,
-      clock,
-      target: options.tunnelsPerConnector,
-      bring: async (connector, pipe, events, signal) => {
-        const credentials = this.#running().credentials()
-        return bringTunnel({
-          connector,
-          pipe,
-          another: () => this.#permits.wantPipe(connector, newId('ses', clock.nowMs())),
-          credentials,
-          egress: this.#egress!,
-          route: this.#running().route,
-          rawPhase: this.#rawPhase,
-          events,
-          signal,
-          clock,
-          log,
-        })
-      },
-      wantPipe: (connector, session) => this.#permits.wantPipe(connector, session),
-      lost: (connector) => this.#lost(connector),
-      newSession: () => newId('ses', clock.nowMs()),
-    })
-    this.opener = new Opener({
-      lanes: new LaneChooser(),
-      bypass: new Bypass(this.#decisions),
-      grants: this.#grants,
-      permits: this.#permits,
-      tunnels: this.#tunnels,
-      decisions: this.#decisions,
-      reports: this.#reports,
-      silence: this.#silence,
-      clock,
-      log,
-    })
+    this.#engine = new SessionEngine({ log, clock, tunnelsPerConnector, uplink: this.#engineUplink() })
+    this.opener = this.#engine.opener
+    this.looks = this.#engine.looks
     const send = (message: AgentMessage) => this.#uplink?.send(message)
-    this.#tracer = new Tracer({ opener: this.opener, grants: this.#grants, send, clock, log })
+    this.#tracer = new Tracer({ opener: this.opener, grants: this.#engine.grants, send, clock, log })
   }
 
   /** Resolves when everything that was asked for listens; rejects when `serve` ends before. */
@@ -183,36 +128,35 @@ export class Client {
    */
   async #start(parts: AsyncDisposableStack, signal: AbortSignal): Promise<{ linking: Promise<void> }> {
     const { stateDir, log, posture, listen, proxy, proxyFile, env = process.env } = this.#o
+    const engine = this.#engine
     const state = await StateDir.open(stateDir, 'client')
     if (this.#o.sockets) {
-      const document = () => ({ ...this.status(), metrics: this.metrics() })
-      parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), document))
-      await this.#reports.keepIn(state.file(RECORDS), 'client')
+      parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document()))
+      await engine.reports.keepIn(state.file(RECORDS), 'client')
       this.#examination = parts.use(await SelfExamination.open(state, { log, examine: this.#o.examine }))
     }
-    this.#egress = await readEgress({ flag: proxy, env, file: proxyFile, own: listen })
-    this.opener.bypass.egress = this.#egress
+    const egress = await readEgress({ flag: proxy, env, file: proxyFile, own: listen })
+    this.#egress = egress
+    engine.egress = egress
     const uplink = new Uplink({
-      state,
-      egress: this.#egress,
-      posture,
-      clock: this.#clock,
-      log,
-      run: this.#reports.run,
+      ...{ state, egress, posture, clock: this.#clock, log },
+      run: engine.reports.run,
       companions: [
         ...(this.#examination === undefined
           ? []
           : [countsOutages(this.#examination), tellsOutages(this.#examination)]),
         this.#own(),
-        tellsSessions(this.#reports),
+        tellsSessions(engine.reports),
       ],
-      // Grants and tunnels are bound to the certificate before: sessions in them go on, new ones begin anew.
       onRenewed: () => {
-        this.#grants.clear()
-        this.#tunnels.retire()
+        engine.renewed()
+        this.#workers?.renewed()
       },
-      onDraining: (edge) => this.#tunnels.retire(({ facts }) => facts.edge === edge),
-      isIdle: () => this.opener.live.size === 0,
+      onDraining: (edge) => {
+        engine.draining(edge)
+        this.#workers?.draining(edge)
+      },
+      isIdle: () => this.#figures().open === 0,
     })
     this.#uplink = uplink
     await uplink.reload() // known before anybody can ask
@@ -222,55 +166,88 @@ export class Client {
       ending.abort(signal.reason)
       return linking
     })
-    parts.use(this.#reports)
-    parts.use(this.#rawPhase)
-    parts.use(this.#silence)
-    parts.use(this.#tunnels)
-    const { opener } = this
+    parts.use(engine)
+    this.#workers = this.#openWorkers(parts, state, egress)
     this.#entries = await openEntries(parts, {
-      ...{ options: this.#o, state, opener, users: this.users, looks: this.looks },
+      ...{ options: this.#o, state, opener: this.opener, users: this.users, looks: this.looks },
+      elsewhere: this.#workers,
       reload: () => uplink.reload(),
       covered: () => this.#patterns(),
       metrics: () => this.metrics(),
     })
-    parts.defer(() => opener.stop())
+    parts.defer(() => this.opener.stop())
     return { linking }
+  }
+
+  /** None where this one is for a single command, or is to be alone. */
+  #openWorkers(parts: AsyncDisposableStack, state: StateDir, egress: Egress): ClientWorkers | undefined {
+    const { workers = 1, workerEntry, sockets, tunnelsPerConnector, log } = this.#o
+    const most = workerCount(workers, MOST_BY_ITSELF) - 1
+    if (workerEntry === undefined || !sockets || most === 0) return undefined
+    return parts.use(
+      new ClientWorkers({
+        ...{ entry: workerEntry, most, egress, tunnelsPerConnector, log },
+        engine: this.#engine,
+        clock: this.#clock,
+        uplink: this.#engineUplink(),
+        askControl: async (message, timeoutMs) => {
+          const link = await this.#running().control()
+          const answer = await link.request(message, timeoutMs, { isAskedAgain: message.type === 'session' })
+          return this.#rerouted(answer)
+        },
+        records: (worker) => state.file(`${RECORDS}-${worker}`),
+        metrics: () => this.metrics(),
+      }),
+    )
+  }
+
+  #engineUplink(): EngineUplink {
+    const client = this
+    return {
+      control: async (): Promise<PermitLink> => client.#running().control(),
+      credentials: () => client.#running().credentials(),
+      get isUp() {
+        return client.#uplink?.isUp ?? false
+      },
+      get skewMs() {
+        return client.#uplink?.skewMs ?? 0
+      },
+      get user() {
+        return client.#uplink?.profile?.user
+      },
+      get way() {
+        return client.#uplink?.route
+      },
+    }
+  }
+
+  /** Where a worker is to bring its half: it knows no edges. */
+  #rerouted(answer: ControlMessage): ControlMessage {
+    const route = this.#running().route
+    if (route === undefined || (answer.type !== 'pipe' && answer.type !== 'granted')) return answer
+    return answer.pipe === undefined ? answer : { ...answer, pipe: route.reroute(answer.pipe) }
   }
 
   #own(): Companion {
     return {
       up: (welcome) => {
-        this.#covered = welcome.covers ?? this.#covered
-        this.opener.lanes.set(welcome.lanes ?? NO_LANES)
-        this.#revoke(welcome.revoked, 'revoked while the control connection was down')
-        this.#warmer.controlIsUp()
+        const { covers, lanes, revoked } = welcome
+        this.#covered = covers ?? this.#covered
+        this.#engine.up({ lanes, revoked })
+        this.#workers?.up({ lanes, revoked }, this.#patterns())
       },
       message: (message) => this.#message(message),
       tick: (link) => {
-        if (!link.isUp) return
-        this.#rawPhase.lookAgain(() => this.#running().credentials()).catch(() => {}) // signed out: told elsewhere
-        void this.#permits.renewDue()
+        if (link.isUp) this.#engine.tick()
       },
     }
   }
 
   #message(message: ControlMessage): boolean {
-    if (message.type === 'lanes') this.opener.lanes.set(message.lanes)
-    else if (message.type === 'revoke') this.#revoke(message.grants, message.detail)
+    if (this.#engine.message(message)) this.#workers?.message(message)
     else if (message.type === 'trace') void this.#tracer.run(message)
     else return message.type === 'keys' // for those who verify what this one carries
     return true
-  }
-
-  #revoke(ids: readonly string[], detail: string): void {
-    if (ids.length === 0) return
-    this.#grants.revoke(ids)
-    this.opener.cut(new Set(ids), detail)
-  }
-
-  /** The way to a connector is gone. One destination that was in use is asked for anew, so that the next session is warm. */
-  #lost(connector: string): void {
-    this.#warmer.lost(this.#grants.dropConnector(connector), this.#uplink?.isUp ?? false)
   }
 
   #running(): Uplink {
@@ -288,28 +265,32 @@ export class Client {
     return metricsOf(this.#parts())
   }
 
+  /** Of this process, and the sums of all. */
   status(): ClientStatus {
     return describeClient(this.#parts())
   }
 
-  #parts(): ClientParts {
+  async #document(): Promise<ClientStatus & { metrics: string }> {
+    const details = await this.#workers?.details()
+    return { ...describeClient(this.#parts(details)), metrics: this.metrics() }
+  }
+
+  #figures() {
+    return sumOfFigures([figuresOf(this.#engine), ...(this.#workers?.figures ?? [])])
+  }
+
+  /** @param others Of the workers. */
+  #parts(others: readonly EngineDetails[] = []): ClientParts {
     return {
       startedMs: this.#startedMs,
-      clock: this.#clock,
       uplink: this.#uplink,
       egress: this.#egress,
       proxy: this.#entries.proxy,
       users: this.users,
       forwards: this.#entries.forwards,
-      tunnels: this.#tunnels.all(),
-      grants: this.#grants.values(),
-      opener: this.opener,
-      reports: this.#reports,
-      decisions: this.#decisions,
-      connectorName: (id) => this.#grants.connectorName(id),
-      rawPhase: this.#rawPhase,
-      silence: this.#silence,
-      looks: this.looks,
+      figures: this.#figures(),
+      details: joinDetails([detailsOf(this.#engine, this.#clock), ...others]),
+      workers: this.#workers?.pids ?? [],
       outages: this.#examination?.report(),
       stoodStill: this.#examination?.stoodStill,
     }

@@ -11,6 +11,7 @@ import { readConfigOr } from '../base/config.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import { homeFolder, userName } from '../base/own-user.ts'
+import { type WorkersSetting, workersSetting } from '../base/worker-count.ts'
 import { UserNames } from '../probe/user-names.ts'
 import { reportedPosture } from '../wire/posture.ts'
 import { type ForwardSpec, parseForward } from './address/forward-spec.ts'
@@ -49,6 +50,11 @@ export const clientConfig = z.strictObject({
   posture: reportedPosture.default({}),
   /** Tunnels held open to each connector in use. Two or more keep bulk away from interactive traffic. */
   tunnelsPerConnector: z.number().int().min(1).max(16).default(2),
+  /**
+   * Processes that carry sessions: a number, or `auto`, which is 2, and 1 on a machine with less than 1 GB. The second is
+   * started when there is something to keep apart.
+   */
+  workers: workersSetting,
 })
 export type ClientConfig = z.output<typeof clientConfig>
 
@@ -65,6 +71,9 @@ export interface ClientOptions {
   readonly proxyFile: string
   readonly posture: Readonly<Record<string, string | number | boolean>>
   readonly tunnelsPerConnector: number
+  readonly workers?: WorkersSetting
+  /** The file that a worker runs; none: there are no workers. */
+  readonly workerEntry?: URL
   /** False for a one-shot client that serves no other process: no status and control sockets. */
   readonly sockets: boolean
   readonly log: Log
@@ -98,6 +107,7 @@ export function clientOptions(
     proxyFile: config.proxyFile,
     posture: config.posture,
     tunnelsPerConnector: config.tunnelsPerConnector,
+    workers: config.workers,
     sockets: true,
     log,
     env,

@@ -1,25 +1,18 @@
 import type { EdgeReport } from '../agent/edges/edge-monitor.ts'
 import type { OutageReport } from '../agent/examination/self-examination.ts'
-import type { SessionReports } from '../agent/sessions/session-reports.ts'
 import type { StillSessions } from '../agent/sessions/still-sessions.ts'
-import { type Clock, rfc3339 } from '../base/clock.ts'
+import { rfc3339 } from '../base/clock.ts'
 import type { Fault } from '../base/faults.ts'
 import { VERSION } from '../base/version.ts'
 import { faultToMessage } from '../link/control/fault-message.ts'
 import { type Egress, explainEgress } from '../link/dial/egress.ts'
-import type { RawPhase } from '../link/pipe/raw-phase.ts'
 import type { FaultMessage } from '../wire/control.ts'
 import type { Forward } from './entry/forward-listener.ts'
 import type { LocalProxy } from './entry/local-proxy.ts'
 import type { LocalUsers, LocalUsersStatus } from './entry/local-users.ts'
-import { applicationNotes } from './session/application-notes.ts'
-import type { ClientTunnel } from './session/client-tunnel.ts'
-import type { ClientDecision, Decisions } from './session/decisions.ts'
-import type { CachedGrant } from './session/grant-cache.ts'
-import type { Looks } from './session/looks.ts'
-import type { Opener } from './session/open-session.ts'
-import type { SilentApps } from './session/silent-app.ts'
+import type { ClientDecision } from './session/decisions.ts'
 import type { Uplink } from './uplink/uplink.ts'
+import type { EngineDetails, EngineFigures, GrantRow, TunnelRow } from './workers/engine-status.ts'
 
 /** The document that the status socket gives to whoever connects. */
 export interface ClientStatus {
@@ -55,26 +48,8 @@ export interface ClientStatus {
     readonly to: string
     readonly protocol: 'tcp' | 'udp'
   }[]
-  readonly tunnels: readonly {
-    readonly connector: string
-    readonly connectorName?: string
-    readonly edge: string
-    readonly pipe: string
-    readonly streams: number
-    readonly rttUs: number
-    readonly queuedBytes: number
-    readonly bytesPerSecond: number
-    readonly retired: boolean
-    /** Inside its outer TLS: slower. */
-    readonly wrapped: boolean
-  }[]
-  readonly grants: readonly {
-    readonly id: string
-    readonly destination: string
-    readonly segment: string
-    readonly connector: string
-    readonly endsInMs: number
-  }[]
+  readonly tunnels: readonly TunnelRow[]
+  readonly grants: readonly GrantRow[]
   readonly sessions: {
     readonly open: number
     readonly total: number
@@ -89,42 +64,39 @@ export interface ClientStatus {
   readonly decisions: readonly ClientDecision[]
   readonly startedAt: string
   readonly pid: number
+  /** Process ids of those that carry sessions beside this one. */
+  readonly workers: readonly number[]
 }
 
 /** The parts of a client that its status is read from. */
 export interface ClientParts {
   readonly startedMs: number
-  readonly clock: Clock
   readonly uplink?: Uplink
   readonly egress?: Egress
   readonly proxy: LocalProxy | undefined
   readonly users: LocalUsers
   readonly forwards: readonly Forward[]
-  readonly tunnels: Iterable<ClientTunnel>
-  readonly grants: Iterable<CachedGrant>
-  readonly opener: Opener
-  readonly reports: SessionReports
-  readonly decisions: Decisions
-  readonly connectorName: (id: string) => string | undefined
-  readonly rawPhase: RawPhase
+  /** Of all processes together. */
+  readonly figures: EngineFigures
+  readonly details: EngineDetails
+  /** Process ids of those beside the main one. */
+  readonly workers: readonly number[]
   readonly outages?: OutageReport
-  readonly silence: Pick<SilentApps, 'notes' | 'waiting'>
-  readonly looks: Pick<Looks, 'notes'>
   readonly stoodStill?: Fault
 }
 
 export function describeClient(parts: ClientParts): ClientStatus {
-  const { uplink, egress, opener } = parts
+  const { uplink, egress, figures, details } = parts
   const profile = uplink?.profile
   const fault = uplink?.fault
   const edge = profile && (uplink?.route?.address ?? profile.edge)
-  const { total, failed, bytesUp, bytesDown } = opener.totals
-  const nowUs = parts.clock.monotonicUs()
-  const grants = [...parts.grants] // they can be gone through once
+  const { total, failed, bytesUp, bytesDown } = figures.totals
+  const own = [parts.stoodStill, ...(uplink?.route?.notes ?? [])].filter((note) => note !== undefined)
   return {
     role: 'client',
     version: VERSION,
     pid: process.pid,
+    workers: parts.workers,
     state: stateOf(uplink),
     startedAt: rfc3339(parts.startedMs),
     id: profile?.deviceId,
@@ -138,44 +110,18 @@ export function describeClient(parts: ClientParts): ClientStatus {
     clockSkewMs: uplink?.skewMs,
     fault: fault && faultToMessage(fault),
     outages: parts.outages,
-    notes: [
-      ...parts.rawPhase.blocked,
-      parts.reports.unwritten,
-      parts.stoodStill,
-      ...(uplink?.route?.notes ?? []),
-      opener.lanes.note,
-      ...applicationNotes({ ...parts, grants }),
-    ]
-      .filter((note) => note !== undefined)
-      .map(faultToMessage),
-    waiting: parts.silence.waiting,
+    notes: [...own.map(faultToMessage), ...details.notes],
+    waiting: details.waiting,
     proxy: parts.proxy?.address,
     proxySockets: parts.proxy?.files ?? [],
     localUsers: parts.users.status,
     forwards: parts.forwards.map(({ local, to, protocol }) => ({ local, to, protocol })),
-    tunnels: [...parts.tunnels].map(({ facts, sessions, mux, bytesPerSecond, retired }) => ({
-      connector: facts.connector,
-      connectorName: parts.connectorName(facts.connector),
-      edge: facts.edge,
-      pipe: facts.pipe,
-      streams: sessions.size,
-      rttUs: mux.rttUs,
-      queuedBytes: mux.queuedBytes,
-      bytesPerSecond: Math.round(bytesPerSecond),
-      retired,
-      wrapped: facts.wrapped,
-    })),
-    grants: grants.map(({ granted, to, endUs }) => ({
-      id: granted.grantId,
-      destination: to.key,
-      segment: granted.segmentName,
-      connector: granted.connector,
-      endsInMs: Math.max(0, Math.round((endUs - nowUs) / 1000)),
-    })),
-    sessions: { open: opener.live.size, total, failed, bytesUp, bytesDown },
-    sessionReportsWaiting: parts.reports.waiting,
-    sessionReportsShed: parts.reports.shed,
-    decisions: parts.decisions.latest,
+    tunnels: details.tunnels,
+    grants: details.grants,
+    sessions: { open: figures.open, total, failed, bytesUp, bytesDown },
+    sessionReportsWaiting: figures.reportsWaiting,
+    sessionReportsShed: figures.reportsShed,
+    decisions: details.decisions,
   }
 }
 

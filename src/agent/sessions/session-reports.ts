@@ -45,6 +45,8 @@ export interface SessionReportsOptions {
   readonly openAfterMs?: number
   readonly maxBytes?: number
   readonly retryMs?: number
+  /** That of the process which keeps the control connection, where this is another one. */
+  readonly run?: string
 }
 
 /** What the reports need of a live session: the report as of now. */
@@ -56,8 +58,8 @@ export interface Reportable {
 export type AskAgain = (message: AgentMessage & { id: string }, timeoutMs: number) => Promise<ControlMessage>
 
 export class SessionReports implements AsyncDisposable {
-  /** Of this process: control tells by it which sessions have ended with the one before. */
-  readonly run = randomBytes(6).toString('base64url')
+  /** Of this agent since its start: control tells by it which sessions have ended with the one before. */
+  readonly run: string
   readonly #log: Log
   readonly #flushMs: number
   readonly #retryMs: number
@@ -76,6 +78,7 @@ export class SessionReports implements AsyncDisposable {
 
   constructor(options: SessionReportsOptions) {
     const { log, flushMs = 200, openAfterMs = 1000, maxBytes, retryMs = RETRY_MS } = options
+    this.run = options.run ?? randomBytes(6).toString('base64url')
     this.#log = log
     this.#flushMs = flushMs
     this.#retryMs = retryMs
@@ -88,7 +91,7 @@ export class SessionReports implements AsyncDisposable {
 
   /** From here on what waits is in this file, too. Never rejects. */
   keepIn(path: string, hop: Hop): Promise<void> {
-    return this.#spool.keepIn(path, hop)
+    return this.#spool.keepIn(path, hop, this.run)
   }
 
   get waiting(): number {

@@ -66,14 +66,16 @@ export class SessionSpool {
   }
 
   /** From here on in this file, too; with what a process before has left there. Never rejects: it serves without. */
-  async keepIn(path: string, hop: Hop): Promise<void> {
+  async keepIn(path: string, hop: Hop, run: string): Promise<void> {
     const onFault = (fault: Fault | undefined) => this.#unwritten.set(fault)
     const made = this.#entries
     this.#entries = []
     try {
       for (const line of await RecordFile.read(path)) {
         const report = readLine(line)
-        if (report !== undefined) this.#add(line, report, true)
+        // What is of this run and open was of a process before this one, which the agent has outlived: it has ended.
+        const isOver = report?.state === 'open' && report.run === run
+        if (report !== undefined && !isOver) this.#add(line, report, true)
       }
     } catch (error) {
       this.#log.warn({ event: 'session-report.unread', file: path }, asFault(error).message)

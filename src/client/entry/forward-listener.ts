@@ -12,6 +12,7 @@ import { type ListenAddress, showPlace } from '../address/listen-address.ts'
 import { type ClientSession, faultOf, type SessionEvents } from '../session/client-session.ts'
 import { ClientUdpFlows } from '../session/client-udp-flows.ts'
 import type { Opener } from '../session/open-session.ts'
+import { type Elsewhere, NOWHERE } from './elsewhere.ts'
 import { ACCEPT, closeServer, listenAt, listenFailed } from './listen.ts'
 import type { LocalUsers } from './local-users.ts'
 import { UdpSenders } from './udp-senders.ts'
@@ -28,6 +29,8 @@ export interface Forward extends AsyncDisposable {
 interface ForwardServices {
   readonly opener: Opener
   readonly users: LocalUsers
+  /** Asked first who serves a connection by TCP; none for a forward whose troubles somebody hears. */
+  readonly elsewhere?: Elsewhere
   /** Hears why a program got nothing, or less than it asked for, for whoever runs the forward. */
   readonly trouble?: Trouble
 }
@@ -47,9 +50,10 @@ export async function openForward(spec: ForwardSpec, services: ForwardServices):
 async function forwardTcp(
   { local }: ForwardSpec,
   to: Destination,
-  { opener, users, trouble }: ForwardServices,
+  { opener, users, elsewhere = NOWHERE, trouble }: ForwardServices,
 ): Promise<Forward> {
   const live = new Set<Accepted>()
+  const byTcp = !('file' in local)
   const server = net.createServer(ACCEPT, (socket) => {
     socket.on('error', ignoreError)
     const startedUs = opener.nowUs()
@@ -57,9 +61,10 @@ async function forwardTcp(
     live.add(accepted)
     const begin = () => {
       if (socket.destroyed) accepted.gone()
+      else if (byTcp && elsewhere.take(socket, { by: 'forward', to, startedUs })) accepted.passedOn()
       else opener.open(opener.lanes.choose(to, 'forward'), accepted, startedUs)
     }
-    if ('file' in local) return begin()
+    if (!byTcp) return begin()
     users.admit(socket, (refusal) => {
       if (refusal === undefined) return begin()
       opener.refuseUser('forward', refusal)
@@ -76,6 +81,27 @@ async function forwardTcp(
       for (const { socket } of live) cutSocket(socket)
       await closed
     },
+  }
+}
+
+/** Serves connections of forwards that another process has accepted and admitted. */
+export class ForwardedElsewhere implements Disposable {
+  readonly #live = new Set<Accepted>()
+  readonly #opener: Opener
+
+  constructor(opener: Opener) {
+    this.#opener = opener
+  }
+
+  serve(socket: net.Socket, to: Destination, startedUs: number): void {
+    socket.on('error', ignoreError)
+    const accepted = new Accepted(socket, { live: this.#live, opener: this.#opener })
+    this.#live.add(accepted)
+    this.#opener.open(this.#opener.lanes.choose(to, 'forward'), accepted, startedUs)
+  }
+
+  [Symbol.dispose](): void {
+    for (const { socket } of this.#live) cutSocket(socket)
   }
 }
 
@@ -111,6 +137,11 @@ class Accepted implements SessionEvents {
   failed(fault: Fault): void {
     this.gone()
     this.#owner.trouble?.(fault)
+  }
+
+  /** Another process serves it; it is closed here with what that has open. */
+  passedOn(): void {
+    this.socket.once('close', () => this.#owner.live.delete(this))
   }
 
   /** Nobody waits for it any more. */

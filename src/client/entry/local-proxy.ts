@@ -8,6 +8,7 @@ import { METRICS_TYPE } from '../../base/metrics-text.ts'
 import { cutSocket } from '../../mux/cut-socket.ts'
 import { type ListenAddress, type ListenPlace, showPlace } from '../address/listen-address.ts'
 import type { Opener } from '../session/open-session.ts'
+import { type Elsewhere, NOWHERE } from './elsewhere.ts'
 import { type HttpContext, serveHttp } from './http-connection.ts'
 import { ACCEPT, closeServer, listenAt } from './listen.ts'
 import type { LocalUsers } from './local-users.ts'
@@ -23,6 +24,8 @@ export interface LocalProxyOptions {
   /** Who may come in by TCP. */
   readonly users: LocalUsers
   readonly log: Log
+  /** Asked first who serves a connection by TCP. */
+  readonly elsewhere?: Elsewhere
   /** What /proxy.pac sends here. */
   readonly covered: () => Covered
   /** What /metrics answers. */
@@ -50,10 +53,12 @@ export class LocalProxy implements AsyncDisposable {
   readonly #handshakes: Deadlines<net.Socket>
   readonly #refusals = new Deadlines<net.Socket>(REFUSAL_MS, (socket) => socket.destroy())
   readonly #maxHandshakes: number
+  readonly #elsewhere: Elsewhere
 
   private constructor(options: LocalProxyOptions) {
     const { places, opener, users, log, covered, metrics } = options
-    const { handshakeMs = 10_000, maxHandshakes = 1024 } = options
+    const { handshakeMs = 10_000, maxHandshakes = 1024, elsewhere = NOWHERE } = options
+    this.#elsewhere = elsewhere
     this.#maxHandshakes = maxHandshakes
     this.#users = users
     this.#handshakes = new Deadlines<net.Socket>(handshakeMs, (socket) => socket.destroy())
@@ -102,20 +107,30 @@ export class LocalProxy implements AsyncDisposable {
     return this.#servers.flatMap(({ bound }) => ('file' in bound ? [showPlace(bound)] : []))
   }
 
-  #accept(socket: net.Socket, byTcp: boolean): void {
+  /** Serves a connection that another process has accepted and admitted. */
+  serve(socket: net.Socket): void {
+    this.#keep(socket)
+    this.#serve(socket)
+  }
+
+  #keep(socket: net.Socket): void {
     this.#sockets.add(socket)
-    this.#asked.add(socket)
     socket.on('error', ignoreError)
     socket.once('close', () => {
       this.#sockets.delete(socket)
       this.#asked.delete(socket)
       this.#handshakes.delete(socket)
     })
+  }
+
+  #accept(socket: net.Socket, byTcp: boolean): void {
+    this.#asked.add(socket)
+    this.#keep(socket)
     const admitted = (refusal?: Fault) => {
       this.#asked.delete(socket)
       if (socket.destroyed) return
-      if (refusal === undefined) this.#serve(socket)
-      else this.#refuse(socket, refusal)
+      if (refusal !== undefined) this.#refuse(socket, refusal)
+      else if (!byTcp || !this.#elsewhere.take(socket, { by: 'local-proxy' })) this.#serve(socket)
     }
     if (byTcp) this.#users.admit(socket, admitted)
     else admitted()

@@ -1,6 +1,6 @@
-import { type EdgeRoute, isOfTheWay } from '../../agent/edges/edge-route.ts'
+import { isOfTheWay } from '../../agent/edges/edge-route.ts'
 import type { Clock } from '../../base/clock.ts'
-import { asFault } from '../../base/faults.ts'
+import { asFault, type Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Egress } from '../../link/dial/egress.ts'
@@ -11,11 +11,19 @@ import type { PipeTicket } from '../../wire/control.ts'
 import { ClientTunnel } from './client-tunnel.ts'
 import type { TunnelEvents } from './tunnel-pools.ts'
 
+/** The way to edges. */
+export interface EdgeWay {
+  /** Where a half is really brought to. */
+  reroute(pipe: PipeTicket): PipeTicket
+  /** @returns whether there is another edge to go by. */
+  pipeLost(edge: string, fault: Fault): boolean | Promise<boolean>
+}
+
 export interface BringTunnelOptions {
   readonly connector: string
   readonly pipe: PipeTicket
-  /** The way to edges: it is told of an edge that cannot be reached. */
-  readonly route?: Pick<EdgeRoute, 'reroute' | 'pipeLost'>
+  /** It is told of an edge that cannot be reached. */
+  readonly way?: EdgeWay
   /** Another pipe to the same connector, for when the path broke this one and is known now. */
   readonly another: () => Promise<PipeTicket>
   readonly credentials: Credentials
@@ -30,15 +38,15 @@ export interface BringTunnelOptions {
 /** Brings this client's half of a pipe, and does the end-to-end handshake with the connector in it. */
 export async function bringTunnel(o: BringTunnelOptions): Promise<ClientTunnel> {
   const { connector, credentials, egress, rawPhase, events, signal, clock, log } = o
-  const way = { egress, credentials, rawPhase, signal }
+  const dialling = { egress, credentials, rawPhase, signal }
   let { pipe } = o
-  const bring = () => bringTunnelEnd('client', o.route?.reroute(pipe) ?? pipe, way)
+  const bring = () => bringTunnelEnd('client', o.way?.reroute(pipe) ?? pipe, dialling)
   const end = await bring().catch(async (thrown: unknown) => {
     const fault = asFault(thrown)
     // Control is told before it is asked: the next pipe goes over another edge, where there is one.
     const isRaw = fault.code === 'RAW_PHASE_BLOCKED'
     if (signal.aborted) throw thrown
-    const elsewhere = !isRaw && o.route?.pipeLost(pipe.edge.id, fault)
+    const elsewhere = !isRaw && (await o.way?.pipeLost(pipe.edge.id, fault))
     if (!isRaw && !elsewhere && !isOfTheWay(fault)) throw thrown
     const before = pipe.edge.id
     pipe = await o.another()

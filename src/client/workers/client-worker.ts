@@ -1,0 +1,173 @@
+import type net from 'node:net'
+import type { Clock } from '../../base/clock.ts'
+import { asFault, type Fault } from '../../base/faults.ts'
+import { KeptProcess } from '../../base/kept-process.ts'
+import type { Log } from '../../base/log.ts'
+import { faultFromMessage, faultToMessage } from '../../link/control/fault-message.ts'
+import { cutSocket } from '../../mux/cut-socket.ts'
+import type { AgentMessage, ControlMessage, SessionReport } from '../../wire/control.ts'
+import type { CameBy } from '../entry/elsewhere.ts'
+import type { Answer, EngineOrder, EngineReport, Question } from './engine-messages.ts'
+import { type EngineDetails, type EngineFigures, pastOf } from './engine-status.ts'
+import type { ProcessLoad } from './spill.ts'
+
+export interface ClientWorkerOptions {
+  /** Which one it is, from 1. */
+  readonly number: number
+  /** The file that it runs. */
+  readonly entry: URL
+  readonly clock: Clock
+  readonly log: Log
+  /** All that it has to know now. */
+  readonly start: () => EngineOrder & { do: 'start' }
+  /** @throws {Fault} as the control plane answers. */
+  readonly askControl: (message: AgentMessage & { id: string }, timeoutMs: number) => Promise<ControlMessage>
+  readonly edgeLost: (edge: string, fault: Fault) => boolean | Promise<boolean>
+  /** A session of which control was told that it is open, and which ended with the process. */
+  readonly sessionLost: (report: SessionReport) => void
+  readonly metrics: () => string
+}
+
+/** One that says nothing for this long has no time for a new session. */
+const SILENT_US = 3_000_000
+/** For a status that somebody waits for. */
+const DETAILS_MS = 500
+/** It starts in a third of a second; where it cannot at all, trying costs. */
+const RESTART_CAP_MS = 5000
+
+/** One more process of this client that carries sessions: what it is given, what it asks, what is left when it ends. */
+export class ClientWorker implements AsyncDisposable {
+  readonly #o: ClientWorkerOptions
+  readonly #process: KeptProcess<EngineOrder, EngineReport>
+  /** Held here too: if the process is killed its sessions end with a reset, and not as if they were complete. */
+  readonly #sockets = new Map<number, net.Socket>()
+  /** Sessions that control knows to be open. */
+  readonly #open = new Map<string, SessionReport>()
+  #nextId = 0
+  #load: ProcessLoad | undefined
+  #heardUs = Number.NEGATIVE_INFINITY
+  #figures: EngineFigures | undefined
+  /** Of processes before this one. */
+  readonly #past: EngineFigures[] = []
+  #details: PromiseWithResolvers<EngineDetails | undefined> | undefined
+
+  constructor(o: ClientWorkerOptions) {
+    this.#o = o
+    this.#process = new KeptProcess<EngineOrder, EngineReport>({
+      kind: 'worker',
+      name: `client worker ${o.number}`,
+      hop: 'client',
+      entry: o.entry,
+      restartCapMs: RESTART_CAP_MS,
+      log: o.log,
+      first: o.start,
+      last: () => ({ do: 'stop' }),
+      onNews: (news) => this.#take(news),
+      onEnded: () => this.#ended(),
+    })
+    this.#process.start()
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /** What it carries; nothing while it cannot take a session. */
+  get load(): ProcessLoad | undefined {
+    const isSilent = this.#o.clock.monotonicUs() - this.#heardUs > SILENT_US
+    // What was given since it last counted counts, too.
+    return isSilent
+      ? undefined
+      : this.#load && { ...this.#load, sessions: Math.max(this.#load.sessions, this.#sockets.size) }
+  }
+
+  /** Of this process, and of those before it. */
+  get figures(): EngineFigures[] {
+    return this.#figures === undefined ? this.#past : [...this.#past, this.#figures]
+  }
+
+  tell(order: EngineOrder): void {
+    this.#process.send(order)
+  }
+
+  /** @returns false when it does not run now. */
+  serve(socket: net.Socket, came: CameBy): boolean {
+    const id = this.#nextId++
+    const passed =
+      came.by === 'forward'
+        ? { ...came, startedUs: came.startedUs - this.#o.clock.monotonicUs() } // its clock begins elsewhere
+        : came
+    if (!this.#process.give({ do: 'serve', id, came: passed }, socket)) return false
+    this.#sockets.set(id, socket)
+    socket.once('close', () => this.#sockets.delete(id))
+    return true
+  }
+
+  /** What it says of itself; nothing if it does not answer soon. */
+  async details(): Promise<EngineDetails | undefined> {
+    if (this.#details === undefined) {
+      const asked = Promise.withResolvers<EngineDetails | undefined>()
+      this.#details = asked
+      const timer = setTimeout(asked.resolve, DETAILS_MS, undefined)
+      void asked.promise.then(() => {
+        clearTimeout(timer)
+        this.#details = undefined
+      })
+      if (!this.#process.send({ do: 'details' })) asked.resolve(undefined)
+    }
+    return this.#details.promise
+  }
+
+  #take(news: EngineReport): void {
+    if (news.is === 'question') void this.#answer(news.id, news.question)
+    else if (news.is === 'over') for (const id of news.ids) this.#sockets.get(id)?.destroy()
+    else if (news.is === 'details') this.#details?.resolve(news.details)
+    else {
+      this.#load = news.load
+      this.#figures = news.figures
+      this.#heardUs = this.#o.clock.monotonicUs()
+      this.tell({ do: 'metrics', text: this.#o.metrics() })
+    }
+  }
+
+  async #answer(id: number, question: Question): Promise<void> {
+    const answer = await this.#answerTo(question).catch(
+      (thrown: unknown): Answer => ({ fault: faultToMessage(asFault(thrown)) }),
+    )
+    this.tell({ do: 'answer', id, answer })
+  }
+
+  async #answerTo(question: Question): Promise<Answer> {
+    const { askControl, edgeLost } = this.#o
+    if (question.ask === 'edge-lost')
+      return { is: await edgeLost(question.edge, faultFromMessage(question.fault)) }
+    const { message, timeoutMs } = question
+    const answer = await askControl(message, timeoutMs)
+    if (message.type === 'session') this.#note(message.reports)
+    return { message: answer }
+  }
+
+  /** Control has these. */
+  #note(reports: readonly SessionReport[]): void {
+    for (const report of reports) {
+      if (report.state === 'open') this.#open.set(report.session, report)
+      else this.#open.delete(report.session)
+    }
+  }
+
+  #ended(): void {
+    for (const socket of this.#sockets.values()) cutSocket(socket)
+    this.#sockets.clear()
+    for (const report of this.#open.values()) this.#o.sessionLost(report)
+    this.#open.clear()
+    if (this.#figures !== undefined) this.#past.push(pastOf(this.#figures))
+    this.#figures = undefined
+    this.#load = undefined
+    this.#details?.resolve(undefined)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]()
+    this.#ended()
+  }
+}
