@@ -121,8 +121,10 @@ export class ClientWorker implements AsyncDisposable {
   #take(news: EngineReport): void {
     if (news.is === 'question') void this.#answer(news.id, news.question)
     else if (news.is === 'over') for (const id of news.ids) this.#sockets.get(id)?.destroy()
-    else if (news.is === 'details') this.#details?.resolve(news.details)
-    else {
+    else if (news.is === 'details') {
+      this.#figures = news.figures
+      this.#details?.resolve(news.details)
+    } else {
       this.#load = news.load
       this.#figures = news.figures
       this.#heardUs = this.#o.clock.monotonicUs()

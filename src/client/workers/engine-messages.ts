@@ -66,4 +66,4 @@ export type EngineReport =
   /** These connections are over. */
   | { readonly is: 'over'; readonly ids: readonly number[] }
   | { readonly is: 'load'; readonly load: ProcessLoad; readonly figures: EngineFigures }
-  | { readonly is: 'details'; readonly details: EngineDetails }
+  | { readonly is: 'details'; readonly details: EngineDetails; readonly figures: EngineFigures }

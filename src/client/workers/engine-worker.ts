@@ -91,8 +91,10 @@ export class EngineWorker implements AsyncDisposable {
     } else if (what === 'message') this.#engine.message(order.message)
     else if (what === 'renewed') this.#engine.renewed()
     else if (what === 'draining') this.#engine.draining(order.edge)
-    else if (what === 'details') this.#tell({ is: 'details', details: detailsOf(this.#engine, this.#clock) })
-    else this.#metrics = order.text
+    else if (what === 'details') {
+      const figures = figuresOf(this.#engine)
+      this.#tell({ is: 'details', details: detailsOf(this.#engine, this.#clock), figures })
+    } else this.#metrics = order.text
   }
 
   #up(welcome: EngineWelcome): void {
