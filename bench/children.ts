@@ -138,7 +138,14 @@ function kill(pid: number): void {
   }
 }
 
+/** What a log must not show once more. */
+const SECRET = /"token"/
+
 /** The last lines of a log, for an error a person reads. */
 export function tail(file: string, lines = 12): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
+  const all = readFileSync(file, 'utf8').trimEnd().split('\n')
+  return all
+    .filter((line) => !SECRET.test(line))
+    .slice(-lines)
+    .join('\n')
 }

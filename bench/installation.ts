@@ -8,14 +8,23 @@
 import { Installation } from '../test/installation.ts'
 import type { Services } from './application.ts'
 import type { Address, Child } from './children.ts'
+import { lookable } from './looks.ts'
 import type { Site } from './path.ts'
 import { freePort } from './ports.ts'
 
 /** Resolves when the server listens and the access to the application is declared. */
-export function install({ dir, application: { at: application }, profileDir }: Site): Promise<Installation> {
+export function install({
+  dir,
+  application: { at: application },
+  profileDir,
+  looksDir,
+}: Site): Promise<Installation> {
   const { host } = Object.values(application)[0]!
   const tcp = Object.values(application).map(({ port }) => `${port}`)
-  const profiled = profileDir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` }
+  const profiled = {
+    ...(profileDir && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` }),
+    ...(looksDir && lookable(looksDir)),
+  }
   // All peers run at the level of warnings; the connector tells its bring-up, which is measured.
   const quiet = { BACKSTITCH_LOG_LEVEL: 'warn', ...profiled }
   const env = { server: quiet, connector: profiled, client: quiet }

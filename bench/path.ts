@@ -20,6 +20,8 @@ export interface Site {
   readonly application: Application
   /** Where our own processes leave CPU profiles; absent, they make none. */
   readonly profileDir?: string
+  /** Where our own processes say what memory they have, when they are asked; absent, they do not listen for it. */
+  readonly looksDir?: string
 }
 
 /** One running chain; disposing it ends all of its processes. */

@@ -69,13 +69,18 @@ export function peerFacts({ name, peer, path: { note } }: Entry, died: string | 
 function versions({ packages, version }: Peer): string {
   if (packages.length === 0 && !version) return ''
   try {
-    if (version)
-      return execFileSync(version[0], version.slice(1), { encoding: 'utf8' }).split('\n')[0]!.trim()
+    if (version) return versionIn(execFileSync(version[0], version.slice(1), { encoding: 'utf8' }))
     const format = ['-W', '-f', '$' + '{Package} $' + '{Version}, ']
     return execFileSync('dpkg-query', [...format, ...packages], { encoding: 'utf8' }).replace(/, $/, '')
   } catch {
     return 'version unknown'
   }
+}
+
+/** Programs that tell more have it in a line of its own. */
+function versionIn(text: string): string {
+  const lines = text.trim().split('\n')
+  return (lines.find((line) => /version/i.test(line)) ?? lines[0]!).trim()
 }
 
 export function describeHeader(report: Report): string {

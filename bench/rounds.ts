@@ -9,7 +9,7 @@ import type { Path, Peer } from './path.ts'
 import { endedOf, judgeFailure } from './serving.ts'
 import type { Starter } from './starter.ts'
 import { shuffled } from './statistics.ts'
-import type { Sample, Workload } from './workload.ts'
+import type { Sample, Subject, Workload } from './workload.ts'
 
 /** A peer that is up. The control is the reference under a second name: the same processes measured twice. */
 export interface Entry {
@@ -85,7 +85,7 @@ async function sampleOf(
   { options: { seconds, quick, long }, starter, died }: Course,
 ): Promise<Sample | string> {
   let used = path
-  const fresh = async () => (used = await starter.start(peer))
+  const fresh: Subject['fresh'] = async (site) => (used = await starter.start(peer, site))
   try {
     const site = starter.site(workload.name)
     const sample = await workload.measure({ path, fresh, site, seconds, quick, long })

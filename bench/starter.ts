@@ -24,8 +24,8 @@ export class Starter {
     this.#shared = shared
   }
 
-  async start(peer: Peer): Promise<Path> {
-    return peer.start(this.site(peer.name))
+  async start(peer: Peer, site: Pick<Site, 'looksDir'> = {}): Promise<Path> {
+    return peer.start({ ...this.site(peer.name), ...site })
   }
 
   /** With a new empty folder. */

@@ -35,15 +35,23 @@ export function ratios(
 
 /** Least-squares slope of y over x: what one more x costs. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const meanX = points.reduce((total, [x]) => total + x, 0) / points.length
-  const meanY = points.reduce((total, [, y]) => total + y, 0) / points.length
+  return fit(points).slope
+}
+
+/** The same with its standard error, which needs more than two points. */
+export function fit(points: readonly (readonly [x: number, y: number])[]): { slope: number; error: number } {
+  const count = points.length
+  const meanX = points.reduce((total, [x]) => total + x, 0) / count
+  const meanY = points.reduce((total, [, y]) => total + y, 0) / count
   let covariance = 0
   let variance = 0
   for (const [x, y] of points) {
     covariance += (x - meanX) * (y - meanY)
     variance += (x - meanX) ** 2
   }
-  return covariance / variance
+  const slope = covariance / variance
+  const rest = points.reduce((total, [x, y]) => total + (y - meanY - slope * (x - meanX)) ** 2, 0)
+  return { slope, error: Math.sqrt(rest / (count - 2) / variance) }
 }
 
 export function shuffled<T>(items: readonly T[]): T[] {

@@ -20,7 +20,7 @@ export type Sample = Readonly<Record<string, number>>
 export interface Subject {
   readonly path: Path
   /** The same peer once more, fresh, for workloads that must not meet the traces of others. */
-  fresh(): Promise<Path>
+  fresh(site?: Pick<Site, 'looksDir'>): Promise<Path>
   /** With a folder for this sample only. */
   readonly site: Site
   readonly seconds: number

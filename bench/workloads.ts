@@ -12,7 +12,8 @@ import { gitClone, smb } from './workloads/files.ts'
 import { keepAlive, oneShot } from './workloads/http.ts'
 import { idleMemory } from './workloads/idle-memory.ts'
 import { idlePipes } from './workloads/idle-pipes.ts'
-import { longTransfer } from './workloads/long-transfer.ts'
+import { longMemory } from './workloads/long-memory.ts'
+import { manySessions } from './workloads/many-sessions.ts'
 import { sessionsAlone, sessionsMany } from './workloads/new-sessions.ts'
 import { roundTrips } from './workloads/round-trips.ts'
 import { stalledReader } from './workloads/stalled-reader.ts'
@@ -31,8 +32,9 @@ export const WORKLOADS: readonly Workload[] = [
   smb,
   gitClone,
   idleMemory,
+  manySessions,
   idlePipes,
-  longTransfer,
+  longMemory,
   bringUp,
 ]
 

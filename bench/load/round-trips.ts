@@ -17,7 +17,10 @@ export interface RoundTripsRequest {
   /** An echo. */
   readonly at: Address
   readonly messageBytes: number
+  /** On all sessions together. */
   readonly perSecond: number
+  /** Each sends in its turn; one by default. */
+  readonly sessions?: number
   readonly warmMs: number
   readonly seconds: number
 }
@@ -35,32 +38,49 @@ const LINGER_MS = 1000
 
 const request = JSON.parse(process.argv[2]!) as RoundTripsRequest
 const histogram = createHistogram()
-const sentNs: bigint[] = []
 const message = Buffer.alloc(request.messageBytes, 'r')
-let received = 0
+let sent = 0
 let back = 0
-let counting = false
-let firstCounted = 0
+let countFrom = Number.POSITIVE_INFINITY
 
-const socket = net.connect({ ...request.at, noDelay: true })
-socket.on('data', (data) => {
-  received += data.length
-  const nowNs = process.hrtime.bigint()
-  for (; received >= request.messageBytes; received -= request.messageBytes) {
-    if (counting && back >= firstCounted) histogram.record(nowNs - sentNs[back]!)
-    back += 1
+/** One session: answers come back in the order of the messages. */
+class Echoed {
+  readonly #socket = net.connect({ ...request.at, noDelay: true })
+  /** Of those that are out: when each left, and whether it counts. */
+  readonly #out: { readonly atNs: bigint; readonly counts: boolean }[] = []
+  #received = 0
+
+  constructor() {
+    this.#socket.on('data', ({ length }) => this.#took(length))
   }
-})
-await once(socket, 'connect')
 
-const tick = setInterval(() => {
-  sentNs.push(process.hrtime.bigint())
-  socket.write(message)
-}, 1000 / request.perSecond)
+  async ready(): Promise<void> {
+    await once(this.#socket, 'connect')
+  }
+
+  send(): void {
+    this.#out.push({ atNs: process.hrtime.bigint(), counts: sent++ >= countFrom })
+    this.#socket.write(message)
+  }
+
+  #took(bytes: number): void {
+    const nowNs = process.hrtime.bigint()
+    this.#received += bytes
+    for (; this.#received >= request.messageBytes; this.#received -= request.messageBytes) {
+      const { atNs, counts } = this.#out.shift()!
+      if (counts) histogram.record(nowNs - atNs)
+      back += 1
+    }
+  }
+}
+
+const sessions = Array.from({ length: request.sessions ?? 1 }, () => new Echoed())
+await Promise.all(sessions.map((session) => session.ready()))
+
+const tick = setInterval(() => sessions[sent % sessions.length]!.send(), 1000 / request.perSecond)
 
 setTimeout(() => {
-  firstCounted = sentNs.length
-  counting = true
+  countFrom = sent
 }, request.warmMs)
 setTimeout(
   () => {
@@ -74,7 +94,7 @@ function finish(): void {
   const us = (ns: number) => Math.round(ns / 1000)
   const result: RoundTrips = {
     count: histogram.count,
-    lost: sentNs.length - back,
+    lost: sent - back,
     p50Us: us(histogram.percentile(50)),
     p99Us: us(histogram.percentile(99)),
     maxUs: us(histogram.max),

@@ -61,7 +61,8 @@ async function start({ dir, certificates, application }: Site): Promise<Path> {
 
 const GLOBAL = `global
   nbthread 1
-  maxconn 5000
+  maxconn 12000
+  no strict-limits
   maxpipes 2048
   ssl-default-bind-options ssl-min-ver TLSv1.3
   ssl-default-server-options ssl-min-ver TLSv1.3

@@ -71,7 +71,7 @@ function server(listen: string, pass: string): string {
 function config(settings: string, servers: readonly string[]): string {
   return `${existsSync(MODULE) ? `load_module ${MODULE};` : ''}
 ${AS_STARTED}daemon off; pid nginx.pid; error_log stderr error; worker_processes 1; worker_rlimit_nofile 20000;
-events { worker_connections 10000; }
+events { worker_connections 20000; }
 stream {
   tcp_nodelay on; proxy_timeout 1h; proxy_buffer_size 256k;
   ${settings}

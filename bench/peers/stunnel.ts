@@ -66,7 +66,8 @@ async function start({ dir, certificates, application }: Site): Promise<Path> {
 
 const RELAY = `global
   nbthread 1
-  maxconn 5000
+  maxconn 12000
+  no strict-limits
   maxpipes 2048
 defaults
   mode tcp

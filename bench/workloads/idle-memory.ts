@@ -41,7 +41,8 @@ async function measure({ fresh, quick }: Subject): Promise<Sample> {
   return { memory: Object.values(each).reduce((sum, kb) => sum + kb, 0), ...each }
 }
 
-async function settledKb(path: Path): Promise<Record<string, number>> {
+/** Of each place of the chain, once it hardly moves. */
+export async function settledKb(path: Path): Promise<Record<string, number>> {
   const look = () =>
     Object.fromEntries(Object.entries(path.processes).map(([role, pids]) => [role, memoryKb(pids)]))
   let last = look()
