@@ -23,7 +23,7 @@ export function clientStatusText(said: ClientStatus): string {
   const { edge, sessions, fault, certificate, tunnels, forwards, decisions } = status
   const parts = [
     factsText([
-      ['client', `${stateText(status.state)}, version ${status.version}, process ${status.pid}`],
+      ['client', `${stateText(status.state)}, version ${status.version}, process ${status.pid}${workersText(status.workers)}`],
       ['user', status.user],
       ['device', status.id],
       ['sign-in', status.signInEnds && `until ${status.signInEnds}; after that: backstitch client login`],
@@ -112,6 +112,11 @@ function refusalsText(decisions: ClientStatus['decisions']): string[] {
         `  more  ${more === askAbout(undefined) ? `backstitch explain ${code}` : more}`,
       ].join('\n'),
     )
+}
+
+/** A client of before knows none. */
+function workersText(workers: readonly number[] = []): string {
+  return workers.length === 0 ? '' : `, sessions also in process ${workers.join(', ')}`
 }
 
 function localUsersText({ may, refused, lastRefused }: LocalUsersStatus): string {
