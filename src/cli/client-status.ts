@@ -23,7 +23,10 @@ export function clientStatusText(said: ClientStatus): string {
   const { edge, sessions, fault, certificate, tunnels, forwards, decisions } = status
   const parts = [
     factsText([
-      ['client', `${stateText(status.state)}, version ${status.version}, process ${status.pid}${workersText(status.workers)}`],
+      [
+        'client',
+        `${stateText(status.state)}, version ${status.version}, process ${status.pid}${workersText(status.workers)}`,
+      ],
       ['user', status.user],
       ['device', status.id],
       ['sign-in', status.signInEnds && `until ${status.signInEnds}; after that: backstitch client login`],
