@@ -21,10 +21,10 @@ test('bulk is judged by the ratio to the HAProxy chain', () => {
       direct: { rate: 9000 },
     }),
   ]
-  assert.equal(verdictOf(run(801), /bulk down ≥/).is, 'met')
-  const missed = verdictOf(run(799), /bulk down ≥/)
+  assert.equal(verdictOf(run(1501), /one stream down ≥ 1.5/).is, 'met')
+  const missed = verdictOf(run(1490), /one stream down ≥ 1.5/)
   assert.equal(missed.is, 'missed')
-  assert.match(missed.saw, /0\.80/)
+  assert.match(missed.saw, /1\.49/)
 })
 
 test('a control that is off says so', () => {
@@ -37,6 +37,26 @@ test('generators slower than twice the best tunnel are named, the control does n
   assert.equal(verdictOf([result('bulk-down', samples)], /generators/).is, 'missed')
 })
 
+test('a figure comes with how far apart two equal things came out in it', () => {
+  const samples = {
+    backstitch: { 'idle p50': 300 },
+    'backstitch-again': { 'idle p50': 330 },
+    'haproxy-tls': { 'idle p50': 400 },
+  }
+  const verdict = verdictOf([result('round-trips', samples)], /idle round trip/)
+  assert.equal(verdict.is, 'met')
+  assert.match(verdict.control, /^1\.10 /)
+})
+
+test('memory is flat when its slope is within two standard errors', () => {
+  const run = (slope: number) => [
+    result('long-memory', { backstitch: { 'live/GB': slope, 'live/GB error': 2 } }),
+  ]
+  assert.equal(verdictOf(run(-50), /100 GB/).is, 'met')
+  assert.equal(verdictOf(run(3.9), /100 GB/).is, 'met')
+  assert.equal(verdictOf(run(4.1), /100 GB/).is, 'missed')
+})
+
 test('what is not in the run is not judged', () => {
   assert.ok(judge([]).every(({ is }) => is === 'not measured'))
 })
@@ -44,7 +64,7 @@ test('what is not in the run is not judged', () => {
 test('every target names a workload and metric that exist', () => {
   const everything = WORKLOADS.map((workload) => {
     const sample = Object.fromEntries(workload.metrics.map(({ name }) => [name, 1]))
-    const peers = ['backstitch', 'backstitch-again', 'direct', 'haproxy-tls', 'ssh']
+    const peers = ['backstitch', 'backstitch-again', 'direct', 'haproxy-tls', 'ssh', 'rathole', 'bore']
     return result(workload.name, Object.fromEntries(peers.map((peer) => [peer, sample])))
   })
   assert.deepEqual(

@@ -17,6 +17,7 @@ import { manySessions } from './workloads/many-sessions.ts'
 import { sessionsAlone, sessionsMany } from './workloads/new-sessions.ts'
 import { roundTrips } from './workloads/round-trips.ts'
 import { stalledReader } from './workloads/stalled-reader.ts'
+import { workers } from './workloads/workers.ts'
 
 export const WORKLOADS: readonly Workload[] = [
   bulkDown,
@@ -34,6 +35,7 @@ export const WORKLOADS: readonly Workload[] = [
   idleMemory,
   manySessions,
   idlePipes,
+  workers,
   longMemory,
   bringUp,
 ]

@@ -11,6 +11,8 @@ export interface CgroupLimits {
   readonly memoryBytes?: number
   /** Of one processor: 50 is half of one, 200 two. */
   readonly cpuPercent?: number
+  /** The kernel gives no less than 1 ms of it. */
+  readonly periodUs?: number
 }
 
 const ROOT = '/sys/fs/cgroup'
@@ -32,17 +34,17 @@ export class Cgroup implements AsyncDisposable {
   }
 
   /** Holds at once for all who are in it. */
-  set({ memoryBytes, cpuPercent }: CgroupLimits): void {
-    const quotaUs = cpuPercent === undefined ? undefined : Math.round((cpuPercent * PERIOD_US) / 100)
+  set({ memoryBytes, cpuPercent, periodUs = PERIOD_US }: CgroupLimits): void {
+    const quotaUs = cpuPercent === undefined ? undefined : Math.round((cpuPercent * periodUs) / 100)
     const [memory, cpu = memory] = this.#folders as [string, string?]
     const write = (folder: string, name: string, value: string | number) =>
       writeFileSync(path.join(folder, name), String(value))
     if (V2) {
       write(memory, 'memory.max', memoryBytes ?? 'max')
-      write(memory, 'cpu.max', `${quotaUs ?? 'max'} ${PERIOD_US}`)
+      write(memory, 'cpu.max', `${quotaUs ?? 'max'} ${periodUs}`)
     } else {
       write(memory, 'memory.limit_in_bytes', memoryBytes ?? -1)
-      write(cpu!, 'cpu.cfs_period_us', PERIOD_US)
+      write(cpu!, 'cpu.cfs_period_us', periodUs)
       write(cpu!, 'cpu.cfs_quota_us', quotaUs ?? -1)
     }
   }

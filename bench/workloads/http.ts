@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Address } from '../children.ts'
 import { costMetrics, costSample, startMeter } from '../cost.ts'
 import { Generator } from '../generator.ts'
 import type { Sample, Subject, Workload } from '../workload.ts'
@@ -29,6 +30,18 @@ function http(name: string, title: string, options: readonly string[]): Workload
   }
 }
 
+/** Of kept connections. */
+export async function requestsPerSecond(
+  { host, port }: Address,
+  connections: number,
+  seconds: number,
+): Promise<number> {
+  const duration = Math.max(1, Math.round(seconds))
+  const load = ['-t1', `-c${connections}`, `-d${duration}s`, '--timeout', '10s', `http://${host}:${port}/`]
+  await using wrk = new Generator(['wrk', ...load], (duration + 30) * 1000)
+  return number(await wrk.text(), /Requests\/sec:\s+([\d.]+)/)
+}
+
 async function measure({ path, seconds }: Subject, options: readonly string[]): Promise<Sample> {
   const { host, port } = path.to.http
   // wrk counts whole seconds only.
@@ -39,8 +52,10 @@ async function measure({ path, seconds }: Subject, options: readonly string[]): 
   const used = startMeter(path)
   const text = await wrk.text()
   const cost = used()
+  const requests = number(text, /Requests\/sec:\s+([\d.]+)/)
+  if (requests === 0) throw new Error('no request was answered')
   return {
-    requests: number(text, /Requests\/sec:\s+([\d.]+)/),
+    requests,
     p50: milliseconds(text, '50%'),
     p99: milliseconds(text, '99%'),
     errors: errors(text),

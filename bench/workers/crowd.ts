@@ -1,0 +1,135 @@
+/**
+ * An installation with so many workers at its edge or connector, each in an equal small share of a core, and clients
+ * enough to give every one of them something to do.
+ *
+ * @module
+ */
+
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cgroup } from '../../lab/cgroup.ts'
+import { takesConnections } from '../../src/base/takes-connections.ts'
+import { type Installation, PROGRAM } from '../../test/installation.ts'
+import type { Services } from '../application.ts'
+import { forwardsTo, install } from '../installation.ts'
+import type { Site } from '../path.ts'
+import { HEALTHY } from '../peers/backstitch.ts'
+import { cpuSeconds, descendants } from '../usage.ts'
+
+export const WORKER_ROLES = ['edge', 'connector'] as const
+export type WorkerRole = (typeof WORKER_ROLES)[number]
+
+/** Of a core. The least that the kernel gives in a period is 1 ms, and four shares must fit beside all others on two cores. */
+const SHARES = {
+  edge: { cpuPercent: 2, periodUs: 50_000 },
+  connector: { cpuPercent: 5, periodUs: 20_000 },
+} satisfies Record<WorkerRole, object>
+/** What an edge or connector with one worker carries by itself. */
+const ALONE = { edge: 'server/edge-main', connector: ' connector ' } satisfies Record<WorkerRole, string>
+
+const WORKERS_MS = 20_000
+const POLL_MS = 100
+let groups = 0
+
+/** Whether this version has workers there. */
+export function hasWorkers(role: WorkerRole): boolean {
+  const entry = path.join('src', 'cli', 'workers', `${role}-worker-main.ts`)
+  return existsSync(path.join(import.meta.dirname, '..', '..', entry))
+}
+
+/** Why no process can be given a share here. */
+export async function lackingShares(): Promise<string | undefined> {
+  try {
+    await using _group = new Cgroup(`backstitch-bench-${process.pid}`, SHARES.edge)
+    return undefined
+  } catch {
+    return 'no cgroup that may be written: needs root, and the processor controller mounted'
+  }
+}
+
+export class Crowd implements AsyncDisposable {
+  readonly installation: Installation
+  /** Where each client leads. */
+  readonly entrances: Services[] = []
+  readonly #application: Services
+  readonly #owned = new AsyncDisposableStack()
+  #limited: readonly number[] = []
+
+  /** @throws {Error} when there are not as many workers as were asked for. */
+  static async start(site: Site, role: WorkerRole, workers: number): Promise<Crowd> {
+    const env = { [role === 'edge' ? 'server' : role]: { BACKSTITCH_WORKERS: `${workers}` } }
+    const crowd = new Crowd(await install(site, env), site.application.at)
+    try {
+      const { installation } = crowd
+      const connector = installation.startConnector(await installation.addConnector())
+      await installation.passed(connector, HEALTHY)
+      crowd.#limited = await carriers(
+        role === 'edge' ? installation.server.pid : connector.pid,
+        role,
+        workers,
+      )
+      for (const pid of crowd.#limited) {
+        const name = `backstitch-bench-${process.pid}-${++groups}`
+        crowd.#owned.use(new Cgroup(name, SHARES[role])).add(pid)
+      }
+      return crowd
+    } catch (error) {
+      await crowd[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  private constructor(installation: Installation, application: Services) {
+    this.installation = this.#owned.use(installation)
+    this.#application = application
+  }
+
+  async addClient(): Promise<void> {
+    const device = `client-${this.entrances.length + 1}`
+    const { to, forwards } = await forwardsTo(this.#application)
+    const { installation } = this
+    await installation.signIn({ listen: 'off', forwards }, device)
+    const command = [PROGRAM, ...installation.flagsOf(device), 'run'] as const
+    const child = installation.children.start(device, [...command], { env: { BACKSTITCH_LOG_LEVEL: 'warn' } })
+    await installation.children.until(child, () => takesConnections(to.echo), 'listen')
+    this.entrances.push(to)
+  }
+
+  /** @returns when called: how many of those that have a share have used a good part of it since. */
+  watchShares(): () => number {
+    const look = () => this.#limited.map((pid) => cpuSeconds([pid]))
+    const before = look()
+    return () => {
+      const used = look().map((seconds, each) => seconds - before[each]!)
+      return used.filter((seconds) => seconds > Math.max(...used) / 3).length
+    }
+  }
+
+  /** Those in shares get the whole machine to end in. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#owned[Symbol.asyncDispose]()
+  }
+}
+
+/** The processes that carry data below `root`, once there are as many as there must be. */
+async function carriers(root: number, role: WorkerRole, workers: number): Promise<number[]> {
+  const wanted = workers === 1 ? ALONE[role] : `/${role}-worker-main`
+  const endMs = performance.now() + WORKERS_MS
+  for (;;) {
+    const found = [root, ...descendants(root)].filter((pid) => commandLine(pid).includes(wanted))
+    if (found.length === workers) return found
+    if (performance.now() > endMs) {
+      throw new Error(`Cannot measure ${workers} workers of the ${role}: it has ${found.length} (${wanted})`)
+    }
+    await delay(POLL_MS)
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
