@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { lookupsUnderWay } from '../probe/system-names.ts'
+import { lookups } from '../probe/lookups.ts'
 
 const SHELL = '/bin/sh'
 
@@ -8,7 +8,7 @@ const SHELL = '/bin/sh'
  * waits for threads; a process that becomes another one waits for nobody.
  */
 export function leave(code: number): never {
-  if (lookupsUnderWay() > 0 && existsSync(SHELL)) {
+  if (lookups.underWay > 0 && existsSync(SHELL)) {
     process.execve?.(SHELL, ['sh', '-c', `exit ${code}`], {})
   }
   process.exit(code)

@@ -82,7 +82,8 @@ async function makeBundle(role: BundleRole | undefined, flags: BundleFlags, comm
 async function placeOf(wanted: BundleRole | undefined, { state, config }: BundleFlags) {
   const { findPlaces } = await import('./doctor-patient.ts')
   const { readConnectorConfig } = await import('../connector/options.ts')
-  const { clientDirs, readClientConfig } = await import('../client/options.ts')
+  const { clientDirs } = await import('../client/dirs.ts')
+  const { readClientConfig } = await import('../client/options.ts')
   const doctorFlags = config === undefined ? [] : ['--config', config]
   const found = wanted ?? (state === undefined ? await serverOrEdge() : undefined)
   if (found === 'server' || found === 'edge') {

@@ -1,8 +1,8 @@
 import type { StateDir } from '../base/state-dir.ts'
-import { CONTROL_SOCKET } from './entry/control-line.ts'
 import { ControlSocket } from './entry/control-socket.ts'
 import { type Forward, openForward } from './entry/forward-listener.ts'
 import { LocalProxy, type LocalProxyOptions } from './entry/local-proxy.ts'
+import { CONTROL_SOCKET } from './entry/value-line.ts'
 import type { ClientOptions } from './options.ts'
 import type { Looks } from './session/looks.ts'
 

@@ -6,7 +6,8 @@ import { silentLog } from '../base/log.ts'
 import { parseForward } from './address/forward-spec.ts'
 import { parseListen } from './address/listen-address.ts'
 import { parsePin } from './commands/login.ts'
-import { clientConfig, clientDirs, clientOptions } from './options.ts'
+import { clientDirs } from './dirs.ts'
+import { clientConfig, clientOptions } from './options.ts'
 
 const codeOf = (run: () => unknown) => {
   try {

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import path from 'node:path'
 import { z } from 'zod'
 import type { Examine } from '../agent/examination/self-examination.ts'
 import type { Clock } from '../base/clock.ts'
 import { readConfigOr } from '../base/config.ts'
 import { Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
-import { homeFolder, userName } from '../base/own-user.ts'
+import { userName } from '../base/own-user.ts'
 import { type WorkersSetting, workersSetting } from '../base/worker-count.ts'
 import { UserNames } from '../probe/user-names.ts'
 import { reportedPosture } from '../wire/posture.ts'
 import { type ForwardSpec, parseForward } from './address/forward-spec.ts'
 import { type ListenAddress, parsePlace } from './address/listen-address.ts'
+import { clientDirs } from './dirs.ts'
 import type { LocalUsersOptions } from './entry/local-users.ts'
 
 const text = z.string().min(1).max(512)
@@ -83,9 +83,6 @@ export interface ClientOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** The variable that every command goes by which has to do with the state of a client; a flag goes before it. */
-export const CLIENT_STATE = 'BACKSTITCH_CLIENT_STATE'
-
 /** @throws {Fault} INVALID or BAD_DESTINATION, naming the value. */
 export function clientOptions(
   values: z.input<typeof clientConfig>,
@@ -117,23 +114,6 @@ export function clientOptions(
 /** The file as read; the defaults where none is named and there is none. @throws {Fault} INVALID with file:line:column. */
 export function readClientConfig(file?: string): Promise<ClientConfig> {
   return readConfigOr(file, clientDirs().configFile, { schema: clientConfig, hop: 'client' })
-}
-
-/**
- * The state where BACKSTITCH_CLIENT_STATE says, and else XDG Base Directory places; a relative value of theirs is ignored,
- * as that specification says. Nothing where they hang on a home and the user has none.
- */
-export function clientDirs(env: NodeJS.ProcessEnv = process.env): { configFile?: string; state?: string } {
-  const home = homeFolder(env)
-  const of = (name: string, fallback: string, ...rest: string[]) => {
-    const value = env[name]
-    if (value !== undefined && path.isAbsolute(value)) return path.join(value, 'backstitch', ...rest)
-    return home === undefined ? undefined : path.join(home, fallback, 'backstitch', ...rest)
-  }
-  return {
-    configFile: of('XDG_CONFIG_HOME', '.config', 'client.yaml'),
-    state: env[CLIENT_STATE] || of('XDG_STATE_HOME', '.local/state', 'client'),
-  }
 }
 
 /** @throws {Fault} INVALID for a name that this machine does not know. */

@@ -15,6 +15,7 @@ import { Deadlines } from '../base/deadlines.ts'
 import { CONNECTOR_SHARES } from '../base/share-table/connector.ts'
 import { Pool } from '../base/shares.ts'
 import { Turns } from '../base/turns.ts'
+import { lookups } from './lookups.ts'
 
 export interface FoundAddress {
   readonly address: string
@@ -59,13 +60,6 @@ export class NameTimeout extends Error {
 /** The lookup was never begun: all threads of its kind were taken. No resolver is to blame. */
 export class NamesBusy extends Error {
   readonly code = 'EBUSY'
-}
-
-let underWay = 0
-
-/** Look-ups of this process that hold a thread now. */
-export function lookupsUnderWay(): number {
-  return underWay
 }
 
 interface NameQuestion {
@@ -185,7 +179,7 @@ export class SystemNames implements Disposable {
     if (!isOwn) this.#threadsOf.take(by)
     const beganMs = performance.now()
     this.#running.set(host, beganMs)
-    underWay++
+    lookups.underWay++
     if (late) this.#lateRunning++
     let settle: (question: NameQuestion) => void
     try {
@@ -196,7 +190,7 @@ export class SystemNames implements Disposable {
     }
     this.#running.delete(host)
     if (!isOwn) this.#threadsOf.give(by)
-    underWay--
+    lookups.underWay--
     if (late) this.#lateRunning--
     this.#note(host, performance.now() - beganMs)
     const question = this.#asked.get(host)

@@ -2,14 +2,8 @@ import net from 'node:net'
 import path from 'node:path'
 import { Fault } from '../../base/faults.ts'
 import { ignoreError } from '../../base/ignore-error.ts'
-import {
-  CONTROL_SOCKET,
-  type ControlAnswer,
-  type ControlCall,
-  controlAnswer,
-  readLine,
-  writeLine,
-} from '../entry/control-line.ts'
+import type { ControlAnswer, ControlCall } from '../entry/control-line.ts'
+import { CONTROL_SOCKET, readValue, writeValue } from '../entry/value-line.ts'
 
 /** A daemon that answered; the socket is paused after its line and belongs to the caller. */
 export interface DaemonCall {
@@ -37,12 +31,12 @@ export async function openDaemon(
   if (!connected) return undefined
   socket.on('error', ignoreError)
   socket.pause()
-  socket.write(writeLine(call))
+  socket.write(writeValue(call))
   const giveUp = () => socket.destroy()
   signal?.addEventListener('abort', giveUp, { once: true })
   if (signal?.aborted) giveUp()
   try {
-    return { answer: await readLine(socket, controlAnswer), socket }
+    return { answer: await asAnswer(await readValue(socket)), socket }
   } catch (error) {
     socket.destroy()
     if (socket.bytesRead > 0 || signal?.aborted) throw error
@@ -54,6 +48,20 @@ export async function openDaemon(
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }
+}
+
+/** A plain yes is known without the schemas. @throws {Fault} LOCAL_REQUEST_REFUSED. */
+async function asAnswer(value: unknown): Promise<ControlAnswer> {
+  if (isPlainYes(value)) return value
+  const { controlAnswer, readAs } = await import('../entry/control-line.ts')
+  return readAs(controlAnswer, value)
+}
+
+function isPlainYes(value: unknown): value is ControlAnswer {
+  if (typeof value !== 'object' || value === null) return false
+  const { ok, session, ...rest } = value as Record<string, unknown>
+  const isRest = Object.keys(rest).length > 0
+  return ok === true && (session === undefined || typeof session === 'string') && !isRest
 }
 
 /** As openDaemon, for a call whose answer is all there is. */

@@ -16,11 +16,8 @@
  */
 import type net from 'node:net'
 import { z } from 'zod'
-import { Fault } from '../../base/faults.ts'
 import { faultMessage } from '../../wire/values.ts'
-
-export const CONTROL_SOCKET = 'control.sock'
-const MAX_LINE_BYTES = 8192
+import { lineRefused, readValue, writeValue } from './value-line.ts'
 
 const port = z.number().int().min(0).max(65_535)
 const host = z.string().min(1).max(253)
@@ -62,41 +59,21 @@ export const forwardLine = z.strictObject({ fault: faultMessage, times: z.number
 type ForwardLine = z.infer<typeof forwardLine>
 
 /**
- * Reads one line and leaves the rest in the socket, paused.
+ * Reads one line, as `readValue`.
  *
- * @param socket Paused.
- * @throws {Fault} LOCAL_REQUEST_REFUSED if it is too long, not JSON of `schema`, or the socket ends before.
+ * @throws {Fault} LOCAL_REQUEST_REFUSED, also for what is not of `schema`.
  */
-export function readLine<S extends z.ZodType>(socket: net.Socket, schema: S): Promise<z.output<S>> {
-  return new Promise((resolve, reject) => {
-    let bytes: Buffer = Buffer.alloc(0)
-    const onData = (chunk: Buffer) => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
-      const end = bytes.indexOf(0x0a)
-      if (end === -1 && bytes.length <= MAX_LINE_BYTES) return
-      quiet()
-      if (end === -1 || end > MAX_LINE_BYTES) return refuse(`a line of more than ${MAX_LINE_BYTES} bytes`)
-      if (end + 1 < bytes.length) socket.unshift(bytes.subarray(end + 1))
-      try {
-        resolve(schema.parse(JSON.parse(bytes.toString('utf8', 0, end))))
-      } catch (error) {
-        refuse(error instanceof z.ZodError ? z.prettifyError(error) : 'not JSON')
-      }
-    }
-    const onClose = () => {
-      quiet()
-      refuse('the connection ended')
-    }
-    const quiet = () => {
-      socket.off('data', onData).off('end', onClose).off('close', onClose)
-      socket.pause()
-    }
-    const refuse = (what: string) => reject(new Fault('LOCAL_REQUEST_REFUSED', `control socket: ${what}`))
-    socket.on('data', onData).on('end', onClose).on('close', onClose)
-    socket.resume()
-  })
+export async function readLine<S extends z.ZodType>(socket: net.Socket, schema: S): Promise<z.output<S>> {
+  return readAs(schema, await readValue(socket))
+}
+
+/** @throws {Fault} LOCAL_REQUEST_REFUSED. */
+export function readAs<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const { success, data, error } = schema.safeParse(value)
+  if (!success) throw lineRefused(z.prettifyError(error))
+  return data
 }
 
 export function writeLine(value: ControlCall | ControlAnswer | ForwardLine): string {
-  return `${JSON.stringify(value)}\n`
+  return writeValue(value)
 }
