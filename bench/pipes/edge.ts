@@ -22,7 +22,13 @@ const keys = verifyKeys('ticket', [importSigningKey(tenant.signingKey.kid, tenan
 await using _edge = await Edge.open({
   listen: { host: '127.0.0.1', port: tenant.port },
   credentials: tenant.edge,
-  authority: { tenant: identity.tenant, rootPem, ticketKeys: () => keys, isRevoked: () => false },
+  authority: {
+    tenant: identity.tenant,
+    rootPem,
+    ticketKeys: () => keys,
+    isRevoked: () => false,
+    revoked: () => [],
+  },
   // Nobody comes for the control plane here.
   home: { home: { host: '127.0.0.1', port: 0 }, egress: DIRECT },
   log: createLog('edge', { level: 'error' }),

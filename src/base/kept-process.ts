@@ -68,6 +68,7 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
     this.#child = child
     let fault: Fault | undefined
     child.on('message', (message, socket) => {
+      if (this.#child !== child) return // of one that has ended
       const news = message as News
       const why = faultOf?.(news)
       if (why !== undefined) fault = why

@@ -1,41 +1,34 @@
 import type net from 'node:net'
-import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/faults.ts'
 import { type ArrivalKind, kindOf } from '../link/accept/arrival.ts'
 import { peekClientHello } from '../link/accept/client-hello.ts'
-import type { Credentials } from '../link/dial/credentials.ts'
-import { type ReceivedHalf, receiveHalf } from '../link/pipe/receive-half.ts'
 import { shardIn } from '../wire/shard.ts'
-import type { EdgeAuthority } from './edge-authority.ts'
+import type { Halves } from './halves.ts'
 import type { Relays } from './relays.ts'
-import type { AdmittedHalf, Rendezvous } from './rendezvous.ts'
-import type { EdgeShares } from './shares.ts'
 
-export interface DispatchOptions {
-  /** Asked at every handshake: they are renewed. */
-  readonly credentials: () => Credentials
-  readonly authority: EdgeAuthority
-  /** That of the control plane. */
-  readonly clock: Clock
-  readonly rendezvous: Rendezvous
-  readonly shares: EdgeShares
-  readonly relays: Relays
+/** What a connection has come for. */
+export interface Arrival {
+  readonly kind: ArrivalKind
+  /** Of a half: where it meets the other. */
+  readonly shard?: number
 }
 
 /** Tells connections apart by the ALPN of their ClientHello and gives them to who serves them. */
 export class Dispatch {
-  readonly #o: DispatchOptions
+  readonly #halves: Halves
+  readonly #relays: Relays
 
-  constructor(options: DispatchOptions) {
-    this.#o = options
+  constructor(halves: Halves, relays: Relays) {
+    this.#halves = halves
+    this.#relays = relays
   }
 
   /**
-   * From the first byte to the end of the handshake; whoever serves the connection has it then.
+   * Reads the ClientHello, which is in `socket` afterwards as it was before.
    *
-   * @throws {Fault} what the peer was refused with; the reason of the signal, which is the deadline.
+   * @throws {Fault} what the peer is refused with; the reason of the signal, which is the deadline.
    */
-  async take(socket: net.Socket, signal: AbortSignal, only?: ArrivalKind): Promise<ArrivalKind> {
+  async look(socket: net.Socket, signal: AbortSignal, only?: ArrivalKind): Promise<Arrival> {
     const { alpn } = await peekClientHello(socket, signal)
     const kind = kindOf(alpn)
     if (only !== undefined && kind !== only) {
@@ -43,32 +36,12 @@ export class Dispatch {
         hop: 'edge',
       })
     }
-    if (kind === 'pipe') await this.#takeHalf(socket, shardIn(alpn), signal)
-    else await this.#o.relays.take(kind, socket, signal)
-    return kind
+    return { kind, shard: kind === 'pipe' ? shardIn(alpn) : undefined }
   }
 
-  async #takeHalf(socket: net.Socket, shard: number | undefined, signal: AbortSignal): Promise<void> {
-    const { authority, rendezvous, shares, credentials } = this.#o
-    let admitted: AdmittedHalf | undefined
-    let half: ReceivedHalf | undefined
-    try {
-      half = await receiveHalf(socket, {
-        credentials: credentials(),
-        ticketKeys: () => authority.ticketKeys(),
-        isRevoked: (serial) => authority.isRevoked(serial),
-        came: (peer) => shares.came(peer),
-        clock: this.#o.clock,
-        shard,
-        admit: (ticket, peer) => {
-          admitted = rendezvous.admit(ticket, peer)
-        },
-        signal,
-      })
-    } catch (thrown) {
-      if (admitted) rendezvous.leave(admitted)
-      throw thrown
-    }
-    if (half !== undefined) rendezvous.arrive(admitted!, half)
+  /** To the end of the handshake; whoever serves the connection has it then. Throws as `look`. */
+  async take(socket: net.Socket, { kind, shard }: Arrival, signal: AbortSignal): Promise<void> {
+    if (kind === 'pipe') await this.#halves.take(socket, shard, signal)
+    else await this.#relays.take(kind, socket, signal)
   }
 }

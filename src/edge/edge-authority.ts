@@ -6,4 +6,6 @@ export interface EdgeAuthority {
   readonly rootPem: string
   ticketKeys(): VerifyKeys
   isRevoked(serial: string): boolean
+  /** All serials that are: what a worker begins with. */
+  revoked(): Iterable<string>
 }

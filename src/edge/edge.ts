@@ -15,13 +15,18 @@ import { takeProxyHeader } from '../link/accept/proxy-protocol.ts'
 import type { Credentials } from '../link/dial/credentials.ts'
 import type { Peer } from '../pki/verify.ts'
 import { type Network, networkHas, readNetwork } from '../policy/network.ts'
+import type { EdgeStateMessage } from '../wire/control.ts'
 import { Dispatch } from './dispatch.ts'
 import type { EdgeAuthority } from './edge-authority.ts'
+import { EdgeWorkers } from './edge-workers.ts'
+import { Halves } from './halves.ts'
 import { listenOn } from './listen-on.ts'
+import { logRefused } from './log-refused.ts'
 import { EdgeMetrics } from './metrics.ts'
 import { Relays, type RelaysOptions } from './relays.ts'
 import { Rendezvous } from './rendezvous.ts'
 import { EdgeShares } from './shares.ts'
+import type { EdgeWorkerFigures } from './worker-process.ts'
 
 const KEEP_ALIVE_MS = 60_000
 /** For what was cut to be gone. */
@@ -46,6 +51,8 @@ export interface EdgeOptions {
   readonly descriptors?: number
   readonly registry?: Registry
   readonly shares?: EdgeShares
+  /** Processes that carry pipes; without them, or with one, this process carries all. */
+  readonly workers?: { readonly entry: URL; readonly count: number }
 }
 
 export interface EdgeStats {
@@ -59,6 +66,7 @@ export interface EdgeStats {
   /** By fault code. */
   readonly refused: Readonly<Record<string, number>>
   readonly draining: boolean
+  readonly workers?: readonly EdgeWorkerFigures[]
 }
 
 /**
@@ -77,7 +85,9 @@ export class Edge implements AsyncDisposable {
   readonly #rendezvous: Rendezvous
   readonly #relays: Relays
   readonly #dispatch: Dispatch
-  readonly #sockets = new Set<net.Socket>()
+  readonly #workers: EdgeWorkers | undefined
+  /** Whom this process serves itself. */
+  readonly #visits = new Map<net.Socket, Visit>()
   readonly #balancers: readonly Network[]
   #credentials: Credentials
   #draining = false
@@ -108,22 +118,23 @@ export class Edge implements AsyncDisposable {
     this.#metrics = new EdgeMetrics(registry, {
       connections: () => this.#admission.connections,
       handshakes: () => this.#admission.handshakes,
-      waiting: () => this.#rendezvous.waiting,
-      pipes: () => this.#rendezvous.pipes,
+      waiting: () => this.#waiting,
+      pipes: () => this.#pipes,
       relayed: () => this.#relays.size,
     })
     const shares = options.shares ?? new EdgeShares()
     const { pairMs } = this.#limits
     this.#rendezvous = new Rendezvous({ pairMs, clock, log, metrics: this.#metrics, shares })
     this.#relays = new Relays({ ...options.home, credentials })
-    this.#dispatch = new Dispatch({
-      credentials,
-      authority: options.authority,
-      clock,
-      rendezvous: this.#rendezvous,
-      shares,
-      relays: this.#relays,
-    })
+    const { authority, workers } = options
+    const halves = new Halves({ credentials, authority, clock, rendezvous: this.#rendezvous, shares })
+    this.#dispatch = new Dispatch(halves, this.#relays)
+    if (workers !== undefined && workers.count > 1) {
+      this.#workers = new EdgeWorkers({
+        ...{ ...workers, credentials, authority, clock, shares, log, registry },
+        ...{ limits: this.#limits, counts: this.#metrics },
+      })
+    }
     const accepting = {
       allowHalfOpen: true,
       noDelay: true,
@@ -140,6 +151,7 @@ export class Edge implements AsyncDisposable {
   /** Once. @throws {Fault} LISTEN_FAILED, with who holds the port. */
   async listen(): Promise<void> {
     const { listen, controlPort } = this.#o
+    await this.#workers?.ready()
     await listenOn(this.#listener, listen)
     if (this.#second) await listenOn(this.#second, { host: listen.host, port: controlPort! })
   }
@@ -163,38 +175,53 @@ export class Edge implements AsyncDisposable {
     return {
       connections: this.#admission.connections,
       handshaking: this.#admission.handshakes,
-      waiting: this.#rendezvous.waiting,
-      pipes: this.#rendezvous.pipes,
+      waiting: this.#waiting,
+      pipes: this.#pipes,
       relayed: this.#relays.size,
       refused: this.#metrics.refused.byCode,
       draining: this.#draining,
+      ...(this.#workers && { workers: this.#workers.figures }),
     }
+  }
+
+  get #pipes(): number {
+    return this.#rendezvous.pipes + (this.#workers?.pipes ?? 0)
+  }
+
+  get #waiting(): number {
+    return this.#rendezvous.waiting + (this.#workers?.waiting ?? 0)
   }
 
   /** The tenant certificate was renewed: handshakes from here on use it. */
   renew(credentials: Credentials): void {
     this.#credentials = credentials
+    this.#workers?.renew()
   }
 
   /** Takes no new pipes; resolves when the live ones ended, or `deadlineMs` passed and they were closed. */
   async drain(deadlineMs: number): Promise<void> {
     this.#draining = true
-    this.#o.log.info({ event: 'edge.draining', pipes: this.#rendezvous.pipes, deadlineMs }, 'draining')
+    this.#o.log.info({ event: 'edge.draining', pipes: this.#pipes, deadlineMs }, 'draining')
     const { promise: late, resolve } = Promise.withResolvers<void>()
     this.#relays.drain()
     const timer = setTimeout(resolve, deadlineMs)
-    const drained = this.#rendezvous.drained()
+    const drained = Promise.all([this.#rendezvous.drained(), this.#workers?.drained()])
     await Promise.race([drained, late])
     clearTimeout(timer)
-    const cut = this.#rendezvous.cut(() => true)
+    const cut = this.#rendezvous.cut(() => true) + ((await this.#workers?.cut()) ?? 0)
     // What was cut is gone in a moment; whatever it is that is not, nobody waits for it for ever.
     await Promise.race([drained, wait(CUT_MS, undefined, { ref: false })])
     this.#o.log.info({ event: 'edge.drained', cut }, 'drained')
   }
 
-  /** Closes the pipes of matching peers. @returns how many. */
+  /** Closes the pipes of matching peers, of those that this process carries itself. @returns how many. */
   revoke(matches: (peer: Peer) => boolean): number {
     return this.#rendezvous.cut(matches)
+  }
+
+  /** Closes the pipes of whoever is shut out that workers carry. @returns how many. */
+  async shutOutOfWorkers(state: EdgeStateMessage): Promise<number> {
+    return (await this.#workers?.shutOut(state)) ?? 0
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -203,9 +230,10 @@ export class Edge implements AsyncDisposable {
     for (const listener of listening) listener!.close()
     this.#relays.close()
     this.#rendezvous.cut(() => true)
-    const gone = [...this.#sockets].map((socket) => once(socket, 'close'))
-    for (const socket of this.#sockets) socket.destroy()
-    await Promise.all([...closed, ...gone])
+    const sockets = [...this.#visits.keys()]
+    const gone = sockets.map((socket) => once(socket, 'close'))
+    for (const socket of sockets) socket.destroy()
+    await Promise.all([...closed, ...gone, this.#workers?.[Symbol.asyncDispose]()])
   }
 
   /** Never waits: each connection goes its own way, so that one that stalls delays nobody. */
@@ -217,10 +245,10 @@ export class Edge implements AsyncDisposable {
       socket.resetAndDestroy()
       return
     }
-    this.#sockets.add(socket)
+    this.#visits.set(socket, visit)
     socket.once('close', () => {
-      this.#sockets.delete(socket)
-      visit.left()
+      this.#visits.get(socket)?.left()
+      this.#visits.delete(socket)
     })
     const by = socket.remoteAddress
     this.#serve(socket, visit, only).catch((thrown: unknown) => {
@@ -229,11 +257,7 @@ export class Edge implements AsyncDisposable {
       // Agents measure how far an edge is by connections that they make for nothing else.
       if (fault.seen.silent === true) return
       this.#metrics.refused.add(fault.code)
-      const { remoteAddress: from = by } = socket
-      const fields = { event: 'edge.refused', code: fault.code, from, seen: fault.seen }
-      if (fault.code === 'INTERNAL') this.#o.log.error({ ...fields, err: thrown }, fault.detail)
-      else if (fault.seen.balancer === true) this.#o.log.warn(fields, fault.detail)
-      else this.#o.log.info(fields, fault.detail)
+      logRefused(this.#o.log, fault, { from: socket.remoteAddress ?? by, thrown })
     })
   }
 
@@ -257,7 +281,14 @@ export class Edge implements AsyncDisposable {
     const { handshakeMs } = this.#limits
     using limit = deadline(handshakeMs, 'HANDSHAKE_TIMEOUT', 'a peer did not finish its handshake')
     if (this.#isBalancer(socket)) await takeOrigin(socket, visit, limit)
-    const kind = await this.#dispatch.take(socket, limit, only)
+    const arrival = await this.#dispatch.look(socket, limit, only)
+    const { kind, shard } = arrival
+    if (shard !== undefined && this.#workers !== undefined) {
+      this.#workers.give(socket, { visit, shard, acceptedMs: started })
+      this.#visits.delete(socket) // it counts there, for as long as it is there
+      return
+    }
+    await this.#dispatch.take(socket, arrival, limit)
     // What a remote edge passes on counts at the control plane, for who is behind it and not for that edge.
     if (kind === 'relay') visit.left()
     else visit.settled()

@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
+import type { FaultCode } from '../base/faults.ts'
 import { addGauge, RefusedCounter } from '../base/prometheus.ts'
 import type { ArrivalKind } from '../link/accept/arrival.ts'
 import type { StitchEnd } from '../link/pipe/stitch.ts'
@@ -12,8 +13,16 @@ export interface EdgeGauges {
   readonly relayed: () => number
 }
 
+/** What becomes of halves and pipes is told there. */
+export interface PipeCounts {
+  readonly refused: { add(code: FaultCode): void }
+  halfArrived(mode: HalfMode): void
+  pipeJoined(): void
+  pipeEnded(end: Pick<StitchEnd, 'bytesAB' | 'bytesBA' | 'reason'>): void
+}
+
 /** Counters of one edge. Labels are fault codes and kinds: a closed list, whatever peers send. */
-export class EdgeMetrics {
+export class EdgeMetrics implements PipeCounts {
   /** Connections and halves. */
   readonly refused: RefusedCounter
   readonly #handshakes: Histogram<'kind'>
@@ -79,7 +88,7 @@ export class EdgeMetrics {
     this.#pipes.inc()
   }
 
-  pipeEnded({ bytesAB, bytesBA, reason }: StitchEnd): void {
+  pipeEnded({ bytesAB, bytesBA, reason }: Pick<StitchEnd, 'bytesAB' | 'bytesBA' | 'reason'>): void {
     this.#pipesEnded.inc({ reason })
     this.#bytes.inc({ direction: 'up' }, bytesAB)
     this.#bytes.inc({ direction: 'down' }, bytesBA)

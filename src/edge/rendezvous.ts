@@ -14,8 +14,8 @@ import type { Log } from '../base/log.ts'
 import { stitch } from '../link/pipe/stitch.ts'
 import type { Ticket } from '../pki/ticket.ts'
 import type { Peer } from '../pki/verify.ts'
-import type { EdgeMetrics } from './metrics.ts'
-import type { EdgeShares, PipeShare } from './shares.ts'
+import type { PipeCounts } from './metrics.ts'
+import type { PipeShare, PipeShares } from './shares.ts'
 import { cutHalf, type HalfStream, stitchStreams } from './stitch-streams.ts'
 import { UsedTickets } from './used-tickets.ts'
 
@@ -25,6 +25,8 @@ type PipeSide = Ticket['side']
 export interface AdmittedHalf {
   readonly ticket: Ticket
   readonly peer: Peer
+  /** Rejects where its device has no room for it; nothing: it has. */
+  readonly granted?: Promise<void>
   half: HalfStream | undefined
 }
 
@@ -45,8 +47,8 @@ export interface RendezvousOptions {
   /** That of the control plane. */
   readonly clock: Clock
   readonly log: Log
-  readonly metrics: EdgeMetrics
-  readonly shares: EdgeShares
+  readonly metrics: PipeCounts
+  readonly shares: PipeShares
 }
 
 export class Rendezvous {
@@ -93,7 +95,7 @@ export class Rendezvous {
       throw new Fault('TICKET_INVALID', 'the two halves do not belong together')
     }
     const share = pending?.share ?? this.#o.shares.pipe(ticket)
-    const admitted: AdmittedHalf = { ticket, peer, half: undefined }
+    const admitted: AdmittedHalf = { ticket, peer, granted: share.granted, half: undefined }
     halves[ticket.side] = admitted
     if (pending === undefined) {
       const timer = setTimeout(() => this.#expire(ticket.pipe), this.#o.pairMs).unref()

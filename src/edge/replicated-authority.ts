@@ -6,6 +6,7 @@ import type { Peer } from '../pki/verify.ts'
 import type { EdgeStateMessage } from '../wire/control.ts'
 import type { Edge } from './edge.ts'
 import type { EdgeAuthority } from './edge-authority.ts'
+import { RevokedSerials } from './revoked-serials.ts'
 
 /**
  * What an edge knows of tickets and of who is shut out: what the control plane has told. While that is away it
@@ -15,7 +16,7 @@ export class ReplicatedAuthority implements EdgeAuthority {
   readonly tenant: string
   readonly rootPem: string
   readonly #known: KnownKeys
-  #revoked = new Set<string>()
+  readonly #revoked = new RevokedSerials()
 
   constructor({ tenant, rootPem }: { tenant: string; rootPem: string }, known: KnownKeys) {
     this.tenant = tenant
@@ -31,31 +32,35 @@ export class ReplicatedAuthority implements EdgeAuthority {
     return this.#revoked.has(serial)
   }
 
+  revoked(): Iterable<string> {
+    return this.#revoked.all()
+  }
+
   /** @returns Whose pipes are to be cut. */
-  take({ whole, revoked, ended }: EdgeStateMessage): (peer: Peer) => boolean {
-    if (whole) this.#revoked = new Set()
-    for (const serial of revoked) this.#revoked.add(serial)
-    const ids = new Set(ended)
-    return ({ identity, serial }) => ids.has(identity.id) || this.#revoked.has(serial)
+  take(state: EdgeStateMessage): (peer: Peer) => boolean {
+    return this.#revoked.take(state)
   }
 }
 
 /** Takes what control tells of it: whoever is shut out is cut, then `onTold` is called. */
 export function followsAuthority(
   authority: ReplicatedAuthority,
-  edge: Pick<Edge, 'revoke'>,
+  edge: Pick<Edge, 'revoke' | 'shutOutOfWorkers'>,
   log: Log,
   onTold: () => void,
 ): Companion {
   return {
     message(message) {
       if (message.type !== 'edge-state') return false
-      const cut = edge.revoke(authority.take(message))
-      const { whole, revoked, ended } = message
-      log.info(
-        { event: 'edge.told', whole, revoked: revoked.length, ended: ended.length, cut },
-        `${revoked.length} revoked certificates ${whole ? 'are known' : 'more'}, ${cut} connections closed`,
-      )
+      const here = edge.revoke(authority.take(message))
+      void edge.shutOutOfWorkers(message).then((there) => {
+        const { whole, revoked, ended } = message
+        const cut = here + there
+        log.info(
+          { event: 'edge.told', whole, revoked: revoked.length, ended: ended.length, cut },
+          `${revoked.length} revoked certificates ${whole ? 'are known' : 'more'}, ${cut} connections closed`,
+        )
+      })
       onTold()
       return true
     },

@@ -9,8 +9,26 @@ export interface EdgeShareRows {
   readonly halves: RateRow
 }
 
-/** What all devices share at one edge. Connectors come only when a device asks for it: there it is counted. */
-export class EdgeShares {
+/** What all devices share at one edge, as whoever takes halves asks for it. */
+export interface PipeShares {
+  /** A peer has proved who it is. @throws {Fault} RATE_LIMITED: this device comes too often; or rejects with it. */
+  came(peer: Peer): Promise<void> | undefined
+  /** Room for one pipe, which has no half yet. @throws {Fault} RATE_LIMITED: its device has as many as it may. */
+  pipe(ticket: Ticket): PipeShare
+}
+
+/** Each is called once. */
+export interface PipeShare {
+  /** Rejects where there is no room: said by another process, later. */
+  readonly granted?: Promise<void>
+  /** It waits no longer, whether it was joined or given up. */
+  joined(): void
+  /** It is gone. */
+  ended(): void
+}
+
+/** Connectors come only when a device asks for it: there it is counted. */
+export class EdgeShares implements PipeShares {
   readonly #waiting: Pool
   readonly #pipes: Pool
   readonly #halves: Rate
@@ -21,15 +39,20 @@ export class EdgeShares {
     this.#halves = new Rate(rows.halves)
   }
 
-  /** A peer has proved who it is. @throws {Fault} RATE_LIMITED: this device comes too often. */
-  came({ identity }: Peer): void {
-    if (identity.role === 'client') this.#halves.take(identity.id)
+  came({ identity }: Peer): undefined {
+    if (identity.role === 'client') this.cameFrom(identity.id)
   }
 
-  /** Room for one pipe, which has no half yet. @throws {Fault} RATE_LIMITED: its device has as many as it may. */
+  cameFrom(device: string): void {
+    this.#halves.take(device)
+  }
+
   pipe(ticket: Ticket): PipeShare {
     const device = deviceOf(ticket)
-    if (device === undefined) return NONE
+    return device === undefined ? NO_SHARE : this.pipeOf(device)
+  }
+
+  pipeOf(device: string): PipeShare {
     const [waiting, pipes] = [this.#waiting, this.#pipes]
     pipes.take(device)
     try {
@@ -45,18 +68,10 @@ export class EdgeShares {
   }
 }
 
-/** Each is called once. */
-export interface PipeShare {
-  /** It waits no longer, whether it was joined or given up. */
-  joined(): void
-  /** It is gone. */
-  ended(): void
-}
-
-const NONE: PipeShare = { joined() {}, ended() {} }
+export const NO_SHARE: PipeShare = { joined() {}, ended() {} }
 
 /** Whose pipe it is: the client's of the two. A connector with itself, for its canary, is no device. */
-function deviceOf({ side, holder, peer }: Ticket): string | undefined {
+export function deviceOf({ side, holder, peer }: Ticket): string | undefined {
   const client = side === 'client' ? holder : peer
   return /\/client\/([^/]+)$/.exec(client)?.[1]
 }

@@ -73,6 +73,16 @@ export function verifyKeys(purpose: KeyPurpose, jwks: readonly PublicJwk[]): Ver
   return { purpose, byKid: keys }
 }
 
+/** Those of a set, for another process. */
+export function publicJwks({ byKid }: VerifyKeys): PublicJwk[] {
+  return [...byKid].map(([kid, key]) => ({
+    kid,
+    kty: 'OKP',
+    crv: 'Ed25519',
+    x: key.export({ format: 'jwk' }).x!,
+  }))
+}
+
 /** As a header of a token asks for it. @throws {Fault} `refusal` where no such key is there, or it is for something else. */
 export function keyFor(
   keys: VerifyKeys,

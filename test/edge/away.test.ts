@@ -88,7 +88,7 @@ test('a further edge hears it from the home edge, and passes the word on', async
     credentials: await tenant.credentials('edge', 'edg_further'),
     authority: {
       ...{ tenant: tenant.id, rootPem: tenant.authority.rootPem },
-      ...{ ticketKeys: () => tenant.ticketKeys, isRevoked: () => false },
+      ...{ ticketKeys: () => tenant.ticketKeys, isRevoked: () => false, revoked: () => [] },
     },
     home: { home: t.address, egress: DIRECT },
     log: silentLog,

@@ -97,7 +97,13 @@ export async function openTestEdge(o: TestEdgeOptions = {}): Promise<TestEdge> {
     await Edge.open({
       listen: { host: '127.0.0.1', port: 0 },
       credentials: await tenant.credentials('edge', EDGE_ID, { names: ['127.0.0.1'] }),
-      authority: { tenant: tenant.id, rootPem, isRevoked, ticketKeys: () => tenant.ticketKeys },
+      authority: {
+        tenant: tenant.id,
+        rootPem,
+        isRevoked,
+        revoked: () => revoked,
+        ticketKeys: () => tenant.ticketKeys,
+      },
       home: { home: { host: '127.0.0.1', port: 0, socket }, egress: DIRECT },
       log: silentLog,
       ...options,

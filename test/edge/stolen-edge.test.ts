@@ -81,7 +81,13 @@ test('a further edge passes nobody on to where the certificate of an edge answer
   await using further = await Edge.open({
     listen: { host: '127.0.0.1', port: 0 },
     credentials: await tenant.credentials('edge', 'edg_further'),
-    authority: { tenant: tenant.id, rootPem, ticketKeys: () => tenant.ticketKeys, isRevoked: () => false },
+    authority: {
+      tenant: tenant.id,
+      rootPem,
+      ticketKeys: () => tenant.ticketKeys,
+      isRevoked: () => false,
+      revoked: () => [],
+    },
     home: { home: t.address, egress: DIRECT },
     log: silentLog,
   })

@@ -6,6 +6,7 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
 import type { Clock } from '../../base/clock.ts'
+import { unlessAborted } from '../../base/deadline.ts'
 import { asFault, Fault } from '../../base/faults.ts'
 import { identityUri } from '../../pki/identity.ts'
 import type { VerifyKeys } from '../../pki/signing-keys.ts'
@@ -34,10 +35,10 @@ export interface ReceiveOptions {
   /** That of the control plane: tickets are judged by the time at which they were made. */
   readonly clock: Clock
   readonly isRevoked: (serial: string) => boolean
-  /** A peer has proved who it is, whatever it comes for. Throws a Fault to refuse. */
-  readonly came?: (peer: Peer) => void
-  /** The last word before OK, and the place to refuse replays. Throws a Fault to refuse. */
-  readonly admit: (ticket: Ticket, peer: Peer) => void
+  /** A peer has proved who it is, whatever it comes for. Throws a Fault to refuse, or rejects with it. */
+  readonly came?: (peer: Peer) => Promise<void> | undefined
+  /** The last word before OK, and the place to refuse replays. Throws a Fault to refuse, or rejects with it. */
+  readonly admit: (ticket: Ticket, peer: Peer) => Promise<void> | undefined | void
   /** That its ClientHello names: the one of the ticket, or it is refused. So a ticket that is shown again meets who knows that. */
   readonly shard?: number
   /** Aborts with the Fault that a late handover is. */
@@ -105,7 +106,8 @@ async function admit(
       seen: { serial: peer.serial },
     })
   }
-  o.came?.(peer)
+  const may = o.came?.(peer)
+  may?.catch(() => {}) // its ticket is read meanwhile
   const asked = decodeHandoverHeader(await readExactly(outer, HANDOVER_HEADER_BYTES, o.signal))
   if (asked === undefined) throw new Fault('PROTOCOL_ERROR', 'the mode is unknown', { hop: 'edge' })
   const { mode, trial, ticketBytes } = asked
@@ -115,6 +117,7 @@ async function admit(
   const text = (await readExactly(outer, ticketBytes, o.signal)).toString('latin1')
   if (outer.readableLength > 0)
     throw new Fault('PROTOCOL_ERROR', 'more than a ticket was sent', { hop: 'edge' })
+  if (may !== undefined) await unlessAborted(may, o.signal)
   if (trial) return { mode }
   const ticket = await verifyTicket(o.ticketKeys(), text, {
     tenant: identity.tenant,
@@ -127,7 +130,8 @@ async function admit(
       seen: { ticket: ticket.id },
     })
   }
-  o.admit(ticket, peer)
+  const granted = o.admit(ticket, peer)
+  if (granted !== undefined) await unlessAborted(granted, o.signal)
   return { mode, admitted: { ticket, peer } }
 }
 

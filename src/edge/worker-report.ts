@@ -1,0 +1,94 @@
+import type { FaultCode } from '../base/faults.ts'
+import { faultFromMessage } from '../link/control/fault-message.ts'
+import type { Ticket } from '../pki/ticket.ts'
+import type { Peer } from '../pki/verify.ts'
+import type { EdgeWorkerNews, ShareAnswer } from '../wire/edge-worker.ts'
+import type { HalfMode } from '../wire/handover.ts'
+import type { PipeCounts } from './metrics.ts'
+import { deviceOf, NO_SHARE, type PipeShare, type PipeShares } from './shares.ts'
+
+type NewsLists = Omit<EdgeWorkerNews, 'ready' | 'drained' | 'pipes' | 'waiting' | 'cpuMs' | 'pipesJoined'>
+type NewsItem<Name extends keyof NewsLists> = NonNullable<NewsLists[Name]>[number]
+
+/** What a worker tells its edge: of each turn of the event loop one message, whatever happens in it. */
+export class WorkerReport implements PipeCounts, PipeShares {
+  readonly #send: (news: EdgeWorkerNews) => void
+  readonly #now: () => Pick<EdgeWorkerNews, 'pipes' | 'waiting'>
+  #news: Partial<EdgeWorkerNews> = {}
+  #isDue = false
+  readonly #asked = new Map<number, PromiseWithResolvers<void>>()
+  #last = 0
+
+  constructor(send: (news: EdgeWorkerNews) => void, now: () => Pick<EdgeWorkerNews, 'pipes' | 'waiting'>) {
+    this.#send = send
+    this.#now = now
+  }
+
+  /** With whatever else this turn brings. */
+  say(news: Pick<EdgeWorkerNews, 'ready' | 'drained' | 'cpuMs'>): void {
+    Object.assign(this.#news, news)
+    this.#soon()
+  }
+
+  add<Name extends keyof NewsLists>(name: Name, item: NewsItem<Name>): void {
+    const list = (this.#news[name] ?? []) as NewsItem<Name>[]
+    list.push(item)
+    this.#news[name] = list as NewsLists[Name]
+    this.#soon()
+  }
+
+  readonly refused = { add: (code: FaultCode) => this.add('refused', code) }
+
+  halfArrived(mode: HalfMode): void {
+    this.add('halves', mode)
+  }
+
+  pipeJoined(): void {
+    this.#news.pipesJoined = (this.#news.pipesJoined ?? 0) + 1
+    this.#soon()
+  }
+
+  pipeEnded({ bytesAB, bytesBA, reason }: NewsItem<'pipesEnded'>): void {
+    this.add('pipesEnded', { bytesAB, bytesBA, reason })
+  }
+
+  came({ identity }: Peer): Promise<void> | undefined {
+    return identity.role === 'client' ? this.#ask('came', identity.id).granted : undefined
+  }
+
+  pipe(ticket: Ticket): PipeShare {
+    const device = deviceOf(ticket)
+    if (device === undefined) return NO_SHARE
+    const { ask, granted } = this.#ask('wants', device)
+    return { granted, joined: () => this.add('joined', ask), ended: () => this.add('ended', ask) }
+  }
+
+  answered(answers: readonly ShareAnswer[]): void {
+    for (const [ask, fault] of answers) {
+      const asked = this.#asked.get(ask)
+      this.#asked.delete(ask)
+      if (fault === undefined) asked?.resolve()
+      else asked?.reject(faultFromMessage(fault))
+    }
+  }
+
+  #ask(name: 'came' | 'wants', device: string): { ask: number; granted: Promise<void> } {
+    const ask = ++this.#last
+    const answer = Promise.withResolvers<void>()
+    answer.promise.catch(() => {}) // whoever waits may be gone
+    this.#asked.set(ask, answer)
+    this.add(name, [ask, device])
+    return { ask, granted: answer.promise }
+  }
+
+  #soon(): void {
+    if (this.#isDue) return
+    this.#isDue = true
+    setImmediate(() => {
+      this.#isDue = false
+      const news = this.#news
+      this.#news = {}
+      this.#send({ ...news, ...this.#now() })
+    })
+  }
+}
