@@ -62,7 +62,10 @@ export async function openSite({
   let running: { edge: Edge; stop: () => Promise<void> } | undefined
   const startEdge = async () => {
     const stopping = new AbortController()
-    const daemon = new EdgeDaemon({ ...edgeBeside({ ...options, listen: { host, port } }), limits, log })
+    const daemon = new EdgeDaemon({
+      ...edgeBeside({ ...options, listen: { host, port } }),
+      ...{ limits, log, workers: undefined },
+    })
     const served = daemon.serve(stopping.signal)
     port = await daemon.listening
     await control.edgeListens(port)

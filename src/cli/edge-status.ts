@@ -1,5 +1,6 @@
 import { hostPort } from '../base/host-port.ts'
 import { shown } from '../base/visible-text.ts'
+import type { EdgeStats } from '../edge/edge.ts'
 import type { EdgeDaemonStatus } from '../edge/edge-status.ts'
 import { clockText } from './clock-text.ts'
 import { factsText } from './facts.ts'
@@ -19,6 +20,7 @@ export function edgeStatusText(said: EdgeDaemonStatus): string {
     ['certificate', certificate && `until ${certificate.notAfter}`],
     ['server', home && `${hostPort(home)}${home.rttUs ? `, ${milliseconds(home.rttUs)} away` : ''}`],
     ['carries', stats && `${stats.pipes} pipes, ${stats.relayed} connections passed on to the server`],
+    ['workers', stats?.workers && workersText(stats.workers)],
     [
       'clock',
       clockText(status.clockSkewMs) ??
@@ -28,4 +30,13 @@ export function edgeStatusText(said: EdgeDaemonStatus): string {
     ...notesOf(status.notes),
   ])
   return [facts, ...outageText(status.outages)].join('\n')
+}
+
+/** `2: 12 and 9 pipes; worker 2 was started again once`. */
+function workersText(workers: NonNullable<EdgeStats['workers']>): string {
+  const pipes = new Intl.ListFormat('en').format(workers.map(({ pipes }) => String(pipes)))
+  const again = workers
+    .filter(({ restarts }) => restarts > 0)
+    .map(({ worker, restarts }) => `; worker ${worker} was started again (${restarts})`)
+  return `${workers.length}: ${pipes} pipes${again.join('')}`
 }

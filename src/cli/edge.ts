@@ -2,9 +2,19 @@ import { type Command, Option } from 'commander'
 import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
-import { examples, parseEdge, parseHostPort, parsePort, parseSeconds, readHostPort } from './globals.ts'
+import type { WorkersSetting } from '../base/worker-count.ts'
+import {
+  examples,
+  parseEdge,
+  parseHostPort,
+  parsePort,
+  parseSeconds,
+  readHostPort,
+  workersOption,
+} from './globals.ts'
 import { untilStopped } from './signals.ts'
 import { whoStops } from './who-stops.ts'
+import { EDGE_WORKER } from './workers/entries.ts'
 
 interface EdgeFlags {
   readonly config: string
@@ -15,6 +25,7 @@ interface EdgeFlags {
   readonly home?: { host: string; port: number }
   readonly proxy?: string
   readonly drain?: number
+  readonly workers?: WorkersSetting
 }
 
 export function addEdge(program: Command): void {
@@ -49,6 +60,7 @@ export function addEdge(program: Command): void {
         parseSeconds,
       ),
     )
+    .addOption(workersOption())
     .addHelpText(
       'after',
       examples(
@@ -84,6 +96,7 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
     home: flags.home ?? config.home,
     proxy,
     drainSeconds: flags.drain ?? config.drainSeconds,
+    workers: { setting: flags.workers ?? config.workers, entry: EDGE_WORKER },
     log,
   })
   await edge.serve(stop.signal)

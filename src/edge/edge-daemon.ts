@@ -13,6 +13,7 @@ import { asFault, type Fault, type FaultCode } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
+import { workerCount } from '../base/worker-count.ts'
 import { ServerClock } from '../link/control/server-clock.ts'
 import type { Credentials, EdgeAddress } from '../link/dial/credentials.ts'
 import { type Egress, readEgress } from '../link/dial/egress.ts'
@@ -129,7 +130,7 @@ export class EdgeDaemon {
 
   /** @returns The identity that is to enrol again, once there is a key to come back with. */
   async #run(state: StateDir, egress: Egress, signal: AbortSignal): Promise<Again | undefined> {
-    const { listen, controlPort, balancers, limits, log, keyFile } = this.#o
+    const { listen, controlPort, balancers, limits, workers, log, keyFile } = this.#o
     const identity = this.#identity!
     const home: EdgeAddress = this.#o.home ?? identity.home
     const known = new KnownKeys({ purpose: 'ticket', log })
@@ -141,6 +142,7 @@ export class EdgeDaemon {
       clock: this.#clock,
       home: { home, egress },
       registry: this.#registry,
+      workers: workers && { entry: workers.entry, count: workerCount(workers.setting ?? 'auto') },
     })
     const isBeside = home.socket !== undefined
     if (!isBeside) await this.#listen(edge, identity)

@@ -3,6 +3,7 @@ import type { Examine } from '../agent/examination/self-examination.ts'
 import { cidr } from '../api/fields.ts'
 import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
+import { type WorkersSetting, workersSetting } from '../base/worker-count.ts'
 import type { EdgeLimits } from '../link/accept/edge-limits.ts'
 import type { EdgeAddress } from '../link/dial/credentials.ts'
 
@@ -21,6 +22,8 @@ export const edgeConfig = z.strictObject({
   /** A second port, for control connections of agents only; they fall back to that of `listen`. */
   controlPort: z.number().int().min(1).max(65_535).optional(),
   balancers,
+  /** Processes that carry pipes: 1 to 16, or as many as there are processors. */
+  workers: workersSetting,
   /** Home edge to use instead of the one in the key. */
   home: z
     .strictObject({
@@ -39,11 +42,13 @@ export const edgeConfig = z.strictObject({
 })
 export type EdgeConfig = z.output<typeof edgeConfig>
 
-export interface EdgeDaemonOptions extends Omit<EdgeConfig, 'listen' | 'home'> {
+export interface EdgeDaemonOptions extends Omit<EdgeConfig, 'listen' | 'home' | 'workers'> {
   readonly listen: { readonly host: string; readonly port: number }
   /** The edge next to the control plane, in place of the one that the identity or key names; or its socket. */
   readonly home?: EdgeAddress
   readonly limits?: Partial<EdgeLimits>
+  /** How many, and the file that each runs; none: this process carries all. */
+  readonly workers?: { readonly setting?: WorkersSetting; readonly entry: URL }
   readonly log: Log
   readonly env?: NodeJS.ProcessEnv
   /** Asked when the control connection does not come up; none: outages are recorded and not explained. */

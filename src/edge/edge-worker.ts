@@ -4,13 +4,13 @@ import { asFault, type Fault } from '../base/faults.ts'
 import type { Log } from '../base/log.ts'
 import type { Credentials } from '../link/dial/credentials.ts'
 import { type VerifyKeys, verifyKeys } from '../pki/signing-keys.ts'
-import type { EdgeWorkerNews, EdgeWorkerOrder } from '../wire/edge-worker.ts'
+import type { EdgeWorkerOrder, EdgeWorkerReport } from '../wire/edge-worker.ts'
 import { Halves } from './halves.ts'
 import { logRefused } from './log-refused.ts'
 import { Rendezvous } from './rendezvous.ts'
 import { RevokedSerials } from './revoked-serials.ts'
 import { ToldClock } from './told.ts'
-import { WorkerReport } from './worker-report.ts'
+import { TurnReports } from './turn-reports.ts'
 
 type StartOrder = Extract<EdgeWorkerOrder, { do: 'start' }>
 type HalfOrder = Extract<EdgeWorkerOrder, { do: 'half' }>
@@ -24,7 +24,7 @@ const FIGURES_MS = 1000
 export class EdgeWorker {
   readonly #handshakeMs: number
   readonly #log: Log
-  readonly #report: WorkerReport
+  readonly #report: TurnReports
   readonly #rendezvous: Rendezvous
   readonly #halves: Halves
   readonly #revoked: RevokedSerials
@@ -32,14 +32,14 @@ export class EdgeWorker {
   #credentials: Credentials
   #keys: VerifyKeys
 
-  constructor(start: StartOrder, { log, tell }: { log: Log; tell: (news: EdgeWorkerNews) => void }) {
+  constructor(start: StartOrder, { log, tell }: { log: Log; tell: (news: EdgeWorkerReport) => void }) {
     this.#handshakeMs = start.handshakeMs
     this.#log = log
     this.#credentials = start.identity
     this.#keys = verifyKeys('ticket', start.keys)
     this.#revoked = new RevokedSerials(start.revoked)
     this.#clock = new ToldClock(start.time)
-    this.#report = new WorkerReport(tell, () => ({
+    this.#report = new TurnReports(tell, () => ({
       pipes: this.#rendezvous.pipes,
       waiting: this.#rendezvous.waiting,
     }))
@@ -77,7 +77,10 @@ export class EdgeWorker {
     void this.#rendezvous.drained().then(() => this.#report.say({ drained: true }))
   }
 
-  async #takeHalf({ id, first, shard, from, elapsedMs, time }: HalfOrder, socket?: net.Socket): Promise<void> {
+  async #takeHalf(
+    { id, first, shard, from, elapsedMs, time }: HalfOrder,
+    socket?: net.Socket,
+  ): Promise<void> {
     const startedMs = performance.now() - elapsedMs
     this.#report.add('taken', id)
     this.#clock.set(time)

@@ -19,9 +19,9 @@ import type { Credentials } from '../link/dial/credentials.ts'
 import { publicJwks, type VerifyKeys } from '../pki/signing-keys.ts'
 import type { EdgeStateMessage } from '../wire/control.ts'
 import {
-  type EdgeWorkerNews,
   type EdgeWorkerOrder,
-  edgeWorkerNews,
+  type EdgeWorkerReport,
+  edgeWorkerReport,
   type ShareAnswer,
   type ToldTime,
 } from '../wire/edge-worker.ts'
@@ -218,7 +218,7 @@ export class EdgeWorkerProcess implements AsyncDisposable {
   }
 
   #hear(said: unknown): void {
-    const parsed = edgeWorkerNews.safeParse(said)
+    const parsed = edgeWorkerReport.safeParse(said)
     if (!parsed.success) {
       this.#kill('it says what it must not')
       return
@@ -249,7 +249,7 @@ export class EdgeWorkerProcess implements AsyncDisposable {
     if (news.drained) this.#drained?.resolve()
   }
 
-  #count({ refused = [], halves = [], pipesJoined = 0, pipesEnded = [] }: EdgeWorkerNews): void {
+  #count({ refused = [], halves = [], pipesJoined = 0, pipesEnded = [] }: EdgeWorkerReport): void {
     const { counts } = this.#o
     for (const code of refused) counts.refused.add(code)
     for (const mode of halves) counts.halfArrived(mode)
@@ -257,7 +257,7 @@ export class EdgeWorkerProcess implements AsyncDisposable {
     for (const end of pipesEnded) counts.pipeEnded(end)
   }
 
-  #share({ came = [], wants = [], joined = [], ended = [] }: EdgeWorkerNews): void {
+  #share({ came = [], wants = [], joined = [], ended = [] }: EdgeWorkerReport): void {
     const { shares } = this.#o
     const answers: ShareAnswer[] = []
     const answer = (ask: number, judge: () => void) => {

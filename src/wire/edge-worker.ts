@@ -82,7 +82,7 @@ const milliseconds = z.number().min(0)
 const shareAsks = z.array(z.tuple([number, id])).optional()
 
 /** What has happened in one turn of a worker, and how much it has now. */
-export const edgeWorkerNews = z.strictObject({
+export const edgeWorkerReport = z.strictObject({
   /** It has what it needs, and takes halves. */
   ready: z.literal(true).optional(),
   /** Connections that it has a descriptor of its own of. */
@@ -112,4 +112,4 @@ export const edgeWorkerNews = z.strictObject({
   /** Of its processor time since its start; once a second. */
   cpuMs: milliseconds.optional(),
 })
-export type EdgeWorkerNews = z.infer<typeof edgeWorkerNews>
+export type EdgeWorkerReport = z.infer<typeof edgeWorkerReport>

@@ -36,7 +36,11 @@ const edge: AgentKind = {
     edgeIdentityIn(await StateDir.open(dir, 'edge')).save({ ...identity, home }),
   stored: async (dir) => (await edgeIdentityIn(StateDir.at(dir, 'edge')).load())?.certificate,
   serve(stateDir, log, signal) {
-    const { home: _, ...config } = edgeConfig.parse({
+    const {
+      home: _,
+      workers: __,
+      ...config
+    } = edgeConfig.parse({
       stateDir,
       keyFile: NONE,
       proxyFile: NONE,

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { partingOf } from '../../agent/link/stop-reason.ts'
 import { createLog } from '../../base/log.ts'
 import { partingText } from '../../policy/parting-text.ts'
-import { examples, globals, parsePort, parseSeconds } from '../globals.ts'
+import { examples, globals, parsePort, parseSeconds, workersOption } from '../globals.ts'
 import { untilStopped } from '../signals.ts'
 import { announce, announceJson } from '../terminal.ts'
 import { whoStops } from '../who-stops.ts'
@@ -38,6 +38,7 @@ export function addServer(program: Command): void {
         parseSeconds,
       ),
     )
+    .addOption(workersOption())
     .addHelpText(
       'after',
       examples(

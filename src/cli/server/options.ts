@@ -2,6 +2,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { readConfigOr } from '../../base/config.ts'
 import { Fault } from '../../base/faults.ts'
+import { type WorkersSetting, workersSetting } from '../../base/worker-count.ts'
 import { SIGN_IN_MS } from '../../control/agents/sign-in.ts'
 import { RETENTION, type Retention } from '../../control/base/retention.ts'
 import { balancers } from '../../edge/edge-options.ts'
@@ -22,6 +23,8 @@ export const serverConfig = z.strictObject({
   /** A second port, for control connections of agents only; they fall back to that of `listen`. */
   controlPort: z.number().int().min(1).max(65_535).optional(),
   balancers,
+  /** Processes of the edge that carry pipes: 1 to 16, or as many as there are processors. */
+  workers: workersSetting,
   /** Name or address that agents and people reach the edge by; needed where `listen` is every address. */
   publicHost: z.string().min(1).max(253).optional(),
   /** The port they reach it by, if NAT or a load balancer maps it to that of `listen`. */
@@ -67,6 +70,7 @@ export interface ServerFlags {
   readonly publicHost?: string
   readonly publicPort?: number
   readonly drain?: number
+  readonly workers?: WorkersSetting
 }
 
 /** What both parts of a server are started with. */
@@ -76,6 +80,8 @@ export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly controlPort?: number
   readonly balancers?: readonly string[]
+  /** Of the edge. */
+  readonly workers?: WorkersSetting
   readonly publicHost: string
   /** As of `listen` where there is none. */
   readonly publicPort?: number
@@ -108,6 +114,7 @@ export async function serverOptions(flags: ServerFlags): Promise<ServerOptions> 
     listen,
     controlPort: flags.controlPort ?? config.controlPort,
     balancers: config.balancers,
+    workers: flags.workers ?? config.workers,
     publicHost: publicHost ?? listen.host,
     publicPort: flags.publicPort ?? config.publicPort,
     drainSeconds: flags.drain ?? config.drainSeconds,

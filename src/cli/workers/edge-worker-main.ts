@@ -8,14 +8,14 @@ import { createLog } from '../../base/log.ts'
 import { actAs } from '../../base/own-hop.ts'
 import { underParent } from '../../base/parent-channel.ts'
 import { EdgeWorker } from '../../edge/edge-worker.ts'
-import type { EdgeWorkerNews, EdgeWorkerOrder } from '../../wire/edge-worker.ts'
+import type { EdgeWorkerOrder, EdgeWorkerReport } from '../../wire/edge-worker.ts'
 import { guardLastWords } from '../last-words.ts'
 
 guardLastWords()
 actAs('edge')
 let worker: EdgeWorker | undefined
 
-const parent = underParent<EdgeWorkerOrder, EdgeWorkerNews>('backstitch: edge worker', {
+const parent = underParent<EdgeWorkerOrder, EdgeWorkerReport>('backstitch: edge worker', {
   take(order, socket) {
     if (order.do === 'start') {
       const { role = 'edge', ...fields } = order.log.fields

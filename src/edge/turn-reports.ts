@@ -2,38 +2,41 @@ import type { FaultCode } from '../base/faults.ts'
 import { faultFromMessage } from '../link/control/fault-message.ts'
 import type { Ticket } from '../pki/ticket.ts'
 import type { Peer } from '../pki/verify.ts'
-import type { EdgeWorkerNews, ShareAnswer } from '../wire/edge-worker.ts'
+import type { EdgeWorkerReport, ShareAnswer } from '../wire/edge-worker.ts'
 import type { HalfMode } from '../wire/handover.ts'
 import type { PipeCounts } from './metrics.ts'
 import { deviceOf, NO_SHARE, type PipeShare, type PipeShares } from './shares.ts'
 
-type NewsLists = Omit<EdgeWorkerNews, 'ready' | 'drained' | 'pipes' | 'waiting' | 'cpuMs' | 'pipesJoined'>
-type NewsItem<Name extends keyof NewsLists> = NonNullable<NewsLists[Name]>[number]
+type ReportLists = Omit<EdgeWorkerReport, 'ready' | 'drained' | 'pipes' | 'waiting' | 'cpuMs' | 'pipesJoined'>
+type ReportItem<Name extends keyof ReportLists> = NonNullable<ReportLists[Name]>[number]
 
 /** What a worker tells its edge: of each turn of the event loop one message, whatever happens in it. */
-export class WorkerReport implements PipeCounts, PipeShares {
-  readonly #send: (news: EdgeWorkerNews) => void
-  readonly #now: () => Pick<EdgeWorkerNews, 'pipes' | 'waiting'>
-  #news: Partial<EdgeWorkerNews> = {}
+export class TurnReports implements PipeCounts, PipeShares {
+  readonly #send: (news: EdgeWorkerReport) => void
+  readonly #now: () => Pick<EdgeWorkerReport, 'pipes' | 'waiting'>
+  #news: Partial<EdgeWorkerReport> = {}
   #isDue = false
   readonly #asked = new Map<number, PromiseWithResolvers<void>>()
   #last = 0
 
-  constructor(send: (news: EdgeWorkerNews) => void, now: () => Pick<EdgeWorkerNews, 'pipes' | 'waiting'>) {
+  constructor(
+    send: (news: EdgeWorkerReport) => void,
+    now: () => Pick<EdgeWorkerReport, 'pipes' | 'waiting'>,
+  ) {
     this.#send = send
     this.#now = now
   }
 
   /** With whatever else this turn brings. */
-  say(news: Pick<EdgeWorkerNews, 'ready' | 'drained' | 'cpuMs'>): void {
+  say(news: Pick<EdgeWorkerReport, 'ready' | 'drained' | 'cpuMs'>): void {
     Object.assign(this.#news, news)
     this.#soon()
   }
 
-  add<Name extends keyof NewsLists>(name: Name, item: NewsItem<Name>): void {
-    const list = (this.#news[name] ?? []) as NewsItem<Name>[]
+  add<Name extends keyof ReportLists>(name: Name, item: ReportItem<Name>): void {
+    const list = (this.#news[name] ?? []) as ReportItem<Name>[]
     list.push(item)
-    this.#news[name] = list as NewsLists[Name]
+    this.#news[name] = list as ReportLists[Name]
     this.#soon()
   }
 
@@ -48,7 +51,7 @@ export class WorkerReport implements PipeCounts, PipeShares {
     this.#soon()
   }
 
-  pipeEnded({ bytesAB, bytesBA, reason }: NewsItem<'pipesEnded'>): void {
+  pipeEnded({ bytesAB, bytesBA, reason }: ReportItem<'pipesEnded'>): void {
     this.add('pipesEnded', { bytesAB, bytesBA, reason })
   }
 
