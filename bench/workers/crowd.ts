@@ -26,7 +26,7 @@ const SHARES = {
   connector: { cpuPercent: 5, periodUs: 20_000 },
 } satisfies Record<WorkerRole, object>
 /** What an edge or connector with one worker carries by itself. */
-const ALONE = { edge: 'server/edge-main', connector: ' connector ' } satisfies Record<WorkerRole, string>
+const ALONE = { edge: '/edge-main', connector: ' connector ' } satisfies Record<WorkerRole, string>
 
 const WORKERS_MS = 20_000
 const POLL_MS = 100

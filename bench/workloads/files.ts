@@ -30,6 +30,7 @@ export const smb: Workload = {
   title: 'a file of 1 GB fetched from an SMB share',
   metrics: METRICS,
   onlyFor,
+  maxRounds: 3,
   lacking: lackingSmb,
   async measure(subject) {
     const bytes = subject.quick ? FILE_BYTES / QUICK : FILE_BYTES
@@ -46,6 +47,7 @@ export const gitClone: Workload = {
   title: `a repository of ${FILES} files cloned from git daemon`,
   metrics: METRICS,
   onlyFor,
+  maxRounds: 3,
   lacking: lackingGit,
   async measure(subject) {
     const { host, port } = subject.path.to.git!
