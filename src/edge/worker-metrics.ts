@@ -22,9 +22,5 @@ export function addWorkerMetrics(registry: Registry, read: () => readonly EdgeWo
       },
     })
   counter('backstitch_edge_worker_cpu_seconds_total', 'Processor time, by worker', (one) => one.cpuSeconds)
-  counter(
-    'backstitch_edge_worker_restarts_total',
-    'Ends of a worker that nobody asked for',
-    (one) => one.restarts,
-  )
+  counter('backstitch_edge_worker_restarts_total', 'Unexpected ends of a worker', (one) => one.restarts)
 }
