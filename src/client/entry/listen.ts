@@ -9,6 +9,7 @@ import { listenUnix, socketPath } from '../../base/listen-unix.ts'
 import { refuseStrangers } from '../../base/strangers.ts'
 import { portHolder, unixSocketHolder } from '../../probe/port-holder.ts'
 import { type ListenAddress, type ListenPlace, showPlace } from '../address/listen-address.ts'
+import { acceptorsOf, makeReady } from './busy-listener.ts'
 
 /**
  * What every local TCP listener of the client is made with: bytes wait in the kernel until a session reads them,
@@ -36,6 +37,7 @@ async function listenPort(server: net.Server, at: ListenAddress): Promise<Listen
   } catch (error) {
     throw listenFailed(at, error, portHolder(at.port))
   }
+  makeReady(server, ACCEPT)
   server.on('error', ignoreError) // of an accept, out of descriptors: the watch over them says it
   const { address, port } = server.address() as net.AddressInfo
   return { host: address, port }
@@ -89,8 +91,8 @@ export function listenFailed(at: ListenPlace, error: unknown, holder?: string): 
 
 /** Stops listening; sessions that came through it are ended by their streams. */
 export async function closeServer(server: net.Server): Promise<void> {
-  if (!server.listening) return
-  const closed = once(server, 'close')
-  server.close()
-  await closed
+  const listening = acceptorsOf(server).filter((one) => one.listening)
+  const closed = listening.map((one) => once(one, 'close'))
+  for (const one of listening) one.close()
+  await Promise.all(closed)
 }
