@@ -115,7 +115,10 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
    * @returns false when it does not run now.
    */
   give(order: Order, socket: net.Socket): boolean {
-    if (!this.#child?.connected) return false
+    if (!this.#child?.connected)
+      return false
+      // Else node would ask the other process before the listener counts as closed, and wait for it for ever.
+    ;(socket as { server?: unknown }).server = null
     this.#child.send(order as Serializable, socket, { keepOpen: true }, () => {})
     return true
   }

@@ -4,7 +4,6 @@ import type net from 'node:net'
 interface SocketInside {
   readonly _handle: { readStop(): void } | null
   _read: () => void
-  server: unknown
 }
 
 /**
@@ -16,8 +15,6 @@ export function stopReading(socket: net.Socket): Buffer {
   const inside = socket as unknown as SocketInside
   inside._handle?.readStop()
   inside._read = () => {} // what is read out of the buffer would have node read on
-  // Else node would ask the other process before the listener counts as closed, and wait for it for ever.
-  inside.server = null
   const pieces: Buffer[] = []
   for (let piece = socket.read(); piece !== null; piece = socket.read()) pieces.push(piece)
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
