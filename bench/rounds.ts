@@ -9,7 +9,7 @@ import type { Path, Peer } from './path.ts'
 import { endedOf, judgeFailure } from './serving.ts'
 import type { Starter } from './starter.ts'
 import { shuffled } from './statistics.ts'
-import type { Sample, Subject, Workload } from './workload.ts'
+import { type Sample, type Subject, Unmeasurable, type Workload } from './workload.ts'
 
 /** A peer that is up. The control is the reference under a second name: the same processes measured twice. */
 export interface Entry {
@@ -94,6 +94,10 @@ async function sampleOf(
     return sample
   } catch (cause) {
     const error = cause as Error
+    if (error instanceof Unmeasurable) {
+      console.error(`\n${where}, ${name}: ${error.message}`)
+      return `failed: ${error.message}`
+    }
     const dead = await judgeFailure({ name, peer, where, error, path, used })
     const why = `${dead ? 'died' : 'failed'}: ${where}: ${error.message}`
     if (dead) died.set(name, why)

@@ -43,6 +43,9 @@ export interface Workload {
   measure(subject: Subject): Promise<Sample>
 }
 
+/** A figure that cannot be had, though the path serves. */
+export class Unmeasurable extends Error {}
+
 /** Names of the per-role columns, for example `cpu edge`. */
 export function perRole<T>(prefix: string, value: (role: Role) => T | undefined): Record<string, T> {
   const result: Record<string, T> = {}

@@ -16,6 +16,7 @@ import { forwardsTo, install } from '../installation.ts'
 import type { Site } from '../path.ts'
 import { HEALTHY } from '../peers/backstitch.ts'
 import { cpuSeconds, descendants } from '../usage.ts'
+import { Unmeasurable } from '../workload.ts'
 
 export const WORKER_ROLES = ['edge', 'connector'] as const
 export type WorkerRole = (typeof WORKER_ROLES)[number]
@@ -25,8 +26,8 @@ const SHARES = {
   edge: { cpuPercent: 2, periodUs: 50_000 },
   connector: { cpuPercent: 5, periodUs: 20_000 },
 } satisfies Record<WorkerRole, object>
-/** What an edge or connector with one worker carries by itself. */
-const ALONE = { edge: '/edge-main', connector: ' connector ' } satisfies Record<WorkerRole, string>
+/** Whoever carries data by itself, where there is no more than one: by the name it gives itself, or the command it is. */
+const ALONE = { edge: /^backstitch: edge$/, connector: / connector / } satisfies Record<WorkerRole, RegExp>
 
 const WORKERS_MS = 20_000
 const POLL_MS = 100
@@ -114,13 +115,13 @@ export class Crowd implements AsyncDisposable {
 
 /** The processes that carry data below `root`, once there are as many as there must be. */
 async function carriers(root: number, role: WorkerRole, workers: number): Promise<number[]> {
-  const wanted = workers === 1 ? ALONE[role] : `/${role}-worker-main`
+  const wanted = workers === 1 ? ALONE[role] : new RegExp(`^backstitch: ${role} worker`)
   const endMs = performance.now() + WORKERS_MS
   for (;;) {
-    const found = [root, ...descendants(root)].filter((pid) => commandLine(pid).includes(wanted))
+    const found = [root, ...descendants(root)].filter((pid) => wanted.test(commandLine(pid)))
     if (found.length === workers) return found
     if (performance.now() > endMs) {
-      throw new Error(`Cannot measure ${workers} workers of the ${role}: it has ${found.length} (${wanted})`)
+      throw new Unmeasurable(`Cannot measure ${workers} workers of the ${role}: it has ${found.length}`)
     }
     await delay(POLL_MS)
   }
@@ -128,7 +129,7 @@ async function carriers(root: number, role: WorkerRole, workers: number): Promis
 
 function commandLine(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()
   } catch {
     return ''
   }
