@@ -21,11 +21,11 @@ import { Unmeasurable } from '../workload.ts'
 export const WORKER_ROLES = ['edge', 'connector'] as const
 export type WorkerRole = (typeof WORKER_ROLES)[number]
 
-/** Of a core. The least that the kernel gives in a period is 1 ms, and four shares must fit beside all others on two cores. */
-const SHARES = {
-  edge: { cpuPercent: 2, periodUs: 50_000 },
-  connector: { cpuPercent: 5, periodUs: 20_000 },
-} satisfies Record<WorkerRole, object>
+/**
+ * Of a core. The kernel gives 1 ms in a period at least, and four shares must fit beside all others on two cores; in
+ * less the one that is alone has no time left beside what it does for each agent.
+ */
+const SHARE = { cpuPercent: 5, periodUs: 20_000 }
 /** Whoever carries data by itself, where there is no more than one: by the name it gives itself, or the command it is. */
 const ALONE = { edge: /^backstitch: edge$/, connector: / connector / } satisfies Record<WorkerRole, RegExp>
 
@@ -42,7 +42,7 @@ export function hasWorkers(role: WorkerRole): boolean {
 /** Why no process can be given a share here. */
 export async function lackingShares(): Promise<string | undefined> {
   try {
-    await using _group = new Cgroup(`backstitch-bench-${process.pid}`, SHARES.edge)
+    await using _group = new Cgroup(`backstitch-bench-${process.pid}`, SHARE)
     return undefined
   } catch {
     return 'no cgroup that may be written: needs root, and the processor controller mounted'
@@ -72,7 +72,7 @@ export class Crowd implements AsyncDisposable {
       )
       for (const pid of crowd.#limited) {
         const name = `backstitch-bench-${process.pid}-${++groups}`
-        crowd.#owned.use(new Cgroup(name, SHARES[role])).add(pid)
+        crowd.#owned.use(new Cgroup(name, SHARE)).add(pid)
       }
       return crowd
     } catch (error) {

@@ -28,8 +28,13 @@ const LIMIT_MS = 60_000
 const LOADS = ['bulk', 'requests', 'sessions'] as const
 type Load = (typeof LOADS)[number]
 
+const UNITS = { bulk: 'MB/s', requests: '1/s', sessions: '1/s' } satisfies Record<Load, string>
+
 const FIGURES: readonly Metric[] = WORKER_ROLES.flatMap((role) => [
   ...LOADS.map((load): Metric => ({ name: `${role} ${load}`, unit: '×', better: 'higher', digits: 2 })),
+  ...LOADS.map(
+    (load): Metric => ({ name: `${role} ${load} of one`, unit: UNITS[load], better: 'higher', digits: 0 }),
+  ),
   { name: `${role} clients`, unit: '', better: 'lower', digits: 0 },
 ])
 
@@ -37,7 +42,7 @@ const shares = await lackingShares()
 
 export const workers: Workload = {
   name: 'workers',
-  title: `${WORKERS} workers ÷ one, each in an equal share of a core (edge 2 %, connector 5 %)`,
+  title: `${WORKERS} workers ÷ the one process where there are none, each in a twentieth of a core`,
   metrics: FIGURES,
   onlyFor: ({ name }) => name === 'backstitch',
   maxRounds: 3,
@@ -50,7 +55,10 @@ async function measure(subject: Subject): Promise<Sample> {
   for (const role of WORKER_ROLES.filter(hasWorkers)) {
     const many = await carried(subject, role, WORKERS, CLIENTS)
     const one = await carried(subject, role, 1, many.clients)
-    for (const load of LOADS) sample[`${role} ${load}`] = many[load] / one[load]
+    for (const load of LOADS) {
+      sample[`${role} ${load}`] = many[load] / one[load]
+      sample[`${role} ${load} of one`] = one[load]
+    }
     sample[`${role} clients`] = many.clients
   }
   return sample
