@@ -1,8 +1,8 @@
-/** What a daemon uses of the machine it runs on, and what of that it may use. */
+/** What a daemon uses of the machine it runs on, in all its processes, and what of that it may use. */
 export interface Figures {
-  /** Processor time of this process, in percent of one processor. */
+  /** Processor time, in percent of one processor. */
   readonly cpuPercent: number
-  /** As much as it can have: its work is done by one thread, and a control group may allow less. */
+  /** As much as it can have: one thread of each process works, and a control group may allow less. */
   readonly cpuLimitPercent: number
   /** Share of the time that it had work and no processor, percent. */
   readonly cpuWaitPercent: number
@@ -11,6 +11,7 @@ export interface Figures {
   readonly memoryLimitBytes: number
   /** Left within that limit, for all processes that share it. */
   readonly memoryFreeBytes: number
+  /** Of the process that has fewest left. */
   readonly fds: number
   readonly fdLimit: number
   /** Local TCP ports of the range that connections get one from. */

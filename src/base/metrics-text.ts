@@ -79,6 +79,11 @@ export class MetricsText {
     if (value !== undefined) this.#add(name, 'gauge', help, [['', value]])
   }
 
+  /** The same of several. Left out where there is none. */
+  gauges(name: string, help: string, samples: readonly [labels: string, value: number][]): void {
+    if (samples.length > 0) this.#add(name, 'gauge', help, samples)
+  }
+
   /** One of `words` holds: 1 for it and 0 for the others. */
   oneOf(name: string, help: string, label: string, words: readonly string[], held: string): void {
     const samples = words.map((word): [string, number] => [`{${label}="${word}"}`, word === held ? 1 : 0])

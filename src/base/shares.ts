@@ -50,17 +50,60 @@ export function isOverShare({ seen }: Fault): boolean {
   return seen.resource !== undefined && seen.principal !== undefined
 }
 
+/** What other processes hold of the same: those that hold most by name. */
+export interface HeldElsewhere {
+  readonly taken: number
+  readonly most: readonly (readonly [principal: string, held: number])[]
+}
+
+/** Together. */
+export function sumOfHeld(all: readonly HeldElsewhere[]): HeldElsewhere {
+  const held = new Map<string, number>()
+  for (const { most } of all) for (const [who, n] of most) held.set(who, (held.get(who) ?? 0) + n)
+  return { taken: all.reduce((sum, { taken }) => sum + taken, 0), most: [...held] }
+}
+
+/** Whoever holds less than these is over no share before all is gone. */
+const MAX_TOLD = 256
+
 /** Costs an entry for each that holds something now, and nothing afterwards. */
 export class Pool {
   readonly #row: PoolRow
   readonly #of: number
   readonly #held = new Map<string, number>()
+  readonly #whole: number
   #taken = 0
+  #takenElsewhere = 0
+  #heldElsewhere: ReadonlyMap<string, number> = new Map()
 
-  /** @param of All there is, where the machine says so. */
-  constructor(row: PoolRow, of = row.of) {
+  /**
+   * @param of All there is for this process, where the machine says so.
+   * @param whole All there is for all processes that tell each other what they hold.
+   */
+  constructor(row: PoolRow, of = row.of, whole = of) {
     this.#row = row
     this.#of = Math.max(1, of)
+    this.#whole = Math.max(1, whole)
+  }
+
+  /** As of now, for other processes. */
+  told(): HeldElsewhere {
+    const most = [...this.#held].sort(([, a], [, b]) => b - a).slice(0, MAX_TOLD)
+    return { taken: this.#taken, most }
+  }
+
+  /** What others hold is theirs, until they say otherwise. */
+  elsewhere({ taken, most }: HeldElsewhere): void {
+    this.#takenElsewhere = taken
+    this.#heldElsewhere = new Map(most)
+  }
+
+  get #free(): number {
+    return Math.min(this.#of - this.#taken, this.#whole - this.#taken - this.#takenElsewhere)
+  }
+
+  #heldAnywhere(principal: string): number {
+    return this.heldBy(principal) + (this.#heldElsewhere.get(principal) ?? 0)
   }
 
   get taken(): number {
@@ -74,9 +117,9 @@ export class Pool {
   /** Could it take one more now? */
   mayTake(narrow: string, wide?: string): boolean {
     const [first, second] = this.#row.shares
-    const free = this.#of - this.#taken
-    if (free <= 0 || this.heldBy(narrow) >= mostOf(first, free)) return false
-    return second === undefined || wide === undefined || this.heldBy(wide) < mostOf(second, free)
+    const free = this.#free
+    if (free <= 0 || this.#heldAnywhere(narrow) >= mostOf(first, free)) return false
+    return second === undefined || wide === undefined || this.#heldAnywhere(wide) < mostOf(second, free)
   }
 
   /** One for `narrow`, which counts for `wide` as well; given back with the same names. @throws {Fault} the code of the row. */
@@ -96,16 +139,16 @@ export class Pool {
   /** Why `take` would throw. */
   refusal(narrow: string, wide?: string): Fault {
     const { resource, code, hop, shares } = this.#row
-    const of = this.#of
-    const free = of - this.#taken
+    const of = Math.min(this.#of, this.#whole)
+    const free = this.#free
     if (free <= 0) {
       return new Fault(code, `${resource}: all ${of} are in use`, { hop, seen: { resource, of } })
     }
     const [first, second] = shares
-    const isNarrow = this.heldBy(narrow) >= mostOf(first, free)
+    const isNarrow = this.#heldAnywhere(narrow) >= mostOf(first, free)
     const by = isNarrow ? first.by : second!.by
     const principal = isNarrow ? narrow : wide!
-    const held = this.heldBy(principal)
+    const held = this.#heldAnywhere(principal)
     const all = Number.isFinite(of) ? `of ${of} ` : ''
     const detail = `${resource}: ${by} ${principal} holds ${held} ${all}and may not hold more`
     const seen = { resource, by, principal, held }

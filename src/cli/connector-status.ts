@@ -2,7 +2,7 @@ import type { FiguresSample } from '../base/figures.ts'
 import { hostPort } from '../base/host-port.ts'
 import { shown } from '../base/visible-text.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
-import { type FigureName, figureText } from '../policy/overload.ts'
+import { type FigureName, figureText, megabytes } from '../policy/overload.ts'
 import { clockText } from './clock-text.ts'
 import { edgesText } from './edges-text.ts'
 import { factsText } from './facts.ts'
@@ -16,6 +16,22 @@ import { waitsText } from './waits-text.ts'
 function sessionsText({ sessions, tunnels, sessionsBy = [] }: ConnectorStatus): string {
   const by = sessionsBy.map((one) => `${one.segmentName} ${one.sessions}`).join(', ')
   return `${sessions} in ${tunnels} tunnels${by === '' ? '' : `: ${by}`}`
+}
+
+function workersText({ workers = [] }: ConnectorStatus): [string, string][] {
+  return workers.map(
+    ({ worker, pid, tunnels, sessions, bytesPerSecond, cpuPercent = 0, rssBytes = 0, restarts }) => [
+      `worker ${worker}`,
+      [
+        pid === undefined ? 'not running' : `process ${pid}`,
+        `${sessions} in ${tunnels} tunnels`,
+        `${(bytesPerSecond / 1e6).toFixed(1)} MB/s`,
+        `processor ${cpuPercent} %`,
+        `memory ${megabytes(rssBytes)}`,
+        ...(restarts > 0 ? [`started again ${restarts} ${restarts === 1 ? 'time' : 'times'}`] : []),
+      ].join(' · '),
+    ],
+  )
 }
 
 /** No fault: of a connection that is kept and idle the last byte was long ago, too. */
@@ -51,6 +67,7 @@ export function connectorStatusText(said: ConnectorStatus): string {
         (status.clockSkewMs === undefined ? undefined : `${status.clockSkewMs} ms off the server`),
     ],
     ['sessions', sessionsText(status)],
+    ...workersText(status),
     ...stillText(status),
     ...waitsText(status.waiting),
     ['machine', machineText(status.history?.at(-1))],

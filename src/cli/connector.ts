@@ -3,12 +3,16 @@ import { type Command, Option } from 'commander'
 import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
+import type { WorkersSetting } from '../base/worker-count.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
-import { examples, globals, parseEdge, parseName, parseSeconds } from './globals.ts'
+import { examples, globals, parseEdge, parseName, parseSeconds, workersOption } from './globals.ts'
 import { selfDeepCheck, selfDiagnose, selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
 import { print, printJson } from './terminal.ts'
 import { whoStops } from './who-stops.ts'
+
+/** What a process that carries sessions runs. */
+const WORKER = new URL('./workers/connector-worker-main.ts', import.meta.url)
 
 interface ConnectorFlags {
   readonly config: string
@@ -18,6 +22,7 @@ interface ConnectorFlags {
   readonly proxy?: string
   readonly edge?: { host: string; port: number }
   readonly drain?: number
+  readonly workers?: WorkersSetting
   readonly explainEgress?: boolean
   readonly gatherMachine?: boolean
 }
@@ -58,6 +63,7 @@ export function addConnector(program: Command): void {
         parseSeconds,
       ),
     )
+    .addOption(workersOption())
     .option('--explain-egress', 'print the effective outbound proxy and where it was set, then exit')
     .option(
       '--gather-machine',
@@ -85,6 +91,8 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
     proxy: flags.proxy ?? config.proxy,
     edge: flags.edge ?? config.edge,
     drainSeconds: flags.drain ?? config.drainSeconds,
+    workers: flags.workers ?? config.workers,
+    workerEntry: WORKER,
   }
   if (options.proxy?.includes('@')) {
     throw new Fault('INVALID', 'a proxy password must not be given on the command line: use the proxy file', {

@@ -8,6 +8,7 @@ import { asFault, type FaultCode } from '../base/faults.ts'
 import { StateDir } from '../base/state-dir.ts'
 import { StatusSocket } from '../base/status-socket.ts'
 import { VERSION } from '../base/version.ts'
+import { workerCount } from '../base/worker-count.ts'
 import { type Egress, readEgress } from '../link/dial/egress.ts'
 import { type MachineFacts, readMachine } from '../probe/machine.ts'
 import type { FaultMessage } from '../wire/control.ts'
@@ -31,6 +32,7 @@ import { type ConnectorParts, type ConnectorStatus, describeConnector } from './
 import { Services } from './tunnels/services.ts'
 import { TunnelDispatch } from './workers/tunnel-dispatch.ts'
 import { WorkerHere } from './workers/worker-here.ts'
+import { WorkerProcesses } from './workers/worker-processes.ts'
 
 const STATUS_SOCKET = 'status.sock'
 const DRAIN_LOOK_MS = 50
@@ -46,6 +48,7 @@ export class Connector {
   readonly #healthy: HealthySince
   readonly #progress: Progress
   readonly #services: Services
+  readonly #workers: WorkerProcesses | undefined
   readonly #tunnels: TunnelDispatch
   #examination: SelfExamination | undefined
   #sealedState: SealedState | undefined
@@ -62,7 +65,12 @@ export class Connector {
     this.#healthy = new HealthySince(log)
     this.#progress = new Progress(log, systemClock)
     this.#services = new Services(log, deepCheck)
-    this.#tunnels = new TunnelDispatch([new WorkerHere(this.#services)], { log })
+    const main = this.#services
+    const { workers, workerEntry: entry } = options
+    const count = entry === undefined ? 1 : workerCount(workers)
+    this.#workers =
+      entry === undefined || count === 1 ? undefined : new WorkerProcesses({ count, entry, main })
+    this.#tunnels = new TunnelDispatch(this.#workers?.all ?? [new WorkerHere(main)], { log })
   }
 
   /**
@@ -145,6 +153,7 @@ export class Connector {
         this.#progress.pass(4, { connector: this.#identity.id, stored: true })
       }
       introduceConnector(this.#identity, sealedState.protection, this.#o.log)
+      this.#workers?.start()
       comesBack = await this.#connect(sealedState, this.#identity, ending)
     }
   }
@@ -211,6 +220,7 @@ export class Connector {
       progress: this.#progress,
       services: this.#services,
       tunnels: this.#tunnels,
+      workers: this.#workers?.reports ?? [],
       identity: this.#identity,
       protection: this.#sealedState?.protection,
       control: this.#control,
@@ -286,6 +296,7 @@ export class Connector {
       log.warn({ event: 'connector.cut', sessions: open.count }, `${open.count} sessions are closed`)
     }
     await this.#tunnels.close('CONNECTOR_DRAINING', 'the connector has stopped')
+    this.#workers?.[Symbol.dispose]()
     await this.#services.reports.drained()
     ending.abort(reason)
   }

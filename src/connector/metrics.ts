@@ -7,7 +7,7 @@
 import { MetricsText } from '../base/metrics-text.ts'
 import { OWN_STATES, STAGE_NUMBERS } from './bring-up/bring-up.ts'
 import type { Vitals } from './health/vitals.ts'
-import type { ConnectorParts } from './status.ts'
+import { type ConnectorParts, type WorkerStatus, workersOf } from './status.ts'
 
 export function connectorMetrics(parts: ConnectorParts): string {
   const { services, identity } = parts
@@ -58,9 +58,42 @@ export function connectorMetrics(parts: ConnectorParts): string {
     rawPhase.blocked.length,
   )
   writeFigures(text, vitals)
+  writeWorkers(text, workersOf(parts))
   const end = identity && Math.round(identity.notAfterMs / 1000)
   text.gauge('certificate_end_seconds', 'Expiry of the certificate, Unix time', end)
   return text.toString()
+}
+
+/** Where sessions are carried by this process itself its figures say all. */
+function writeWorkers(text: MetricsText, workers: readonly WorkerStatus[]): void {
+  if (workers.length === 0) return
+  const each = (of: (worker: WorkerStatus) => number | undefined) =>
+    workers.map((worker): [string, number] => [`{worker="${worker.worker}"}`, of(worker) ?? 0])
+  text.gauges(
+    'worker_sessions',
+    'Sessions open in a worker',
+    each(({ sessions }) => sessions),
+  )
+  text.gauges(
+    'worker_tunnels',
+    'Tunnels of a worker',
+    each(({ tunnels }) => tunnels),
+  )
+  text.gauges(
+    'worker_cpu_ratio',
+    'Processor time of a worker, of one processor',
+    each(({ cpuPercent }) => (cpuPercent ?? 0) / 100),
+  )
+  text.gauges(
+    'worker_resident_bytes',
+    'Resident memory of a worker',
+    each(({ rssBytes }) => rssBytes),
+  )
+  text.counter(
+    'worker_restarts_total',
+    'Workers started again after an end',
+    each(({ restarts }) => restarts),
+  )
 }
 
 function writeFigures(text: MetricsText, { last: figures, overload }: Vitals): void {
@@ -77,11 +110,11 @@ function writeFigures(text: MetricsText, { last: figures, overload }: Vitals): v
     'Share of time with work but without a processor',
     share(figures?.cpuWaitPercent),
   )
-  text.gauge('resident_bytes', 'Resident memory of the process', figures?.rssBytes)
+  text.gauge('resident_bytes', 'Resident memory of all its processes', figures?.rssBytes)
   text.gauge('memory_limit_bytes', 'Memory limit of its control group or machine', figures?.memoryLimitBytes)
   text.gauge('memory_free_bytes', 'Memory left of that limit', figures?.memoryFreeBytes)
-  text.gauge('descriptors', 'File descriptors open', figures?.fds)
-  text.gauge('descriptors_limit', 'File descriptor limit', figures?.fdLimit)
+  text.gauge('descriptors', 'File descriptors open, of the process that has fewest left', figures?.fds)
+  text.gauge('descriptors_limit', 'File descriptor limit of that process', figures?.fdLimit)
   text.gauge('local_ports', 'Local ports in use', figures?.portsUsed)
   text.gauge('local_ports_limit', 'Local ports available', figures?.portsTotal)
 }

@@ -4,6 +4,7 @@ import type { Examine } from '../agent/examination/self-examination.ts'
 import { name } from '../api/fields.ts'
 import { readConfigOr } from '../base/config.ts'
 import type { Log } from '../base/log.ts'
+import { workersSetting } from '../base/worker-count.ts'
 import type { DeepCheck } from './health/deep-checks.ts'
 
 const path = z.string().min(1).max(4096)
@@ -33,6 +34,8 @@ export const connectorConfig = z.strictObject({
     .optional(),
   /** Second port of the edge for control connections, tried first; usually told by the control plane. */
   controlPort: z.number().int().min(1).max(65_535).optional(),
+  /** Processes that carry sessions: a number, or `auto` for as many as suit the machine. With 1 there is no other process. */
+  workers: workersSetting,
   /** How long open sessions may go on after a stop was asked for, in seconds. */
   drainSeconds: z.number().int().min(0).max(3600).default(10),
 })
@@ -48,6 +51,8 @@ export interface ConnectorOptions extends ConnectorConfig {
   readonly diagnose?: Diagnose
   /** Asked now and then about applications that it can connect to. */
   readonly deepCheck?: DeepCheck
+  /** What a process that carries sessions runs; none: this one carries them, whatever `workers` says. */
+  readonly workerEntry?: URL
   /** Where the files that tell machines apart are looked for; tests give a folder of their own. */
   readonly machineRoot?: string
 }

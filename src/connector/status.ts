@@ -16,6 +16,7 @@ import type { ConnectorIdentity } from './enrol/identity.ts'
 import type { Protection } from './enrol/sealed-state.ts'
 import type { Services } from './tunnels/services.ts'
 import type { TunnelDispatch } from './workers/tunnel-dispatch.ts'
+import type { WorkerReport } from './workers/worker-process.ts'
 
 /** The document that the status socket gives to whoever connects. */
 export interface ConnectorStatus {
@@ -38,6 +39,8 @@ export interface ConnectorStatus {
   readonly fault?: FaultMessage
   readonly tunnels: number
   readonly sessions: number
+  /** Processes that carry them; none where this one does. */
+  readonly workers: readonly WorkerStatus[]
   /** Session records that control has not taken yet. */
   readonly sessionReportsWaiting: number
   /** Given up since the start. */
@@ -69,12 +72,19 @@ export interface ConnectorStatus {
   readonly notes: readonly FaultMessage[]
 }
 
+/** One process that carries sessions: what it carries, and what it uses of the machine. */
+export interface WorkerStatus extends WorkerReport {
+  readonly cpuPercent?: number
+  readonly rssBytes?: number
+}
+
 /** What a connector consists of, for whoever describes it. */
 export interface ConnectorParts {
   readonly state: ConnectorState
   readonly progress: Progress
   readonly services: Services
   readonly tunnels: TunnelDispatch
+  readonly workers: readonly WorkerReport[]
   readonly identity: ConnectorIdentity | undefined
   readonly protection: Protection | undefined
   readonly control: ConnectorControl | undefined
@@ -120,6 +130,7 @@ export function describeConnector(parts: ConnectorParts): ConnectorStatus {
     notes: parts.notes,
     tunnels: parts.tunnels.count,
     sessions: ledger.open.count,
+    workers: workersOf(parts),
     sessionsBy: ledger.open.bySegment(),
     still: silence.still,
     waiting: silence.waiting,
@@ -129,4 +140,12 @@ export function describeConnector(parts: ConnectorParts): ConnectorStatus {
     failing: reach.failures.map(({ application, fault }) => ({ application, fault: listedFault(fault) })),
     history: vitals.history,
   }
+}
+
+export function workersOf({ workers, services }: ConnectorParts): WorkerStatus[] {
+  return workers.map((worker) => {
+    const figures = services.figures.workers.find(({ pid }) => pid === worker.pid)
+    const { cpuPercent, rssBytes } = figures ?? {}
+    return { ...worker, cpuPercent: cpuPercent && Math.round(cpuPercent), rssBytes }
+  })
 }

@@ -3,7 +3,7 @@
  * left in the process: what it leaves is for the next one.
  */
 export class ByteBudget {
-  readonly #limitBytes: number
+  #limitBytes: number
   readonly #parent: ByteBudget | undefined
   usedBytes = 0
 
@@ -15,6 +15,11 @@ export class ByteBudget {
   get #mostBytes(): number {
     if (this.#parent === undefined) return this.#limitBytes
     return Math.min(this.#limitBytes, this.#parent.#limitBytes - this.#parent.usedBytes)
+  }
+
+  /** It is one of so many processes that share what there is. */
+  shareAmong(processes: number, leastBytes: number): void {
+    this.#limitBytes = Math.max(leastBytes, Math.floor(this.#limitBytes / processes))
   }
 
   /** Takes `bytes` if they fit here and in the parent. */
@@ -48,3 +53,11 @@ export const TUNNEL_WINDOWS_BYTES = 64 * MIB
 /** User bytes that came out of tunnels and that local sockets have not taken yet. */
 export const PROCESS_HELD = new ByteBudget(256 * MIB)
 export const TUNNEL_HELD_BYTES = 128 * MIB
+
+/** A tunnel at full rate needs this, however many processes there are. */
+const LEAST_OF_PROCESS = 32 * MIB
+
+/** Of what one process may have this one has a share. */
+export function shareBudgets(processes: number): void {
+  for (const budget of [PROCESS_WINDOWS, PROCESS_HELD]) budget.shareAmong(processes, LEAST_OF_PROCESS)
+}

@@ -11,6 +11,11 @@ const FILE = 'key-set.json'
 /** When the newest set was issued, by tenant: a directory may be used for another one later. */
 const kept = z.strictObject({ tenant: z.string(), issuedMs: z.number() })
 
+/** A set as it came, and whom it must be from. */
+export interface SignedKeySet extends Pick<Credentials, 'identity' | 'rootPem'> {
+  readonly jws: string
+}
+
 export interface KnownKeysOptions {
   readonly purpose: KeyPurpose
   readonly log: Log
@@ -27,6 +32,9 @@ export class KnownKeys {
   #tenant = ''
   #newestMs = 0
   #state: StateDir | undefined
+  #signed: SignedKeySet | undefined
+  /** Another set counts. */
+  onTaken: ((signed: SignedKeySet) => void) | undefined
   #writing: Promise<void> = Promise.resolve()
 
   constructor(options: KnownKeysOptions) {
@@ -52,6 +60,11 @@ export class KnownKeys {
     }
   }
 
+  /** The set that counts, for other processes of this agent. */
+  get signed(): SignedKeySet | undefined {
+    return this.#signed
+  }
+
   /** Those that count now. */
   get keys(): VerifyKeys {
     return this.#set !== undefined && Date.now() < this.#set.expiresMs ? this.#set.keys : this.#none
@@ -64,8 +77,9 @@ export class KnownKeys {
    */
   async take(
     jws: string | undefined,
-    { identity: { tenant }, rootPem }: Pick<Credentials, 'identity' | 'rootPem'>,
+    { identity, rootPem }: Pick<Credentials, 'identity' | 'rootPem'>,
   ): Promise<void> {
+    const { tenant } = identity
     const { purpose } = this.#o
     if (jws === undefined) {
       throw new Fault('PEER_REFUSED', `no verification keys for ${purpose}s were received`, {
@@ -79,6 +93,8 @@ export class KnownKeys {
     // Another one may have been taken while this one was verified.
     if (set.issuedMs < this.#newestMs) set = await read()
     this.#set = set
+    this.#signed = { jws, identity, rootPem }
+    this.onTaken?.(this.#signed)
     if (set.issuedMs === this.#newestMs) return
     this.#newestMs = set.issuedMs
     this.#remember(`${JSON.stringify({ tenant, issuedMs: set.issuedMs })}\n`)

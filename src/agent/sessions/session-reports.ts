@@ -103,6 +103,11 @@ export class SessionReports implements AsyncDisposable {
     return this.#spool.shed
   }
 
+  /** Sessions of which another process of this agent had no room to tell. */
+  lose(count: number): void {
+    this.#spool.lose(count)
+  }
+
   /** Why what waits is in memory only. */
   get unwritten(): Fault | undefined {
     return this.#spool.unwritten

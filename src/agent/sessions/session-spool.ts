@@ -160,6 +160,12 @@ export class SessionSpool {
     this.kept(batch)
   }
 
+  /** Records that never came here. */
+  lose(count: number): void {
+    this.#shed += count
+    this.#say()
+  }
+
   async close(): Promise<void> {
     await this.#file?.close()
   }

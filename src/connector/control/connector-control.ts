@@ -183,6 +183,7 @@ export class ConnectorControl {
     const skew = skewText(skewMs, 'the control plane')
     if (skew !== undefined) log.warn({ event: 'clock.skew', skewMs }, `Clock of this machine is ${skew}`)
     services.authority.welcomed(welcome.serverTimeMs)
+    services.authority.replaceRevoked(welcome.revoked, services.clock.nowMs())
     void tunnels.revoke(welcome.revoked, 'revoked while the control connection was down', true)
     this.#told = undefined
     this.#toldMark = 0
@@ -218,6 +219,7 @@ export class ConnectorControl {
         return true
       case 'revoke': {
         const { grants, detail } = message
+        services.authority.revoke(grants, services.clock.nowMs())
         void tunnels
           .revoke(grants, detail)
           .then((cut) =>

@@ -80,6 +80,11 @@ export class Resolver implements Disposable {
     return asked
   }
 
+  /** How long the answer for `host` is used again; 0 where there is none. */
+  keepsMs(host: string): number {
+    return Math.max(0, (this.#kept.get(host)?.untilMs ?? 0) - performance.now())
+  }
+
   async #ask(host: string, by: string | undefined): Promise<readonly string[]> {
     try {
       const found = await this.#names.lookUp(host, by)

@@ -10,14 +10,17 @@ import path from 'node:path'
 import { descriptorLimit } from '../../base/descriptor-limit.ts'
 import type { Figures } from '../../base/figures.ts'
 import { readControlGroup } from '../../probe/control-group.ts'
+import { type WorkerFigures, WorkerFiguresReader } from './worker-figures.ts'
 
 export interface FiguresRoots {
+  /** Other processes that do its work. */
+  readonly workers?: () => readonly number[]
   /** Where proc and the control groups lie; tests give folders of their own. */
   readonly proc?: string
   readonly cgroup?: string
 }
 
-/** One thread does the work. */
+/** One thread of each process does its work. */
 const ONE_PROCESSOR_PERCENT = 100
 
 export class FiguresReader {
@@ -29,8 +32,13 @@ export class FiguresReader {
   #atMs = performance.now()
   #lastRssBytes = 0
   #fdLimit: number
+  readonly #pids: () => readonly number[]
+  readonly #workersReader: WorkerFiguresReader
+  #workers: readonly WorkerFigures[] = []
 
-  constructor({ proc = '/proc', cgroup = '/sys/fs/cgroup' }: FiguresRoots = {}) {
+  constructor({ workers = () => [], proc = '/proc', cgroup = '/sys/fs/cgroup' }: FiguresRoots = {}) {
+    this.#pids = workers
+    this.#workersReader = new WorkerFiguresReader(proc)
     this.#proc = proc
     this.#cgroup = cgroup
     // Before any is short: whoever has none left cannot read how many there may be.
@@ -38,11 +46,17 @@ export class FiguresReader {
     this.#fdLimit = Number.isFinite(limit) ? limit : 0
   }
 
-  /** Percentages are of the time since it was last read. */
+  /** Of the other processes, as of the last time. */
+  get workers(): readonly WorkerFigures[] {
+    return this.#workers
+  }
+
+  /** Of all processes of this connector together. Percentages are of the time since it was last read. */
   async read(): Promise<Figures> {
     // First and alone: reading the others takes descriptors, too.
     const descriptors = await this.#descriptors()
-    const [groups, waitedNs, memory, ports] = await Promise.all([
+    const [workers, groups, waitedNs, memory, ports] = await Promise.all([
+      this.#workersReader.read(this.#pids()),
       readControlGroup({
         pid: 'self',
         proc: this.#proc,
@@ -60,16 +74,21 @@ export class FiguresReader {
     this.#waitedNs = waitedNs
     this.#atMs = performance.now()
     const limited = groups.memoryLimitBytes > 0 && groups.memoryLimitBytes < memory.total
+    this.#workers = workers
+    // With others this one carries nothing, and takes next to nothing.
+    const limitPercent = ONE_PROCESSOR_PERCENT * Math.max(1, workers.length)
+    const sum = (of: (one: WorkerFigures) => number) => workers.reduce((all, one) => all + of(one), 0)
+    const waits = [waited / elapsedMs / 1e4, ...workers.map((one) => one.cpuWaitPercent)]
     return {
-      cpuPercent: tenths((user + system) / elapsedMs / 10),
-      cpuLimitPercent: Math.min(ONE_PROCESSOR_PERCENT, groups.cpuLimitPercent ?? ONE_PROCESSOR_PERCENT),
-      cpuWaitPercent: Math.min(100, tenths(waited / elapsedMs / 1e4)),
-      rssBytes: this.#residentBytes(),
+      cpuPercent: tenths((user + system) / elapsedMs / 10 + sum((one) => one.cpuPercent)),
+      cpuLimitPercent: Math.min(limitPercent, groups.cpuLimitPercent ?? limitPercent),
+      cpuWaitPercent: Math.min(100, tenths(Math.max(...waits))),
+      rssBytes: this.#residentBytes() + sum((one) => one.rssBytes),
       memoryLimitBytes: limited ? groups.memoryLimitBytes : memory.total,
       memoryFreeBytes: limited
         ? Math.min(memory.available, Math.max(0, groups.memoryLimitBytes - groups.memoryUsedBytes))
         : memory.available,
-      ...descriptors,
+      ...fullest([descriptors, ...workers]),
       ...ports,
     }
   }
@@ -143,6 +162,14 @@ export class FiguresReader {
       return (error as NodeJS.ErrnoException).code === 'EMFILE' ? this.#last.get(file) : undefined
     }
   }
+}
+
+/** Each process has a limit of its own. */
+function fullest(all: readonly Pick<WorkerFigures, 'fds' | 'fdLimit'>[]) {
+  const shareOf = (one: Pick<WorkerFigures, 'fds' | 'fdLimit'>) =>
+    one.fdLimit > 0 ? one.fds / one.fdLimit : 0
+  const { fds, fdLimit } = all.reduce((most, one) => (shareOf(one) > shareOf(most) ? one : most))
+  return { fds, fdLimit }
 }
 
 function tenths(value: number): number {

@@ -55,6 +55,10 @@ export class GrantAuthority {
     for (const [id, untilMs] of this.#revoked) if (untilMs < nowMs) this.#revoked.delete(id)
   }
 
+  get revoked(): readonly string[] {
+    return [...this.#revoked.keys()]
+  }
+
   isRevoked(id: string): boolean {
     return this.#revoked.has(id)
   }

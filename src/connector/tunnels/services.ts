@@ -17,6 +17,7 @@ import { MovedNames } from '../dial/moved-names.ts'
 import { Resolver } from '../dial/resolver.ts'
 import { type Application, ApplicationReach } from '../health/application-reach.ts'
 import { type DeepCheck, DeepChecks } from '../health/deep-checks.ts'
+import { FiguresReader } from '../health/figures-reader.ts'
 import { Probes } from '../health/probes.ts'
 import { Vitals } from '../health/vitals.ts'
 import { ConnectorLedger } from '../sessions/connector-ledger.ts'
@@ -41,7 +42,10 @@ export class Services implements AsyncDisposable {
   readonly rawPhase: RawPhase
   readonly reports: SessionReports
   readonly ledger: ConnectorLedger
+  readonly figures: FiguresReader
   readonly vitals: Vitals
+  /** Other processes of this connector. */
+  workerPids: () => readonly number[] = () => []
   /** After each look at the figures, and at drops. */
   onSample: (() => void) | undefined
   #flaps: FlapWatch | undefined
@@ -66,8 +70,10 @@ export class Services implements AsyncDisposable {
     this.looks = new DeepChecks({ log, reach: this.reach, silence: this.silence, look, clock: this.clock })
     this.probes = new Probes(this)
     this.ledger = new ConnectorLedger(this)
+    this.figures = new FiguresReader({ workers: () => this.workerPids() })
     this.vitals = new Vitals({
       log,
+      reader: this.figures,
       sessions: () => this.ledger.open.count,
       sessionsBy: () => this.ledger.open.bySegment(),
     })

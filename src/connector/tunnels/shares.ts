@@ -22,7 +22,7 @@ export class ConnectorShares {
   constructor(o: ConnectorSharesOptions = {}) {
     const { descriptors = descriptorLimit(), localPorts = countLocalPorts(), dials } = o
     const { sessions, udpPorts } = CONNECTOR_SHARES
-    this.sessions = new Pool(sessions, Math.min(sessions.of, descriptors - DESCRIPTOR_RESERVE))
+    this.sessions = new Pool(sessions, Math.min(sessions.of, descriptors - DESCRIPTOR_RESERVE), sessions.of)
     this.dials = new Pool(CONNECTOR_SHARES.dials, dials)
     this.udpPorts = new Pool(udpPorts, localPorts && Math.floor(localPorts * (1 - PORT_RESERVE)))
   }

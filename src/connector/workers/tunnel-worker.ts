@@ -7,7 +7,7 @@ export interface TunnelWorker {
   /** As ServedTunnels.bring. */
   bring(ticket: TunnelTicket, way: TunnelWay, closed: () => void): Promise<Fault | undefined>
   /**
-   * From here on these grants are worth nothing.
+   * These grants are worth nothing from here on: the authority of the main process knows it.
    *
    * @param isAll Those that were told before count no more.
    * @returns how many live sessions were cut.

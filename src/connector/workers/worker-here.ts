@@ -26,10 +26,7 @@ export class WorkerHere implements TunnelWorker {
     return this.#tunnels.bring(ticket, { ...way, rawPhase: this.#main.rawPhase }, closed)
   }
 
-  async revoke(grants: readonly string[], detail: string, isAll: boolean): Promise<number> {
-    const { authority, clock } = this.#main
-    if (isAll) authority.replaceRevoked(grants, clock.nowMs())
-    else authority.revoke(grants, clock.nowMs())
+  async revoke(grants: readonly string[], detail: string): Promise<number> {
     return this.#services.active.cut(grants, detail)
   }
 
