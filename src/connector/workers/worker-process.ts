@@ -59,6 +59,8 @@ export class WorkerProcess implements TunnelWorker {
   #last = 0
   #restarts = 0
   #silentTicks = 0
+  /** It has said something since it was started: before that it carries nothing. */
+  #isHeard = false
   #isClosing = false
   #ending: { code: FaultCode; detail: string } = { code: 'CONNECTOR_DRAINING', detail: '' }
 
@@ -157,12 +159,12 @@ export class WorkerProcess implements TunnelWorker {
     await this.#ask((id) => ({ do: 'drain', id }))
   }
 
-  /** @returns What it answered; 0 where it does not run; nothing where it did not answer in time. */
+  /** @returns What it answered; 0 where it carries nothing yet; nothing where it did not answer in time. */
   async #ask(order: (id: number) => WorkerOrder): Promise<number | undefined> {
     const id = ++this.#last
     const { promise, resolve } = Promise.withResolvers<number | undefined>()
     this.#asked.set(id, resolve)
-    if (!this.#process.send(order(id))) resolve(0)
+    if (!this.#process.send(order(id)) || !this.#isHeard) resolve(0)
     let timer = setTimeout(() => {
       timer = setTimeout(() => resolve(undefined), ANSWER_MS / 2)
     }, ANSWER_MS / 2)
@@ -186,6 +188,7 @@ export class WorkerProcess implements TunnelWorker {
 
   #hear(news: WorkerMessage): void {
     this.#silentTicks = 0
+    this.#isHeard = true
     switch (news.is) {
       case 'batch':
         this.#told.take(JSON.parse(news.text) as SessionBatch)
@@ -234,6 +237,7 @@ export class WorkerProcess implements TunnelWorker {
   #ended(fault: Fault): void {
     this.#restarts++
     this.#silentTicks = 0
+    this.#isHeard = false
     this.#load = new LoadTold(this.#o.main)
     for (const answer of this.#asked.values()) answer(0)
     this.#tunnels.lost(fault)
