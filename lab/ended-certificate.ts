@@ -15,7 +15,7 @@ import { Vault } from '../src/pki/vault.ts'
 import { openStore } from '../src/store/store.ts'
 import type { LabConnector } from './connector.ts'
 import type { Lab } from './lab.ts'
-import { NODE } from './paths.ts'
+import { labProgram, NODE } from './paths.ts'
 
 const DAY_MS = 86_400_000
 const LIFE_MS = { client: DAY_MS, connector: 7 * DAY_MS }
@@ -56,7 +56,7 @@ async function ended(lab: Lab, identity: Identity & { role: keyof typeof LIFE_MS
 }
 
 async function identityOf({ machine, stateDir }: LabConnector): Promise<ConnectorIdentity> {
-  const main = path.join(import.meta.dirname, 'identity-main.ts')
+  const main = labProgram('identity-main')
   const gathered = path.join(machine.dir, 'machine.json')
   return JSON.parse(await machine.succeed(NODE, main, stateDir, gathered)) as ConnectorIdentity
 }

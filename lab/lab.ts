@@ -11,7 +11,7 @@ import { LabClient, LOCAL_PROXY, PASSWORD, USER } from './client.ts'
 import { LabConnector } from './connector.ts'
 import { type Daemon, until } from './daemon.ts'
 import { Firewall } from './firewall.ts'
-import { NODE, PROGRAM } from './paths.ts'
+import { labProgram, NODE, PROGRAM } from './paths.ts'
 import type { Finished } from './program.ts'
 import { HEALTHY, Resolver } from './resolver.ts'
 import { SecondEdge } from './second-edge.ts'
@@ -114,8 +114,8 @@ export class Lab implements AsyncDisposable {
     say('up: both connectors are healthy, and the user reaches the application')
   }
 
-  startApp(port = APP_PORT, program = 'application-main.ts'): void {
-    const main = path.join(import.meta.dirname, program)
+  startApp(port = APP_PORT, program = 'application-main'): void {
+    const main = labProgram(program)
     this.#app = this.machines.app.start('app', [NODE, main, ADDRESS.app, String(port)])
   }
 

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import path from 'node:path'
 import { LabConnector } from './connector.ts'
 import type { Daemon } from './daemon.ts'
-import { NODE } from './paths.ts'
+import { labProgram, NODE } from './paths.ts'
 import { Resolver } from './resolver.ts'
 import {
   ADDRESS,
@@ -46,7 +45,7 @@ export class SecondSite {
   /** Resolves when its connector is healthy; its group takes over when the first one has nobody left. */
   async start(): Promise<void> {
     const { app2, 'connector-c': machine } = this.#lab.machines
-    const main = path.join(import.meta.dirname, 'application-main.ts')
+    const main = labProgram('application-main')
     this.#app = app2.start('app', [NODE, main, ADDRESS.app2, String(APP_PORT)])
     await this.#resolver.serve({
       ...{ [EDGE_NAME]: ADDRESS.edge, [EDGE2_NAME]: ADDRESS.edge2, [APP_NAME]: ADDRESS.app2 },

@@ -32,6 +32,8 @@ export interface Reach {
 export interface InstallationOptions {
   /** A folder of its own, for state, configuration and logs. */
   readonly dir: string
+  /** bin/backstitch of a bundle, say, in place of that of this checkout. */
+  readonly program?: string
   readonly reach: Reach
   /** Of the server. */
   readonly controlPort?: number
@@ -59,10 +61,17 @@ export class Installation implements AsyncDisposable {
   /** Its programs: their logs, and whether they still run. */
   readonly children: Children
   readonly #env: Record<Role, NodeJS.ProcessEnv>
+  readonly #program: string
   #connectors = 0
 
   /** Resolves when the server listens and what may be reached is declared. */
-  static async start({ dir, reach, controlPort, env = {} }: InstallationOptions): Promise<Installation> {
+  static async start({
+    dir,
+    program = PROGRAM,
+    reach,
+    controlPort,
+    env = {},
+  }: InstallationOptions): Promise<Installation> {
     await using opening = new AsyncDisposableStack()
     const children = opening.use(new Children(dir))
     const edge = { host: '127.0.0.1', port: await freePort() }
@@ -81,10 +90,10 @@ export class Installation implements AsyncDisposable {
       client: { ...NO_PROXIES, ...env.client },
       edge: { ...NO_PROXIES, ...env.edge },
     }
-    const server = children.start('server', [PROGRAM, '--json', 'server', ...flags], { env: roles.server })
+    const server = children.start('server', [program, '--json', 'server', ...flags], { env: roles.server })
     // It takes two seconds of a processor, which many tests share.
     await children.until(server, () => pinOf(server) !== undefined, 'tell its pin', START_MS)
-    const installation = new Installation({ dir, children, server, edge, env: roles })
+    const installation = new Installation({ dir, program, children, server, edge, env: roles })
     const file = path.join(dir, 'access.yaml')
     writeFileSync(file, declare(reach), { mode: 0o600 })
     await installation.command('apply', '-f', file)
@@ -94,12 +103,14 @@ export class Installation implements AsyncDisposable {
 
   private constructor(o: {
     dir: string
+    program: string
     children: Children
     server: Child
     edge: Address
     env: Record<Role, NodeJS.ProcessEnv>
   }) {
     this.dir = o.dir
+    this.#program = o.program
     this.edge = o.edge
     this.server = o.server
     this.children = o.children
@@ -114,7 +125,7 @@ export class Installation implements AsyncDisposable {
   /** A command of the operator, to its end. @throws {Error} with what it said. */
   command(...args: string[]): Promise<string> {
     const context = path.join(this.dir, 'server', 'context.json')
-    return succeed([PROGRAM, '--context', context, ...args], { env: NO_PROXIES })
+    return succeed([this.#program, '--context', context, ...args], { env: NO_PROXIES })
   }
 
   /** A place for a connector, with a key file. @returns its name. */
@@ -131,7 +142,7 @@ export class Installation implements AsyncDisposable {
     const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
     writeFileSync(at('.yaml'), JSON.stringify({ proxyFile: this.proxyFile, drainSeconds: 0, ...config }))
     const flags = ['--config', at('.yaml'), '--state', at(''), '--key-file', at('.key')]
-    return this.children.start(name, [PROGRAM, 'connector', ...flags], { env: this.#env.connector })
+    return this.children.start(name, [this.#program, 'connector', ...flags], { env: this.#env.connector })
   }
 
   /** One more edge, registered and enrolled. Resolves when the server has it. */
@@ -157,9 +168,13 @@ export class Installation implements AsyncDisposable {
   runEdge(name: string, { host, port }: Address): Child {
     const at = (suffix: string) => path.join(this.dir, `${name}${suffix}`)
     const where = ['--state', at(''), '--key-file', at('.key'), '--listen', `${host}:${port}`]
-    return this.children.start(name, [PROGRAM, 'edge', '--config', at('.conf'), ...where, '--drain', '10'], {
-      env: this.#env.edge,
-    })
+    return this.children.start(
+      name,
+      [this.#program, 'edge', '--config', at('.conf'), ...where, '--drain', '10'],
+      {
+        env: this.#env.edge,
+      },
+    )
   }
 
   /** @param signal SIGTERM by default. */
@@ -222,12 +237,12 @@ export class Installation implements AsyncDisposable {
     const { host, port } = this.edge
     const where = ['--edge', `${host}:${port}`, '--pin', pinOf(this.server)!]
     const who = ['--user', USER, '--password-file', passwordFile]
-    return [PROGRAM, ...this.flagsOf(device), 'login', ...where, ...who]
+    return [this.#program, ...this.flagsOf(device), 'login', ...where, ...who]
   }
 
   /** Runs the client of the user who signed in. Resolves when it listens. */
   async startClient(): Promise<Child> {
-    const client = this.children.start('client', [PROGRAM, ...this.clientFlags, 'run'], {
+    const client = this.children.start('client', [this.#program, ...this.clientFlags, 'run'], {
       env: this.#env.client,
     })
     // Trying to connect would be a session more, or none, if it is gone before it is looked at. Its log may be at `warn`.

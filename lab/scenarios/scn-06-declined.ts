@@ -1,9 +1,8 @@
 /** The handshake stands still, and nobody opens TLS: who stops it, and by what does he know it? */
-import path from 'node:path'
 import { blink, printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import type { Lab } from '../lab.ts'
-import { NODE } from '../paths.ts'
+import { labProgram, NODE } from '../paths.ts'
 import type { Variant } from '../scenario.ts'
 import { signalPart } from '../server-parts.ts'
 import { ADDRESS, EDGE_NAME } from '../topology.ts'
@@ -12,7 +11,7 @@ const PORT = 9444
 const running = new WeakMap<Lab, Daemon>()
 
 async function hold(lab: Lab, text: string): Promise<void> {
-  const main = path.join(import.meta.dirname, '..', 'picky-main.ts')
+  const main = labProgram('picky-main')
   running.set(lab, lab.machines.fw.start('picky', [NODE, main, String(PORT), ADDRESS.edge, '443', text]))
   await lab.firewall.redirect(`ip saddr ${ADDRESS['connector-a']} tcp dport 443`, PORT)
   await blink(lab, lab.connectors.a)

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { blink, printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import type { Lab } from '../lab.ts'
-import { NODE } from '../paths.ts'
+import { labProgram, NODE } from '../paths.ts'
 import type { Scenario } from '../scenario.ts'
 import { startInspectingSquid } from '../squid.ts'
 import { ADDRESS, EDGE_NAME } from '../topology.ts'
@@ -53,7 +53,7 @@ the edge.`,
       seen: [/issuer=.*Fortinet_CA_SSL/, /subject=.*edge\.example\.net/],
       async inject(lab) {
         const { certificate, key } = await resign(lab)
-        const main = path.join(import.meta.dirname, '..', 'interceptor-main.ts')
+        const main = labProgram('interceptor-main')
         const command = [NODE, main, String(PORT), certificate, key, ADDRESS.edge, '443']
         running.set(lab, lab.machines.fw.start('interceptor', command))
         await lab.firewall.redirect(FROM_A, PORT)
@@ -95,7 +95,7 @@ the edge.`,
       code: 'CAPTIVE_PORTAL',
       seen: [/HTTP\/1\.1 302/, /Location: http:\/\/login\.guest-network\.example\//],
       async inject(lab) {
-        const main = path.join(import.meta.dirname, '..', 'portal-main.ts')
+        const main = labProgram('portal-main')
         running.set(lab, lab.machines.fw.start('portal', [NODE, main, String(PORT)]))
         await lab.firewall.redirect(`ip saddr ${ADDRESS['connector-a']} tcp dport { 80, 443 }`, PORT)
         await blink(lab, lab.connectors.a)

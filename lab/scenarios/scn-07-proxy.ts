@@ -1,9 +1,8 @@
-import path from 'node:path'
 import { blink, printed, runPrinted } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import { type Consultation, consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
-import { NODE } from '../paths.ts'
+import { labProgram, NODE } from '../paths.ts'
 import type { Scenario, Variant } from '../scenario.ts'
 import { startSquid } from '../squid.ts'
 import { ADDRESS } from '../topology.ts'
@@ -242,7 +241,7 @@ proxy, and the package managers are configured to use it. connector-a is not, or
       code: 'PROXY_UNREACHABLE',
       seen: [/proxy 10\.1\.1\.28:3128, set by file \S+/, /the daemon waits 10 s/],
       async inject(lab) {
-        const main = path.join(import.meta.dirname, '..', 'slow-proxy-main.ts')
+        const main = labProgram('slow-proxy-main')
         const command = [NODE, main, ADDRESS.proxy, String(PORT), '12000']
         running.set(lab, lab.machines.proxy.start('slow-proxy', command))
         lab.connectors.a.proxy(AT)

@@ -138,7 +138,7 @@ What is left is the last mile, from the connector to the application's machine, 
       seen: [/10\.1\.9\.80:8080 connected, closed cleanly by it after \d+ ms, no byte received/],
       async inject(lab) {
         await lab.stopApp()
-        lab.startApp(APP_PORT, 'hang-up-main.ts')
+        lab.startApp(APP_PORT, 'hang-up-main')
       },
       // For a connector all is well: it is connected. Whoever asks for something gets the page.
       noticed: async (lab) => (await browse(lab)).findings.some(({ code }) => code === 'APP_HUNG_UP'),
@@ -161,7 +161,7 @@ What is left is the last mile, from the connector to the application's machine, 
       seen: [/10\.1\.9\.80:8080 no answer in/, /its machine is up: ping replies/],
       async inject(lab) {
         await lab.stopApp()
-        lab.startApp(APP_PORT, 'full-queue-main.ts')
+        lab.startApp(APP_PORT, 'full-queue-main')
       },
       async cure(lab, finding) {
         printed(finding, /ss -ltn 'sport = :8080'/)

@@ -99,7 +99,7 @@ export const silent: readonly Variant[] = [
     async inject(lab) {
       await alone(lab)
       await lab.stopApp()
-      lab.startApp(APP_PORT, 'silent-main.ts')
+      lab.startApp(APP_PORT, 'silent-main')
     },
     async cure(lab, finding) {
       printed(finding, /restart the application$/)
@@ -127,7 +127,7 @@ export const silent: readonly Variant[] = [
     noticeMs: 45_000,
     async inject(lab) {
       await lab.stopApp()
-      lab.startApp(APP_PORT, 'silent-main.ts')
+      lab.startApp(APP_PORT, 'silent-main')
       await listens(lab)
       const url = `http://${APP_NAME}:${APP_PORT}/`
       const flags = ['-sS', '--max-time', '90', '--socks5-hostname', LOCAL_PROXY]

@@ -5,11 +5,11 @@ import { printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import { noteGone, oneSays } from '../deep-check.ts'
 import type { Lab } from '../lab.ts'
-import { NODE } from '../paths.ts'
+import { labProgram, NODE } from '../paths.ts'
 import type { Since, Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME, APP_PORT } from '../topology.ts'
 
-const MAIN = new URL('../application-main.ts', import.meta.url).pathname
+const MAIN = labProgram('application-main')
 const PORT = 8443
 const OLD_NAME = 'legacy.example.com'
 

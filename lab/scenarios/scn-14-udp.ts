@@ -1,10 +1,9 @@
-import path from 'node:path'
 import { printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import { noteGone, oneSays } from '../deep-check.ts'
 import type { Consultation } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
-import { NODE } from '../paths.ts'
+import { labProgram, NODE } from '../paths.ts'
 import type { Variant } from '../scenario.ts'
 import { ADDRESS, APP_NAME } from '../topology.ts'
 
@@ -25,7 +24,7 @@ async function restore(lab: Lab): Promise<void> {
 
 /** One datagram of a flow of its own. @returns Whether it was answered. */
 async function asks({ machines: { user } }: Lab, seconds = 1.5): Promise<boolean> {
-  const main = path.join(import.meta.dirname, '..', 'udp-main.ts')
+  const main = labProgram('udp-main')
   const said = await user.succeed(NODE, main, APP_NAME, String(PORT), String(seconds))
   return said.includes('answered')
 }
@@ -44,7 +43,7 @@ async function clientSays(lab: Lab): Promise<Consultation> {
   if (detail === undefined) {
     return { ...common, firstLine: 'nothing was refused', exitCode: 0, outcome: 'healthy', findings: [] }
   }
-  const ask = `${NODE} ${path.join(import.meta.dirname, '..', 'udp-main.ts')} ${APP_NAME} ${PORT}`
+  const ask = `${NODE} ${labProgram('udp-main')} ${APP_NAME} ${PORT}`
   const verify = {
     run: `${ask}; ${command} | grep -q 'udp.* application APP_REFUSED' || echo it is taken`,
     expect: 'it is taken',

@@ -12,7 +12,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Daemon } from '../daemon.ts'
 import type { Machine } from '../machine.ts'
-import { NODE } from '../paths.ts'
+import { labProgram, NODE } from '../paths.ts'
 import { type Impairment, netemArguments } from './impairment.ts'
 import type { WireFigures, WireOrder } from './wire-main.ts'
 
@@ -91,7 +91,7 @@ class UserWire implements Wire {
     const control = path.join(at.dir, `wire-${to.name}.sock`)
     const taps = [names.far, names.near] as const
     const order: WireOrder = { taps, control, seed, impairment, capture }
-    const main = path.join(import.meta.dirname, 'wire-main.ts')
+    const main = labProgram('wire/wire-main')
     const relay = at.start(`wire-${to.name}`, [NODE, main, JSON.stringify(order)])
     const wire = new UserWire(cable, relay, control)
     await relay.until(

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { ROOT } from './program-files.ts'
 
 /** The version of this program, as package.json has it. */
 export const VERSION: string = readVersion()
@@ -13,7 +15,7 @@ export function versionOnDisk(): string | undefined {
 }
 
 function readVersion(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+  return JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version
 }
 
 /** How the program names itself to a peer. */

@@ -5,6 +5,7 @@ import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { shellWord } from '../base/fault-words.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
+import { programFile } from '../base/program-files.ts'
 import { readStatus } from '../base/status-socket.ts'
 import type { WorkersSetting } from '../base/worker-count.ts'
 import type { ClientConfig, ClientOptions } from '../client/options.ts'
@@ -17,7 +18,7 @@ import { silentClient } from './silent-daemon.ts'
 import { announce, announceJson, inLine, print, printJson, say } from './terminal.ts'
 import { whoStops } from './who-stops.ts'
 
-const WORKER = new URL('./workers/client-worker-main.ts', import.meta.url)
+const WORKER = programFile('src/cli/workers/client-worker-main')
 
 interface ClientFlags {
   readonly config?: string

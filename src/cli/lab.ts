@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import path from 'node:path'
 import type { Command } from 'commander'
+import { programFile } from '../base/program-files.ts'
 import { examples } from './globals.ts'
 
 /** The lab starts this program many times over, so it stands beside it, in processes of its own. */
-const MAIN = path.join(import.meta.dirname, '..', '..', 'lab', 'main.ts')
+const MAIN = programFile('lab/main')
 
 export function addLab(program: Command): void {
   program

@@ -73,7 +73,7 @@ export interface ClientOptions {
   readonly tunnelsPerConnector: number
   readonly workers?: WorkersSetting
   /** The file that a worker runs; none: there are no workers. */
-  readonly workerEntry?: URL
+  readonly workerEntry?: string
   /** False for a one-shot client that serves no other process: no status and control sockets. */
   readonly sockets: boolean
   readonly log: Log

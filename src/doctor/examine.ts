@@ -3,9 +3,9 @@
  *
  * @module
  */
-import path from 'node:path'
 import { asFault } from '../base/faults.ts'
 import { newId } from '../base/ids.ts'
+import { ROOT } from '../base/program-files.ts'
 import { type EgressInput, readEgress } from '../link/dial/egress.ts'
 import { lookAtClockSync } from '../probe/clock-sync.ts'
 import { lookAtDisk } from '../probe/disk.ts'
@@ -62,7 +62,7 @@ const ALWAYS: readonly FactName[] = [
   'edges',
 ]
 /** What names us in a denial: the folder of the program, and its services. */
-export const OUR_NAMES = ['backstitch', path.resolve(import.meta.dirname, '..', '..')]
+export const OUR_NAMES = ['backstitch', ROOT]
 
 /** @throws the reason of `o.signal`; what cannot be looked at is in the report. */
 export async function examine(o: ExamineOptions): Promise<Report> {
@@ -110,7 +110,7 @@ async function lookEverywhere(g: Gathering, o: ExamineOptions, signal: AbortSign
     patient.role === 'client'
       ? tryApp(g, o, signal)
       : lookAtApp(g, patient, { resolvers, daemon, signal, patience }),
-    patient.package && g.look('package', lookAtPackage(patient.package, import.meta.dirname)),
+    patient.package && g.look('package', lookAtPackage(patient.package, ROOT)),
   ])
 }
 

@@ -13,6 +13,7 @@
 import { readSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { addressBytes } from '../base/ip-address.ts'
+import { programFile } from '../base/program-files.ts'
 import type { Endpoint, SocketOwner } from './socket-table.ts'
 
 const HEADER_BYTES = 16
@@ -40,7 +41,7 @@ async function open(): Promise<SockDiag | undefined> {
   const { promise, resolve } = Promise.withResolvers<number>()
   // The warning that this is an experiment is for whoever writes programs.
   const execArgv = ['--experimental-ffi', '--disable-warning=ExperimentalWarning']
-  const thread = new Worker(new URL('./netlink-thread.ts', import.meta.url), { execArgv })
+  const thread = new Worker(programFile('src/probe/netlink-thread'), { execArgv })
   thread.unref()
   thread.once('message', resolve)
   thread.once('error', () => resolve(-1))

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { programFile } from '../base/program-files.ts'
 import { type SockDiag, sockDiag } from './sock-diag.ts'
 import type { OwnersAsked, OwnersFound } from './socket-owner-thread.ts'
 import { type Endpoint, pairKey, type SocketOwner } from './socket-table.ts'
@@ -99,7 +100,7 @@ export class SocketOwners implements Disposable {
   }
 
   #start(): Worker {
-    const thread = new Worker(new URL('./socket-owner-thread.ts', import.meta.url))
+    const thread = new Worker(programFile('src/probe/socket-owner-thread'))
     thread.unref()
     thread.on('message', (found: OwnersFound) => this.#answer(found))
     const lost = (errno: string) => {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
+import { programFile } from '../base/program-files.ts'
 import type { ToCheckpoints } from './checkpoint-thread.ts'
 
 /** Of the write-ahead log, before it is brought into the file: as SQLite has it by itself. */
@@ -67,7 +68,7 @@ export class Checkpoints {
   }
 
   #start(): Worker {
-    const thread = new Worker(new URL('./checkpoint-thread.ts', import.meta.url), { workerData: this.#file })
+    const thread = new Worker(programFile('src/store/checkpoint-thread'), { workerData: this.#file })
     thread.unref()
     thread.on('message', () => {
       if (this.#thread !== thread) return

@@ -1,8 +1,8 @@
 import path from 'node:path'
+import { ROOT } from '../../base/program-files.ts'
 import { style } from '../terminal.ts'
 import type { DemoApplication } from './access.ts'
 import type { KeptDemo } from './kept.ts'
-import { CHECKOUT } from './programs.ts'
 
 /** What a person can paste into another terminal, in the directory they started the demo in. */
 export function commandsText(o: {
@@ -14,7 +14,7 @@ export function commandsText(o: {
 }): string {
   const { app, kept } = o
   const state = path.relative(process.cwd(), o.state) || '.'
-  const program = path.relative(process.cwd(), path.join(CHECKOUT, 'bin/backstitch'))
+  const program = path.relative(process.cwd(), path.join(ROOT, 'bin/backstitch'))
   const url = `http://${app.host}${app.webPort === 80 ? '' : `:${app.webPort}`}/`
   // The context is found by itself only at its usual place.
   const ask = state === '.backstitch' ? program : `${program} --context ${state}/context.json`

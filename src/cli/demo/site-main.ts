@@ -10,9 +10,10 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { ROOT } from '../../base/program-files.ts'
 import { takesConnections } from '../../base/takes-connections.ts'
 import { DemoPart } from './part.ts'
-import { CHECKOUT, connectorCommand, demoProgram } from './programs.ts'
+import { connectorCommand, demoProgram } from './programs.ts'
 import type { SiteAnswer, SiteOrder } from './site-messages.ts'
 import { giveFolderTo, unprivileged } from './unprivileged.ts'
 import { openWire } from './wire.ts'
@@ -43,7 +44,7 @@ async function buildNetwork({ uplink, application, name, state }: SiteOrder & { 
   run('mount', '--bind', hosts, '/etc/hosts')
   const app = start(
     'application',
-    ['unshare', '--net', ...demoProgram('demo-application.ts', '0.0.0.0', String(webPort), String(echoPort))],
+    ['unshare', '--net', ...demoProgram('demo-application', '0.0.0.0', String(webPort), String(echoPort))],
     path.join(state, 'site', 'application.log'),
   )
   await app.output('listening')
@@ -68,7 +69,7 @@ async function startConnector({ edge, wire, state }: SiteOrder & { order: 'conne
     }
     owned.use(await openWire({ host: edge.host, port: edge.port }, { path: wire }))
   }
-  const as = unprivileged(CHECKOUT, state, true)
+  const as = unprivileged(ROOT, state, true)
   giveFolderTo(path.join(state, 'connector'), as.uid)
   start('connector', connectorCommand(as, edge), path.join(state, 'connector.log'))
   answer({ answer: 'connector', user: as.user, wired })

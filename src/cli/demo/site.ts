@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { ROOT } from '../../base/program-files.ts'
 import type { DemoApplication } from './access.ts'
 import { DemoPart } from './part.ts'
 import { freePort } from './ports.ts'
-import { CHECKOUT, connectorCommand, demoProgram } from './programs.ts'
+import { connectorCommand, demoProgram } from './programs.ts'
 import type { SiteAnswer, SiteOrder } from './site-messages.ts'
 import { giveFolderTo, unprivileged } from './unprivileged.ts'
 import { openWire } from './wire.ts'
@@ -69,7 +70,7 @@ class NamespaceSite implements Site {
       kind === 'namespaces' ? ['--net', '--mount'] : ['--user', '--map-root-user', '--net', '--mount']
     const leader = new DemoPart({
       name: 'site',
-      command: ['unshare', ...flags, ...demoProgram('site-main.ts')],
+      command: ['unshare', ...flags, ...demoProgram('site-main')],
       log: path.join(state, 'site', 'site.log'),
       ipc: true,
       endMs: 1400, // longer than what it gives its own parts
@@ -211,7 +212,7 @@ class LoopbackSite implements Site {
     const site = new LoopbackSite(state, { host: LOOPBACK, address: LOOPBACK, webPort, echoPort })
     const app = site.#start(
       'application',
-      demoProgram('demo-application.ts', LOOPBACK, String(webPort), String(echoPort)),
+      demoProgram('demo-application', LOOPBACK, String(webPort), String(echoPort)),
       path.join(state, 'site', 'application.log'),
     )
     await app.output('listening')
@@ -228,7 +229,7 @@ class LoopbackSite implements Site {
   }
 
   async startConnector(edge: { host: string; port: number }): Promise<string> {
-    const as = unprivileged(CHECKOUT, this.#state, false)
+    const as = unprivileged(ROOT, this.#state, false)
     giveFolderTo(path.join(this.#state, 'connector'), as.uid)
     this.#start('connector', connectorCommand(as, edge), path.join(this.#state, 'connector.log'))
     return as.user

@@ -2,6 +2,7 @@ import type { Fault } from '../../base/faults.ts'
 import { KeptProcess } from '../../base/kept-process.ts'
 import type { Log } from '../../base/log.ts'
 import type { Parting } from '../../base/parting.ts'
+import { programFile } from '../../base/program-files.ts'
 import { faultFromMessage } from '../../link/control/fault-message.ts'
 import type { Order, PartReport } from './messages.ts'
 import type { ServerOptions } from './options.ts'
@@ -26,7 +27,7 @@ export class KeptPart extends KeptProcess<Order, PartReport> {
       kind: 'part',
       name,
       hop: name,
-      entry: new URL(`./${name}-main.ts`, import.meta.url),
+      entry: programFile(`src/cli/server/${name}-main`),
       cwd: options.stateDir, // paths of Unix sockets are short from there
       first: () => ({ do: 'start', options }),
       last: () => ({ do: 'stop', parting: this.parting }),

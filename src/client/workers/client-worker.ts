@@ -15,7 +15,7 @@ export interface ClientWorkerOptions {
   /** Which one it is, from 1. */
   readonly number: number
   /** The file that it runs. */
-  readonly entry: URL
+  readonly entry: string
   readonly clock: Clock
   readonly log: Log
   /** All that it has to know now. */

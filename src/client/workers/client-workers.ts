@@ -24,7 +24,7 @@ import { type ProcessLoad, processFor, wantsAnother } from './spill.ts'
 
 export interface ClientWorkersOptions {
   /** The file that a worker runs. */
-  readonly entry: URL
+  readonly entry: string
   /** At most, beside this process. */
   readonly most: number
   readonly engine: SessionEngine
