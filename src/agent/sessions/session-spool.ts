@@ -14,11 +14,15 @@ import { RecordFile } from './record-file.ts'
 export const MAX_SPOOL_BYTES = 33_554_432
 /** Over the limit room is made for this part of it at once: not for each record that comes. */
 const ROOM = 0.1
+/** With this many waiting, the text alone is kept: it takes the least memory. */
+const MAX_PARSED = 1000
 /** The loss is said this often while it lasts. */
 const SAY_MS = 10_000
 
 interface SpoolEntry {
   readonly text: string
+  /** What the text says, where few wait: it need not be parsed again. */
+  readonly report: SessionReport | undefined
   readonly session: string
   /** Whose session it was. */
   readonly device: string
@@ -130,7 +134,10 @@ export class SessionSpool {
       entries.push(entry)
     }
     if (entries.length === 0) return undefined
-    return { entries, reports: entries.map(({ text }) => JSON.parse(text) as SessionReport) }
+    return {
+      entries,
+      reports: entries.map(({ text, report }) => report ?? (JSON.parse(text) as SessionReport)),
+    }
   }
 
   /** Control has them. */
@@ -170,8 +177,10 @@ export class SessionSpool {
     await this.#file?.close()
   }
 
-  #add(text: string, { session, device = '', state }: SessionReport, told: boolean): void {
-    this.#entries.push({ text, session, device, told, isOpen: state === 'open', state: 'waiting' })
+  #add(text: string, made: SessionReport, told: boolean): void {
+    const { session, device = '', state } = made
+    const report = this.#entries.length < MAX_PARSED ? made : undefined
+    this.#entries.push({ text, report, session, device, told, isOpen: state === 'open', state: 'waiting' })
     this.#waiting++
     this.#bytes += text.length
   }
