@@ -28,6 +28,7 @@ export const PACKAGES = {
   rsync: { program: 'rsync' },
   socat: { program: 'socat' },
   'squid-openssl': { program: 'squid' },
+  strace: { program: 'strace' },
   sudo: { program: 'sudo' },
   tcpdump: { program: 'tcpdump' },
   tinyproxy: { program: 'tinyproxy' },

@@ -37,7 +37,7 @@ const RARE = new RegExp(
     ],
     ...['known-and-told', 'log-without-reader', 'long-uptime', 'misuse-.*', 'parser-cost', 'public-address'],
     ...['return-path', 'self-examination', 'server-parts', 'session-records', 'starved', 'store-backup'],
-    ...['support-bundle', 'told-and-mended'],
+    ...['support-bundle', 'system-calls', 'told-and-mended'],
   ].join('|')})\\.test\\.ts$`,
 )
 /** Programs that most people use every day; the rest differ in what they make of the same bytes. */
