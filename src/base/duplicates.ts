@@ -4,6 +4,7 @@
  * @module
  */
 import { Worker } from 'node:worker_threads'
+import { programFile } from './program-files.ts'
 
 /** Whoever asks within this time shares a thread. */
 const GATHER_MS = 50
@@ -27,7 +28,7 @@ export function duplicates(descriptor: number, count: number): Promise<readonly 
 function ask(): void {
   const asked = waiting
   waiting = []
-  const thread = new Worker(new URL('./duplicates-thread.ts', import.meta.url), {
+  const thread = new Worker(programFile('src/base/duplicates-thread'), {
     // The warning that this is an experiment is for whoever writes programs.
     execArgv: ['--experimental-ffi', '--disable-warning=ExperimentalWarning'],
     workerData: asked.map(({ descriptor, count }) => ({ descriptor, count })),

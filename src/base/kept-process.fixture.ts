@@ -12,7 +12,7 @@ if (process.send !== undefined) {
 } else {
   const told = Promise.withResolvers<object>()
   await using kept = new KeptProcess<object, object>({
-    ...{ kind: 'worker', name: 'told', hop: 'client', entry: new URL(import.meta.url), log: silentLog },
+    ...{ kind: 'worker', name: 'told', hop: 'client', entry: import.meta.filename, log: silentLog },
     first: () => ({}),
     last: () => ({ end: true }),
     onNews: told.resolve,

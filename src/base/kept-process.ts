@@ -11,7 +11,7 @@ export interface KeptProcessOptions<Order extends object, News> {
   readonly name: string
   readonly hop: Hop
   /** The file that it runs. */
-  readonly entry: string | URL
+  readonly entry: string
   readonly cwd?: string
   /** Longest pause before it is started again. */
   readonly restartCapMs?: number

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
+import { programFile } from '../base/program-files.ts'
 import type { WorkersSetting } from '../base/worker-count.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
 import { examples, globals, parseEdge, parseName, parseSeconds, workersOption } from './globals.ts'
@@ -12,7 +13,7 @@ import { print, printJson } from './terminal.ts'
 import { whoStops } from './who-stops.ts'
 
 /** What a process that carries sessions runs. */
-const WORKER = new URL('./workers/connector-worker-main.ts', import.meta.url)
+const WORKER = programFile('src/cli/workers/connector-worker-main')
 
 interface ConnectorFlags {
   readonly config: string

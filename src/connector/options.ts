@@ -52,7 +52,7 @@ export interface ConnectorOptions extends ConnectorConfig {
   /** Asked now and then about applications that it can connect to. */
   readonly deepCheck?: DeepCheck
   /** What a process that carries sessions runs; none: this one carries them, whatever `workers` says. */
-  readonly workerEntry?: URL
+  readonly workerEntry?: string
   /** Where the files that tell machines apart are looked for; tests give a folder of their own. */
   readonly machineRoot?: string
 }

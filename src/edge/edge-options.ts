@@ -48,7 +48,7 @@ export interface EdgeDaemonOptions extends Omit<EdgeConfig, 'listen' | 'home' | 
   readonly home?: EdgeAddress
   readonly limits?: Partial<EdgeLimits>
   /** How many, and the file that each runs; none: this process carries all. */
-  readonly workers?: { readonly setting?: WorkersSetting; readonly entry: URL }
+  readonly workers?: { readonly setting?: WorkersSetting; readonly entry: string }
   readonly log: Log
   readonly env?: NodeJS.ProcessEnv
   /** Asked when the control connection does not come up; none: outages are recorded and not explained. */

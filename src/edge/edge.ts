@@ -52,7 +52,7 @@ export interface EdgeOptions {
   readonly registry?: Registry
   readonly shares?: EdgeShares
   /** Processes that carry pipes; without them, or with one, this process carries all. */
-  readonly workers?: { readonly entry: URL; readonly count: number }
+  readonly workers?: { readonly entry: string; readonly count: number }
 }
 
 export interface EdgeStats {

@@ -50,7 +50,7 @@ interface Untaken {
 
 export interface EdgeWorkerProcessOptions {
   /** The file that it runs. */
-  readonly entry: URL
+  readonly entry: string
   readonly credentials: () => Credentials
   readonly authority: EdgeAuthority
   /** That of the control plane, as far as it is known. */

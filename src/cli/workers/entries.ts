@@ -1,2 +1,4 @@
+import { programFile } from '../../base/program-files.ts'
+
 /** The files that workers run. */
-export const EDGE_WORKER = new URL('./edge-worker-main.ts', import.meta.url)
+export const EDGE_WORKER = programFile('src/cli/workers/edge-worker-main')

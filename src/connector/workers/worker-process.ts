@@ -33,7 +33,7 @@ export interface WorkerProcessOptions {
   readonly name: string
   /** How many there are. */
   readonly of: number
-  readonly entry: URL
+  readonly entry: string
   readonly main: Services
 }
 

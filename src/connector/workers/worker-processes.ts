@@ -8,7 +8,7 @@ const TICK_MS = 1000
 export interface WorkerProcessesOptions {
   readonly count: number
   /** What each of them runs. */
-  readonly entry: URL
+  readonly entry: string
   readonly main: Services
 }
 
