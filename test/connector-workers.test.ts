@@ -151,7 +151,7 @@ test('a worker that stands still holds up neither status nor what is revoked, no
   await over
   assert.ok(performance.now() - appliedMs < 3000, `${performance.now() - appliedMs} ms`)
   await until('nothing is open', async () => (await status()).sessions === 0)
-  assert.equal(installation.logged(connector, 'worker.stuck').length, 1)
+  assert.equal(installation.logged(connector, 'worker.killed').length, 1)
   await until('all on record', () => count("where state = 'closed'") === 16)
   writeFileSync(file, readFileSync(file, 'utf8').replace(deny, rule))
   await installation.command('apply', '-f', file)

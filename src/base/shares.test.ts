@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fault } from './faults.ts'
-import { Pool, type PoolRow, Rate, type RateRow } from './shares.ts'
+import { Pool, type PoolRow, Rate, type RateRow, sumOfHeld } from './shares.ts'
 
 const POOL: PoolRow = {
   ...{ resource: 'things', code: 'RATE_LIMITED', hop: 'edge', of: 120 },
@@ -128,4 +128,26 @@ test('a rate remembers no more than so many, however many ask once', () => {
   nowMs += 60_000
   rate.allows('last')
   assert.equal(rate.known, 1)
+})
+
+test('what other processes hold of the same counts: of the whole, and of each who holds much', () => {
+  const row: PoolRow = { ...POOL, of: 10, shares: [{ by: 'device', weight: 1 }] }
+  const [here, there] = [new Pool(row), new Pool(row)]
+  for (let n = 0; n < 4; n++) here.take('phone')
+  assert.ok(here.mayTake('phone'))
+  for (let n = 0; n < 2; n++) there.take('phone')
+  here.elsewhere(sumOfHeld([there.told()]))
+  assert.ok(!here.mayTake('phone'))
+  assert.throws(() => here.take('phone'), /phone holds 6 of 10/)
+  for (let n = 0; n < 4; n++) here.take(`other-${n}`)
+  assert.throws(() => here.take('one more'), /all 10 are in use/)
+  here.elsewhere({ taken: 0, most: [] })
+  here.take('one more')
+})
+
+test('a process that has less than its part of the whole is held to what it has', () => {
+  const pool = new Pool({ ...POOL, shares: [{ by: 'device', weight: 1 }] }, 2, 100)
+  pool.take('phone')
+  pool.take('laptop')
+  assert.throws(() => pool.take('tablet'), /all 2 are in use/)
 })

@@ -35,6 +35,9 @@ import { ConnectorLedger } from '../sessions/connector-ledger.ts'
 import { ConnectorUdpFlows } from '../sessions/connector-udp-flows.ts'
 import { watchApplications } from '../sessions/silence-fault.ts'
 import { GrantAuthority } from '../sessions/tunnel-grants.ts'
+import { SessionTeller } from '../workers/session-teller.ts'
+import { ToldSessions } from '../workers/told-sessions.ts'
+import type { SessionBatch } from '../workers/worker-messages.ts'
 import { ConnectorShares } from './shares.ts'
 import { type StreamServices, TunnelStreams } from './streams.ts'
 
@@ -42,6 +45,9 @@ export interface TunnelFixture extends AsyncDisposable {
   readonly services: StreamServices
   readonly ledger: ConnectorLedger
   readonly reach: ApplicationReach
+  /** With `apart`: what the other process knows, and who tells it. */
+  readonly apart: ToldSessions
+  readonly teller: SessionTeller
   readonly silence: SilenceWatch<Application>
   readonly client: Mux
   readonly facts: { readonly connector: string; readonly device: string }
@@ -73,6 +79,8 @@ export async function openTunnel(
     now?: () => number
     lossy?: SilenceWatchOptions<Application>['lossy']
     shares?: ConnectorShares
+    /** The ledger is that of another process, which is told. */
+    apart?: boolean
   } = {},
 ): Promise<TunnelFixture> {
   const tenant = await TestTenant.create()
@@ -118,6 +126,12 @@ export async function openTunnel(
     ...{ log: silentLog, reports: reportsOut, silence, reach, resolver, dialer },
     ...{ moved: new MovedNames(), unreached: new CountedLines(), probes: { used: () => {} } },
   })
+  const main = new GrantAuthority(known)
+  const apart = new ToldSessions({ ledger, authority: main, clock: systemClock, log: silentLog })
+  const teller = new SessionTeller((text) => {
+    apart.take(JSON.parse(text) as SessionBatch)
+    setImmediate().then(() => teller.taken())
+  })
   const services: StreamServices = {
     clock: systemClock,
     log: silentLog,
@@ -126,8 +140,8 @@ export async function openTunnel(
     dialer,
     udp,
     shares: o.shares ?? new ConnectorShares(),
-    witness: ledger,
-    active: new ActiveSessions(ledger),
+    witness: o.apart ? teller : ledger,
+    active: new ActiveSessions(o.apart ? teller : ledger),
   }
   reach.resume((source) => {
     for (let message = source(); message !== undefined; message = source()) told.push(message)
@@ -160,6 +174,8 @@ export async function openTunnel(
     services,
     ledger,
     reach,
+    apart,
+    teller,
     silence,
     client,
     facts,

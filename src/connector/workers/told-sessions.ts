@@ -5,6 +5,8 @@
  */
 import type { WatchedStream } from '../../agent/sessions/watched-session.ts'
 import type { Clock } from '../../base/clock.ts'
+import { asFault } from '../../base/faults.ts'
+import type { Log } from '../../base/log.ts'
 import { faultFromMessage } from '../../link/control/fault-message.ts'
 import type { StreamEnd } from '../../mux/stream-end.ts'
 import type { SessionReport } from '../../wire/control.ts'
@@ -58,6 +60,7 @@ export interface ToldSessionsServices {
   readonly ledger: ConnectorLedger
   readonly authority: GrantAuthority
   readonly clock: Clock
+  readonly log: Log
 }
 
 export class ToldSessions {
@@ -78,7 +81,7 @@ export class ToldSessions {
   }
 
   take({ tunnels, grants, sessions }: SessionBatch): void {
-    const { authority, clock } = this.#services
+    const { authority, clock, log } = this.#services
     const nowMs = clock.nowMs()
     this.#sweep(nowMs)
     for (const tunnel of tunnels) this.#tunnels.set(tunnel.pipe, tunnel)
@@ -87,7 +90,14 @@ export class ToldSessions {
       const numbers = authority.numbersOf(grant, nowMs)
       this.#grants.set(grant.id, { grant, scope: new GrantScope(grant), numbers })
     }
-    for (const news of sessions) this.#take(news)
+    for (const steps of sessions) {
+      try {
+        this.#take(steps)
+      } catch (error) {
+        // As where they are carried: a defect costs that session, and no other.
+        log.error({ event: 'session.defect', err: error }, asFault(error).detail)
+      }
+    }
   }
 
   #take({ key, opening, unreached, reached, answered, ended }: SessionSteps): void {

@@ -249,7 +249,7 @@ export class WorkerProcess implements TunnelWorker {
   #kill(why: string): void {
     const { main, name } = this.#o
     main.log.error(
-      { event: 'worker.stuck', worker: name, pid: this.#process.pid },
+      { event: 'worker.killed', worker: name, pid: this.#process.pid },
       `Worker ${name} is killed: ${why}`,
     )
     this.#process.kill()
