@@ -36,7 +36,7 @@ const FILES = {
   [TEST]: "import { a } from './a.ts'\nimport type { T } from './t.ts'",
   'src/a.ts': "export { b as a } from './b.ts'",
   'src/b.ts': "export const b = await import('./c.ts')",
-  'src/c.ts': "new Worker(new URL('./thread.ts', import.meta.url))",
+  'src/c.ts': "new Worker(programFile('src/thread'))",
   'src/thread.ts': '',
   'src/t.ts': '',
   'src/other.ts': '',

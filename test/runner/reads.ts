@@ -14,6 +14,8 @@ const IMPORTED = /(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+)'/g
 /** `import.meta.url`, and what stands beside it: `new URL('./thread.ts', import.meta.url)`. */
 const BESIDE_URL = /(?:new URL\(|resolve\()(['`])([^'`]+)\1/g
 const BELOW_DIRNAME = /import\.meta\.dirname((?:,\s*'[^']*')*)/g
+/** What is run by itself: `programFile('src/store/checkpoint-thread')`. */
+const RUN_BY_ITSELF = /\b(programFile|labProgram)\((['`])([^'`]+)\2\)/g
 const LOOKS_AROUND = /\bglobSync\(|bin\/backstitch/
 const LITERAL = /'((?:docs|src|lab|bench|test|scripts|bin)\/[^'*\s]+|[\w-]+\.(?:md|json))'/g
 const OF_TESTS = /^test\/|\.(test|fixture)\.ts$/
@@ -50,6 +52,10 @@ function look(file: string, text: string): string[] {
   const ofTests = OF_TESTS.test(file)
   if (ofTests && LOOKS_AROUND.test(text)) return [ALL]
   if (ofTests) found.push(...Array.from(text.matchAll(LITERAL), ([, name]) => name!))
+  for (const [, how, , name] of text.matchAll(RUN_BY_ITSELF)) {
+    const place = how === 'labProgram' ? `lab/${name}` : name!
+    found.push(...globSync(`${place.replace(/\$\{.*?\}/g, '*')}.ts`))
+  }
   if (text.includes('import.meta')) {
     for (const [, , name] of text.matchAll(BESIDE_URL))
       found.push(...globSync(at(name!.replace(/\$\{.*?\}/g, '*'))))
