@@ -5,6 +5,12 @@ import { FrameReader } from './frame-reader.ts'
 import { RECORD_BYTES, type Slab, takeSlab } from './slab.ts'
 import type { MuxStream } from './stream.ts'
 
+/**
+ * So much without a pause, and the rest of the event loop has its turn: node itself would read on for two megabytes, and
+ * whatever is urgent in other sockets waits for that.
+ */
+const TURN_BYTES = 131_072
+
 /** What a TunnelReader tells its tunnel. Each may throw a Fault, which ends the tunnel. */
 export interface TunnelReaderOwner {
   /** DATA of `length` bytes comes for `stream`. @returns whom it is for; undefined: nobody (any more). */
@@ -34,6 +40,8 @@ export class TunnelReader implements DirectReaderOwner {
   #runEnd = 0
   #scheduled = false
   #closed = false
+  /** Since less than a full record came, which is when there was no more. */
+  #inTurn = 0
   /** How often something has come: a tunnel that hears anything is alive. */
   reads = 0
 
@@ -62,11 +70,22 @@ export class TunnelReader implements DirectReaderOwner {
         this.#frames.feed(this.#slab.bytes, start, this.#filled)
       } else this.#frames.feed(buffer, 0, bytes)
       if (!this.#closed) this.#chooseBuffer(bytes === RECORD_BYTES)
+      return this.#mayReadOn(bytes)
     } catch (thrown) {
       this.#owner.broken(thrown)
     }
     return true
   }
+
+  #mayReadOn(bytes: number): boolean {
+    this.#inTurn = bytes === RECORD_BYTES ? this.#inTurn + bytes : 0
+    if (this.#inTurn < TURN_BYTES || this.#closed) return true
+    this.#inTurn = 0
+    setImmediate(this.#goOn)
+    return false
+  }
+
+  readonly #goOn = (): void => this.#reader.start()
 
   ended(): void {
     if (!this.#closed) this.#owner.ended()

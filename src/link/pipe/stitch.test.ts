@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type net from 'node:net'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { cutSocket } from '../../mux/cut-socket.ts'
@@ -186,4 +187,28 @@ test('a defect on the way ends its pair with a reset at both ends, and is told',
   await broken
   const { reason, defect: told } = await end
   assert.deepEqual({ reason, told }, { reason: 'reset', told: defect })
+})
+
+test('four megabytes that are there at once are passed on in turns, and all of them arrive', async () => {
+  const passed: number[] = []
+  let total = 0
+  const a = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+  const b = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      total += chunk.length
+      done()
+    },
+  })
+  const over = stitch(a, b)
+  const bytes = 4 * 1024 * 1024
+  a.push(Buffer.alloc(bytes))
+  for (let before = 0; total < bytes; before = total) {
+    await new Promise(setImmediate)
+    passed.push(total - before)
+    assert.ok(passed.length < 1000)
+  }
+  assert.ok(Math.max(...passed) <= 2 * 262_144, `${Math.max(...passed)} bytes in one turn`)
+  for (const end of [a, b]) end.push(null)
+  assert.equal((await over).bytesAB, bytes)
 })

@@ -69,6 +69,8 @@ export function stitch(a: Duplex, b: Duplex): Promise<StitchEnd> {
 
 /** Long enough that a read and a write cost little per byte, short enough to stay in the cache between the two. */
 const BUFFER_BYTES = 131_072
+/** So much without a pause, and other pipes have their turn: node itself would read on for four megabytes. */
+const TURN_BYTES = 262_144
 
 /**
  * One direction. While little comes it is read into the buffer that all pipes share and is copied out of it. A read that
@@ -84,6 +86,8 @@ class Direction implements DirectReaderOwner {
   /** Writes that `to` has not taken yet, of at most two. */
   #waiting = 0
   #marking = false
+  /** Since a read did not fill its buffer, which is when there was no more. */
+  #inTurn = 0
   #stopped = false
   /** `from` was reset, as a write to it has shown: its end is no orderly one. */
   #broken = false
@@ -135,6 +139,7 @@ class Direction implements DirectReaderOwner {
     }
     this.#choose(buffer, bytes)
     this.#stopped = this.#waiting === 2
+    if (!this.#stopped) this.#stopped = this.#hadItsTurn(bytes)
     return !this.#stopped
   }
 
@@ -161,6 +166,20 @@ class Direction implements DirectReaderOwner {
     if (this.#to.writableLength === 0) this.#waiting = 0
     else if (this.#waiting > 0) this.#mark()
     if (!this.#stopped) return
+    this.#stopped = false
+    this.#reader.start()
+  }
+
+  #hadItsTurn(bytes: number): boolean {
+    this.#inTurn = bytes === BUFFER_BYTES ? this.#inTurn + bytes : 0
+    if (this.#inTurn < TURN_BYTES) return false
+    this.#inTurn = 0
+    setImmediate(this.#goOn)
+    return true
+  }
+
+  readonly #goOn = (): void => {
+    if (!this.#stopped || this.#waiting === 2) return
     this.#stopped = false
     this.#reader.start()
   }
