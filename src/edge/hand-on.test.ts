@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
-import path from 'node:path'
 import { test } from 'node:test'
 import tls from 'node:tls'
 import { KeptProcess } from '../base/kept-process.ts'
@@ -34,7 +33,7 @@ async function realHello(): Promise<Buffer> {
 test('of 1 000 connections that send at once behind their ClientHello not a byte is lost, nor an end', async () => {
   await using echo = new KeptProcess<{ first: Uint8Array }, never>({
     ...{ kind: 'worker', name: 'echo', hop: 'edge', log: silentLog },
-    entry: path.join(import.meta.dirname, 'hand-on.fixture.ts'),
+    entry: new URL('./hand-on.fixture.ts', import.meta.url).pathname,
     first: () => ({ first: Buffer.alloc(0) }),
     last: () => ({ first: Buffer.alloc(0) }),
     onNews() {},
