@@ -10,12 +10,17 @@ import { deviceOf, NO_SHARE, type PipeShare, type PipeShares } from './shares.ts
 type ReportLists = Omit<EdgeWorkerReport, 'ready' | 'drained' | 'pipes' | 'waiting' | 'cpuMs' | 'pipesJoined'>
 type ReportItem<Name extends keyof ReportLists> = NonNullable<ReportLists[Name]>[number]
 
-/** What a worker tells its edge: of each turn of the event loop one message, whatever happens in it. */
+/** What the edge waits for. */
+const AT_ONCE: ReadonlySet<keyof ReportLists> = new Set(['taken', 'came', 'wants', 'cut'] as const)
+const LATER_MS = 10
+
+/** What a worker tells its edge: of each turn of the event loop one message at most, whatever happens in it. */
 export class TurnReports implements PipeCounts, PipeShares {
   readonly #send: (news: EdgeWorkerReport) => void
-  readonly #now: () => Pick<EdgeWorkerReport, 'pipes' | 'waiting'>
+  readonly #figures: () => Pick<EdgeWorkerReport, 'pipes' | 'waiting'>
   #news: Partial<EdgeWorkerReport> = {}
   #isDue = false
+  #timer: NodeJS.Timeout | undefined
   readonly #asked = new Map<number, PromiseWithResolvers<void>>()
   #last = 0
 
@@ -24,20 +29,21 @@ export class TurnReports implements PipeCounts, PipeShares {
     now: () => Pick<EdgeWorkerReport, 'pipes' | 'waiting'>,
   ) {
     this.#send = send
-    this.#now = now
+    this.#figures = now
   }
 
   /** With whatever else this turn brings. */
   say(news: Pick<EdgeWorkerReport, 'ready' | 'drained' | 'cpuMs'>): void {
     Object.assign(this.#news, news)
-    this.#soon()
+    this.#now()
   }
 
   add<Name extends keyof ReportLists>(name: Name, item: ReportItem<Name>): void {
     const list = (this.#news[name] ?? []) as ReportItem<Name>[]
     list.push(item)
     this.#news[name] = list as ReportLists[Name]
-    this.#soon()
+    if (AT_ONCE.has(name)) this.#now()
+    else this.#later()
   }
 
   readonly refused = { add: (code: FaultCode) => this.add('refused', code) }
@@ -48,7 +54,7 @@ export class TurnReports implements PipeCounts, PipeShares {
 
   pipeJoined(): void {
     this.#news.pipesJoined = (this.#news.pipesJoined ?? 0) + 1
-    this.#soon()
+    this.#later()
   }
 
   pipeEnded({ bytesAB, bytesBA, reason }: ReportItem<'pipesEnded'>): void {
@@ -84,14 +90,23 @@ export class TurnReports implements PipeCounts, PipeShares {
     return { ask, granted: answer.promise }
   }
 
-  #soon(): void {
+  #now(): void {
     if (this.#isDue) return
     this.#isDue = true
-    setImmediate(() => {
-      this.#isDue = false
-      const news = this.#news
-      this.#news = {}
-      this.#send({ ...news, ...this.#now() })
-    })
+    setImmediate(() => this.#flush())
+  }
+
+  /** Nobody waits for it: a message costs the edge as much as what is in it. */
+  #later(): void {
+    this.#timer ??= setTimeout(() => this.#flush(), LATER_MS)
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#isDue = false
+    const news = this.#news
+    this.#news = {}
+    this.#send({ ...news, ...this.#figures() })
   }
 }
