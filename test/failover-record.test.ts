@@ -20,7 +20,9 @@ test('a session that failed over is one record: how it ended for its user, and e
   t.after(() => site[Symbol.asyncDispose]())
   const start = async (name: string) => {
     const keyFile = await site.site.keyFile()
-    const connector = new ConnectorProcess({ stateDir: path.join(site.site.dir, name), keyFile })
+    const stateDir = path.join(site.site.dir, name)
+    // One process: whose descriptors are spent is whose sessions fail.
+    const connector = new ConnectorProcess({ stateDir, keyFile, flags: ['--workers', '1'] })
     t.after(() => connector[Symbol.asyncDispose]())
     await connector.event('connector.healthy')
     return { pid: connector.pid!, id: String((await connector.event('connector.identity')).connector) }
