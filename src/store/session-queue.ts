@@ -5,7 +5,7 @@ import type { ReportedSession } from './session-record.ts'
 /** Reports wait this long for others, so that thousands a second cost few writes. */
 const BATCH_MS = 100
 /** As many are written in one step: whoever else needs this thread, or the lock, comes between. */
-const STEP = 128
+const STEP = 256
 /** As many go at once. */
 const BATCH_MAX = 2000
 

@@ -22,20 +22,6 @@ export async function loadSessions(
   return found
 }
 
-/** How many of them the books have as open. */
-export async function openAmong(scope: StoreScope, ids: readonly string[]): Promise<number> {
-  let count = 0
-  for (let at = 0; at < ids.length; at += 500) {
-    const rows = await scope.db
-      .selectFrom('session')
-      .select('state')
-      .where('id', 'in', inList(ids.slice(at, at + 500)))
-      .execute()
-    for (const { state } of rows) if (state === 'open') count++
-  }
-  return count
-}
-
 /** What a later report may change. The rest its id and its grant have fixed, and the indexes of it need no look. */
 const CHANGING = [
   ...(['state', 'endedMs', 'edgeId', 'closeReason', 'clientOnly'] as const),
@@ -43,7 +29,7 @@ const CHANGING = [
 ] satisfies (keyof SessionRow)[]
 
 /** As many rows to a statement: building a statement costs more than most of what it does. */
-const SAVE_ROWS = 20
+const SAVE_ROWS = 64
 
 export async function saveSessions(scope: StoreScope, rows: readonly SessionRow[]): Promise<void> {
   for (let at = 0; at < rows.length; at += SAVE_ROWS) {

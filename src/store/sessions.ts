@@ -10,7 +10,7 @@ import { mergeReport, type RefusedReport } from './session-merge.ts'
 import { type Lot, SessionQueue } from './session-queue.ts'
 import { type KnownSession, type ReportedSession, recordOf, type SessionRecord } from './session-record.ts'
 import { knownSessionOf, type SessionRow, sessionRowOf } from './session-row.ts'
-import { loadSessions, openAmong, saveSessions } from './session-rows.ts'
+import { loadSessions, saveSessions } from './session-rows.ts'
 import { sweepClientOnly, sweepSessions } from './session-sweep.ts'
 
 /** More than this wait: whoever comes now comes again later. */
@@ -61,6 +61,7 @@ export class Sessions {
         draft = this.allowance.draft()
         const ids = new Set(lots.flatMap(({ reported }) => reported.map(({ report }) => report.session)))
         const known = await loadSessions(scope, [...ids])
+        const wereOpen = openIn(known)
         const changed = new Set<string>()
         for (const lot of lots) {
           for (const reported of lot.reported) {
@@ -72,6 +73,7 @@ export class Sessions {
         await this.#save(
           scope,
           [...changed].map((id) => known.get(id)!),
+          wereOpen,
         )
       }, 'later')
       draft.commit()
@@ -83,12 +85,17 @@ export class Sessions {
     for (const lot of lots) lot.done.resolve(refused.get(lot) ?? [])
   }
 
-  async #save(scope: StoreScope, changed: readonly KnownSession[]): Promise<void> {
+  /** @param wereOpen Ids of those that the books have as open. */
+  async #save(
+    scope: StoreScope,
+    changed: readonly KnownSession[],
+    wereOpen: ReadonlySet<string>,
+  ): Promise<void> {
     if (changed.length === 0) return
     const rows: SessionRow[] = []
     for (const known of changed) rows.push(sessionRowOf(known, await this.#nextRevision(scope)))
     const ids = rows.map(({ id }) => id)
-    const before = await openAmong(scope, ids)
+    const before = ids.filter((id) => wereOpen.has(id)).length
     await saveSessions(scope, rows)
     const after = rows.filter(({ state }) => state === 'open').length
     scope.committed(() => this.#open.add(after - before))
@@ -183,8 +190,17 @@ export class Sessions {
         const known = now.get(id)
         return known !== undefined && recordOf(known).state === 'open' ? [{ ...known, vanished }] : []
       })
-      await this.#save(scope, gone)
+      await this.#save(scope, gone, openIn(now))
       return gone.length
     }, 'later')
   }
+}
+
+function openIn(known: ReadonlyMap<string, KnownSession>): Set<string> {
+  const open = new Set<string>()
+  for (const [id, { client, connector, vanished }] of known) {
+    const isOver = vanished !== undefined || client?.state === 'closed' || connector?.state === 'closed'
+    if (!isOver) open.add(id)
+  }
+  return open
 }
