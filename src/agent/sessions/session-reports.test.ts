@@ -119,8 +119,9 @@ test('SessionReports: however many wait, a few batches are on their way, and no 
   reports.resume(ask)
   assert.equal(asked.length, 4)
   assert.ok(asked.reduce((bytes, one) => bytes + encodedBytes(one.reports), 0) <= 4 * 40_000)
+  // Those that are answered soon let more of them fly.
   for (let at = 0; at < asked.length; at++) {
-    assert.ok(asked.length - at <= 4)
+    assert.ok(asked.length - at <= 16)
     assert.ok(asked[at]!.reports.length <= MAX_SESSION_REPORTS)
     asked[at]!.answer()
     await turn()

@@ -19,8 +19,10 @@ import {
 } from '../../wire/control.ts'
 import { type Batch, SessionSpool } from './session-spool.ts'
 
-/** Batches that are told and not answered yet. */
-const MAX_FLYING = 4
+/** Batches that are told and not answered yet: as many at first, and one more for each that is answered soon. */
+const FEW_FLYING = 4
+const MAX_FLYING = 16
+const SOON_MS = 500
 /** Of one batch. */
 export const LIMITS = { maxItems: MAX_SESSION_REPORTS, maxBytes: 32_768 }
 /** One that is not answered for this long is told again. */
@@ -71,6 +73,7 @@ export class SessionReports implements AsyncDisposable {
   readonly #flying = new Set<Promise<void>>()
   #ask: AskAgain | undefined
   #timer: NodeJS.Timeout | undefined
+  #mostFlying = FEW_FLYING
   #failures = 0
   /** Batches that failed together are told one by one, until so many have been taken. */
   #alone = 0
@@ -126,6 +129,7 @@ export class SessionReports implements AsyncDisposable {
   resume(ask: AskAgain): void {
     if (performance.now() - this.#awaySinceMs > RETELL_AFTER_MS) this.#retell()
     this.#ask = ask
+    this.#mostFlying = FEW_FLYING
     this.#failures = 0
     this.flush()
   }
@@ -141,7 +145,7 @@ export class SessionReports implements AsyncDisposable {
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    while (this.#ask !== undefined && this.#flying.size < (this.#alone > 0 ? 1 : MAX_FLYING)) {
+    while (this.#ask !== undefined && this.#flying.size < (this.#alone > 0 ? 1 : this.#mostFlying)) {
       const batch = this.#spool.take(this.#alone > 0 ? { ...LIMITS, maxItems: 1 } : LIMITS)
       if (batch === undefined) return
       const told: Promise<void> = this.#tell(batch, this.#ask).finally(() => this.#flying.delete(told))
@@ -181,7 +185,10 @@ export class SessionReports implements AsyncDisposable {
     const { reports } = batch
     try {
       const shed = this.#spool.shed
+      const askedMs = performance.now()
       const answer = await ask({ type: 'session', id: newId('req'), reports: [...reports], shed }, ANSWER_MS)
+      const isSoon = performance.now() - askedMs < SOON_MS
+      this.#mostFlying = isSoon ? Math.min(MAX_FLYING, this.#mostFlying + 1) : FEW_FLYING
       this.#spool.kept(batch)
       this.#failures = 0
       if (this.#alone > 0) this.#alone--
