@@ -84,7 +84,12 @@ const TARGETS: readonly Target[] = [
   row('git clone of a large repository ≥ 0.8 × direct', 'git-clone', 'rate', atLeast(0.8, DIRECT)),
   ...['edge', 'connector'].flatMap((role) =>
     named({ bulk: 'bulk', requests: 'keep-alive', sessions: 'new sessions' }).map(([load, what]) =>
-      row(`four workers of the ${role} ≥ 3.5 × one, ${what}`, 'workers', `${role} ${load}`, from(3.5)),
+      row(
+        `four times the workers of the ${role} carry ≥ 3.5 ×, ${what}`,
+        'workers',
+        `${role} ${load}`,
+        from(3.5),
+      ),
     ),
   ),
   row('cold connector start to healthy < 1 s', 'bring-up', 'healthy', upTo(1000, 'ms')),

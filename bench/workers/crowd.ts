@@ -1,6 +1,6 @@
 /**
- * An installation with so many workers at its edge or connector, each in an equal small share of a core, and clients
- * enough to give every one of them something to do.
+ * An installation with so many workers at its edge or connector, each to be put in an equal small share of a core, and
+ * clients enough to give every one of them something to do.
  *
  * @module
  */
@@ -21,14 +21,8 @@ import { Unmeasurable } from '../workload.ts'
 export const WORKER_ROLES = ['edge', 'connector'] as const
 export type WorkerRole = (typeof WORKER_ROLES)[number]
 
-/**
- * Of a core. The kernel gives 1 ms in a period at least, and four shares must fit beside all others on two cores; in
- * less the one that is alone has no time left beside what it does for each agent.
- */
+/** Of a core. The kernel gives 1 ms in a period at least, and four shares must fit beside all others on two cores. */
 const SHARE = { cpuPercent: 5, periodUs: 20_000 }
-/** Whoever carries data by itself, where there is no more than one: by the name it gives itself, or the command it is. */
-const ALONE = { edge: /^backstitch: edge$/, connector: / connector / } satisfies Record<WorkerRole, RegExp>
-
 const WORKERS_MS = 20_000
 const POLL_MS = 100
 let groups = 0
@@ -55,7 +49,7 @@ export class Crowd implements AsyncDisposable {
   readonly entrances: Services[] = []
   readonly #application: Services
   readonly #owned = new AsyncDisposableStack()
-  #limited: readonly number[] = []
+  #carriers: readonly number[] = []
 
   /** @throws {Error} when there are not as many workers as were asked for. */
   static async start(site: Site, role: WorkerRole, workers: number): Promise<Crowd> {
@@ -65,15 +59,8 @@ export class Crowd implements AsyncDisposable {
       const { installation } = crowd
       const connector = installation.startConnector(await installation.addConnector())
       await installation.passed(connector, HEALTHY)
-      crowd.#limited = await carriers(
-        role === 'edge' ? installation.server.pid : connector.pid,
-        role,
-        workers,
-      )
-      for (const pid of crowd.#limited) {
-        const name = `backstitch-bench-${process.pid}-${++groups}`
-        crowd.#owned.use(new Cgroup(name, SHARE)).add(pid)
-      }
+      const root = role === 'edge' ? installation.server : connector
+      crowd.#carriers = await carriers(root.pid, role, workers)
       return crowd
     } catch (error) {
       await crowd[Symbol.asyncDispose]()
@@ -97,9 +84,16 @@ export class Crowd implements AsyncDisposable {
     this.entrances.push(to)
   }
 
-  /** @returns when called: how many of those that have a share have used a good part of it since. */
-  watchShares(): () => number {
-    const look = () => this.#limited.map((pid) => cpuSeconds([pid]))
+  /** From now on each worker has its share, and no more. Before, code is compiled, which takes long in one. */
+  limit(): void {
+    for (const pid of this.#carriers) {
+      this.#owned.use(new Cgroup(`backstitch-bench-${process.pid}-${++groups}`, SHARE)).add(pid)
+    }
+  }
+
+  /** @returns when called: how many workers have been about as busy as the busiest since. */
+  watch(): () => number {
+    const look = () => this.#carriers.map((pid) => cpuSeconds([pid]))
     const before = look()
     return () => {
       const used = look().map((seconds, each) => seconds - before[each]!)
@@ -115,10 +109,10 @@ export class Crowd implements AsyncDisposable {
 
 /** The processes that carry data below `root`, once there are as many as there must be. */
 async function carriers(root: number, role: WorkerRole, workers: number): Promise<number[]> {
-  const wanted = workers === 1 ? ALONE[role] : new RegExp(`^backstitch: ${role} worker`)
+  const wanted = `backstitch: ${role} worker`
   const endMs = performance.now() + WORKERS_MS
   for (;;) {
-    const found = [root, ...descendants(root)].filter((pid) => wanted.test(commandLine(pid)))
+    const found = [root, ...descendants(root)].filter((pid) => nameOf(pid).startsWith(wanted))
     if (found.length === workers) return found
     if (performance.now() > endMs) {
       throw new Unmeasurable(`Cannot measure ${workers} workers of the ${role}: it has ${found.length}`)
@@ -127,7 +121,8 @@ async function carriers(root: number, role: WorkerRole, workers: number): Promis
   }
 }
 
-function commandLine(pid: number): string {
+/** What it calls itself. */
+function nameOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()
   } catch {
