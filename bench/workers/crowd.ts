@@ -22,7 +22,10 @@ export const WORKER_ROLES = ['edge', 'connector'] as const
 export type WorkerRole = (typeof WORKER_ROLES)[number]
 
 /** Of a core. The kernel gives 1 ms in a period at least, and four shares must fit beside all others on two cores. */
-const SHARE = { cpuPercent: 5, periodUs: 20_000 }
+const SHARES = {
+  edge: { cpuPercent: 2, periodUs: 50_000 },
+  connector: { cpuPercent: 5, periodUs: 20_000 },
+} satisfies Record<WorkerRole, object>
 const WORKERS_MS = 20_000
 const POLL_MS = 100
 let groups = 0
@@ -36,7 +39,7 @@ export function hasWorkers(role: WorkerRole): boolean {
 /** Why no process can be given a share here. */
 export async function lackingShares(): Promise<string | undefined> {
   try {
-    await using _group = new Cgroup(`backstitch-bench-${process.pid}`, SHARE)
+    await using _group = new Cgroup(`backstitch-bench-${process.pid}`, SHARES.edge)
     return undefined
   } catch {
     return 'no cgroup that may be written: needs root, and the processor controller mounted'
@@ -48,13 +51,14 @@ export class Crowd implements AsyncDisposable {
   /** Where each client leads. */
   readonly entrances: Services[] = []
   readonly #application: Services
+  readonly #role: WorkerRole
   readonly #owned = new AsyncDisposableStack()
   #carriers: readonly number[] = []
 
   /** @throws {Error} when there are not as many workers as were asked for. */
   static async start(site: Site, role: WorkerRole, workers: number): Promise<Crowd> {
     const env = { [role === 'edge' ? 'server' : role]: { BACKSTITCH_WORKERS: `${workers}` } }
-    const crowd = new Crowd(await install(site, env), site.application.at)
+    const crowd = new Crowd(await install(site, env), site.application.at, role)
     try {
       const { installation } = crowd
       const connector = installation.startConnector(await installation.addConnector())
@@ -68,7 +72,8 @@ export class Crowd implements AsyncDisposable {
     }
   }
 
-  private constructor(installation: Installation, application: Services) {
+  private constructor(installation: Installation, application: Services, role: WorkerRole) {
+    this.#role = role
     this.installation = this.#owned.use(installation)
     this.#application = application
   }
@@ -87,7 +92,7 @@ export class Crowd implements AsyncDisposable {
   /** From now on each worker has its share, and no more. Before, code is compiled, which takes long in one. */
   limit(): void {
     for (const pid of this.#carriers) {
-      this.#owned.use(new Cgroup(`backstitch-bench-${process.pid}-${++groups}`, SHARE)).add(pid)
+      this.#owned.use(new Cgroup(`backstitch-bench-${process.pid}-${++groups}`, SHARES[this.#role])).add(pid)
     }
   }
 

@@ -46,7 +46,7 @@ const shares = await lackingShares()
 
 export const workers: Workload = {
   name: 'workers',
-  title: `${MANY} workers ÷ ${FEW}, each in a twentieth of a core`,
+  title: `${MANY} workers ÷ ${FEW}, each in an equal share of a core (edge 2 %, connector 5 %)`,
   metrics: FIGURES,
   onlyFor: ({ name }) => name === 'backstitch',
   maxRounds: 3,
