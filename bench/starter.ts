@@ -73,7 +73,7 @@ export async function startAll(
 /** Lets code be compiled and windows grow, and finds out early whether a path carries anything at all. */
 async function warmUp(path: Path, site: Site): Promise<void> {
   const fresh = () => Promise.reject(new Error('not in a warm-up'))
-  const subject = { path, fresh, site, seconds: 0.4, quick: true, long: 0 }
+  const subject = { path, fresh, site, seconds: 1.5, quick: true, long: 0 }
   await bulkDown.measure(subject)
   await sessionsMany.measure(subject)
 }
