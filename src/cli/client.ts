@@ -9,6 +9,7 @@ import { programFile } from '../base/program-files.ts'
 import { readStatus } from '../base/status-socket.ts'
 import type { WorkersSetting } from '../base/worker-count.ts'
 import type { ClientConfig, ClientOptions } from '../client/options.ts'
+import { keepTurnsShort } from '../probe/scheduler-slice.ts'
 import { clientStatusText } from './client-status.ts'
 import { examples, globals, parseEdge, parsePort, workersOption } from './globals.ts'
 import { readSecret } from './secret-input.ts'
@@ -166,6 +167,7 @@ function addRun(client: Command): void {
       const { Client } = await import('../client/client.ts')
       const examine = selfExamine('client', options.stateDir, { config: flags.config, proxy: flags.proxy })
       using _watch = new DescriptorWatch(options.log)
+      using _turns = await keepTurnsShort()
       client = new Client({ ...options, examine, workerEntry: WORKER })
       await client.serve(stop.signal)
     })

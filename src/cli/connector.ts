@@ -6,6 +6,7 @@ import { createLog } from '../base/log.ts'
 import { programFile } from '../base/program-files.ts'
 import type { WorkersSetting } from '../base/worker-count.ts'
 import type { ConnectorStatus } from '../connector/status.ts'
+import { keepTurnsShort } from '../probe/scheduler-slice.ts'
 import { examples, globals, parseEdge, parseName, parseSeconds, workersOption } from './globals.ts'
 import { selfDeepCheck, selfDiagnose, selfExamine } from './self-examine.ts'
 import { untilStopped } from './signals.ts'
@@ -103,6 +104,7 @@ async function runConnector(flags: ConnectorFlags, command: Command): Promise<vo
   if (flags.explainEgress) return explain(options, command)
   if (flags.gatherMachine) return gather(options, command)
   using stop = untilStopped({ whoStops })
+  using _turns = await keepTurnsShort()
   const { Connector } = await import('../connector/connector.ts')
   const { keyFile, proxy, edge, stateDir } = options
   const started = { config: flags.config, keyFile, proxy, edge }

@@ -3,6 +3,7 @@ import { DescriptorWatch } from '../base/descriptor-watch.ts'
 import { Fault } from '../base/faults.ts'
 import { createLog } from '../base/log.ts'
 import type { WorkersSetting } from '../base/worker-count.ts'
+import { keepTurnsShort } from '../probe/scheduler-slice.ts'
 import {
   examples,
   parseEdge,
@@ -82,6 +83,7 @@ async function runEdge(flags: EdgeFlags): Promise<void> {
     })
   }
   using stop = untilStopped({ whoStops })
+  using _turns = await keepTurnsShort()
   const { EdgeDaemon } = await import('../edge/edge-daemon.ts')
   const { selfExamineEdge } = await import('./self-examine.ts')
   const log = createLog('edge')

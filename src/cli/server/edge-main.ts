@@ -9,11 +9,13 @@ import { DescriptorWatch } from '../../base/descriptor-watch.ts'
 import { createLog } from '../../base/log.ts'
 import { actAs } from '../../base/own-hop.ts'
 import { EdgeDaemon } from '../../edge/edge-daemon.ts'
+import { keepTurnsShort } from '../../probe/scheduler-slice.ts'
 import { edgeBeside } from './edge-beside.ts'
 import type { Order } from './messages.ts'
 import { underSupervisor } from './under-supervisor.ts'
 
 actAs('edge')
+void keepTurnsShort()
 const log = createLog('server').child({ part: 'edge' })
 new DescriptorWatch(log)
 const stopping = new AbortController()

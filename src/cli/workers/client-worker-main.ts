@@ -9,11 +9,13 @@ import { actAs } from '../../base/own-hop.ts'
 import { underParent } from '../../base/parent-channel.ts'
 import type { EngineOrder, EngineReport } from '../../client/workers/engine-messages.ts'
 import { EngineWorker } from '../../client/workers/engine-worker.ts'
+import { keepTurnsShort } from '../../probe/scheduler-slice.ts'
 import { EXIT } from '../exit-codes.ts'
 import { guardLastWords } from '../last-words.ts'
 
 guardLastWords()
 actAs('client')
+void keepTurnsShort()
 const whole = createLog('client')
 let opened: Promise<EngineWorker> | undefined
 

@@ -9,6 +9,7 @@ import { actAs } from '../../base/own-hop.ts'
 import { underParent } from '../../base/parent-channel.ts'
 import { ConnectorWorker } from '../../connector/workers/connector-worker.ts'
 import type { WorkerMessage, WorkerOrder } from '../../connector/workers/worker-messages.ts'
+import { keepTurnsShort } from '../../probe/scheduler-slice.ts'
 import { EXIT } from '../exit-codes.ts'
 import { guardLastWords } from '../last-words.ts'
 
@@ -16,6 +17,7 @@ actAs('connector')
 guardLastWords()
 let log = createLog('connector')
 new DescriptorWatch(log)
+void keepTurnsShort()
 let worker: ConnectorWorker | undefined
 
 const connector = underParent<WorkerOrder, WorkerMessage>('backstitch: connector worker', {

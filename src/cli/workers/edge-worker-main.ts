@@ -8,11 +8,13 @@ import { createLog } from '../../base/log.ts'
 import { actAs } from '../../base/own-hop.ts'
 import { underParent } from '../../base/parent-channel.ts'
 import { EdgeWorker } from '../../edge/edge-worker.ts'
+import { keepTurnsShort } from '../../probe/scheduler-slice.ts'
 import type { EdgeWorkerOrder, EdgeWorkerReport } from '../../wire/edge-worker.ts'
 import { guardLastWords } from '../last-words.ts'
 
 guardLastWords()
 actAs('edge')
+void keepTurnsShort()
 let worker: EdgeWorker | undefined
 
 const parent = underParent<EdgeWorkerOrder, EdgeWorkerReport>('backstitch: edge worker', {
