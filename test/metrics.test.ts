@@ -32,7 +32,7 @@ test('docs/operations.md tells every metric there is, and none that is not', () 
   for (const file of globSync('src/**/{,*-}metrics.ts', { cwd: root })) {
     const text = readFileSync(path.join(root, file), 'utf8')
     const prefix = /new MetricsText\('(\w+)'\)/.exec(text)?.[1]
-    const calls = /text\.(?:gauge|counter|durations|oneOf)\(\s*'(\w+)'/g
+    const calls = /text\.(?:gauge|gauges|counter|durations|oneOf)\(\s*'(\w+)'/g
     for (const [, name] of text.matchAll(calls)) names.add(`${prefix}_${name}`)
     if (prefix === undefined) for (const [, name] of text.matchAll(/'(backstitch_\w+)'/g)) names.add(name!)
   }
