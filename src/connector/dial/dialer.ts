@@ -60,6 +60,7 @@ export class Dialer implements Disposable {
       addresses: interleave(addresses).slice(0, MAX_ATTEMPTS),
       port,
       headStartMs: this.#headStartMs,
+      keepAlive: false, // of a session that lasts: sessions/active-sessions.ts
       done: (socket, address) => {
         this.#deadlines.delete(dial)
         done(socket === undefined ? furthest(race.failed, port) : undefined, socket, address)

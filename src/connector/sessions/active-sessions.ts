@@ -1,16 +1,26 @@
+import type net from 'node:net'
+import { Deadlines } from '../../base/deadlines.ts'
+import { KEEP_ALIVE } from '../../base/keep-alive.ts'
 import type { StreamEnd } from '../../mux/stream-end.ts'
 import type { SessionWitness } from './connector-ledger.ts'
 import type { ConnectorSession } from './connector-session.ts'
 import { SessionIndex } from './session-index.ts'
 
+const YOUNG_MS = 5000
+
 /** Every session of the tunnels of this process, from OPEN to its end. A revocation cuts those of its grants. */
 export class ActiveSessions {
   readonly #index = new SessionIndex<ConnectorSession>()
   readonly #witness: SessionWitness<ConnectorSession>
+  /** Most sessions end before another host can vanish: the kernel is asked to look only where one goes on. */
+  readonly #young: Deadlines<Pick<ConnectorSession, 'socket'>>
   #count = 0
 
-  constructor(witness: SessionWitness<ConnectorSession>) {
+  constructor(witness: SessionWitness<ConnectorSession>, youngMs = YOUNG_MS) {
     this.#witness = witness
+    this.#young = new Deadlines(youngMs, ({ socket }) =>
+      socket?.setKeepAlive(KEEP_ALIVE.keepAlive, KEEP_ALIVE.keepAliveInitialDelay),
+    )
   }
 
   get count(): number {
@@ -24,7 +34,14 @@ export class ActiveSessions {
     session.stream.keeper = session
   }
 
+  /** It has a connection to its application. */
+  joined(session: Pick<ConnectorSession, 'socket'>, socket: net.Socket): void {
+    session.socket = socket
+    this.#young.add(session)
+  }
+
   sessionEnded(session: ConnectorSession, end: StreamEnd): void {
+    this.#young.delete(session)
     session.over = true
     session.letGoOfAll()
     this.#count--

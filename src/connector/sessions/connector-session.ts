@@ -1,3 +1,4 @@
+import type net from 'node:net'
 import type { Clock } from '../../base/clock.ts'
 import type { Pool } from '../../base/shares.ts'
 import type { MuxStream } from '../../mux/stream.ts'
@@ -25,8 +26,8 @@ export class ConnectorSession implements Pick<StreamEvents, 'closed'> {
   dnsUs: number | undefined
   connectUs: number | undefined
   address: string | undefined
-  /** TCP: of the socket towards the application. */
-  nearPort: number | undefined
+  /** TCP: towards the application. */
+  socket: net.Socket | undefined
   /** Gives up resolving or dialling; set while that goes on. */
   cancel: (() => void) | undefined
   over = false
@@ -46,6 +47,11 @@ export class ConnectorSession implements Pick<StreamEvents, 'closed'> {
     this.#clock = clock
     this.#startedUs = clock.monotonicUs()
     this.early = open.protocol === 'udp' ? holdEarly(stream) : NONE
+  }
+
+  /** Of its socket, while that is open. */
+  get nearPort(): number | undefined {
+    return this.socket?.localPort
   }
 
   /** Of one whose grant is known. */

@@ -123,7 +123,7 @@ export class TunnelStreams {
 
   #dial(session: ConnectorSession, held: HeldGrant, resolved: readonly string[]): void {
     const { stream, open } = session
-    const { clock, dialer, udp, shares, witness } = this.#services
+    const { active, clock, dialer, udp, shares, witness } = this.#services
     const addresses = this.#allowed(session, held, resolved)
     if (addresses === undefined) return
     const fromUs = clock.monotonicUs()
@@ -154,7 +154,7 @@ export class TunnelStreams {
           return
         }
         this.#accept(session, address!, clock.monotonicUs() - fromUs)
-        session.nearPort = socket!.localPort
+        active.joined(session, socket!)
         stream.attach(socket!)
         witness.reached(session)
       })

@@ -71,8 +71,14 @@ export class SessionTeller implements SessionWitness<ConnectorSession> {
   }
 
   reached(session: ConnectorSession): void {
-    const { address, dnsUs, connectUs, nearPort } = session
-    this.#noteOf(session).reached = { address, dnsUs, connectUs, nearPort }
+    const { address, dnsUs, connectUs } = session
+    this.#noteOf(session).reached = {
+      ...{ address, dnsUs, connectUs },
+      // The kernel is asked when this is told: of most sessions nobody wants to know, as they are over by then.
+      get nearPort() {
+        return session.nearPort
+      },
+    }
   }
 
   answered(session: ConnectorSession): void {

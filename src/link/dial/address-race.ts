@@ -24,6 +24,8 @@ export interface AddressRaceOptions {
   readonly addresses: readonly string[]
   readonly port: number
   readonly headStartMs?: number
+  /** The kernel looks whether the other host is still there; it does by default. */
+  readonly keepAlive?: boolean
   /**
    * Called once: with a socket that is connected (no delay, half-open allowed, nobody reading yet, no listeners that do
    * anything any more), or without where every address failed.
@@ -75,7 +77,7 @@ export class AddressRace {
       noDelay: true,
       allowHalfOpen: true,
       autoSelectFamily: false,
-      ...KEEP_ALIVE,
+      ...(this.#o.keepAlive !== false && KEEP_ALIVE),
     })
     this.#trying.set(socket, address)
     RACES.set(socket, this)
