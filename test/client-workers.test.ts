@@ -11,6 +11,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { freePort } from '../bench/ports.ts'
 import { readStatus } from '../src/base/status-socket.ts'
 import type { ClientStatus } from '../src/client/status.ts'
@@ -150,5 +151,21 @@ test('somebody who begins to type beside bulk is carried by the other process', 
     const { tunnels } = await status()
     here = tunnels.slice(0, 2).reduce((sum, { streams }) => sum + streams, 0)
     if (here > 1) next.destroy()
+  }
+})
+
+test('a process that stands still gets no session after a few seconds; what is new stays with the one that accepts', async () => {
+  const [worker] = (await status()).workers
+  process.kill(worker!, 'SIGSTOP')
+  try {
+    for (let isServed = false; !isServed; ) {
+      const next = await open(ECHO)
+      const back = once(next, 'data')
+      next.write('typed')
+      isServed = await Promise.race([back.then(() => true), pause(500).then(() => false)])
+      next.destroy()
+    }
+  } finally {
+    process.kill(worker!, 'SIGCONT')
   }
 })

@@ -29,6 +29,7 @@ import {
   joinDetails,
   sumOfFigures,
 } from './workers/engine-status.ts'
+import { gatherLeftRecords, recordsOfWorker } from './workers/left-records.ts'
 import { type EngineUplink, SessionEngine } from './workers/session-engine.ts'
 
 const STATUS_SOCKET = 'status.sock'
@@ -132,6 +133,7 @@ export class Client {
     const state = await StateDir.open(stateDir, 'client')
     if (this.#o.sockets) {
       parts.use(await StatusSocket.open(state.file(STATUS_SOCKET), () => this.#document()))
+      await gatherLeftRecords(state.file(RECORDS), log)
       await engine.reports.keepIn(state.file(RECORDS), 'client')
       this.#examination = parts.use(await SelfExamination.open(state, { log, examine: this.#o.examine }))
     }
@@ -195,7 +197,7 @@ export class Client {
           const answer = await link.request(message, timeoutMs, { isAskedAgain: message.type === 'session' })
           return this.#rerouted(answer)
         },
-        records: (worker) => state.file(`${RECORDS}-${worker}`),
+        records: (worker) => recordsOfWorker(state.file(RECORDS), worker),
         metrics: () => this.metrics(),
       }),
     )

@@ -46,6 +46,8 @@ export class ClientWorker implements AsyncDisposable {
   #nextId = 0
   #load: ProcessLoad | undefined
   #heardUs = Number.NEGATIVE_INFINITY
+  /** Looks since it was heard: of a time when this process stood still nobody is to blame. */
+  #silentLooks = 0
   #figures: EngineFigures | undefined
   /** Of processes before this one. */
   readonly #past: EngineFigures[] = []
@@ -84,6 +86,16 @@ export class ClientWorker implements AsyncDisposable {
   /** Of this process, and of those before it. */
   get figures(): EngineFigures[] {
     return this.#figures === undefined ? this.#past : [...this.#past, this.#figures]
+  }
+
+  /** @param most One that was silent for more looks than this is ended, and another one started. */
+  look(most: number): void {
+    const { pid } = this
+    if (pid === undefined || ++this.#silentLooks <= most) return
+    this.#silentLooks = 0
+    const about = { event: 'worker.killed', worker: this.#o.number, pid }
+    this.#o.log.error(about, `Client worker ${this.#o.number} does not answer and is killed`)
+    this.#process.kill()
   }
 
   tell(order: EngineOrder): void {
@@ -128,6 +140,7 @@ export class ClientWorker implements AsyncDisposable {
       this.#load = news.load
       this.#figures = news.figures
       this.#heardUs = this.#o.clock.monotonicUs()
+      this.#silentLooks = 0
       this.tell({ do: 'metrics', text: this.#o.metrics() })
     }
   }
@@ -158,6 +171,7 @@ export class ClientWorker implements AsyncDisposable {
   }
 
   #ended(): void {
+    this.#silentLooks = 0
     for (const socket of this.#sockets.values()) cutSocket(socket)
     this.#sockets.clear()
     for (const report of this.#open.values()) this.#o.sessionLost(report)

@@ -43,6 +43,8 @@ export interface ClientWorkersOptions {
 
 const LOOK_MS = 250
 const IDLE_MS = 600_000
+/** It says something four times a second, once it has started, which takes a while on a busy machine. */
+const MOST_SILENT_MS = 30_000
 
 export class ClientWorkers implements Elsewhere, AsyncDisposable {
   readonly #o: ClientWorkersOptions
@@ -124,6 +126,7 @@ export class ClientWorkers implements Elsewhere, AsyncDisposable {
   /** Now and then: what changed of the control connection; whether there are enough workers, or one too many. */
   #look(): void {
     this.#tellUplink()
+    for (const worker of this.#workers) worker.look(MOST_SILENT_MS / LOOK_MS)
     const able = this.#able()
     const { load } = this.#meter
     const wants = wantsAnother(
