@@ -1,5 +1,7 @@
 /** The processes of the lab's server: what keeps them, control plane, and edge. */
+
 import type { Lab } from './lab.ts'
+import { signalAll } from './processes.ts'
 
 type Part = 'control' | 'edge'
 
@@ -11,7 +13,7 @@ export function signalServer(lab: Lab, signal: NodeJS.Signals): void {
 
 /** One of its parts alone. */
 export function signalPart(lab: Lab, which: Part, signal: NodeJS.Signals): void {
-  process.kill(partOf(lab, which), signal)
+  signalAll(partOf(lab, which), signal)
 }
 
 /** Its process: the one that was started last. */

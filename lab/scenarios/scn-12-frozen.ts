@@ -1,9 +1,11 @@
 /** Whose standstill it was: that of the device, or of the edge on the way. */
+
 import { setTimeout as delay } from 'node:timers/promises'
 import { readStatus } from '../../src/base/status-socket.ts'
 import { printed } from '../cures.ts'
 import { consultAt } from '../doctor.ts'
 import type { Lab } from '../lab.ts'
+import { signalAll } from '../processes.ts'
 import type { Variant } from '../scenario.ts'
 import { twoEdges } from '../two-edges.ts'
 
@@ -12,9 +14,9 @@ const FROZEN_MS = 12_000
 
 async function stand(file: string): Promise<void> {
   const { pid } = (await readStatus(file)) as { pid: number }
-  process.kill(pid, 'SIGSTOP')
+  signalAll(pid, 'SIGSTOP')
   await delay(FROZEN_MS)
-  process.kill(pid, 'SIGCONT')
+  signalAll(pid, 'SIGCONT')
 }
 
 const FROZEN = {

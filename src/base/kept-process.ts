@@ -46,6 +46,8 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
   #again: NodeJS.Timeout | undefined
   #failures = 0
   #stopping = false
+  /** It has said something, so it may hold something. */
+  #hasSpoken = false
 
   constructor(options: KeptProcessOptions<Order, News>) {
     this.#o = options
@@ -66,9 +68,11 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
       serialization: 'advanced', // bytes stay bytes
     })
     this.#child = child
+    this.#hasSpoken = false
     let fault: Fault | undefined
     child.on('message', (message, socket) => {
       if (this.#child !== child) return // of one that has ended
+      this.#hasSpoken = true
       const news = message as News
       const why = faultOf?.(news)
       if (why !== undefined) fault = why
@@ -132,7 +136,8 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#again)
-    this.send(this.#o.last())
+    if (this.#hasSpoken) this.send(this.#o.last())
+    else this.kill() // it is still being started: nobody waits for that
     const timer = setTimeout(() => this.kill(), END_MS)
     await this.#ended
     clearTimeout(timer)

@@ -101,7 +101,7 @@ export class SessionTeller implements SessionWitness<ConnectorSession> {
     if (isUntold && this.#waiting.size >= MAX_WAITING) {
       this.#waiting.delete(live.key)
       this.#shed++
-    } else this.#note(live.key).ended = { end, endedMs, dnsUs: session.dnsUs }
+    } else this.#note(live.key).ended = { end, endedMs, dnsUs: session.dnsUs, flags: flagsOf(session.stream) }
   }
 
   #noteOf(session: ConnectorSession): SessionSteps {
@@ -162,6 +162,8 @@ export class SessionTeller implements SessionWitness<ConnectorSession> {
   figures(): SessionFigures {
     const moved: number[] = []
     for (const live of this.#live.values()) {
+      // Of a session that the other side has not heard of yet it would keep nothing, and take what moves next for its first word.
+      if (this.#waiting.get(live.key)?.opening !== undefined) continue
       const { stream } = live.session
       const { bytesIn, bytesOut } = stream
       const flags = flagsOf(stream)

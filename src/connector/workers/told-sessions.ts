@@ -112,6 +112,7 @@ export class ToldSessions {
     if (answered === true) ledger.answered(session)
     if (ended === undefined) return
     session.dnsUs = ended.dnsUs
+    setFlags(session.stream, ended.flags)
     this.#end(key, session, ended.end, ended.endedMs)
   }
 
@@ -137,13 +138,9 @@ export class ToldSessions {
       const session = this.#byKey.get(figures[at]!)
       if (session === undefined) continue
       const { stream } = session
-      const flags = figures[at + 3]!
       stream.bytesIn = figures[at + 1]!
       stream.bytesOut = figures[at + 2]!
-      stream.peerSpokeLast = (flags & FLAGS.peerSpokeLast) !== 0
-      stream.peerHeardFirst = (flags & FLAGS.peerHeardFirst) !== 0
-      stream.peerEnded = (flags & FLAGS.peerEnded) !== 0
-      stream.localEnded = (flags & FLAGS.localEnded) !== 0
+      setFlags(stream, figures[at + 3]!)
     }
   }
 
@@ -180,4 +177,11 @@ export class ToldSessions {
       this.#tunnels.delete(pipe)
     }
   }
+}
+
+function setFlags(stream: ToldSession['stream'], flags: number): void {
+  stream.peerSpokeLast = (flags & FLAGS.peerSpokeLast) !== 0
+  stream.peerHeardFirst = (flags & FLAGS.peerHeardFirst) !== 0
+  stream.peerEnded = (flags & FLAGS.peerEnded) !== 0
+  stream.localEnded = (flags & FLAGS.localEnded) !== 0
 }

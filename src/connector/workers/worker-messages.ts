@@ -94,7 +94,13 @@ export interface SessionSteps {
     readonly nearPort: number | undefined
   }
   answered?: true
-  ended?: { readonly end: StreamEnd; readonly endedMs: number; readonly dnsUs: number | undefined }
+  ended?: {
+    readonly end: StreamEnd
+    readonly endedMs: number
+    readonly dnsUs: number | undefined
+    /** FLAGS, as the stream ended. */
+    readonly flags: number
+  }
 }
 
 /** Twice a second, whatever happens: a process that says nothing is stuck. */
