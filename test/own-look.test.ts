@@ -1,5 +1,7 @@
 /** What a device is told of its own way to an application, when it asks for a look. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { asFault } from '../src/base/faults.ts'
@@ -54,4 +56,16 @@ test('nobody looks where policy lets nobody through, and no reason of policy is 
   const { client } = await site.client()
   const looked = await client.looks.look(destination('secret.test', 443, 'tcp'), signal)
   assert.deepEqual(looked, { well: false })
+})
+
+test('what control finds on the way comes back as what was found, not as a refusal to look', async (t) => {
+  const { site } = await stage(t)
+  const { client } = await site.client()
+  const nobody = net.createServer().listen(0, '127.0.0.1')
+  await once(nobody, 'listening')
+  const { port } = nobody.address() as net.AddressInfo
+  nobody.close()
+  const { well, fault } = await client.looks.look(destination('localhost', port, 'tcp'), signal)
+  assert.deepEqual([well, fault?.code, fault?.hop], [false, 'APP_REFUSED', 'application'])
+  assert.equal(client.looks.notes.length, 1)
 })

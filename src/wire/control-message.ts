@@ -85,12 +85,15 @@ const granted = z.strictObject({
 })
 const denied = z.strictObject({ type: z.literal('denied'), id, denial: id, fault: faultMessage })
 const pipeReady = z.strictObject({ type: z.literal('pipe'), id, pipe: pipeTicket })
-/** `well`: every hop was looked at. Neither a fault nor well: not everything could be. */
+/**
+ * `well`: every hop was looked at. Neither `found` nor well: not everything could be. Not `fault`: that is what a request was
+ * refused with, and this is its answer.
+ */
 const looked = z.strictObject({
   type: z.literal('looked'),
   id,
   well: z.boolean(),
-  fault: faultMessage.optional(),
+  found: faultMessage.optional(),
 })
 const renewed = z.strictObject({
   type: z.literal('renewed'),

@@ -17,7 +17,7 @@ test('what a look saw is said for two minutes, or until a look sees nothing; who
     control: async () => ({
       async request(message) {
         asked++
-        return { type: 'looked', id: message.id, well: fault === undefined, ...(fault && { fault }) }
+        return { type: 'looked', id: message.id, well: fault === undefined, ...(fault && { found: fault }) }
       },
     }),
   })

@@ -60,8 +60,8 @@ export class Looks {
     const answer = await unlessAborted(asked, limit)
     if (answer.type !== 'looked') throw new Fault('PROTOCOL_ERROR', `looked is not ${answer.type}`)
     this.#seen.delete(key)
-    if (answer.fault === undefined) return { well: answer.well }
-    const { code, hop, detail, seen } = faultFromMessage(answer.fault)
+    if (answer.found === undefined) return { well: answer.well }
+    const { code, hop, detail, seen } = faultFromMessage(answer.found)
     const fault = new Fault(code, detail, { hop, seen: { ...seen, host, port, more: askAbout(to) } })
     this.#seen.set(key, { fault, atUs: this.#o.clock.monotonicUs() })
     if (this.#seen.size > MAX_KEPT) this.#seen.delete(this.#seen.keys().next().value!)

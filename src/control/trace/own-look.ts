@@ -65,6 +65,6 @@ export class OwnLooks {
       hop,
       seen: { saw },
     })
-    return { type: 'looked', id, well: false, fault: faultToMessage(fault) }
+    return { type: 'looked', id, well: false, found: faultToMessage(fault) }
   }
 }
