@@ -100,6 +100,10 @@ test('what control saw from this device is the verdict where a session shows not
   assert.ok(root!.verdict.seen.includes('1280 bytes pass, 1360 are silently dropped'))
   const told = judged({ said: { is: 'silent' }, notes: [narrow], looked: { well: false, fault: narrow } })
   assert.ok(!told.roots[0]!.verdict.seen.some((line) => line.startsWith('and ')), 'once')
+  const silent = fixtureFault('APP_SILENT', 'wiki.internal:8080: silent since noon')
+  const why = judged({ said: { is: 'silent' }, notes: [silent], looked: { well: false, fault: narrow } })
+  assert.equal(why.roots[0]!.verdict.fault, 'PATH_MTU')
+  assert.ok(!why.roots[0]!.verdict.seen.join().includes('silent since noon'), 'it is why nobody is answered')
   const well = judged({ said: { is: 'silent' }, looked: { well: true } })
   const verdict = well.judgements.find(({ check }) => check === 'app-session')!.verdict
   assert.match(JSON.stringify(verdict), /; large packets pass end to end"/)

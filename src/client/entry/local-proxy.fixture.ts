@@ -103,6 +103,7 @@ export async function openProxy(
     bypass,
     clock,
     log,
+    looks: { notes: [] },
   } as unknown as OpenerDeps)
   const users = new LocalUsers()
   const proxy = await LocalProxy.open({

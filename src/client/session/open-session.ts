@@ -18,6 +18,7 @@ import type { ClientTunnel } from './client-tunnel.ts'
 import type { EntryKind } from './decisions.ts'
 import type { CachedGrant, GrantCache, LatestSession } from './grant-cache.ts'
 import type { LaneChooser, PrivateLane } from './lane-chooser.ts'
+import type { Looks } from './looks.ts'
 import type { Permits } from './permits.ts'
 import { ANOTHER_WAY, ASK_ANEW, GRANT_IS_SPENT } from './retry-rules.ts'
 import { SessionLedger, type SessionLedgerDeps } from './session-ledger.ts'
@@ -31,6 +32,7 @@ export interface OpenerDeps extends SessionLedgerDeps {
   readonly lanes: LaneChooser
   readonly bypass: Bypass
   readonly silence: Pick<SilentApps, 'opened' | 'ended' | 'soFar'>
+  readonly looks: Pick<Looks, 'notes'>
 }
 
 const MAX_ATTEMPTS = 2
@@ -86,8 +88,11 @@ export class Opener implements SessionOwner {
 
   /** What is known of the application of this session, where a connection alone does not show it. */
   notesOf({ grant, start }: ClientSession): Fault[] {
-    const { silence, clock } = this.#deps
-    const told = applicationNotes({ grants: grant === undefined ? [] : [grant], clock })
+    const { silence, looks, clock } = this.#deps
+    const { host, port } = start.to
+    const seen = looks.notes.filter((note) => note.seen.host === host && note.seen.port === port)
+    const grants = grant === undefined ? [] : [grant]
+    const told = applicationNotes({ grants, looks: { notes: seen }, clock })
     return told.length > 0 ? told : [silence.soFar(start.to) ?? []].flat()
   }
 

@@ -114,6 +114,7 @@ export class SessionEngine implements AsyncDisposable {
       decisions: this.decisions,
       reports: this.reports,
       silence: this.silence,
+      looks: this.looks,
       clock,
       log,
     })

@@ -31,7 +31,6 @@ export const appSession: Check = check({
     const { fault, said, tookMs, target } = session
     if (fault !== undefined) return refused(session, fault, identity?.user, facts)
     if (said?.is === 'closed') return hungUp(session, facts)
-    // Whoever greets is not silent.
     const known = knownOf(session)
     if (known.length > 0) return impaired(session, known, identity?.user, facts)
     const then =
@@ -45,7 +44,9 @@ export const appSession: Check = check({
 function knownOf({ notes = [], looked, said }: AppSessionFacts): readonly Fault[] {
   const seen = looked?.fault
   const more = seen === undefined || notes.some(({ code }) => code === seen.code) ? [] : [seen]
-  return [...notes, ...more].filter(({ code }) => said?.is !== 'bytes' || code !== 'APP_SILENT')
+  // Whoever greets is not silent; and where control sees that large packets are lost, that is why nobody is answered.
+  const isNotSilent = said?.is === 'bytes' || seen?.code === 'PATH_MTU'
+  return [...more, ...notes].filter(({ code }) => !isNotSilent || code !== 'APP_SILENT')
 }
 
 /** Where large transfers stand still, the reason may lie beyond the connector. */
