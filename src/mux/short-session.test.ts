@@ -24,8 +24,8 @@ async function standing() {
   const heard = Promise.withResolvers<number>()
   const connector = new Mux(sockets.connector, { role: 'connector', onOpen: opened.resolve })
   const client = new Mux(sockets.client, { role: 'client' })
-  await Promise.all([client.ping(), connector.ping()]) // they say a word to each other as they begin
-  await Promise.all([client.ping(), connector.ping()]) // they say a word to each other as they begin
+  // What they say to each other as they begin is over after the second.
+  for (let pings = 0; pings < 2; pings++) await Promise.all([client.ping(), connector.ping()])
   const writes = { client: writesOf(sockets.client), connector: writesOf(sockets.connector) }
   const [program, local] = await socketPair()
   const [app, remote] = await socketPair()

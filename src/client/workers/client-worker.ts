@@ -8,7 +8,7 @@ import { cutSocket } from '../../mux/cut-socket.ts'
 import type { AgentMessage, ControlMessage, SessionReport } from '../../wire/control.ts'
 import type { CameBy } from '../entry/elsewhere.ts'
 import type { Answer, EngineOrder, EngineReport, Question } from './engine-messages.ts'
-import { type EngineDetails, type EngineFigures, pastOf } from './engine-status.ts'
+import { type EngineDetails, type EngineFigures, pastOf, sumOfFigures } from './engine-status.ts'
 import type { ProcessLoad } from './spill.ts'
 
 export interface ClientWorkerOptions {
@@ -50,7 +50,7 @@ export class ClientWorker implements AsyncDisposable {
   #silentLooks = 0
   #figures: EngineFigures | undefined
   /** Of processes before this one. */
-  readonly #past: EngineFigures[] = []
+  #past = sumOfFigures([])
   #details: PromiseWithResolvers<EngineDetails | undefined> | undefined
 
   constructor(o: ClientWorkerOptions) {
@@ -85,7 +85,7 @@ export class ClientWorker implements AsyncDisposable {
 
   /** Of this process, and of those before it. */
   get figures(): EngineFigures[] {
-    return this.#figures === undefined ? this.#past : [...this.#past, this.#figures]
+    return this.#figures === undefined ? [this.#past] : [this.#past, this.#figures]
   }
 
   /** @param most One that was silent for more looks than this is ended, and another one started. */
@@ -176,7 +176,7 @@ export class ClientWorker implements AsyncDisposable {
     this.#sockets.clear()
     for (const report of this.#open.values()) this.#o.sessionLost(report)
     this.#open.clear()
-    if (this.#figures !== undefined) this.#past.push(pastOf(this.#figures))
+    if (this.#figures !== undefined) this.#past = sumOfFigures([this.#past, pastOf(this.#figures)])
     this.#figures = undefined
     this.#load = undefined
     this.#details?.resolve(undefined)

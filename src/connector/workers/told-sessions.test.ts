@@ -97,6 +97,22 @@ test('when a process ends, its sessions end on record with what was last known o
   assert.equal(tunnel.reports().filter(({ state }) => state === 'closed').length, 1)
 })
 
+test('what moves before the other process has heard of the session is told with the next figures', async (t) => {
+  const port = await application(t, (socket) => void socket.pipe(socket))
+  await using tunnel = await openTunnel({ lookup: LOCAL, apart: true })
+  const session = tunnel.open(await tunnel.grant(), { port })
+  const [user, local] = await localPair(t)
+  session.stream.attach(local)
+  user.write('early')
+  await once(user, 'data')
+  tunnel.apart.moved(tunnel.teller.figures().moved) // its timer comes before the batch that tells of the session
+  tunnel.teller.tellAll()
+  tunnel.apart.moved(tunnel.teller.figures().moved)
+  assert.equal(tunnel.apart.lost({ reason: 'TUNNEL_LOST', detail: '' }), 1)
+  const { bytesUp, bytesDown } = await tunnel.record(session.session)
+  assert.deepEqual([bytesUp, bytesDown], [5, 5])
+})
+
 test('what is revoked in a process that does not answer is over, and the rest is not', async (t) => {
   const port = await application(t, (socket) => void socket.pipe(socket))
   await using tunnel = await openTunnel({ lookup: LOCAL, apart: true })
