@@ -9,6 +9,8 @@ export type MessageType = (AgentMessage | ControlMessage)['type']
  */
 export const LISTS: { readonly [type in MessageType]?: readonly string[] } = {
   session: ['reports'],
+  status: ['notes'],
+  'edge-status': ['notes'],
   carries: ['ended'],
   outages: ['outages'],
   edges: ['seen', 'edges'],

@@ -165,6 +165,16 @@ test('an item that cannot be read is left out of its list and named; the others 
   assert.match(lines.join(''), /ended.1.host/)
 })
 
+test('a note with a code that this version does not know costs that note, and not the status', async () => {
+  await using pair = await openPair()
+  const { promise, resolve } = Promise.withResolvers<AgentMessage>()
+  pair.far.onMessage = resolve
+  const known = { code: 'WORKER_ENDED', hop: 'edge', detail: 'edge worker 1 exited: SIGKILL' } as const
+  const status = { type: 'edge-status', state: 'serving', pipes: 1, connections: 2, relayed: 0 } as const
+  pair.bare.send(JSON.stringify({ ...status, notes: [{ ...known, code: 'OF_TOMORROW' }, known] }))
+  assert.deepEqual(await promise, { ...status, notes: [known] })
+})
+
 test('a message that no peer would take is not sent, and its request fails at once', async () => {
   await using pair = await openPair()
   const near = agentChannel(pair.bare)
