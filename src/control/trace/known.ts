@@ -10,7 +10,7 @@ import type { FaultCode } from '../../base/faults.ts'
 import type { FaultMessage, TraceHop, TraceStep } from '../../wire/control.ts'
 import type { ApplicationReport } from '../presence/applications.ts'
 
-/** One connector behind the segment, with its last word on the application. */
+/** One connector behind the segment, with its last word on the application; or the edge on the way, which has none. */
 export interface MemberWord {
   readonly id: string
   readonly name: string

@@ -140,7 +140,7 @@ export async function runTrace(
     rule: decided.permitted?.rule.name,
     edge: way && edges.nameOf(way.edge),
     session,
-    known: knownTroubles(words, clock.nowMs()),
+    known: knownTroubles([...words, ...wordOfEdge(edges, way)], clock.nowMs()),
     steps,
   }
 }
@@ -162,6 +162,12 @@ function wordsOf(
       notes: [overload, leak, ...notes].filter((note) => note !== undefined),
     }
   })
+}
+
+/** What the edge that the canary went by says of itself. */
+function wordOfEdge(edges: Edges, way: TraceWay | undefined): MemberWord[] {
+  if (way === undefined) return []
+  return [{ id: way.edge, name: `edge ${edges.nameOf(way.edge)}`, notes: edges.notesOf(way.edge) }]
 }
 
 function echoesFor(deps: RunTraceDeps, { user, online }: Subject, decided: Decided) {
