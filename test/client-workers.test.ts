@@ -116,6 +116,8 @@ test('a process that is killed ends its own sessions with a reset, control hears
     const [next] = (await status()).workers
     return next !== undefined && next !== worker
   })
+  const [note] = (await status()).notes.filter(({ code }) => code === 'WORKER_ENDED')
+  assert.match(note!.detail, /^client worker 1 exited: SIGKILL; 1 end of a worker in 10 min/)
   const again = await open(SOURCE)
   await once(again, 'data')
 })

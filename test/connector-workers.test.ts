@@ -130,6 +130,8 @@ test('a worker that is killed takes its own sessions; they are on record, and th
     const { restarts, pid } = (await status()).workers.find(({ worker }) => worker === victim.worker)!
     return restarts === 1 && pid !== undefined && pid !== victim.pid
   })
+  const [note] = (await status()).notes.filter(({ code }) => code === 'WORKER_ENDED')
+  assert.ok(note!.detail.startsWith(`connector worker ${victim.worker} exited: SIGKILL; 1 end of a worker`))
   for (const socket of [...sockets, ...again]) socket.destroy()
   await until('the others as well', () => count("where state = 'closed'") === 12)
   assert.equal(count(''), 12)

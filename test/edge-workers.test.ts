@@ -15,7 +15,8 @@ import { freePort } from '../bench/ports.ts'
 import { patience } from '../lab/pace.ts'
 import { readStatus } from '../src/base/status-socket.ts'
 import type { EdgeDaemonStatus } from '../src/edge/edge-status.ts'
-import { Installation } from './installation.ts'
+import { Installation, PROGRAM } from './installation.ts'
+import { finish } from './program.ts'
 
 const parts = new AsyncDisposableStack()
 let installation: Installation
@@ -106,5 +107,26 @@ test('a worker is killed under load: sessions go on within two seconds, and it i
   while ((await edge()).stats!.pipes < 2) assert.equal(await session(), undefined)
   while (descriptors() > held) await new Promise((resolve) => setTimeout(resolve, 50))
   const [line] = installation.logged(installation.server, 'worker.ended')
-  assert.equal(line?.how, 'SIGKILL')
+  assert.deepEqual([line?.how, line?.code], ['SIGKILL', 'WORKER_ENDED'])
+})
+
+test('whoever asks about the edge afterwards is told that a worker ended: its status, the control plane, the doctor', async () => {
+  const said = /edge worker 1 exited: SIGKILL; 1 end of a worker in 10 min, the last at 20/
+  const state = path.join(installation.dir, 'server')
+  assert.match(
+    await installation.command('status', '--state', state),
+    new RegExp(`^note +WORKER_ENDED .*${said.source}`, 'm'),
+  )
+  assert.match(
+    await installation.command('get', 'edges'),
+    /^embedded +degraded +WORKER_ENDED: edge worker 1/m,
+  )
+  assert.match(
+    await installation.command('describe', 'edge', 'embedded'),
+    new RegExp(`^edge WORKER_ENDED: ${said.source}`, 'm'),
+  )
+  const doctor = await finish([PROGRAM, 'doctor', 'server', '--state', state])
+  assert.equal(doctor.code, 1)
+  assert.match(doctor.stdout, /edge WORKER_ENDED: A worker of this server was killed by the kernel/)
+  assert.match(doctor.stdout, said)
 })

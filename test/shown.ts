@@ -94,6 +94,7 @@ export const SHOWN: Readonly<Record<string, readonly string[]>> = {
   'proxy PROXY_UNREACHABLE': ['SCN-07:gone', 'SCN-07:slow'],
   'stability FLAPPING': ['SCN-12:watchdog', 'SCN-12:resets', 'SCN-12:cable'],
   'stability STOOD_STILL': ['SCN-12:frozen'],
+  'workers WORKER_ENDED': ['SCN-12:edge-worker', 'SCN-12:connector-worker'],
   'upgrade-package UPGRADE_FAILED': ['src/doctor/upgrade-package.test.ts'],
 }
 

@@ -7,6 +7,7 @@ import type { Scenario } from '../scenario.ts'
 import { ADDRESS, APP_NETWORK, APP_PORT, GROUP } from '../topology.ts'
 import { unknownHealth } from '../unknown.ts'
 import { deviceFrozen, edgeFrozen } from './scn-12-frozen.ts'
+import { connectorWorker, edgeWorker } from './scn-12-workers.ts'
 
 const DROPS = 5
 const WIKI = 'wiki.dc1.example.com'
@@ -115,6 +116,8 @@ second, and each time sessions have to find another path. The ticket says "somet
     },
     deviceFrozen,
     edgeFrozen,
+    edgeWorker,
+    connectorWorker,
     {
       name: 'watchdog',
       does: 'a watchdog repeatedly takes connector-a for dead, kills it and restarts it',

@@ -46,6 +46,8 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
   #again: NodeJS.Timeout | undefined
   #failures = 0
   #stopping = false
+  /** Of the one that runs, where it is being ended from here. */
+  #killedAs: string | undefined
   /** It has said something, so it may hold something. */
   #hasSpoken = false
 
@@ -59,7 +61,7 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
   }
 
   start(): void {
-    const { kind, name, hop, entry, cwd, restartCapMs, log, first, onNews, faultOf, onEnded } = this.#o
+    const { kind, name, entry, cwd, restartCapMs, log, first, onNews, faultOf, onEnded } = this.#o
     const startedMs = performance.now()
     const child = fork(entry, [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -69,6 +71,7 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
     })
     this.#child = child
     this.#hasSpoken = false
+    this.#killedAs = undefined
     let fault: Fault | undefined
     child.on('message', (message, socket) => {
       if (this.#child !== child) return // of one that has ended
@@ -79,17 +82,26 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
       else onNews(news, socket as net.Socket | undefined)
     })
     this.#ended = new Promise((resolve) => {
-      const over = (how: string) => {
+      const over = (ending: string) => {
         if (this.#child !== child) return
+        const how = this.#killedAs ?? ending
         this.#child = undefined
         resolve()
         if (this.#stopping) return
-        fault ??= new Fault('INTERNAL', `the ${name} process exited: ${how}`, { hop })
+        fault ??= this.#endedBy(how)
         if (performance.now() - startedMs >= STABLE_MS) this.#failures = 0
         const pause = { baseMs: RESTART_BASE_MS, capMs: restartCapMs }
         const waitMs = Math.round(RESTART_BASE_MS + backoffMs(this.#failures++, pause))
         log.error(
-          { event: `${kind}.ended`, [kind]: name, pid: child.pid, how, code: fault.code, waitMs },
+          {
+            event: `${kind}.ended`,
+            [kind]: name,
+            pid: child.pid,
+            how,
+            code: fault.code,
+            hop: fault.hop,
+            waitMs,
+          },
           `The ${name} process exited: ${how}`,
         )
         onEnded(fault)
@@ -103,6 +115,12 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
       `The ${name} process has pid ${child.pid}`,
     )
     this.send(first())
+  }
+
+  #endedBy(how: string): Fault {
+    const { kind, name, hop } = this.#o
+    if (kind === 'part') return new Fault('INTERNAL', `the ${name} process exited: ${how}`, { hop })
+    return new Fault('WORKER_ENDED', `${name} exited: ${how}`, { hop })
   }
 
   /** @returns false when it does not run now. */
@@ -127,8 +145,9 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
     return true
   }
 
-  /** Ends it at once, as a thing that no longer does what it is told; it is started again. */
-  kill(): void {
+  /** Ends it at once, as a thing that no longer does what it is told; it is started again. @param why A sentence. */
+  kill(why?: string): void {
+    if (why !== undefined) this.#killedAs = `killed by its main process: ${why}`
     this.#child?.kill('SIGKILL')
   }
 

@@ -96,11 +96,12 @@ async function server(flags: HostFlags): Promise<HostPatient> {
   const stateDir = path.resolve(flags.state ?? config.stateDir)
   // What the server itself wrote when it last listened is nearer to the truth than its configuration.
   const last = await lastContext(stateDir)
+  const { controlSocket, edge: edgeState } = filesOf(stateDir)
   const listen = flags.edge ?? readHostPort(last.listen ?? config.listen, 'listen', 'control')
   const host = {
     listen,
     publicHost: last.publicHost ?? config.publicHost,
-    controlSocket: filesOf(stateDir).controlSocket,
+    ...{ controlSocket, edgeState },
     unread: last.unread,
   }
   return { patient: { role: 'server', stateDir, proxyFile: '', host }, given: {}, egress: { env: {} } }

@@ -295,6 +295,7 @@ export class Client {
       workers: this.#workers?.pids ?? [],
       outages: this.#examination?.report(),
       stoodStill: this.#examination?.stoodStill,
+      workerEnded: this.#workers?.ends.fault,
     }
   }
 }

@@ -83,6 +83,7 @@ export interface ClientParts {
   readonly workers: readonly number[]
   readonly outages?: OutageReport
   readonly stoodStill?: Fault
+  readonly workerEnded?: Fault
 }
 
 export function describeClient(parts: ClientParts): ClientStatus {
@@ -91,7 +92,8 @@ export function describeClient(parts: ClientParts): ClientStatus {
   const fault = uplink?.fault
   const edge = profile && (uplink?.route?.address ?? profile.edge)
   const { total, failed, bytesUp, bytesDown } = figures.totals
-  const own = [parts.stoodStill, ...(uplink?.route?.notes ?? [])].filter((note) => note !== undefined)
+  const { stoodStill, workerEnded } = parts
+  const own = [stoodStill, workerEnded, ...(uplink?.route?.notes ?? [])].filter((note) => note !== undefined)
   return {
     role: 'client',
     version: VERSION,

@@ -240,6 +240,7 @@ export class Connector {
       this.#sealedState?.drift,
       this.#examination?.unwritten,
       this.#examination?.stoodStill,
+      this.#workers?.ends.fault,
       this.#services.reports.unwritten,
       ...(this.#control?.route.notes ?? []),
     ])

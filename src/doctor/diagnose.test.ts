@@ -68,6 +68,7 @@ const SINGLE: Record<Illness, string> = {
   overloadedByItsOwnAccount: 'connector CONNECTOR_OVERLOADED',
   flapping: 'connector FLAPPING',
   stoodStill: 'connector STOOD_STILL',
+  workerKilled: 'connector WORKER_ENDED',
   leaking: 'connector MEMORY_LEAK_SUSPECTED',
   appSilent: 'application APP_SILENT',
   lookupsBusy: 'connector LOOKUPS_BUSY',
@@ -336,6 +337,30 @@ test('a daemon that was killed for memory is not just to be started again', () =
   assert.match(verdictOf({ oomKill }).cause, /this machine was out of memory/)
   const unit = { name: 'x', load: 'loaded', active: 'failed', enabled: 'enabled', restarts: 0, exitStatus: 9 }
   assert.match(verdictOf({ unit: { ...unit, result: 'oom-kill' } }).cause, /^The kernel killed it/)
+})
+
+test('a worker that was killed, one that hung and one that crashed are told apart, by the last one', () => {
+  const verdictOf = (how: string) => {
+    const notes = [
+      { code: 'WORKER_ENDED', detail: `client worker 1 exited: ${how}; 2 ends of workers in 10 min` },
+    ]
+    const known = { daemon: changed('daemon', { notes }) }
+    return diagnose(CHECKS, factsOf({ known, patient: { role: 'client' } })).roots[0]!
+  }
+  const killed = verdictOf('SIGKILL')
+  assert.equal(killed.hop, 'client')
+  assert.match(
+    killed.verdict.cause,
+    /^A worker of this client was killed by the kernel, .* when memory runs out/,
+  )
+  assert.equal(killed.verdict.fix[0], 'journalctl -k | grep -i "killed process"')
+  const hung = verdictOf('killed by its main process: it has said nothing for 10 s').verdict
+  assert.match(hung.cause, /no longer did what it was told, so the client killed it/)
+  for (const how of ['exit 1', 'SIGSEGV']) {
+    const { cause, fix } = verdictOf(how).verdict
+    assert.match(cause, /^A worker of this client crashed\. What it carried ended with it/)
+    assert.match(fix[0]!, /^backstitch support-bundle client: report/)
+  }
 })
 
 test('a unit that was never enabled, one that is masked and one that cannot be read are told apart', () => {

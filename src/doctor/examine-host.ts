@@ -35,6 +35,7 @@ import { disk, resolverFile, securityPolicy, stateDirectory } from './checks/mac
 import { proxy, proxySetting } from './checks/proxy.ts'
 import { resolver } from './checks/resolver.ts'
 import { flapping } from './checks/stability.ts'
+import { workers } from './checks/workers.ts'
 import { askDaemon } from './daemon-look.ts'
 import { diagnose } from './diagnose.ts'
 import { EDGE_PATH_FACTS, lookAtEdgePath } from './edge-path-look.ts'
@@ -58,17 +59,26 @@ const SERVING: readonly Check[] = [
   handshakes,
 ]
 /** In the order of what depends on what: of independent failures the first is the headline. */
-export const SERVER_CHECKS: readonly Check[] = [...MACHINE, resolverFile, clock, ...SERVING]
+export const SERVER_CHECKS: readonly Check[] = [...MACHINE, resolverFile, clock, ...SERVING, workers]
 /** The way home comes after its own machine, as agents come to it first. */
 export const EDGE_CHECKS: readonly Check[] = [
   ...[...MACHINE, provisioningKey, seal, resolverFile, proxySetting, clock, running, ...SERVING],
   ...[link, resolver, edgeName, proxy, edgeTcp, edgeTls, edgeRecords, upgrade, edgeCertificate],
-  ...[certificate, control, flapping],
+  ...[certificate, control, workers, flapping],
 ]
-const FACTS: readonly FactName[] = ['denials', 'disk', 'stateDir', 'resolvers', 'sync', 'host', 'load']
+const FACTS: readonly FactName[] = [
+  'denials',
+  'disk',
+  'stateDir',
+  'resolvers',
+  'sync',
+  'host',
+  'load',
+  'daemon',
+]
 const EDGE_FACTS: readonly FactName[] = [
   ...FACTS,
-  ...(['key', 'identity', 'daemon', 'link', ...EDGE_PATH_FACTS] as const),
+  ...(['key', 'identity', 'link', ...EDGE_PATH_FACTS] as const),
 ]
 const ALL_MS = 10_000
 
@@ -92,14 +102,16 @@ export async function examineHost(o: ExamineHostOptions): Promise<Report> {
   const gathering = new Gathering(patient, further ? EDGE_FACTS : FACTS, () => {})
   const over = AbortSignal.any([signal, AbortSignal.timeout(ALL_MS)])
   const resolvers = lookAtResolvers()
+  const asked = o.daemon ? Promise.resolve(o.daemon) : askDaemon(edgeOf(patient), over)
   await Promise.all([
     gathering.look('denials', lookAtDenials(OUR_NAMES, over)),
     gathering.look('disk', lookAtDisk(patient.stateDir)),
     gathering.look('stateDir', lookAtFolder(patient.stateDir)),
     gathering.look('resolvers', resolvers),
     gathering.look('sync', lookAtClockSync(over)),
+    gathering.look('daemon', asked),
     lookAtProcess(gathering, patient, resolvers, over),
-    further && lookAtFurtherEdge(gathering, { ...o, signal: over }, resolvers),
+    further && lookAtFurtherEdge(gathering, { ...o, signal: over }, resolvers, asked),
   ])
   signal.throwIfAborted()
   return reportOf(diagnose(further ? EDGE_CHECKS : SERVER_CHECKS, gathering.facts()), {
@@ -110,18 +122,22 @@ export async function examineHost(o: ExamineHostOptions): Promise<Report> {
   })
 }
 
+/** That of a server keeps its state in a folder of its own. */
+function edgeOf(patient: Patient): Patient {
+  return { ...patient, stateDir: patient.host?.edgeState ?? patient.stateDir }
+}
+
 async function lookAtFurtherEdge(
   g: Gathering,
-  { patient, given, egress: input, daemon, signal }: ExamineHostOptions,
+  { patient, given, egress: input, signal }: Omit<ExamineHostOptions, 'daemon'>,
   resolvers: ReturnType<typeof lookAtResolvers>,
+  asked: ReturnType<typeof askDaemon>,
 ): Promise<void> {
-  const asked = daemon ? Promise.resolve(daemon) : askDaemon(patient, signal)
   const patience = new Patience({ signal, daemonMet: daemonMet(asked) })
   await Promise.all([
     g.look('key', Promise.resolve(given.key)),
     g.look('identity', Promise.resolve(given.identity)),
     g.look('link', lookAtLink()),
-    g.look('daemon', asked),
     lookAtEdgePath(g, { patient, egress: readSetting(input), resolvers, input, signal, patience }),
   ])
 }

@@ -17,6 +17,8 @@ export interface EdgeHost {
   readonly publicHost?: string
   /** Of a server: where its edge meets the control plane. */
   readonly controlSocket?: string
+  /** Of a server: the state directory of its edge. */
+  readonly edgeState?: string
   /** Of a server: the file that says what agents come by, where it could not be read. */
   readonly unread?: { readonly file: string; readonly why: string }
 }

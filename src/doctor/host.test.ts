@@ -6,7 +6,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { diagnose } from './diagnose.ts'
 import { SERVER_CHECKS } from './examine-host.ts'
-import { type Change, factsOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
+import { type Change, changed, factsOf, NO_WAY, NOW_MS, tcp } from './facts.fixture.ts'
 import { type EdgeHostFacts, lookAtHost, readTracked } from './host-look.ts'
 
 const DAY_MS = 86_400_000
@@ -75,6 +75,16 @@ const CASES: { name: string; host: Partial<EdgeHostFacts>; known?: Change['known
     name: 'the control plane has no descriptor left',
     host: { certificates: [HEALTHY.certificates[0]!], controlDescriptors: { pid: 811, open: 30, limit: 30 } },
     roots: ['control FD_EXHAUSTED'],
+  },
+  {
+    name: 'a worker of its edge was killed',
+    host: {},
+    known: {
+      daemon: changed('daemon', {
+        notes: [{ code: 'WORKER_ENDED', detail: 'edge worker 1 exited: SIGKILL' }],
+      }),
+    },
+    roots: ['edge WORKER_ENDED'],
   },
   { name: 'its certificates have ended', host: { certificates: ended }, roots: ['edge CERT_EXPIRED'] },
   {

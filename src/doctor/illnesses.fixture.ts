@@ -536,6 +536,19 @@ export const ILL = {
       }),
     },
   },
+  workerKilled: {
+    known: {
+      daemon: changed('daemon', {
+        notes: [
+          {
+            code: 'WORKER_ENDED',
+            detail:
+              'connector worker 2 exited: SIGKILL; 3 ends of workers in 10 min, the last at 2026-05-30T09:00:00.000Z',
+          },
+        ],
+      }),
+    },
+  },
   leaking: {
     known: {
       daemon: changed('daemon', {

@@ -57,7 +57,7 @@ export class EdgeDaemon {
   readonly #clock = new ServerClock()
   #skewMs: number | undefined
   readonly #notes = new OwnNotes({
-    known: () => [this.#edge?.shortage, this.#examination?.stoodStill],
+    known: () => [this.#edge?.shortage, this.#examination?.stoodStill, this.#edge?.workerEnded],
     changed: () => this.#tell(),
   })
   /** For the first time, or anew. */

@@ -1,5 +1,7 @@
 import type net from 'node:net'
 import type { Registry } from 'prom-client'
+import type { Fault } from '../base/faults.ts'
+import { WorkerEnds } from '../base/worker-ends.ts'
 import type { EdgeStateMessage } from '../wire/control.ts'
 import { addWorkerMetrics } from './worker-metrics.ts'
 import {
@@ -12,7 +14,7 @@ import {
 /** For the first time the edge waits for them: a ticket from before the start of a worker is of no use there. */
 const READY_MS = 5000
 
-export interface EdgeWorkersOptions extends EdgeWorkerProcessOptions {
+export interface EdgeWorkersOptions extends Omit<EdgeWorkerProcessOptions, 'onEnded'> {
   /** Two at least. */
   readonly count: number
   readonly registry: Registry
@@ -23,11 +25,13 @@ export interface EdgeWorkersOptions extends EdgeWorkerProcessOptions {
  * ClientHello; a half that names a shard goes on to the worker of that shard, and so do all that name the same.
  */
 export class EdgeWorkers implements AsyncDisposable {
+  readonly ends = new WorkerEnds()
   readonly #all: readonly EdgeWorkerProcess[]
 
   /** They start at once. */
   constructor(options: EdgeWorkersOptions) {
-    this.#all = Array.from({ length: options.count }, (_, at) => new EdgeWorkerProcess(at + 1, options))
+    const each = { ...options, onEnded: (fault: Fault) => this.ends.add(fault) }
+    this.#all = Array.from({ length: options.count }, (_, at) => new EdgeWorkerProcess(at + 1, each))
     addWorkerMetrics(options.registry, () => this.figures)
   }
 

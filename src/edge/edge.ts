@@ -171,6 +171,11 @@ export class Edge implements AsyncDisposable {
     return this.#descriptors.fault
   }
 
+  /** WORKER_ENDED, for ten minutes after a worker ended unasked. */
+  get workerEnded(): Fault | undefined {
+    return this.#workers?.ends.fault
+  }
+
   stats(): EdgeStats {
     return {
       connections: this.#admission.connections,

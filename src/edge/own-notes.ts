@@ -1,6 +1,6 @@
 /**
  * What an edge serves in spite of, by its own account: that it turns connections away for want of descriptors, that it
- * stood still. Control is told when it begins and when it is over.
+ * stood still, that workers end. Control is told when it begins and when it is over.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type Note, note } from '../wire/notes.ts'
 const LOOK_MS = 2000
 
 export interface OwnNotesOptions {
-  /** FD_EXHAUSTED while the edge itself turns connections away; STOOD_STILL. */
+  /** FD_EXHAUSTED while the edge itself turns connections away; STOOD_STILL, WORKER_ENDED. */
   readonly known: () => readonly (Fault | undefined)[]
   readonly changed: () => void
 }

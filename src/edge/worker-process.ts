@@ -60,6 +60,8 @@ export interface EdgeWorkerProcessOptions {
   readonly shares: EdgeShares
   /** What it counts is counted there. */
   readonly counts: EdgeMetrics
+  /** It ended unasked. */
+  readonly onEnded: (fault: Fault) => void
   readonly log: Log
 }
 
@@ -109,7 +111,7 @@ export class EdgeWorkerProcess implements AsyncDisposable {
       first: () => this.#start(),
       last: () => ({ do: 'stop' }),
       onNews: (news) => this.#hear(news),
-      onEnded: () => this.#ended(),
+      onEnded: (fault) => this.#ended(fault),
     })
     this.#process.start()
     this.#tick = setInterval(() => this.#look(), TICK_MS).unref()
@@ -329,10 +331,11 @@ export class EdgeWorkerProcess implements AsyncDisposable {
     this.#silentMs = 0
     if (pid === undefined) return
     this.#o.log.error({ event: 'worker.killed', worker, pid, why }, `Edge worker ${worker} is killed: ${why}`)
-    this.#process.kill()
+    this.#process.kill(why)
   }
 
-  #ended(): void {
+  #ended(fault: Fault): void {
+    this.#o.onEnded(fault)
     this.#restarts++
     this.#cpuBeforeMs += this.#cpuMs
     this.#isReady = false

@@ -6,6 +6,7 @@ import { type FaultCode, HOPS } from '../base/faults.ts'
 export const NOTE_CODES = [
   'STOOD_STILL',
   'FLAPPING',
+  'WORKER_ENDED',
   'RAW_PHASE_BLOCKED',
   'EDGE_FAR',
   'CONTROL_PORT_BLOCKED',

@@ -159,6 +159,7 @@ async function helloOf(t: TestEdge, shard: number): Promise<Buffer> {
 
 test('a worker that is killed takes its own pipes and nothing else, and comes back', async () => {
   await using t = await openWithWorkers()
+  assert.equal(t.edge.workerEnded, undefined)
   const [lost, kept, own] = [await tunnelIn(t, 0), await tunnelIn(t, 1), await openTunnel(t)]
   await until(() => String(pipesBy(t)) === '1,1')
   const before = descriptors()
@@ -187,6 +188,10 @@ test('a worker that is killed takes its own pipes and nothing else, and comes ba
   assert.deepEqual(
     t.edge.stats().workers!.map(({ restarts }) => restarts),
     [1, 0],
+  )
+  assert.match(
+    t.edge.workerEnded!.detail,
+    /^edge worker 1 exited: SIGKILL; 1 end of a worker in 10 min, the last at /,
   )
   for (const { client, connector } of [again, kept, own]) {
     client.socket.destroy()

@@ -148,6 +148,18 @@ export const CONNECTOR_FAULTS = {
     verify: 'backstitch doctor finds nothing',
     dependsOn: [],
   },
+  WORKER_ENDED: {
+    hop: 'connector',
+    scenario: 12,
+    retry: true,
+    title: 'A worker process ended without being asked to',
+    evidence: 'which worker; how it ended; how many did in ten minutes; when the last one did',
+    cause:
+      'A process that carries sessions was killed, for memory, by a watchdog or because it no longer answered, or it crashed. What it carried ended with it; another one has taken its place.',
+    fix: 'Find out who killed it: journalctl -k names what the kernel killed for memory. Raise the memory limit of the service, or set workers: 1.',
+    verify: 'backstitch doctor finds nothing',
+    dependsOn: [],
+  },
   FLAPPING: {
     hop: 'connector',
     scenario: 12,
@@ -275,9 +287,9 @@ export const CONNECTOR_FAULTS = {
     title: 'The tunnel broke',
     evidence: 'which side ended it; errno; age of the tunnel',
     cause: 'The connection that carried the session ended before the session did.',
-    fix: 'Open the session again. If it happens again, check the logs of the edge and connector.',
+    fix: 'Open the session again. If it happens again, look at backstitch get edges and backstitch get connectors, then at the logs of the edge and connector.',
     verify: 'the session opens again',
-    dependsOn: ['RAW_PHASE_BLOCKED'],
+    dependsOn: ['RAW_PHASE_BLOCKED', 'WORKER_ENDED'],
   },
   PROTOCOL_ERROR: {
     hop: 'connector',

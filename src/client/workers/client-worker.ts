@@ -25,6 +25,8 @@ export interface ClientWorkerOptions {
   readonly edgeLost: (edge: string, fault: Fault) => boolean | Promise<boolean>
   /** A session of which control was told that it is open, and which ended with the process. */
   readonly sessionLost: (report: SessionReport) => void
+  /** It ended unasked. */
+  readonly onEnded: (fault: Fault) => void
   readonly metrics: () => string
 }
 
@@ -65,7 +67,10 @@ export class ClientWorker implements AsyncDisposable {
       first: o.start,
       last: () => ({ do: 'stop' }),
       onNews: (news) => this.#take(news),
-      onEnded: () => this.#ended(),
+      onEnded: (fault) => {
+        o.onEnded(fault)
+        this.#ended()
+      },
     })
     this.#process.start()
   }
@@ -95,7 +100,7 @@ export class ClientWorker implements AsyncDisposable {
     this.#silentLooks = 0
     const about = { event: 'worker.killed', worker: this.#o.number, pid }
     this.#o.log.error(about, `Client worker ${this.#o.number} does not answer and is killed`)
-    this.#process.kill()
+    this.#process.kill('it has said nothing for long')
   }
 
   tell(order: EngineOrder): void {

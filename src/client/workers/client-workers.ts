@@ -9,6 +9,7 @@ import type net from 'node:net'
 import type { Clock } from '../../base/clock.ts'
 import { asFault, type Fault } from '../../base/faults.ts'
 import type { Log } from '../../base/log.ts'
+import { WorkerEnds } from '../../base/worker-ends.ts'
 import { faultToMessage } from '../../link/control/fault-message.ts'
 import type { Credentials } from '../../link/dial/credentials.ts'
 import type { Egress } from '../../link/dial/egress.ts'
@@ -47,6 +48,7 @@ const IDLE_MS = 600_000
 const MOST_SILENT_MS = 30_000
 
 export class ClientWorkers implements Elsewhere, AsyncDisposable {
+  readonly ends = new WorkerEnds()
   readonly #o: ClientWorkersOptions
   readonly #meter: LoadMeter
   readonly #workers: ClientWorker[] = []
@@ -149,6 +151,7 @@ export class ClientWorkers implements Elsewhere, AsyncDisposable {
         start: () => this.#startOrder(number),
         edgeLost: (edge, fault) => uplink.way?.pipeLost(edge, fault) ?? false,
         sessionLost: (report) => engine.reports.closed({ report: () => report }, lost(report, clock.nowMs())),
+        onEnded: (fault) => this.ends.add(fault),
       }),
     )
   }

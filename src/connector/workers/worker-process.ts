@@ -35,6 +35,8 @@ export interface WorkerProcessOptions {
   readonly of: number
   readonly entry: string
   readonly main: Services
+  /** It ended unasked. */
+  readonly onEnded: (fault: Fault) => void
 }
 
 /** One worker, for whoever describes the connector. */
@@ -70,7 +72,7 @@ export class WorkerProcess implements TunnelWorker {
     this.#told = new ToldSessions(main)
     this.#load = new LoadTold(main)
     this.#process = new KeptProcess({
-      ...{ kind: 'worker', name: `worker-${name}`, hop: 'connector', entry, log: main.log },
+      ...{ kind: 'worker', name: `connector worker ${name}`, hop: 'connector', entry, log: main.log },
       restartCapMs: RESTART_CAP_MS,
       first: () => this.#first(),
       last: () => ({ do: 'close', ...this.#ending }),
@@ -142,7 +144,7 @@ export class WorkerProcess implements TunnelWorker {
     const { pipe, session, device } = ticket
     if (!this.#process.send({ do: 'bring', id, ticket: { pipe, session, device }, mode })) {
       const detail = `worker ${this.#o.name} has ended, and is being started again`
-      this.#tunnels.brought(id, new Fault('INTERNAL', detail, { hop: 'connector' }))
+      this.#tunnels.brought(id, new Fault('WORKER_ENDED', detail, { hop: 'connector' }))
     }
     return brought
   }
@@ -235,6 +237,7 @@ export class WorkerProcess implements TunnelWorker {
   }
 
   #ended(fault: Fault): void {
+    this.#o.onEnded(fault)
     this.#restarts++
     this.#silentTicks = 0
     this.#isHeard = false
@@ -252,7 +255,7 @@ export class WorkerProcess implements TunnelWorker {
       { event: 'worker.killed', worker: name, pid: this.#process.pid },
       `Worker ${name} is killed: ${why}`,
     )
-    this.#process.kill()
+    this.#process.kill(why)
   }
 
   async #resolve(host: string, by: string | undefined): Promise<ResolvedName> {

@@ -1,4 +1,6 @@
+import type { Fault } from '../../base/faults.ts'
 import { sumOfHeld } from '../../base/shares.ts'
+import { WorkerEnds } from '../../base/worker-ends.ts'
 import type { Services } from '../tunnels/services.ts'
 import type { SharedPools } from './worker-messages.ts'
 import { WorkerProcess, type WorkerReport } from './worker-process.ts'
@@ -15,13 +17,15 @@ export interface WorkerProcessesOptions {
 /** The processes that carry the tunnels of a connector, and what they hold together. */
 export class WorkerProcesses implements Disposable {
   readonly all: readonly WorkerProcess[]
+  readonly ends = new WorkerEnds()
   readonly #main: Services
   #timer: NodeJS.Timeout | undefined
 
   constructor({ count, entry, main }: WorkerProcessesOptions) {
     this.#main = main
+    const onEnded = (fault: Fault) => this.ends.add(fault)
     this.all = Array.from({ length: count }, (_, at) => {
-      return new WorkerProcess({ name: `${at + 1}`, of: count, entry, main })
+      return new WorkerProcess({ name: `${at + 1}`, of: count, entry, main, onEnded })
     })
   }
 

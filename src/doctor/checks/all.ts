@@ -23,6 +23,7 @@ import { proxy, proxySetting } from './proxy.ts'
 import { resolver } from './resolver.ts'
 import { flapping } from './stability.ts'
 import { upgradePackage, upgradeVersion } from './upgrade-package.ts'
+import { workers } from './workers.ts'
 
 /** Every check, in the order of the path: of independent failures the first is the headline. */
 export const CHECKS: readonly Check[] = [
@@ -47,6 +48,7 @@ export const CHECKS: readonly Check[] = [
   descriptors,
   control,
   running,
+  workers,
   appSession,
   appName,
   appAddress,
