@@ -1,27 +1,14 @@
-import { Cgroup } from '../cgroup.ts'
 import { printed } from '../cures.ts'
 import type { Daemon } from '../daemon.ts'
 import type { Lab } from '../lab.ts'
-import { NODE } from '../paths.ts'
+import { grouped, groupOf, JOB_MB, startJob, ungrouped } from '../memory-group.ts'
 import type { Scenario } from '../scenario.ts'
 import { APP_NAME, APP_PORT } from '../topology.ts'
 
-const groups = new WeakMap<Lab, Cgroup>()
 const copying = new WeakMap<Lab, Daemon[]>()
 /** Of one processor: a service that shares its machine with a backup job. */
 const LITTLE_PERCENT = 7
 const TRANSFERS = 4
-const jobs = new WeakMap<Lab, Daemon>()
-/** Far more than a connector varies by. */
-const JOB_MB = 500
-const HOLD = [
-  NODE,
-  '-e',
-  `const held = []
-  const more = () => held.push(Buffer.alloc(10 * 2 ** 20, 1)) * 10 < ${JOB_MB} ? setImmediate(more) : console.log('{}')
-  more()
-  setInterval(() => held, 1e6)`,
-]
 
 /** Users who copy large files, at a pace that a whole processor bears with ease. */
 function transfers(lab: Lab): Daemon[] {
@@ -60,15 +47,12 @@ and downloads crawl. The helpdesk hears "slow", which triggers no alarm.`,
       },
       async cure(lab, finding) {
         printed(finding, /^or give this machine more of what is short$/)
-        groups.get(lab)!.set({})
+        groupOf(lab).set({})
       },
       async restore(lab) {
-        const { a, b } = lab.connectors
+        const { b } = lab.connectors
         for (const one of copying.get(lab) ?? []) await lab.machines.user.stop(one, 'SIGKILL')
-        await a.stop('SIGKILL')
-        await groups.get(lab)?.[Symbol.asyncDispose]()
-        a.within = []
-        a.start()
+        await ungrouped(lab)
         if (!b.runs) b.start()
       },
     },
@@ -80,18 +64,16 @@ and downloads crawl. The helpdesk hears "slow", which triggers no alarm.`,
       code: 'CONNECTOR_OVERLOADED',
       seen: [/the daemon reports: memory \d+ % \(\d+ MB of \d+ MB\)/, /\b[0-9] % of memory free/],
       async inject(lab) {
-        const { a } = lab.connectors
         const group = await grouped(lab)
-        const job = a.machine.start('backup', HOLD, { within: group.within })
+        const job = startJob(lab)
         await job.until(() => job.lines().length > 0, 'take its memory', 20_000)
-        jobs.set(lab, job)
         group.set({ memoryBytes: Math.round(group.memoryUsedBytes / 0.95) })
       },
       async cure(lab, finding) {
         printed(finding, /^or give this machine more of what is short$/)
-        groups.get(lab)!.set({})
+        groupOf(lab).set({})
       },
-      restore: withoutJob,
+      restore: ungrouped,
     },
     {
       name: 'oom',
@@ -110,18 +92,17 @@ and downloads crawl. The helpdesk hears "slow", which triggers no alarm.`,
         const group = await grouped(lab, ['choom', '-n', '1000', '--'])
         // With what a program needs to begin with the job is over the limit; without the connector it is not.
         group.set({ memoryBytes: group.memoryUsedBytes + JOB_MB * 2 ** 20 })
-        const job = a.machine.start('backup', HOLD, { within: group.within })
-        jobs.set(lab, job)
+        const job = startJob(lab)
         await job.until(() => !a.runs, 'have connector-a killed', 20_000)
       },
       async cure(lab, finding) {
         const { a } = lab.connectors
         printed(finding, /^raise the memory limit of control group \S+-connector-a, over \d+ MB/)
-        groups.get(lab)!.set({})
+        groupOf(lab).set({})
         printed(finding, /^start the daemon as it was installed$/)
         a.start()
       },
-      restore: withoutJob,
+      restore: ungrouped,
     },
     {
       name: 'leak',
@@ -152,26 +133,4 @@ and downloads crawl. The helpdesk hears "slow", which triggers no alarm.`,
       },
     },
   ],
-}
-
-/** connector-a in a group of its own, which has no limit yet. */
-async function grouped(lab: Lab, within: readonly string[] = []): Promise<Cgroup> {
-  const { a } = lab.connectors
-  const group = new Cgroup(a.machine.namespace, {})
-  groups.set(lab, group)
-  await a.stop()
-  a.within = [...group.within, ...within]
-  a.start()
-  await a.healthy()
-  return group
-}
-
-async function withoutJob(lab: Lab): Promise<void> {
-  const { a } = lab.connectors
-  const job = jobs.get(lab)
-  if (job !== undefined) await a.machine.stop(job, 'SIGKILL')
-  await a.stop('SIGKILL')
-  await groups.get(lab)?.[Symbol.asyncDispose]()
-  a.within = []
-  a.start()
 }

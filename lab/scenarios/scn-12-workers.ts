@@ -1,9 +1,10 @@
-/** Processes that only carry: who kills them breaks sessions, and the daemon that started them goes on as if nothing were wrong. */
+/** Processes that only carry: whoever kills them breaks sessions, while the daemon that started them is well. */
 
+import { writeFileSync } from 'node:fs'
 import { readStatus } from '../../src/base/status-socket.ts'
 import { printed } from '../cures.ts'
 import { until } from '../daemon.ts'
-import type { Lab } from '../lab.ts'
+import { grouped, groupOf, JOB_MB, startJob, ungrouped } from '../memory-group.ts'
 import type { Variant } from '../scenario.ts'
 import { twoEdges } from '../two-edges.ts'
 
@@ -23,55 +24,50 @@ async function pidsOf(file: string): Promise<number[] | undefined> {
   return pids.length < workers.length || pids.length === 0 ? undefined : pids
 }
 
-/** What the memory killer does to the largest processes of a machine, while somebody uses the application. */
-async function killAgain(lab: Lab, file: string): Promise<void> {
-  const next = async (before: readonly number[]) => {
-    let pids: number[] | undefined
-    const areNew = async () => {
-      pids = await pidsOf(file)
-      return pids?.every((pid) => !before.includes(pid)) === true
-    }
-    await until(areNew, () => `the workers behind ${file} do not run`, AGAIN_MS)
-    return pids!
+/** All of them run. @param before None of them is one of these. */
+async function workersOf(file: string, before: readonly number[] = []): Promise<readonly number[]> {
+  let pids: number[] | undefined
+  const areNew = async () => {
+    pids = await pidsOf(file)
+    return pids?.every((pid) => !before.includes(pid)) === true
   }
-  let pids = await next([])
-  for (let round = 0; round < ROUNDS; round++) {
-    const asked = lab.ask('/bytes/1000000')
-    for (const pid of pids) process.kill(pid, 'SIGKILL')
-    await asked // whatever becomes of it
-    pids = await next(pids)
-  }
+  await until(areNew, () => `the workers behind ${file} do not run`, AGAIN_MS)
+  return pids!
 }
 
-const KILLED = {
+const WATCHED = {
   code: 'WORKER_ENDED',
-  cause: /was killed by the kernel, which does that when memory runs out/,
   remembered: true,
   noticeMs: 60_000,
-  async cure(_lab, finding) {
-    printed(finding, /^journalctl -k \| grep -i "killed process"$/)
-    printed(finding, /^if it is listed there: raise the memory limit of backstitch-(edge|connector)/) // it is raised
-  },
 } as const satisfies Partial<Variant>
 
 export const edgeWorker: Variant = {
-  ...KILLED,
+  ...WATCHED,
   name: 'edge-worker',
-  does: 'the memory killer of the kernel repeatedly ends the worker processes of the near edge, while users work',
+  does: 'a watchdog repeatedly kills the worker processes of the near edge, while users work',
   hints: [
     'sessions break, many at the same moment, and the next ones open',
     'both connectors stayed connected; which edge did the broken sessions use?',
     'backstitch get edges',
   ],
   hop: 'edge',
+  cause: /was killed by the kernel, which does that when memory runs out, by a watchdog/,
   seen: [/edge worker \d exited: SIGKILL; \d+ ends of workers in 10 min/],
   examine: (lab) => lab.secondEdge.consult(),
   examinedOn: 'edge2',
   async inject(lab) {
     await twoEdges(lab)
-    await killAgain(lab, `${lab.machines.edge2.dir}/state/status.sock`)
+    const file = `${lab.machines.edge2.dir}/state/status.sock`
+    let pids = await workersOf(file)
+    for (let round = 0; round < ROUNDS; round++) {
+      const asked = lab.ask('/bytes/1000000')
+      for (const pid of pids) process.kill(pid, 'SIGKILL')
+      await asked // whatever becomes of it
+      pids = await workersOf(file, pids)
+    }
   },
   noticed: async (lab) => (await lab.describe('edge', 'near')).text.includes('WORKER_ENDED'),
+  cure: async (_lab, finding) => void printed(finding, /^if not: turn off what kills it$/), // it is off
   async restore({ secondEdge }) {
     if (secondEdge.daemon === undefined) return
     await secondEdge.kill()
@@ -80,18 +76,38 @@ export const edgeWorker: Variant = {
 }
 
 export const connectorWorker: Variant = {
-  ...KILLED,
+  ...WATCHED,
   name: 'connector-worker',
-  does: 'the memory killer of the kernel repeatedly ends the worker processes of connector-a',
+  does: 'a job takes the memory of the control group, and the kernel kills a worker of connector-a',
   hints: [
     'it is connected when you look, and has been for long',
-    'sessions through it break, many at the same moment',
-    'how long have its processes been running?',
+    'sessions through it broke, many at the same moment',
+    'dmesg | grep -i killed',
   ],
   hop: 'connector',
-  seen: [/connector worker \d exited: SIGKILL; \d+ ends of workers in 10 min/],
-  inject: (lab) => killAgain(lab, `${lab.connectors.a.stateDir}/status.sock`),
+  cause: /^A worker of this connector has ended\. The kernel killed it: its control group/,
+  seen: [
+    /connector worker \d exited: SIGKILL; \d+ ends? of (a )?workers? in 10 min/,
+    /Memory cgroup out of memory: Killed process \d+ /,
+    /control group \S+-connector-a: \d+ MB of \d+ MB used/,
+  ],
+  async inject(lab) {
+    const { a } = lab.connectors
+    const file = `${a.stateDir}/status.sock`
+    const group = await grouped(lab)
+    const pids = await workersOf(file)
+    for (const pid of pids) writeFileSync(`/proc/${pid}/oom_score_adj`, '1000') // the first to go
+    // With what a program needs to begin with the job is over the limit; without a worker it is not.
+    group.set({ memoryBytes: group.memoryUsedBytes + JOB_MB * 2 ** 20 })
+    const job = startJob(lab)
+    await job.until(async () => String(await pidsOf(file)) !== String(pids), 'have a worker killed', 20_000)
+    await a.machine.stop(job, 'SIGKILL') // it has what it wanted
+  },
   noticed: async (lab) =>
     (await lab.describe('connector', lab.connectors.a.id!)).text.includes('WORKER_ENDED'),
-  restore: ({ connectors: { a } }) => a.refresh(),
+  async cure(lab, finding) {
+    printed(finding, /^raise the memory limit of control group \S+-connector-a, over \d+ MB/)
+    groupOf(lab).set({})
+  },
+  restore: ungrouped,
 }

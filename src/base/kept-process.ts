@@ -88,7 +88,7 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
         this.#child = undefined
         resolve()
         if (this.#stopping) return
-        fault ??= this.#endedBy(how)
+        fault ??= this.#endedBy(how, child.pid)
         if (performance.now() - startedMs >= STABLE_MS) this.#failures = 0
         const pause = { baseMs: RESTART_BASE_MS, capMs: restartCapMs }
         const waitMs = Math.round(RESTART_BASE_MS + backoffMs(this.#failures++, pause))
@@ -117,10 +117,13 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
     this.send(first())
   }
 
-  #endedBy(how: string): Fault {
+  #endedBy(how: string, pid: number | undefined): Fault {
     const { kind, name, hop } = this.#o
     if (kind === 'part') return new Fault('INTERNAL', `the ${name} process exited: ${how}`, { hop })
-    return new Fault('WORKER_ENDED', `${name} exited: ${how}`, { hop })
+    return new Fault('WORKER_ENDED', `${name} exited: ${how}`, {
+      hop,
+      seen: { ...(pid !== undefined && { pid }) },
+    })
   }
 
   /** @returns false when it does not run now. */

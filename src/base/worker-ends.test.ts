@@ -15,7 +15,12 @@ function openEnds() {
       ms += time
     },
     end: (worker: number, how = 'SIGKILL') =>
-      ends.add(new Fault('WORKER_ENDED', `edge worker ${worker} exited: ${how}`, { hop: 'edge' })),
+      ends.add(
+        new Fault('WORKER_ENDED', `edge worker ${worker} exited: ${how}`, {
+          hop: 'edge',
+          seen: { pid: 100 + worker },
+        }),
+      ),
   }
 }
 
@@ -44,7 +49,7 @@ test('the last one, how many in ten minutes, and when: in words that stay the sa
   assert.equal(ends.fault?.detail, said)
   pass(MINUTE_MS)
   const { detail, hop, seen } = ends.fault!
-  assert.deepEqual([detail, hop], [said, 'edge'])
+  assert.deepEqual([detail, hop, seen.pid], [said, 'edge', 101])
   assert.deepEqual(seen.ends, [
     '2026-01-02T12:00:00.000Z edge worker 2 exited: exit 1',
     '2026-01-02T12:01:00.000Z edge worker 1 exited: SIGKILL',

@@ -35,7 +35,7 @@ export class WorkerEnds {
     this.#monotonicMs = monotonicMs
   }
 
-  /** @param fault As its KeptProcess tells it. */
+  /** @param fault As its KeptProcess tells it, with its pid. */
   add(fault: Fault): void {
     const end = { fault, at: rfc3339(this.#nowMs()), monotonicMs: this.#monotonicMs() }
     this.#ends = [...this.#ends.slice(1 - MOST), end]
@@ -51,7 +51,10 @@ export class WorkerEnds {
     const many = this.#ends.length === 1 ? '1 end of a worker' : `${this.#ends.length} ends of workers`
     return new Fault('WORKER_ENDED', `${fault.detail}; ${many} in 10 min, the last at ${at}`, {
       hop: fault.hop,
-      seen: { ends: this.#ends.slice(-MOST_TOLD).map((one) => `${one.at} ${one.fault.detail}`) },
+      seen: {
+        ...fault.seen,
+        ends: this.#ends.slice(-MOST_TOLD).map((one) => `${one.at} ${one.fault.detail}`),
+      },
     })
   }
 }

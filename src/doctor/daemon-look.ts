@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { readOutages } from '../agent/examination/outages.ts'
 import { rfc3339 } from '../base/clock.ts'
@@ -11,6 +12,8 @@ import type { DaemonFacts } from './facts.ts'
 import type { Patient } from './patient.ts'
 
 const STATUS_MS = 2000
+/** Before anything else is looked at: of a daemon that hangs the rest is worth more. */
+const NOTES_MS = 300
 
 interface StatusDocument {
   readonly pid?: number
@@ -50,13 +53,34 @@ export async function askDaemon(
     return { socket, answers: false, silence, pid, ...asUnit, lastOutage, lastFault, oomKill }
   }
   const { pid, version, state, fault, notes, edges, failing } = status
-  return { socket, answers: true, pid, version, state, fault, notes, edges, failing }
+  const oomKill = known.oomKill ?? (await lookForKillerOfWorker(notes, signal))
+  return { socket, answers: true, pid, version, state, fault, notes, edges, failing, oomKill }
 }
 
-/** Whether the kernel ended the daemon that was here last, for memory. */
+/** Whether the kernel ended, for memory, the last worker that has ended, for as long as the daemon notes it. */
+async function lookForKillerOfWorker(
+  notes: DaemonFacts['notes'] = [],
+  signal: AbortSignal,
+): Promise<OomKill | undefined> {
+  const pid = notes.find(({ code }) => code === 'WORKER_ENDED')?.seen?.pid
+  return pid === undefined ? undefined : lookForOomKill(pid, signal)
+}
+
+/** Whether the kernel ended the daemon that was here last, for memory; or a worker of the one that is here. */
 export async function lookForKiller(stateDir: string, signal: AbortSignal): Promise<OomKill | undefined> {
   const { running } = await readOutages(StateDir.at(stateDir))
-  return running === undefined || isAlive(running.pid) ? undefined : lookForOomKill(running.pid, signal)
+  if (running === undefined) return undefined
+  if (!isAlive(running.pid)) return lookForOomKill(running.pid, signal)
+  if (await isStopped(running.pid)) return undefined
+  const answer = await askStatus(path.join(stateDir, 'status.sock'), NOTES_MS)
+  if (answer.is !== 'told') return undefined
+  return lookForKillerOfWorker((answer.document as StatusDocument).notes, signal)
+}
+
+/** By a signal: it answers nobody. */
+async function isStopped(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  return /\) [Tt] /.test(stat)
 }
 
 function isAlive(pid: number): boolean {

@@ -339,15 +339,25 @@ test('a daemon that was killed for memory is not just to be started again', () =
   assert.match(verdictOf({ unit: { ...unit, result: 'oom-kill' } }).cause, /^The kernel killed it/)
 })
 
-test('a worker that was killed, one that hung and one that crashed are told apart, by the last one', () => {
-  const verdictOf = (how: string) => {
+test('a worker that the kernel killed, one that somebody killed, one that hung and one that crashed are told apart, by the last one', () => {
+  const verdictOf = (how: string, oomKill?: DaemonFacts['oomKill']) => {
     const notes = [
       { code: 'WORKER_ENDED', detail: `client worker 1 exited: ${how}; 2 ends of workers in 10 min` },
     ]
-    const known = { daemon: changed('daemon', { notes }) }
+    const known = { daemon: changed('daemon', { notes, oomKill }) }
     return diagnose(CHECKS, factsOf({ known, patient: { role: 'client' } })).roots[0]!
   }
   const killed = verdictOf('SIGKILL')
+  const forMemory = verdictOf('SIGKILL', {
+    ...{ at: '2026-11-21T09:05:53+00:00', line: 'Memory cgroup out of memory: Killed process 7' },
+    group: { path: '/system.slice/x', usedKB: 204_800, limitKB: 204_800 },
+  }).verdict
+  assert.match(
+    forMemory.cause,
+    /^A worker of this client has ended\. The kernel killed it: its control group/,
+  )
+  assert.match(forMemory.seen[1]!, /^the kernel at 2026-11-21T09:05:53\+00:00: Memory cgroup out of memory/)
+  assert.match(forMemory.fix[1]!, /^raise the memory limit of control group \/system\.slice\/x, over 200 MB/)
   assert.equal(killed.hop, 'client')
   assert.match(
     killed.verdict.cause,
@@ -358,7 +368,7 @@ test('a worker that was killed, one that hung and one that crashed are told apar
   assert.match(hung.cause, /no longer did what it was told, so the client killed it/)
   for (const how of ['exit 1', 'SIGSEGV']) {
     const { cause, fix } = verdictOf(how).verdict
-    assert.match(cause, /^A worker of this client crashed\. What it carried ended with it/)
+    assert.match(cause, /^A worker of this client crashed\. What the worker carried ended with it/)
     assert.match(fix[0]!, /^backstitch support-bundle client: report/)
   }
 })

@@ -63,6 +63,8 @@ export interface DaemonNote {
     /** Of an application: line by line. */
     readonly saw?: readonly string[]
     readonly fix?: readonly string[]
+    /** Of a worker that ended. */
+    readonly pid?: number
     /** Of a name that leads elsewhere since it worked: where it led, and until when. */
     readonly name?: string
     readonly before?: string
@@ -97,7 +99,7 @@ export interface DaemonFacts {
     /** When the record was written last. */
     readonly writtenMs?: number
   }
-  /** How the one before ended, by the kernel log. */
+  /** How the one before ended, or of one that runs the last worker that did, by the kernel log. */
   readonly oomKill?: OomKill
   /** What it serves in spite of, by its own account. */
   readonly notes?: readonly DaemonNote[]

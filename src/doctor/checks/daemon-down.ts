@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { OomKill } from '../../probe/oom-kill.ts'
 import type { UnitFacts } from '../../probe/unit.ts'
 import { type Failure, fail } from '../check.ts'
 import type { DaemonFacts } from '../facts.ts'
 import type { Patient } from '../patient.ts'
+import { killedFor, moreMemory, whyKilled } from './memory-kill.ts'
 import { unitOf } from './words.ts'
 
 export function down(
@@ -63,36 +63,6 @@ function whyNotLoaded(unit: UnitFacts | undefined): string | undefined {
   if (unit.load === 'masked')
     return 'The unit is masked, so it cannot be started, neither at boot nor by hand.'
   return 'systemd cannot read its unit, so it is not started.'
-}
-
-function killedFor(oomKill: OomKill | undefined): string[] {
-  if (oomKill === undefined) return []
-  const { at, line, group } = oomKill
-  const said = `the kernel at ${at}: ${line}`
-  return group
-    ? [said, `control group ${group.path}: ${mb(group.usedKB)} of ${mb(group.limitKB)} used`]
-    : [said]
-}
-
-function whyKilled(oomKill: OomKill | undefined): string {
-  return oomKill !== undefined && oomKill.group === undefined
-    ? 'The kernel killed it: this machine was out of memory.'
-    : 'The kernel killed it: its control group, with everything in it, reached its memory limit.'
-}
-
-/** Started as it was, it would be killed again. */
-function moreMemory(oomKill: OomKill | undefined, unit: string | undefined): string[] {
-  const look = 'ps -eo rss,pid,args --sort=-rss | head -8'
-  if (oomKill !== undefined && oomKill.group === undefined) {
-    return [look, 'give this machine more memory, or stop what uses too much']
-  }
-  const limit = oomKill?.group === undefined ? '' : `, over ${mb(oomKill.group.limitKB)}`
-  const where = unit === undefined ? `control group ${oomKill?.group?.path}` : unit
-  return [look, `raise the memory limit of ${where}${limit}, or move out what shares it`]
-}
-
-function mb(kilobytes: number): string {
-  return `${Math.round(kilobytes / 1024)} MB`
 }
 
 function whyDown(it: { hangs: boolean; looping: boolean; disabled: boolean }): string {

@@ -1,7 +1,7 @@
 /** Checks of what only the daemon can tell: it has looked for minutes, and knows what its own limits are. */
 import type { FaultCode } from '../../base/faults.ts'
 import { type Check, check, type Failure, fail, pass, unknown } from '../check.ts'
-import type { DaemonNote } from '../facts.ts'
+import type { DaemonFacts, DaemonNote } from '../facts.ts'
 import type { Patient } from '../patient.ts'
 import { unitOf, verifyHealthy } from './words.ts'
 
@@ -11,19 +11,22 @@ interface NoteCheck {
   /** What is said where the daemon says none of `notes`. */
   readonly well: string
   /** What to make of each, the gravest first. */
-  readonly notes: { readonly [code in FaultCode]?: (note: DaemonNote, patient: Patient) => Failure }
+  readonly notes: {
+    readonly [code in FaultCode]?: (note: DaemonNote, patient: Patient, daemon: DaemonFacts) => Failure
+  }
 }
 
 /** Where no daemon runs there is nothing to know. */
 export function daemonNote({ name, title, well, notes: wanted }: NoteCheck): Check {
   return check({
     ...{ name, title, hop: 'self', needs: ['daemon'], after: ['daemon'] },
-    judge: ({ daemon: { answers, unasked, notes = [] } }, { patient }) => {
+    judge: ({ daemon }, { patient }) => {
+      const { answers, unasked, notes = [] } = daemon
       if (!answers)
         return unasked === undefined ? undefined : unknown(`the daemon could not be queried: ${unasked}`)
       for (const [code, failure] of Object.entries(wanted)) {
         const note = notes.find((one) => one.code === code)
-        if (note !== undefined) return failure(note, patient)
+        if (note !== undefined) return failure(note, patient, daemon)
       }
       return pass(well)
     },
