@@ -91,7 +91,10 @@ export class KeptProcess<Order extends object, News> implements AsyncDisposable 
         fault ??= this.#endedBy(how, child.pid)
         if (performance.now() - startedMs >= STABLE_MS) this.#failures = 0
         const pause = { baseMs: RESTART_BASE_MS, capMs: restartCapMs }
-        const waitMs = Math.round(RESTART_BASE_MS + backoffMs(this.#failures++, pause))
+        // Whoever was in a worker looks for another place at once: it is there again before the others have all.
+        const isAtOnce = kind === 'worker' && this.#failures === 0
+        const waitMs = isAtOnce ? 0 : Math.round(RESTART_BASE_MS + backoffMs(this.#failures, pause))
+        this.#failures++
         log.error(
           {
             event: `${kind}.ended`,

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chooseWorker, type WorkerChoice } from './choose-worker.ts'
 
-const IDLE: WorkerChoice = { isWell: true, isOfClient: false, bytesPerSecond: 0, sessions: 0, tunnels: 0 }
+const IDLE: WorkerChoice = {
+  ...{ isWell: true, hasBegun: true, isOfClient: false },
+  ...{ bytesPerSecond: 0, sessions: 0, tunnels: 0 },
+}
 const BUSY = { bytesPerSecond: 200_000_000, sessions: 1, tunnels: 1 }
 
 for (const [what, workers, chosen] of [
@@ -20,6 +23,12 @@ for (const [what, workers, chosen] of [
     1,
   ],
   ['one that was not just given a tunnel', [{ tunnels: 1 }, {}], 1],
+  ['one that runs rather than one that is being started', [{ hasBegun: false }, BUSY], 1],
+  [
+    'one that is being started rather than that of the same client',
+    [{ isOfClient: true }, { hasBegun: false }],
+    1,
+  ],
   ['none, where there is none', [], undefined],
 ] as const) {
   test(`a tunnel is carried by ${what}`, () => {

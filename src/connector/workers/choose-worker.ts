@@ -12,7 +12,9 @@ const STEP_BYTES = 1_048_576
 
 /**
  * Which one carries the next tunnel: never that of another tunnel of the same client while there is another one, so that
- * what is typed in one does not wait behind what is copied in the other; then the one that carries least.
+ * what is typed in one does not wait behind what is copied in the other. Such a tunnel waits for one that is being
+ * started, as there is another to wait in; that of a client without any goes to one that runs. Then the one that carries
+ * least.
  *
  * @returns Its place; nothing where there is none.
  */
@@ -25,6 +27,7 @@ function compare(a: WorkerChoice, b: WorkerChoice): number {
   return (
     Number(b.isWell) - Number(a.isWell) ||
     Number(a.isOfClient) - Number(b.isOfClient) ||
+    Number(b.hasBegun) - Number(a.hasBegun) ||
     stepsOf(a) - stepsOf(b) ||
     // A tunnel that was only just given has no sessions yet.
     a.sessions + a.tunnels - (b.sessions + b.tunnels)

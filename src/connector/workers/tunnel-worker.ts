@@ -21,6 +21,8 @@ export interface TunnelWorker {
 export interface WorkerLoad {
   /** It does what it is asked to. */
   readonly isWell: boolean
+  /** It runs; one that is being started does not yet. */
+  readonly hasBegun: boolean
   /** Over the last second. */
   readonly bytesPerSecond: number
   readonly sessions: number

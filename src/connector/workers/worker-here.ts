@@ -19,7 +19,7 @@ export class WorkerHere implements TunnelWorker {
 
   /** Nobody has to choose. */
   get load() {
-    return { isWell: true, bytesPerSecond: 0, sessions: this.#services.active.count }
+    return { isWell: true, hasBegun: true, bytesPerSecond: 0, sessions: this.#services.active.count }
   }
 
   bring(ticket: TunnelTicket, way: TunnelWay, closed: () => void): Promise<Fault | undefined> {

@@ -99,7 +99,7 @@ export class WorkerProcess implements TunnelWorker {
   get load(): WorkerLoad {
     const { sessions, bytesPerSecond } = this.#load
     const isWell = this.#process.pid !== undefined && this.#silentTicks < UNWELL_TICKS
-    return { isWell, sessions, bytesPerSecond }
+    return { isWell, hasBegun: this.#isHeard, sessions, bytesPerSecond }
   }
 
   get held(): SharedPools {
