@@ -151,27 +151,30 @@ export class ClientWorker implements AsyncDisposable {
   }
 
   async #answer(id: number, question: Question): Promise<void> {
+    const { pid } = this
     const answer = await this.#answerTo(question).catch(
       (thrown: unknown): Answer => ({ fault: faultToMessage(asFault(thrown)) }),
     )
-    this.tell({ do: 'answer', id, answer })
+    const isSame = this.pid === pid
+    if ('message' in answer && question.ask === 'control' && question.message.type === 'session')
+      this.#note(question.message.reports, isSame)
+    // The next process counts its questions from the beginning: to it this would be the answer to another one.
+    if (isSame) this.tell({ do: 'answer', id, answer })
   }
 
   async #answerTo(question: Question): Promise<Answer> {
     const { askControl, edgeLost } = this.#o
     if (question.ask === 'edge-lost')
       return { is: await edgeLost(question.edge, faultFromMessage(question.fault)) }
-    const { message, timeoutMs } = question
-    const answer = await askControl(message, timeoutMs)
-    if (message.type === 'session') this.#note(message.reports)
-    return { message: answer }
+    return { message: await askControl(question.message, question.timeoutMs) }
   }
 
-  /** Control has these. */
-  #note(reports: readonly SessionReport[]): void {
+  /** Control has these. @param lives The process that carries them: else it ended while control was being told. */
+  #note(reports: readonly SessionReport[], lives: boolean): void {
     for (const report of reports) {
-      if (report.state === 'open') this.#open.set(report.session, report)
-      else this.#open.delete(report.session)
+      if (report.state === 'closed') this.#open.delete(report.session)
+      else if (lives) this.#open.set(report.session, report)
+      else this.#o.sessionLost(report)
     }
   }
 

@@ -201,9 +201,7 @@ export class WorkerProcess implements TunnelWorker {
         this.#load.take(news)
         return
       case 'resolve':
-        void this.#resolve(news.host, news.by).then((found) =>
-          this.#process.send({ do: 'resolved', id: news.id, found }),
-        )
+        void this.#resolve(news.id, news.host, news.by)
         return
       case 'brought':
         this.#tunnels.brought(news.id, news.fault && faultFromMessage(news.fault))
@@ -258,7 +256,14 @@ export class WorkerProcess implements TunnelWorker {
     this.#process.kill(why)
   }
 
-  async #resolve(host: string, by: string | undefined): Promise<ResolvedName> {
+  async #resolve(id: number, host: string, by: string | undefined): Promise<void> {
+    const { pid } = this.#process
+    const found = await this.#find(host, by)
+    // The next process counts its questions from the beginning: to it this would be the answer to another one.
+    if (this.#process.pid === pid) this.#process.send({ do: 'resolved', id, found })
+  }
+
+  async #find(host: string, by: string | undefined): Promise<ResolvedName> {
     const { resolver } = this.#o.main
     try {
       const addresses = await resolver.addresses(host, by)
