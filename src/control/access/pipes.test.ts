@@ -48,9 +48,14 @@ test('no two pipes have anything of their tickets in common', async () => {
 })
 
 /** Tickets of pipes between two agents at one edge, each of which says that it knows this. */
-async function between(knows: Record<'client' | 'connector' | 'edge', string[] | undefined>, pipes = 1) {
+async function between(
+  knows: Record<'client' | 'connector' | 'edge', string[] | undefined>,
+  pipes = 1,
+  connectors = ['con_1'],
+) {
   const agent = (role: 'client' | 'connector', id: string) => ({ ...connected(role, id), knows: knows[role] })
-  const [from, to] = [agent('client', 'dev_1'), agent('connector', 'con_1')]
+  const from = agent('client', 'dev_1')
+  const to = connectors.map((id) => agent('connector', id))
   const at: Pick<Edges, 'choose' | 'knowsShards' | 'remember'> = {
     choose: () => ({ edge, because: 'the only one' }),
     knowsShards: () => knowsShards({ knows: knows.edge }),
@@ -59,7 +64,7 @@ async function between(knows: Record<'client' | 'connector' | 'edge', string[] |
   const ticketKeys = { signing: key } as unknown as PipeDeps['ticketKeys']
   const deps = { edges: at as Edges, ticketKeys, tenant: 'tnt_1', clock }
   const made = []
-  for (let n = 0; n < pipes; n++) made.push(await pipeBetween(deps, from, to, 'ses_1'))
+  for (let n = 0; n < pipes; n++) made.push(await pipeBetween(deps, from, to[n % to.length]!, 'ses_1'))
   return made
 }
 
@@ -80,6 +85,12 @@ test('each pipe of a client is in the next shard, in the words and in the ticket
       assert.equal((await verifyTicket(keys, told.ticket, at)).shard, shard)
     }
   }
+})
+
+test('the pipes to one connector are in shards beside each other, however many others the client has', async () => {
+  const pipes = await between(SHARDED, 6, ['con_1', 'con_2'])
+  const shards = pipes.map(({ client: told }) => told.shard!)
+  for (const at of [0, 1, 2, 3]) assert.equal(shards[at + 2], (shards[at]! + 1) % SHARDS)
 })
 
 for (const who of ['client', 'connector', 'edge'] as const) {

@@ -74,7 +74,7 @@ export async function pipeBetween(
   const { edges, ticketKeys, tenant, clock } = deps
   const { edge, because } = edges.choose(client, connector)
   const isKnown = knowsShards(client) && knowsShards(connector) && edges.knowsShards(edge.id)
-  const shard = isKnown ? nextShard(client) : undefined
+  const shard = isKnown ? nextShard(client, connector) : undefined
   const ends = { client: client.peer.identity, connector: connector.peer.identity, session, shard }
   const pipe = await createPipe(ends, { tenant, edge, key: ticketKeys.signing, clock })
   edges.remember(pipe.client.pipe, edge.id, because)
@@ -82,8 +82,10 @@ export async function pipeBetween(
 }
 
 /** From anywhere on: else the first pipes of all clients would come to the same worker of an edge. */
-function nextShard(client: Connected): number {
-  const shard = client.nextShard ?? randomInt(SHARDS)
-  client.nextShard = (shard + 1) % SHARDS
+function nextShard(client: Connected, connector: Connected): number {
+  const { id } = connector.peer.identity
+  client.nextShards ??= new Map()
+  const shard = client.nextShards.get(id) ?? randomInt(SHARDS)
+  client.nextShards.set(id, (shard + 1) % SHARDS)
   return shard
 }

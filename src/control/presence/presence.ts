@@ -34,8 +34,11 @@ export interface Connected {
   cpuPercent: number
   rssBytes: number
   rttUs: number
-  /** The shard of its next pipe: each gets another one, so that an edge spreads the tunnels of one client. */
-  nextShard?: number
+  /**
+   * Of a client, by connector: the shard of its next pipe to it. Each gets another one, so that an edge spreads them; were
+   * they counted together, two that go to one connector could lie as far apart as an edge has workers.
+   */
+  nextShards?: Map<string, number>
   /** What it last told of edges, by id; empty until it has. */
   edges: Reachability
   /** Of an edge: its second port, for control connections only. */
