@@ -42,13 +42,15 @@ export interface Daemon {
 export async function openClientSite({
   log = silentLog,
   clock,
+  edgeWorkers,
 }: {
   log?: Log
   /** What the control plane takes for the time. */
   clock?: Clock
+  edgeWorkers?: number
 } = {}): Promise<ClientSite> {
   await using opening = new AsyncDisposableStack()
-  const site = opening.use(await openSite({ log, clock }))
+  const site = opening.use(await openSite({ log, clock, edgeWorkers }))
   const { objects } = site.control.store
   const base = { description: '', enabled: true }
   const servers = await objects.put({

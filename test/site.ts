@@ -12,6 +12,7 @@ import type { Clock } from '../src/base/clock.ts'
 import { type Log, silentLog } from '../src/base/log.ts'
 import { ControlPart } from '../src/cli/server/control-part.ts'
 import { edgeBeside } from '../src/cli/server/edge-beside.ts'
+import { EDGE_WORKER } from '../src/cli/workers/entries.ts'
 import type { Control } from '../src/control/control.ts'
 import type { Front } from '../src/control/front/front.ts'
 import type { Edge } from '../src/edge/edge.ts'
@@ -43,11 +44,14 @@ export async function openSite({
   log = silentLog,
   limits,
   clock,
+  edgeWorkers,
 }: {
   log?: Log
   limits?: Partial<EdgeLimits>
   /** What the control plane takes for the time. */
   clock?: Clock
+  /** Processes of the edge that carry pipes; none: it does itself. */
+  edgeWorkers?: number
 } = {}): Promise<Site> {
   await using stack = new AsyncDisposableStack()
   const dir = await mkdtemp(path.join(os.tmpdir(), 'bs-site-'))
@@ -64,7 +68,8 @@ export async function openSite({
     const stopping = new AbortController()
     const daemon = new EdgeDaemon({
       ...edgeBeside({ ...options, listen: { host, port } }),
-      ...{ limits, log, workers: undefined },
+      ...{ limits, log },
+      workers: edgeWorkers === undefined ? undefined : { setting: edgeWorkers, entry: EDGE_WORKER },
     })
     const served = daemon.serve(stopping.signal)
     port = await daemon.listening

@@ -6,6 +6,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../src/base/clock.ts'
+import { programFile } from '../src/base/program-files.ts'
 import { parseForward } from '../src/client/address/forward-spec.ts'
 import { openMiddlebox } from '../src/link/dial/middlebox.fixture.ts'
 import { openClientSite, until } from './client-site.ts'
@@ -88,6 +89,38 @@ for (const where of ['client', 'connector', 'both'] as const) {
     assert.ok(box.killed > 0, 'the middlebox was met')
   })
 }
+
+test('with workers on all sides: halves come wrapped to whichever process they are of, and sessions go both ways', async (t) => {
+  const site = await openClientSite({ edgeWorkers: 2 })
+  t.after(() => site[Symbol.asyncDispose]())
+  const { box, proxy } = await openPath(t, site.site.edge)
+  const main = (role: string) => programFile(`src/cli/workers/${role}-worker-main`)
+  const { connector } = await site.connector('connector', {
+    ...{ proxy, workers: 2, workerEntry: main('connector') },
+  })
+  await site.signIn()
+  const echo = await serveEcho()
+  t.after(() => echo[Symbol.asyncDispose]())
+  const forwards = [parseForward(`127.0.0.1:0 localhost:${echo.port}`)]
+  const { client } = await site.client({ forwards, proxy, workers: 2, workerEntry: main('client') })
+  const [host, port] = client.status().forwards[0]!.local.split(':')
+  const session = async () => {
+    const socket = net.connect({ host: host!, port: Number(port), allowHalfOpen: true })
+    const sent = randomBytes(1_000_000)
+    socket.end(sent)
+    assert.equal(sha256(await readAll(socket)), sha256(sent))
+  }
+  await until(async () => {
+    await session()
+    const isInBoth = site.site.edge.stats().workers!.every(({ pipes }) => pipes > 0)
+    return isInBoth && connector.status().workers.every(({ tunnels }) => tunnels > 0)
+  })
+  const { sessions, tunnels, notes } = client.status()
+  assert.equal(sessions.failed, 0)
+  for (const { wrapped } of tunnels) assert.ok(wrapped)
+  for (const { code } of [...notes, ...connector.status().notes]) assert.equal(code, 'RAW_PHASE_BLOCKED')
+  assert.ok(box.killed > 0)
+})
 
 test('a client whose middlebox is gone notices within ten minutes, and its tunnels are raw again', async (t) => {
   const site = await openClientSite()

@@ -3,7 +3,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
+import { Registry } from 'prom-client'
 import { silentLog } from '../../src/base/log.ts'
+import { EDGE_WORKER } from '../../src/cli/workers/entries.ts'
 import { DIRECT } from '../../src/link/dial/egress.ts'
 import { openMiddlebox } from '../../src/link/dial/middlebox.fixture.ts'
 import { readExactly } from '../../src/link/dial/read-exactly.ts'
@@ -24,8 +26,8 @@ const COMBINATIONS: Modes[] = [
 ]
 
 /** Both halves of one pipe; a wrapped one goes through a middlebox that lets nothing but TLS pass. */
-async function bringBoth(t: TestEdge, modes: Modes, box: { host: string; port: number }) {
-  const tickets = await t.tenant.pipe(t.address, t.client, t.connector)
+async function bringBoth(t: TestEdge, modes: Modes, box: { host: string; port: number }, shard?: number) {
+  const tickets = await t.tenant.pipe(t.address, t.client, t.connector, { shard })
   const half = (side: 'client' | 'connector') => {
     const mode = modes[side]
     const ticket = tickets[side]
@@ -120,6 +122,28 @@ for (const modes of COMBINATIONS) {
     )
     await Promise.all([gone(cut.client), gone(cut.connector)])
     assert.equal(t.edge.stats().pipes, 0)
+  })
+}
+
+for (const shard of [0, 1]) {
+  test(`wrapped halves of shard ${shard} meet in the worker of it, and are told apart from raw ones there`, async () => {
+    const registry = new Registry()
+    await using t = await openTestEdge({ workers: { entry: EDGE_WORKER, count: 2 }, registry })
+    await using box = await openMiddlebox(t.address)
+    for (const modes of COMBINATIONS) {
+      const { near, far } = await secure(t, await bringBoth(t, modes, box, shard))
+      await until(() => t.edge.stats().workers![shard]!.pipes === 1)
+      const [up, down] = [randomBytes(2_000_000), randomBytes(2_000_000)]
+      const [gotUp, gotDown] = [digestOf(far), digestOf(near)]
+      near.end(up)
+      far.end(down)
+      assert.deepEqual([await gotUp, await gotDown], [sha256(up), sha256(down)])
+      await until(() => t.edge.stats().connections === 0)
+    }
+    assert.deepEqual([t.edge.stats().refused, box.killed], [{}, 0])
+    const text = await registry.metrics()
+    assert.match(text, /^backstitch_edge_halves_total\{mode="raw"\} 2$/m)
+    assert.match(text, /^backstitch_edge_halves_total\{mode="wrapped"\} 4$/m)
   })
 }
 
