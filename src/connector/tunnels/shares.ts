@@ -4,6 +4,8 @@ import { CONNECTOR_SHARES, DESCRIPTOR_RESERVE, PORT_RESERVE } from '../../base/s
 import { Pool } from '../../base/shares.ts'
 
 export interface ConnectorSharesOptions {
+  /** Tunnels and sessions, of all processes of a connector. */
+  readonly sessions?: number
   /** Of this process. */
   readonly descriptors?: number
   /** Of this machine, or of the network namespace. */
@@ -20,9 +22,11 @@ export class ConnectorShares {
   readonly udpPorts: Pool
 
   constructor(o: ConnectorSharesOptions = {}) {
+    const { udpPorts } = CONNECTOR_SHARES
     const { descriptors = descriptorLimit(), localPorts = countLocalPorts(), dials } = o
-    const { sessions, udpPorts } = CONNECTOR_SHARES
-    this.sessions = new Pool(sessions, Math.min(sessions.of, descriptors - DESCRIPTOR_RESERVE), sessions.of)
+    const { sessions = CONNECTOR_SHARES.sessions.of } = o
+    const here = Math.min(sessions, descriptors - DESCRIPTOR_RESERVE)
+    this.sessions = new Pool(CONNECTOR_SHARES.sessions, here, sessions)
     this.dials = new Pool(CONNECTOR_SHARES.dials, dials)
     this.udpPorts = new Pool(udpPorts, localPorts && Math.floor(localPorts * (1 - PORT_RESERVE)))
   }

@@ -16,6 +16,8 @@ export interface WorkerServicesOptions {
   readonly authority: GrantAuthority
   readonly resolver: Pick<Resolver, 'addresses'>
   readonly witness: SessionWitness<ConnectorSession>
+  /** Tests give their own. */
+  readonly shares?: ConnectorShares
 }
 
 /** What each process that carries sessions has for itself. */
@@ -27,15 +29,16 @@ export class WorkerServices implements StreamServices, Disposable {
   readonly witness: SessionWitness<ConnectorSession>
   readonly dialer = new Dialer()
   readonly udp = new ConnectorUdpFlows()
-  readonly shares = new ConnectorShares()
+  readonly shares: ConnectorShares
   readonly active: ActiveSessions
 
-  constructor({ clock, log, authority, resolver, witness }: WorkerServicesOptions) {
+  constructor({ clock, log, authority, resolver, witness, shares }: WorkerServicesOptions) {
     this.clock = clock
     this.log = log
     this.authority = authority
     this.resolver = resolver
     this.witness = witness
+    this.shares = shares ?? new ConnectorShares()
     this.active = new ActiveSessions(witness)
   }
 

@@ -13,6 +13,7 @@ import { shareBudgets } from '../../mux/byte-budget.ts'
 import type { HalfMode } from '../../wire/handover.ts'
 import { GrantAuthority } from '../sessions/tunnel-grants.ts'
 import { ServedTunnels, type TunnelTicket, type TunnelWay } from '../tunnels/served-tunnels.ts'
+import type { ConnectorShares } from '../tunnels/shares.ts'
 import { WorkerServices } from '../tunnels/worker-services.ts'
 import { AskedNames } from './asked-names.ts'
 import { SessionTeller } from './session-teller.ts'
@@ -38,7 +39,8 @@ export class ConnectorWorker {
   #keysTaken: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(tell: TellMain, log: Log) {
+  /** @param shares Tests give their own. */
+  constructor(tell: TellMain, log: Log, shares?: ConnectorShares) {
     this.#tell = tell
     this.#log = log
     this.#known = new KnownKeys({ purpose: 'grant', log })
@@ -51,6 +53,7 @@ export class ConnectorWorker {
       authority: this.#authority,
       resolver: this.#names,
       witness: this.#teller,
+      shares,
     })
     this.#tunnels = new ServedTunnels(this.#services)
   }
