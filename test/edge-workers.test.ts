@@ -15,12 +15,13 @@ import { freePort } from '../bench/ports.ts'
 import { patience } from '../lab/pace.ts'
 import { readStatus } from '../src/base/status-socket.ts'
 import type { EdgeDaemonStatus } from '../src/edge/edge-status.ts'
-import { Installation, PROGRAM } from './installation.ts'
+import { Installation, PROGRAM, USER } from './installation.ts'
 import { finish } from './program.ts'
 
 const parts = new AsyncDisposableStack()
 let installation: Installation
 let port: number
+let app: number
 
 before(async () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'edge-workers-'))
@@ -28,7 +29,7 @@ before(async () => {
   const echo = net.createServer((socket) => socket.on('error', () => {}).pipe(socket))
   await once(echo.listen(0, '127.0.0.1'), 'listening')
   parts.defer(() => void echo.close())
-  const app = (echo.address() as net.AddressInfo).port
+  app = (echo.address() as net.AddressInfo).port
   const env = { server: { BACKSTITCH_WORKERS: '2' } }
   installation = parts.use(
     await Installation.start({ dir, env, reach: { cidrs: ['127.0.0.1/32'], tcp: [`${app}`] } }),
@@ -125,6 +126,8 @@ test('whoever asks about the edge afterwards is told that a worker ended: its st
     await installation.command('describe', 'edge', 'embedded'),
     new RegExp(`^edge WORKER_ENDED: ${said.source}`, 'm'),
   )
+  const traced = await installation.command('trace', USER, `127.0.0.1:${app}`)
+  assert.match(traced, new RegExp(`edge embedded from its own check: WORKER_ENDED: ${said.source}`))
   const doctor = await finish([PROGRAM, 'doctor', 'server', '--state', state])
   assert.equal(doctor.code, 1)
   assert.match(doctor.stdout, /edge WORKER_ENDED: A worker of this server was killed by the kernel/)
