@@ -1,5 +1,6 @@
 /** Reading and writing many rows of sessions with few statements. */
 
+import { CompiledQuery } from 'kysely'
 import type { SessionRow } from '../store/session-row.ts'
 import { inList } from './page.ts'
 import type { StoreScope } from './scope.ts'
@@ -28,21 +29,53 @@ const CHANGING = [
   ...(['continuedAs', 'record', 'revision'] as const),
 ] satisfies (keyof SessionRow)[]
 
+const COLUMNS = [
+  ...([
+    'id',
+    'startedMs',
+    'userId',
+    'deviceId',
+    'connectorId',
+    'segmentId',
+    'ruleId',
+    'host',
+    'port',
+  ] as const),
+  ...CHANGING,
+] satisfies (keyof SessionRow)[]
+
 /** As many rows to a statement: building a statement costs more than most of what it does. */
 const SAVE_ROWS = 64
 
-export async function saveSessions(scope: StoreScope, rows: readonly SessionRow[]): Promise<void> {
+/** By number of rows: the text of the statement. To build it each time takes as long as to run it. */
+const texts = new Map<number, string>()
+
+export async function saveSessions({ db }: StoreScope, rows: readonly SessionRow[]): Promise<void> {
   for (let at = 0; at < rows.length; at += SAVE_ROWS) {
-    await scope.db
-      .insertInto('session')
-      .values(rows.slice(at, at + SAVE_ROWS))
-      .onConflict((conflict) =>
-        conflict
-          .column('id')
-          .doUpdateSet((set) =>
-            Object.fromEntries(CHANGING.map((name) => [name, set.ref(`excluded.${name}`)])),
-          ),
-      )
-      .execute()
+    const some = rows.slice(at, at + SAVE_ROWS)
+    const known = texts.get(some.length)
+    const text = known ?? upsert(db, some)
+    if (known === undefined) texts.set(some.length, text)
+    await db.executeQuery(
+      CompiledQuery.raw(
+        text,
+        some.flatMap((row) => COLUMNS.map((name) => row[name])),
+      ),
+    )
   }
+}
+
+/** With a place for each of COLUMNS of each row, in this order. */
+function upsert(db: StoreScope['db'], rows: readonly SessionRow[]): string {
+  return db
+    .insertInto('session')
+    .values(rows.map((row) => Object.fromEntries(COLUMNS.map((name) => [name, row[name]])) as SessionRow))
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet((set) =>
+          Object.fromEntries(CHANGING.map((name) => [name, set.ref(`excluded.${name}`)])),
+        ),
+    )
+    .compile().sql
 }

@@ -113,7 +113,7 @@ test('SessionReports: a short session is told once, closed; a long one is told o
 })
 
 test('SessionReports: however many wait, a few batches are on their way, and no more before one is answered', async () => {
-  await using reports = new SessionReports({ log: silentLog })
+  await using reports = new SessionReports({ log: silentLog, flushMs: 0 })
   const all = close(reports, 4000)
   const { ask, asked, told } = control()
   reports.resume(ask)
@@ -125,9 +125,28 @@ test('SessionReports: however many wait, a few batches are on their way, and no 
     assert.ok(asked[at]!.reports.length <= MAX_SESSION_REPORTS)
     asked[at]!.answer()
     await turn()
+    await turn()
   }
   assert.deepEqual(told, all)
   assert.equal(reports.waiting, 0)
+})
+
+test('SessionReports: while many wait for their answers, a few that come are told together, not each by itself', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  const reports = new SessionReports({ log: silentLog, flushMs: 200 })
+  const { ask, asked } = control()
+  reports.resume(ask)
+  close(reports, MAX_SESSION_REPORTS, 'a')
+  assert.equal(asked.length, 1, 'full')
+  close(reports, 5, 'b')
+  asked[0]!.answer()
+  await turn()
+  assert.equal(asked.length, 1)
+  t.mock.timers.tick(200)
+  assert.deepEqual(
+    asked.map(({ reports: { length } }) => length),
+    [MAX_SESSION_REPORTS, 5],
+  )
 })
 
 test('SessionReports: what was not answered when the connection ended is told again, in the order it was made', async () => {

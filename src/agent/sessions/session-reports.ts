@@ -176,9 +176,13 @@ export class SessionReports implements AsyncDisposable {
 
   #push(report: SessionReport, told: boolean): void {
     this.#spool.push({ ...report, run: this.run }, told)
-    if (this.#ask === undefined || this.#failures > 0) return
-    if (this.#spool.waiting >= MAX_SESSION_REPORTS) this.flush()
-    else this.#later(this.#flushMs)
+    if (this.#ask !== undefined && this.#failures === 0) this.#flushSoon()
+  }
+
+  /** A batch that is full at once; one that is not when it has waited for others. */
+  #flushSoon(): void {
+    if (this.#spool.unsent >= MAX_SESSION_REPORTS) this.flush()
+    else if (this.#spool.unsent > 0) this.#later(this.#flushMs)
   }
 
   async #tell(batch: Batch, ask: AskAgain): Promise<void> {
@@ -191,9 +195,11 @@ export class SessionReports implements AsyncDisposable {
       this.#mostFlying = isSoon ? Math.min(MAX_FLYING, this.#mostFlying + 1) : FEW_FLYING
       this.#spool.kept(batch)
       this.#failures = 0
-      if (this.#alone > 0) this.#alone--
       this.#noteRefused(answer)
-      this.#later(0)
+      if (this.#alone > 0) {
+        this.#alone--
+        this.#later(0)
+      } else if (this.#ask !== undefined) setImmediate(() => this.#flushSoon())
     } catch (error) {
       this.#failed(batch, asFault(error), ask === this.#ask)
     }

@@ -50,6 +50,7 @@ export class SessionSpool {
   /** Before this place none waits. */
   #next = 0
   #waiting = 0
+  #out = 0
   #bytes = 0
   #shed = 0
   #said = 0
@@ -103,6 +104,11 @@ export class SessionSpool {
     return this.#waiting
   }
 
+  /** Of these, records that are in no batch. */
+  get unsent(): number {
+    return this.#waiting - this.#out
+  }
+
   /** Records that were given up since the start, for want of room or because control cannot take them. */
   get shed(): number {
     return this.#shed
@@ -134,6 +140,7 @@ export class SessionSpool {
       entries.push(entry)
     }
     if (entries.length === 0) return undefined
+    this.#out += entries.length
     return {
       entries,
       reports: entries.map(({ text, report }) => report ?? (JSON.parse(text) as SessionReport)),
@@ -147,6 +154,7 @@ export class SessionSpool {
       this.#bytes -= entry.text.length
     }
     this.#waiting -= entries.length
+    this.#out -= entries.length
     let done = 0
     while (this.#entries[done]?.state === 'done') done++
     if (done === 0) return
@@ -158,6 +166,7 @@ export class SessionSpool {
   /** Control has not taken them. */
   back({ entries }: Batch): void {
     for (const entry of entries) entry.state = 'waiting'
+    this.#out -= entries.length
     this.#next = Math.min(this.#next, this.#entries.indexOf(entries[0]!))
   }
 

@@ -31,6 +31,7 @@ export class FiguresReader {
   #waitedNs: number | undefined
   #atMs = performance.now()
   #lastRssBytes = 0
+  #lastPorts = 0
   #fdLimit: number
   readonly #pids: () => readonly number[]
   readonly #workersReader: WorkerFiguresReader
@@ -141,15 +142,23 @@ export class FiguresReader {
     const portsTotal = last - first + 1
     // Far from full, how many exactly is not worth reading every socket of the machine.
     if (used + waiting < portsTotal / 2) return { portsUsed: used + waiting, portsTotal }
-    const tables = await Promise.all(
-      ['net/tcp', 'net/tcp6'].map((name) => this.#text(path.join(this.#proc, name))),
-    )
     const ports = new Set<number>()
-    for (const [, hex] of tables.join('\n').matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) /gm)) {
-      const port = Number.parseInt(hex!, 16)
-      if (port >= first && port <= last) ports.add(port)
+    for (const name of ['net/tcp', 'net/tcp6']) {
+      const table = await this.#bytes(path.join(this.#proc, name))
+      if (table === undefined) return { portsUsed: this.#lastPorts, portsTotal }
+      for (const port of localPorts(table)) if (port >= first && port <= last) ports.add(port)
     }
+    this.#lastPorts = ports.size
     return { portsUsed: ports.size, portsTotal }
+  }
+
+  /** Nothing where there is no descriptor left to look with, and no bytes where there is no such file. */
+  async #bytes(file: string): Promise<Buffer | undefined> {
+    try {
+      return await readFile(file)
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EMFILE' ? undefined : Buffer.alloc(0)
+    }
   }
 
   async #text(file: string): Promise<string | undefined> {
@@ -161,6 +170,17 @@ export class FiguresReader {
       // To look takes a descriptor: where there is none left, what was read before has to do.
       return (error as NodeJS.ErrnoException).code === 'EMFILE' ? this.#last.get(file) : undefined
     }
+  }
+}
+
+const [NEWLINE, COLON] = [0x0a, 0x3a]
+
+/** Of a table of sockets, `  12: 0100007F:1F90 …` a line: it may be megabytes, so it is not made text first. */
+function* localPorts(table: Buffer): Generator<number> {
+  for (let line = table.indexOf(NEWLINE); line >= 0; line = table.indexOf(NEWLINE, line + 1)) {
+    const address = table.indexOf(COLON, line)
+    const port = address < 0 ? -1 : table.indexOf(COLON, address + 1)
+    if (port >= 0) yield Number.parseInt(table.toString('latin1', port + 1, port + 5), 16)
   }
 }
 
