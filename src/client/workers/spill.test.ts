@@ -23,6 +23,12 @@ test('many short sessions stay where they are, whoever types; beside bulk they d
   assert.equal(processFor({ ...BULK, newPerSecond }, [IDLE]), 0)
 })
 
+test('the answers to thousands of requests are no bulk, however many bytes they make together', () => {
+  const requests = { ...IDLE, bytesPerSecond: 2 * BULK_BYTES_PER_SECOND, newPerSecond: 3000, busyShare: 0.9 }
+  assert.equal(processFor(requests, [IDLE]), undefined)
+  assert.equal(wantsAnother({ ...requests, busyShare: 0.5 }, []), false)
+})
+
 test('bulk on all sides: where there is least of it', () => {
   const less = { ...BULK, bytesPerSecond: BULK.bytesPerSecond / 2 }
   assert.equal(processFor(BULK, [less]), 0)

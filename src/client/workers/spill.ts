@@ -19,8 +19,10 @@ export interface ProcessLoad {
   readonly newPerSecond: number
 }
 
-/** A process over this rate carries bulk. */
+/** A process over this rate carries bulk, if it is not made of many short sessions. */
 export const BULK_BYTES_PER_SECOND = 4_000_000
+/** With less for each new session, thousands of requests are what makes the rate. */
+const BULK_BYTES_PER_SESSION = 8192
 const FULL_SHARE = 0.85
 /** Over this rate passing connections on costs more than it can bring. */
 const SHORT_PER_SECOND = 100
@@ -31,7 +33,7 @@ const SHORT_PER_SECOND = 100
  * @returns Index among `others`; nothing: the first one.
  */
 export function processFor(first: ProcessLoad, others: readonly ProcessLoad[]): number | undefined {
-  const isBulk = first.bytesPerSecond >= BULK_BYTES_PER_SECOND
+  const isBulk = carriesBulk(first)
   if (!isBulk && first.newPerSecond > SHORT_PER_SECOND) return undefined
   if (!isBulk && !first.isTyped && first.busyShare < FULL_SHARE) return undefined
   let best: number | undefined
@@ -46,8 +48,12 @@ export function processFor(first: ProcessLoad, others: readonly ProcessLoad[]): 
 /** Is another process worth starting, for what may come next? */
 export function wantsAnother(first: ProcessLoad, others: readonly ProcessLoad[]): boolean {
   const isUsed = (load: ProcessLoad) =>
-    load.isTyped || load.bytesPerSecond >= BULK_BYTES_PER_SECOND || load.busyShare >= FULL_SHARE
+    load.isTyped || carriesBulk(load) || load.busyShare >= FULL_SHARE
   return [first, ...others].every(isUsed)
+}
+
+function carriesBulk({ bytesPerSecond, newPerSecond }: ProcessLoad): boolean {
+  return bytesPerSecond >= Math.max(BULK_BYTES_PER_SECOND, newPerSecond * BULK_BYTES_PER_SESSION)
 }
 
 function isBetter(a: ProcessLoad, b: ProcessLoad): boolean {
