@@ -21,7 +21,7 @@ import type { EngineOrder, ToldUplink } from './engine-messages.ts'
 import { type EngineDetails, type EngineFigures, sumOfFigures } from './engine-status.ts'
 import { LoadMeter } from './load-meter.ts'
 import type { EngineUplink, EngineWelcome, SessionEngine } from './session-engine.ts'
-import { type ProcessLoad, processFor, wantsAnother } from './spill.ts'
+import { type ProcessLoad, processFor, staysHere, wantsAnother } from './spill.ts'
 
 export interface ClientWorkersOptions {
   /** The file that a worker runs. */
@@ -82,10 +82,11 @@ export class ClientWorkers implements Elsewhere, AsyncDisposable {
   }
 
   take(socket: net.Socket, came: CameBy): boolean {
+    const { load: first } = this.#meter
+    if (staysHere(first)) return false
     const able = this.#able()
-    if (able.length === 0) return false
     const index = processFor(
-      this.#meter.load,
+      first,
       able.map(({ load }) => load),
     )
     return index !== undefined && able[index]!.worker.serve(socket, came)

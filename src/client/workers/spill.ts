@@ -27,28 +27,32 @@ const FULL_SHARE = 0.85
 /** Over this rate passing connections on costs more than it can bring. */
 const SHORT_PER_SECOND = 100
 
+/** Does the process that accepts also carry what comes now? Then nobody needs to look at the others. */
+export function staysHere(first: ProcessLoad): boolean {
+  if (carriesBulk(first)) return false
+  return first.newPerSecond > SHORT_PER_SECOND || (!first.isTyped && first.busyShare < FULL_SHARE)
+}
+
 /**
  * @param first Of the process that accepts.
  * @param others Those that run and answer.
  * @returns Index among `others`; nothing: the first one.
  */
 export function processFor(first: ProcessLoad, others: readonly ProcessLoad[]): number | undefined {
-  const isBulk = carriesBulk(first)
-  if (!isBulk && first.newPerSecond > SHORT_PER_SECOND) return undefined
-  if (!isBulk && !first.isTyped && first.busyShare < FULL_SHARE) return undefined
+  if (staysHere(first)) return undefined
   let best: number | undefined
   for (const [index, load] of others.entries()) {
     if (best === undefined || isBetter(load, others[best]!)) best = index
   }
   // Bulk on both sides: where there is less of it.
-  if (best !== undefined && isBulk && others[best]!.bytesPerSecond > first.bytesPerSecond) return undefined
+  if (best !== undefined && carriesBulk(first) && others[best]!.bytesPerSecond > first.bytesPerSecond)
+    return undefined
   return best
 }
 
 /** Is another process worth starting, for what may come next? */
 export function wantsAnother(first: ProcessLoad, others: readonly ProcessLoad[]): boolean {
-  const isUsed = (load: ProcessLoad) =>
-    load.isTyped || carriesBulk(load) || load.busyShare >= FULL_SHARE
+  const isUsed = (load: ProcessLoad) => load.isTyped || carriesBulk(load) || load.busyShare >= FULL_SHARE
   return [first, ...others].every(isUsed)
 }
 
