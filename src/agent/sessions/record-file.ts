@@ -1,7 +1,7 @@
 /**
  * Session records on disk until control has them: lines are added at the end, and a line that counts how many from the
  * start are done with. Written without waiting for the disk: what it holds survives the end of the process, however
- * that comes, and a power cut loses the last seconds. Under load a killed process loses a hundredth of a second.
+ * that comes, and a power cut loses the last seconds.
  *
  * @module
  */
@@ -15,8 +15,6 @@ const DONE = /^\{"done":(\d{1,15})\}$/
 const REWRITE_AT = 2
 /** What could not be written is tried again. */
 const RETRY_MS = 30_000
-/** Between two writes: at thousands of records a second one for each would cost more than they do. */
-const PACE_MS = 10
 
 export interface RecordFileOptions {
   readonly path: string
@@ -39,8 +37,6 @@ export class RecordFile {
   /** What is there is not what waits: after an error, and when most of it is done with. */
   #stale = true
   #retry: NodeJS.Timeout | undefined
-  #wroteMs = Number.NEGATIVE_INFINITY
-  #goOn: (() => void) | undefined
   #closed = false
 
   constructor(options: RecordFileOptions) {
@@ -84,7 +80,6 @@ export class RecordFile {
   /** Resolves when everything is written, or cannot be. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#goOn?.()
     if (this.#retry !== undefined) {
       clearTimeout(this.#retry)
       this.#retry = undefined
@@ -106,11 +101,9 @@ export class RecordFile {
     await undefined // one write for what comes in one turn
     try {
       while (this.#stale || this.#pending.length > 0) {
-        await this.#pace()
         if (this.#stale) await this.#anew()
         else if (this.#o.isEmpty()) await this.#empty()
         else await this.#append()
-        this.#wroteMs = performance.now()
       }
       this.#o.onFault(undefined)
     } catch (error) {
@@ -123,15 +116,6 @@ export class RecordFile {
         this.#work()
       }, RETRY_MS).unref()
     }
-  }
-
-  #pace(): Promise<void> | undefined {
-    const waitMs = this.#wroteMs + PACE_MS - performance.now()
-    if (waitMs <= 0 || this.#closed) return undefined
-    return new Promise((resolve) => {
-      this.#goOn = resolve
-      setTimeout(resolve, waitMs)
-    })
   }
 
   async #append(): Promise<void> {
