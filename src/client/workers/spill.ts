@@ -50,10 +50,10 @@ export function processFor(first: ProcessLoad, others: readonly ProcessLoad[]): 
   return best
 }
 
-/** Is another process worth starting, for what may come next? */
+/** Is another process worth starting, for what may come next? Not while all that comes would stay here. */
 export function wantsAnother(first: ProcessLoad, others: readonly ProcessLoad[]): boolean {
   const isUsed = (load: ProcessLoad) => load.isTyped || carriesBulk(load) || load.busyShare >= FULL_SHARE
-  return [first, ...others].every(isUsed)
+  return !staysHere(first) && others.every(isUsed)
 }
 
 function carriesBulk({ bytesPerSecond, newPerSecond }: ProcessLoad): boolean {
