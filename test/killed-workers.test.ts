@@ -26,6 +26,8 @@ const CHUNK = Buffer.alloc(65_536, 'b')
 const BESIDE_EACH_OTHER = 16
 const HELD = 40
 const SHORT = 300
+/** To one connector: a client may have brought some more meanwhile, and keeps them for a while. */
+const MOST_TUNNELS = 8
 /** Sessions that come closer together than half of it share a tunnel. */
 const TOGETHER_MS = 40
 
@@ -241,5 +243,5 @@ test('a process of a client is killed under load', async (t: TestContext) => {
   const { done, TUNNEL_LOST, ...others } = by
   assert.deepEqual(others, {})
   bulk.destroy()
-  await until(() => descriptorsOf(client) <= before)
+  await until(() => descriptorsOf(client) <= before + MOST_TUNNELS)
 })

@@ -3,18 +3,17 @@ import type { WorkerLoad } from './tunnel-worker.ts'
 export interface WorkerChoice extends WorkerLoad {
   /** Those that stand, and those that are being brought. */
   readonly tunnels: number
-  /** The client whose next tunnel it is has one there. */
-  readonly isOfClient: boolean
+  /** How many of them are of the client whose next tunnel it is. */
+  readonly ofClient: number
 }
 
 /** Below this a rate is that of people who type: nobody is better off elsewhere. */
 const STEP_BYTES = 1_048_576
 
 /**
- * Which one carries the next tunnel: never that of another tunnel of the same client while there is another one, so that
- * what is typed in one does not wait behind what is copied in the other. Such a tunnel waits for one that is being
- * started, as there is another to wait in; that of a client without any goes to one that runs. Then the one that carries
- * least.
+ * Which one carries the next tunnel: that with the fewest of the same client, so that what is typed in one does not wait
+ * behind what is copied in the other. Its second tunnel waits for a process that is being started: there is the first
+ * meanwhile; that goes to one that runs, where there is one. Then the one that carries least.
  *
  * @returns Its place; nothing where there is none.
  */
@@ -26,7 +25,7 @@ export function chooseWorker(workers: readonly WorkerChoice[]): number | undefin
 function compare(a: WorkerChoice, b: WorkerChoice): number {
   return (
     Number(b.isWell) - Number(a.isWell) ||
-    Number(a.isOfClient) - Number(b.isOfClient) ||
+    a.ofClient - b.ofClient ||
     Number(b.hasBegun) - Number(a.hasBegun) ||
     stepsOf(a) - stepsOf(b) ||
     // A tunnel that was only just given has no sessions yet.

@@ -137,7 +137,7 @@ export class TunnelDispatch {
   #choose(device: string): WorkerTunnels {
     const place = chooseWorker(
       this.#workers.map(({ worker, byDevice, count }) => {
-        return { ...worker.load, tunnels: count, isOfClient: byDevice.has(device) }
+        return { ...worker.load, tunnels: count, ofClient: byDevice.get(device) ?? 0 }
       }),
     )
     return this.#workers[place!]!
