@@ -48,13 +48,15 @@ test('a figure comes with how far apart two equal things came out in it', () => 
   assert.match(verdict.control, /^1\.10 /)
 })
 
-test('memory is flat when its slope is within two standard errors', () => {
-  const run = (slope: number) => [
-    result('long-memory', { backstitch: { 'live/GB': slope, 'live/GB error': 2 } }),
+test('memory is flat when its slope is within two standard errors, over as much as the goal names', () => {
+  const run = (slope: number, carried = 100) => [
+    result('long-memory', { backstitch: { 'live/GB': slope, 'live/GB error': 2, carried } }),
   ]
   assert.equal(verdictOf(run(-50), /100 GB/).is, 'met')
   assert.equal(verdictOf(run(3.9), /100 GB/).is, 'met')
   assert.equal(verdictOf(run(4.1), /100 GB/).is, 'missed')
+  assert.equal(verdictOf(run(0, 3), /100 GB/).is, 'missed')
+  assert.match(verdictOf(run(0, 3), /100 GB/).saw, /over 3 GB/)
 })
 
 test('what is not in the run is not judged', () => {
