@@ -6,8 +6,6 @@ import type { CachedGrant } from './grant-cache.ts'
 export interface SessionBytes {
   readonly bytesIn: number
   readonly bytesOut: number
-  /** Absent: it is none of a program. */
-  readonly start?: { readonly openedUs: number }
 }
 
 /** Where a tunnel leads and what bringing it up took. */
@@ -37,6 +35,7 @@ export class ClientTunnel {
   readonly sessions = new Set<SessionBytes>()
   /** Takes no new session: the peer drains, or our certificate was renewed. */
   retired = false
+  /** Monotonic: when a session last came or left. */
   lastUsedUs: number
   readonly #clock: Clock
   readonly #shown = new Set<string>()
@@ -64,12 +63,6 @@ export class ClientTunnel {
 
   get busy(): boolean {
     return this.mux.queuedBytes > BUSY_QUEUE_BYTES || this.bytesPerSecond > BUSY_BYTES_PER_SECOND
-  }
-
-  /** Monotonic: when the session that has been here longest was opened; none: never. */
-  get oldestUs(): number {
-    for (const { start } of this.sessions) return start?.openedUs ?? Number.POSITIVE_INFINITY
-    return Number.POSITIVE_INFINITY
   }
 
   /** Both directions; measured when asked, at most ten times a second, so that it costs nothing in between. */

@@ -4,7 +4,7 @@ import type { SessionEngine } from './session-engine.ts'
 import { BULK_BYTES_PER_SECOND, type ProcessLoad } from './spill.ts'
 
 const MEASURE_EVERY_US = 100_000
-/** A session older than this is no request with its answer. */
+/** What moves in a tunnel that no session has come to or left for so long is no request with its answer. */
 const KEPT_US = 1_000_000
 /** Whoever typed so short a time ago goes on. */
 const TYPED_FOR_US = 5_000_000
@@ -33,7 +33,7 @@ export class LoadMeter {
     for (const tunnel of tunnels.all()) {
       const rate = tunnel.bytesPerSecond
       bytesPerSecond += rate
-      const isKept = nowUs - tunnel.oldestUs > KEPT_US
+      const isKept = nowUs - tunnel.lastUsedUs > KEPT_US
       if (isKept && rate > 0 && rate < BULK_BYTES_PER_SECOND) this.#typedUs = nowUs
     }
     const loop = performance.eventLoopUtilization()

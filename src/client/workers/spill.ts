@@ -11,7 +11,7 @@ export interface ProcessLoad {
   readonly sessions: number
   /** Over all of its tunnels, both directions. */
   readonly bytesPerSecond: number
-  /** A session that is older than a second and moves a little: somebody types. */
+  /** Something moves a little where no session came or left for a second: somebody types. */
   readonly isTyped: boolean
   /** Share of the last moments in which its loop was busy, 0 to 1. */
   readonly busyShare: number
