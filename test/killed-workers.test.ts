@@ -135,12 +135,13 @@ class Load {
   }
 
   async start(): Promise<void> {
-    for (let n = 0; n < HELD; n++) {
-      this.held.push(open(ECHO))
-      // What comes together stays together: half of them come later, and into the other tunnel.
-      if (n === HELD / 2) await pause(TOGETHER_MS)
+    for (let half = 0; half < 2; half++) {
+      // What comes together stays together: these come later, and into the other tunnel.
+      if (half === 1) await pause(TOGETHER_MS)
+      const some = Array.from({ length: HELD / 2 }, () => open(ECHO))
+      assert.ok((await Promise.all(some.map(roundTrip))).every(Boolean))
+      this.held.push(...some)
     }
-    assert.ok((await Promise.all(this.held.map(roundTrip))).every(Boolean))
     for (let n = 0; n < 2; n++) this.bulk.push(open(SOURCE).resume())
     this.#short = Array.from({ length: BESIDE_EACH_OTHER }, () => this.#oneByOne())
     await until(() => this.answered > SHORT)
