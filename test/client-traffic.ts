@@ -36,6 +36,19 @@ export function serveEcho(): Promise<TcpApp> {
   return serveTcp((socket) => void socket.pipe(socket))
 }
 
+const CHUNK = Buffer.alloc(65_536, 'b')
+
+/** An application that says more than anybody takes. */
+export function serveSource(): Promise<TcpApp> {
+  return serveTcp((socket) => {
+    const fill = () => {
+      while (socket.writable && socket.write(CHUNK));
+    }
+    socket.on('drain', fill).resume()
+    fill()
+  })
+}
+
 export interface UdpSocket extends AsyncDisposable {
   readonly socket: dgram.Socket
   readonly port: number

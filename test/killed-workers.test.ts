@@ -17,12 +17,11 @@ import { freePort } from '../bench/ports.ts'
 import { readStatus } from '../src/base/status-socket.ts'
 import type { ClientStatus } from '../src/client/status.ts'
 import type { ConnectorStatus } from '../src/connector/status.ts'
-import { serveEcho, serveTcp, type TcpApp } from './client-traffic.ts'
+import { serveEcho, serveSource, type TcpApp } from './client-traffic.ts'
 import { Installation } from './installation.ts'
 
 const ECHO = 0
 const SOURCE = 1
-const CHUNK = Buffer.alloc(65_536, 'b')
 const BESIDE_EACH_OTHER = 16
 const HELD = 40
 const SHORT = 300
@@ -43,15 +42,7 @@ before(async () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'killed-workers-'))
   parts.defer(() => rmSync(dir, { recursive: true, force: true }))
   echo = parts.use(await serveEcho())
-  const source = parts.use(
-    await serveTcp((socket) => {
-      const fill = () => {
-        while (socket.writable && socket.write(CHUNK));
-      }
-      socket.on('drain', fill).resume()
-      fill()
-    }),
-  )
+  const source = parts.use(await serveSource())
   const apps = [echo.port, source.port]
   const tcp = apps.map(String)
   installation = parts.use(await Installation.start({ dir, reach: { cidrs: ['127.0.0.1/32'], tcp } }))

@@ -17,9 +17,7 @@ import { readStatus } from '../src/base/status-socket.ts'
 import { parseForward } from '../src/client/address/forward-spec.ts'
 import type { ClientStatus } from '../src/client/status.ts'
 import { openClientSite, until } from './client-site.ts'
-import { serveEcho, serveTcp } from './client-traffic.ts'
-
-const CHUNK = Buffer.alloc(65_536, 'b')
+import { serveEcho, serveSource } from './client-traffic.ts'
 
 interface Held {
   readonly certificate: string
@@ -66,15 +64,7 @@ test('sessions go on through the renewal of both ends, and no tunnel has an old 
   await using parts = new AsyncDisposableStack()
   const site = parts.use(await openClientSite({ edgeWorkers: 2 }))
   const echo = parts.use(await serveEcho())
-  const source = parts.use(
-    await serveTcp((socket) => {
-      const fill = () => {
-        while (socket.writable && socket.write(CHUNK));
-      }
-      socket.on('drain', fill).resume()
-      fill()
-    }),
-  )
+  const source = parts.use(await serveSource())
   // Without factors of the machine the identity is a plain file.
   const asked = {
     ...{ workers: 2, machineRoot: path.join(site.site.dir, 'no-machine') },

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../../base/clock.ts'
-import type { SessionEngine } from './session-engine.ts'
+import type { ClientTunnel } from '../session/client-tunnel.ts'
 import { BULK_BYTES_PER_SECOND, type ProcessLoad } from './spill.ts'
 
 const MEASURE_EVERY_US = 100_000
@@ -9,9 +9,14 @@ const KEPT_US = 1_000_000
 /** Whoever typed so short a time ago goes on. */
 const TYPED_FOR_US = 5_000_000
 
+export interface MeteredEngine {
+  readonly opener: { readonly live: { readonly size: number }; readonly totals: { readonly total: number } }
+  readonly tunnels: { all(): Iterable<Pick<ClientTunnel, 'bytesPerSecond' | 'lastUsedUs'>> }
+}
+
 /** What this process carries now: measured when asked, ten times a second at most. */
 export class LoadMeter {
-  readonly #engine: SessionEngine
+  readonly #engine: MeteredEngine
   readonly #clock: Clock
   #load: ProcessLoad = { sessions: 0, bytesPerSecond: 0, isTyped: false, busyShare: 0, newPerSecond: 0 }
   #measuredUs = Number.NEGATIVE_INFINITY
@@ -19,7 +24,7 @@ export class LoadMeter {
   #total = 0
   #loop = performance.eventLoopUtilization()
 
-  constructor(engine: SessionEngine, clock: Clock) {
+  constructor(engine: MeteredEngine, clock: Clock) {
     this.#engine = engine
     this.#clock = clock
   }
